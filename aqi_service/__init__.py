@@ -1,0 +1,3 @@
+"""AQI service."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,110 @@
+"""Every error this program raises on purpose, as one tree.
+
+    AqiError
+     +-- ConfigError              waiting cannot mend it: exit code 2
+     |    +-- AccessDenied        AWS refused the credentials or the action
+     |    +-- MissingResource     no such bucket or table, or it has the wrong form
+     |    +-- PortTaken           a socket that was asked for cannot be opened
+     +-- Unavailable              an outside service does not answer: exit code 1, or `Unavailable` on the wire
+     +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
+     |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
+     |    +-- CutShort            the bytes end before the document does
+     |    +-- ArchiveFailed       the bucket or the disk did not take it
+     +-- SnapshotRejected         it arrived, and is no snapshot
+     +-- FrameError               a malformed frame header, or one past the limit
+     |    +-- FrameCut            the peer closed inside a frame
+     |    +-- FrameTimeout        a frame, or a peer's reading, took too long
+     +-- ClientError              what the client library raises
+          +-- BadId               an id that can be no record's
+          +-- ServerGone          no connection, time-out, or a broken reply
+          +-- Refused             the server answered `Bad request`, `Unavailable` or `Busy`
+
+The text of each is one sentence for a person: what is wrong, and what to do where something can be done.
+This module imports nothing.
+"""
+
+
+class AqiError(Exception):
+    """Root of the tree; never raised itself."""
+
+
+class ConfigError(AqiError):
+    """Something only a person can change: command line, configuration, permission, a missing resource."""
+
+
+class AccessDenied(ConfigError):
+    """AWS refused: no credentials, wrong ones, or an action that the policy does not allow."""
+
+
+class MissingResource(ConfigError):
+    """The bucket or table does not exist, or has a form that the program cannot use."""
+
+
+class PortTaken(ConfigError):
+    """A listening socket that was asked for cannot be opened."""
+
+
+class Unavailable(AqiError):
+    """An outside service does not answer, or answers that it cannot now; trying later may help."""
+
+
+class SnapshotFailed(AqiError):
+    """The snapshot could not be fetched, or archived, whole; nothing of it is in the archive."""
+
+
+class FetchFailed(SnapshotFailed):
+    """The source cannot be read: no connection, an HTTP status, no such file.
+
+    `retry_after` is the number of seconds the source asked to be left alone, or None.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CutShort(SnapshotFailed):
+    """The bytes end before the document does: a transfer, a gzip stream or the JSON array is not closed."""
+
+
+class ArchiveFailed(SnapshotFailed):
+    """The archive did not take the snapshot."""
+
+
+class SnapshotRejected(AqiError):
+    """What arrived is no snapshot: not a JSON array, too large, or followed by other bytes.
+
+    `offset` is the byte at which that showed, counted from the start of the decoded document.
+    """
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+class FrameError(AqiError):
+    """A frame header that breaks the protocol, or announces more than the limit."""
+
+
+class FrameCut(FrameError):
+    """The peer closed the connection inside a frame."""
+
+
+class FrameTimeout(FrameError):
+    """A frame did not arrive, or was not taken, within its deadline."""
+
+
+class ClientError(AqiError):
+    """Root of what the client raises."""
+
+
+class BadId(ClientError):
+    """A text that is not 1 to 20 decimal digits and so can be no record's id."""
+
+
+class ServerGone(ClientError):
+    """No connection, a time-out, or a reply that breaks the protocol."""
+
+
+class Refused(ClientError):
+    """The server answered `Bad request`, `Unavailable` or `Busy`; the text is the server's own."""
