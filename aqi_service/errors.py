@@ -5,7 +5,7 @@
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
      |    +-- PortTaken           a socket that was asked for cannot be opened
-     +-- Unavailable              an outside service does not answer: exit code 1, or `Unavailable` on the wire
+     +-- Unavailable              an outside service does not answer: exit code 1
      +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
      |    +-- CutShort            the bytes end before the document does

@@ -1,0 +1,116 @@
+"""The two ports: where snapshots are archived and where items are stored, and what each method promises.
+
+One rule: the program above this line knows these Protocols and the errors of `aqi_service.errors`, never the
+library behind them. `s3` and `dynamodb` keep them on AWS; `local` keeps both on one machine.
+
+Every method raises AccessDenied or MissingResource for what waiting cannot mend, Unavailable for what it may.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from aqi_service.core.items import Item
+
+READ_LIMIT = 100
+"""Most ids of one read (the limit of DynamoDB's BatchGetItem)."""
+
+SNAPSHOT_PREFIX = "data_"
+"""How the name of every snapshot begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """What is kept beside an archived snapshot.
+
+    Attributes:
+        source: URL or path that it was read from, without credentials or query.
+        load_id: random text that names the load; tells our object from another's.
+        etag: the source's `ETag`, or empty.
+        last_modified: the source's `Last-Modified`, or empty.
+    """
+
+    source: str
+    load_id: str
+    etag: str = ""
+    last_modified: str = ""
+
+
+class Upload(Protocol):
+    """A snapshot on its way into the archive: complete or absent, never half."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes; wait while the archive is more than a few parts behind."""
+
+    async def complete(self) -> None:
+        """Make the snapshot appear under its name, all at once. Raises ArchiveFailed when it cannot."""
+
+
+class Archive(Protocol):
+    """Snapshots by name, and small documents by key (manifests, rejects)."""
+
+    async def check(self) -> None:
+        """Return if the archive can be reached and is usable; raise what is wrong with it otherwise."""
+
+    async def names(self) -> Sequence[str]:
+        """Names of all whole snapshots (`data_dd_MM_yy_hh_mm.json`, `...-2.json`), in no order."""
+
+    def upload(self, name: str, info: SnapshotInfo) -> AbstractAsyncContextManager[Upload]:
+        """Begin a snapshot; leaving the block without `complete` takes every trace of it away."""
+
+    async def info(self, name: str) -> SnapshotInfo | None:
+        """Tell what is kept beside the snapshot, or None if there is none of that name."""
+
+    def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """Yield the snapshot's bytes from `offset` on, exactly as they were written."""
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Write a document, over an older one of that key; whole or not at all."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Read a document, or None if there is none."""
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+
+
+class PutResult(NamedTuple):
+    """What became of a write; every other item of it is in the table.
+
+    Attributes:
+        superseded: ids whose stored item is newer (conditional writes only).
+        refused: id -> why, for single items that the table will never take.
+    """
+
+    superseded: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = {}
+
+
+class Store(Protocol):
+    """Items by id. Reads and writes may run at the same time; a lookup never waits for a load."""
+
+    async def check(self) -> None:
+        """Return if the table can be read and has the key this program uses; raise otherwise."""
+
+    async def get(self, record_id: str) -> Item | None:
+        """Look one item up, for a reply; expired ones are the caller's to judge."""
+
+    async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
+        """Read up to READ_LIMIT distinct ids consistently, on the write side; absent ones are left out."""
+
+    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+        """Write up to READ_LIMIT items of distinct ids.
+
+        `conditional` writes each only where the stored item is not newer (by `measured_at`, then
+        `snapshot_at`), so that replays may run in any order beside each other.
+        """
+
+    async def settle(self) -> None:
+        """Return once all that was put survives a power cut."""
+
+    async def expire(self, now: int) -> int:
+        """Delete what has expired, where the table does not do so itself; return how many."""
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
