@@ -1,0 +1,92 @@
+"""Read the fields of one record, each in its usable form or not at all.
+
+One rule: nothing in a record is trusted to be there or to have a type, and no reader raises.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+from aqi_service.core.decimals import canonical, integer
+from aqi_service.core.scales import FAILED_FROM
+
+
+class Absent:
+    """Stands for a value that the record does not have (None: it has one that is no number)."""
+
+
+ABSENT: Final = Absent()
+PmValue = str | None | Absent
+
+
+def pm_values(record: dict[str, Any]) -> tuple[PmValue, PmValue]:
+    """Read P1 (PM10) and P2 (PM2.5): of several the first that is a number, in canonical text."""
+    p1: PmValue = ABSENT
+    p2: PmValue = ABSENT
+    values = record.get("sensordatavalues")
+    if type(values) is not list:
+        return p1, p2
+    for entry in values:
+        if type(entry) is dict:
+            kind = entry.get("value_type")
+            if kind == "P1":
+                if type(p1) is not str:
+                    p1 = canonical(entry.get("value"))
+            elif kind == "P2" and type(p2) is not str:
+                p2 = canonical(entry.get("value"))
+    return p1, p2
+
+
+def in_range(kind: str, value: PmValue) -> str | None:
+    """Return the value if it is a concentration of a sensor that works; `kind` is `P1` or `P2`."""
+    return value if type(value) is str and _counts(kind, value) else None
+
+
+def identity(record: dict[str, Any]) -> tuple[str | None, str | None, object]:
+    """Return what two halves of one measurement agree in: id, sensor id and timestamp."""
+    sensor = record.get("sensor")
+    sensor_id = integer(sensor.get("id")) if type(sensor) is dict else None
+    return integer(record.get("id")), sensor_id, record.get("timestamp")
+
+
+def text(value: object) -> str | None:
+    """Return the value if it is a text that is not empty."""
+    return value if type(value) is str and value else None
+
+
+def number_within(limit: int) -> Callable[[object], str | None]:
+    """Make a reader of numbers from -limit to limit, such as degrees."""
+
+    def read(value: object) -> str | None:
+        number = canonical(value)
+        return number if number is not None and abs(Decimal(number)) <= limit else None
+
+    return read
+
+
+def country(value: object) -> str | None:
+    """Return the value if it is two capital letters."""
+    if type(value) is str and len(value) == 2 and value.isascii() and value.isalpha() and value.isupper():
+        return value
+    return None
+
+
+def indoor(value: object) -> str | None:
+    """Return `0` or `1`."""
+    number = integer(value)
+    return number if number in ("0", "1") else None
+
+
+LOCATION: tuple[tuple[str, Callable[[object], str | None]], ...] = (
+    ("latitude", number_within(90)),
+    ("longitude", number_within(180)),
+    ("altitude", canonical),
+    ("country", country),
+)
+"""The fields of a location and how each is read, in the order of the item's."""
+
+
+@lru_cache(maxsize=32_768)
+def _counts(kind: str, value: str) -> bool:
+    return 0 <= Decimal(value) < FAILED_FROM[kind]

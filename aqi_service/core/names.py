@@ -1,0 +1,53 @@
+"""Names in the archive: a snapshot is named by the UTC minute in which its reading began.
+
+One rule: `data_dd_MM_yy_hh_mm.json` does not sort by time, so nobody compares names; compare their times.
+"""
+
+import re
+from collections.abc import Container
+from datetime import UTC, datetime
+
+_NAME = re.compile(r"(data_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)(-[1-9][0-9]*)?)\.json(?:\.gz)?", re.ASCII)
+
+
+def snapshot_name(taken: float) -> str:
+    """Name the snapshot whose reading began at `taken` (epoch seconds)."""
+    return datetime.fromtimestamp(taken, UTC).strftime("data_%d_%m_%y_%H_%M.json")
+
+
+def parse_name(text: str) -> tuple[str, int] | None:
+    """Return the snapshot's name (without `.gz`) and time (epoch seconds) if the text is such a name."""
+    match = _NAME.fullmatch(text)
+    if match is None:
+        return None
+    day, month, year, hour, minute = (int(part) for part in match.groups()[1:6])
+    try:
+        taken = datetime(2000 + year, month, day, hour, minute, tzinfo=UTC)
+    except ValueError:
+        return None
+    return match[1] + ".json", int(taken.timestamp())
+
+
+def first_free(name: str, taken: Container[str]) -> str:
+    """Return the first of NAME, NAME-2, NAME-3 ... that is not taken; a suffix of its own counts on."""
+    stem = re.sub(r"-[1-9][0-9]*$", "", name.removesuffix(".json")) if name in taken else ""
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}.json"
+    return name
+
+
+def manifest_key(table: str, name: str) -> str:
+    """Where the manifest of a snapshot lies, for one table."""
+    return f"manifests/{table}/{name.removesuffix('.json')}.json"
+
+
+def rejects_key(table: str, name: str) -> str:
+    """Where the rejected records of a snapshot lie, for one table."""
+    return f"rejects/{table}/{name.removesuffix('.json')}.ndjson"
+
+
+def latest_key(table: str) -> str:
+    """Where the newest finished snapshot of a table is named."""
+    return f"manifests/{table}/latest.json"

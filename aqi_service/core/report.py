@@ -1,0 +1,112 @@
+"""The report of one load: what became of every record.
+
+One rule: every record has exactly one fate, and `check` says so before a report leaves the program.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from aqi_service.core.times import iso
+
+NOT_24H_RATIO = 1.5
+"""From this many PM records a sensor on, a snapshot is not one of 24-hour means (one record a sensor)."""
+
+
+class Status(StrEnum):
+    """How a load ended; complete and incomplete ones have their snapshot in the archive."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """How many records met which fate; `total` is their sum."""
+
+    stored: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    merged: int = 0
+    rejected: int = 0
+    without_pm: int = 0
+    expired: int = 0
+    pending: int = 0
+
+    @property
+    def total(self) -> int:
+        """The sum of all fates."""
+        return sum(asdict(self).values())
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """One load, as it is printed and kept as the snapshot's manifest.
+
+    `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
+    timestamp; `started` epoch seconds; `retry_after` what a failed source asked for (not printed).
+    """
+
+    status: Status
+    source: str
+    snapshot: str | None
+    snapshot_time: int
+    sha256: str | None
+    bytes: int
+    table: str
+    scale: str
+    version: str
+    records: int
+    fates: Fates
+    sensors: int
+    newest: str | None
+    reasons: Mapping[str, int]
+    warnings: Mapping[str, int]
+    started: float
+    seconds: float
+    dry_run: bool = False
+    error: str | None = None
+    retry_after: float | None = field(default=None, compare=False)
+
+    def check(self) -> None:
+        """Raise ValueError unless the fates add up to the records."""
+        if self.fates.total != self.records:
+            raise ValueError(f"{self.records} records, but {self.fates.total} fates: {self.fates}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report in the form and order in which it is printed."""
+        return {
+            "status": str(self.status),
+            "source": self.source,
+            "snapshot": self.snapshot,
+            "snapshot_time": iso(self.snapshot_time),
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "table": self.table,
+            "scale": self.scale,
+            "version": self.version,
+            "records": self.records,
+            **asdict(self.fates),
+            "sensors": self.sensors,
+            "newest": self.newest,
+            "reasons": dict(self.reasons),
+            "warnings": dict(self.warnings),
+            "started": iso(self.started),
+            "seconds": round(self.seconds, 3),
+            "dry_run": self.dry_run,
+            "error": self.error,
+        }
+
+
+def snapshot_warnings(records: int, pm_records: int, rejected: int, sensors: int) -> dict[str, int]:
+    """Return what is odd about a snapshot as a whole, each as a warning counted once."""
+    odd = {
+        "empty_feed": records == 0,
+        "not_24h_mean": pm_records > NOT_24H_RATIO * sensors > 0,
+        "mostly_rejected": rejected * 2 > pm_records > 0,
+    }
+    return {name: 1 for name, true in odd.items() if true}

@@ -1,0 +1,82 @@
+"""Find the end of one JSON element in bytes that arrive piece by piece.
+
+One rule: it tracks strings and brackets and nothing else, so that it finds the end of an element that no
+JSON decoder would take, in time linear in its bytes and in constant memory.
+"""
+
+import re
+
+MAX_DEPTH = 64
+"""Deepest nesting of a record (the record's own object is depth 1)."""
+
+# Possessive quantifiers: no byte is looked at twice, whatever the input.
+_PLAIN = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+")*+')
+_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_BARE = re.compile(rb"[A-Za-z0-9+.\-]*+")
+_BARE_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
+_QUOTE, _BACKSLASH = ord('"'), ord("\\")
+_OPENING = frozenset(b"{[")
+
+
+class ElementScanner:
+    """Scans one element: `advance` over each piece until it returns the end.
+
+    `deepest` is the deepest nesting seen so far.
+    """
+
+    __slots__ = ("_bare", "_depth", "_escaped", "_in_string", "deepest")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self.deepest = 0
+        self._in_string = False
+        self._escaped = False  # the last piece ended in a backslash
+        self._bare: bool | None = None  # a number or a word, which ends where other bytes begin
+
+    @staticmethod
+    def begins(byte: bytes) -> bool:
+        """Tell whether an element may begin with this byte."""
+        return byte in (b"{", b"[", b'"') or byte[0] in _BARE_BYTES
+
+    def advance(self, data: bytes | bytearray, pos: int) -> int:
+        """Scan on from `data[pos]`; return the position behind the element, or -1 if it goes on."""
+        if self._bare is None and pos < len(data):
+            self._bare = data[pos] in _BARE_BYTES
+        if self._bare:
+            end = _BARE.match(data, pos).end()  # type: ignore[union-attr]  # it matches the empty text
+            return end if end < len(data) else -1
+        while pos < len(data):
+            pos = self._string(data, pos) if self._in_string else self._structure(data, pos)
+            if not self._depth and not self._in_string:
+                return pos
+        return -1
+
+    def _structure(self, data: bytes | bytearray, pos: int) -> int:
+        """Go to the next bracket or to a string that is not plain, and past it."""
+        if self._depth:
+            pos = _PLAIN.match(data, pos).end()  # type: ignore[union-attr]  # it matches the empty text
+            if pos == len(data):
+                return pos
+        byte = data[pos]
+        if byte == _QUOTE:
+            self._in_string = True
+        elif byte in _OPENING:
+            self._depth += 1
+            self.deepest = max(self.deepest, self._depth)
+        else:
+            self._depth -= 1
+        return pos + 1
+
+    def _string(self, data: bytes | bytearray, pos: int) -> int:
+        """Go behind the closing quote, or to the end of the data."""
+        if self._escaped:
+            self._escaped = False
+            pos += 1
+        pos = _IN_STRING.match(data, pos).end()  # type: ignore[union-attr]  # it matches the empty text
+        if pos >= len(data):
+            return pos
+        if data[pos] == _BACKSLASH:  # the last byte: what it escapes comes with the next piece
+            self._escaped = True
+        else:
+            self._in_string = False
+        return pos + 1

@@ -1,0 +1,48 @@
+"""When to do something next: arithmetic on times that are handed in.
+
+One rule: nothing here reads a clock or draws a random number; both are arguments.
+"""
+
+RETRY_FIRST = 60.0
+"""Seconds until the first repetition of a failed load; doubled with every further failure."""
+
+JITTER = 0.1
+"""The part of the interval over which starts are spread, so that installations do not ask all at once."""
+
+RETRY_AFTER_CAP = 3600.0
+"""Longest time (seconds) for which a source's own Retry-After is believed."""
+
+BACKOFF_BASE, BACKOFF_CAP = 0.05, 20.0
+"""Seconds: upper edge of the first wait after a throttled request, and of the longest."""
+
+
+def next_start(previous: float, now: float, interval: float, chance: float) -> float:
+    """Return when the load after one that began at `previous` begins.
+
+    `chance` in [0, 1) spreads it over the jitter. Starts that were missed are not made up for.
+    """
+    due = previous + interval
+    if due < now:
+        due = now + (interval - (now - previous) % interval) % interval
+    return due + interval * JITTER * chance
+
+
+def retry_start(
+    now: float, failures: int, interval: float, retry_after: float | None, chance: float
+) -> float:
+    """Return when to load again after `failures` (1 or more) failed loads in a row: 1, 2, 4 ... minutes.
+
+    Never later than the interval, never earlier than the source asked for with Retry-After (capped).
+    """
+    wait = min(RETRY_FIRST * 2 ** min(failures - 1, 20), interval)
+    if retry_after is not None:
+        wait = max(wait, min(retry_after, RETRY_AFTER_CAP))
+    return now + wait * (1 + JITTER * chance)
+
+
+def full_jitter(attempt: int, chance: float, base: float = BACKOFF_BASE, cap: float = BACKOFF_CAP) -> float:
+    """Return seconds to wait before repetition `attempt` (from 1): anywhere up to an edge that doubles.
+
+    Source: AWS Architecture Blog, Exponential Backoff And Jitter (2015), "full jitter".
+    """
+    return float(chance * min(cap, base * 2 ** min(attempt - 1, 30)))

@@ -1,0 +1,48 @@
+"""Times as texts: the feed's timestamps, and the forms that a person types.
+
+One rule: everything is UTC, and everything is epoch seconds inside.
+"""
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+DAY = 86_400
+EARLIEST = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
+"""No sensor of the network measured before 2010: an earlier timestamp is a clock that was never set."""
+
+_CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
+_FEED = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}:([0-5][0-9])")
+_TYPED = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})(?:[ T]{_CLOCK}Z?)?")
+
+
+def feed_time(text: object) -> int | None:
+    """Read `2023-12-20 17:00:00`, or with a T, as epoch seconds; None for anything else."""
+    match = _FEED.fullmatch(text) if type(text) is str else None
+    if match is None:
+        return None
+    day, hour, minute, second = match.groups()
+    midnight = _midnight(day)
+    return None if midnight is None else midnight + 3600 * int(hour) + 60 * int(minute) + int(second)
+
+
+def typed_time(text: str) -> int | None:
+    """Read `2023-12-20`, `2023-12-20T18:55` or with `Z` as epoch seconds; None for anything else."""
+    match = _TYPED.fullmatch(text)
+    midnight = _midnight(match[1]) if match else None
+    if match is None or midnight is None:
+        return None
+    return midnight + 3600 * int(match[2] or 0) + 60 * int(match[3] or 0)
+
+
+def iso(seconds: float) -> str:
+    """Write epoch seconds as `2023-12-20T18:55:00Z`."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(maxsize=4096)
+def _midnight(day: str) -> int | None:
+    try:
+        return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
