@@ -34,7 +34,7 @@ def retry_start(
 
     Never later than the interval, never earlier than the source asked for with Retry-After (capped).
     """
-    wait = min(RETRY_FIRST * 2 ** min(failures - 1, 20), interval)
+    wait = min(RETRY_FIRST * 2.0 ** min(failures - 1, 20), interval)
     if retry_after is not None:
         wait = max(wait, min(retry_after, RETRY_AFTER_CAP))
     return now + wait * (1 + JITTER * chance)
@@ -45,4 +45,4 @@ def full_jitter(attempt: int, chance: float, base: float = BACKOFF_BASE, cap: fl
 
     Source: AWS Architecture Blog, Exponential Backoff And Jitter (2015), "full jitter".
     """
-    return float(chance * min(cap, base * 2 ** min(attempt - 1, 30)))
+    return chance * min(cap, base * 2.0 ** min(attempt - 1, 30))
