@@ -6,6 +6,8 @@
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
      |    +-- PortTaken           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
+     +-- ItemRefused              the table will never take this item
+     +-- ItemOutdated             the table holds a newer one
      +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
      |    +-- CutShort            the bytes end before the document does
@@ -46,6 +48,14 @@ class PortTaken(ConfigError):
 
 class Unavailable(AqiError):
     """An outside service does not answer, or answers that it cannot now; trying later may help."""
+
+
+class ItemRefused(AqiError):
+    """The table calls a request invalid: one of its items will never be taken."""
+
+
+class ItemOutdated(AqiError):
+    """A conditional write found a newer item in its place."""
 
 
 class SnapshotFailed(AqiError):

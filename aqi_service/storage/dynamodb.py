@@ -1,0 +1,165 @@
+"""The Store over DynamoDB: bounded concurrency, typed values, nothing lost on the way.
+
+One rule: a request is repeated until each of its items is in the table, refused for good, or an error says
+that the table cannot be reached.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from aqi_service.core.items import Item
+from aqi_service.errors import ItemOutdated, ItemRefused, MissingResource, Unavailable
+from aqi_service.storage import READ_LIMIT, PutResult
+from aqi_service.storage.attributes import from_attributes, key, to_attributes
+from aqi_service.storage.aws import WRITE_CONCURRENCY, translated
+from aqi_service.storage.retry import together, until_done
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+
+WRITE_LIMIT = 25
+"""Most items of one BatchWriteItem."""
+
+NOT_NEWER = (
+    "attribute_not_exists(measured_at) OR measured_at < :measured OR "
+    "(measured_at = :measured AND (attribute_not_exists(snapshot_at) OR snapshot_at <= :taken))"
+)
+"""The condition of a replay's write: what is there is not newer (an item without `measured_at` was judged
+by its timestamp when it was read)."""
+
+
+class DynamoStore:
+    """Items in one table; `writes` and `lookups` are clients of their own."""
+
+    def __init__(
+        self,
+        writes: "DynamoDBClient",
+        lookups: "DynamoDBClient",
+        table: str,
+        concurrency: int = WRITE_CONCURRENCY,
+    ) -> None:
+        self._writes = writes
+        self._lookups = lookups
+        self._table = table
+        self._slots = asyncio.Semaphore(concurrency)
+        self._key_kind: str | None = None
+
+    async def check(self) -> None:
+        """Read the table's description: its state and the type of its key."""
+        with translated(f"table {self._table}"):
+            answer = await self._lookups.describe_table(TableName=self._table)
+        table = answer["Table"]
+        if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
+            raise Unavailable(f"table {self._table} is {table['TableStatus'].lower()}")
+        kinds = {d["AttributeName"]: str(d["AttributeType"]) for d in table["AttributeDefinitions"]}
+        if [k["AttributeName"] for k in table["KeySchema"]] != ["id"] or kinds["id"] not in ("S", "N"):
+            raise MissingResource(
+                f"table {self._table} has another key than `id` (text or number): name another with --table"
+            )
+        self._key_kind = kinds["id"]
+
+    async def get(self, record_id: str) -> Item | None:
+        """Look one item up (eventually consistent: half the price, and at most about a second behind)."""
+        kind = await self._key()
+        with translated(f"table {self._table}"):
+            answer = await self._lookups.get_item(TableName=self._table, Key=key(record_id, kind))
+        found = answer.get("Item")
+        return None if found is None else from_attributes(found)
+
+    async def read(self, ids: Sequence[str]) -> dict[str, Item]:
+        """Read up to READ_LIMIT ids consistently; unprocessed keys are asked for again."""
+        if len(ids) > READ_LIMIT:
+            raise ValueError(f"{len(ids)} ids in one read, the limit is {READ_LIMIT}")
+        kind = await self._key()
+        found: dict[str, Item] = {}
+
+        async def request(keys: Sequence[Any]) -> Sequence[Any]:
+            asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
+            async with self._slots:
+                with translated(f"table {self._table}"):
+                    answer = await self._writes.batch_get_item(RequestItems=asked)
+            for values in answer.get("Responses", {}).get(self._table, []):
+                item = from_attributes(values)
+                found[item.id] = item
+            unprocessed: Any = answer.get("UnprocessedKeys", {})
+            return unprocessed.get(self._table, {}).get("Keys", [])  # type: ignore[no-any-return]  # AWS's JSON
+
+        keys: Sequence[Any] = [key(i, kind) for i in ids]
+        await until_done(keys, request, f"table {self._table}")
+        return found
+
+    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+        """Write items of distinct ids, in batches or one by one under the condition NOT_NEWER."""
+        kind = await self._key()
+        refused: dict[str, str] = {}
+        superseded: set[str] = set()
+        if conditional:
+            await together(self._put_one(item, kind, superseded, refused) for item in items)
+        else:
+            groups = (items[i : i + WRITE_LIMIT] for i in range(0, len(items), WRITE_LIMIT))
+            await together(self._put_batch(group, kind, refused) for group in groups)
+        return PutResult(frozenset(superseded), refused)
+
+    async def settle(self) -> None:
+        """Return at once: what DynamoDB acknowledged is on three disks."""
+
+    async def expire(self, now: int) -> int:
+        """Return 0: the table's own TTL on `expires_at` deletes."""
+        del now
+        return 0
+
+    async def close(self) -> None:
+        """Return at once: whoever opened the clients closes them."""
+
+    async def _key(self) -> str:
+        if self._key_kind is None:
+            await self.check()
+        return self._key_kind or "S"
+
+    async def _put_batch(self, items: Sequence[Item], kind: str, refused: dict[str, str]) -> None:
+        """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
+
+        async def request(left: Sequence[Any]) -> Sequence[Any]:
+            async with self._slots:
+                with translated(f"table {self._table}"):
+                    answer = await self._writes.batch_write_item(RequestItems={self._table: left})
+            return answer.get("UnprocessedItems", {}).get(self._table, [])
+
+        puts: Sequence[Any] = [{"PutRequest": {"Item": to_attributes(item, kind)}} for item in items]
+        try:
+            await until_done(puts, request, f"table {self._table}")
+        except ItemRefused:
+            await together(self._put_one(item, kind, None, refused) for item in items)
+
+    async def _put_one(
+        self, item: Item, kind: str, superseded: set[str] | None, refused: dict[str, str]
+    ) -> None:
+        """Write one item; with a set `superseded` under the condition that what is there is not newer."""
+        condition: Any = {} if superseded is None else _not_newer(item)
+
+        async def request(left: Sequence[Item]) -> Sequence[Item]:
+            async with self._slots:
+                with translated(f"table {self._table}"):
+                    values: Any = to_attributes(item, kind)
+                    await self._writes.put_item(TableName=self._table, Item=values, **condition)
+            return left[1:]
+
+        left: Sequence[Item] = [item]
+        try:
+            await until_done(left, request, f"table {self._table}")
+        except ItemOutdated:
+            if superseded is not None:
+                superseded.add(item.id)
+        except ItemRefused as error:
+            refused[item.id] = str(error)
+
+
+def _not_newer(item: Item) -> dict[str, Any]:
+    return {
+        "ConditionExpression": NOT_NEWER,
+        "ExpressionAttributeValues": {
+            ":measured": {"N": str(item.measured_at or 0)},
+            ":taken": {"N": str(item.snapshot_at or 0)},
+        },
+    }
