@@ -76,7 +76,7 @@ class Findings:
     """What one snapshot's records turned out to be, counted.
 
     `pm_records` are the measurements with a P1 or P2, merged ones once; `sensors` the ids of their sensors.
-    `newest` is the newest `measured_at` and timestamp of an item.
+    `newest` is the newest item's `measured_at`, timestamp and id.
     """
 
     records: int = 0
@@ -87,7 +87,7 @@ class Findings:
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     sensors: IdSet = field(default_factory=IdSet)
-    newest: tuple[int, str] | None = None
+    newest: tuple[int, str, str] | None = None
 
 
 class _Half(NamedTuple):
@@ -178,7 +178,7 @@ class Assembler:
             reason = _reason(record_id, measured_at, sensor_type)
             return self._reject(reason, record_id, half.batch, half.position)
         if findings.newest is None or measured_at > findings.newest[0]:
-            findings.newest = (measured_at, str(timestamp))
+            findings.newest = (measured_at, str(timestamp), record_id)
         self._warn_of_values(half, pm10, pm25)
         aqi, band, pollutant = _score(rules.scale, half, pm10, pm25)
         location = self._object(record, "location")

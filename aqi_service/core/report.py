@@ -48,7 +48,8 @@ class LoadReport:
     """One load, as it is printed and kept as the snapshot's manifest.
 
     `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
-    timestamp; `started` epoch seconds; `retry_after` what a failed source asked for (not printed).
+    timestamp; `started` epoch seconds; `retry_after` what a failed source asked for, and `example` the
+    newest record's id (neither is printed).
     """
 
     status: Status
@@ -71,6 +72,7 @@ class LoadReport:
     dry_run: bool = False
     error: str | None = None
     retry_after: float | None = field(default=None, compare=False)
+    example: str | None = field(default=None, compare=False)
 
     def check(self) -> None:
         """Raise ValueError unless the fates add up to the records."""

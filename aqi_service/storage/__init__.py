@@ -114,3 +114,11 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Both ports, as a load needs them."""
+
+    archive: Archive
+    store: Store

@@ -1,0 +1,126 @@
+"""The wire's frames: a 64-byte header that holds the payload's length, then the payload.
+
+The header is ASCII decimal digits padded with spaces to 64 bytes, as the report's programs send it.
+Rule: bytes in, bytes out; "more is needed" is a value (None), a broken peer is a FrameError.
+"""
+
+import re
+
+from aqi_service.errors import BadId, FrameError
+
+HEADER = 64
+"""Bytes of a header."""
+
+MAX_REQUEST = 1024
+"""Bytes of the largest request payload; a safety limit, a record id has at most 20."""
+
+DISCONNECT = b"!DISCONNECT"
+"""The request payload that ends a connection and has no reply."""
+
+NOT_FOUND = b"Item not found"
+BAD_REQUEST = b"Bad request: "
+UNAVAILABLE = b"Unavailable: "
+BUSY = b"Busy: "
+
+KINDS = {NOT_FOUND: "not_found", BAD_REQUEST: "bad_request", UNAVAILABLE: "unavailable", BUSY: "busy"}
+"""How an error reply starts, and its name; every other reply is CSV, named "found"."""
+
+_ERRORS = tuple(KINDS)
+_RECORD_ID = re.compile(r"[0-9]{1,20}")
+# One pattern for whole headers and for their beginnings, so that a TLS or HTTP hello shorter than a header
+# is refused as it arrives and not after a time-out.
+_DIGITS_THEN_SPACES = re.compile(rb"([0-9]{1,19}) *")
+_MALFORMED = f"the header is not a length in decimal digits, padded with spaces to {HEADER} bytes"
+
+
+def encode_header(length: int) -> bytes:
+    """Write a payload's length as the 64 bytes before it; raise FrameError past 19 digits or below 0."""
+    if not 0 <= length < 10**19:
+        raise FrameError(f"a header cannot hold the length {length}")
+    return str(length).encode("ascii").ljust(HEADER)
+
+
+def decode_header(header: bytes) -> int:
+    """Read the payload's length out of exactly 64 bytes; raise FrameError for anything but SPEC's form."""
+    match = _DIGITS_THEN_SPACES.fullmatch(header)
+    if match is None or len(header) != HEADER:
+        raise FrameError(_MALFORMED)
+    return int(match[1])
+
+
+def encode(payload: bytes) -> bytes:
+    """Put a payload into its frame."""
+    return encode_header(len(payload)) + payload
+
+
+def kind(reply: bytes) -> str:
+    """Name what a reply payload is: a value of KINDS, or "found" for CSV."""
+    if not reply.startswith(_ERRORS):
+        return "found"
+    return next(name for text, name in KINDS.items() if reply.startswith(text))
+
+
+def checked_id(text: str) -> str:
+    """Give back a text that can be a record's id, 1 to 20 decimal digits; raise BadId for any other."""
+    if _RECORD_ID.fullmatch(text) is None:
+        raise BadId(f"{text[:40]!a} is no record id: an id is 1 to 20 decimal digits")
+    return text
+
+
+class FrameSplitter:
+    """Cut a stream of bytes, fed in pieces of any size, into payloads.
+
+    `limit` is the largest payload in bytes; a longer one is refused by its header alone.
+    `bare` is a reply that may come without a header (the report's server sends NOT_FOUND so): what does not
+    start with a digit is compared with it as it arrives.
+    """
+
+    def __init__(self, limit: int, bare: bytes = b"") -> None:
+        self._limit = limit
+        self._bare = bare
+        self._buffer = bytearray()
+
+    def __len__(self) -> int:
+        """Count the bytes that wait: whole frames not taken yet, and the beginning of the next."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Append what arrived."""
+        self._buffer += data
+
+    def start(self, size: int) -> bytes:
+        """Show the first bytes that wait, for a log."""
+        return bytes(self._buffer[:size])
+
+    def take(self) -> bytes | None:
+        """Give the next payload, or None while it is not complete.
+
+        Raises FrameError for a malformed header or a length over the limit, and again at every further call:
+        after it the stream has no frame borders any more.
+        """
+        head = bytes(self._buffer[:HEADER])
+        if self._bare and head and not head[:1].isdigit():
+            return self._take_bare()
+        if head and _DIGITS_THEN_SPACES.fullmatch(head) is None:
+            raise FrameError(_MALFORMED)
+        if len(head) < HEADER:
+            return None
+        return self._take(HEADER, self._checked(decode_header(head)))
+
+    def _checked(self, length: int) -> int:
+        if length > self._limit:
+            raise FrameError(f"a payload of {length} bytes is over the limit of {self._limit}")
+        return length
+
+    def _take_bare(self) -> bytes | None:
+        if not self._bare.startswith(self._buffer[: len(self._bare)]):
+            raise FrameError(_MALFORMED)
+        return self._take(0, len(self._bare))
+
+    def _take(self, start: int, length: int) -> bytes | None:
+        end = start + length
+        if len(self._buffer) < end:
+            return None
+        payload = bytes(self._buffer[start:end])
+        del self._buffer[:end]
+        return payload

@@ -1,0 +1,67 @@
+"""Decode a snapshot that may be gzip, piece by piece, up to a size.
+
+One rule: gzip is known by its first bytes, and is whole only when its own trailer says so.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+from aqi_service.errors import CutShort, FetchFailed
+
+PIECE = 64 * 1024
+"""Most bytes decoded at once, so that a small input cannot become a large piece."""
+
+_MAGIC = b"\x1f\x8b"
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class Gunzip:
+    """Passes plain bytes on and decodes gzip, also of several members, up to `limit` decoded bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._head = b""
+        self._plain: bool | None = None
+        self._member: zlib._Decompress | None = None
+        self.decoded = 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the decoded bytes of a chunk.
+
+        Raises FetchFailed for bytes that are no gzip where gzip began, and past the limit.
+        """
+        if self._plain is None:
+            self._head += chunk
+            if len(self._head) < len(_MAGIC) and _MAGIC.startswith(self._head):
+                return
+            self._plain = not self._head.startswith(_MAGIC)
+            chunk, self._head = self._head, b""
+        for piece in (chunk,) if self._plain else self._inflate(chunk):
+            self.decoded += len(piece)
+            if self.decoded > self._limit:
+                raise FetchFailed(f"the snapshot is larger than {self._limit} bytes; --max-bytes allows more")
+            if piece:
+                yield piece
+
+    def close(self) -> Iterator[bytes]:
+        """Yield what was held back; raise CutShort unless gzip's trailer was seen."""
+        if self._plain is None and self._head:
+            self._plain = True
+            yield from self.feed(self._head)
+        if self._plain is False and self._member is not None:
+            raise CutShort("the gzip stream is cut short: its trailer is missing")
+
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
+        """Decode members; `_member` is None between two."""
+        while data:
+            if self._member is None:
+                self._member = zlib.decompressobj(_GZIP)
+            try:
+                piece = self._member.decompress(data, PIECE)
+            except zlib.error as error:
+                what = "damaged" if self._member.unconsumed_tail or self.decoded else "not gzip"
+                raise FetchFailed(f"the gzip stream is {what}: {error}") from error
+            yield piece
+            data = self._member.unconsumed_tail
+            if self._member.eof:
+                data, self._member = self._member.unused_data, None

@@ -1,0 +1,147 @@
+"""HTTP download of a snapshot: an async iterator of bytes that is whole or ends in an error.
+
+One rule: what aiohttp raises stops here; above, there is FetchFailed and CutShort.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from yarl import URL
+
+from aqi_service.errors import CutShort, FetchFailed
+
+CHUNK = 64 * 1024
+MAX_HOPS = 3
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+RATE_WINDOW = 60.0
+LEAST_RATE = 1024
+"""Fewest bytes a second, on average over RATE_WINDOW, until a download counts as stalled."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer of the source.
+
+    Attributes:
+        status: 200, or 304 when what is archived is still the newest.
+        chunks: the body as it came over the wire (gzip stays gzip).
+        etag: its `ETag`, or empty.
+        last_modified: its `Last-Modified`, or empty.
+    """
+
+    status: int
+    chunks: AsyncIterator[bytes]
+    etag: str
+    last_modified: str
+
+
+@asynccontextmanager
+async def download(url: str, agent: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Download]:
+    """Ask for `url` with User-Agent `agent`; `headers` make the request conditional.
+
+    Raises FetchFailed for a status other than 200 and 304, and when there is no answer.
+    """
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+    sent = {"User-Agent": agent, "Accept-Encoding": "gzip", **(headers or {})}
+    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False, headers=sent) as session:
+        with _translated(url):
+            response = await _request(session, URL(url))
+        async with response:
+            _check(response)
+            yield Download(
+                response.status,
+                _chunks(response, url),
+                response.headers.get("ETag", ""),
+                response.headers.get("Last-Modified", ""),
+            )
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except aiohttp.ClientPayloadError as error:
+        raise CutShort(f"{public(url)}: the transfer broke off ({error})") from error
+    except (TimeoutError, OSError) as error:
+        raise FetchFailed(f"{public(url)} does not answer: {error or type(error).__name__}") from error
+    except (aiohttp.ClientError, ValueError) as error:
+        raise FetchFailed(f"{public(url)} cannot be read: {error or type(error).__name__}") from error
+
+
+def public(url: str) -> str:
+    """Return the URL without user, password, query and fragment: fit for logs, metadata and reports."""
+    try:
+        return str(URL(url).with_user(None).with_query(None).with_fragment(None))
+    except ValueError:
+        return "the URL"
+
+
+async def _request(session: aiohttp.ClientSession, url: URL) -> aiohttp.ClientResponse:
+    """GET, following at most MAX_HOPS redirects to places that the operator may be led to."""
+    configured = url
+    for _ in range(MAX_HOPS + 1):
+        response = await session.get(url, allow_redirects=False)
+        if response.status not in _REDIRECTS:
+            return response
+        response.release()
+        target = url.join(URL(response.headers.get("Location", "")))
+        if target.scheme != url.scheme:
+            raise FetchFailed(
+                f"{public(str(configured))} redirects to another scheme, {target.scheme}; refused"
+            )
+        if target.host != configured.host and await _is_internal(target):
+            raise FetchFailed(f"{public(str(configured))} redirects to an internal address; refused")
+        url = target
+    raise FetchFailed(f"{public(str(configured))} redirects more than {MAX_HOPS} times")
+
+
+async def _is_internal(url: URL) -> bool:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+    return any(not ipaddress.ip_address(address[4][0]).is_global for address in found)
+
+
+def _check(response: aiohttp.ClientResponse) -> None:
+    if response.status not in (200, 304):
+        raise FetchFailed(
+            f"{public(str(response.url))} answers {response.status} {response.reason or ''}".rstrip(),
+            _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
+        )
+    encoding = response.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in ("identity", "gzip", "x-gzip", ""):
+        raise FetchFailed(
+            f"{public(str(response.url))} answers in an encoding that was not asked for: {encoding}"
+        )
+
+
+def _retry_after(value: str, date: str) -> float | None:
+    """Read Retry-After (RFC 9110, 10.2.3): seconds, or an HTTP date counted from the answer's own Date."""
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        wait = (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait)
+
+
+async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
+    clock = asyncio.get_running_loop().time
+    begun, received = clock(), 0
+    with _translated(url):
+        async for chunk in response.content.iter_chunked(CHUNK):
+            received += len(chunk)
+            if clock() - begun >= RATE_WINDOW:
+                if received < LEAST_RATE * RATE_WINDOW:
+                    raise FetchFailed(f"{public(url)} sends under {LEAST_RATE} bytes a second")
+                begun, received = clock(), 0
+            yield chunk
