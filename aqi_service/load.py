@@ -28,7 +28,7 @@ from aqi_service.storage import SnapshotInfo, Storage, Upload
 
 log = logging.getLogger(__name__)
 
-LAST_WORDS_SECONDS = 10.0
+LAST_WORDS_SECONDS = 4.0
 """How long a load that failed may still write what it has parsed, and its manifest."""
 
 _ARCHIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE})

@@ -79,6 +79,14 @@ class LoadReport:
         if self.fates.total != self.records:
             raise ValueError(f"{self.records} records, but {self.fates.total} fates: {self.fates}")
 
+    def summary(self) -> str:
+        """Return one line of facts for a log."""
+        facts: dict[str, object] = {"status": self.status, "snapshot": self.snapshot, "records": self.records}
+        facts |= {"stored": self.fates.stored, "unchanged": self.fates.unchanged}
+        facts |= {"rejected": self.fates.rejected, "pending": self.fates.pending}
+        facts |= {"seconds": round(self.seconds, 1), "error": repr(self.error) if self.error else "none"}
+        return " ".join(f"{name}={value}" for name, value in facts.items())
+
     def as_json(self) -> dict[str, Any]:
         """Return the report in the form and order in which it is printed."""
         return {

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -124,6 +125,20 @@ def region() -> str | None:
         return named
     profile = aioboto3.Session().region_name
     return str(profile) if profile else DEFAULT_REGION
+
+
+def described(clients: Clients) -> str:
+    """Name the region, and each endpoint that is not AWS's own."""
+    urls = {name: c.meta.endpoint_url for name, c in (("S3", clients.s3), ("DynamoDB", clients.writes))}
+    others = {
+        name: url
+        for name, url in urls.items()
+        if not (urlsplit(url).hostname or "").endswith(".amazonaws.com")
+    }
+    if len(set(others.values())) == 1 and len(others) == len(urls):
+        others = {"": next(iter(others.values()))}
+    ends = "".join(f", {name} endpoint {url}".replace("  ", " ") for name, url in others.items())
+    return f"region {clients.writes.meta.region_name}{ends}"
 
 
 @contextmanager

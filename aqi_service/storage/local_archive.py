@@ -47,7 +47,7 @@ class LocalArchive:
         with disk(f"The folder {self._folder} cannot be used"):
             await self._threads.run(self._prepare)
 
-    async def names(self) -> frozenset[str]:
+    async def names(self) -> tuple[str, ...]:
         """Return the names of all whole snapshots; a plain `.json` that was put there counts as one."""
         with self._reading():
             return await self._threads.run(self._shelf.names)

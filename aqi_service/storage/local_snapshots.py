@@ -24,6 +24,7 @@ from aqi_service.storage.local import (
     PARTIAL,
     disk,
     hold,
+    make_folder,
     place,
     remove_dead,
     require_free,
@@ -47,13 +48,13 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def names(self) -> frozenset[str]:
+    def names(self) -> tuple[str, ...]:
         """Return the names of all whole snapshots, without `.gz`; other files are passed over."""
         if not self.folder.exists():
-            return frozenset()
+            return ()
         with os.scandir(self.folder) as entries:
             found = {entry.name.removesuffix(".gz") for entry in entries if entry.is_file()}
-        return frozenset(filter(_NAME.fullmatch, found))
+        return tuple(filter(_NAME.fullmatch, found))
 
     def find(self, name: str) -> Path | None:
         """Return the file of a snapshot, or None if there is none; ours goes before a plain one."""
@@ -138,6 +139,7 @@ class Draft:
         """Take the name. Raises ArchiveFailed if it is taken or under `min_free` bytes are free."""
         with self._writing():
             self._refuse_taken()
+            make_folder(self._shelf.folder)  # somebody may have moved it away since the start
             require_free(self._shelf.folder, min_free)
             self._file = self._hold()
             self._refuse_taken()

@@ -26,7 +26,7 @@ PARTS_IN_FLIGHT = 3
 """Parts on their way at once; with the one being filled they are the upload's memory."""
 
 READ_SIZE = 64 * 1024
-ABORT_SECONDS = 10.0
+ABORT_SECONDS = 4.0
 LICENCE = "Sensor.Community, ODbL 1.0, contents DbCL 1.0"
 
 _NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -95,7 +95,8 @@ class S3Archive:
         place = self._place | {"Key": name}
         with translated(self._what()):
             answer = await self._client.get_object(**place, Range=f"bytes={offset}-")
-            async with answer["Body"] as body:
+            body = answer["Body"]
+            async with body:
                 while chunk := await body.read(READ_SIZE):
                     yield chunk
 

@@ -1,0 +1,7 @@
+"""`python -m aqi_service`."""
+
+import sys
+
+from aqi_service.cli import main
+
+sys.exit(main())

@@ -1,0 +1,207 @@
+"""The command line: every option is declared once, as flag, environment variable, default and help.
+
+One rule: `--help` and `--version` answer at once, so nothing heavy is imported before a command runs.
+"""
+
+import difflib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aqi_service import __version__
+from aqi_service.core.times import typed_time
+from aqi_service.errors import AqiError, ConfigError
+
+ENV_PREFIX = "AQI_"
+OTHER_ENV = ("AQI_SERVER_HOST", "AQI_SERVER_PORT")
+"""Variables of the client, which are no mistake here."""
+
+FEED_URL = "https://data.sensor.community/static/v2/data.24h.json"
+EXIT_TRY_AGAIN, EXIT_CONFIG = 1, 2
+
+
+class _Time(click.ParamType[int]):
+    """A UTC time, as epoch seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read `2023-12-20`, `2023-12-20T18:55` or with `Z`."""
+        found = value if isinstance(value, int) else typed_time(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no time like 2023-12-20 or 2023-12-20T18:55Z", param, ctx)
+        return found
+
+
+def _option(*flags: str, **settings: Any) -> click.Option:
+    """Declare an option whose environment variable follows from its flag."""
+    variable = ENV_PREFIX + flags[0][2:].replace("-", "_").upper()
+    shown = settings.get("default") is not None and not settings.get("is_flag")
+    return click.Option(flags, envvar=variable, show_default=shown, **settings)
+
+
+_POSITIVE = click.IntRange(min=1)
+_PORT = click.IntRange(0, 65_535)
+_FOLDER = click.Path(path_type=Path)
+
+_OPTIONS = (
+    _option("--load-only", is_flag=True, help="Load, then exit (backfills)."),
+    _option("--serve-only", is_flag=True, help="Serve, never load (replicas)."),
+    _option("--feed-url", metavar="URL", default=FEED_URL, help="The live feed."),
+    _option(
+        "--contact",
+        metavar="TEXT",
+        default="",
+        help="Goes into the User-Agent.  [default: the project's URL]",
+    ),
+    _option("--bucket", metavar="NAME", default="mysensordatainjson", help="S3 bucket of the snapshots."),
+    _option("--bucket-owner", metavar="ID", help="Account that must own the bucket."),
+    _option("--table", metavar="NAME", default="air_quality_data", help="DynamoDB table."),
+    _option(
+        "--local",
+        metavar="DIR",
+        type=_FOLDER,
+        help="Keep files and SQLite under DIR instead of AWS.  [default: off]",
+    ),
+    _option(
+        "--create", is_flag=True, help="Create what is missing of bucket and table (always on with --local)."
+    ),
+    _option("--host", metavar="ADDRESS", default="127.0.0.1", help="Address of the TCP server."),
+    _option("--port", type=_PORT, metavar="N", default=12_000, help="Its port; 0 takes a free one."),
+    _option("--http-host", metavar="ADDRESS", default="127.0.0.1", help="Address of health and metrics."),
+    _option("--http-port", type=_PORT, metavar="N", help="Its port; 0 takes a free one.  [default: 8080]"),
+    _option("--no-http", is_flag=True, help="No HTTP port."),
+    _option(
+        "--max-connections",
+        type=_POSITIVE,
+        metavar="N",
+        help="Cap of TCP connections.  [default: from the descriptor limit, at most 10,000]",
+    ),
+    _option(
+        "--max-per-address",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Cap of one address; 0 is none.  [default: half of --max-connections]",
+    ),
+    _option("--interval", type=_POSITIVE, metavar="SECONDS", default=3600, help="Time between loads."),
+    _option(
+        "--from", "sources", metavar="SOURCE", multiple=True, help="With --load-only: file, - or http(s) URL."
+    ),
+    _option(
+        "--snapshot-time", type=_Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."
+    ),
+    _option(
+        "--scale",
+        "scale_name",
+        type=click.Choice(["daqi", "us-epa", "report"]),
+        default="daqi",
+        help="The index to score on.",
+    ),
+    _option("--rescore", is_flag=True, help="Load although the table is scored on another scale."),
+    _option("--ttl-days", type=_POSITIVE, metavar="N", help="Records expire N days after their own time."),
+    _option(
+        "--keep-days",
+        type=_POSITIVE,
+        metavar="N",
+        help="With --local: delete finished snapshots older than N.",
+    ),
+    _option(
+        "--max-bytes", type=_POSITIVE, metavar="N", default=2**31, help="A snapshot's largest size, decoded."
+    ),
+    _option(
+        "--load-deadline",
+        type=click.FloatRange(min=1),
+        metavar="SECONDS",
+        help="Then a load ends as incomplete.  [default: daemon 3/4 of the interval, --load-only none]",
+    ),
+    _option("--dry-run", is_flag=True, help="Parse and score, call no AWS, write nothing."),
+    _option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the log."),
+    _option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        help="Least level that is logged.",
+    ),
+)
+
+
+def _run(**options: Any) -> int:
+    from aqi_service.config import PROJECT_URL, Config  # noqa: PLC0415  # heavy: not for --help
+    from aqi_service.running import run  # noqa: PLC0415  # heavy: not for --help
+
+    options["contact"] = options["contact"] or PROJECT_URL
+    return run(Config(**options))
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # click's form
+    if value:
+        click.echo(f"aqi_service {__version__}")
+        ctx.exit()
+
+
+_COMMAND = click.Command(
+    "aqi-service",
+    params=[
+        *_OPTIONS,
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Say which.",
+        ),
+    ],
+    callback=_run,
+    context_settings={"max_content_width": 110},
+    help=(
+        "Load Sensor.Community's 24-hour means into S3 and DynamoDB, score them, and serve them over TCP.\n\n"
+        "Every option is also an environment variable, AQI_ and its name; the flag wins. AWS credentials, "
+        "region, profile and endpoint come from AWS's own variables and files."
+    ),
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the program and return its exit code (0 done, 1 try again, 2 mend something first)."""
+    for warning in unknown_variables(os.environ):
+        print(warning, file=sys.stderr)
+    try:
+        return int(_COMMAND.main(argv, prog_name="aqi-service", standalone_mode=False) or 0)
+    except click.exceptions.Abort:
+        return EXIT_TRY_AGAIN
+    except click.ClickException as error:
+        print(
+            f"aqi-service: {' '.join(error.format_message().split())} (--help lists the options)",
+            file=sys.stderr,
+        )
+        return EXIT_CONFIG
+    except AqiError as error:
+        print(f"aqi-service: {error}", file=sys.stderr)
+        return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_TRY_AGAIN
+
+
+def option_names() -> dict[str, click.Option]:
+    """Return every option by its flag."""
+    return {p.opts[0]: p for p in _COMMAND.params if isinstance(p, click.Option)}
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a warning for every AQI_ variable that no option reads, with the nearest that one does."""
+    known = {str(option.envvar) for option in option_names().values() if option.envvar} | set(OTHER_ENV)
+    warnings = []
+    for name in sorted(environ):
+        if name.startswith(ENV_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            warnings.append(
+                f"aqi-service: the variable {name} is not known and has no effect; nearest: {near[0]}"
+            )
+    return warnings
+
+
+if __name__ == "__main__":
+    sys.exit(main())

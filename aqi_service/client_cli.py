@@ -1,0 +1,141 @@
+"""The command `aqi-client`: its command line, checked before anything is sent.
+
+Rule: every way it ends is an exit code and at most a sentence on stderr, never a traceback.
+"""
+
+import argparse
+import contextlib
+import math
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from aqi_service.core.frames import checked_id
+from aqi_service.errors import BadId
+
+_ENDS = """
+exit codes: 0 all found; 1 some id not found; 2 bad usage; 3 no connection, time-out, Busy, Unavailable,
+a broken reply, or output that cannot be written
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for; `output_dir` is None where no files are to be saved."""
+
+    ids: tuple[str, ...]
+    host: str
+    port: int
+    timeout: float
+    output_dir: str | None
+    as_json: bool
+
+
+class _UsageError(Exception):
+    """A command line that cannot be served; the text is the sentence for stderr."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse, with one sentence instead of the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message}; --help shows how it is used")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look up the ids of the command line and give the exit code; 130 after Ctrl-C."""
+    try:
+        asked = parse(argv)
+        from aqi_service.client_run import run  # noqa: PLC0415 - asyncio takes longer than all of --help
+
+        return run(asked)
+    except (_UsageError, BadId) as error:
+        complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as end:  # --help
+        return _after_help(int(end.code or 0))
+
+
+def parse(argv: Sequence[str] | None) -> Asked:
+    """Read and check the command line, the environment, and ids on standard input.
+
+    Raises BadId and _UsageError, and SystemExit after --help.
+    """
+    given = _parser().parse_args(argv)
+    ids = tuple(checked_id(text) for text in _ids(given.ids))
+    if not ids:
+        raise _UsageError("there is no id on standard input")
+    from_stdin = "-" in given.ids
+    wants_files = not given.no_save and (given.output_dir is not None or not from_stdin)
+    folder = (given.output_dir if given.output_dir is not None else ".") if wants_files else None
+    return Asked(ids, given.host, given.port, given.timeout, folder, given.format == "json")
+
+
+def complain(sentence: str) -> None:
+    """Say what went wrong on stderr, if there is one."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"aqi-client: {sentence}", file=sys.stderr)
+
+
+def abandon_stdout() -> None:
+    """Let what Python still holds for stdout vanish, or it would complain of it at its own end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _parser() -> _Parser:
+    env = os.environ.get
+    parser = _Parser(
+        prog="aqi-client",
+        description="Look up air-quality records by id: CSV on standard output, and a file data_ID.csv each.",
+        epilog=_ENDS,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("ids", nargs="+", metavar="ID", help="a record's id, 1 to 20 digits; - reads ids from standard input")
+    add("--host", default=env("AQI_SERVER_HOST") or "127.0.0.1", help="AQI_SERVER_HOST; default 127.0.0.1")
+    port = env("AQI_SERVER_PORT") or "12000"
+    add("--port", default=port, type=_port, help="AQI_SERVER_PORT; default 12000")
+    add("--timeout", default=30.0, type=_seconds, metavar="SECONDS", help="for each reply; default 30")
+    add("--output-dir", metavar="DIR", help="where files are saved; default here, and nowhere for ids from -")
+    add("--no-save", action="store_true", help="save no files")
+    add("--format", choices=("csv", "json"), default="csv", help="of standard output; json: an object a line")
+    return parser
+
+
+def _ids(given: Sequence[str]) -> Iterator[str]:
+    """Give the ids as typed, those of standard input in the place of `-`."""
+    for text in given:
+        if text != "-":
+            yield text
+        elif sys.stdin is not None:
+            yield from sys.stdin.buffer.read().decode("utf-8", "replace").split()
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no port from 1 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        seconds = float(text)
+        if math.isfinite(seconds) and seconds > 0:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of seconds above 0")
+
+
+def _after_help(code: int) -> int:
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        abandon_stdout()
+    return code

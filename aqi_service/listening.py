@@ -1,0 +1,114 @@
+"""Open the sockets that a server listens on.
+
+Rule: a port that cannot be had is a PortTaken whose sentence says what to do; nothing here accepts.
+"""
+
+import errno
+import socket
+from typing import Any
+
+from aqi_service.errors import PortTaken
+
+SEND_BUFFER = 64 * 1024
+"""Bytes of replies in the kernel per connection. Left to itself it grows to megabytes, and a slow reader
+would show progress only after reading a third of that."""
+
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""Notice a half-open peer after 60 + 4 * 15 s. The names exist on Linux; other systems lack some."""
+
+_WHY = {
+    errno.EADDRINUSE: "another program listens there; stop it, or choose another port",
+    errno.EACCES: "this user may not open it; choose a port from 1024 up",
+    errno.EADDRNOTAVAIL: "that is no address of this machine; choose one of its own, or 127.0.0.1",
+}
+_ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+"""A family that this machine has switched off: enough if the host's other address can be had."""
+
+_ATTEMPTS = 10
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Bind and listen on every address of `host` ("" is all of the machine's); port 0 takes a free one.
+
+    All sockets have the same port. The caller closes them, or hands them on. Raises PortTaken.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _listen(host, port)
+        except PortTaken:
+            if port:  # a free port of one family may be taken in the other: then another free one
+                raise
+    return _listen(host, port)
+
+
+def default_max_connections(descriptors: int) -> int:
+    """Say how many connections fit into a limit of open files (RLIMIT_NOFILE; -1 is unlimited).
+
+    At most 10,000; 128 descriptors and a quarter of the rest stay free for AWS, HTTP, files and refusals.
+    """
+    if descriptors < 0:
+        return 10_000
+    return max(1, min(10_000, (descriptors - 128) * 3 // 4))
+
+
+def prepare(sock: socket.socket) -> None:
+    """Set what accepted connections inherit from their listening socket."""
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    # asyncio sets this only on sockets made with the protocol's number; without it replies wait 40 ms.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    problem: OSError | None = None
+    for family, address in _addresses(host, port):
+        same_port = sockets[0].getsockname()[1] if sockets else address[1]
+        try:
+            sockets.append(_open(family, (address[0], same_port, *address[2:])))
+        except OSError as error:
+            problem = error
+            if error.errno not in _ABSENT:
+                break
+    else:
+        if sockets:
+            return sockets
+    for sock in sockets:
+        sock.close()
+    raise _port_taken(host, port, problem) from problem
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
+    """Look up a host's families and addresses, each once."""
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError) as error:
+        raise PortTaken(f"{host!r} is no address or name of this machine: {error}") from error
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+
+
+def _open(family: int, address: tuple[Any, ...]) -> socket.socket:
+    """Bind and listen: with SO_REUSEADDR only a listening socket has its port for itself."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen()
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _port_taken(host: str, port: int, problem: OSError | None) -> PortTaken:
+    code = problem.errno if problem is not None else None
+    why = _WHY.get(code or 0) or f"{problem}; choose another address or port"
+    return PortTaken(f"cannot listen on {host or '*'}:{port}: {why}")

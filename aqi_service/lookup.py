@@ -1,0 +1,62 @@
+"""THE READ PATH: the payload of a request in, the payload of its reply out.
+
+One rule: every request gets an answer, within a deadline; what the reader is told never depends on what
+went wrong inside.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+
+from aqi_service.core.decimals import MAX_INTEGER
+from aqi_service.core.frames import BAD_REQUEST, NOT_FOUND, UNAVAILABLE
+from aqi_service.core.items import is_expired
+from aqi_service.core.render import csv_reply
+from aqi_service.errors import AqiError
+from aqi_service.storage import Store
+
+log = logging.getLogger(__name__)
+
+DEADLINE = 5.0
+"""Seconds until a lookup that the table does not answer is `Unavailable`."""
+
+QUIET_SECONDS = 60.0
+"""A table that cannot be read is logged at most this often."""
+
+_RECORD_ID = re.compile(rb"0*([0-9]{1,20})")
+_BAD = BAD_REQUEST + b"a record id is 1 to 20 decimal digits"
+_CANNOT_READ = UNAVAILABLE + b"the table cannot be read now; try again later"
+
+
+class Lookup:
+    """Answers requests out of one store; `now` gives epoch seconds."""
+
+    def __init__(self, store: Store, now: Callable[[], float], deadline: float = DEADLINE) -> None:
+        self._store = store
+        self._now = now
+        self._deadline = deadline
+        self._logged = 0.0
+
+    async def answer(self, payload: bytes) -> bytes:
+        """Return the CSV of the record, `Item not found`, `Bad request: ...` or `Unavailable: ...`."""
+        match = _RECORD_ID.fullmatch(payload) if len(payload) <= 20 else None
+        if match is None:
+            return _BAD
+        record_id = str(int(match[1]))
+        if int(record_id) > MAX_INTEGER:
+            return NOT_FOUND
+        try:
+            async with asyncio.timeout(self._deadline):
+                item = await self._store.get(record_id)
+        except (AqiError, TimeoutError) as error:
+            self._note(error)
+            return _CANNOT_READ
+        if item is None or is_expired(item, self._now()):
+            return NOT_FOUND
+        return csv_reply(item)
+
+    def _note(self, error: Exception) -> None:
+        if self._now() - self._logged >= QUIET_SECONDS:
+            self._logged = self._now()
+            log.warning("lookup_failed error=%r", str(error) or "no answer in time")

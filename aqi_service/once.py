@@ -1,0 +1,123 @@
+"""`--load-only`: load what was asked for, print a report for each, and end.
+
+One rule: running it again is always safe.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable
+from contextlib import suppress
+
+import orjson
+
+from aqi_service import __version__
+from aqi_service.config import Config
+from aqi_service.core.names import parse_name
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.times import DAY
+from aqi_service.errors import ConfigError, Unavailable
+from aqi_service.ledger import Ledger
+from aqi_service.load import Plan, load
+from aqi_service.opening import Opened, first_line, opened
+from aqi_service.progress import ProgressLine
+from aqi_service.stopping import Stop
+
+START_SECONDS = 10.0
+"""How long AWS may take to answer at the start."""
+
+_GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
+
+
+async def run(config: Config, stop: Stop) -> int:
+    """Load every source; return 0 if all are complete or unchanged, 1 otherwise."""
+    try:
+        return await stop.guard(_run(config, stop))
+    except asyncio.CancelledError:
+        say("aqi-service: interrupted")
+        return 1
+
+
+async def _run(config: Config, stop: Stop) -> int:
+    good = True
+    async with opened(config) as found:
+        say(first_line(config, found))
+        await check(config, found)
+        for source in config.sources or (config.feed_url,):
+            report = await load_one(config, found, source)
+            good = good and report.status in _GOOD
+            if stop.is_set():
+                return 1
+    return 0 if good else 1
+
+
+async def check(config: Config, found: Opened) -> None:
+    """See that archive and table can be used and are scored on this scale; raises what is wrong.
+
+    With `--create` makes what is missing first, once AWS has shown that it answers.
+    """
+    if config.create:
+        with suppress(ConfigError):
+            await _in_time(config, _usable(found))
+        await found.create()
+    await _in_time(config, _usable(found))
+    if not config.rescore:
+        ledger = Ledger(found.storage.archive, config.table)
+        await _in_time(config, ledger.check_scale(config.scale_name))
+
+
+async def _usable(found: Opened) -> None:
+    await found.storage.archive.check()
+    await found.storage.store.check()
+
+
+async def _in_time(config: Config, work: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await work
+    except TimeoutError as error:
+        raise Unavailable(f"{config.place}: no answer within {START_SECONDS:.0f} s") from error
+
+
+async def load_one(config: Config, found: Opened, source: str, *, live: bool | None = None) -> LoadReport:
+    """Load one snapshot, print its report on stdout and, on stderr, how to look at it."""
+    plan = Plan(
+        table=config.table,
+        scale=config.scale,
+        agent=f"aqi_service/{__version__} (+{config.contact})",
+        max_bytes=config.max_bytes,
+        live=not config.sources if live is None else live,
+        ttl=config.ttl,
+        snapshot_time=config.snapshot_time,
+        deadline=config.deadline,
+        dry_run=config.dry_run,
+    )
+    line = ProgressLine(sys.stderr, time.monotonic)
+    try:
+        report = await load(source, found.storage, plan, now=time.time, progress=line)
+    finally:
+        line.done()
+    sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
+    sys.stdout.flush()
+    if report.example and not config.dry_run:
+        count = report.fates.stored + report.fates.unchanged + report.fates.superseded
+        say(f"{count} records, for instance: python -m aqi_service.client {report.example}")
+    await _prune(config, found)
+    return report
+
+
+async def _prune(config: Config, found: Opened) -> None:
+    """Delete finished snapshots older than --keep-days; one without a finished manifest is kept."""
+    if config.keep_days is None or found.prune is None:
+        return
+    before = time.time() - config.keep_days * DAY
+    ledger = Ledger(found.storage.archive, config.table)
+    old = [name for name in await found.storage.archive.names() if (t := parse_name(name)) and t[1] < before]
+    done = [name for name in old if (m := await ledger.manifest(name)) and m.get("status") == Status.COMPLETE]
+    if done:
+        await found.prune(done)
+
+
+def say(text: str) -> None:
+    """Write a line for a person to stderr."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,40 @@
+"""What a person sees of a load on a terminal.
+
+One rule: it goes to stderr, and only where that is a terminal; a log or a pipe stays line-wise.
+"""
+
+from collections.abc import Callable
+from typing import TextIO
+
+EVERY_SECONDS = 0.2
+
+
+class ProgressLine:
+    """One line that is rewritten in place: bytes, records and their rate."""
+
+    def __init__(self, stream: TextIO, now: Callable[[], float]) -> None:
+        self._stream = stream
+        self._now = now
+        self._begun = now()
+        self._shown = 0.0
+        self._on = stream.isatty()
+        self._width = 0
+
+    def __call__(self, size: int, records: int) -> None:
+        """Show how far the load has come; `size` in bytes."""
+        now = self._now()
+        if not self._on or now - self._shown < EVERY_SECONDS:
+            return
+        self._shown = now
+        rate = records / max(now - self._begun, 0.001)
+        line = f"{size / 1e6:,.1f} MB, {records:,} records, {rate:,.0f} records/s"
+        self._stream.write(f"\r{line:<{self._width}}")
+        self._stream.flush()
+        self._width = len(line)
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self._width:
+            self._stream.write(f"\r{'':<{self._width}}\r")
+            self._stream.flush()
+            self._width = 0

@@ -1,0 +1,42 @@
+"""Run what a Config asks for, on the fastest event loop there is.
+
+One rule: the exit code is decided here and in `cli`, nowhere deeper.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aqi_service import daemon, logs, once
+from aqi_service.config import Config
+from aqi_service.stopping import Stop
+
+
+def run(config: Config) -> int:
+    """Run the daemon, or the load, and return the exit code."""
+    logs.configure(config.log_format, config.log_level)
+    job: Callable[[Config, Stop], Coroutine[Any, Any, int]] = once.run if config.load_only else daemon.run
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        code = runner.run(_stoppable(job, config))
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's factory; None, asyncio's own, where uvloop does not exist."""
+    try:
+        import uvloop  # noqa: PLC0415  # not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _stoppable(job: Callable[[Config, Stop], Coroutine[Any, Any, int]], config: Config) -> int:
+    stop = Stop()
+    stop.install(at_once=1)
+    return await job(config, stop)

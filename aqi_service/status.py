@@ -1,0 +1,94 @@
+"""What the daemon knows of itself, and its form as Prometheus metrics.
+
+One rule: the daemon writes it, the page reads it; nobody decides anything by it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from aqi_service import __version__
+from aqi_service.core.report import Fates, LoadReport, Status
+from aqi_service.core.times import feed_time
+from aqi_service.server import ServerCounts
+
+_FATES = tuple(asdict(Fates()))
+
+
+@dataclass(slots=True)
+class ServiceStatus:
+    """Counts since the process began; only the event loop's thread changes them."""
+
+    server: ServerCounts
+    loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(Status, 0)))
+    fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
+    loader_restarts: int = 0
+    last: LoadReport | None = None
+    newest: int | None = None
+    finished: float | None = None
+
+    def loaded(self, report: LoadReport, now: float) -> None:
+        """Count a load that ended at `now` (epoch seconds)."""
+        self.loads[report.status] += 1
+        self.fates.update(asdict(report.fates))
+        self.last = report
+        newest = feed_time(report.newest)
+        if newest is not None:
+            self.newest = max(newest, self.newest or 0)
+        if report.status in (Status.COMPLETE, Status.UNCHANGED):
+            self.finished = now
+
+
+class _Metrics(Collector):
+    """Reads a ServiceStatus whenever metrics are asked for."""
+
+    def __init__(self, status: ServiceStatus) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield every metric of the service."""
+        status, server = self._status, self._status.server
+        for name, text, label, counts in (
+            ("aqi_loads", "Loads by how they ended.", "status", status.loads),
+            ("aqi_records", "Records by their fate.", "fate", status.fates),
+            ("aqi_tcp_replies", "Replies by kind.", "kind", server.replies),
+            ("aqi_tcp_refused", "Connections refused, by reason.", "reason", server.refused),
+            ("aqi_tcp_cut", "Connections cut, by reason.", "reason", server.cut),
+        ):
+            family = CounterMetricFamily(name, text, labels=[label])
+            for key, count in counts.items():
+                family.add_metric([str(key)], count)
+            yield family
+        yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", server.accepted)
+        yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
+        yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
+        info = GaugeMetricFamily("aqi_build_info", "The version that runs.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        yield from self._times()
+
+    def _times(self) -> Iterable[Metric]:
+        """Yield what is known only after a load."""
+        status, last = self._status, self._status.last
+        rows: tuple[tuple[str, str, float | None], ...] = (
+            ("aqi_newest_record_timestamp_seconds", "Time of the newest record.", status.newest),
+            ("aqi_last_finished_load_timestamp_seconds", "When a load last finished.", status.finished),
+            ("aqi_last_load_seconds", "How long the last load took.", last.seconds if last else None),
+            ("aqi_last_load_bytes", "Decoded size of the last snapshot.", last.bytes if last else None),
+        )
+        for name, text, value in rows:
+            if value is not None:
+                yield GaugeMetricFamily(name, text, value)
+
+
+def metrics(status: ServiceStatus) -> Callable[[], bytes]:
+    """Return a function that writes the metrics in Prometheus' text form."""
+    registry = CollectorRegistry()
+    registry.register(_Metrics(status))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return lambda: generate_latest(registry)

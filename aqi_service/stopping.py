@@ -1,0 +1,59 @@
+"""The first signal asks to stop in order, the second stops at once.
+
+One rule: whoever waits for something long waits for it through a Stop.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Stop:
+    """A wish to stop, made by SIGTERM, SIGINT or `set`."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def install(self, at_once: int) -> None:
+        """Listen to the signals; the second one ends the process with exit code `at_once`."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled, at_once)
+
+    def _signalled(self, at_once: int) -> None:
+        if self._event.is_set():
+            os._exit(at_once)
+        self._event.set()
+
+    def set(self) -> None:
+        """Ask to stop."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Tell whether it was asked."""
+        return self._event.is_set()
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is asked, at most so long; tell whether it was."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work`, cancelling it when it is asked to stop; return its result, or raise what it raised."""
+        task = asyncio.create_task(work)
+        asked = asyncio.create_task(self._event.wait())
+        try:
+            await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            if not task.done():
+                task.cancel()
+        return await task

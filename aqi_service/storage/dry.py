@@ -1,0 +1,91 @@
+"""Both ports for a dry run: nothing is called, nothing is kept.
+
+One rule: a load over these tells what it would do with an empty table.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from aqi_service.core.items import Item
+from aqi_service.storage import PutResult, SnapshotInfo, Upload
+
+
+class DryArchive:
+    """An archive that is empty and stays so."""
+
+    async def check(self) -> None:
+        """Return at once."""
+
+    async def names(self) -> Sequence[str]:
+        """Return no names."""
+        return ()
+
+    @asynccontextmanager
+    async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator[Upload]:
+        """Take a snapshot and drop it."""
+        del name, info
+        yield _DryUpload()
+
+    async def info(self, name: str) -> SnapshotInfo | None:
+        """Return None."""
+        del name
+        return None
+
+    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """Yield nothing."""
+        del name, offset
+        nothing: tuple[bytes, ...] = ()
+        for chunk in nothing:
+            yield chunk
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Drop a document."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Return None."""
+        del key
+        return None
+
+    async def close(self) -> None:
+        """Return at once."""
+
+
+class _DryUpload:
+    async def write(self, chunk: bytes) -> None:
+        """Drop the bytes."""
+
+    async def complete(self) -> None:
+        """Return at once."""
+
+
+class DryStore:
+    """A table that is empty and stays so."""
+
+    async def check(self) -> None:
+        """Return at once."""
+
+    async def get(self, record_id: str) -> Item | None:
+        """Return None."""
+        del record_id
+        return None
+
+    async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
+        """Return no items."""
+        del ids
+        return {}
+
+    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+        """Drop the items."""
+        del items, conditional
+        return PutResult()
+
+    async def settle(self) -> None:
+        """Return at once."""
+
+    async def expire(self, now: int) -> int:
+        """Return 0."""
+        del now
+        return 0
+
+    async def close(self) -> None:
+        """Return at once."""
