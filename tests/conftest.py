@@ -1,0 +1,61 @@
+"""What every test shares: a moto server, and an environment without the developer's own AWS and AQI settings."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the AWS or AQI variables of whoever runs it, nor asks a cloud for credentials."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "AQI_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@dataclass(frozen=True)
+class Moto:
+    """A moto server, and names in it that no other test uses (its state is the process's)."""
+
+    endpoint: str
+    bucket: str = field(default_factory=lambda: f"bucket-{uuid.uuid4().hex[:12]}")
+    table: str = field(default_factory=lambda: f"table-{uuid.uuid4().hex[:12]}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The AWS variables that lead a program to it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    """The URL of a moto server of this test process."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def moto(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Moto:
+    """A moto server with fresh names; this process's AWS variables lead to it."""
+    found = Moto(moto_endpoint)
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    return found
