@@ -1,4 +1,4 @@
-"""What every test shares: a moto server, and an environment without the developer's own AWS and AQI settings."""
+"""What every test shares: a moto server, and an environment without the user's AWS and AQI settings."""
 
 import os
 import uuid
