@@ -1,3 +1,42 @@
-"""AQI service."""
+"""Sensor.Community's 24-hour means: streamed into an archive, scored on an air-quality index, and served.
+
+    write:  feed --bytes--> load --+--bytes--> archive (S3 | files)
+                                   +--records, measurements--> delivery --> store (DynamoDB | SQLite)
+    read:   client --frame--> connection --> server --> lookup --> store --> render --> frame back
+    state:  load returns a LoadReport --> daemon --> status <-- web
+
+The files, in the order in which to read them:
+
+    load.py           THE WRITE PATH: one load, from a source's chunks to a LoadReport
+    lookup.py         THE READ PATH: the payload of a request in, the payload of its reply out
+    errors.py         every error, as one tree
+    core/             decisions without I/O
+      items.py          what is stored of a record; which of two is newer
+      records.py        a snapshot's bytes, as they arrive, into records   (scanner.py: one element's end)
+      measurements.py   records into items or rejections                   (fields.py: one record's fields)
+      scales.py         the indices as data, and the one function that reads them
+      decimals.py       numbers as decimal text
+      times.py          timestamps;   names.py   names in the archive
+      gunzip.py         gzip, known by its first bytes
+      idset.py          many ids in a few bits
+      report.py         the counts of one load, and their sum's check
+      schedule.py       when to do something next
+      render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
+      frames.py         the wire's frames
+    sources.py        the live feed, a URL, a file or stdin;   feed.py   HTTP download
+    delivery.py       a snapshot's items into the table: read, decide, write
+    ledger.py         manifests, rejects, the newest finished snapshot
+    storage/          the two ports (__init__), and behind them
+      s3.py, dynamodb.py   AWS   (aws.py: clients and errors; attributes.py, retry.py, provision.py)
+      local_*.py           files and SQLite   (local.py: what both share)
+      dry.py               nothing at all
+    server.py         the framed TCP server   (connection.py: one peer; listening.py: sockets)
+    client*.py        the client, as library and command; standard library only
+    web/              the HTTP port: health and metrics
+    daemon.py         load on a schedule, and serve;   once.py   --load-only
+    opening.py        opens what a Config names;   stopping.py   signals;   status.py   metrics
+    cli.py            the options, each declared once;   config.py   what they decided;   running.py   loop
+    demo.py           `make demo`;   logs.py, progress.py   what a person sees
+"""
 
 __version__ = "0.1.0"
