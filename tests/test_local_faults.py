@@ -1,0 +1,245 @@
+"""The archive of files when disks fill up, tasks are cancelled and folders cannot be used."""
+
+import asyncio
+import errno
+import itertools
+import os
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, MissingResource, Unavailable
+from aqi_service.storage.local_archive import BEHIND_LIMIT, LocalArchive
+from aqi_service.storage.local_snapshots import Draft
+from tests.backends import local_archive
+from tests.local_helpers import (
+    INCOMPRESSIBLE,
+    INFO,
+    NAME,
+    STEPS,
+    WHOLE,
+    bytes_of,
+    failing,
+    files,
+    files_up_to,
+    keep,
+)
+
+MANIFEST = f"manifests/air_quality_data/{NAME}"
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[LocalArchive]:
+    async with local_archive(tmp_path) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def closed_after(archive: LocalArchive) -> AsyncIterator[LocalArchive]:
+    try:
+        yield archive
+    finally:
+        await archive.close()
+
+
+async def test_a_disk_that_fills_up_fails_the_snapshot_and_leaves_nothing(
+    archive: LocalArchive, tmp_path: Path
+) -> None:
+    with files_up_to(500_000), pytest.raises(ArchiveFailed, match="the file would pass"):
+        await keep(archive, INCOMPRESSIBLE)
+    assert files(tmp_path) == set()
+    await keep(archive, INCOMPRESSIBLE)
+    assert await bytes_of(archive) == INCOMPRESSIBLE
+
+
+@pytest.mark.parametrize("step", ["fsync", "link", "replace"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
+async def test_a_disk_that_refuses_a_step_fails_the_snapshot_and_leaves_nothing(
+    archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, code: int
+) -> None:
+    monkeypatch.setattr(os, step, failing(code))
+    with pytest.raises(ArchiveFailed, match=r"cannot be kept in .*: the "):
+        await keep(archive)
+    assert files(tmp_path) == set()
+
+
+async def test_a_folder_that_is_not_synced_after_the_naming_takes_the_snapshot_back(
+    archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aqi_service.storage.local_snapshots.sync_folder", failing(errno.EIO))
+    with pytest.raises(ArchiveFailed, match="the disk answers with an error"):
+        await keep(archive)
+    assert files(tmp_path) == set()
+
+
+async def test_a_disk_that_fills_up_keeps_the_older_document(archive: LocalArchive, tmp_path: Path) -> None:
+    await archive.put(MANIFEST, b"older")
+    with files_up_to(500_000), pytest.raises(Unavailable, match="cannot be written"):
+        await archive.put(MANIFEST, INCOMPRESSIBLE)
+    assert await archive.get(MANIFEST) == b"older"
+    assert files(tmp_path) == {NAME}
+
+
+async def test_no_upload_begins_with_less_than_a_gigabyte_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = shutil.disk_usage(tmp_path)._replace(free=10**9 - 1)
+    enough = free._replace(free=10**9)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    async with closed_after(LocalArchive(tmp_path)) as archive:
+        with pytest.raises(ArchiveFailed, match=r"under 1 GB free, .*: free some space"):
+            await keep(archive)
+        assert files(tmp_path) == set()
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: enough)
+        await keep(archive)
+        assert files(tmp_path) == WHOLE
+
+
+async def test_a_folder_that_is_moved_away_while_running_is_made_again(
+    archive: LocalArchive, tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path)
+    assert await archive.names() == ()
+    await keep(archive)
+    await archive.put(MANIFEST, b"{}")
+    assert files(tmp_path) == {*WHOLE, NAME}
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP])
+async def test_a_file_system_without_links_keeps_snapshots_all_the_same(
+    archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(os, "link", failing(code))
+    await keep(archive)
+    assert files(tmp_path) == WHOLE
+    with pytest.raises(ArchiveFailed, match="already"):
+        await keep(archive)
+
+
+async def test_a_snapshot_that_was_put_there_meanwhile_is_not_overwritten(
+    archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, link = tmp_path / "snapshots" / f"{NAME}.gz", os.link
+
+    def late(source: Path, final: Path) -> None:
+        path.write_bytes(b"theirs")
+        link(source, final)
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(ArchiveFailed, match="already"):
+        await keep(archive)
+    assert path.read_bytes() == b"theirs"
+    assert files(tmp_path) == {f"{NAME}.gz"}
+
+
+@pytest.mark.parametrize("step", range(8))
+async def test_an_upload_cancelled_at_any_step_leaves_a_whole_snapshot_or_none(
+    archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    loop, left = asyncio.get_running_loop(), itertools.count(-step)
+    task = asyncio.create_task(keep(archive))
+
+    def cancelling(do: Callable[..., Any]) -> Callable[..., Any]:
+        def cancel(*args: object) -> object:
+            if not next(left):
+                loop.call_soon_threadsafe(task.cancel)
+            return do(*args)
+
+        return cancel
+
+    for name in STEPS:
+        monkeypatch.setattr(os, name, cancelling(getattr(os, name)))
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert files(tmp_path) == (WHOLE if await archive.names() else set())
+
+
+async def test_a_writer_waits_while_the_disk_is_behind(
+    archive: LocalArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, write = threading.Event(), Draft.write
+
+    def held_up(draft: Draft, piece: bytes) -> None:
+        gate.wait()
+        write(draft, piece)
+
+    monkeypatch.setattr(Draft, "write", held_up)
+    async with archive.upload(NAME, INFO) as upload:
+        await upload.write(b"[" * BEHIND_LIMIT)
+        second = asyncio.create_task(upload.write(b"]"))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not second.done()
+        gate.set()
+        await second
+        await upload.complete()
+    assert await bytes_of(archive, offset=BEHIND_LIMIT - 1) == b"[]"
+
+
+class Place(NamedTuple):
+    """A folder that cannot be used, and the error that says so."""
+
+    step: str
+    code: int
+    error: type[AqiError]
+    says: str
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Place("mkdir", errno.EACCES, ConfigError, "permission is denied; give this user"),
+        Place("mkdir", errno.EROFS, ConfigError, "mounted read-only; mount it for writing, or name"),
+        Place("mkdir", errno.ENOSPC, Unavailable, "the disk is full; free some space"),
+        Place("link", errno.EPERM, ConfigError, "a file is in the place of a folder; move it away"),
+    ],
+)
+@pytest.mark.parametrize("inside", ["", "deeper/down"])
+async def test_a_folder_that_cannot_be_used_is_named_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Place, inside: str
+) -> None:
+    folder = tmp_path / "local"
+    if place.step == "link":
+        folder.write_bytes(b"")
+    else:
+        monkeypatch.setattr(os, place.step, failing(place.code))
+    async with closed_after(LocalArchive(folder / inside)) as archive:
+        with pytest.raises(place.error, match=place.says) as raised:
+            await archive.check()
+    assert str(folder / inside) in str(raised.value)
+
+
+async def test_a_reader_of_a_folder_that_is_not_there_creates_nothing(tmp_path: Path) -> None:
+    async with closed_after(LocalArchive(tmp_path / "none", read_only=True)) as archive:
+        with pytest.raises(MissingResource, match="start a loader"):
+            await archive.check()
+        assert await archive.names() == ()
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["../x", "manifests/../../x", "manifests/..", "/etc/x", "manifests//x", "manifests/", "manifests", "x",
+     "", "snapshots/x", "air_quality.db", "manifests/.x", "manifests/a\x00b", "manifests/x\n", "rejects/\\x"],
+)  # fmt: skip
+async def test_a_key_that_leads_elsewhere_is_refused(archive: LocalArchive, tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigError, match="file's name under"):
+        await archive.put(key, b"{}")
+    with pytest.raises(ConfigError, match="file's name under"):
+        await archive.get(key)
+    assert files(tmp_path) == set()
+
+
+async def test_closing_ends_every_thread_and_what_comes_later_is_told(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    async with local_archive(tmp_path) as archive:
+        await keep(archive)
+        await asyncio.gather(*(bytes_of(archive) for _ in range(8)))
+    assert set(threading.enumerate()) == before
+    with pytest.raises(Unavailable, match="closed"):
+        await archive.names()
