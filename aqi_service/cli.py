@@ -37,6 +37,16 @@ class _Time(click.ParamType[int]):
         return found
 
 
+class _Folder(click.Path):
+    """A folder's path; an empty text, such as a variable that was never set, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse the empty text, which a Path would take for the current folder."""
+        if value == "":
+            self.fail("an empty text names no folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _option(*flags: str, **settings: Any) -> click.Option:
     """Declare an option whose environment variable follows from its flag."""
     variable = ENV_PREFIX + flags[0][2:].replace("-", "_").upper()
@@ -44,9 +54,11 @@ def _option(*flags: str, **settings: Any) -> click.Option:
     return click.Option(flags, envvar=variable, show_default=shown, **settings)
 
 
+YEAR = 366 * 86_400
 _POSITIVE = click.IntRange(min=1)
+_SECONDS = click.IntRange(1, YEAR)
+_DAYS = click.IntRange(1, 36_600)
 _PORT = click.IntRange(0, 65_535)
-_FOLDER = click.Path(path_type=Path)
 
 _OPTIONS = (
     _option("--load-only", is_flag=True, help="Load, then exit (backfills)."),
@@ -55,7 +67,6 @@ _OPTIONS = (
     _option(
         "--contact",
         metavar="TEXT",
-        default="",
         help="Goes into the User-Agent.  [default: the project's URL]",
     ),
     _option("--bucket", metavar="NAME", default="mysensordatainjson", help="S3 bucket of the snapshots."),
@@ -64,7 +75,7 @@ _OPTIONS = (
     _option(
         "--local",
         metavar="DIR",
-        type=_FOLDER,
+        type=_Folder(path_type=Path),
         help="Keep files and SQLite under DIR instead of AWS.  [default: off]",
     ),
     _option(
@@ -87,7 +98,7 @@ _OPTIONS = (
         metavar="N",
         help="Cap of one address; 0 is none.  [default: half of --max-connections]",
     ),
-    _option("--interval", type=_POSITIVE, metavar="SECONDS", default=3600, help="Time between loads."),
+    _option("--interval", type=_SECONDS, metavar="SECONDS", default=3600, help="Time between loads."),
     _option(
         "--from", "sources", metavar="SOURCE", multiple=True, help="With --load-only: file, - or http(s) URL."
     ),
@@ -102,10 +113,10 @@ _OPTIONS = (
         help="The index to score on.",
     ),
     _option("--rescore", is_flag=True, help="Load although the table is scored on another scale."),
-    _option("--ttl-days", type=_POSITIVE, metavar="N", help="Records expire N days after their own time."),
+    _option("--ttl-days", type=_DAYS, metavar="N", help="Records expire N days after their own time."),
     _option(
         "--keep-days",
-        type=_POSITIVE,
+        type=_DAYS,
         metavar="N",
         help="With --local: delete finished snapshots older than N.",
     ),
@@ -114,7 +125,7 @@ _OPTIONS = (
     ),
     _option(
         "--load-deadline",
-        type=click.FloatRange(min=1),
+        type=click.FloatRange(1, YEAR),
         metavar="SECONDS",
         help="Then a load ends as incomplete.  [default: daemon 3/4 of the interval, --load-only none]",
     ),

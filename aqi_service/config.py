@@ -3,6 +3,8 @@
 One rule: only cli and the two ways to run it (daemon, once) see a Config; shells take plain values.
 """
 
+import math
+import re
 import resource
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,9 @@ LEAST_INTERVAL = 300
 
 DEFAULT_PORT, DEFAULT_HTTP_PORT = 12_000, 8080
 PROJECT_URL = "https://pypi.org/project/aqi-service/"
+
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_BUCKET = re.compile(r"[A-Za-z0-9_.-]{3,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,42 @@ class Config:
     log_level: str
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for options that do not go together."""
-        for wrong, sentence in (
+        """Raise ConfigError for a value that cannot be used, and for options that do not go together."""
+        for wrong, sentence in (*self._values(), *self._combinations()):
+            if wrong:
+                raise ConfigError(sentence)
+
+    def _values(self) -> tuple[tuple[bool, str], ...]:
+        return (
+            (
+                _host(self.feed_url) is None,
+                "--feed-url must be a URL that begins with http:// or https://; files go to --from",
+            ),
+            (
+                self.interval < LEAST_INTERVAL and self.is_official_feed,
+                f"--interval must be at least {LEAST_INTERVAL} for {FEED_HOST}: it changes every 5 minutes",
+            ),
+            (not self.contact.isprintable(), "--contact must be printable text on one line"),
+            (not _BUCKET.fullmatch(self.bucket), "--bucket must be 3 to 63 of a-z 0-9 . - (AWS's rule)"),
+            (
+                not _TABLE.fullmatch(self.table),
+                "--table must be 3 to 255 of a-z A-Z 0-9 _ . - (AWS's rule, and a folder's name)",
+            ),
+            ("" in self.sources, "--from must name a file, - or a URL; an empty text names nothing"),
+            (self.sources.count("-") > 1, "--from - reads standard input, which can be read only once"),
+            (
+                self.load_deadline is not None and not math.isfinite(self.load_deadline),
+                "--load-deadline must be a number of seconds; without it a --load-only has none",
+            ),
+        )
+
+    def _combinations(self) -> tuple[tuple[bool, str], ...]:
+        return (
             (self.load_only and self.serve_only, "--load-only and --serve-only exclude each other"),
-            (self.sources and not self.load_only, "--from needs --load-only: the daemon loads the live feed"),
+            (
+                bool(self.sources) and not self.load_only,
+                "--from needs --load-only: the daemon loads the live feed",
+            ),
             (self.dry_run and not self.load_only, "--dry-run needs --load-only"),
             (
                 self.snapshot_time is not None and len(self.sources) != 1,
@@ -68,18 +105,11 @@ class Config:
                 self.keep_days is not None and self.local is None,
                 "--keep-days needs --local; on S3 use a lifecycle rule",
             ),
-            (self.bucket_owner and self.local, "--bucket-owner means nothing with --local"),
             (
-                urlsplit(self.feed_url).hostname == FEED_HOST and self.interval < LEAST_INTERVAL,
-                f"--interval must be at least {LEAST_INTERVAL} for {FEED_HOST}: it changes every 5 minutes",
+                self.bucket_owner is not None and self.local is not None,
+                "--bucket-owner means nothing with --local",
             ),
-            (
-                not self.feed_url.startswith(("http://", "https://")),
-                "--feed-url must begin with http:// or https://; files go to --from",
-            ),
-        ):
-            if wrong:
-                raise ConfigError(sentence)
+        )
 
     @property
     def scale(self) -> Scale:
@@ -100,10 +130,14 @@ class Config:
 
     @property
     def connections(self) -> int:
-        """How many TCP connections to serve at once."""
-        if self.max_connections is not None:
-            return self.max_connections
-        return default_max_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        """How many TCP connections to serve at once: what was asked for, if there are descriptors enough."""
+        fit = default_max_connections(self.descriptors)
+        return fit if self.max_connections is None else min(self.max_connections, fit)
+
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets this process may have open; -1 is as many as it likes."""
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     @property
     def connections_per_address(self) -> int:
@@ -111,6 +145,15 @@ class Config:
         return max(1, self.connections // 2) if self.max_per_address is None else self.max_per_address
 
     @property
-    def place(self) -> str:
-        """Where everything is kept, for the first line and for sentences."""
-        return f"local {self.local}" if self.local else f"bucket {self.bucket}, table {self.table}"
+    def is_official_feed(self) -> bool:
+        """Whether the live feed is Sensor.Community's own, which is not to be asked too often."""
+        return _host(self.feed_url) == FEED_HOST
+
+
+def _host(url: str) -> str | None:
+    """Return the host of an http(s) URL; None for anything else."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts.hostname if parts.scheme in ("http", "https") else None

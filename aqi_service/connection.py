@@ -1,13 +1,11 @@
-"""One framed peer: the complete frames of each read, replies out, and a tested way to close.
+"""One framed peer over asyncio streams: the complete frames of each read, replies out, a tested way to close.
 
-Rule: no wait is without a deadline, and one timer per connection measures them all.
-
-It is an asyncio protocol and not a StreamReader: stopping must wake a waiting reader without losing what has
-arrived, memory must be bounded to the byte, and a time-out per read would cost a timer per request.
+Rule: no wait is without a deadline, and one timer per connection measures them all (a time-out around each
+read would cost a timer per request).
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
@@ -16,10 +14,14 @@ from aqi_service.core.frames import MAX_REQUEST, FrameSplitter
 from aqi_service.errors import FrameCut, FrameError, FrameTimeout
 
 READ_SIZE = 16 * 1024
-"""Bytes of one read, about 250 requests: what is found in one read is answered with one write."""
+"""Bytes of one read, about 250 requests: what is found in one read is answered with one write.
 
-MAX_INPUT = 16 * 1024
-"""Bytes of unanswered requests at which reading pauses; so a connection holds at most READ_SIZE more."""
+Also the limit of the StreamReader, which stops the transport at twice as much.
+"""
+
+
+MOST_BUFFERED = 512 * 1024
+"""More than a StreamReader ever holds: twice its limit and what one read of the loop adds (256 KiB)."""
 
 
 class Wait(StrEnum):
@@ -35,6 +37,7 @@ _GAVE_UP = {
     Wait.IDLE: "nothing was asked for {:g} s",
     Wait.FRAME: "a frame was not complete {:g} s after its first byte",
     Wait.WRITE: "the peer took nothing of its replies for {:g} s",
+    Wait.LINGER: "the peer did not close for {:g} s",
 }
 
 
@@ -52,33 +55,34 @@ class Deadlines:
     """After our last byte, until the peer has closed as well: enough for the reply to reach it."""
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection:
     """A peer that sends frames; one task at a time reads and writes.
 
-    `opened` is called with the connection once `address` and `peer` are known. `scratch` is where bytes land
-    before they are copied out at once: one buffer serves all connections of an event loop.
-    `cut` is the reason why this side gave the peer up, None as long as it has not.
+    `cut` is the reason why this side gave the peer up, None as long as it has not. Whoever makes a connection
+    ends it with `abort`.
     """
 
     def __init__(
-        self, opened: Callable[["Connection"], None], deadlines: Deadlines, scratch: memoryview
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deadlines: Deadlines
     ) -> None:
         self.cut: str | None = None
-        self.address = self.peer = "unknown"
-        self._opened = opened
+        self._reader = reader
+        self._writer = writer
+        self._transport = cast("asyncio.Transport", writer.transport)  # a socket's, so it reads as well
         self._deadlines = deadlines
-        self._scratch = scratch
         self._splitter = FrameSplitter(MAX_REQUEST)
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport
-        self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._wait: Wait | None = None
+        self._waiting = False
         self._since = 0.0
         self._unsent = 0
-        self._eof = self._lost = self._full = self._dropping = self._last_call = False
-
-    # What the handler's task calls.
+        self._last_call = self._all_read = False
+        # With 0, drain() waits for every byte that the system did not take: nothing piles up here.
+        self._transport.set_write_buffer_limits(high=0)
+        peer = writer.get_extra_info("peername")
+        self.address = peer[0] if peer else "unknown"
+        self.peer = _shown(peer) if peer else "unknown"
 
     async def frames(self) -> list[bytes]:
         """Wait for the payloads of the next read; an empty list is the clean end between two frames.
@@ -87,13 +91,12 @@ class Connection(asyncio.BufferedProtocol):
         FrameCut (the peer ended inside a frame), FrameTimeout, ConnectionError.
         """
         while not (payloads := self._take()):
-            if self._last_call:
+            data = await self._read()
+            if not data:
+                if self._splitter and not self._last_call:
+                    raise FrameCut(f"the peer closed {len(self._splitter)} bytes into a frame")
                 return []
-            self._raise_if_lost()
-            if self._eof:
-                self._raise_if_inside_frame()
-                return []
-            await self._pause(Wait.FRAME if self._splitter else Wait.IDLE)
+            self._splitter.feed(data)
         self._wait = None
         return payloads
 
@@ -102,12 +105,14 @@ class Connection(asyncio.BufferedProtocol):
 
         Raises FrameTimeout for a peer that takes none of them, ConnectionError for one that is gone.
         """
-        self._raise_if_lost()
-        self._transport.write(data)
+        self._raise_if_gone()
+        self._writer.write(data)
         self._unsent = self.unsent()
-        while self._full:
-            await self._pause(Wait.WRITE)
-            self._raise_if_lost()
+        if self._unsent:
+            self._begin(Wait.WRITE)
+            with contextlib.suppress(ConnectionError):
+                await self._writer.drain()
+        self._raise_if_gone()
         self._wait = None
 
     async def finish(self) -> None:
@@ -116,29 +121,33 @@ class Connection(asyncio.BufferedProtocol):
         Closing while received bytes are unread sends a reset, which can destroy a reply on its way. So our
         side ends first, and what still arrives is dropped until the peer ends too, or `linger_timeout`.
         """
-        if not self._transport.is_closing() and not self._eof:
-            self._dropping = True
+        if self._transport.is_closing() or self._reader.at_eof():
+            self._writer.close()
+        else:
             self._transport.resume_reading()
-            self._transport.write_eof()
-            while not self._eof and not self._lost:
-                await self._pause(Wait.LINGER)
-        self._transport.close()
-        while not self._lost:
-            await self._pause(Wait.LINGER)
+            self._writer.write_eof()
+            self._begin(Wait.LINGER)
+            while await self._reader.read(READ_SIZE):
+                pass
+        self._begin(Wait.LINGER)
+        self._writer.close()
+        await self._writer.wait_closed()
 
     def last_call(self) -> None:
         """Take no more: requests that arrived whole are answered, a peer that is owed nothing is closed."""
         self._last_call = True
-        asking = self._wait in (Wait.IDLE, Wait.FRAME)
-        if asking and self._waiter is not None and not self._waiter.done():
-            self._transport.close()
-        elif not self._dropping:
+        if self._waiting:
+            self._transport.close()  # it waits for nothing but us: its read ends
+        elif self._wait is not Wait.LINGER:
             self._transport.pause_reading()
 
     def abort(self) -> None:
         """Close at once; unsent bytes are lost. A second time does nothing."""
-        if not self._lost:  # asyncio 3.11's transport fails on abort() after a close() that had to flush
-            self._transport.abort()
+        self._wait = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._transport.abort()
 
     def start(self, size: int) -> bytes:
         """Show the first bytes that wait to be read as a frame, for a log."""
@@ -148,56 +157,6 @@ class Connection(asyncio.BufferedProtocol):
         """Count the bytes of replies that the system has not taken yet."""
         return self._transport.get_write_buffer_size()
 
-    # What the transport calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; see asyncio.BaseProtocol."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
-        # With 0 a write that the system does not take whole pauses the writer: nothing piles up here.
-        self._transport.set_write_buffer_limits(high=0)
-        peer = transport.get_extra_info("peername")
-        if peer:
-            self.address = peer[0]
-            self.peer = "[{}]:{}".format(*peer) if ":" in peer[0] else "{}:{}".format(*peer)
-        self._opened(self)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Lend the shared buffer for the length of one read; see asyncio.BufferedProtocol."""
-        return self._scratch
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Copy what arrived; see asyncio.BufferedProtocol."""
-        if self._dropping:
-            return
-        self._splitter.feed(self._scratch[:nbytes])
-        if len(self._splitter) > MAX_INPUT:
-            self._transport.pause_reading()
-        self._wake()
-
-    def eof_received(self) -> bool:
-        """Note the peer's end and keep our side open for its answers; see asyncio.BufferedProtocol."""
-        self._eof = True
-        self._wake()
-        return True
-
-    def pause_writing(self) -> None:
-        """Note that the system did not take all bytes; see asyncio.BaseProtocol."""
-        self._full = True
-
-    def resume_writing(self) -> None:
-        """Note that it has taken the rest; see asyncio.BaseProtocol."""
-        self._full = False
-        self._wake()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End every wait; see asyncio.BaseProtocol."""
-        self._lost = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._wake()
-
-    # Frames, ends and waiting.
-
     def _take(self) -> list[bytes]:
         payloads: list[bytes] = []
         try:
@@ -206,38 +165,55 @@ class Connection(asyncio.BufferedProtocol):
         except FrameError:
             if not payloads:
                 raise
-        if not self._eof and not self._last_call:
-            self._transport.resume_reading()
         return payloads
 
-    def _raise_if_lost(self) -> None:
+    async def _read(self) -> bytes:
+        """Read what there is, waiting for it under the deadline of what is missing; b"" is the end."""
+        if self._last_call:
+            return await self._read_at_once()
+        self._begin(Wait.FRAME if self._splitter else Wait.IDLE)
+        self._waiting = True
+        try:
+            data = await self._reader.read(READ_SIZE)
+        except ConnectionError:
+            self._raise_if_cut()
+            raise
+        finally:
+            self._waiting = False
+        if not data:
+            self._raise_if_cut()
+        return data
+
+    async def _read_at_once(self) -> bytes:
+        """Read once what has arrived already; a time-out of 0 ends a read only if it has to wait."""
+        data = b""
+        if not self._all_read:
+            self._all_read = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    data = await self._reader.read(MOST_BUFFERED)
+            self._transport.pause_reading()  # the read may have started it again
+        return data
+
+    def _raise_if_cut(self) -> None:
         if self.cut is not None:
             wait = Wait(self.cut)
             raise FrameTimeout(_GAVE_UP[wait].format(self._seconds(wait)))
-        if self._lost:
+
+    def _raise_if_gone(self) -> None:
+        """Raise when nothing can be sent; drain() returns in silence after an abort."""
+        self._raise_if_cut()
+        if self._transport.is_closing():
             raise ConnectionResetError("the peer reset the connection")
 
-    def _raise_if_inside_frame(self) -> None:
-        if self._splitter:
-            raise FrameCut(f"the peer closed {len(self._splitter)} bytes into a frame")
+    # The one timer. It is never put off: when it fires too early, it is set anew for what is waited for now.
 
-    async def _pause(self, wait: Wait) -> None:
-        """Wait for anything to happen; the deadline counts from when this kind of wait began."""
+    def _begin(self, wait: Wait) -> None:
+        """Start to wait for something; the deadline counts from when this kind of wait began."""
         if wait is not self._wait:
             self._wait = wait
             self._since = self._loop.time()
             self._arm()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    # The one timer. It is never put off: when it fires too early, it is set anew for what is waited for now.
 
     def _seconds(self, wait: Wait) -> float:
         seconds: float = getattr(self._deadlines, wait)
@@ -267,3 +243,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._wait is not Wait.LINGER:
             self.cut = self._wait
         self._transport.abort()
+
+
+def _shown(peer: tuple[str, int]) -> str:
+    return f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"

@@ -4,13 +4,16 @@ One rule: serving never waits for a load, and whatever ends a load, the next one
 """
 
 import asyncio
+import errno
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from ipaddress import ip_address
 from random import random
+from socket import socket
 
-from aqi_service.config import DEFAULT_HTTP_PORT, FEED_HOST, LEAST_INTERVAL, Config
+from aqi_service.config import DEFAULT_HTTP_PORT, LEAST_INTERVAL, Config
 from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
@@ -21,8 +24,8 @@ from aqi_service.lookup import Lookup
 from aqi_service.once import check, load_one, say
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.server import Limits, Server
-from aqi_service.status import ServiceStatus, metrics
-from aqi_service.stopping import Stop
+from aqi_service.status import REFUSED, ServiceStatus, metrics
+from aqi_service.stopping import GRACE_SECONDS, Stop
 
 log = logging.getLogger(__name__)
 
@@ -30,71 +33,133 @@ RESTART_FIRST, RESTART_CAP = 1.0, 60.0
 """Seconds: edges of the wait before a loader that died is started again."""
 
 READY_SECONDS = 3.0
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+FEW_CONNECTIONS = 500
+"""Places below which the limit of open files is worth a warning."""
 
 
 async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
-    async with AsyncExitStack() as stack:
-        found = await stack.enter_async_context(opened(config))
+    async with opened(config) as found:
         say(first_line(config, found))
-        await _check(config, found)
-        lookup = Lookup(found.storage.store, time.time)
-        limits = Limits(max_connections=config.connections, max_per_address=config.connections_per_address)
-        sockets = listen(config.host, config.port)
-        server = Server(sockets, lookup.answer, limits)
-        status = ServiceStatus(server.counts)
-        await _http(config, stack, found, status)
-        await server.start()
-        stack.push_async_callback(server.stop)  # answers what was asked, before the storage closes
-        _tell_listening(config.host, sockets[0].getsockname()[1], "tcp")
-        if config.host not in LOOPBACK:
-            log.warning("plaintext host=%s: anyone on the way can read and change what is sent", config.host)
-        if config.serve_only:
-            await stop.wait()
-        else:
-            loader = Loader(config, found, status)
-            await supervise(lambda: loader.run(stop), status, stop)
+        usable = await stop.guard(_usable(config, found))
+        if not stop.is_set():
+            await _serve(config, found, stop, usable=bool(usable))
     return 0
 
 
-async def _check(config: Config, found: Opened) -> None:
-    """Raise ConfigError for what waiting cannot mend; what may pass is only logged."""
+async def _usable(config: Config, found: Opened) -> bool:
+    """Raise ConfigError for what waiting cannot mend; log what may pass, and return False then."""
     try:
         await check(config, found)
-        lacks = [] if config.serve_only else await found.missing()
     except Unavailable as error:
         log.warning("storage_unavailable error=%r: lookups answer Unavailable until it is back", str(error))
-        return
-    for thing in lacks:
-        log.warning("missing %s: add it with python -m aqi_service --load-only --create", thing)
+        return False
+    if not config.serve_only:
+        await _name_missing(config, found)
+    return True
 
 
-async def _http(config: Config, stack: AsyncExitStack, found: Opened, status: ServiceStatus) -> None:
+async def _name_missing(config: Config, found: Opened) -> None:
+    """Log what `--create` would add to the table; a loader does without it, so nothing here is an error."""
+    try:
+        for thing in await found.missing():
+            command = f"--load-only --create --bucket {config.bucket} --table {config.table}"
+            log.warning("missing %s: add it with python -m aqi_service %s", thing, command)
+    except AqiError as error:
+        log.info("missing unknown error=%r", str(error))
+
+
+async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> None:
+    """Listen, serve and load until `stop`; then end both at once, answering what was asked."""
+    async with AsyncExitStack() as stack:
+        sockets = _closing(stack, listen(config.host, config.port))
+        http_sockets = _closing(stack, _http_sockets(config))
+        limits = Limits(
+            max_connections=config.connections,
+            max_per_address=config.connections_per_address,
+            stop_grace=GRACE_SECONDS,
+        )
+        server = Server(sockets, Lookup(found.storage.store, time.time).answer, limits)
+        status = ServiceStatus(server.counts)
+        _warn(config)
+        await server.start()
+        _tell_listening(sockets, "tcp")
+        if http_sockets:
+            await _http(stack, http_sockets, found, status, stop)
+        loader = Loader(config, found, status, usable=usable, port=sockets[0].getsockname()[1])
+        loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
+        await asyncio.gather(loading, _serve_until(server, stop))
+
+
+async def _serve_until(server: Server, stop: Stop) -> None:
+    await stop.wait()
+    await server.stop()
+
+
+async def _nothing() -> None:
+    pass
+
+
+def _closing(stack: AsyncExitStack, sockets: list[socket]) -> list[socket]:
+    for sock in sockets:
+        stack.callback(sock.close)
+    return sockets
+
+
+def _http_sockets(config: Config) -> list[socket]:
     """Open the HTTP port; a default port that is taken is only a warning."""
     if config.no_http:
-        return
+        return []
+    try:
+        return listen(config.http_host, DEFAULT_HTTP_PORT if config.http_port is None else config.http_port)
+    except PortTaken as error:
+        taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
+        if config.http_port is not None or not taken:
+            raise
+        log.warning("no_http %s; or choose one with --http-port", error)
+        return []
+
+
+async def _http(
+    stack: AsyncExitStack, sockets: Sequence[socket], found: Opened, status: ServiceStatus, stop: Stop
+) -> None:
     from aqi_service.web import Answers, http_port  # noqa: PLC0415  # not with --no-http
 
-    try:
-        port = DEFAULT_HTTP_PORT if config.http_port is None else config.http_port
-        sockets = listen(config.http_host, port)
-    except PortTaken as error:
-        if config.http_port is not None:
-            raise
-        log.warning("no_http %s", error)
-        return
-    answers = Answers(lambda: _ready(found), metrics(status))
+    answers = Answers(lambda: _ready(found, stop), metrics(status))
     await stack.enter_async_context(http_port(sockets, answers))
-    _tell_listening(config.http_host, sockets[0].getsockname()[1], "http")
+    _tell_listening(sockets, "http")
 
 
-def _tell_listening(host: str, port: int, kind: str) -> None:
-    say(f"listening on {f'[{host}]' if ':' in host else host}:{port} ({kind})")
+def _tell_listening(sockets: Sequence[socket], kind: str) -> None:
+    for sock in sockets:
+        host, port = sock.getsockname()[:2]
+        say(f"listening on {f'[{host}]' if ':' in host else host}:{port} ({kind})")
 
 
-async def _ready(found: Opened) -> str | None:
+def _warn(config: Config) -> None:
+    """Log what an operator should know of the settings."""
+    if not _is_loopback(config.host):
+        log.warning("plaintext host=%s: anyone on the way can read and change what is sent", config.host)
+    places, asked = config.connections, config.max_connections or FEW_CONNECTIONS
+    if places < asked:
+        log.warning(
+            "few_descriptors limit=%d connections=%d: raise the limit of open files (ulimit -n) for more",
+            config.descriptors,
+            places,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _ready(found: Opened, stop: Stop) -> str | None:
     """Tell what keeps lookups from being answered; old data does not."""
+    if stop.is_set():
+        return "stopping"
     try:
         async with asyncio.timeout(READY_SECONDS):
             await found.storage.store.get("0")
@@ -121,10 +186,15 @@ async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, s
 class Loader:
     """Loads the live feed at start and then on schedule, by the monotonic clock."""
 
-    def __init__(self, config: Config, found: Opened, status: ServiceStatus) -> None:
+    def __init__(
+        self, config: Config, found: Opened, status: ServiceStatus, *, usable: bool = True, port: int = 0
+    ) -> None:
+        """`usable` tells whether archive and table have been checked; `port` is where lookups are served."""
         self._config = config
         self._found = found
         self._status = status
+        self._usable = usable
+        self._port = port
 
     async def run(self, stop: Stop) -> None:
         """Load, wait, load again, until `stop`; a load under way is then aborted in order."""
@@ -148,19 +218,30 @@ class Loader:
             await stop.wait(max(0.0, due - clock()))
 
     async def _load(self, stop: Stop) -> LoadReport | None:
-        """Load once; None when archive or table refused."""
+        """Load once; None when archive or table refused, or a stop left no report."""
         try:
-            report = await stop.guard(load_one(self._config, self._found, self._config.feed_url, live=True))
+            report = await stop.guard(self._checked_load())
         except AqiError as error:
+            self._status.loads[REFUSED] += 1
             log.error("load_refused error=%r", str(error))  # noqa: TRY400  # expected: a sentence, no traceback
+            return None
+        if report is None:
+            log.warning("load_interrupted: it left no report")
             return None
         self._status.loaded(report, time.time())
         log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
         return report
 
+    async def _checked_load(self) -> LoadReport:
+        """Load; before the first time see that storage can be used, unless that was seen at the start."""
+        if not self._usable:
+            await check(self._config, self._found)
+            self._usable = True
+        return await load_one(self._config, self._found, self._config.feed_url, live=True, port=self._port)
+
     async def _courtesy(self) -> float:
         """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
-        if FEED_HOST not in self._config.feed_url:
+        if not self._config.is_official_feed:
             return 0.0
         try:
             newest = newest_name(await self._found.storage.archive.names())

@@ -6,6 +6,7 @@ One rule: every item that is announced ends in exactly one count; what the table
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict, is_expired, judge
@@ -38,18 +39,23 @@ class Delivery:
     """Delivers one snapshot's items to one store.
 
     `conditional` writes each item under the condition that what is there is not newer (replays). The first
-    error stops it for good: it stands in `error`, and all that is not decided stays pending.
+    error stops it for good: it stands in `error`, and all that is not decided stays pending. `group_size` is
+    how many items are read and written together (smaller only to test it).
     """
 
-    def __init__(self, store: Store, *, conditional: bool, now: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, *, conditional: bool, now: Callable[[], float], group_size: int = READ_LIMIT
+    ) -> None:
         self._store = store
         self._conditional = conditional
         self._now = now
+        self._group_size = group_size
         self._group: dict[str, Item] = {}
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(GROUPS_AT_ONCE)
         self._stored_ids = IdSet()
         self._unchanged_ids = IdSet()
+        self._bug: BaseException | None = None
         self.counts = DeliveryCounts()
         self.error: AqiError | None = None
 
@@ -71,15 +77,20 @@ class Delivery:
             if judge(item, waiting) is Verdict.SUPERSEDED:
                 return
         self._group[item.id] = item
-        if len(self._group) >= READ_LIMIT:
+        if len(self._group) >= self._group_size:
             await self._dispatch()
 
     async def finish(self) -> None:
-        """Deliver what is left, wait for all of it, and make it durable."""
+        """Deliver what is left, wait for all of it, and make it durable.
+
+        Raises what no store should raise, and what therefore stands for a defect.
+        """
         if self._group:
             await self._dispatch()
         if self._flying:
             await asyncio.wait(set(self._flying.values()))
+        if self._bug:
+            raise self._bug
         if not self.error:
             try:
                 await self._store.settle()
@@ -98,12 +109,14 @@ class Delivery:
         await self._slots.acquire()
         task = asyncio.create_task(self._deliver(group))
         self._flying.update(dict.fromkeys(group, task))
-        task.add_done_callback(lambda _: self._landed(group))
+        task.add_done_callback(partial(self._landed, group))
 
-    def _landed(self, group: Mapping[str, Item]) -> None:
+    def _landed(self, group: Mapping[str, Item], task: asyncio.Task[None]) -> None:
         self._slots.release()
         for record_id in group:
             del self._flying[record_id]
+        if not task.cancelled():
+            self._bug = self._bug or task.exception()
 
     async def _deliver(self, group: Mapping[str, Item]) -> None:
         """Read what the table has of a group, write what is to be written, count."""
@@ -118,7 +131,7 @@ class Delivery:
             if wanted:
                 result = await self._store.put(wanted, conditional=self._conditional)
                 verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
-                self.counts.refused.update(result.refused)
+                self._refuse(result.refused)
                 for record_id in result.refused:
                     del verdicts[record_id]
         except AqiError as error:
@@ -126,6 +139,11 @@ class Delivery:
         else:
             for record_id, verdict in verdicts.items():
                 self._count(int(record_id), verdict)
+
+    def _refuse(self, refused: Mapping[str, str]) -> None:
+        """Count items that the table will never take; of two records with one id, one is superseded."""
+        self.counts.superseded += len(self.counts.refused.keys() & refused.keys())
+        self.counts.refused.update(refused)
 
     def _count(self, record_id: int, verdict: Verdict) -> None:
         """Count an item's fate; of two records of this snapshot with one id, one is superseded."""

@@ -4,9 +4,12 @@ One rule: it uses the program's own commands as a user would; nothing here is do
 """
 
 import asyncio
+import os
+import signal
 import sys
 import tempfile
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -34,14 +37,12 @@ async def demo(folder: Path, *, serve: bool) -> int:
     """
     with as_file(files("aqi_service") / "data" / CAPTURE) as capture:
         print(f"1. Load {CAPTURE}, the network's real file of 10 August 2017, into {folder}\n", flush=True)
-        loaded = await _program("--load-only", "--local", str(folder), "--from", str(capture))
-        if code := await loaded.wait():
-            return code
-    async with AsyncExitStack() as stack:
-        server = await _program(
-            "--serve-only", "--local", str(folder), "--port", "0", "--http-port", "0", errors=True
-        )
-        stack.push_async_callback(_stopped, server)
+        async with _program("--load-only", "--local", str(folder), "--from", str(capture)) as load:
+            if code := await load.wait():
+                return code
+    async with _program(
+        "--serve-only", "--local", str(folder), "--port", "0", "--http-port", "0", errors=True
+    ) as server:
         ports = await _ports(server)
         print(f"\n2. Serve it on port {ports['tcp']}, and look {len(RECORDS)} records up\n")
         await _look_up(ports["tcp"])
@@ -49,14 +50,32 @@ async def demo(folder: Path, *, serve: bool) -> int:
         if serve:
             print(f"\nServing until Ctrl-C: python -m aqi_service.client --port {ports['tcp']} {RECORDS[0]}")
             print(f"http://127.0.0.1:{ports['http']}/", flush=True)
-            await server.wait()
+            await _pass_on(server)
+            return await server.wait()
     return 0
 
 
-async def _program(*options: str, errors: bool = False) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aqi_service", *options, stderr=asyncio.subprocess.PIPE if errors else None
-    )
+@asynccontextmanager
+async def _program(*options: str, errors: bool = False) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the program, without the user's own AQI_ variables, until it or the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "aqi_service", *options,
+        env={name: value for name, value in os.environ.items() if not name.startswith("AQI_")},
+        stderr=asyncio.subprocess.PIPE if errors else None,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await _pass_on(process)
+        await process.wait()
+
+
+async def _pass_on(process: asyncio.subprocess.Process) -> None:
+    """Print what the program says on stderr, to its end; unread, it would hold the program up."""
+    while process.stderr is not None and (line := await process.stderr.readline()):
+        print(line.decode(errors="replace"), end="", file=sys.stderr, flush=True)
 
 
 async def _ports(server: asyncio.subprocess.Process) -> dict[str, int]:
@@ -72,6 +91,8 @@ async def _ports(server: asyncio.subprocess.Process) -> dict[str, int]:
             if line.startswith("listening on "):
                 port, kind = line.rpartition(":")[2].split()
                 ports[kind.strip("()")] = int(port)
+            elif not line.startswith("aqi_service "):
+                print(line, end="", file=sys.stderr)
     return ports
 
 
@@ -83,20 +104,31 @@ async def _look_up(port: int) -> None:
             print("\n".join(lines[1 if number else 0 :]))
 
 
-async def _stopped(server: asyncio.subprocess.Process) -> None:
-    if server.returncode is None:
-        server.terminate()
-        await server.wait()
+async def _until_told(*, serve: bool) -> int:
+    """Run the demo in a temporary folder; a signal ends it, its programs and the folder."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, told.set)
+    with tempfile.TemporaryDirectory(prefix="aqi-demo-") as folder:
+        running = asyncio.create_task(demo(Path(folder), serve=serve))
+        waiting = asyncio.create_task(told.wait())
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        for task in (running, waiting):
+            task.cancel()
+        await asyncio.wait((running, waiting))
+    if running.cancelled():
+        return 0 if serve else 130
+    return running.result()
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the demo in a temporary folder and return its exit code."""
-    serve = "--serve" in (sys.argv[1:] if argv is None else argv)
-    with tempfile.TemporaryDirectory(prefix="aqi-demo-") as folder:
-        try:
-            return asyncio.run(demo(Path(folder), serve=serve))
-        except KeyboardInterrupt:
-            return 0
+    """Run the demo and return its exit code."""
+    try:
+        return asyncio.run(_until_told(serve="--serve" in (sys.argv[1:] if argv is None else argv)))
+    except (TimeoutError, RuntimeError) as error:
+        print(f"demo: {error or 'the server does not listen'}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ One rule: what aiohttp raises stops here; above, there is FetchFailed and CutSho
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -19,10 +19,13 @@ from aqi_service.errors import CutShort, FetchFailed
 CHUNK = 64 * 1024
 MAX_HOPS = 3
 CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+"""How long the answer's headers may take, redirects and all."""
+
 READ_SECONDS = 30.0
 RATE_WINDOW = 60.0
 LEAST_RATE = 1024
-"""Fewest bytes a second, on average over RATE_WINDOW, until a download counts as stalled."""
+"""Fewest bytes a second, on average over RATE_WINDOW of waiting, until a download counts as stalled."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -48,21 +51,18 @@ class Download:
 async def download(url: str, agent: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Download]:
     """Ask for `url` with User-Agent `agent`; `headers` make the request conditional.
 
-    Raises FetchFailed for a status other than 200 and 304, and when there is no answer.
+    Raises FetchFailed for a status other than 200 (and 304 if conditional), and when there is no answer.
     """
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
     sent = {"User-Agent": agent, "Accept-Encoding": "gzip", **(headers or {})}
     async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False, headers=sent) as session:
         with _translated(url):
-            response = await _request(session, URL(url))
-        async with response:
-            _check(response)
-            yield Download(
-                response.status,
-                _chunks(response, url),
-                response.headers.get("ETag", ""),
-                response.headers.get("Last-Modified", ""),
-            )
+            async with asyncio.timeout(ANSWER_SECONDS):
+                response = await _request(session, URL(url))
+        async with response, aclosing(_chunks(response, url)) as chunks:
+            _check(response, conditional=bool(headers))
+            etag, last_modified = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+            yield Download(response.status, chunks, etag, last_modified)
 
 
 @contextmanager
@@ -70,11 +70,18 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except aiohttp.ClientPayloadError as error:
-        raise CutShort(f"{public(url)}: the transfer broke off ({error})") from error
+        raise CutShort(f"{public(url)}: the transfer broke off ({_why(error)})") from error
     except (TimeoutError, OSError) as error:
-        raise FetchFailed(f"{public(url)} does not answer: {error or type(error).__name__}") from error
+        raise FetchFailed(f"{public(url)} does not answer: {_why(error)}") from error
     except (aiohttp.ClientError, ValueError) as error:
-        raise FetchFailed(f"{public(url)} cannot be read: {error or type(error).__name__}") from error
+        raise FetchFailed(f"{public(url)} cannot be read: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """Return what aiohttp says, on one line, unless it repeats the URL: that may hold a secret."""
+    message = getattr(error, "message", None)
+    text = " ".join((message if isinstance(message, str) else str(error)).split())[:200]
+    return text if text and "://" not in text else type(error).__name__
 
 
 def public(url: str) -> str:
@@ -110,8 +117,8 @@ async def _is_internal(url: URL) -> bool:
     return any(not ipaddress.ip_address(address[4][0]).is_global for address in found)
 
 
-def _check(response: aiohttp.ClientResponse) -> None:
-    if response.status not in (200, 304):
+def _check(response: aiohttp.ClientResponse, *, conditional: bool) -> None:
+    if response.status != 200 and not (response.status == 304 and conditional):
         raise FetchFailed(
             f"{public(str(response.url))} answers {response.status} {response.reason or ''}".rstrip(),
             _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
@@ -134,14 +141,16 @@ def _retry_after(value: str, date: str) -> float | None:
     return max(0.0, wait)
 
 
-async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
+async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes, None]:
     clock = asyncio.get_running_loop().time
-    begun, received = clock(), 0
+    waited, received, asked = 0.0, 0, clock()
     with _translated(url):
         async for chunk in response.content.iter_chunked(CHUNK):
+            waited += clock() - asked  # for the source: a table that holds the load up is not its fault
             received += len(chunk)
-            if clock() - begun >= RATE_WINDOW:
+            if waited >= RATE_WINDOW:
                 if received < LEAST_RATE * RATE_WINDOW:
                     raise FetchFailed(f"{public(url)} sends under {LEAST_RATE} bytes a second")
-                begun, received = clock(), 0
+                waited, received = 0.0, 0
             yield chunk
+            asked = clock()

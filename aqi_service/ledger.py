@@ -3,7 +3,7 @@
 One rule: a manifest is written after the data it speaks for, and only for a snapshot in the archive.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -35,12 +35,17 @@ class Ledger:
         """Read the manifest of the newest finished snapshot."""
         return _parse(await self._archive.get(latest_key(self._table)))
 
-    async def write(self, report: LoadReport, rejections: Sequence[Rejection]) -> None:
-        """Write rejects and manifest, and move `latest.json` forward if this snapshot is newer."""
+    async def write(
+        self, report: LoadReport, rejections: Sequence[Rejection], refused: Mapping[str, str]
+    ) -> None:
+        """Write rejects and manifest, and move `latest.json` forward if this snapshot is newer.
+
+        `refused` is what the table will never take: id -> why.
+        """
         if report.snapshot is None:
             raise ValueError("a load that archived nothing has no manifest")
-        if rejections:
-            lines = b"".join(orjson.dumps(_line(r), option=orjson.OPT_APPEND_NEWLINE) for r in rejections)
+        if listed := [*rejections, *_refusals(refused)][:REJECTS_LIMIT]:
+            lines = b"".join(orjson.dumps(_line(r), option=orjson.OPT_APPEND_NEWLINE) for r in listed)
             await self._archive.put(rejects_key(self._table, report.snapshot), lines)
         body = orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         await self._archive.put(manifest_key(self._table, report.snapshot), body)
@@ -57,6 +62,11 @@ class Ledger:
                 f"table {self._table} is scored on {latest.get('scale')}, not {scale}: "
                 f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
             )
+
+
+def is_finished(manifest: Manifest, scale: str) -> bool:
+    """Tell whether the snapshot is in the table as a whole, scored on this scale."""
+    return manifest.get("status") == Status.COMPLETE and manifest.get("scale") == scale
 
 
 def newest_name(names: Sequence[str]) -> str | None:
@@ -76,6 +86,11 @@ def _parse(body: bytes | None) -> Manifest | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _refusals(refused: Mapping[str, str]) -> Iterator[Rejection]:
+    """Make lines of items, of which place and text in the snapshot are no longer known."""
+    return (Rejection(f"refused: {why}", record_id, -1, b"") for record_id, why in refused.items())
 
 
 def _line(rejection: Rejection) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aqi_service import __version__
@@ -22,14 +23,17 @@ from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.scales import Scale
 from aqi_service.delivery import Delivery
 from aqi_service.errors import FetchFailed, SnapshotFailed, SnapshotRejected, Unavailable
-from aqi_service.ledger import REJECTS_LIMIT, Ledger, Manifest, newest_name
-from aqi_service.sources import Condition, Incoming, open_source, public_label
+from aqi_service.ledger import REJECTS_LIMIT, Ledger, Manifest, is_finished, newest_name
+from aqi_service.sources import Incoming, open_source, public_label
 from aqi_service.storage import SnapshotInfo, Storage, Upload
 
 log = logging.getLogger(__name__)
 
 LAST_WORDS_SECONDS = 4.0
-"""How long a load that failed may still write what it has parsed, and its manifest."""
+"""How long a load that is over may still deliver what it has parsed, or one that is interrupted still ask."""
+
+MANIFEST_SECONDS = 30.0
+"""How long the manifest may take."""
 
 _ARCHIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE})
 _ARRIVED = _ARCHIVED | {Status.UNCHANGED}
@@ -96,6 +100,12 @@ async def load(
     return report
 
 
+def _resume() -> None:
+    """Take back that this task is cancelled, so that it can end in order."""
+    if task := asyncio.current_task():
+        task.uncancel()
+
+
 class _Load:
     """One load under way."""
 
@@ -109,15 +119,22 @@ class _Load:
         self._taken = int(self._started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
         self._splitter = RecordSplitter()
         self._assembler = Assembler(Rules(plan.scale, self._taken, plan.ttl))
-        self._sha = hashlib.sha256()
-        self._bytes = 0
+        self._sha, self._bytes = hashlib.sha256(), 0
         self._rejections: list[Rejection] = []
         self._newest: Manifest | None = None
+        self._completing: tuple[str, str] | None = None  # name and load id, once it is on its way
         self._archived: str | None = None
         self.delivery = Delivery(storage.store, conditional=not plan.live, now=now)
 
     async def outcome(self) -> _Outcome:
         """Run the load and say how it ended."""
+        try:
+            return await self._ending()
+        except asyncio.CancelledError:
+            _resume()
+            return await self._cut("interrupted")
+
+    async def _ending(self) -> _Outcome:
         try:
             async with asyncio.timeout(self._plan.deadline):
                 return await self._run()
@@ -128,56 +145,58 @@ class _Load:
         except (SnapshotFailed, Unavailable) as error:
             return await self._ended(Status.FAILED, str(error))
         except TimeoutError:
-            await self._give_up()
-            return self._cut(f"not finished within {self._plan.deadline} s (--load-deadline)")
-        except asyncio.CancelledError:
-            if task := asyncio.current_task():
-                task.uncancel()
-            await self._give_up()
-            return self._cut("interrupted")
+            return await self._cut(f"not finished within {self._plan.deadline:g} s (--load-deadline)")
 
     async def report(self, outcome: _Outcome) -> LoadReport:
         """Make the report, and write it as the manifest if the snapshot is in the archive."""
-        latest = None if outcome.status is Status.FAILED else await self._latest()
-        report = self._make_report(outcome, latest)
-        if self._archived is None or self._plan.dry_run:
-            return report
+        if self._archived is None:
+            return self._make_report(outcome, None)
+        latest: Manifest | None = None
         try:
-            async with asyncio.timeout(LAST_WORDS_SECONDS):
-                await self._ledger.write(report, self._rejections)
+            async with asyncio.timeout(MANIFEST_SECONDS):
+                latest = await self._ledger.latest()
+                report = self._make_report(outcome, latest)
+                if not self._plan.dry_run:
+                    await self._ledger.write(report, self._rejections, self.delivery.counts.refused)
         except (Unavailable, SnapshotFailed, TimeoutError) as error:
             why = f"the manifest could not be written: {error or 'no answer'}"
-            return self._make_report(_Outcome(Status.INCOMPLETE, outcome.error or why), latest)
-        return report
+        except asyncio.CancelledError:
+            _resume()
+            why = "interrupted before the manifest was written"
+        else:
+            return report
+        return self._make_report(_Outcome(Status.INCOMPLETE, outcome.error or why), latest)
 
     async def _run(self) -> _Outcome:
         names = await self._archive.names()
         newest = newest_name(names)
         self._newest = await self._ledger.manifest(newest) if newest else None
-        condition = await self._condition(newest) if self._plan.live and newest else None
-        async with open_source(self._source, self._plan.agent, self._plan.max_bytes, condition) as incoming:
+        asks = self._plan.live and self._newest and is_finished(self._newest, self._plan.scale.name)
+        known = await self._archive.info(newest) if newest and asks else None
+        async with open_source(self._source, self._plan.agent, self._plan.max_bytes, known) as incoming:
             if incoming.not_modified:
                 return _Outcome(Status.UNCHANGED)
             name = self._settle_name(incoming, names)
             info = SnapshotInfo(incoming.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified)
             async with self._archive.upload(name, info) as upload:
                 await self._stream(incoming.chunks, upload)
-                known = self._newest is not None and self._newest.get("sha256") == self._sha.hexdigest()
-                if not known:
+                same = self._newest is not None and self._newest.get("sha256") == self._sha.hexdigest()
+                if not same:
+                    self._completing = (name, info.load_id)
                     await upload.complete()
                     self._archived = name
         await self.delivery.finish()
         if self.delivery.error:
-            return _Outcome(Status.FAILED if known else Status.INCOMPLETE, str(self.delivery.error))
-        await self._store.expire(int(self._now()))
-        return _Outcome(Status.UNCHANGED if known else Status.COMPLETE)
+            return _Outcome(Status.FAILED if same else Status.INCOMPLETE, str(self.delivery.error))
+        await self._expire()
+        return _Outcome(Status.UNCHANGED if same else Status.COMPLETE)
 
-    async def _condition(self, newest: str) -> Condition | None:
-        """Return what makes the request conditional: the newest snapshot's validators, if it is finished."""
-        if self._newest is None or self._newest.get("status") != Status.COMPLETE:
-            return None
-        info = await self._archive.info(newest)
-        return Condition(info.source, info.etag, info.last_modified) if info else None
+    async def _expire(self) -> None:
+        """Delete what has expired; that it cannot be done now is no fault of this load."""
+        try:
+            await self._store.expire(int(self._now()))
+        except Unavailable as error:
+            log.warning("expire_failed error=%r: the next load tries again", str(error))
 
     def _settle_name(self, incoming: Incoming, names: Iterable[str]) -> str:
         """Name the snapshot and set its time: the source's own, what was asked for, or that of reading."""
@@ -206,8 +225,8 @@ class _Load:
     async def _hand_over(self, outcomes: list[Item | Rejection]) -> None:
         items = [outcome for outcome in outcomes if isinstance(outcome, Item)]
         self.delivery.announce(len(items))
-        if len(items) < len(outcomes) and len(self._rejections) < REJECTS_LIMIT:
-            self._rejections += [outcome for outcome in outcomes if isinstance(outcome, Rejection)]
+        if (room := REJECTS_LIMIT - len(self._rejections)) and len(items) < len(outcomes):
+            self._rejections += [outcome for outcome in outcomes if isinstance(outcome, Rejection)][:room]
         for item in items:
             await self.delivery.add(item)
 
@@ -218,22 +237,26 @@ class _Load:
                 await self._hand_over(self._assembler.close())
                 await self.delivery.finish()
         except TimeoutError:
-            log.debug("what was parsed of a bad document could not be delivered in time")
+            await self.delivery.stop()
         return _Outcome(status, error, retry_after)
 
-    async def _give_up(self) -> None:
-        """Stop writing at once; all that is not in the table stays pending."""
-        self.delivery.announce(len(self._assembler.close()))
+    async def _cut(self, error: str) -> _Outcome:
+        """End a load before its time: stop writing at once; all that is not in the table stays pending."""
+        held = self._assembler.close()
+        self.delivery.announce(sum(isinstance(outcome, Item) for outcome in held))
         await self.delivery.stop()
-
-    def _cut(self, error: str) -> _Outcome:
+        await self._look_again()
         return _Outcome(Status.INCOMPLETE if self._archived else Status.FAILED, error)
 
-    async def _latest(self) -> Manifest | None:
-        try:
-            return await self._ledger.latest()
-        except (Unavailable, SnapshotFailed):
-            return None
+    async def _look_again(self) -> None:
+        """See whether the snapshot is in the archive although its completion was cut off."""
+        if self._archived or not self._completing:
+            return
+        name, load_id = self._completing
+        with suppress(Unavailable, SnapshotFailed, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                info = await self._archive.info(name)
+                self._archived = name if info and info.load_id == load_id else None
 
     def _make_report(self, outcome: _Outcome, latest: Manifest | None) -> LoadReport:
         findings, counts = self._assembler.findings, self.delivery.counts

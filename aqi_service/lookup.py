@@ -36,7 +36,7 @@ class Lookup:
         self._store = store
         self._now = now
         self._deadline = deadline
-        self._logged = 0.0
+        self._quiet_until = 0.0
 
     async def answer(self, payload: bytes) -> bytes:
         """Return the CSV of the record, `Item not found`, `Bad request: ...` or `Unavailable: ...`."""
@@ -57,6 +57,7 @@ class Lookup:
         return csv_reply(item)
 
     def _note(self, error: Exception) -> None:
-        if self._now() - self._logged >= QUIET_SECONDS:
-            self._logged = self._now()
+        now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_SECONDS
             log.warning("lookup_failed error=%r", str(error) or "no answer in time")

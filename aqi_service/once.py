@@ -12,13 +12,14 @@ from contextlib import suppress
 import orjson
 
 from aqi_service import __version__
-from aqi_service.config import Config
+from aqi_service.config import DEFAULT_PORT, Config
 from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
-from aqi_service.errors import ConfigError, Unavailable
+from aqi_service.errors import ConfigError, MissingResource, Unavailable
 from aqi_service.ledger import Ledger
 from aqi_service.load import Plan, load
+from aqi_service.logs import visible
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.progress import ProgressLine
 from aqi_service.stopping import Stop
@@ -31,11 +32,10 @@ _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 
 async def run(config: Config, stop: Stop) -> int:
     """Load every source; return 0 if all are complete or unchanged, 1 otherwise."""
-    try:
-        return await stop.guard(_run(config, stop))
-    except asyncio.CancelledError:
+    code = await stop.guard(_run(config, stop))
+    if code is None:
         say("aqi-service: interrupted")
-        return 1
+    return 1 if code is None else code
 
 
 async def _run(config: Config, stop: Stop) -> int:
@@ -46,6 +46,8 @@ async def _run(config: Config, stop: Stop) -> int:
         for source in config.sources or (config.feed_url,):
             report = await load_one(config, found, source)
             good = good and report.status in _GOOD
+            if report.error is not None:
+                say(f"aqi-service: {report.source}: {report.status}: {report.error}")
             if stop.is_set():
                 return 1
     return 0 if good else 1
@@ -58,29 +60,40 @@ async def check(config: Config, found: Opened) -> None:
     """
     if config.create:
         with suppress(ConfigError):
-            await _in_time(config, _usable(found))
+            await _in_time(found, _usable(found))
         await found.create()
-    await _in_time(config, _usable(found))
-    if not config.rescore:
+    await _in_time(found, _usable(found))
+    if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
         ledger = Ledger(found.storage.archive, config.table)
-        await _in_time(config, ledger.check_scale(config.scale_name))
+        await _in_time(found, ledger.check_scale(config.scale_name))
 
 
 async def _usable(found: Opened) -> None:
-    await found.storage.archive.check()
+    """Raise what is wrong with the archive, then with the table.
+
+    S3 answers wrong credentials and another account's bucket alike; DynamoDB tells which it is.
+    """
+    try:
+        await found.storage.archive.check()
+    except ConfigError:
+        with suppress(MissingResource, Unavailable):
+            await found.storage.store.check()
+        raise
     await found.storage.store.check()
 
 
-async def _in_time(config: Config, work: Awaitable[None]) -> None:
+async def _in_time(found: Opened, work: Awaitable[None]) -> None:
     try:
         async with asyncio.timeout(START_SECONDS):
             await work
     except TimeoutError as error:
-        raise Unavailable(f"{config.place}: no answer within {START_SECONDS:.0f} s") from error
+        raise Unavailable(f"{found.place}: no answer within {START_SECONDS:.0f} s") from error
 
 
-async def load_one(config: Config, found: Opened, source: str, *, live: bool | None = None) -> LoadReport:
-    """Load one snapshot, print its report on stdout and, on stderr, how to look at it."""
+async def load_one(
+    config: Config, found: Opened, source: str, *, live: bool | None = None, port: int = DEFAULT_PORT
+) -> LoadReport:
+    """Load one snapshot, print its report on stdout and, on stderr, how to look at it on `port`."""
     plan = Plan(
         table=config.table,
         scale=config.scale,
@@ -97,13 +110,24 @@ async def load_one(config: Config, found: Opened, source: str, *, live: bool | N
         report = await load(source, found.storage, plan, now=time.time, progress=line)
     finally:
         line.done()
-    sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
-    sys.stdout.flush()
-    if report.example and not config.dry_run:
-        count = report.fates.stored + report.fates.unchanged + report.fates.superseded
-        say(f"{count} records, for instance: python -m aqi_service.client {report.example}")
+    _print_report(report)
+    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
+    if report.example and count and not config.dry_run:
+        where = "" if port == DEFAULT_PORT else f" --port {port}"
+        say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
     await _prune(config, found)
     return report
+
+
+def _print_report(report: LoadReport) -> None:
+    """Print the report's line; what is loaded is loaded, even if nobody can read of it."""
+    try:
+        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        say(f"aqi-service: the report cannot be printed: {error.strerror}")
 
 
 async def _prune(config: Config, found: Opened) -> None:
@@ -120,4 +144,4 @@ async def _prune(config: Config, found: Opened) -> None:
 
 def say(text: str) -> None:
     """Write a line for a person to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text), file=sys.stderr, flush=True)

@@ -16,15 +16,36 @@ from aqi_service.stopping import Stop
 
 def run(config: Config) -> int:
     """Run the daemon, or the load, and return the exit code."""
+    open_streams()
     logs.configure(config.log_format, config.log_level)
     job: Callable[[Config, Stop], Coroutine[Any, Any, int]] = once.run if config.load_only else daemon.run
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         code = runner.run(_stoppable(job, config))
+    return code if _flushed() else code or 1
+
+
+def _flushed() -> bool:
+    """Tell whether all that was printed is out; a reader that went away wanted no more of it."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        return isinstance(error, BrokenPipeError)
+    return True
+
+
+def open_streams() -> None:
+    """Give the process the standard streams that it was started without (`<&-`, some supervisors).
+
+    Without them sockets would get their descriptors, and what is printed would go to a peer.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -84,7 +84,6 @@ class Server:
         self.counts = ServerCounts()
         self._sockets = sockets
         self._answer = answer
-        self._scratch = memoryview(bytearray(READ_SIZE))
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
         self._refusing: dict[Connection, asyncio.Task[None]] = {}
@@ -94,11 +93,10 @@ class Server:
 
     async def start(self) -> None:
         """Accept connections from now on."""
-        loop = asyncio.get_running_loop()
         for sock in self._sockets:
             prepare(sock)
             self._listeners.append(
-                await loop.create_server(self._connection, sock=sock, backlog=ACCEPT_BURST)
+                await asyncio.start_server(self._connected, sock=sock, limit=READ_SIZE, backlog=ACCEPT_BURST)
             )
             # asyncio takes `backlog` for its own bursts and for the kernel's queue; the queue may be long.
             sock.listen(LISTEN_QUEUE)
@@ -126,8 +124,8 @@ class Server:
 
     # A new connection. It takes its place here and not in its task: bursts are accepted before tasks run.
 
-    def _connection(self) -> Connection:
-        return Connection(self._admit, self.limits, self._scratch)
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._admit(Connection(reader, writer, self.limits))
 
     def _admit(self, connection: Connection) -> None:
         """Give it a place, or say why there is none; just close it when many are being told."""

@@ -4,11 +4,14 @@ One rule: whatever the source, a load sees an Incoming: decoded bytes that are w
 """
 
 import asyncio
+import errno
+import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -16,8 +19,13 @@ from aqi_service.core.gunzip import Gunzip
 from aqi_service.core.names import parse_name
 from aqi_service.errors import FetchFailed
 from aqi_service.feed import download, public
+from aqi_service.storage import SnapshotInfo
 
-READ_SIZE = 256 * 1024
+PIECE = 64 * 1024
+"""Bytes of one read of a file or pipe."""
+
+PIECES_AHEAD = 4
+"""How many pieces are read before the load takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,62 +49,49 @@ class Incoming:
     not_modified: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """The validators of what is archived already, sent with a request for something newer."""
-
-    source: str
-    etag: str
-    last_modified: str
-
-
 @asynccontextmanager
 async def open_source(
-    source: str, agent: str, max_bytes: int, condition: Condition | None = None
+    source: str, agent: str, max_bytes: int, known: SnapshotInfo | None = None
 ) -> AsyncIterator[Incoming]:
     """Open a file path, `-` (stdin) or an http(s) URL.
 
-    `max_bytes` is the largest decoded size. Raises FetchFailed or CutShort, here or from `chunks`.
+    `max_bytes` is the largest decoded size. `known` makes the request conditional: what is kept beside the
+    newest snapshot, if it is from this source. Raises FetchFailed or CutShort, here or from `chunks`.
     """
-    if source.startswith(("http://", "https://")):
-        headers = _headers(condition) if condition and condition.source == public(source) else {}
-        async with download(source, agent, headers) as answer:
+    label = public_label(source)
+    if _is_url(source):
+        headers = _conditions(known) if known and known.source == label else {}
+        async with (
+            download(source, agent, headers) as answer,
+            aclosing(_decoded(answer.chunks, max_bytes)) as chunks,
+        ):
+            named = parse_name(label.rpartition("/")[2])
             yield Incoming(
-                public(source),
-                _decoded(answer.chunks, max_bytes),
-                parse_name(public(source).rpartition("/")[2]),
-                answer.etag,
-                answer.last_modified,
-                answer.status == 304,
+                label, chunks, named, answer.etag, answer.last_modified, not_modified=answer.status == 304
             )
-    elif source == "-":
-        yield Incoming(public_label(source), _decoded(_piped(sys.stdin.buffer), max_bytes))
     else:
-        path = Path(source)
-        with _opened(path) as file:
-            yield Incoming(source, _decoded(_read(file), max_bytes), parse_name(path.name))
+        opened = _stdin if source == "-" else partial(_file, Path(source))
+        async with aclosing(_read(opened, label)) as raw, aclosing(_decoded(raw, max_bytes)) as chunks:
+            yield Incoming(label, chunks, parse_name(Path(source).name))
 
 
 def public_label(source: str) -> str:
     """Return the source as it may stand in logs, metadata and reports: no credentials, no query."""
     if source == "-":
         return "stdin"
-    return public(source) if "://" in source else source
+    return public(source) if _is_url(source) else source
 
 
-def _headers(condition: Condition) -> dict[str, str]:
-    sent = {"If-None-Match": condition.etag, "If-Modified-Since": condition.last_modified}
+def _is_url(source: str) -> bool:
+    return source.lower().startswith(("http://", "https://"))
+
+
+def _conditions(known: SnapshotInfo) -> dict[str, str]:
+    sent = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
     return {name: value for name, value in sent.items() if value}
 
 
-def _opened(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise FetchFailed(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-async def _decoded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+async def _decoded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncGenerator[bytes, None]:
     gunzip = Gunzip(max_bytes)
     async for chunk in chunks:
         for piece in gunzip.feed(chunk):
@@ -105,38 +100,47 @@ async def _decoded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterato
         yield piece
 
 
-async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
-    while True:
-        try:
-            chunk = await asyncio.to_thread(file.read, READ_SIZE)
-        except OSError as error:
-            raise FetchFailed(f"{file.name} cannot be read: {error.strerror or error}") from error
-        if not chunk:
-            return
-        for piece in _pieces(chunk):
-            yield piece
+def _file(path: Path) -> IO[bytes]:
+    return path.open("rb", buffering=0)
 
 
-def _pieces(chunk: bytes, size: int = 64 * 1024) -> Iterator[bytes]:
-    """Cut what was read at once into pieces between which the event loop gets its turn."""
-    for start in range(0, len(chunk), size):
-        yield chunk[start : start + size]
+def _stdin() -> IO[bytes]:
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
 
 
-async def _piped(stream: IO[bytes]) -> AsyncIterator[bytes]:
-    """Read a pipe or terminal in a thread that does not keep the process alive when it is told to stop."""
+async def _read(opened: Callable[[], IO[bytes]], what: str) -> AsyncGenerator[bytes, None]:
+    """Read a file or pipe in a thread of its own, a few pieces ahead.
+
+    Not in the loop's executor, which the end of the process waits for: a pipe may stall for ever.
+    """
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=4)
+    queue: asyncio.Queue[bytes | OSError] = asyncio.Queue()
+    room = threading.Semaphore(PIECES_AHEAD)
+    left = threading.Event()
+
+    def tell(news: bytes | OSError) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            loop.call_soon_threadsafe(queue.put_nowait, news)
 
     def pump() -> None:
-        chunk = b"-"
-        while chunk:
-            try:
-                chunk = stream.read(64 * 1024)
-            except OSError:
-                chunk = b""  # what is missing shows: the document is not closed
-            asyncio.run_coroutine_threadsafe(queue.put(chunk), loop).result()
+        try:
+            with opened() as file:
+                piece = b"-"
+                while piece and room.acquire() and not left.is_set():
+                    piece = file.read(PIECE)
+                    tell(piece)
+        except OSError as error:
+            tell(error)
 
-    threading.Thread(target=pump, name="stdin", daemon=True).start()
-    while chunk := await queue.get():
-        yield chunk
+    threading.Thread(target=pump, name="source", daemon=True).start()
+    try:
+        while news := await queue.get():
+            if isinstance(news, OSError):
+                raise FetchFailed(f"{what} cannot be read: {news.strerror or news}") from news
+            yield news
+            room.release()
+    finally:
+        left.set()
+        room.release()

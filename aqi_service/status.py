@@ -16,6 +16,10 @@ from aqi_service.core.report import Fates, LoadReport, Status
 from aqi_service.core.times import feed_time
 from aqi_service.server import ServerCounts
 
+REFUSED = "refused"
+"""How a load is counted that archive or table refused, so that there is no report."""
+
+_ENDS = (*Status, REFUSED)
 _FATES = tuple(asdict(Fates()))
 
 
@@ -24,7 +28,7 @@ class ServiceStatus:
     """Counts since the process began; only the event loop's thread changes them."""
 
     server: ServerCounts
-    loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(Status, 0)))
+    loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
     loader_restarts: int = 0
     last: LoadReport | None = None

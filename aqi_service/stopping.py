@@ -6,17 +6,25 @@ One rule: whoever waits for something long waits for it through a Stop.
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+GRACE_SECONDS = 6.0
+"""How long work that is cancelled may take to end in order; then it is cancelled once more."""
+
+LAST_SECONDS = 9.5
+"""How long after the first signal the process ends in any case: a name lookup or a disk may hang."""
+
 
 class Stop:
     """A wish to stop, made by SIGTERM, SIGINT or `set`."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace: float = GRACE_SECONDS) -> None:
         self._event = asyncio.Event()
+        self._grace = grace
 
     def install(self, at_once: int) -> None:
         """Listen to the signals; the second one ends the process with exit code `at_once`."""
@@ -28,6 +36,9 @@ class Stop:
         if self._event.is_set():
             os._exit(at_once)
         self._event.set()
+        last = threading.Timer(LAST_SECONDS, os._exit, (at_once,))
+        last.daemon = True  # it must not itself keep the process alive
+        last.start()
 
     def set(self) -> None:
         """Ask to stop."""
@@ -46,14 +57,19 @@ class Stop:
             return False
         return True
 
-    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work`, cancelling it when it is asked to stop; return its result, or raise what it raised."""
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Run `work`, cancelling it when it is asked to stop; return its result, or raise what it raised.
+
+        None if it was cancelled and ended without a result.
+        """
         task = asyncio.create_task(work)
         asked = asyncio.create_task(self._event.wait())
         try:
             await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
         finally:
             asked.cancel()
-            if not task.done():
-                task.cancel()
-        return await task
+            task.cancel()  # does nothing to one that is done
+            await asyncio.wait((task,), timeout=self._grace)
+            task.cancel()
+            await asyncio.wait((task,))
+        return None if task.cancelled() else task.result()

@@ -6,6 +6,7 @@ Credentials, region, profile and endpoint come from AWS's own variables and file
 """
 
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aioboto3
+import aiohttp
 from aiobotocore.config import AioConfig
 from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
 
 from aqi_service.errors import (
     AccessDenied,
@@ -41,14 +44,28 @@ _NO_CREDENTIALS = (
     "or give the machine a role; --local DIR does without AWS"
 )
 _BAD_CREDENTIALS = "AWS does not know these credentials, or they have expired: renew them, or use --local DIR"
+_UNREADABLE = "the AWS credentials cannot be read or renewed: mend them, or use --local DIR"
 _DENIED = "AWS denies access: these credentials lack a permission, or the resource is another account's"
 _REGION = "it is in another region: set AWS_REGION to the one that it is in"
 _TABLE = "there is no such table: --create makes it, --table names another"
 _BUCKET = "there is no such bucket: --create makes it, --bucket names another"
+_CLOCK = "this machine's clock is wrong: set it (AWS refuses what is signed more than 15 minutes off)"
+_HEAD_400 = "the credentials have expired, or it is in another region: renew them, or set AWS_REGION"
 _GLOBAL = "bucket names are global and this one is another account's: choose your own with --bucket"
 
 _CODES: dict[str, tuple[type[AqiError], str]] = {
-    **dict.fromkeys(("AccessDenied", "AccessDeniedException", "AllAccessDisabled"), (AccessDenied, _DENIED)),
+    **dict.fromkeys(
+        (
+            "AccessDenied",
+            "AccessDeniedException",
+            "AllAccessDisabled",
+            "AccountProblem",
+            "NotSignedUp",
+            "OptInRequired",
+            "403",
+        ),
+        (AccessDenied, _DENIED),
+    ),
     **dict.fromkeys(
         (
             "UnrecognizedClientException",
@@ -64,6 +81,8 @@ _CODES: dict[str, tuple[type[AqiError], str]] = {
         ),
         (AccessDenied, _BAD_CREDENTIALS),
     ),
+    "400": (AccessDenied, _HEAD_400),
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), (ConfigError, _CLOCK)),
     **dict.fromkeys(
         ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
         (ConfigError, _REGION),
@@ -74,19 +93,54 @@ _CODES: dict[str, tuple[type[AqiError], str]] = {
     "BucketAlreadyExists": (ConfigError, _GLOBAL),
     "ValidationException": (ItemRefused, "AWS calls the request invalid"),
     "ConditionalCheckFailedException": (ItemOutdated, "what is there is newer"),
+    "UnknownOperationException": (ConfigError, "this endpoint does not know the operation"),
     "InvalidBucketName": (ConfigError, "AWS does not allow this bucket name: 3 to 63 of a-z 0-9 . -"),
 }
-"""AWS's error code -> our error and what to do; what is not here may pass by itself (Unavailable)."""
+"""AWS's error code (of a HEAD, the status) -> our error and what to do; the others may pass (Unavailable)."""
+
+_BUSY = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "OperationAborted",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+"""Codes that ask for a repetition, whatever the HTTP status (DynamoDB throttles with 400)."""
 
 _CONFIG_ERRORS = (
     aws.ParamValidationError,
     aws.ProfileNotFound,
     aws.NoRegionError,
+    aws.ConfigNotFound,
     aws.ConfigParseError,
+    aws.InvalidConfigError,
+    aws.UnknownCredentialError,
     aws.InvalidRegionError,
+    aws.InvalidProxiesConfigError,
+    aws.InvalidS3AddressingStyleError,
+    aws.EndpointProviderError,
+    aws.MissingDependencyException,
     ValueError,
 )
-_CREDENTIAL_ERRORS = (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError)
+_CREDENTIAL_ERRORS = (
+    aws.PartialCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.TokenRetrievalError,
+    aws.NoAuthTokenError,
+    aws.SSOError,
+    aws.MetadataRetrievalError,
+    aws.RefreshWithMFAUnsupportedError,
+)
+_USERINFO = re.compile(r"//[^/@\s\"']*@")
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +161,16 @@ async def open_clients() -> AsyncIterator[Clients]:
         with translated("AWS"):
             s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
             writes = await stack.enter_async_context(
-                session.client("dynamodb", config=_config(WRITE_CONCURRENCY + 2, 1, 10))
+                session.client("dynamodb", config=_config(WRITE_CONCURRENCY + 2, 5, 10))
             )
             lookups = await stack.enter_async_context(
-                session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, 2, 3))
+                session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, 2, 2))
             )
         yield Clients(s3, writes, lookups)
 
 
-def region() -> str | None:
-    """Return the region to use; None leaves it to the profile.
+def region() -> str:
+    """Return the region to use: AWS_REGION, AWS_DEFAULT_REGION, the profile's, or DEFAULT_REGION.
 
     boto reads AWS_DEFAULT_REGION only, every other SDK AWS_REGION; here both count.
     """
@@ -131,13 +185,13 @@ def described(clients: Clients) -> str:
     """Name the region, and each endpoint that is not AWS's own."""
     urls = {name: c.meta.endpoint_url for name, c in (("S3", clients.s3), ("DynamoDB", clients.writes))}
     others = {
-        name: url
+        f"{name} endpoint": _without_userinfo(url)
         for name, url in urls.items()
-        if not (urlsplit(url).hostname or "").endswith(".amazonaws.com")
+        if not (urlsplit(url).hostname or "").endswith(_AWS_HOSTS)
     }
     if len(set(others.values())) == 1 and len(others) == len(urls):
-        others = {"": next(iter(others.values()))}
-    ends = "".join(f", {name} endpoint {url}".replace("  ", " ") for name, url in others.items())
+        others = {"endpoint": next(iter(others.values()))}
+    ends = "".join(f", {name} {url}" for name, url in others.items())
     return f"region {clients.writes.meta.region_name}{ends}"
 
 
@@ -148,37 +202,73 @@ def translated(what: str) -> Iterator[None]:
         yield
     except aws.ClientError as error:
         raise translate(error, what) from error
-    except _CREDENTIAL_ERRORS as error:
+    except aws.NoCredentialsError as error:
         raise AccessDenied(f"{what}: {_NO_CREDENTIALS}") from error
+    except _CREDENTIAL_ERRORS as error:
+        raise AccessDenied(f"{what}: {_UNREADABLE} ({type(error).__name__})") from error
     except _CONFIG_ERRORS as error:
         raise ConfigError(f"{what}: {_one_line(error)}") from error
-    except (aws.BotoCoreError, OSError) as error:
+    except TimeoutError as error:
+        raise Unavailable(f"{what}: no answer in time") from error
+    except (aws.BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError) as error:
         raise Unavailable(f"{what}: no answer ({_one_line(error)})") from error
 
 
-def error_code(error: aws.ClientError) -> str:
-    """Return AWS's code of the error, the HTTP status as text where there is none."""
-    return str(error.response.get("Error", {}).get("Code", "?"))
+@contextmanager
+def refused_as(kind: type[AqiError]) -> Iterator[None]:
+    """Raise `kind` where AWS calls a request invalid that carries no item."""
+    try:
+        yield
+    except ItemRefused as error:
+        raise kind(str(error)) from error
+
+
+def error_code(error: AqiError) -> str:
+    """Return AWS's code of a translated error, of a HEAD the status as text; empty if AWS gave none."""
+    return _code(error.__cause__) if isinstance(error.__cause__, aws.ClientError) else ""
+
+
+def may_pass(error: AqiError) -> bool:
+    """Tell whether the request that ended in this error is worth repeating soon."""
+    if not isinstance(error, Unavailable):
+        return False
+    cause = error.__cause__
+    if not isinstance(cause, aws.ClientError):
+        return True
+    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    return status >= 500 or status == 429 or _code(cause) in _BUSY
 
 
 def translate(error: aws.ClientError, what: str) -> AqiError:
     """Return our error for a code of AWS's."""
-    code = error_code(error)
+    code = _code(error)
     kind, advice = _CODES.get(code, (Unavailable, "AWS cannot do it now"))
     detail = f": {_one_line(error)}" if kind is ItemRefused else ""
     return kind(f"{what}: {advice} ({code}{detail})")
 
 
-def _config(connections: int, attempts: int, read_timeout: float) -> AioConfig:
-    """Make a client's settings; all set here, because botocore's defaults move."""
+def _config(connections: int, connect_timeout: float, read_timeout: float) -> AioConfig:
+    """Make a client's settings; all set here, because botocore's defaults move.
+
+    botocore repeats nothing: `storage.retry` does, where each wait and its limit can be seen and tested.
+    """
     return AioConfig(
         max_pool_connections=connections,
-        connect_timeout=5,
+        connect_timeout=connect_timeout,
         read_timeout=read_timeout,
-        retries={"mode": "standard", "total_max_attempts": attempts},
+        retries={"mode": "standard", "total_max_attempts": 1},
         tcp_keepalive=True,
     )
 
 
+def _code(error: aws.ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "?"))
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return _without_userinfo(" ".join(str(error).split()))[:200]
+
+
+def _without_userinfo(text: str) -> str:
+    """Return the text without the `user:password@` of URLs in it."""
+    return _USERINFO.sub("//", text)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
+from aqi_service.errors import ArchiveFailed
 from aqi_service.storage import PutResult, SnapshotInfo, Upload
 
 
@@ -32,11 +33,10 @@ class DryArchive:
         return None
 
     async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
-        """Yield nothing."""
-        del name, offset
-        nothing: tuple[bytes, ...] = ()
-        for chunk in nothing:
-            yield chunk
+        """Raise ArchiveFailed: there is no snapshot."""
+        del offset
+        raise ArchiveFailed(f"a dry run keeps no snapshot: there is no {name}")
+        yield b""  # never reached; it makes this the iterator that the port promises
 
     async def put(self, key: str, body: bytes) -> None:
         """Drop a document."""

@@ -5,21 +5,26 @@ that the table cannot be reached.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from aqi_service.core.decimals import integer
 from aqi_service.core.items import Item
-from aqi_service.errors import ItemOutdated, ItemRefused, MissingResource, Unavailable
+from aqi_service.errors import ConfigError, ItemOutdated, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage import READ_LIMIT, PutResult
-from aqi_service.storage.attributes import from_attributes, key, to_attributes
-from aqi_service.storage.aws import WRITE_CONCURRENCY, translated
-from aqi_service.storage.retry import together, until_done
+from aqi_service.storage.attributes import from_attributes, key, key_kind, to_attributes
+from aqi_service.storage.aws import WRITE_CONCURRENCY, refused_as, translated
+from aqi_service.storage.retry import Sleep, Tries, call, together, until_done
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
 
 WRITE_LIMIT = 25
 """Most items of one BatchWriteItem."""
+
+LOOKUP = Tries(attempts=3, base=0.05, seconds=5.0)
+"""A lookup is tried quickly: a client is waiting."""
 
 NOT_NEWER = (
     "attribute_not_exists(measured_at) OR measured_at < :measured OR "
@@ -38,32 +43,38 @@ class DynamoStore:
         lookups: "DynamoDBClient",
         table: str,
         concurrency: int = WRITE_CONCURRENCY,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._writes = writes
         self._lookups = lookups
         self._table = table
+        self._what = f"table {table}"
+        self._sleep = sleep
         self._slots = asyncio.Semaphore(concurrency)
         self._key_kind: str | None = None
 
     async def check(self) -> None:
         """Read the table's description: its state and the type of its key."""
-        with translated(f"table {self._table}"):
-            answer = await self._lookups.describe_table(TableName=self._table)
+        with refused_as(ConfigError):
+            answer = await call(
+                self._what, lambda: self._lookups.describe_table(TableName=self._table), self._sleep
+            )
         table = answer["Table"]
         if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
-            raise Unavailable(f"table {self._table} is {table['TableStatus'].lower()}")
-        kinds = {d["AttributeName"]: str(d["AttributeType"]) for d in table["AttributeDefinitions"]}
-        if [k["AttributeName"] for k in table["KeySchema"]] != ["id"] or kinds["id"] not in ("S", "N"):
-            raise MissingResource(
-                f"table {self._table} has another key than `id` (text or number): name another with --table"
-            )
-        self._key_kind = kinds["id"]
+            raise Unavailable(f"{self._what} is {table['TableStatus'].lower()}")
+        self._key_kind = key_kind(self._what, table)
 
     async def get(self, record_id: str) -> Item | None:
         """Look one item up (eventually consistent: half the price, and at most about a second behind)."""
-        kind = await self._key()
-        with translated(f"table {self._table}"):
-            answer = await self._lookups.get_item(TableName=self._table, Key=key(record_id, kind))
+        if integer(record_id) != record_id:
+            return None
+        async with self._reading() as kind:
+            answer = await call(
+                self._what,
+                lambda: self._lookups.get_item(TableName=self._table, Key=key(record_id, kind)),
+                self._sleep,
+                LOOKUP,
+            )
         found = answer.get("Item")
         return None if found is None else from_attributes(found)
 
@@ -71,13 +82,12 @@ class DynamoStore:
         """Read up to READ_LIMIT ids consistently; unprocessed keys are asked for again."""
         if len(ids) > READ_LIMIT:
             raise ValueError(f"{len(ids)} ids in one read, the limit is {READ_LIMIT}")
-        kind = await self._key()
         found: dict[str, Item] = {}
 
         async def request(keys: Sequence[Any]) -> Sequence[Any]:
             asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
             async with self._slots:
-                with translated(f"table {self._table}"):
+                with translated(self._what):
                     answer = await self._writes.batch_get_item(RequestItems=asked)
             for values in answer.get("Responses", {}).get(self._table, []):
                 item = from_attributes(values)
@@ -85,8 +95,9 @@ class DynamoStore:
             unprocessed: Any = answer.get("UnprocessedKeys", {})
             return unprocessed.get(self._table, {}).get("Keys", [])  # type: ignore[no-any-return]  # AWS's JSON
 
-        keys: Sequence[Any] = [key(i, kind) for i in ids]
-        await until_done(keys, request, f"table {self._table}")
+        async with self._reading() as kind:
+            keys: Sequence[Any] = [key(i, kind) for i in ids if integer(i) == i]
+            await until_done(keys, request, self._what, self._sleep)
         return found
 
     async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
@@ -117,18 +128,28 @@ class DynamoStore:
             await self.check()
         return self._key_kind or "S"
 
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[str]:
+        """Give the type of the key; forget it when the table is gone, or was made anew with another."""
+        with refused_as(Unavailable):
+            try:
+                yield await self._key()
+            except (MissingResource, ItemRefused):
+                self._key_kind = None
+                raise
+
     async def _put_batch(self, items: Sequence[Item], kind: str, refused: dict[str, str]) -> None:
         """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
 
         async def request(left: Sequence[Any]) -> Sequence[Any]:
             async with self._slots:
-                with translated(f"table {self._table}"):
+                with translated(self._what):
                     answer = await self._writes.batch_write_item(RequestItems={self._table: left})
             return answer.get("UnprocessedItems", {}).get(self._table, [])
 
         puts: Sequence[Any] = [{"PutRequest": {"Item": to_attributes(item, kind)}} for item in items]
         try:
-            await until_done(puts, request, f"table {self._table}")
+            await until_done(puts, request, self._what, self._sleep)
         except ItemRefused:
             await together(self._put_one(item, kind, None, refused) for item in items)
 
@@ -140,14 +161,14 @@ class DynamoStore:
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
             async with self._slots:
-                with translated(f"table {self._table}"):
+                with translated(self._what):
                     values: Any = to_attributes(item, kind)
                     await self._writes.put_item(TableName=self._table, Item=values, **condition)
             return left[1:]
 
         left: Sequence[Item] = [item]
         try:
-            await until_done(left, request, f"table {self._table}")
+            await until_done(left, request, self._what, self._sleep)
         except ItemOutdated:
             if superseded is not None:
                 superseded.add(item.id)

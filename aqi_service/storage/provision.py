@@ -7,8 +7,10 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from aqi_service.errors import MissingResource, Unavailable
-from aqi_service.storage.aws import translated
+from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
+from aqi_service.storage.attributes import key_kind
+from aqi_service.storage.aws import error_code, refused_as
+from aqi_service.storage.retry import Sleep, call
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
 SENSOR_INDEX = "sensor_id-measured_at-index"
 TTL_ATTRIBUTE = "expires_at"
-ACTIVE_SECONDS = 300.0
+POLL_SECONDS, POLLS = 2.0, 150
+"""How often, and how many times, a table that is being made is looked at."""
 
 _INDEX_KEYS: Any = [
     {"AttributeName": "sensor_id", "AttributeType": "N"},
@@ -32,96 +35,147 @@ _INDEX: Any = {
 }
 
 
-async def create_bucket(client: "S3Client", bucket: str, owner: str | None) -> None:
-    """Make the bucket, private and encrypted, unless these credentials already have it."""
+_PRIVATE = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+_ENCRYPTED = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+
+
+async def create_bucket(
+    client: "S3Client", bucket: str, owner: str | None, sleep: Sleep = asyncio.sleep
+) -> None:
+    """Make the bucket, private and encrypted, unless it is there; if it is another's, `check` says so."""
     s3: Any = client
     place = {"Bucket": bucket} | ({"ExpectedBucketOwner": owner} if owner else {})
-    region = client.meta.region_name
-    elsewhere: Any = (
-        {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
-    )
-    with translated(f"bucket {bucket}"):
-        try:
-            await s3.head_bucket(**place)
-        except client.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] != "404":
-                return  # it is there, or hidden: the archive's own check says so in a sentence
-        else:
-            return
-        with suppress(client.exceptions.BucketAlreadyOwnedByYou):
-            await s3.create_bucket(Bucket=bucket, **elsewhere)
-        await s3.put_public_access_block(
-            **place,
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True,
-                "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True,
-                "RestrictPublicBuckets": True,
-            },
-        )
-        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-        await s3.put_bucket_encryption(**place, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+    async def ask(operation: str, **parameters: Any) -> Any:
+        return await call(f"bucket {bucket}", lambda: getattr(s3, operation)(**parameters), sleep)
+
+    try:
+        await ask("list_objects_v2", **place, MaxKeys=1)
+    except MissingResource:
+        pass
+    except AccessDenied as error:
+        if error_code(error) != "AccessDenied":
+            raise
+        return
+    else:
+        return
+    try:
+        await ask("create_bucket", Bucket=bucket, **_region(client.meta.region_name))
+    except Unavailable as error:
+        if error_code(error) != "BucketAlreadyOwnedByYou":
+            raise
+    await ask("put_public_access_block", **place, PublicAccessBlockConfiguration=_PRIVATE)
+    await ask("put_bucket_encryption", **place, ServerSideEncryptionConfiguration=_ENCRYPTED)
 
 
-async def create_table(client: "DynamoDBClient", table: str) -> None:
+async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> None:
     """Make the table on demand with key `id` (text), index by sensor and TTL, or add what it lacks."""
-    with translated(f"table {table}"):
+    maker = _Table(client, table, sleep)
+    with refused_as(ConfigError):
         try:
-            described = await client.describe_table(TableName=table)
-        except client.exceptions.ResourceNotFoundException:
-            await client.create_table(
-                TableName=table,
+            described = await maker.describe()
+        except MissingResource:
+            await maker.create()
+            described = await maker.until_active()
+        key_kind(f"table {table}", described)  # another program's table is left alone
+        if described["TableStatus"] == "CREATING":
+            described = await maker.until_active()
+        if await maker.lacks_ttl():
+            await maker.add_ttl()
+        if _lacks_index(described):
+            await maker.add_index(await maker.until_active())
+
+
+async def missing(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
+    """Name what the table lacks of what `--create` makes; what may not be seen is not named.
+
+    A table whose TTL is on another attribute is left with that one: a table has only one.
+    """
+    maker = _Table(client, table, sleep)
+    lacks = []
+    with suppress(ConfigError):
+        if _lacks_index(await maker.describe()):
+            lacks.append(f"index {SENSOR_INDEX}")
+    with suppress(ConfigError):
+        if await maker.lacks_ttl():
+            lacks.append(f"TTL on {TTL_ATTRIBUTE}")
+    return lacks
+
+
+class _Table:
+    """The calls that describe and extend one table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, sleep: Sleep) -> None:
+        self._client: Any = client
+        self._table = table
+        self._sleep = sleep
+
+    async def describe(self) -> Any:
+        return (await self._ask("describe_table"))["Table"]
+
+    async def create(self) -> None:
+        """Make the table; that another process makes it at the same time is as good."""
+        try:
+            await self._ask(
+                "create_table",
                 BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}, *_INDEX_KEYS],
                 KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
                 GlobalSecondaryIndexes=[_INDEX],
             )
-            await _until_active(client, table)
-        else:
-            await _until_active(client, table)
-            indexes = described["Table"].get("GlobalSecondaryIndexes", [])
-            if SENSOR_INDEX not in {index.get("IndexName") for index in indexes}:
-                await _add_index(client, table)
-        if await _lacks_ttl(client, table):
-            ttl: Any = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
-            await client.update_time_to_live(TableName=table, TimeToLiveSpecification=ttl)
+        except Unavailable as error:
+            if error_code(error) != "ResourceInUseException":
+                raise
+
+    async def until_active(self) -> Any:
+        """Wait until the table can be changed; one that is not there yet is on its way."""
+        for _ in range(POLLS):
+            with suppress(MissingResource):
+                described = await self.describe()
+                if described["TableStatus"] == "ACTIVE":
+                    return described
+            await self._sleep(POLL_SECONDS)
+        raise Unavailable(f"table {self._table} did not become active within {POLL_SECONDS * POLLS:.0f} s")
+
+    async def lacks_ttl(self) -> bool:
+        answer = await self._ask("describe_time_to_live")
+        return answer["TimeToLiveDescription"].get("TimeToLiveStatus") not in ("ENABLED", "ENABLING")
+
+    async def add_ttl(self) -> None:
+        ttl = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
+        await self._ask("update_time_to_live", TimeToLiveSpecification=ttl)
+
+    async def add_index(self, described: Any) -> None:
+        """Add the index; of a provisioned table it takes the table's own figures."""
+        there = described["AttributeDefinitions"]
+        names = {definition["AttributeName"] for definition in there}
+        index = dict(_INDEX)
+        throughput = described.get("ProvisionedThroughput", {})
+        if throughput.get("WriteCapacityUnits"):
+            units = ("ReadCapacityUnits", "WriteCapacityUnits")
+            index["ProvisionedThroughput"] = {unit: throughput[unit] for unit in units}
+        await self._ask(
+            "update_table",
+            AttributeDefinitions=[*there, *(key for key in _INDEX_KEYS if key["AttributeName"] not in names)],
+            GlobalSecondaryIndexUpdates=[{"Create": index}],
+        )
+
+    async def _ask(self, operation: str, **parameters: Any) -> Any:
+        method = getattr(self._client, operation)
+        return await call(
+            f"table {self._table}", lambda: method(TableName=self._table, **parameters), self._sleep
+        )
 
 
-async def missing(client: "DynamoDBClient", table: str) -> list[str]:
-    """Name what the table lacks of what `--create` makes; empty when nothing, or nothing can be seen."""
-    with suppress(MissingResource), translated(f"table {table}"):
-        described = await client.describe_table(TableName=table)
-        indexes = described["Table"].get("GlobalSecondaryIndexes", [])
-        lacks = [] if SENSOR_INDEX in {i.get("IndexName") for i in indexes} else [f"index {SENSOR_INDEX}"]
-        if await _lacks_ttl(client, table):
-            lacks.append(f"TTL on {TTL_ATTRIBUTE}")
-        return lacks
-    return []
+def _region(name: str) -> dict[str, Any]:
+    """Return where to make a bucket; us-east-1 is S3's default, and it refuses to have it named."""
+    return {} if name == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": name}}
 
 
-async def _lacks_ttl(client: "DynamoDBClient", table: str) -> bool:
-    answer = await client.describe_time_to_live(TableName=table)
-    return answer["TimeToLiveDescription"].get("TimeToLiveStatus") not in ("ENABLED", "ENABLING")
-
-
-async def _add_index(client: "DynamoDBClient", table: str) -> None:
-    provisioned = await client.describe_table(TableName=table)
-    throughput = provisioned["Table"].get("ProvisionedThroughput", {})
-    index = dict(_INDEX)
-    if throughput.get("WriteCapacityUnits"):  # a provisioned table: the index takes the table's own figures
-        index["ProvisionedThroughput"] = {
-            k: throughput[k] for k in ("ReadCapacityUnits", "WriteCapacityUnits")
-        }
-    change: Any = [{"Create": index}]
-    await client.update_table(
-        TableName=table, AttributeDefinitions=_INDEX_KEYS, GlobalSecondaryIndexUpdates=change
-    )
-
-
-async def _until_active(client: "DynamoDBClient", table: str) -> None:
-    try:
-        async with asyncio.timeout(ACTIVE_SECONDS):
-            waiter = client.get_waiter("table_exists")
-            await waiter.wait(TableName=table, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
-    except TimeoutError as error:
-        raise Unavailable(f"table {table} did not become active within {ACTIVE_SECONDS:.0f} s") from error
+def _lacks_index(described: Any) -> bool:
+    return SENSOR_INDEX not in {index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])}

@@ -1,19 +1,38 @@
-"""Repeat a request to the table until all of it is done.
+"""Repeat what may pass by itself: a single call to AWS, and a request to the table until all of it is done.
 
-One rule: as long as something gets through, there is no limit but the load's own deadline; when nothing
-does for ATTEMPTS times in a row, the last real error is raised.
+One rule: every wait is full jitter by a `sleep` that is handed in; when the limit is reached, the last real
+error is raised.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from random import random
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import Unavailable
+from aqi_service.storage.aws import may_pass, translated
 
+
+class Tries(NamedTuple):
+    """How often and how long a single call is tried.
+
+    Attributes:
+        attempts: how often.
+        base: seconds, the upper edge of the first wait between two tries; doubled with each.
+        seconds: of one try, sending included; the client's time-outs do not cover a peer that reads nothing.
+    """
+
+    attempts: int = 5
+    base: float = 0.2
+    seconds: float = 60.0
+
+
+CALL = Tries()
 ATTEMPTS = 10
-"""Requests in a row without progress until the table counts as unavailable (about a minute)."""
+"""Requests in a row without progress until the table counts as unavailable (25 s of waiting on average)."""
+
+Answer = TypeVar("Answer")
 
 
 class Sized(Protocol):
@@ -34,7 +53,28 @@ async def together(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
             for job in jobs:
                 group.create_task(job)
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
+        first = errors.exceptions[0]
+        raise first from first.__cause__
+
+
+async def call(
+    what: str,
+    request: Callable[[], Awaitable[Answer]],
+    sleep: Sleep = asyncio.sleep,
+    tries: Tries = CALL,
+) -> Answer:
+    """Call AWS once, and again while the error may pass; AWS's errors come out as ours."""
+    attempt = 1
+    while True:
+        try:
+            with translated(what):
+                async with asyncio.timeout(tries.seconds):
+                    return await request()
+        except Unavailable as error:
+            if attempt >= tries.attempts or not may_pass(error):
+                raise
+        await sleep(full_jitter(attempt, random(), tries.base))  # noqa: S311  # spreads load, guards nothing
+        attempt += 1
 
 
 async def until_done(

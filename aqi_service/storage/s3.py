@@ -9,12 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from botocore.exceptions import ClientError
-
 from aqi_service.core.names import parse_name
-from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, MissingResource, Unavailable
+from aqi_service.errors import AccessDenied, AqiError, ArchiveFailed, ConfigError, Unavailable
 from aqi_service.storage import SNAPSHOT_PREFIX, SnapshotInfo
-from aqi_service.storage.aws import error_code, translate, translated
+from aqi_service.storage.aws import error_code, translated
+from aqi_service.storage.retry import CALL, Sleep, Tries, call
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
@@ -27,60 +26,105 @@ PARTS_IN_FLIGHT = 3
 
 READ_SIZE = 64 * 1024
 ABORT_SECONDS = 4.0
+SLOW = Tries(seconds=300.0)
+"""For what may take long: to send a part or a document, and to complete an upload."""
+
 LICENCE = "Sensor.Community, ODbL 1.0, contents DbCL 1.0"
 
 _NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
-_TAKEN = frozenset({"412", "PreconditionFailed", "NoSuchUpload", "404"})
+_TAKEN = frozenset({"412", "PreconditionFailed"})
+_CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 _FORBIDDEN = (
     "access is denied: bucket names are global, so it may be another account's; name your own with --bucket, "
     "or give these credentials the permission"
 )
 
 
+class Bucket:
+    """One bucket: each call names it and its owner, is repeated while that may help, and fails as ours."""
+
+    def __init__(self, client: "S3Client", name: str, owner: str | None, sleep: Sleep) -> None:
+        self._client: Any = client
+        self._place = {"Bucket": name} | ({"ExpectedBucketOwner": owner} if owner else {})
+        self._sleep = sleep
+        self.what = f"bucket {name}"
+
+    async def call(self, operation: str, tries: Tries = CALL, **parameters: Any) -> Any:
+        """Call an operation of the client and return its answer."""
+        method = getattr(self._client, operation)
+        return await call(self.what, lambda: method(**self._place, **parameters), self._sleep, tries)
+
+    async def document(self, key: str) -> bytes | None:
+        """Read a whole object, or None if there is none."""
+
+        async def read() -> bytes:
+            body = (await self._client.get_object(**self._place, Key=key))["Body"]
+            async with body:
+                return bytes(await body.read())
+
+        try:
+            return await call(self.what, read, self._sleep)
+        except Unavailable as error:
+            if error_code(error) in _NOT_THERE:
+                return None
+            raise
+
+    async def head(self, name: str) -> SnapshotInfo | None:
+        """Read the metadata of an object, or None if there is none."""
+        try:
+            answer = await self.call("head_object", Key=name)
+        except Unavailable as error:
+            if error_code(error) in _NOT_THERE:
+                return None
+            raise
+        kept = {key: unquote(value) for key, value in answer["Metadata"].items()}
+        return SnapshotInfo(
+            source=kept.get("source", ""),
+            load_id=kept.get("load-id", ""),
+            etag=kept.get("etag", ""),
+            last_modified=kept.get("last-modified", ""),
+        )
+
+
 class S3Archive:
     """Snapshots and documents in one bucket; `owner` is the account that must own it."""
 
-    def __init__(self, client: "S3Client", bucket: str, owner: str | None = None) -> None:
-        self._client: Any = client
-        self._bucket = bucket
-        self._place = {"Bucket": bucket} | ({"ExpectedBucketOwner": owner} if owner else {})
+    def __init__(
+        self, client: "S3Client", bucket: str, owner: str | None = None, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._bucket = Bucket(client, bucket, owner, sleep)
 
     async def check(self) -> None:
-        """Ask for the bucket; HEAD gives no reason with a refusal, so the sentence names the likely ones."""
+        """Ask for a name in the bucket: unlike HEAD, a list says why it is refused."""
         try:
-            with translated(self._what()):
-                await self._client.head_bucket(**self._place)
-        except Unavailable as error:
-            code = error_code(error.__cause__) if isinstance(error.__cause__, ClientError) else ""
-            if code == "404":
-                raise MissingResource(
-                    f"{self._what()}: there is no such bucket: --create makes it, --bucket names another"
-                ) from error
-            if code == "403":
-                raise ConfigError(f"{self._what()}: {_FORBIDDEN}") from error
-            raise
+            await self._bucket.call("list_objects_v2", Prefix=SNAPSHOT_PREFIX, MaxKeys=1)
+        except AccessDenied as error:
+            if error_code(error) != "AccessDenied":
+                raise
+            raise AccessDenied(f"{self._bucket.what}: {_FORBIDDEN}") from error
 
     async def names(self) -> Sequence[str]:
         """List the snapshots of the bucket (a page is 1,000 keys)."""
-        found = []
-        pages = self._client.get_paginator("list_objects_v2")
-        with translated(self._what()):
-            async for page in pages.paginate(**self._place, Prefix=SNAPSHOT_PREFIX, Delimiter="/"):
-                found += [name[0] for entry in page.get("Contents", []) if (name := parse_name(entry["Key"]))]
-        return found
+        found: list[str] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = await self._bucket.call("list_objects_v2", Prefix=SNAPSHOT_PREFIX, Delimiter="/", **more)
+            found += [name[0] for entry in page.get("Contents", []) if (name := parse_name(entry["Key"]))]
+            if not page.get("NextContinuationToken"):
+                return found
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     @asynccontextmanager
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator["S3Upload"]:
         """Begin a multipart upload; it is aborted unless the block completes it."""
-        with translated(self._what()):
-            begun = await self._client.create_multipart_upload(
-                **self._place,
-                Key=name,
-                ContentType="application/json",
-                Metadata=_metadata(info),
-                ChecksumAlgorithm="CRC32",
-            )
-        upload = S3Upload(self._client, self._place | {"Key": name}, begun["UploadId"], info.load_id)
+        begun = await self._bucket.call(
+            "create_multipart_upload",
+            Key=name,
+            ContentType="application/json",
+            Metadata=_metadata(info),
+            ChecksumAlgorithm="CRC32",
+        )
+        upload = S3Upload(self._bucket, name, begun["UploadId"], info.load_id)
         try:
             yield upload
         finally:
@@ -88,14 +132,20 @@ class S3Archive:
 
     async def info(self, name: str) -> SnapshotInfo | None:
         """Read a snapshot's metadata."""
-        return await _info(self._client, self._place | {"Key": name}, self._what())
+        return await self._bucket.head(name)
 
     async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
-        """Read a snapshot by one ranged GET."""
-        place = self._place | {"Key": name}
-        with translated(self._what()):
-            answer = await self._client.get_object(**place, Range=f"bytes={offset}-")
-            body = answer["Body"]
+        """Read a snapshot by one ranged GET. Raises ArchiveFailed if there is no such snapshot."""
+        try:
+            answer = await self._bucket.call("get_object", Key=name, Range=f"bytes={offset}-")
+        except Unavailable as error:
+            if error_code(error) == "InvalidRange":  # nothing lies behind the offset
+                return
+            if error_code(error) in _NOT_THERE:
+                raise ArchiveFailed(f"{self._bucket.what}: there is no snapshot {name}") from error
+            raise
+        body = answer["Body"]
+        with translated(self._bucket.what):
             async with body:
                 while chunk := await body.read(READ_SIZE):
                     yield chunk
@@ -103,37 +153,24 @@ class S3Archive:
     async def put(self, key: str, body: bytes) -> None:
         """Write a document."""
         kind = "application/x-ndjson" if key.endswith(".ndjson") else "application/json"
-        with translated(self._what()):
-            await self._client.put_object(**self._place, Key=key, Body=body, ContentType=kind)
+        await self._bucket.call("put_object", SLOW, Key=key, Body=body, ContentType=kind)
 
     async def get(self, key: str) -> bytes | None:
         """Read a document."""
-        try:
-            with translated(self._what()):
-                answer = await self._client.get_object(**self._place, Key=key)
-                async with answer["Body"] as body:
-                    return bytes(await body.read())
-        except Unavailable as error:
-            if isinstance(error.__cause__, ClientError) and error_code(error.__cause__) in _NOT_THERE:
-                return None
-            raise
+        return await self._bucket.document(key)
 
     async def close(self) -> None:
         """Return at once: whoever opened the client closes it."""
-
-    def _what(self) -> str:
-        return f"bucket {self._bucket}"
 
 
 class S3Upload:
     """One multipart upload: parts of PART_SIZE, at most PARTS_IN_FLIGHT on their way."""
 
-    def __init__(self, client: Any, place: dict[str, str], upload_id: str, load_id: str) -> None:
-        self._client = client
-        self._place = place
-        self._id = {"UploadId": upload_id}
+    def __init__(self, bucket: Bucket, name: str, upload_id: str, load_id: str) -> None:
+        self._bucket = bucket
+        self._name = name
+        self._id: dict[str, Any] = {"Key": name, "UploadId": upload_id}
         self._load_id = load_id
-        self._what = f"bucket {place['Bucket']}"
         self._buffer = bytearray()
         self._slots = asyncio.Semaphore(PARTS_IN_FLIGHT)
         self._parts: list[asyncio.Task[dict[str, Any]]] = []
@@ -149,17 +186,17 @@ class S3Upload:
         """Send the last part and make the object appear, unless another load's stands there."""
         if self._buffer or not self._parts:
             await self._send(len(self._buffer))
-        parts = [await task for task in self._parts]
+        parts = {"Parts": [await task for task in self._parts]}
         try:
-            answer = await self._client.complete_multipart_upload(
-                **self._place, **self._id, IfNoneMatch="*", MultipartUpload={"Parts": parts}
+            answer = await self._bucket.call(
+                "complete_multipart_upload", SLOW, **self._id, IfNoneMatch="*", MultipartUpload=parts
             )
-        except ClientError as error:
-            if error_code(error) not in _TAKEN or not await self._is_ours():
-                raise _failed(translate(error, self._what)) from error
+        except Unavailable as error:
+            if error_code(error) in _CONFLICT or not await self._is_ours():
+                raise self._not_completed(error) from error
         else:
             if not answer.get("ETag") and not await self._is_ours():
-                raise ArchiveFailed(f"{self._what}: S3 confirmed an upload without doing it")
+                raise ArchiveFailed(f"{self._bucket.what}: S3 confirmed an upload without doing it")
         self._done = True
 
     async def close(self) -> None:
@@ -169,10 +206,9 @@ class S3Upload:
         for task in self._parts:
             task.cancel()
         await asyncio.gather(*self._parts, return_exceptions=True)
-        with suppress(ClientError, OSError, TimeoutError, AqiError):
+        with suppress(AqiError, TimeoutError):
             async with asyncio.timeout(ABORT_SECONDS):
-                with translated(self._what):
-                    await self._client.abort_multipart_upload(**self._place, **self._id)
+                await self._bucket.call("abort_multipart_upload", **self._id)
 
     async def _send(self, size: int) -> None:
         """Start the next part; raise what an earlier one failed with."""
@@ -186,43 +222,33 @@ class S3Upload:
 
     async def _part(self, number: int, body: bytes) -> dict[str, Any]:
         try:
-            with translated(self._what):
-                answer = await self._client.upload_part(
-                    **self._place, **self._id, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32"
-                )
-        except AqiError as error:
-            raise _failed(error) from error
+            answer = await self._bucket.call(
+                "upload_part",
+                SLOW,
+                **self._id,
+                PartNumber=number,
+                Body=body,
+                ChecksumAlgorithm="CRC32",
+            )
+        except Unavailable as error:
+            raise ArchiveFailed(str(error)) from error
         finally:
             self._slots.release()
         part = {"PartNumber": number, "ETag": answer["ETag"]}
         return part | {k: answer[k] for k in ("ChecksumCRC32",) if k in answer}
 
+    def _not_completed(self, error: Unavailable) -> ArchiveFailed:
+        if error_code(error) in _TAKEN:
+            return ArchiveFailed(f"{self._bucket.what}: another load's snapshot has the name {self._name}")
+        return ArchiveFailed(str(error))
+
     async def _is_ours(self) -> bool:
         """Tell whether the object under the name is this load's: then an answer was lost, not the work."""
-        info = await _info(self._client, self._place, self._what)
+        try:
+            info = await self._bucket.head(self._name)
+        except (ConfigError, Unavailable):
+            return False
         return info is not None and info.load_id == self._load_id
-
-
-def _failed(error: AqiError) -> AqiError:
-    """Return what a failing bucket means for the load: a refusal stays one, all else is ArchiveFailed."""
-    return error if isinstance(error, ConfigError) else ArchiveFailed(str(error))
-
-
-async def _info(client: Any, place: dict[str, str], what: str) -> SnapshotInfo | None:
-    try:
-        with translated(what):
-            answer = await client.head_object(**place)
-    except Unavailable as error:
-        if isinstance(error.__cause__, ClientError) and error_code(error.__cause__) in _NOT_THERE:
-            return None
-        raise
-    kept = {name: unquote(value) for name, value in answer["Metadata"].items()}
-    return SnapshotInfo(
-        source=kept.get("source", ""),
-        load_id=kept.get("load-id", ""),
-        etag=kept.get("etag", ""),
-        last_modified=kept.get("last-modified", ""),
-    )
 
 
 def _metadata(info: SnapshotInfo) -> dict[str, str]:

@@ -15,6 +15,7 @@ Ready = Callable[[], Awaitable[str | None]]
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 HEADERS = {
+    "Server": "aqi_service",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'",
@@ -61,9 +62,10 @@ def application(answers: Answers) -> web.Application:
         return _text(f"{problem or 'ready'}\n", 503 if problem else 200)
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=answers.metrics(), headers=HEADERS | {"Content-Type": METRICS_TYPE})
+        return web.Response(body=answers.metrics(), headers={"Content-Type": METRICS_TYPE})
 
     app = web.Application(client_max_size=1024)
+    app.on_response_prepare.append(_add_headers)
     app.router.add_get("/", index)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
@@ -72,4 +74,9 @@ def application(answers: Answers) -> web.Application:
 
 
 def _text(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, headers=HEADERS)
+    return web.Response(text=text, status=status)
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Put HEADERS on every answer, on aiohttp's own 404 and 405 as well."""
+    response.headers.update(HEADERS)

@@ -1,0 +1,52 @@
+# What a newcomer needs: `make demo`, `make test`. Each command sets up what it runs in (tools/setup.py).
+# PYTHON=python3.12 chooses the interpreter, ARGS="..." goes on to the program that a command runs.
+
+PYTHON ?= python3
+ARGS ?=
+RUN := .venv/bin/python
+
+# One sentence where there is no Python at all; the rest is said by the script.
+define setup
+	@command -v $(PYTHON) >/dev/null || { echo "setup: there is no $(PYTHON): install Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) tools/setup.py $(1)
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help demo map run test test-all check bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## set up, then load a snapshot, score it and look records up; needs no AWS and no feed
+	$(call setup)
+	@exec $(RUN) -m aqi_service.demo $(ARGS)
+
+map: ## the same, and serve map and lookups until Ctrl-C
+	$(call setup)
+	@exec $(RUN) -m aqi_service.demo --serve $(ARGS)
+
+run: ## the service on the live feed, kept in ./data, until Ctrl-C
+	$(call setup)
+	@exec $(RUN) -m aqi_service --local ./data --ttl-days 14 --keep-days 14 $(ARGS)
+
+test: ## set up, then run the tests
+	$(call setup,--extra test)
+	@$(RUN) -m pytest -n 2 $(ARGS)
+
+test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has
+	@$(PYTHON) -m tools.test_all $(ARGS)
+
+check: ## formatting, lint, types, and the import rules
+	$(call setup,--extra test)
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+	@$(RUN) -m pytest -q tests/test_architecture.py
+
+bench: ## the figures, side by side with a peer
+	$(call setup,--extra bench)
+	@exec $(RUN) -m bench $(ARGS)
+
+clean: ## remove environments, caches and built files; ./data stays
+	rm -rf .venv .venv-3.1* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	find . -path ./data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,122 @@
+"""Replies taken apart and made harmless: CSV in, guarded CSV, JSON and visible text out."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqi_service.core.csvtext import guard, json_line, line, number, parse, safe, visible
+
+CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+def test_a_reply_is_cells_by_column_in_its_own_order() -> None:
+    record = parse('AQI,id,country\r\n1,5,"a,""b"""\r\n')
+    assert list(record.items()) == [("AQI", "1"), ("id", "5"), ("country", 'a,"b"')]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "id\r\n",
+        "id\r\n1\r\n2\r\n",
+        "id,AQI\r\n1\r\n",
+        "id\r\n1,2\r\n",
+        "id,id\r\n1,2\r\n",
+        'id\r\n"1',
+        "\r\n\r\n",
+    ],
+)
+def test_any_other_text_is_no_reply(text: str) -> None:
+    with pytest.raises(ValueError, match="reply"):
+        parse(text)
+
+
+@given(st.text(max_size=60))
+def test_arbitrary_text_raises_nothing_but_a_value_error(text: str) -> None:
+    try:
+        record = parse(text)
+    except ValueError:
+        return
+    assert parse(safe(text)).keys() == {guard(name) for name in record}
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1", "-", "-1-1", "--1", "-1e5"]
+)
+def test_a_text_that_a_spreadsheet_would_run_is_prefixed(cell: str) -> None:
+    assert guard(cell) == "'" + cell
+
+
+@pytest.mark.parametrize("cell", ["", "DE", "48.8", "-5.2", "-.9", "0", "2023-12-20", "a=b", "'=1"])
+def test_numbers_and_harmless_texts_stay(cell: str) -> None:
+    assert guard(cell) == cell
+
+
+@given(st.lists(CELLS, min_size=1, max_size=5))
+def test_a_line_reads_back_as_its_guarded_cells(cells: list[str]) -> None:
+    [row] = csv.reader(io.StringIO(line(cells), newline=""))
+    assert row == [guard(cell) for cell in cells]
+
+
+def test_a_harmless_reply_is_saved_as_it_was_sent() -> None:
+    text = 'id,"AQI"\n1,-2'
+    assert safe(text) == text
+
+
+def test_a_harmful_reply_is_written_anew() -> None:
+    assert safe("id,=HEAD()\r\n1,=1+1\r\n") == "id,'=HEAD()\r\n1,'=1+1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("7", "7"),
+        ("-5.20", "-5.20"),
+        (".9", "0.9"),
+        ("-.9", "-0.9"),
+        ("007", "7"),
+        ("0", "0"),
+        ("00.5", "0.5"),
+    ],
+)
+def test_a_number_is_written_as_json_allows(cell: str, value: str) -> None:
+    assert number(cell) == value
+
+
+@pytest.mark.parametrize("cell", ["", "-", ".", "5.", "1e5", "NaN", "+5", "1_0", "\u0665", " 1", "1\n"])
+def test_any_other_cell_is_no_number(cell: str) -> None:
+    assert number(cell) is None
+
+
+def test_json_has_numbers_where_the_column_is_numeric_and_null_for_blanks() -> None:
+    record = {"id": "18", "P2.5": ".9", "P10": "unavailable", "altitude": "", "AQI": "1", "country": "D\x1b"}
+    text = json_line(record)
+    assert text == (
+        '{"id": "18", "P2.5": 0.9, "P10": "unavailable", "altitude": null, "AQI": 1, "country": "D\\u001b"}\n'
+    )
+
+
+@given(st.dictionaries(CELLS, CELLS, max_size=5))
+def test_json_is_one_line_of_printable_ascii(record: dict[str, str]) -> None:
+    text = json_line(record)
+    assert text.endswith("\n")
+    assert text[:-1].isascii()
+    assert text[:-1].isprintable()
+    assert list(json.loads(text)) == list(record)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\x1b[31mb", "a\\x1b[31mb"), ("a\nb", "a\\nb"), ("Köln", "Köln"), ("\u202eabc", "\\u202eabc")],
+)
+def test_foreign_text_reaches_a_terminal_as_text_only(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_a_long_foreign_text_is_cut() -> None:
+    assert visible("x" * 300) == "x" * 200 + "..."

@@ -1,0 +1,105 @@
+"""Items: their attributes, and which of two the table keeps."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item, Verdict, is_expired, judge
+from tests.core.helpers import QUICK
+
+ITEM = Item(
+    *("28", "51.5", "-0.25", "-2", "GB", "2023-12-20 17:00:00", "2023-12-20", "0.9", "48.8", "3", "Low"),
+    *("7", "SDS011", "1", 1_703_091_600, 1_703_095_200, "daqi", "P10", 1_703_696_400),
+)
+BESIDE = ("snapshot_at", "expires_at")
+
+
+def changed(item: Item, field: str, value: object) -> Item:
+    """Return the item with another value in one field."""
+    return Item(**(item._asdict() | {field: value}))
+
+
+def test_every_field_has_its_attribute_in_order_and_of_the_type_that_the_table_gives_it() -> None:
+    assert [attribute.field for attribute in ATTRIBUTES] == list(Item._fields)
+    assert " ".join(attribute.name + ":" + attribute.kind for attribute in ATTRIBUTES) == (
+        "id:S latitude:N longitude:N altitude:N country:S timestamp:S date:S P2.5:N P10:N AQI:N AQI_range:S "
+        "sensor_id:N sensor_type:S indoor:N measured_at:N snapshot_at:N scale:S AQI_pollutant:S expires_at:N"
+    )
+    assert [column.name for column in COLUMNS][-1] == "AQI_range"
+    assert {field for field, value in ITEM._asdict().items() if isinstance(value, int)} == TIMES
+
+
+def test_an_item_that_the_table_does_not_have_is_stored() -> None:
+    assert judge(ITEM, None) is Verdict.STORE
+
+
+def test_an_equal_item_is_unchanged() -> None:
+    assert judge(ITEM, Item(*ITEM)) is Verdict.UNCHANGED
+
+
+@pytest.mark.parametrize("field", BESIDE)
+@pytest.mark.parametrize("shift", [-1, 1])
+def test_the_time_of_the_snapshot_and_of_expiry_do_not_count_when_items_are_compared(
+    field: str, shift: int
+) -> None:
+    assert judge(ITEM, changed(ITEM, field, getattr(ITEM, field) + shift)) is Verdict.UNCHANGED
+    assert judge(ITEM, changed(ITEM, field, None)) is Verdict.UNCHANGED
+
+
+@pytest.mark.parametrize("field", [f for f in Item._fields if f not in (*BESIDE, "id", "measured_at")])
+def test_an_item_that_differs_in_any_other_field_alone_is_stored(field: str) -> None:
+    assert judge(ITEM, changed(ITEM, field, "other")) is Verdict.STORE
+    assert judge(ITEM, changed(ITEM, field, None)) is Verdict.STORE
+    assert judge(changed(ITEM, field, None), ITEM) is Verdict.STORE
+
+
+@pytest.mark.parametrize(
+    ("measured", "taken", "verdict"),
+    [
+        (1, -1000, Verdict.STORE),
+        (-1, 1000, Verdict.SUPERSEDED),
+        (0, 1, Verdict.STORE),
+        (0, 0, Verdict.STORE),
+        (0, -1, Verdict.SUPERSEDED),
+    ],
+)
+def test_the_newer_wins_by_its_time_then_by_its_snapshots_and_at_a_tie_the_one_loaded_later(
+    measured: int, taken: int, verdict: Verdict
+) -> None:
+    new = ITEM._replace(aqi="4", measured_at=1_703_091_600 + measured, snapshot_at=1_703_095_200 + taken)
+    assert judge(new, ITEM) is verdict
+
+
+def test_an_item_without_times_is_older_than_one_with_them() -> None:
+    bare = Item("28", pm25="0.9")
+    assert judge(ITEM, bare) is Verdict.STORE
+    assert judge(bare, ITEM) is Verdict.SUPERSEDED
+    assert judge(Item("28", pm25="1"), bare) is Verdict.STORE
+
+
+AGES = st.builds(
+    lambda measured, taken, aqi: ITEM._replace(measured_at=measured, snapshot_at=taken, aqi=aqi),
+    st.none() | st.integers(0, 2),
+    st.none() | st.integers(0, 2),
+    st.sampled_from("12"),
+)
+
+
+@QUICK
+@given(AGES, AGES)
+def test_of_two_different_items_one_wins_and_the_order_of_loading_matters_only_at_a_tie(
+    one: Item, two: Item
+) -> None:
+    verdicts = {judge(one, two), judge(two, one)}
+    if one._replace(snapshot_at=0) == two._replace(snapshot_at=0):
+        assert verdicts == {Verdict.UNCHANGED}
+    elif (one.measured_at, one.snapshot_at) == (two.measured_at, two.snapshot_at):
+        assert verdicts == {Verdict.STORE}
+    else:
+        assert verdicts == {Verdict.STORE, Verdict.SUPERSEDED}
+
+
+def test_an_item_counts_as_absent_from_its_expiry_on() -> None:
+    at = 1_703_696_400
+    assert [is_expired(ITEM, now) for now in (0, at - 0.5, at, at + 1)] == [False, False, True, True]
+    assert not is_expired(ITEM._replace(expires_at=None), 10**12)

@@ -1,0 +1,234 @@
+"""The splitter: the same elements, offsets and errors however the bytes arrive."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aqi_service.core.records import WINDOW, RecordSplitter
+from aqi_service.errors import CutShort, SnapshotRejected
+from tests.core.helpers import (
+    BOM,
+    CUT,
+    CUT_SHORT,
+    GENERATED,
+    QUICK,
+    REFUSED,
+    WHOLE,
+    WINDOWS,
+    Outcome,
+    batches,
+    cut_at,
+    every_way,
+    joined,
+    pieces,
+    real_capture,
+    reasons,
+    rejected_at,
+    split,
+)
+
+NASTY = st.text(st.sampled_from('{}[],:"\\ \n/ué€😀'), max_size=8)
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | NASTY
+VALUES = st.recursive(
+    SCALARS.filter(lambda v: not (isinstance(v, float) and abs(v) == float("inf"))),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NASTY, inner, max_size=3),
+    max_leaves=8,
+)
+WRITTEN = st.builds(
+    lambda value, indent, plain: json.dumps(value, indent=indent, ensure_ascii=plain).encode(),
+    VALUES | st.dictionaries(NASTY, VALUES, max_size=4),
+    st.sampled_from([None, 0, 1]),
+    st.booleans(),
+)
+
+BLANKS = st.text(" \t\r\n", max_size=3).map(str.encode)
+ELEMENTS = WRITTEN | st.sampled_from(sorted(REFUSED.values()))
+
+
+@cache
+def by_json(document: bytes) -> list[tuple[int, bytes, Any]]:
+    """Find the elements of a good array with the standard library; Latin-1 makes a byte a character."""
+    text, decoder, blanks = (
+        document.decode("latin-1"),
+        json.JSONDecoder(strict=False),
+        re.compile(r"[ \t\r\n,]*"),
+    )
+    pos, found = blanks.match(text, text.index("[") + 1).end(), []  # type: ignore[union-attr]  # matches empty
+    while text[pos : pos + 1] not in ("", "]"):
+        end = decoder.raw_decode(text, pos)[1]
+        found.append((pos, document[pos:end], orjson.loads(document[pos:end])))
+        pos = blanks.match(text, end).end()  # type: ignore[union-attr]  # it matches the empty text
+    return found
+
+
+@QUICK
+@given(
+    st.lists(ELEMENTS, max_size=8),
+    st.lists(BLANKS, max_size=3),
+    st.tuples(
+        st.sampled_from([b"[", BOM + b"[", b" \n[", BOM + b"\r\n ["]),
+        st.sampled_from([b"", b"\n", b" \t\r\n"]),
+    ),
+    st.lists(st.integers(0, 2000), max_size=5),
+    st.sampled_from(WINDOWS),
+)
+def test_a_document_gives_the_same_elements_whole_byte_by_byte_and_at_random_cuts(
+    texts: list[bytes], blanks: list[bytes], around: tuple[bytes, bytes], cuts: list[int], window: int
+) -> None:
+    document, expected = joined(texts, blanks, around[0])
+    document += around[1]
+    window = max(window, 3) if document.startswith(BOM) else window
+    wanted = Outcome(expected, WHOLE)
+    assert split([document], window) == wanted
+    assert split(pieces(document, 1), window) == wanted
+    assert split(cut_at(document, cuts), window) == wanted
+
+
+@QUICK
+@given(
+    st.binary(max_size=60)
+    | st.text('[]{},:"\\ \n1aé', max_size=60).map(lambda text: ("[" + text).encode())
+    | st.builds(
+        lambda texts, at, junk: (d := joined(texts, [])[0])[: at % len(d)] + junk + d[at % len(d) :],
+        st.lists(WRITTEN, max_size=4),
+        st.integers(0, 2000),
+        st.sampled_from([b"", b",", b"]", b"{", b'"', b"\\", b"\xff"]),
+    ),
+    st.lists(st.integers(0, 2000), max_size=4),
+    st.sampled_from(WINDOWS),
+)
+@example(b"[{},,{}]", [], 1)
+def test_arbitrary_bytes_end_alike_however_they_are_fed_and_raise_nothing_but_the_two_errors(
+    document: bytes, cuts: list[int], window: int
+) -> None:
+    wanted = split([document])
+    window = max(window, 3) if document.startswith(BOM) else window
+    assert split([document], window) == wanted
+    assert split(pieces(document, 1), window) == wanted
+    assert split(cut_at(document, cuts), window) == wanted
+
+
+@pytest.mark.parametrize("size", [997, WINDOW, 1 << 22])
+def test_the_real_capture_splits_as_the_standard_library_decodes_it(size: int) -> None:
+    document = real_capture()
+    outcome = split(pieces(document, size))
+    assert len(outcome.elements) == 6_874
+    assert outcome == Outcome(by_json(document), WHOLE)
+
+
+@pytest.mark.parametrize("window", [512, 4096, WINDOW])
+@pytest.mark.parametrize("size", [1, 4096])
+def test_the_generated_file_splits_as_the_standard_library_decodes_it(size: int, window: int) -> None:
+    outcome = split(pieces(GENERATED, size), window)
+    assert len(outcome.elements) == 103
+    assert outcome == Outcome(by_json(GENERATED), WHOLE)
+
+
+@pytest.mark.parametrize("window", [512, WINDOW])
+def test_the_cut_capture_gives_all_its_whole_records_and_then_is_cut_short(window: int) -> None:
+    outcome = split(pieces(CUT, 1000), window)
+    assert len(outcome.elements) == 158
+    assert outcome == Outcome(by_json(CUT), CUT_SHORT)
+
+
+@pytest.mark.parametrize("window", [100, 4096, WINDOW])
+def test_the_text_of_every_batch_is_the_documents_bytes_at_its_offset(window: int) -> None:
+    document, seen = GENERATED * 1, 0
+    for batch in batches(pieces(document, 700), window):
+        assert batch.offset >= seen
+        assert document[batch.offset : batch.offset + len(batch.text)] == batch.text
+        assert all(document[o : o + len(t)] == t for o, t in map(batch.locate, range(len(batch.values))))
+        seen = batch.offset + len(batch.text)
+    assert seen > 66_000
+
+
+@pytest.mark.parametrize("text", [b"1", b"-2.5e3", b'"a,b]"', b"true", b"null", b"[]", b'[{"a":[1]},2]'])
+def test_an_element_that_is_no_object_is_given_as_it_decodes(text: bytes) -> None:
+    document, elements = joined([text, b"{}", text], [b"\n"])
+    assert elements[0][2] == json.loads(text)
+    assert all(outcome == Outcome(elements, WHOLE) for outcome in every_way(document))
+
+
+@pytest.mark.parametrize(
+    "between", [b"", b" ", b",,", b", ,", b";", b":", b",;", b"\x00", b",\xff", b"}", b"\xc2\xa0,"]
+)
+@pytest.mark.parametrize("many", [1, 40])
+def test_what_is_neither_blank_nor_comma_or_a_comma_too_many_or_too_few_rejects_the_document(
+    between: bytes, many: int
+) -> None:
+    before, elements = joined([b'{"a":"x,{"}'] * many, [])
+    document = before[:-1] + between + b'{"b":1}]'
+    offset = document.index(between + b'{"b"') + {
+        b"": 0,
+        b" ": 1,
+        b",,": 1,
+        b", ,": 2,
+        b",;": 1,
+        b",\xff": 1,
+    }.get(between, 0)
+    for outcome in every_way(document):
+        assert outcome == Outcome(elements, rejected_at(offset))
+
+
+@pytest.mark.parametrize(
+    ("document", "offset"), [(b"[,{}]", 1), (b"[{},]", 4), (b"[{} , ]", 6), (b"[}", 1), (b"[:1]", 1)]
+)
+def test_a_comma_without_an_element_beside_it_rejects_the_document(document: bytes, offset: int) -> None:
+    assert {outcome.end for outcome in every_way(document)} == {rejected_at(offset)}
+
+
+@pytest.mark.parametrize("between", [b"", b"\n", b"\r\n", b" \t\r"])
+@pytest.mark.parametrize("size", [10, 97, 10_000])
+def test_every_record_of_a_batch_is_located_whatever_blanks_are_between(between: bytes, size: int) -> None:
+    texts = [b'{"id":%d,"a":"}, {"}' % number for number in range(30)] + [b'{"id":%d}' % n for n in range(30)]
+    document, elements = joined(texts, [between, b""] * 30)
+    assert split(pieces(document, size), 200) == Outcome(elements, WHOLE)
+
+
+def test_strings_with_brackets_quotes_and_backslashes_hold_together_at_every_cut() -> None:
+    texts = [
+        rb'{"a":"}],[{\"","b\\":"\\\\","c":["\"","\u005c",{"d":"\\\"]"}]}',
+        b'{"\xe2\x82\xac":"\xf0\x9f\x98\x80"}',
+        rb'"\\"',
+    ]
+    document, elements = joined(texts * 2, [b"\n "])
+    assert reasons(Outcome(elements, WHOLE)) == [None] * 6
+    for cut in range(len(document)):
+        for window in (1, 8, 64, WINDOW):
+            assert split([document[:cut], document[cut:]], window) == Outcome(elements, WHOLE)
+
+
+def test_a_document_cut_anywhere_is_cut_short_and_gives_the_records_that_were_whole() -> None:
+    document, elements = joined([b'{"a":"]"}', b"{}", b'{"b":[1,{"c":"\\""}]}', b'{"d":null}'], [b" ", b""])
+    for cut in range(1, len(document)):
+        whole = [element for element in elements if element[0] + len(element[1]) <= cut]
+        for window in (1, 16, WINDOW):
+            assert split([document[:cut]], window) == Outcome(whole, CUT_SHORT)
+
+
+def test_the_error_of_a_cut_document_says_after_how_many_bytes() -> None:
+    with pytest.raises(CutShort, match="after 9 bytes"):
+        list(batches([b'[{"a":1},']))
+
+
+def test_a_rejected_document_is_refused_while_it_is_fed_and_what_came_before_stands() -> None:
+    splitter = RecordSplitter(window=4)
+    given_out = splitter.feed(b'[{"a":1},{"b":2};' + b" " * 10)
+    assert [value for _ in range(2) for value in next(given_out).values] == [{"a": 1}, {"b": 2}]
+    with pytest.raises(SnapshotRejected) as caught:
+        next(given_out)
+    assert caught.value.offset == 16
+
+
+def test_of_a_whole_document_every_byte_is_done_with_at_its_close() -> None:
+    splitter = RecordSplitter()
+    list(splitter.feed(GENERATED + b"  \n"))
+    assert splitter.offset <= len(GENERATED) + 3
+    list(splitter.close())
+    assert splitter.offset == len(GENERATED) + 3

@@ -1,0 +1,75 @@
+"""What the tests of the write path share: how to load, and documents to load.
+
+One rule: the time is always the same, so that every report can be told beforehand.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from aqi_service.core.report import LoadReport
+from aqi_service.core.scales import DAQI
+from aqi_service.load import Plan, Progress, load
+from aqi_service.storage import Storage
+from tests.core.helpers import document_of, record
+
+NOW = 1_703_095_265.0
+"""2023-12-20T18:01:05Z: when the tests load."""
+
+NAME = "data_20_12_23_18_01.json"
+"""What a snapshot that is read then is called."""
+
+TABLE = "air_quality_data"
+AGENT = "aqi_service/1.2.3 (+https://example.org/contact)"
+
+
+def plan(**changes: Any) -> Plan:
+    """Make a plan of a replay without limits."""
+    usual: dict[str, Any] = {"table": TABLE, "scale": DAQI, "agent": AGENT, "max_bytes": 2**31, "live": False}
+    return Plan(**usual | changes)
+
+
+async def run(
+    source: object,
+    storage: Storage,
+    *,
+    now: float = NOW,
+    progress: Progress = lambda _bytes, _records: None,
+    **changes: Any,
+) -> LoadReport:
+    """Load a source and return the report, whose sum the load has checked."""
+    return await load(str(source), storage, plan(**changes), now=lambda: now, progress=progress)
+
+
+def records(ids: Iterable[int], **changes: Any) -> list[dict[str, Any]]:
+    """Make one good record of each id, all of different sensors."""
+    made = [record(i, p1="12.5", p2="7.5", **changes) for i in ids]
+    return [one | {"sensor": one["sensor"] | {"id": one["id"]}} for one in made]
+
+
+def document(*ids: int, **changes: Any) -> bytes:
+    """Write a document of good records."""
+    return document_of(*records(ids, **changes))
+
+
+def written(folder: Path, body: bytes, name: str = "feed.json") -> Path:
+    """Write a document to a file."""
+    path = folder / name
+    path.write_bytes(body)
+    return path
+
+
+def fates(report: LoadReport) -> dict[str, int]:
+    """Give the fates that any record met."""
+    names = (
+        *("stored", "unchanged", "superseded", "merged"),
+        *("rejected", "without_pm", "expired", "pending"),
+    )
+    return {name: count for name in names if (count := getattr(report.fates, name))}
+
+
+def manifest_of(documents: dict[str, bytes], name: str = NAME, table: str = TABLE) -> Any:
+    """Read a manifest out of an archive's documents."""
+    return orjson.loads(documents[f"manifests/{table}/{name}"])

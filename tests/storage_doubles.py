@@ -1,0 +1,155 @@
+"""Both ports in memory, and a port of any kind that waits or fails where a test says so.
+
+One rule: they keep what the ports promise, and nothing of them is patched from outside.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aqi_service.core.items import Item, Verdict, judge
+from aqi_service.errors import ArchiveFailed
+from aqi_service.storage import PutResult, SnapshotInfo, Storage, Upload
+
+Hook = Callable[[], Awaitable[None]]
+
+
+class MemoryArchive:
+    """An archive in three dicts; `open` counts the uploads that are under way."""
+
+    def __init__(self) -> None:
+        self.snapshots: dict[str, bytes] = {}
+        self.infos: dict[str, SnapshotInfo] = {}
+        self.documents: dict[str, bytes] = {}
+        self.open = 0
+
+    async def check(self) -> None:
+        """Return at once."""
+
+    async def names(self) -> Sequence[str]:
+        return list(self.snapshots)
+
+    @asynccontextmanager
+    async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator[Upload]:
+        self.open += 1
+        try:
+            yield _MemoryUpload(self, name, info)
+        finally:
+            self.open -= 1
+
+    async def info(self, name: str) -> SnapshotInfo | None:
+        return self.infos.get(name)
+
+    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+        yield self.snapshots[name][offset:]
+
+    async def put(self, key: str, body: bytes) -> None:
+        self.documents[key] = body
+
+    async def get(self, key: str) -> bytes | None:
+        return self.documents.get(key)
+
+    async def close(self) -> None:
+        """Return at once."""
+
+
+class _MemoryUpload:
+    def __init__(self, archive: MemoryArchive, name: str, info: SnapshotInfo) -> None:
+        self._archive, self._name, self._info = archive, name, info
+        self._body = b""
+
+    async def write(self, chunk: bytes) -> None:
+        self._body += chunk
+
+    async def complete(self) -> None:
+        if self._name in self._archive.snapshots:
+            raise ArchiveFailed(f"there is a snapshot {self._name} already")
+        self._archive.snapshots[self._name] = self._body
+        self._archive.infos[self._name] = self._info
+
+
+class MemoryStore:
+    """A table in a dict; `writes` counts the items that were put, `settled` how often it was made durable."""
+
+    def __init__(self, *items: Item, refuses: Mapping[str, str] | None = None) -> None:
+        self.items = {item.id: item for item in items}
+        self.writes = 0
+        self.settled = 0
+        self._refuses = refuses or {}
+
+    async def check(self) -> None:
+        """Return at once."""
+
+    async def get(self, record_id: str) -> Item | None:
+        return self.items.get(record_id)
+
+    async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
+        assert len(set(ids)) == len(ids)
+        return {record_id: self.items[record_id] for record_id in ids if record_id in self.items}
+
+    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+        self.writes += len(items)
+        refused = {item.id: self._refuses[item.id] for item in items if item.id in self._refuses}
+        outdated = {
+            item.id
+            for item in items
+            if conditional and judge(item, self.items.get(item.id)) is Verdict.SUPERSEDED
+        }
+        taken = [item for item in items if item.id not in outdated | refused.keys()]
+        self.items |= {item.id: item for item in taken}
+        return PutResult(frozenset(outdated), refused)
+
+    async def settle(self) -> None:
+        self.settled += 1
+
+    async def expire(self, now: int) -> int:
+        del now
+        return 0
+
+    async def close(self) -> None:
+        """Return at once."""
+
+
+class Before:
+    """A port, or an upload, before whose methods something else is done: it may wait, or raise.
+
+    `write` and `complete` are those of every upload of an archive.
+    """
+
+    def __init__(self, port: Any, **hooks: Hook) -> None:
+        self._port = port
+        self._hooks = hooks
+
+    def __getattr__(self, name: str) -> Any:
+        method, hook = getattr(self._port, name), self._hooks.get(name)
+        if hook is None:
+            return method
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            await hook()
+            return await method(*arguments, **named)
+
+        return call
+
+    @asynccontextmanager
+    async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator[Any]:
+        if "upload" in self._hooks:
+            await self._hooks["upload"]()
+        async with self._port.upload(name, info) as upload:
+            yield Before(upload, **self._hooks)
+
+
+def failing(error: BaseException, after: int = 0) -> Hook:
+    """Make a hook that raises from its call number `after` (from 0) on."""
+    calls = iter(range(1 << 30))
+
+    async def fail() -> None:
+        if next(calls) >= after:
+            raise error
+
+    return fail
+
+
+def in_memory(archive: Any = None, store: Any = None) -> Storage:
+    """Put a storage together, in memory where nothing else is given."""
+    return Storage(archive or MemoryArchive(), store or MemoryStore())
