@@ -21,7 +21,7 @@ from aqi_service.errors import AqiError, PortTaken, Unavailable
 from aqi_service.ledger import newest_name
 from aqi_service.listening import listen
 from aqi_service.lookup import Lookup
-from aqi_service.once import check, load_one, say
+from aqi_service.once import check, load_one, prune, say, tell
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.server import Limits, Server
 from aqi_service.status import REFUSED, ServiceStatus, metrics
@@ -228,8 +228,10 @@ class Loader:
         if report is None:
             log.warning("load_interrupted: it left no report")
             return None
+        tell(report, self._port)
         self._status.loaded(report, time.time())
         log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
+        await self._prune()
         return report
 
     async def _checked_load(self) -> LoadReport:
@@ -237,7 +239,13 @@ class Loader:
         if not self._usable:
             await check(self._config, self._found)
             self._usable = True
-        return await load_one(self._config, self._found, self._config.feed_url, live=True, port=self._port)
+        return await load_one(self._config, self._found, self._config.feed_url, live=True)
+
+    async def _prune(self) -> None:
+        try:
+            await prune(self._config, self._found)
+        except AqiError as error:
+            log.warning("prune_failed error=%r: tried again after the next load", str(error))
 
     async def _courtesy(self) -> float:
         """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""

@@ -45,11 +45,12 @@ async def _run(config: Config, stop: Stop) -> int:
         await check(config, found)
         for source in config.sources or (config.feed_url,):
             report = await load_one(config, found, source)
-            good = good and report.status in _GOOD
+            good = tell(report) and report.status in _GOOD and good
             if report.error is not None:
                 say(f"aqi-service: {report.source}: {report.status}: {report.error}")
             if stop.is_set():
                 return 1
+            await prune(config, found)
     return 0 if good else 1
 
 
@@ -90,10 +91,8 @@ async def _in_time(found: Opened, work: Awaitable[None]) -> None:
         raise Unavailable(f"{found.place}: no answer within {START_SECONDS:.0f} s") from error
 
 
-async def load_one(
-    config: Config, found: Opened, source: str, *, live: bool | None = None, port: int = DEFAULT_PORT
-) -> LoadReport:
-    """Load one snapshot, print its report on stdout and, on stderr, how to look at it on `port`."""
+async def load_one(config: Config, found: Opened, source: str, *, live: bool | None = None) -> LoadReport:
+    """Load one snapshot and return its report, showing on a terminal how far it has come."""
     plan = Plan(
         table=config.table,
         scale=config.scale,
@@ -107,30 +106,33 @@ async def load_one(
     )
     line = ProgressLine(sys.stderr, time.monotonic)
     try:
-        report = await load(source, found.storage, plan, now=time.time, progress=line)
+        return await load(source, found.storage, plan, now=time.time, progress=line)
     finally:
         line.done()
-    _print_report(report)
-    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
-    if report.example and count and not config.dry_run:
-        where = "" if port == DEFAULT_PORT else f" --port {port}"
-        say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
-    await _prune(config, found)
-    return report
 
 
-def _print_report(report: LoadReport) -> None:
-    """Print the report's line; what is loaded is loaded, even if nobody can read of it."""
+def tell(report: LoadReport, port: int = DEFAULT_PORT) -> bool:
+    """Print the report on stdout and, on stderr, how to look at it on `port`; False if stdout takes nothing.
+
+    What is loaded is loaded, even if nobody can read of it.
+    """
+    printed = True
     try:
         sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        pass
+        pass  # whoever read the reports wants no more of them
     except OSError as error:
         say(f"aqi-service: the report cannot be printed: {error.strerror}")
+        printed = False
+    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
+    if report.example and count and not report.dry_run:
+        where = "" if port == DEFAULT_PORT else f" --port {port}"
+        say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
+    return printed
 
 
-async def _prune(config: Config, found: Opened) -> None:
+async def prune(config: Config, found: Opened) -> None:
     """Delete finished snapshots older than --keep-days; one without a finished manifest is kept."""
     if config.keep_days is None or found.prune is None:
         return

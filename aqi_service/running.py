@@ -21,17 +21,11 @@ def run(config: Config) -> int:
     job: Callable[[Config, Stop], Coroutine[Any, Any, int]] = once.run if config.load_only else daemon.run
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         code = runner.run(_stoppable(job, config))
-    return code if _flushed() else code or 1
-
-
-def _flushed() -> bool:
-    """Tell whether all that was printed is out; a reader that went away wanted no more of it."""
     try:
         sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
-        return isinstance(error, BrokenPipeError)
-    return True
+    except OSError:  # told of where it was printed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def open_streams() -> None:
@@ -45,7 +39,7 @@ def open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
         if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, mode))
+            setattr(sys, name, open(number, mode, closefd=False))  # as Python's own
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

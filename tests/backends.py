@@ -10,6 +10,7 @@ from pathlib import Path
 from aqi_service.storage import Archive, Store
 from aqi_service.storage.local_archive import LocalArchive
 from aqi_service.storage.local_store import LocalStore
+from tests.aws_backends import dynamo_store, numbered_store, s3_archive
 
 
 @asynccontextmanager
@@ -34,5 +35,12 @@ async def local_store(folder: Path) -> AsyncIterator[LocalStore]:
         await store.close()
 
 
-ARCHIVES: dict[str, Callable[[Path], AbstractAsyncContextManager[Archive]]] = {"local": local_archive}
-STORES: dict[str, Callable[[Path], AbstractAsyncContextManager[Store]]] = {"local": local_store}
+ARCHIVES: dict[str, Callable[[Path], AbstractAsyncContextManager[Archive]]] = {
+    "local": local_archive,
+    "s3": s3_archive,
+}
+STORES: dict[str, Callable[[Path], AbstractAsyncContextManager[Store]]] = {
+    "local": local_store,
+    "dynamodb": dynamo_store,
+    "dynamodb-number-key": numbered_store,
+}

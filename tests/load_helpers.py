@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from aqi_service.core.report import LoadReport
 from aqi_service.core.scales import DAQI
+from aqi_service.errors import FetchFailed
+from aqi_service.feed import Download, download
 from aqi_service.load import Plan, Progress, load
 from aqi_service.storage import Storage
 from tests.core.helpers import document_of, record
@@ -73,3 +76,16 @@ def fates(report: LoadReport) -> dict[str, int]:
 def manifest_of(documents: dict[str, bytes], name: str = NAME, table: str = TABLE) -> Any:
     """Read a manifest out of an archive's documents."""
     return orjson.loads(documents[f"manifests/{table}/{name}"])
+
+
+async def fetch(url: str, headers: dict[str, str] | None = None) -> tuple[Download, bytes]:
+    """Download all of it."""
+    async with download(url, AGENT, headers) as found:
+        return found, b"".join([chunk async for chunk in found.chunks])
+
+
+async def refusal(url: str) -> FetchFailed:
+    """Give the error in which a download ends."""
+    with pytest.raises(FetchFailed) as caught:
+        await fetch(url)
+    return caught.value

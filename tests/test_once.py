@@ -33,6 +33,10 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def test_a_load_prints_its_report_alone_on_stdout_and_what_a_person_wants_on_stderr(
     tmp_path: Path,
 ) -> None:
@@ -116,7 +120,7 @@ async def test_a_dry_run_needs_no_aws_and_writes_nothing(place: tuple[str, ...],
     [report] = done.reports
     assert (done.code, report["status"], report["dry_run"], report["stored"]) == (0, "complete", True, 3565)
     assert done.err == f"aqi_service {__version__}, dry run, nothing is written, scale daqi\n"
-    assert list(tmp_path.iterdir()) == []
+    assert entries(tmp_path) == []
 
 
 async def test_a_table_scored_on_another_scale_is_exit_2_until_rescore_is_given(tmp_path: Path) -> None:
@@ -171,8 +175,8 @@ def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a shell command in which $LOAD loads the capture twice."""
     load = f"{sys.executable} -m aqi_service --load-only --local d --from {CAPTURE} --from {CAPTURE}"
     return subprocess.run(
-        command, shell=True, cwd=cwd, env=environment(LOAD=load), text=True, capture_output=True,
-        timeout=30, check=False, executable="/bin/bash",
+        ["/bin/bash", "-c", command], cwd=cwd, env=environment(LOAD=load), text=True, capture_output=True,
+        timeout=30, check=False,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ MAX_INTEGER = 2**63 - 1
 
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 _CACHED_LENGTH = 48
+_LARGE = 10**MAX_DIGITS
 
 
 def canonical(value: object) -> str | None:
@@ -26,6 +27,8 @@ def canonical(value: object) -> str | None:
     """
     if type(value) is not str:
         if type(value) is not int and type(value) is not float:
+            return None
+        if not -_LARGE < value < _LARGE:
             return None
         value = repr(value)
     return _cached(value) if len(value) <= _CACHED_LENGTH else _canonical(value)

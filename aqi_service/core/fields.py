@@ -21,7 +21,7 @@ PmValue = str | None | Absent
 
 
 def pm_values(record: dict[str, Any]) -> tuple[PmValue, PmValue]:
-    """Read P1 (PM10) and P2 (PM2.5): of several the first that is a number, in canonical text."""
+    """Read P1 (PM10) and P2 (PM2.5): of several the first in range, in canonical text."""
     p1: PmValue = ABSENT
     p2: PmValue = ABSENT
     values = record.get("sensordatavalues")
@@ -31,11 +31,18 @@ def pm_values(record: dict[str, Any]) -> tuple[PmValue, PmValue]:
         if type(entry) is dict:
             kind = entry.get("value_type")
             if kind == "P1":
-                if type(p1) is not str:
-                    p1 = canonical(entry.get("value"))
-            elif kind == "P2" and type(p2) is not str:
-                p2 = canonical(entry.get("value"))
+                p1 = _first_usable("P1", p1, entry.get("value"))
+            elif kind == "P2":
+                p2 = _first_usable("P2", p2, entry.get("value"))
     return p1, p2
+
+
+def _first_usable(kind: str, known: PmValue, value: object) -> PmValue:
+    """Keep what is known if it is in range; else take a value in range, or any number rather than none."""
+    if known is not ABSENT and in_range(kind, known):
+        return known
+    number = canonical(value)
+    return number if type(known) is not str or in_range(kind, number) else known
 
 
 def in_range(kind: str, value: PmValue) -> str | None:
@@ -60,7 +67,8 @@ def number_within(limit: int) -> Callable[[object], str | None]:
 
     def read(value: object) -> str | None:
         number = canonical(value)
-        return number if number is not None and abs(Decimal(number)) <= limit else None
+        # Comparing is exact; abs() would round to the context's 28 digits.
+        return number if number is not None and -limit <= Decimal(number) <= limit else None
 
     return read
 

@@ -29,7 +29,7 @@ def parse_name(text: str) -> tuple[str, int] | None:
 
 
 def first_free(name: str, taken: Container[str]) -> str:
-    """Return the first of NAME, NAME-2, NAME-3 ... that is not taken; a suffix of its own counts on."""
+    """Return the first of NAME, NAME-2, NAME-3 ... that is not taken (of `NAME-5` that is taken, too)."""
     stem = re.sub(r"-[1-9][0-9]*$", "", name.removesuffix(".json")) if name in taken else ""
     number = 1
     while name in taken:

@@ -32,6 +32,9 @@ _BETWEEN = re.compile(rb"[ \t\n\r,]*+")
 _BRACKET = re.compile(rb"[{}\[\]]")
 _BOM = b"\xef\xbb\xbf"
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'{}[]"\\'))
+_ONE_KIND = bytes.maketrans(b"[]", b"{}")
+_INFINITE = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}+')
+"""A string, or a number that may be too large for a binary float, which orjson refuses."""
 
 
 class Unreadable(NamedTuple):
@@ -107,17 +110,17 @@ class RecordSplitter:
             self._buffer += chunk[start : start + self._window]
             if self._expect is _Expect.ARRAY:
                 self._open()
-            if len(self._buffer) >= self._window:
+            if self._expect is not _Expect.ARRAY and len(self._buffer) >= self._window:
                 yield from self._cut()
 
     def close(self) -> Iterator[Batch]:
         """Yield the last batches; raise CutShort unless the array is closed."""
         if self._expect is _Expect.ARRAY:
             self._open()
+        if self._expect is _Expect.ARRAY:
+            raise SnapshotRejected("the document is empty", self._offset)
         yield from self._exact(len(self._buffer) + 1)
         if self._expect is not _Expect.END:
-            if self._expect is _Expect.ARRAY and not self._offset:
-                raise SnapshotRejected("the document is empty")
             end = self._offset + len(self._buffer)
             raise CutShort(f"the document is cut short: after {end} bytes its JSON array is not closed")
 
@@ -143,7 +146,9 @@ class RecordSplitter:
         self._drop_blank()
         if self._buffer:
             if self._buffer[0] != ord("["):
-                raise SnapshotRejected(f"the document is no JSON array: it begins with {self._shown()}")
+                raise SnapshotRejected(
+                    f"the document is no JSON array: it begins with {self._shown()}", self._offset
+                )
             self._drop(1)
             self._expect = _Expect.FIRST
 
@@ -213,10 +218,7 @@ class RecordSplitter:
         text = bytes(self._buffer[:end])
         if scanner.deepest > MAX_DEPTH:
             return Batch(self._offset, text, [Unreadable("too_deep")])
-        try:
-            return Batch(self._offset, text, [orjson.loads(text)])
-        except orjson.JSONDecodeError:
-            return Batch(self._offset, text, [Unreadable("unreadable")])
+        return Batch(self._offset, text, [_decode_one(text)])
 
     def _drop_blank(self) -> None:
         self._drop(_BLANK.match(self._buffer).end())  # type: ignore[union-attr]  # it matches the empty text
@@ -267,19 +269,29 @@ def _decode_bulk(text: bytes) -> list[Any] | None:
     return values
 
 
+def _decode_one(text: bytes) -> Any:
+    """Decode one element; a number too large for a float becomes null, so that it costs only its field."""
+    for attempt in (text, _INFINITE.sub(lambda match: match[1] or b"null", text)):
+        try:
+            return orjson.loads(attempt)
+        except orjson.JSONDecodeError:
+            continue
+    return Unreadable("unreadable")
+
+
 def _shallow(text: bytes) -> bool:
     """Tell whether no element is nested deeper than MAX_DEPTH; False also when that takes the scanner.
 
     What is left of valid JSON without all but quotes and brackets loses its innermost brackets in each
     pass. A quote that stays means that a string holds a bracket or a backslash: then the scanner decides.
     """
-    skeleton = text.translate(None, _NOT_STRUCTURE).replace(b'""', b"")
+    skeleton = text.translate(_ONE_KIND, _NOT_STRUCTURE).replace(b'""', b"")
     if b'"' in skeleton or b"\\" in skeleton:
         return False
     for _ in range(MAX_DEPTH):
         if not skeleton:
             return True
-        skeleton = skeleton.replace(b"{}", b"").replace(b"[]", b"")
+        skeleton = skeleton.replace(b"{}", b"")
     return not skeleton
 
 

@@ -34,10 +34,10 @@ def retry_start(
 
     Never later than the interval, never earlier than the source asked for with Retry-After (capped).
     """
-    wait = min(RETRY_FIRST * 2.0 ** min(failures - 1, 20), interval)
+    wait = min(RETRY_FIRST * 2.0 ** min(failures - 1, 20) * (1 + JITTER * chance), interval)
     if retry_after is not None:
         wait = max(wait, min(retry_after, RETRY_AFTER_CAP))
-    return now + wait * (1 + JITTER * chance)
+    return now + wait
 
 
 def full_jitter(attempt: int, chance: float, base: float = BACKOFF_BASE, cap: float = BACKOFF_CAP) -> float:

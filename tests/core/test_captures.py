@@ -72,14 +72,13 @@ def whole(value: Any) -> str | None:
 
 def seconds(value: Any, snapshot: datetime) -> int | None:
     """Sections 4 and 5: the two forms, from 2010 to 24 h after the snapshot's time."""
-    for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"):
-        try:
-            moment = datetime.strptime(value, form).replace(tzinfo=UTC)
-        except (TypeError, ValueError):
-            continue
-        if moment.year >= 2010 and (moment - snapshot).total_seconds() <= 24 * 3600:
-            return int(moment.timestamp())
-    return None
+    form = "%Y-%m-%dT%H:%M:%S" if "T" in str(value) else "%Y-%m-%d %H:%M:%S"
+    try:
+        moment = datetime.strptime(value, form).replace(tzinfo=UTC)
+    except (TypeError, ValueError):
+        return None
+    usable = moment.year >= 2010 and (moment - snapshot).total_seconds() <= 24 * 3600
+    return int(moment.timestamp()) if usable else None
 
 
 def pollutants(record: dict[str, Any]) -> dict[str, str | None]:

@@ -114,7 +114,7 @@ def test_arbitrary_bytes_end_alike_however_they_are_fed_and_raise_nothing_but_th
     assert split(cut_at(document, cuts), window) == wanted
 
 
-@pytest.mark.parametrize("size", [997, WINDOW, 1 << 22])
+@pytest.mark.parametrize("size", [997, WINDOW])
 def test_the_real_capture_splits_as_the_standard_library_decodes_it(size: int) -> None:
     document = real_capture()
     outcome = split(pieces(document, size))

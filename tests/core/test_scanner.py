@@ -14,9 +14,9 @@ TEXTS = st.text(st.sampled_from('{}[],:"\\ \né'), max_size=8)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
-    max_leaves=10,
+    max_leaves=6,
 )
-CLOSED = st.dictionaries(TEXTS, VALUES) | st.lists(VALUES) | TEXTS
+CLOSED = st.dictionaries(TEXTS, VALUES, max_size=4) | st.lists(VALUES, max_size=4) | TEXTS
 BEHIND = st.sampled_from([b",", b"]", b" ", b"\n,", b"x", b"{", b'"'])
 
 

@@ -1,0 +1,83 @@
+"""Bucket and table on moto behind the double, opened as the program opens them, and no clock that is waited for.
+
+One rule: every wait of the code under test goes through `Waits`, which notes it and does not wait.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from aqi_service.storage import provision
+from aqi_service.storage.aws import Clients, open_clients
+from aqi_service.storage.dynamodb import DynamoStore
+from aqi_service.storage.s3 import S3Archive
+from tests.aws_double import AwsDouble, aws_double
+from tests.conftest import Moto
+
+
+class Waits(list[float]):
+    """A sleep that only notes for how long it was asked."""
+
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+        await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
+class World:
+    """What a test of the AWS shells needs."""
+
+    double: AwsDouble
+    clients: Clients
+    bucket: str
+    table: str
+    waits: Waits
+
+    @property
+    def s3(self) -> Any:
+        return self.clients.s3
+
+    @property
+    def dynamodb(self) -> Any:
+        return self.clients.writes
+
+    def archive(self, owner: str | None = None) -> S3Archive:
+        return S3Archive(self.clients.s3, self.bucket, owner, sleep=self.waits)
+
+    def store(self, **options: Any) -> DynamoStore:
+        return DynamoStore(self.clients.writes, self.clients.lookups, self.table, sleep=self.waits, **options)
+
+    async def open_uploads(self) -> list[str]:
+        """Name the multipart uploads that are neither completed nor aborted."""
+        answer = await self.s3.list_multipart_uploads(Bucket=self.bucket)
+        return [upload["Key"] for upload in answer.get("Uploads", [])]
+
+    async def make_table(self, kind: str = "S", **options: Any) -> None:
+        """Make the table as the report's owner did by hand: no index, no TTL."""
+        await self.dynamodb.create_table(
+            TableName=self.table,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": kind}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            **({"BillingMode": "PAY_PER_REQUEST"} | options),
+        )
+
+
+@asynccontextmanager
+async def opened(moto: Moto, *, bucket: bool = False, table: bool = False) -> AsyncIterator[World]:
+    """Open a world, with bucket and table as `--create` makes them where asked for."""
+    async with aws_double(moto.endpoint) as double:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("AWS_ENDPOINT_URL", double.endpoint)
+            async with open_clients() as clients:
+                world = World(double, clients, moto.bucket, moto.table, Waits())
+                if bucket:
+                    await provision.create_bucket(clients.s3, moto.bucket, None, world.waits)
+                if table:
+                    await provision.create_table(clients.writes, moto.table, world.waits)
+                double.requests.clear()
+                world.waits.clear()
+                yield world

@@ -1,0 +1,105 @@
+"""What a request to AWS asks for: its service, operation and the thing it is about.
+
+One rule: names are AWS's own, found in tables; a request that no table knows keeps its method and query.
+
+Only path-style S3 addresses are read (that is what boto uses with an endpoint on an IP address).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request.
+
+    Attributes:
+        service: `dynamodb` or `s3`.
+        operation: AWS's name of it, such as `UploadPart`.
+        resource: the table (several with commas), the bucket, or `bucket/key`.
+        upload_id: the multipart upload it belongs to, or empty.
+        part: the part's number, or 0.
+    """
+
+    service: str
+    operation: str
+    resource: str = ""
+    upload_id: str = ""
+    part: int = 0
+
+    @property
+    def key(self) -> str:
+        """The S3 key, or empty."""
+        return self.resource.partition("/")[2] if self.service == "s3" else ""
+
+
+OF_AN_OBJECT = (
+    ("PUT", {"partNumber", "x-amz-copy-source"}, "UploadPartCopy"),
+    ("PUT", {"partNumber"}, "UploadPart"),
+    ("POST", {"uploads"}, "CreateMultipartUpload"),
+    ("POST", {"uploadId"}, "CompleteMultipartUpload"),
+    ("DELETE", {"uploadId"}, "AbortMultipartUpload"),
+    ("GET", {"uploadId"}, "ListParts"),
+    ("PUT", {"x-amz-copy-source"}, "CopyObject"),
+    ("PUT", set(), "PutObject"),
+    ("GET", set(), "GetObject"),
+    ("HEAD", set(), "HeadObject"),
+    ("DELETE", set(), "DeleteObject"),
+)
+"""Method, query names and headers that must be there, operation; the first that fits."""
+
+OF_A_BUCKET = (
+    ("GET", {"uploads"}, "ListMultipartUploads"),
+    ("GET", {"list-type"}, "ListObjectsV2"),
+    ("POST", {"delete"}, "DeleteObjects"),
+    ("PUT", {"publicAccessBlock"}, "PutPublicAccessBlock"),
+    ("PUT", {"encryption"}, "PutBucketEncryption"),
+    ("PUT", {"lifecycle"}, "PutBucketLifecycleConfiguration"),
+    ("PUT", set(), "CreateBucket"),
+    ("HEAD", set(), "HeadBucket"),
+    ("DELETE", set(), "DeleteBucket"),
+    ("GET", set(), "ListObjects"),
+)
+
+OF_THE_SERVICE = (("GET", set[str](), "ListBuckets"),)
+
+PLAIN = {"x-id", "prefix", "delimiter", "max-keys", "marker", "encoding-type", "versionId", "list-type"}
+"""Query names that do not make an operation another one."""
+
+
+def name_of(method: str, raw_path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None) -> Call:
+    """Name a request; `body` is the decoded JSON of a DynamoDB request."""
+    target = headers.get("X-Amz-Target", "")
+    if target:
+        return Call("dynamodb", target.rpartition(".")[2], ",".join(tables_of(body or {})))
+    parts = urlsplit(raw_path)
+    query = parse_qs(parts.query, keep_blank_values=True)
+    bucket, _, key = parts.path.removeprefix("/").partition("/")
+    table = OF_AN_OBJECT if key else OF_A_BUCKET if bucket else OF_THE_SERVICE
+    return Call(
+        "s3",
+        _operation(method, {*query, *(name.lower() for name in headers)}, query, table),
+        unquote(f"{bucket}/{key}" if key else bucket),
+        query.get("uploadId", [""])[0],
+        int(query.get("partNumber", ["0"])[0]),
+    )
+
+
+def tables_of(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the tables that a DynamoDB request is about."""
+    return (body["TableName"],) if "TableName" in body else tuple(body.get("RequestItems", {}))
+
+
+def _operation(
+    method: str,
+    marks: set[str],
+    query: Iterable[str],
+    table: Iterable[tuple[str, set[str], str]],
+) -> str:
+    for verb, needed, operation in table:
+        known = needed | PLAIN | {"uploadId"}
+        if verb == method and needed <= marks and (needed or set(query) <= known):
+            return operation
+    return f"{method} ?{'&'.join(sorted(query))}"
