@@ -12,7 +12,7 @@ The files, in the order in which to read them:
     errors.py         every error, as one tree
     core/             decisions without I/O
       items.py          what is stored of a record; which of two is newer
-      records.py        a snapshot's bytes, as they arrive, into records   (scanner.py: one element's end)
+      records.py        a snapshot's bytes, as they arrive, into records   (scanner.py, decoding.py)
       measurements.py   records into items or rejections                   (fields.py: one record's fields)
       scales.py         the indices as data, and the one function that reads them
       decimals.py       numbers as decimal text

@@ -39,7 +39,7 @@ def open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, closefd=False))  # as Python's own
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # to its end
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

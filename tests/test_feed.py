@@ -161,15 +161,16 @@ async def passing(work: asyncio.Task[object], seconds: float) -> None:
 
 
 @by_hand
-async def test_a_peer_that_takes_no_connection_is_given_up() -> None:
+async def test_a_peer_that_takes_no_connection_is_given_up_and_the_query_stays_secret() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listening:
         address = listening.getsockname()
         with socket.create_connection(address), socket.socket() as queued:
             queued.setblocking(False)
             queued.connect_ex(address)  # with it the queue is full: the next one gets no answer
-            work = task(refusal(f"http://127.0.0.1:{address[1]}/"))
+            work = task(refusal(f"http://127.0.0.1:{address[1]}/?token=hunter2"))
             await passing(work, feed_module.CONNECT_SECONDS + 5)
             assert "does not answer" in str(work.result())
+            assert "hunter2" not in str(work.result())
 
 
 @by_hand

@@ -13,10 +13,11 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
-
+from aqi_service.core.decoding import Unreadable, decode_bulk, decode_one
 from aqi_service.core.scanner import MAX_DEPTH, ElementScanner
 from aqi_service.errors import CutShort, SnapshotRejected
+
+__all__ = ["KEPT_TEXT", "MAX_RECORD", "WINDOW", "Batch", "RecordSplitter", "Unreadable"]
 
 MAX_RECORD = 64 * 1024
 """Largest record in bytes; a longer one is rejected and passed over without being kept."""
@@ -31,16 +32,6 @@ _BLANK = re.compile(rb"[ \t\n\r]*+")
 _BETWEEN = re.compile(rb"[ \t\n\r,]*+")
 _BRACKET = re.compile(rb"[{}\[\]]")
 _BOM = b"\xef\xbb\xbf"
-_NOT_STRUCTURE = bytes(set(range(256)) - set(b'{}[]"\\'))
-_ONE_KIND = bytes.maketrans(b"[]", b"{}")
-_INFINITE = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}+')
-"""A string, or a number that may be too large for a binary float, which orjson refuses."""
-
-
-class Unreadable(NamedTuple):
-    """An element that is not decoded: `reason` is `unreadable`, `too_long` or `too_deep`."""
-
-    reason: str
 
 
 class Batch(NamedTuple):
@@ -176,7 +167,7 @@ class RecordSplitter:
         """Take as many elements as a likely border gives, if they decode; None if it takes the scanner."""
         end = _likely_border(self._buffer[:MAX_RECORD])
         text = bytes(self._buffer[:end])
-        values = _decode_bulk(text)
+        values = decode_bulk(text)
         if not values:
             return None
         batch = Batch(self._offset, text, values)
@@ -218,7 +209,7 @@ class RecordSplitter:
         text = bytes(self._buffer[:end])
         if scanner.deepest > MAX_DEPTH:
             return Batch(self._offset, text, [Unreadable("too_deep")])
-        return Batch(self._offset, text, [_decode_one(text)])
+        return Batch(self._offset, text, [decode_one(text)])
 
     def _drop_blank(self) -> None:
         self._drop(_BLANK.match(self._buffer).end())  # type: ignore[union-attr]  # it matches the empty text
@@ -256,43 +247,6 @@ def _stays_level(window: bytearray, start: int, margin: int) -> bool:
         if depth < 0:
             return False
     return True
-
-
-def _decode_bulk(text: bytes) -> list[Any] | None:
-    """Decode elements separated by commas; None if they do not decode, or might be nested too deep."""
-    if not text or not _shallow(text):
-        return None
-    try:
-        values: list[Any] = orjson.loads(b"[%b]" % text)
-    except orjson.JSONDecodeError:
-        return None
-    return values
-
-
-def _decode_one(text: bytes) -> Any:
-    """Decode one element; a number too large for a float becomes null, so that it costs only its field."""
-    for attempt in (text, _INFINITE.sub(lambda match: match[1] or b"null", text)):
-        try:
-            return orjson.loads(attempt)
-        except orjson.JSONDecodeError:
-            continue
-    return Unreadable("unreadable")
-
-
-def _shallow(text: bytes) -> bool:
-    """Tell whether no element is nested deeper than MAX_DEPTH; False also when that takes the scanner.
-
-    What is left of valid JSON without all but quotes and brackets loses its innermost brackets in each
-    pass. A quote that stays means that a string holds a bracket or a backslash: then the scanner decides.
-    """
-    skeleton = text.translate(_ONE_KIND, _NOT_STRUCTURE).replace(b'""', b"")
-    if b'"' in skeleton or b"\\" in skeleton:
-        return False
-    for _ in range(MAX_DEPTH):
-        if not skeleton:
-            return True
-        skeleton = skeleton.replace(b"{}", b"")
-    return not skeleton
 
 
 @lru_cache(maxsize=2)
