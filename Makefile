@@ -27,6 +27,7 @@ map: ## the same, and serve map and lookups until Ctrl-C
 
 run: ## the service on the live feed, kept in ./data, until Ctrl-C
 	$(call setup)
+	@$(RUN) -m tools.feed_reachable $(ARGS)
 	@exec $(RUN) -m aqi_service --local ./data --ttl-days 14 --keep-days 14 $(ARGS)
 
 test: ## set up, then run the tests

@@ -16,7 +16,7 @@ from aqi_service.config import DEFAULT_PORT, Config
 from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
-from aqi_service.errors import ConfigError, MissingResource, Unavailable
+from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.ledger import Ledger
 from aqi_service.load import Plan, load
 from aqi_service.logs import visible
@@ -70,16 +70,7 @@ async def check(config: Config, found: Opened) -> None:
 
 
 async def _usable(found: Opened) -> None:
-    """Raise what is wrong with the archive, then with the table.
-
-    S3 answers wrong credentials and another account's bucket alike; DynamoDB tells which it is.
-    """
-    try:
-        await found.storage.archive.check()
-    except ConfigError:
-        with suppress(MissingResource, Unavailable):
-            await found.storage.store.check()
-        raise
+    await found.storage.archive.check()
     await found.storage.store.check()
 
 

@@ -3,6 +3,7 @@
 One rule: what no rule matches goes through to moto unchanged, so that the real client stack is exercised.
 """
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -49,8 +50,17 @@ class Request:
         return "X-Amz-Target" in self.headers
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A response that breaks off after so many bytes of its body."""
+
+    response: web.Response
+    length: int
+
+
 Forward = Callable[[Request], Awaitable[web.Response]]
-Answer = Callable[[Request, Forward], Awaitable[web.Response | None]]
+Reply = web.Response | Cut | None
+Answer = Callable[[Request, Forward], Awaitable[Reply]]
 """What a rule does with a request; None cuts the connection."""
 
 
@@ -96,11 +106,12 @@ class AwsDouble:
             answer = await self._rule(request)(request, lambda changed: _forward(session, self.moto, changed))
         finally:
             self._now[request.operation] -= 1
-        if answer is None:
-            if incoming.transport:
-                incoming.transport.abort()
-            return web.Response()
-        return answer
+        if isinstance(answer, web.Response):
+            return answer
+        begun = await _begin(answer, incoming) if answer else web.Response()
+        if incoming.transport:
+            incoming.transport.abort()
+        return begun
 
     def _rule(self, request: Request) -> Answer:
         for rule in self._rules:
@@ -135,20 +146,36 @@ async def aws_double(moto: str) -> AsyncIterator[AwsDouble]:
             await runner.cleanup()
 
 
-async def passed(request: Request, forward: Forward) -> web.Response | None:
+async def passed(request: Request, forward: Forward) -> Reply:
     """Give moto's answer."""
     return await forward(request)
 
 
-async def cut(_request: Request, _forward: Forward) -> web.Response | None:
+async def cut(_request: Request, _forward: Forward) -> Reply:
     """Cut the connection before anything is done."""
     return None
 
 
-async def lost(request: Request, forward: Forward) -> web.Response | None:
+async def lost(request: Request, forward: Forward) -> Reply:
     """Do the work, and lose the answer."""
     await forward(request)
     return None
+
+
+async def cut_inside(request: Request, forward: Forward) -> Reply:
+    """Break off in the middle of moto's answer."""
+    response = await forward(request)
+    return Cut(response, len(bytes(response.body or b"")) // 2)  # type: ignore[arg-type]  # bytes, by _forward
+
+
+def held(gate: asyncio.Event) -> Answer:
+    """Let moto answer once the gate is open."""
+
+    async def answer(request: Request, forward: Forward) -> Reply:
+        await gate.wait()
+        return await forward(request)
+
+    return answer
 
 
 def error(status: int, code: str, message: str = "injected", **headers: str) -> Answer:
@@ -159,7 +186,9 @@ def error(status: int, code: str, message: str = "injected", **headers: str) -> 
             text = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
             return web.Response(status=status, text=text, content_type="application/x-amz-json-1.0")
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.Response(status=status, text=_xml(code, message), headers=names, content_type="application/xml")
+        return web.Response(
+            status=status, text=_xml(code, message), headers=names, content_type="application/xml"
+        )
 
     return answer
 
@@ -167,7 +196,7 @@ def error(status: int, code: str, message: str = "injected", **headers: str) -> 
 def done_but(status: int, code: str) -> Answer:
     """Do the work, and answer with an AWS error all the same."""
 
-    async def answer(request: Request, forward: Forward) -> web.Response | None:
+    async def answer(request: Request, forward: Forward) -> Reply:
         await forward(request)
         return await error(status, code)(request, forward)
 
@@ -188,7 +217,7 @@ def unprocessed(processed: int) -> Answer:
 
     async def answer(request: Request, forward: Forward) -> web.Response:
         wanted = request.json
-        (table, asked), = wanted["RequestItems"].items()
+        ((table, asked),) = wanted["RequestItems"].items()
         keys = asked["Keys"] if isinstance(asked, dict) else asked
         rest: Any = keys[processed:]
         done: dict[str, Any] = {"UnprocessedItems": {}, "UnprocessedKeys": {}}
@@ -207,7 +236,7 @@ def unprocessed(processed: int) -> Answer:
 def poison(*ids: str) -> Answer:
     """Call every request invalid that writes one of these ids."""
 
-    async def answer(request: Request, forward: Forward) -> web.Response | None:
+    async def answer(request: Request, forward: Forward) -> Reply:
         if any(f'"{each}"'.encode() in request.body for each in ids):
             return await error(400, "ValidationException", "One or more parameter values were invalid")(
                 request, forward
@@ -226,10 +255,26 @@ def _xml(code: str, message: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
 
 
+async def _begin(answer: Cut, incoming: web.Request) -> web.StreamResponse:
+    """Send headers for the whole body, and the first bytes of it."""
+    body = bytes(answer.response.body or b"")  # type: ignore[arg-type]  # bytes, by _forward
+    begun = web.StreamResponse(status=answer.response.status, headers=answer.response.headers)
+    begun.content_length = len(body)
+    await begun.prepare(incoming)
+    await begun.write(body[: answer.length])
+    return begun
+
+
 async def _read(incoming: web.Request) -> Request:
     path, query = incoming.rel_url.raw_path, dict(incoming.query)
     operation = _operation(incoming.method, path, query, incoming.headers.get("X-Amz-Target", ""))
-    return Request(operation, f"{incoming.method} {incoming.rel_url}", query, CIMultiDict(incoming.headers), await incoming.read())
+    return Request(
+        operation,
+        f"{incoming.method} {incoming.rel_url}",
+        query,
+        CIMultiDict(incoming.headers),
+        await incoming.read(),
+    )
 
 
 def _operation(method: str, path: str, query: dict[str, str], target: str) -> str:

@@ -4,7 +4,7 @@ One rule: every wait of the code under test goes through `Waits`, which notes it
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +64,20 @@ class World:
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             **({"BillingMode": "PAY_PER_REQUEST"} | options),
         )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Give the other tasks their turn until the condition holds; the test's own time-out is the limit."""
+    while not condition():  # noqa: ASYNC110  # what is waited for happens in another process's terms: sockets
+        await asyncio.sleep(0.002)
+
+
+async def settled(count: Callable[[], int]) -> None:
+    """Give the other tasks their turn until the count stays the same."""
+    quiet, last = 0, count()
+    while quiet < 20:
+        await asyncio.sleep(0.005)
+        quiet, last = (quiet + 1 if count() == last else 0), count()
 
 
 @asynccontextmanager

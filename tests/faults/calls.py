@@ -35,7 +35,9 @@ class Call:
         return self.resource.partition("/")[2] if self.service == "s3" else ""
 
 
-OF_AN_OBJECT = (
+Table = tuple[tuple[str, set[str], str], ...]
+
+OF_AN_OBJECT: Table = (
     ("PUT", {"partNumber", "x-amz-copy-source"}, "UploadPartCopy"),
     ("PUT", {"partNumber"}, "UploadPart"),
     ("POST", {"uploads"}, "CreateMultipartUpload"),
@@ -50,7 +52,7 @@ OF_AN_OBJECT = (
 )
 """Method, query names and headers that must be there, operation; the first that fits."""
 
-OF_A_BUCKET = (
+OF_A_BUCKET: Table = (
     ("GET", {"uploads"}, "ListMultipartUploads"),
     ("GET", {"list-type"}, "ListObjectsV2"),
     ("POST", {"delete"}, "DeleteObjects"),
@@ -63,9 +65,9 @@ OF_A_BUCKET = (
     ("GET", set(), "ListObjects"),
 )
 
-OF_THE_SERVICE = (("GET", set[str](), "ListBuckets"),)
+OF_THE_SERVICE: Table = (("GET", set(), "ListBuckets"),)
 
-PLAIN = {"x-id", "prefix", "delimiter", "max-keys", "marker", "encoding-type", "versionId", "list-type"}
+PLAIN = {"x-id", "prefix", "delimiter", "max-keys", "marker", "encoding-type", "versionId"}
 """Query names that do not make an operation another one."""
 
 
@@ -92,14 +94,8 @@ def tables_of(body: Mapping[str, Any]) -> tuple[str, ...]:
     return (body["TableName"],) if "TableName" in body else tuple(body.get("RequestItems", {}))
 
 
-def _operation(
-    method: str,
-    marks: set[str],
-    query: Iterable[str],
-    table: Iterable[tuple[str, set[str], str]],
-) -> str:
+def _operation(method: str, marks: set[str], query: Iterable[str], table: Table) -> str:
     for verb, needed, operation in table:
-        known = needed | PLAIN | {"uploadId"}
-        if verb == method and needed <= marks and (needed or set(query) <= known):
+        if verb == method and needed <= marks and (needed or set(query) <= PLAIN):
             return operation
     return f"{method} ?{'&'.join(sorted(query))}"

@@ -1,0 +1,56 @@
+"""Time that a test moves: a clock for rates, and an event loop that does not wait for its own timers.
+
+One rule: nothing sleeps; time passes because the test says so, or because nothing else is left to do.
+"""
+
+import asyncio
+import selectors
+
+GRACE = 0.002
+"""Real seconds in which bytes on their way through the loopback may still arrive before time jumps."""
+
+
+class HandClock:
+    """A clock that stands still until it is moved: `clock()` reads it."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move it on."""
+        self.now += seconds
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop in which an hour is over as soon as everyone waits for it.
+
+    For tests that have all ends of their sockets in this loop; another thread's answer would seem late.
+    Run it with `asyncio.Runner(loop_factory=JumpingLoop)`.
+    """
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        """Return the loop's time: the real one, and all that was jumped over."""
+        return super().time() + self.ahead
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Waits for no timer: what the loop would have slept is added to its clock."""
+
+    def __init__(self, loop: JumpingLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout <= GRACE:
+            return super().select(timeout)
+        ready = super().select(GRACE)
+        if not ready:
+            self._loop.ahead += timeout - GRACE
+        return ready

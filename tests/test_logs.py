@@ -1,0 +1,130 @@
+"""The log: text or JSON, one line an event, which no peer can forge."""
+
+import io
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from aqi_service.logs import configure, visible
+
+FORGED = "x\n2026-01-01T00:00:00Z INFO    aqi_service.daemon stolen\r\x1b[2K\x9b1m\u2028\x00"
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+
+
+class Stream(io.StringIO):
+    """A stderr that may be a terminal."""
+
+    def __init__(self, *, terminal: bool = False) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stream]]:
+    """Configure the log onto a stream of the test's; at the end the log is as before."""
+    root, ours = logging.getLogger(), logging.getLogger("aqi_service")
+    before = (root.handlers[:], root.level, ours.level)
+
+    def begin(form: str = "text", level: str = "info", *, terminal: bool = False) -> Stream:
+        stream = Stream(terminal=terminal)
+        monkeypatch.setattr(sys, "stderr", stream)
+        root.handlers[:] = []
+        configure(form, level)
+        return stream
+
+    yield begin
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
+
+
+def fail(message: str) -> None:
+    def die() -> None:
+        raise ValueError(message)
+
+    try:
+        die()
+    except ValueError:
+        logging.getLogger("aqi_service.daemon").exception("died peer=%s", message)
+
+
+def test_a_text_line_has_time_level_logger_and_facts(log: Callable[..., Stream]) -> None:
+    stream = log()
+    logging.getLogger("aqi_service.load").info("loaded records=%d", 7)
+    assert re.fullmatch(rf"{STAMP} INFO    aqi_service\.load loaded records=7\n", stream.getvalue())
+
+
+def test_a_json_line_is_an_object_with_the_same(log: Callable[..., Stream]) -> None:
+    stream = log("json")
+    logging.getLogger("aqi_service.load").warning("loaded place=%s", "Zürich")
+    line = json.loads(stream.getvalue())
+    assert re.fullmatch(STAMP, line.pop("time"))
+    assert line == {"level": "warning", "logger": "aqi_service.load", "message": "loaded place=Zürich"}
+
+
+def test_what_a_peer_sent_cannot_look_like_a_line_of_ours(log: Callable[..., Stream]) -> None:
+    stream = log()
+    logging.getLogger("aqi_service.daemon").info("peer=%s", FORGED)
+    [line] = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert line.endswith(
+        r"peer=x\n2026-01-01T00:00:00Z INFO    aqi_service.daemon stolen\r\x1b[2K\x9b1m\u2028\x00"
+    )
+
+
+def test_a_traceback_stands_indented_below_its_line_so_that_nothing_in_it_can_either(
+    log: Callable[..., Stream],
+) -> None:
+    stream = log()
+    fail(FORGED)
+    first, *rest = stream.getvalue().splitlines()
+    assert re.match(rf"{STAMP} ERROR   aqi_service\.daemon died peer=x", first)
+    assert len(rest) > 2
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+
+
+def test_in_json_a_traceback_and_what_a_peer_sent_stay_on_the_one_line(log: Callable[..., Stream]) -> None:
+    stream = log("json")
+    fail(FORGED)
+    [line] = stream.getvalue().splitlines()
+    assert line.isascii()
+    assert line.isprintable()
+    found = json.loads(line)
+    assert found["message"] == f"died peer={FORGED}"
+    assert "ValueError" in found["traceback"]
+
+
+@pytest.mark.parametrize(("level", "shown"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
+def test_the_level_is_the_least_that_is_shown(level: str, shown: int, log: Callable[..., Stream]) -> None:
+    stream = log(level=level)
+    ours = logging.getLogger("aqi_service.x")
+    for write in (ours.debug, ours.info, ours.warning, ours.error):
+        write("event")
+    assert len(stream.getvalue().splitlines()) == shown
+
+
+def test_libraries_speak_up_from_warnings_on_whatever_the_level(log: Callable[..., Stream]) -> None:
+    stream = log(level="debug")
+    logging.getLogger("botocore").info("chatter")
+    logging.getLogger("botocore").warning("trouble")
+    assert stream.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_on_a_terminal_a_line_takes_the_progress_away_first(form: str, log: Callable[..., Stream]) -> None:
+    stream = log(form, terminal=True)
+    logging.getLogger("aqi_service").info("event")
+    assert stream.getvalue().startswith("\r\x1b[K")
+    assert stream.getvalue().count("\x1b") == 1
+
+
+def test_visible_leaves_what_can_be_printed_as_it_is() -> None:
+    assert visible("Zürich, 7.5 µg/m³, C:\\n") == "Zürich, 7.5 µg/m³, C:\\n"
+    assert visible("a\tb\x7f\x85") == r"a\tb\x7f\x85"
