@@ -4,6 +4,7 @@ One rule: what no rule matches goes through to moto unchanged, so that the real 
 """
 
 import asyncio
+import io
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +15,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
+from yarl import URL
 
 _HOP = frozenset({"connection", "content-length", "date", "expect", "host", "server", "transfer-encoding"})
 _OBJECT = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
@@ -84,8 +86,14 @@ class AwsDouble:
     _rules: list[_Rule] = field(default_factory=list)
 
     def on(self, operation: str, answer: Answer, *, skip: int = 0, times: int = 1_000_000) -> None:
-        """Let `answer` have the operation's next requests, after `skip` of them; the newest rule goes first."""
+        """Let `answer` have the operation's next requests but for `skip`; the newest rule goes first."""
         self._rules.insert(0, _Rule(operation, answer, skip, times))
+
+    def clear(self) -> None:
+        """Forget rules and requests."""
+        self._rules.clear()
+        self.requests.clear()
+        self.at_once.clear()
 
     def seen(self, operation: str) -> list[Request]:
         return [request for request in self.requests if request.operation == operation]
@@ -165,7 +173,7 @@ async def lost(request: Request, forward: Forward) -> Reply:
 async def cut_inside(request: Request, forward: Forward) -> Reply:
     """Break off in the middle of moto's answer."""
     response = await forward(request)
-    return Cut(response, len(bytes(response.body or b"")) // 2)  # type: ignore[arg-type]  # bytes, by _forward
+    return Cut(response, len(content(response)) // 2)
 
 
 def held(gate: asyncio.Event) -> Answer:
@@ -223,7 +231,7 @@ def unprocessed(processed: int) -> Answer:
         done: dict[str, Any] = {"UnprocessedItems": {}, "UnprocessedKeys": {}}
         if processed:
             part = keys[:processed] if isinstance(asked, list) else asked | {"Keys": keys[:processed]}
-            done = json.loads((await forward(_with(request, {"RequestItems": {table: part}}))).body or b"")
+            done = json.loads(content(await forward(_with(request, {"RequestItems": {table: part}}))))
         if isinstance(asked, list):
             done["UnprocessedItems"] = {table: rest} if rest else {}
         else:
@@ -252,12 +260,18 @@ def _with(request: Request, content: Any) -> Request:
 
 
 def _xml(code: str, message: str) -> str:
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return f'<?xml version="1.0"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+
+
+def content(response: web.Response) -> bytes:
+    """Give the body of a response that `_forward` made."""
+    assert isinstance(response.body, bytes)
+    return response.body
 
 
 async def _begin(answer: Cut, incoming: web.Request) -> web.StreamResponse:
     """Send headers for the whole body, and the first bytes of it."""
-    body = bytes(answer.response.body or b"")  # type: ignore[arg-type]  # bytes, by _forward
+    body = content(answer.response)
     begun = web.StreamResponse(status=answer.response.status, headers=answer.response.headers)
     begun.content_length = len(body)
     await begun.prepare(incoming)
@@ -290,7 +304,8 @@ def _operation(method: str, path: str, query: dict[str, str], target: str) -> st
 async def _forward(session: aiohttp.ClientSession, moto: str, request: Request) -> web.Response:
     method, _, path = request.path.partition(" ")
     headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
-    url = aiohttp.client.URL(moto + path, encoded=True)
-    async with session.request(method, url, headers=headers, data=request.body) as answer:
+    url = URL(moto + path, encoded=True)
+    data = io.BytesIO(request.body) if request.body else None
+    async with session.request(method, url, headers=headers, data=data) as answer:
         kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP]
         return web.Response(status=answer.status, headers=CIMultiDict(kept), body=await answer.read())

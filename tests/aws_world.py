@@ -1,4 +1,4 @@
-"""Bucket and table on moto behind the double, opened as the program opens them, and no clock that is waited for.
+"""Bucket and table on moto behind the double, opened as the program opens them, and no waiting for a clock.
 
 One rule: every wait of the code under test goes through `Waits`, which notes it and does not wait.
 """
@@ -6,7 +6,7 @@ One rule: every wait of the code under test goes through `Waits`, which notes it
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -33,9 +33,9 @@ class World:
 
     double: AwsDouble
     clients: Clients
-    bucket: str
-    table: str
-    waits: Waits
+    bucket: str = ""
+    table: str = ""
+    waits: Waits = field(default_factory=Waits)
 
     @property
     def s3(self) -> Any:
@@ -81,17 +81,25 @@ async def settled(count: Callable[[], int]) -> None:
 
 
 @asynccontextmanager
-async def opened(moto: Moto, *, bucket: bool = False, table: bool = False) -> AsyncIterator[World]:
-    """Open a world, with bucket and table as `--create` makes them where asked for."""
-    async with aws_double(moto.endpoint) as double:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("AWS_ENDPOINT_URL", double.endpoint)
+async def opened(moto: str, **environment: str) -> AsyncIterator[World]:
+    """Open clients that lead through a double to the moto server at this URL."""
+    async with aws_double(moto) as double:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (Moto(double.endpoint).environment | environment).items():
+                patch.setenv(name, value)
             async with open_clients() as clients:
-                world = World(double, clients, moto.bucket, moto.table, Waits())
-                if bucket:
-                    await provision.create_bucket(clients.s3, moto.bucket, None, world.waits)
-                if table:
-                    await provision.create_table(clients.writes, moto.table, world.waits)
-                double.requests.clear()
-                world.waits.clear()
-                yield world
+                yield World(double, clients)
+
+
+async def fresh(world: World, *, bucket: bool = False, table: bool = False) -> World:
+    """Give the open clients names of their own and a double without rules; make bucket and table if asked."""
+    world.double.clear()
+    names = Moto(world.double.endpoint)
+    new = World(world.double, world.clients, names.bucket, names.table, Waits())
+    if bucket:
+        await provision.create_bucket(new.clients.s3, new.bucket, None, new.waits)
+    if table:
+        await provision.create_table(new.clients.writes, new.table, new.waits)
+    new.waits.clear()
+    world.double.clear()
+    return new

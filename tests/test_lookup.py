@@ -67,8 +67,9 @@ async def test_the_largest_id_is_looked_up_and_a_larger_one_cannot_exist() -> No
 @pytest.mark.parametrize(
     "payload",
     [
-        b"", b"abc", b"-1", b"+1", b"1.0", b" 1", b"1 ", b"1\n", b"1\r\n", b"0x10", b"1_000", b"1\x00", b"1e3",
-        b"1" * 21, b"0" * 21, b"1" * 1024, "١٢".encode(), b"\xff\xfe", b"../../x", b"\x1b[31m", b"!disconnect",
+        b"", b"abc", b"-1", b"+1", b"1.0", b" 1", b"1 ", b"1\n", b"1\r\n", b"0x10", b"1_000", b"1\x00",
+        b"1e3", b"1" * 21, b"0" * 21, b"1" * 1024, "١٢".encode(), b"\xff\xfe", b"../../x", b"\x1b[31m",
+        b"!disconnect",
     ],
 )  # fmt: skip
 async def test_anything_else_is_a_bad_request_and_asks_no_store(payload: bytes) -> None:

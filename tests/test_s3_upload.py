@@ -4,22 +4,31 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from aqi_service.errors import ArchiveFailed, MissingResource
 from aqi_service.storage import SnapshotInfo, s3
+from aqi_service.storage.retry import Tries
 from aqi_service.storage.s3 import PART_SIZE, PARTS_IN_FLIGHT, S3Archive
 from tests.aws_double import cut, error, held
-from tests.aws_world import World, opened, settled, until
-from tests.conftest import Moto
+from tests.aws_world import World, fresh, opened, settled, until
 
 NAME = "data_20_12_23_18_55.json"
 INFO = SnapshotInfo("https://example.org/data.json", "load-1", '"e"', "Wed, 20 Dec 2023 17:00:00 GMT")
 
 
-@pytest.fixture
-async def world(moto: Moto) -> AsyncIterator[World]:
-    async with opened(moto, bucket=True) as found:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def aws(moto_endpoint: str) -> AsyncIterator[World]:
+    async with opened(moto_endpoint) as found:
         yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(aws: World) -> World:
+    return await fresh(aws, bucket=True)
 
 
 async def keep(archive: S3Archive, body: bytes, step: int = PART_SIZE) -> None:
@@ -108,11 +117,15 @@ async def test_a_slow_bucket_holds_the_writer_back_after_a_few_parts(world: Worl
 
 async def test_an_upload_that_is_left_with_parts_on_their_way_is_aborted(world: World) -> None:
     world.double.on("UploadPart", held(asyncio.Event()))
-    with pytest.raises(ZeroDivisionError):
+
+    async def load() -> None:
         async with world.archive().upload(NAME, INFO) as upload:
             await upload.write(b"x" * 2 * PART_SIZE)
             await until(lambda: world.double.count("UploadPart") == 2)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await load()
     assert await world.open_uploads() == []
     assert await world.archive().names() == []
 
@@ -132,12 +145,16 @@ async def test_an_upload_that_is_cancelled_while_s3_is_silent_is_aborted(
 
 async def test_a_deadline_that_strikes_inside_an_upload_aborts_it(world: World) -> None:
     world.double.on("UploadPart", held(asyncio.Event()))
-    with pytest.raises(TimeoutError):
+
+    async def load() -> None:
         async with asyncio.timeout(None) as deadline, world.archive().upload(NAME, INFO) as upload:
             await upload.write(b"x" * 2 * PART_SIZE)
             await until(lambda: world.double.count("UploadPart") == 2)
             deadline.reschedule(0)
             await upload.complete()
+
+    with pytest.raises(TimeoutError):
+        await load()
     assert await world.open_uploads() == []
 
 
@@ -172,13 +189,13 @@ async def test_an_abort_that_fails_does_not_hide_what_ended_the_upload(world: Wo
     with pytest.raises(ZeroDivisionError):
         async with world.archive().upload(NAME, INFO):
             raise ZeroDivisionError
-    assert world.double.count("AbortMultipartUpload") == 5
+    assert len(world.waits) == 4
 
 
 async def test_a_part_that_s3_does_not_read_is_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "SLOW", s3.Tries(attempts=2, seconds=0.05))
+    monkeypatch.setattr(s3, "SLOW", Tries(attempts=2, seconds=0.05))
     world.double.on("UploadPart", held(asyncio.Event()))
     with pytest.raises(ArchiveFailed, match="no answer in time"):
         await keep(world.archive(), b"[]")

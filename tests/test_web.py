@@ -121,6 +121,19 @@ async def test_what_is_no_http_is_refused_without_a_word_in_the_log(
     assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []
 
 
+async def test_a_fault_of_our_own_is_logged_and_answered_with_500(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> str | None:
+        raise KeyError("fault")
+
+    sockets = listen("127.0.0.1", 0)
+    port = Served(sockets[0].getsockname()[1])
+    async with http_port(sockets, Answers(fail, bytes)):
+        page = await port.ask("/readyz")
+    assert page.status == 500
+    assert "fault" not in page.text
+    assert [record.name for record in caplog.records if record.exc_info] == ["aqi_service.web"]
+
+
 async def test_a_body_or_a_line_without_end_is_refused() -> None:
     async with served() as port:
         assert b" 400 " in await port.raw(b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Tell at once whether the live feed can be reached, before `make run` starts a daemon that would wait for it.
+"""Tell whether the live feed can be reached, before `make run` starts a daemon that would wait for it.
 
 One rule: it opens one connection and sends nothing; a sentence and exit code 1 within 30 s if it cannot.
 

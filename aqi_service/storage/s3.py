@@ -124,6 +124,8 @@ class S3Archive:
             Metadata=_metadata(info),
             ChecksumAlgorithm="CRC32",
         )
+        if not begun.get("UploadId"):
+            raise ArchiveFailed(f"{self._bucket.what}: S3 began an upload without naming it")
         upload = S3Upload(self._bucket, name, begun["UploadId"], info.load_id)
         try:
             yield upload
@@ -234,6 +236,8 @@ class S3Upload:
             raise ArchiveFailed(str(error)) from error
         finally:
             self._slots.release()
+        if not answer.get("ETag"):
+            raise ArchiveFailed(f"{self._bucket.what}: S3 confirmed a part without its ETag")
         part = {"PartNumber": number, "ETag": answer["ETag"]}
         return part | {k: answer[k] for k in ("ChecksumCRC32",) if k in answer}
 

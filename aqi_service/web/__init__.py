@@ -3,12 +3,16 @@
 One rule: it is handed functions, as the TCP server is, and knows no store and no load.
 """
 
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+log = logging.getLogger(__name__)
 
 Ready = Callable[[], Awaitable[str | None]]
 """Returns None when everything is ready, else what is not, in a few words."""
@@ -38,7 +42,7 @@ class Answers:
 @asynccontextmanager
 async def http_port(sockets: Sequence[socket.socket], answers: Answers) -> AsyncIterator[None]:
     """Serve on the sockets until the block ends; what is being answered then gets 2 s."""
-    runner = web.AppRunner(application(answers), access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(application(answers), access_log=None, logger=_faults(), shutdown_timeout=2.0)
     await runner.setup()
     try:
         for sock in sockets:
@@ -46,6 +50,16 @@ async def http_port(sockets: Sequence[socket.socket], answers: Answers) -> Async
         yield
     finally:
         await runner.cleanup()
+
+
+def _faults() -> logging.Logger:
+    """Return the log without what peers send wrong: that is answered with 400, and no fault of ours."""
+
+    def is_ours(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+    log.filters[:] = [is_ours]
+    return log
 
 
 def application(answers: Answers) -> web.Application:

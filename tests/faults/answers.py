@@ -5,7 +5,7 @@ One rule: a pure check refuses a request by raising Refused; the shim alone turn
 
 import json
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -31,12 +31,18 @@ CODES: dict[str, tuple[int, str]] = {
     "OperationAborted": (409, "A conflicting conditional operation is in progress against this resource."),
     "InvalidAccessKeyId": (403, "The AWS access key Id you provided does not exist in our records."),
     "SignatureDoesNotMatch": (403, "The request signature we calculated does not match."),
-    "RequestTimeTooSkewed": (403, "The difference between the request time and the current time is too large."),
+    "RequestTimeTooSkewed": (
+        403,
+        "The difference between the request time and the current time is too large.",
+    ),
     "BadDigest": (400, "The digest you specified did not match the calculated checksum."),
     "InvalidDigest": (400, "The Content-MD5 you specified is not valid."),
     "InvalidRequest": (400, "Invalid request."),
     "InvalidPart": (400, "One or more of the specified parts could not be found."),
-    "IncompleteBody": (400, "You did not provide the number of bytes specified by the Content-Length header."),
+    "IncompleteBody": (
+        400,
+        "You did not provide the number of bytes specified by the Content-Length header.",
+    ),
     "MalformedTrailerError": (400, "The request contained trailing data that was not well-formed."),
     "XAmzContentSHA256Mismatch": (400, "The provided x-amz-content-sha256 header does not match."),
     "EntityTooSmall": (400, "Your proposed upload is smaller than the minimum allowed size"),
@@ -87,7 +93,7 @@ class Answer:
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncGenerator[bytes, None] = b""
     gone: Gone | None = None
     cut: int | None = None
     code: str = ""

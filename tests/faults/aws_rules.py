@@ -144,7 +144,9 @@ def _too_many(most: int, operation: str) -> Callable[[Body, Keys], str]:
 
 def _is_empty(body: Body, keys: Keys) -> str:
     del keys
-    return "" if entries(body) else "1 validation error detected: 'requestItems' must have length of 1 or more"
+    return (
+        "" if entries(body) else "1 validation error detected: 'requestItems' must have length of 1 or more"
+    )
 
 
 def _repeats(body: Body, keys: Keys) -> str:

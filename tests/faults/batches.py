@@ -39,13 +39,16 @@ def with_left(operation: str, answer: Mapping[str, Any], halves: Halves) -> dict
     """Return the table's answer with what was left added to what it left itself."""
     name = UNPROCESSED[operation]
     own = answer.get(name) or {}
-    return {**answer, name: {table: _joined(own.get(table), halves.left.get(table)) for table in {**own, **halves.left}}}
+    return {
+        **answer,
+        name: {table: _joined(own.get(table), halves.left.get(table)) for table in {**own, **halves.left}},
+    }
 
 
 def nothing_done(operation: str, halves: Halves) -> dict[str, Any]:
     """Return the answer of a batch of which nothing was kept."""
-    found = {"Responses": {table: [] for table in halves.left}} if operation == "BatchGetItem" else {}
-    return with_left(operation, found, halves)
+    nothing: dict[str, Any] = {"Responses": {table: [] for table in halves.left}}
+    return with_left(operation, nothing if operation == "BatchGetItem" else {}, halves)
 
 
 def _halves(body: Mapping[str, Any], kept: Sequence[bool]) -> Halves:

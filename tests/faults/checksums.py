@@ -18,6 +18,7 @@ from tests.faults.answers import Refused
 PREFIX = "x-amz-checksum-"
 _NOT_SUMS = {f"{PREFIX}algorithm", f"{PREFIX}mode", f"{PREFIX}type"}
 _HEX = 64
+_LONGEST_LINE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +50,18 @@ def chunks(body: bytes) -> tuple[bytes, dict[str, str]]:
     """Return the data and the trailing headers of an aws-chunked body; raises Refused if it is cut."""
     data = bytearray()
     place = 0
-    try:
-        while True:
-            end = body.index(b"\r\n", place)
-            size = int(body[place:end].partition(b";")[0], 16)
-            place = end + 2
-            if not size:
-                return bytes(data), _trailers(body[place:])
-            data += body[place : place + size]
-            if body[place + size : place + size + 2] != b"\r\n":
-                raise ValueError("a chunk is not as long as it says")
-            place += size + 2
-    except ValueError as error:
-        raise Refused("IncompleteBody") from error
+    while True:
+        line, end, _ = body[place : place + _LONGEST_LINE].partition(b"\r\n")
+        place += len(line) + 2
+        size = _chunk_size(line)
+        if not end or size is None:
+            raise Refused("IncompleteBody")
+        if not size:
+            return bytes(data), _trailers(body[place:])
+        data += body[place : place + size]
+        if body[place + size : place + size + 2] != b"\r\n":
+            raise Refused("IncompleteBody")
+        place += size + 2
 
 
 def digest(algorithm: str, data: bytes) -> str:
@@ -71,6 +71,14 @@ def digest(algorithm: str, data: bytes) -> str:
 
 def _is_chunked(known: Mapping[str, str]) -> bool:
     return known.get("x-amz-content-sha256", "").startswith("STREAMING-")
+
+
+def _chunk_size(line: bytes) -> int | None:
+    """Return the size in a chunk's first line: `400` or `400;chunk-signature=...`."""
+    try:
+        return int(line.partition(b";")[0], 16)
+    except ValueError:
+        return None
 
 
 def _trailers(rest: bytes) -> dict[str, str]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from tests.faults.answers import Refused
@@ -35,15 +36,20 @@ class Aws:
     forgets_completed: bool = False
 
 
+class Part(NamedTuple):
+    """What is remembered of a part: its bytes, and its checksums by algorithm."""
+
+    size: int
+    sums: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class Upload:
-    """One multipart upload: the algorithm it was begun with, and its parts' sizes and checksums."""
+    """One multipart upload: when and with which algorithm it was begun, and its parts by number."""
 
-    call: Call
     begun: datetime
-    algorithm: str = ""
-    parts: dict[int, Payload] = field(default_factory=dict)
-    sizes: dict[int, int] = field(default_factory=dict)
+    algorithm: str
+    parts: dict[int, Part] = field(default_factory=dict)
 
 
 class Uploads:
@@ -67,14 +73,14 @@ class Uploads:
             if upload:
                 _check_complete(upload, sent.data, self._aws.min_part)
 
-    def saw(self, call: Call, headers: Mapping[str, str], sent: Payload, answer: bytes, now: datetime) -> None:
+    def saw(
+        self, call: Call, headers: Mapping[str, str], sent: Payload, answer: bytes, now: datetime
+    ) -> None:
         """Remember what S3 has done."""
         if call.operation == "CreateMultipartUpload":
-            self._open[_upload_id(answer)] = Upload(call, now, _algorithm(headers))
+            self._open[_upload_id(answer)] = Upload(now, _algorithm(headers))
         elif call.operation == "UploadPart" and call.upload_id in self._open:
-            upload = self._open[call.upload_id]
-            upload.sizes[call.part] = len(sent.data)
-            upload.parts[call.part] = Payload(b"", sent.sums)
+            self._open[call.upload_id].parts[call.part] = Part(len(sent.data), sent.sums)
         elif call.operation == "CompleteMultipartUpload":
             self._completed.add(call.upload_id)
             self.forget(call.upload_id)
@@ -131,7 +137,8 @@ def _check_complete(upload: Upload, body: bytes, min_part: int) -> None:
             )
         if number in upload.parts and given != upload.parts[number].sums.get(upload.algorithm):
             raise Refused("InvalidPart")
-    if any(upload.sizes.get(number, min_part) < min_part for number in sorted(listed)[:-1]):
+    known = [upload.parts[number].size for number in sorted(listed)[:-1] if number in upload.parts]
+    if any(size < min_part for size in known):
         raise Refused("EntityTooSmall")
 
 

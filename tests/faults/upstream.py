@@ -1,0 +1,87 @@
+"""The emulator behind the shim: requests go on to it as they came, and its answers come back.
+
+One rule: nothing is decided here; headers that belong to one connection are left out, all others stay.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from tests.faults.answers import Answer, as_json
+
+HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "content-length"}
+)
+"""Headers of one connection (RFC 9110, 7.6.1), and those that the HTTP library writes itself."""
+
+AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+PIECE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it came: path and query exactly so, Host included."""
+
+    method: str
+    raw_path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class Upstream:
+    """A connection for each request, so that none is reset for having been idle."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._session: Any = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False,
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            timeout=aiohttp.ClientTimeout(total=None),
+            skip_auto_headers=AUTOMATIC,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def send(self, request: Request, *, stream: bool = False) -> Answer:
+        """Send a request on; with `stream` the answer's body comes as an iterator, to be read to its end."""
+        answer = await self._session.request(
+            request.method,
+            URL(self._endpoint + request.raw_path, encoded=True),
+            headers=kept(request.headers),
+            data=request.body or None,
+            allow_redirects=False,
+        )
+        headers = kept(answer.headers)
+        if request.method == "HEAD" or stream:
+            headers["Content-Length"] = answer.headers.get("Content-Length", "0")
+        body = _pieces(answer) if stream else await answer.read()
+        return Answer(answer.status, headers, body)
+
+    async def ask_table(self, table: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the names of a table's key, the partition key first; none if there is no such table."""
+        body, _ = as_json({"TableName": table})
+        asked = {**headers, "X-Amz-Target": "DynamoDB_20120810.DescribeTable"}
+        async with self._session.post(self._endpoint, headers=kept(asked), data=body) as answer:
+            described = await answer.json(content_type=None)
+        keys = described.get("Table", {}).get("KeySchema", [])
+        return tuple(key["AttributeName"] for key in sorted(keys, key=lambda key: key["KeyType"]))
+
+
+def kept(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Return the headers that go on."""
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in HOP_BY_HOP)
+
+
+async def _pieces(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    async with answer:
+        async for piece in answer.content.iter_chunked(PIECE):
+            yield piece

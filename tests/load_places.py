@@ -1,0 +1,147 @@
+"""Where the tests of the write path load into: a folder, and AWS as moto plays it, looked at from outside.
+
+One rule: what a load left is read here by other means than the ports: files, SQL, plain AWS calls.
+"""
+
+import gzip
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from aqi_service.core.items import ATTRIBUTES
+from aqi_service.storage import Storage
+from aqi_service.storage.aws import Clients, open_clients
+from aqi_service.storage.dynamodb import DynamoStore
+from aqi_service.storage.local_archive import LocalArchive
+from aqi_service.storage.local_store import FILE, LocalStore
+from aqi_service.storage.provision import create_bucket, create_table
+from aqi_service.storage.s3 import S3Archive
+from tests.conftest import Moto
+from tests.load_helpers import TABLE
+
+Table = dict[str, dict[str, Any]]
+"""Items by id, each as its attributes: text, and int for times."""
+
+TIMES = {"measured_at", "snapshot_at", "expires_at"}
+
+
+class Place(Protocol):
+    """Open storage, and what is really in it."""
+
+    storage: Storage
+    table: str
+
+    async def documents(self) -> dict[str, bytes]:
+        """Give everything that the archive holds, by key; a snapshot unpacked."""
+
+    async def under_way(self) -> list[str]:
+        """Name what is left of uploads that were neither completed nor aborted."""
+
+    async def items(self) -> Table:
+        """Give everything that the table holds."""
+
+
+@dataclass
+class LocalPlace:
+    """A folder."""
+
+    storage: Storage
+    folder: Path
+    table: str = TABLE
+
+    async def documents(self) -> dict[str, bytes]:
+        found = {}
+        for path in self.folder.rglob("*"):
+            key = path.relative_to(self.folder).as_posix().removeprefix("snapshots/")
+            if path.is_file() and not key.startswith((FILE, ".")) and not key.endswith(".meta.json"):
+                body = path.read_bytes()
+                found[key.removesuffix(".gz")] = gzip.decompress(body) if key.endswith(".gz") else body
+        return found
+
+    async def under_way(self) -> list[str]:
+        return [str(path) for path in self.folder.rglob("*.partial")]
+
+    async def items(self) -> Table:
+        names = [attribute.name for attribute in ATTRIBUTES]
+        fields = ", ".join(attribute.field for attribute in ATTRIBUTES)
+        with sqlite3.connect(self.folder / FILE) as connection:
+            rows = connection.execute(f"SELECT {fields} FROM items").fetchall()  # noqa: S608 (our own names)
+        connection.close()
+        tables = [dict(zip(names, (str(row[0]), *row[1:]), strict=True)) for row in rows]
+        return {item["id"]: {k: v for k, v in item.items() if v is not None} for item in tables}
+
+
+@dataclass
+class AwsPlace:
+    """A bucket and a table."""
+
+    storage: Storage
+    clients: Clients
+    bucket: str
+    table: str
+
+    async def documents(self) -> dict[str, bytes]:
+        listed = await self.clients.s3.list_objects_v2(Bucket=self.bucket)
+        found = {}
+        for entry in listed.get("Contents", []):
+            answer = await self.clients.s3.get_object(Bucket=self.bucket, Key=entry["Key"])
+            async with answer["Body"] as body:
+                found[entry["Key"]] = await body.read()
+        return found
+
+    async def under_way(self) -> list[str]:
+        listed = await self.clients.s3.list_multipart_uploads(Bucket=self.bucket)
+        return [upload["Key"] for upload in listed.get("Uploads", [])]
+
+    async def items(self) -> Table:
+        found: Table = {}
+        async for page in self.clients.writes.get_paginator("scan").paginate(TableName=self.table):
+            for item in page["Items"]:
+                values: dict[str, Any] = {name: next(iter(value.values())) for name, value in item.items()}
+                values |= {name: int(values[name]) for name in TIMES & values.keys()}
+                found[values["id"]] = values
+        return found
+
+
+@asynccontextmanager
+async def local_place(folder: Path) -> AsyncIterator[LocalPlace]:
+    """Open a folder."""
+    archive, store = LocalArchive(folder, min_free=0), LocalStore(folder)
+    try:
+        await archive.check()
+        await store.check()
+        yield LocalPlace(Storage(archive, store), folder)
+    finally:
+        await archive.close()
+        await store.close()
+
+
+@asynccontextmanager
+async def aws_place(moto: Moto) -> AsyncIterator[AwsPlace]:
+    """Open a bucket and a table of their own."""
+    async with open_clients() as clients:
+        await create_bucket(clients.s3, moto.bucket, None)
+        await create_table(clients.writes, moto.table)
+        storage = Storage(
+            S3Archive(clients.s3, moto.bucket), DynamoStore(clients.writes, clients.lookups, moto.table)
+        )
+        yield AwsPlace(storage, clients, moto.bucket, moto.table)
+
+
+Opener = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Place]]
+PLACES: dict[str, Opener] = {
+    "local": lambda request: local_place(request.getfixturevalue("tmp_path") / "place"),
+    "aws": lambda request: aws_place(request.getfixturevalue("moto")),
+}
+
+
+@pytest.fixture(params=PLACES)
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    """Each place in turn, empty."""
+    async with PLACES[request.param](request) as opened:
+        yield opened
