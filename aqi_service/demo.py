@@ -4,6 +4,7 @@ One rule: it uses the program's own commands as a user would; nothing here is do
 """
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -18,6 +19,8 @@ from aqi_service.client import Client
 CAPTURE = "data_10_08_17_11_23.json.gz"
 RECORDS = ("250452007", "250451653", "250451706")
 START_SECONDS = 20.0
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal that a process gets when its parent is gone."""
 
 CAVEAT = """\
 These are values of 5 minutes of 10 August 2017, and the DAQI wants 24-hour means: an index on them only
@@ -61,7 +64,7 @@ async def _program(*options: str, errors: bool = False) -> AsyncIterator[asyncio
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "aqi_service", *options,
         env={name: value for name, value in os.environ.items() if not name.startswith("AQI_")},
-        stderr=asyncio.subprocess.PIPE if errors else None,
+        stderr=asyncio.subprocess.PIPE if errors else None, preexec_fn=_end_with_the_demo,
     )  # fmt: skip
     try:
         yield process
@@ -70,6 +73,12 @@ async def _program(*options: str, errors: bool = False) -> AsyncIterator[asyncio
             process.terminate()
         await _pass_on(process)
         await process.wait()
+
+
+def _end_with_the_demo() -> None:
+    """Ask Linux to end the program also when the demo is killed outright; other systems cannot."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _pass_on(process: asyncio.subprocess.Process) -> None:

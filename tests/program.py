@@ -64,7 +64,7 @@ async def ran(
     """Run `python -m aqi_service` to its end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *options, cwd=cwd, env=environment(**(env or {})), preexec_fn=preexec,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
         async with asyncio.timeout(WITHIN):
@@ -82,6 +82,7 @@ class Running:
     process: asyncio.subprocess.Process
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def line(self, pattern: str, number: int = 1) -> re.Match[str]:
@@ -118,6 +119,11 @@ class Running:
         async with asyncio.timeout(within):
             return await self.process.wait()
 
+    async def closed(self) -> bool:
+        """Wait until nobody, of its children neither, has its stdout open any more."""
+        async with asyncio.timeout(WITHIN):
+            return await self._ended.wait()
+
     async def ask(self, *payloads: bytes) -> list[bytes]:
         """Look up on a connection of its own."""
         reader, writer = await asyncio.open_connection("127.0.0.1", await self.port("tcp"))
@@ -148,6 +154,8 @@ class Running:
             async with self._news:
                 into.append(line.decode().rstrip("\n"))
                 self._news.notify_all()
+        if into is self.out:
+            self._ended.set()
 
 
 @asynccontextmanager
@@ -158,6 +166,7 @@ async def running(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *options, cwd=cwd, env=environment(**(env or {})),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=2**20,
+        start_new_session=True,
     )  # fmt: skip
     program = Running(process)
     async with asyncio.TaskGroup() as group:
@@ -179,5 +188,6 @@ def _assert_quiet(err: str) -> None:
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill it, and what it has started and left behind."""
     with contextlib.suppress(ProcessLookupError):
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)

@@ -89,6 +89,15 @@ async def test_with_serve_it_prints_its_address_last_and_ends_on_a_signal_with_n
     assert left(tmp_path) == []
 
 
+async def test_its_server_ends_also_when_it_is_killed_outright(tmp_path: Path) -> None:
+    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
+        await demo.line("^http://")
+        assert len(children(demo)) == 1
+        demo.tell(signal.SIGKILL)
+        await demo.ended()
+        assert await demo.closed()  # its server had the same stdout
+
+
 async def test_a_signal_in_its_first_step_leaves_nothing_either(tmp_path: Path) -> None:
     async with running(cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
         await demo.line(r"^1\. Load")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]  # what the report's scripts use
@@ -100,6 +101,15 @@ async def test_an_item_of_the_report_is_compared_by_value_and_yields_to_a_newer_
     assert await world.store().get("18456691289") == newer
 
 
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+async def test_replays_in_any_order_end_with_the_same_table(world: World, order: tuple[int, ...]) -> None:
+    times = [(10, 5), (20, 4), (20, 6), (20, 6)]
+    versions = [FULL._replace(measured_at=at, snapshot_at=taken, pm10="7") for at, taken in times]
+    for number in order:
+        await world.store().put([versions[number]], conditional=True)
+    assert await world.store().get(FULL.id) == versions[3]
+
+
 async def test_an_item_in_a_table_with_a_number_key_has_all_its_fields(world: World) -> None:
     await world.store().put([FULL], conditional=False)
     raw = await world.dynamodb.get_item(TableName=world.table, Key={"id": {"N": FULL.id}})
@@ -150,7 +160,7 @@ async def test_a_table_that_cannot_be_used_is_told_in_one_sentence(
 async def test_a_table_with_another_key_is_refused(aws: World, key: tuple[str, str]) -> None:
     world = await fresh(aws)
     await make_table(world, [key])
-    with pytest.raises(MissingResource, match="has another key than `id`.*name another with --table"):
+    with pytest.raises(MissingResource, match=r"has another key than `id`.*name another with --table"):
         await world.store().check()
 
 

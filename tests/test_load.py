@@ -12,11 +12,14 @@ from aqi_service import __version__
 from aqi_service.core.report import Status
 from aqi_service.core.scales import SCALES
 from aqi_service.core.times import DAY
+from aqi_service.storage import Storage
+from aqi_service.storage.dry import DryArchive, DryStore
 from tests.core.helpers import GENERATED, document_of, real_capture, record
 from tests.core.test_captures import Plain, plain
 from tests.feed_server import answer, feed_server
 from tests.load_helpers import AGENT, NAME, NOW, document, fates, records, run, written
 from tests.load_places import Place, place
+from tests.storage_doubles import MemoryStore, in_memory
 
 __all__ = ["place"]  # a fixture
 
@@ -153,17 +156,25 @@ async def test_with_a_ttl_records_expire_by_their_own_time_and_expired_ones_are_
     assert {i: item["expires_at"] for i, item in (await place.items()).items()} == {"2": int(NOW) + 1}
 
 
-async def test_a_scale_is_told_in_report_and_items(place: Place, tmp_path: Path) -> None:
+async def test_a_scale_is_told_in_report_and_items(tmp_path: Path) -> None:
+    store = MemoryStore()
     body = document_of(record(1, p1="20", p2="9.1"))
-    report = await run(written(tmp_path, body), place.storage, table=place.table, scale=SCALES["us-epa"])
-    item = (await place.items())["1"]
-    assert (report.scale, item["scale"]) == ("us-epa", "us-epa")
-    assert (item["AQI"], item["AQI_range"], item["AQI_pollutant"]) == ("51", "Moderate", "P2.5")
+    report = await run(written(tmp_path, body), in_memory(store=store), scale=SCALES["us-epa"])
+    item = store.items["1"]
+    assert (report.scale, item.scale) == ("us-epa", "us-epa")
+    assert (item.aqi, item.aqi_range, item.aqi_pollutant) == ("51", "Moderate", "P2.5")
 
 
-async def test_a_snapshot_of_nothing_but_rejects_is_complete(place: Place, tmp_path: Path) -> None:
-    body = document_of(record("x", p1="1"), record(2, p1="oops"), 7)
-    report = await run(written(tmp_path, body), place.storage, table=place.table)
-    assert report.status is Status.COMPLETE
-    assert report.reasons == {"bad_id": 1, "no_pm_value": 1, "not_an_object": 1}
-    assert await place.items() == {}
+async def test_a_dry_run_counts_all_and_writes_nothing(tmp_path: Path) -> None:
+    body = document_of(*records([1, 1, 2]), record("x", p1="1"))
+    report = await run(written(tmp_path, body), Storage(DryArchive(), DryStore()), dry_run=True)
+    assert (report.status, report.dry_run, report.as_json()["dry_run"]) == (Status.COMPLETE, True, True)
+    assert fates(report) == {"stored": 2, "superseded": 1, "rejected": 1}
+
+
+async def test_progress_tells_the_bytes_and_records_read_so_far(tmp_path: Path) -> None:
+    body, told = document(*range(1000)), []
+    await run(written(tmp_path, body), in_memory(), progress=lambda *counts: told.append(counts))
+    assert told == sorted(told)
+    assert told[-1][0] == len(body)
+    assert 0 < told[-1][1] <= 1000

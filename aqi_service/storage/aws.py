@@ -5,6 +5,7 @@ One rule: above the storage shells nobody names botocore; what it raises is tran
 Credentials, region, profile and endpoint come from AWS's own variables and files.
 """
 
+import logging
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -125,11 +126,18 @@ _CONFIG_ERRORS = (
     aws.UnknownCredentialError,
     aws.InvalidRegionError,
     aws.InvalidProxiesConfigError,
+    aws.InvalidRetryConfigurationError,
     aws.InvalidS3AddressingStyleError,
+    aws.InvalidChecksumConfigError,
+    aws.InvalidDefaultsMode,
     aws.EndpointProviderError,
     aws.MissingDependencyException,
+    FileNotFoundError,
+    PermissionError,
     ValueError,
 )
+"""Raised by what AWS's variables and files say, a file with a web identity's token among them."""
+
 _CREDENTIAL_ERRORS = (
     aws.PartialCredentialsError,
     aws.CredentialRetrievalError,
@@ -155,6 +163,7 @@ class Clients:
 @asynccontextmanager
 async def open_clients() -> AsyncIterator[Clients]:
     """Open the clients; raises ConfigError when AWS's own settings cannot be used."""
+    logging.getLogger("aiobotocore.credentials").setLevel(logging.ERROR)  # it warns with tracebacks
     with translated("AWS"):
         session = aioboto3.Session(region_name=region())
     async with AsyncExitStack() as stack:
@@ -207,7 +216,7 @@ def translated(what: str) -> Iterator[None]:
     except _CREDENTIAL_ERRORS as error:
         raise AccessDenied(f"{what}: {_UNREADABLE} ({type(error).__name__})") from error
     except _CONFIG_ERRORS as error:
-        raise ConfigError(f"{what}: {_one_line(error)}") from error
+        raise ConfigError(f"{what}: AWS's settings cannot be used: {_one_line(error)}") from error
     except TimeoutError as error:
         raise Unavailable(f"{what}: no answer in time") from error
     except (aws.BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError) as error:

@@ -4,6 +4,7 @@ One rule: it adds; it never changes or deletes what is there.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -98,11 +99,10 @@ async def missing(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.s
     """
     maker = _Table(client, table, sleep)
     lacks = []
-    with suppress(ConfigError):
-        if _lacks_index(await maker.describe()):
+    with suppress(MissingResource):
+        if await _seen(maker.lacks_index()):
             lacks.append(f"index {SENSOR_INDEX}")
-    with suppress(ConfigError):
-        if await maker.lacks_ttl():
+        if await _seen(maker.lacks_ttl()):
             lacks.append(f"TTL on {TTL_ATTRIBUTE}")
     return lacks
 
@@ -142,6 +142,9 @@ class _Table:
             await self._sleep(POLL_SECONDS)
         raise Unavailable(f"table {self._table} did not become active within {POLL_SECONDS * POLLS:.0f} s")
 
+    async def lacks_index(self) -> bool:
+        return _lacks_index(await self.describe())
+
     async def lacks_ttl(self) -> bool:
         answer = await self._ask("describe_time_to_live")
         return answer["TimeToLiveDescription"].get("TimeToLiveStatus") not in ("ENABLED", "ENABLING")
@@ -175,6 +178,16 @@ class _Table:
 def _region(name: str) -> dict[str, Any]:
     """Return where to make a bucket; us-east-1 is S3's default, and it refuses to have it named."""
     return {} if name == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": name}}
+
+
+async def _seen(lack: Awaitable[bool]) -> bool:
+    """Return whether something lacks; no, where these credentials, or this endpoint, cannot tell."""
+    try:
+        return await lack
+    except MissingResource:
+        raise
+    except ConfigError:
+        return False
 
 
 def _lacks_index(described: Any) -> bool:

@@ -76,11 +76,13 @@ class RuleBook:
     def decide(self, call: Call) -> tuple[Effect, ...]:
         """Return what happens to the call: delays, and at most one effect that settles it, the last."""
         effects: list[Effect] = []
+        settled = False
         for entry in self._entries:
-            if self._applies(entry.rule) and entry.falls_on(call, self.seed):
+            falls = self._applies(entry.rule) and entry.falls_on(call, self.seed)
+            if falls and not settled:
+                entry.fired += 1
                 effects.append(entry.rule.does)
-                if not isinstance(entry.rule.does, Delay):
-                    break
+                settled = not isinstance(entry.rule.does, Delay)
         self.calls[call.operation] += 1
         return tuple(effects)
 
@@ -108,7 +110,7 @@ class RuleBook:
 
 
 class _Entry:
-    """A rule in its place, with its counts."""
+    """A rule in its place, with its counts: it sees every call that matches, settled or not."""
 
     def __init__(self, rule: Rule, place: int) -> None:
         self.rule = rule
@@ -121,6 +123,4 @@ class _Entry:
             return False
         self._seen += 1
         roll = Random(f"{seed}/{self._place}/{self._seen}").random()  # noqa: S311  # must be replayable
-        falls = self.rule.falls(self._seen, self.fired, roll)
-        self.fired += falls
-        return falls
+        return self.rule.falls(self._seen, self.fired, roll)

@@ -3,9 +3,9 @@
 One rule: every request is written into the journal before anything is decided, and each is decided once, by
 the rule book, whatever then happens to its connection.
 
-It holds a request's body in memory and forwards it as it came (signatures are not checked: the emulators do
-not check them). It goes on with the work when a client leaves, as AWS does: a delayed write may land after its
-client gave up. A request that its client cut short is not written down.
+It holds a request's body in memory and forwards it as it came (the emulators check no signatures). It goes on
+with the work when a client leaves, as AWS does: a delayed write may land after its client gave up. A request
+that its client cut short is not written down.
 """
 
 import asyncio
@@ -68,6 +68,11 @@ class Shim:
         self._tls = tls
         self._sleep = sleep
         self._stopping = asyncio.Event()
+
+    def renew(self, *rules: Rule, seed: int = 0) -> None:
+        """Begin anew with other rules and an empty journal, for a test that shares the shim with others."""
+        self.book = RuleBook(rules, seed)
+        self.journal = Journal()
 
     async def __aenter__(self) -> Self:
         await self._upstream.__aenter__()

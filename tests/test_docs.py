@@ -1,0 +1,61 @@
+"""What the documents show is what the program does."""
+
+import re
+from pathlib import Path
+
+import orjson
+
+from aqi_service.core.frames import encode
+from aqi_service.core.items import COLUMNS, Item
+from aqi_service.core.measurements import REASONS, Rules
+from aqi_service.core.names import parse_name
+from aqi_service.core.render import csv_reply
+from aqi_service.core.scales import DAQI
+from tests.core.helpers import assemble, real_capture
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def rows_of_the_capture() -> dict[str, str]:
+    """Give the CSV of every item of the bundled capture by its id."""
+    parsed = parse_name("data_10_08_17_11_23.json")
+    assert parsed is not None
+    out, _ = assemble(real_capture(), rules=Rules(DAQI, parsed[1]))
+    return {item.id: csv_reply(item).decode() for item in out if isinstance(item, Item)}
+
+
+def test_the_rows_in_readme_and_protocol_are_those_that_the_program_makes() -> None:
+    made = rows_of_the_capture()
+    shown = re.findall(r"^(2504\d+),.*$", README + PROTOCOL, re.MULTILINE)
+    lines = re.findall(r"^2504\d+,.*$", README + PROTOCOL, re.MULTILINE)
+    assert len(lines) == 4
+    assert [made[record_id].splitlines()[1] for record_id in shown] == lines
+
+
+def test_the_record_worked_out_by_hand_is_that_of_the_capture() -> None:
+    block = re.search(r"```json\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    by_hand = orjson.loads(block[1])
+    record = next(one for one in orjson.loads(real_capture()) if one["id"] == by_hand["id"])
+    assert by_hand["timestamp"] == record["timestamp"]
+    assert by_hand["location"].items() <= record["location"].items()
+    assert [(v["value_type"], v["value"]) for v in by_hand["sensordatavalues"]] == [
+        (v["value_type"], v["value"]) for v in record["sensordatavalues"]
+    ]
+
+
+def test_the_frames_in_the_protocol_have_the_lengths_that_it_says() -> None:
+    reply = rows_of_the_capture()["250451653"].encode()
+    assert encode(b"250451653").decode() in PROTOCOL
+    assert f"64 + {len(reply)} bytes: the length `{len(reply)}`" in PROTOCOL
+
+
+def test_operations_names_every_reason_for_a_rejection() -> None:
+    assert [reason for reason in REASONS if f"`{reason}`" not in OPERATIONS] == []
+
+
+def test_the_protocol_names_every_column() -> None:
+    assert [column.name for column in COLUMNS if f"`{column.name}`" not in PROTOCOL] == []
