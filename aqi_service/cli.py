@@ -100,7 +100,11 @@ _OPTIONS = (
     ),
     _option("--interval", type=_SECONDS, metavar="SECONDS", default=3600, help="Time between loads."),
     _option(
-        "--from", "sources", metavar="SOURCE", multiple=True, help="With --load-only: file, - or http(s) URL."
+        "--from",
+        "sources",
+        metavar="SOURCE",
+        multiple=True,
+        help="With --load-only: file, - or http(s) URL.  [default: the live feed]",
     ),
     _option(
         "--snapshot-time", type=_Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."

@@ -47,7 +47,8 @@ async def _run(config: Config, stop: Stop) -> int:
             report = await load_one(config, found, source)
             good = tell(report) and report.status in _GOOD and good
             if report.error is not None:
-                say(f"aqi-service: {report.source}: {report.status}: {report.error}")
+                which = "" if report.source in report.error else f"{report.source}: "
+                say(f"aqi-service: {report.status}: {which}{report.error}")
             if stop.is_set():
                 return 1
             await prune(config, found)

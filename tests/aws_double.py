@@ -6,6 +6,7 @@ One rule: what no rule matches goes through to moto unchanged, so that the real 
 import asyncio
 import io
 import json
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -133,8 +134,8 @@ class AwsDouble:
 
 
 @asynccontextmanager
-async def aws_double(moto: str) -> AsyncIterator[AwsDouble]:
-    """Run a double in front of the moto server at this URL."""
+async def aws_double(moto: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[AwsDouble]:
+    """Run a double in front of the moto server at this URL, over TLS if a context is given."""
     double = AwsDouble(moto)
     app = web.Application(client_max_size=2**30)
     connector = aiohttp.TCPConnector(force_close=True)
@@ -147,8 +148,8 @@ async def aws_double(moto: str) -> AsyncIterator[AwsDouble]:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            double.endpoint = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+            double.endpoint = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
             yield double
         finally:
             await runner.cleanup()

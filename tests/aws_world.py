@@ -4,6 +4,7 @@ One rule: every wait of the code under test goes through `Waits`, which notes it
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -81,9 +82,9 @@ async def settled(count: Callable[[], int]) -> None:
 
 
 @asynccontextmanager
-async def opened(moto: str, **environment: str) -> AsyncIterator[World]:
+async def opened(moto: str, tls: ssl.SSLContext | None = None, **environment: str) -> AsyncIterator[World]:
     """Open clients that lead through a double to the moto server at this URL."""
-    async with aws_double(moto) as double:
+    async with aws_double(moto, tls) as double:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in (Moto(double.endpoint).environment | environment).items():
                 patch.setenv(name, value)

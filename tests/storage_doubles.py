@@ -3,6 +3,7 @@
 One rule: they keep what the ports promise, and nothing of them is patched from outside.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -113,7 +114,7 @@ class MemoryStore:
 class Before:
     """A port, or an upload, before whose methods something else is done: it may wait, or raise.
 
-    `write` and `complete` are those of every upload of an archive.
+    `write` and `complete` are those of every upload of an archive; `after_put` is done after `put`.
     """
 
     def __init__(self, port: Any, **hooks: Hook) -> None:
@@ -121,13 +122,18 @@ class Before:
         self._hooks = hooks
 
     def __getattr__(self, name: str) -> Any:
-        method, hook = getattr(self._port, name), self._hooks.get(name)
-        if hook is None:
+        method = getattr(self._port, name)
+        before, after = self._hooks.get(name), self._hooks.get(f"after_{name}")
+        if before is None and after is None:
             return method
 
         async def call(*arguments: Any, **named: Any) -> Any:
-            await hook()
-            return await method(*arguments, **named)
+            if before is not None:
+                await before()
+            result = await method(*arguments, **named)
+            if after is not None:
+                await after()
+            return result
 
         return call
 
@@ -148,6 +154,17 @@ def failing(error: BaseException, after: int = 0) -> Hook:
             raise error
 
     return fail
+
+
+class Stuck:
+    """A hook that never returns; `reached` is set when it is called."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.reached.set()
+        await asyncio.Event().wait()
 
 
 def in_memory(archive: Any = None, store: Any = None) -> Storage:

@@ -120,5 +120,5 @@ def test_the_type_of_the_key_is_read_from_the_tables_description(kind: str) -> N
 
 @pytest.mark.parametrize("keys", [[("id", "B")], [("sensor", "S")], [("id", "S"), ("timestamp", "S")]])
 def test_another_key_than_id_is_refused_in_a_sentence(keys: list[tuple[str, str]]) -> None:
-    with pytest.raises(MissingResource, match="^table t has another key than `id`"):
+    with pytest.raises(MissingResource, match=r"^table t has another key than `id`"):
         key_kind("table t", described(*keys))

@@ -61,14 +61,14 @@ async def test_a_cut_file_is_failed_with_exit_1_and_one_sentence(tmp_path: Path)
     done = await ran(*ON_D, "--from", str(CUT), cwd=tmp_path)
     [report] = done.reports
     assert (done.code, report["status"], report["snapshot"], report["pending"]) == (1, "failed", None, 0)
-    assert done.last == f"aqi-service: {CUT}: failed: {report['error']}"
+    assert done.last == f"aqi-service: failed: {CUT}: {report['error']}"
     assert not [name for name in files(tmp_path) if "snapshots" in name]
 
 
 async def test_what_is_no_snapshot_is_rejected_with_exit_1(tmp_path: Path) -> None:
     done = await ran(*ON_D, "--from", "-", cwd=tmp_path, stdin=b'{"error": "maintenance"}')
     assert (done.code, done.reports[0]["status"]) == (1, "rejected")
-    assert done.last.startswith("aqi-service: stdin: rejected: ")
+    assert done.last.startswith("aqi-service: rejected: stdin: ")
 
 
 async def test_two_sources_are_two_lines_and_one_that_fails_does_not_keep_the_next_back(
@@ -76,7 +76,7 @@ async def test_two_sources_are_two_lines_and_one_that_fails_does_not_keep_the_ne
 ) -> None:
     done = await ran(*ON_D, "--from", "absent.json", "--from", str(CAPTURE), cwd=tmp_path)
     assert (done.code, [report["status"] for report in done.reports]) == (1, ["failed", "complete"])
-    assert "aqi-service: absent.json: failed: absent.json cannot be read: No such file" in done.err
+    assert "aqi-service: failed: absent.json cannot be read: No such file" in done.err
 
 
 async def test_standard_input_is_a_source_gzip_or_not(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class TestCall:
     async def test_after_the_last_try_the_last_error_is_raised(self) -> None:
         waits = Waits()
         faults = [aws_error(f"Fault{number}", 500) for number in range(9)]
-        with pytest.raises(Unavailable, match="^thing: AWS cannot do it now .Fault2"):
+        with pytest.raises(Unavailable, match=r"^thing: AWS cannot do it now .Fault2"):
             await call("thing", scripted(faults), waits, Tries(attempts=3))
         assert len(waits) == 2
 
@@ -68,7 +68,7 @@ class TestCall:
             tries += 1
             await asyncio.Event().wait()
 
-        with pytest.raises(Unavailable, match="^thing: no answer in time$"):
+        with pytest.raises(Unavailable, match=r"^thing: no answer in time$"):
             await call("thing", silent, Waits(), Tries(attempts=2, seconds=0.01))
         assert tries == 2
 

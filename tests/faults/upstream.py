@@ -3,6 +3,7 @@
 One rule: nothing is decided here; headers that belong to one connection are left out, all others stay.
 """
 
+import io
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -57,7 +58,7 @@ class Upstream:
             request.method,
             URL(self._endpoint + request.raw_path, encoded=True),
             headers=kept(request.headers),
-            data=request.body or None,
+            data=io.BytesIO(request.body) if request.body else None,
             allow_redirects=False,
         )
         headers = kept(answer.headers)
