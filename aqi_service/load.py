@@ -159,7 +159,7 @@ class _Load:
                 if not self._plan.dry_run:
                     await self._ledger.write(report, self._rejections, self.delivery.counts.refused)
         except (Unavailable, SnapshotFailed, TimeoutError) as error:
-            why = f"the manifest could not be written: {error or 'no answer'}"
+            why = f"the manifest could not be written: {str(error) or 'no answer'}"
         except asyncio.CancelledError:
             _resume()
             why = "interrupted before the manifest was written"

@@ -13,7 +13,7 @@ from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unava
 from aqi_service.storage import READ_LIMIT
 from aqi_service.storage.dynamodb import WRITE_LIMIT
 from aqi_service.storage.retry import ATTEMPTS
-from tests.aws_double import Answer, cut, error, held, lost, poison, unprocessed
+from tests.aws_answers import Answer, cut, error, held, lost, poison, unprocessed
 from tests.aws_world import World, fresh, opened, until
 from tests.storage_items import FULL
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.render import csv_reply
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
-from tests.aws_double import Answer, error
+from tests.aws_answers import Answer, error
 from tests.aws_world import World, fresh, opened
 from tests.storage_items import FULL
 

@@ -17,7 +17,7 @@ from tests.feed_server import Step, feed_server, head
 from tests.load_helpers import NAME, TABLE, document, fates, manifest_of, run
 from tests.load_places import Place, place
 from tests.storage_doubles import Before, MemoryArchive, MemoryStore, Stuck, failing
-from tests.wire_fixtures import advance, by_hand, task, until
+from tests.wire_fixtures import advance, by_hand, task, turns, until
 
 __all__ = ["place"]  # a fixture
 
@@ -155,6 +155,8 @@ async def test_what_was_parsed_of_a_bad_document_has_four_seconds_to_reach_the_t
     stuck = Stuck()
     async with running(head(), BODY + b"]", port="store", put=stuck) as load:
         await stuck.reached.wait()
+        await until(lambda: load.archive.open == 0)  # the upload is left: the last words begin
+        await turns()
         advance(LAST_WORDS_SECONDS + 1)
         report = await load.report()
     assert (report.status, fates(report)) == (Status.REJECTED, {"pending": 300})

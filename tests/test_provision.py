@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
 from aqi_service.storage import provision
-from tests.aws_double import Answer, Forward, Reply, Request, content, cut, done_but, error, lost
+from tests.aws_answers import Answer, Forward, Reply, Request, content, cut, done_but, error, lost
 from tests.aws_world import World, fresh, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

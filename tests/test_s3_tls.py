@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from aqi_service.errors import Unavailable
 from aqi_service.storage import SnapshotInfo
 from aqi_service.storage.s3 import PART_SIZE
-from tests.aws_double import Answer, cut, error, lost
+from tests.aws_answers import Answer, cut, error, lost
 from tests.aws_world import World, fresh, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -104,6 +104,6 @@ async def test_documents_come_back_as_they_were_put(world: World) -> None:
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(moto_endpoint: str, pem: Path) -> None:
     async with opened(moto_endpoint, served(pem)) as stranger:
-        with pytest.raises(Unavailable, match="certificate verify failed"):
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
             await (await fresh(stranger)).archive().check()
         assert stranger.double.requests == []

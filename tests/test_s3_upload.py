@@ -10,7 +10,7 @@ from aqi_service.errors import ArchiveFailed, MissingResource
 from aqi_service.storage import SnapshotInfo, s3
 from aqi_service.storage.retry import Tries
 from aqi_service.storage.s3 import PART_SIZE, PARTS_IN_FLIGHT, S3Archive
-from tests.aws_double import cut, error, held
+from tests.aws_answers import cut, error, held
 from tests.aws_world import World, fresh, opened, settled, until
 
 NAME = "data_20_12_23_18_55.json"

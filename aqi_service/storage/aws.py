@@ -148,6 +148,7 @@ _CREDENTIAL_ERRORS = (
     aws.RefreshWithMFAUnsupportedError,
 )
 _USERINFO = re.compile(r"//[^/@\s\"']*@")
+_QUERY = re.compile(r"(?<=\S)\?[^\s\"']+")
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
@@ -275,7 +276,7 @@ def _code(error: aws.ClientError) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return _without_userinfo(" ".join(str(error).split()))[:200]
+    return _QUERY.sub("", _without_userinfo(" ".join(str(error).split())))[:300]
 
 
 def _without_userinfo(text: str) -> str:

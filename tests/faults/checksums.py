@@ -23,10 +23,14 @@ _LONGEST_LINE = 200
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """The bytes that a request stores, and the checksums given with them: algorithm -> base64."""
+    """The bytes that a request stores, and the checksums given with them: algorithm -> base64.
+
+    `trailing` are the algorithms whose checksum came behind the body.
+    """
 
     data: bytes
     sums: Mapping[str, str] = field(default_factory=dict)
+    trailing: frozenset[str] = frozenset()
 
 
 def payload(headers: Mapping[str, str], body: bytes) -> Payload:
@@ -43,7 +47,7 @@ def payload(headers: Mapping[str, str], body: bytes) -> Payload:
     sums = _sums({**known, **trailers})
     for algorithm, value in sums.items():
         _check_sum(algorithm, value, data)
-    return Payload(data, sums)
+    return Payload(data, sums, frozenset(_sums(trailers)))
 
 
 def chunks(body: bytes) -> tuple[bytes, dict[str, str]]:

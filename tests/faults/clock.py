@@ -5,6 +5,8 @@ One rule: nothing sleeps; time passes because the test says so, or because nothi
 
 import asyncio
 import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 GRACE = 0.002
 """Real seconds in which bytes on their way through the loopback may still arrive before time jumps."""
@@ -38,6 +40,20 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the loop's time: the real one, and all that was jumped over."""
         return super().time() + self.ahead
+
+
+def jumping(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run an async test on a loop whose time passes by itself; what a loop would only log fails the test."""
+
+    def run() -> None:
+        logged: list[Any] = []
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            runner.get_loop().set_exception_handler(lambda _, context: logged.append(context))
+            runner.run(test())
+        assert logged == []
+
+    run.__name__ = test.__name__
+    return run
 
 
 class _JumpingSelector(selectors.DefaultSelector):

@@ -5,7 +5,7 @@ One rule: the shim writes it, everybody else only reads it.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import combinations
 
@@ -27,6 +27,7 @@ class Record:
         code: the error's code where the shim itself refused.
         left: entries of a batch that came back unprocessed.
         keys: the DynamoDB keys it reads or writes, as (table, JSON).
+        sums: the algorithms of an S3 body's checksums that were verified, `trailing` those behind it.
     """
 
     call: Call
@@ -38,7 +39,9 @@ class Record:
     status: int | None = None
     code: str = ""
     left: int = 0
-    keys: frozenset[tuple[str, str]] = field(default=frozenset())
+    keys: frozenset[tuple[str, str]] = frozenset()
+    sums: frozenset[str] = frozenset()
+    trailing: frozenset[str] = frozenset()
 
     def overlaps(self, other: "Record") -> bool:
         """Tell whether the two were under way at the same time."""

@@ -226,12 +226,15 @@ class _Link:
             doses, changed = tuple(self._timers), self._changed
             if not data:
                 await self._pause(sum(dose.toxic.lingers for dose in doses), changed)
-                self._writer.write_eof()
+                if not self._writer.is_closing():
+                    self._writer.write_eof()
                 return
             await self._feed(data, doses, stamp, changed)
 
     async def _feed(self, data: bytes, doses: tuple[Dose, ...], stamp: float, changed: asyncio.Event) -> None:
         """Send bytes through the toxics that are left to pass."""
+        if self._writer.is_closing():
+            raise _Ended
         if not doses:
             self._writer.write(data)
             await self._writer.drain()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+FOREVER = 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -109,7 +111,7 @@ class SlowClose(Toxic):
 
 @dataclass(frozen=True, slots=True)
 class Timeout(Toxic):
-    """Nothing gets through; the connection ends after so many seconds, with 0 never."""
+    """Nothing gets through, not even the end; the connection ends after so many seconds, with 0 never."""
 
     seconds: float = 0.0
     spoils: ClassVar[bool] = True
@@ -118,26 +120,24 @@ class Timeout(Toxic):
     def ends_after(self) -> float | None:
         return self.seconds or None
 
+    @property
+    def lingers(self) -> float:
+        return FOREVER
+
     def shape(self, data: bytes, seen: Seen) -> Iterator[Step]:
         del data, seen
         yield from ()
 
 
 @dataclass(frozen=True, slots=True)
-class ResetPeer(Toxic):
-    """Nothing gets through, and after so many seconds both ends see a reset."""
+class ResetPeer(Timeout):
+    """Nothing gets through, and after so many seconds, with 0 at once, both ends see a reset."""
 
-    seconds: float = 0.0
     resets: ClassVar[bool] = True
-    spoils: ClassVar[bool] = True
 
     @property
     def ends_after(self) -> float | None:
         return self.seconds
-
-    def shape(self, data: bytes, seen: Seen) -> Iterator[Step]:
-        del data, seen
-        yield from ()
 
 
 @dataclass(frozen=True, slots=True)

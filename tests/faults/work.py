@@ -137,6 +137,7 @@ class Work:
     async def _apply_object(self, job: Job, *, stream: bool) -> Answer:
         call, asked = job.record.call, job.asked
         sent = payload(asked.headers, asked.body)
+        job.record.sums, job.record.trailing = frozenset(sent.sums), sent.trailing
         self._uploads.check(call, sent)
         answer = await self._upstream.send(asked, stream=stream)
         job.record.applied = answer.status < 300
