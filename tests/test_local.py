@@ -63,7 +63,7 @@ class TestSnapshotsOnDisk:
             sidecar.write_bytes(beside)
         assert await archive.info(NAME) == SnapshotInfo(source="", load_id="")
 
-    @pytest.mark.parametrize("body", [BODY, gzip.compress(BODY)])
+    @pytest.mark.parametrize("body", [BODY, gzip.compress(BODY, mtime=0)], ids=["plain", "packed"])
     async def test_a_plain_file_that_somebody_put_there_is_a_snapshot(
         self, archive: LocalArchive, tmp_path: Path, body: bytes
     ) -> None:

@@ -20,7 +20,7 @@ from tests.load_helpers import AGENT, written
 from tests.wire_fixtures import task, turns
 
 BODY = b'[{"id": 1}]' * 20_000
-PACKED = gzip.compress(BODY)
+PACKED = gzip.compress(BODY, mtime=0)
 LAST_MODIFIED = "Wed, 20 Dec 2023 17:00:00 GMT"
 
 

@@ -64,6 +64,10 @@ CODES: dict[str, tuple[int, str]] = {
 """Code -> HTTP status and message. Sources: S3 "Error responses", DynamoDB "Error handling"."""
 
 
+ELSEWHERE = "eu-central-1"
+_MORE_HEADERS = {"PermanentRedirect": {"x-amz-bucket-region": ELSEWHERE}}
+
+
 class Refused(Exception):  # noqa: N818  # it is what AWS does, not a failure of the shim
     """AWS would refuse this request."""
 
@@ -105,7 +109,7 @@ def error(service: str, code: str, message: str = "", status: int | None = None)
     if not code:
         return Answer(status or usual)
     body, headers = _WRITERS[service](code, message or sentence)
-    return Answer(status or usual, headers, body, code=code)
+    return Answer(status or usual, headers | _MORE_HEADERS.get(code, {}), body, code=code)
 
 
 def as_json(content: Any) -> tuple[bytes, dict[str, str]]:
