@@ -26,9 +26,11 @@ The files, in the order in which to read them:
     sources.py        the live feed, a URL, a file or stdin;   feed.py   HTTP download
     delivery.py       a snapshot's items into the table: read, decide, write
     ledger.py         manifests, rejects, the newest finished snapshot
-    storage/          the two ports (__init__), and behind them
+    leasing.py        waits for the lease, keeps it renewed, gives it back
+    storage/          the ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients and errors; attributes.py, retry.py, provision.py)
-      local_*.py           files and SQLite   (local.py: what both share)
+      lease.py             a table's lease: one item   (holder.py: who holds it, and whether it is dead)
+      local_*.py           files and SQLite   (local.py: what all share; local_lease.py: a file lock)
       dry.py               nothing at all
     server.py         the framed TCP server   (connection.py: one peer; listening.py: sockets)
     client*.py        the client, as library and command; standard library only

@@ -6,6 +6,8 @@
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
      |    +-- PortTaken           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
+     |    +-- LeaseLost           the lease is another's, or ran out
+     |    +-- LeaseTaken          another holds the lease, and did not give it back in time (carries `holder`)
      +-- ItemRefused              the table will never take this item
      +-- ItemOutdated             the table holds a newer one
      +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
@@ -48,6 +50,18 @@ class PortTaken(ConfigError):
 
 class Unavailable(AqiError):
     """An outside service does not answer, or answers that it cannot now; trying later may help."""
+
+
+class LeaseLost(Unavailable):
+    """The lease that the work relies on is another's, or ran out; no further request may be sent."""
+
+
+class LeaseTaken(Unavailable):
+    """Another holds the lease, and did not give it back for as long as was waited; `holder` is its name."""
+
+    def __init__(self, message: str, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class ItemRefused(AqiError):

@@ -1,16 +1,16 @@
-"""Open what a Config names: archive and store, on AWS, on this machine, or for a dry run.
+"""Open what a Config names: archive, store and lease, on AWS, on this machine, or for a dry run.
 
 One rule: whatever is opened here is closed here.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aqi_service import __version__
 from aqi_service.config import Config
-from aqi_service.storage import Storage
-from aqi_service.storage.dry import DryArchive, DryStore
+from aqi_service.storage import Lease, Storage
+from aqi_service.storage.dry import DryArchive, DryLease, DryStore
 
 Prune = Callable[[Iterable[str]], Awaitable[int]]
 Extras = Callable[[], Awaitable[list[str]]]
@@ -29,11 +29,12 @@ class Opened:
     """What a Config names, open.
 
     Attributes:
-        storage: the two ports.
+        storage: archive and store.
         place: region, endpoint, bucket and table, or the folder, for a person.
         create: makes what is missing of bucket and table.
         missing: names what that would add to what is there.
         prune: deletes snapshots by name, where this program does that itself.
+        lease: who may load the live feed; nobody has taken it yet.
     """
 
     storage: Storage
@@ -41,11 +42,12 @@ class Opened:
     create: Callable[[], Awaitable[None]] = _nothing_to_create
     missing: Extras = _nothing_missing
     prune: Prune | None = None
+    lease: Lease = field(default_factory=DryLease)
 
 
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Opened]:
-    """Open archive and store; raises ConfigError when the settings cannot be used."""
+    """Open archive, store and lease; raises ConfigError when the settings cannot be used."""
     if config.dry_run:
         yield Opened(Storage(DryArchive(), DryStore()), "dry run, nothing is written")
         return
@@ -59,27 +61,35 @@ async def opened(config: Config) -> AsyncIterator[Opened]:
 
 @asynccontextmanager
 async def _local(config: Config) -> AsyncIterator[Opened]:
+    from aqi_service.storage.holder import holder_name  # noqa: PLC0415  # not for a dry run
     from aqi_service.storage.local_archive import LocalArchive  # noqa: PLC0415  # only with --local
+    from aqi_service.storage.local_lease import LocalLease  # noqa: PLC0415  # only with --local
     from aqi_service.storage.local_store import LocalStore  # noqa: PLC0415  # only with --local
 
     if config.local is None:
         raise ValueError("not a local configuration")
     archive = LocalArchive(config.local, read_only=config.serve_only)
     store = LocalStore(config.local, read_only=config.serve_only)
-    yield Opened(Storage(archive, store), f"folder {config.local}", prune=archive.delete)
+    lease = LocalLease(config.local, holder_name())
+    try:
+        place = f"folder {config.local}"
+        yield Opened(Storage(archive, store), place, prune=archive.delete, lease=lease)
+    finally:
+        await lease.close()
 
 
 @asynccontextmanager
 async def _aws(config: Config) -> AsyncIterator[Opened]:
     from aqi_service.storage import aws, provision  # noqa: PLC0415  # a second of imports, only for AWS
     from aqi_service.storage.dynamodb import DynamoStore  # noqa: PLC0415  # only for AWS
+    from aqi_service.storage.holder import holder_name  # noqa: PLC0415  # not for a dry run
+    from aqi_service.storage.lease import DynamoLease  # noqa: PLC0415  # only for AWS
     from aqi_service.storage.s3 import S3Archive  # noqa: PLC0415  # only for AWS
 
     async with aws.open_clients() as clients:
-        storage = Storage(
-            S3Archive(clients.s3, config.bucket, config.bucket_owner),
-            DynamoStore(clients.writes, clients.lookups, config.table),
-        )
+        store = DynamoStore(clients.writes, clients.lookups, config.table)
+        storage = Storage(S3Archive(clients.s3, config.bucket, config.bucket_owner), store)
+        lease = DynamoLease(clients.writes, config.table, store.keyed, holder_name())
 
         async def create() -> None:
             await provision.create_bucket(clients.s3, config.bucket, config.bucket_owner)
@@ -89,7 +99,7 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
             return await provision.missing(clients.writes, config.table)
 
         place = f"{aws.described(clients)}, bucket {config.bucket}, table {config.table}"
-        yield Opened(storage, place, create, missing)
+        yield Opened(storage, place, create, missing, lease=lease)
 
 
 def first_line(config: Config, found: Opened) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.errors import ArchiveFailed
-from aqi_service.storage import PutResult, SnapshotInfo, Storage, Upload
+from aqi_service.storage import PutResult, SnapshotInfo, Storage, Upload, free
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -88,7 +88,10 @@ class MemoryStore:
         assert len(set(ids)) == len(ids)
         return {record_id: self.items[record_id] for record_id in ids if record_id in self.items}
 
-    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+    async def put(
+        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+    ) -> PutResult:
+        guard()
         self.writes += len(items)
         refused = {item.id: self._refuses[item.id] for item in items if item.id in self._refuses}
         outdated = {

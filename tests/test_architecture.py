@@ -18,7 +18,7 @@ LAYERS = (
     ("core",),
     ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
     ("server", "client", "sources"),
-    ("delivery", "ledger", "status", "config"),
+    ("delivery", "ledger", "leasing", "status", "config"),
     ("load", "lookup", "opening"),
     ("once",),
     ("daemon",),

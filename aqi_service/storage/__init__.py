@@ -1,12 +1,12 @@
-"""The two ports: where snapshots are archived and where items are stored, and what each method promises.
+"""The ports: where snapshots are archived, where items are stored, and who may load; what each promises.
 
 One rule: the program above this line knows these Protocols and the errors of `aqi_service.errors`, never the
-library behind them. `s3` and `dynamodb` keep them on AWS; `local` keeps both on one machine.
+library behind them. `s3`, `dynamodb` and `lease` keep them on AWS; `local_*` keep them on one machine.
 
 Every method raises AccessDenied or MissingResource for what waiting cannot mend, Unavailable for what it may.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -18,6 +18,12 @@ READ_LIMIT = 100
 
 SNAPSHOT_PREFIX = "data_"
 """How the name of every snapshot begins."""
+
+LEASE_SECONDS = 30.0
+"""How long a lease stands without renewal before another may take it over."""
+
+RENEW_SECONDS = 10.0
+"""Time between two renewals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,10 @@ class PutResult(NamedTuple):
     refused: Mapping[str, str] = {}
 
 
+def free() -> None:
+    """Let every request go: the guard of writes that need no lease."""
+
+
 class Store(Protocol):
     """Items by id. Reads and writes may run at the same time; a lookup never waits for a load."""
 
@@ -99,11 +109,15 @@ class Store(Protocol):
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
         """Read up to READ_LIMIT distinct ids consistently, on the write side; absent ones are left out."""
 
-    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+    async def put(
+        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+    ) -> PutResult:
         """Write up to READ_LIMIT items of distinct ids.
 
         `conditional` writes each only where the stored item is not newer (by `measured_at`, then
-        `snapshot_at`), so that replays may run in any order beside each other.
+        `snapshot_at`), so that replays may run in any order beside each other. `guard` is called right
+        before each request, repetitions included, maybe on another thread; what it raises (LeaseLost) comes
+        out, and no further request goes out.
         """
 
     async def settle(self) -> None:
@@ -116,9 +130,29 @@ class Store(Protocol):
         """Let go of connections and files."""
 
 
+class Lease(Protocol):
+    """Who may load the live feed into a table: at most one holder at a time."""
+
+    async def take(self) -> str | None:
+        """Try once to take the lease, or to take it over; return None if it is ours now, else its holder."""
+
+    async def renew(self) -> None:
+        """Prolong it; raises LeaseLost when another holds it, or it vanished."""
+
+    async def release(self) -> None:
+        """Give it back if it is ours; `check` raises from then on."""
+
+    def check(self) -> None:
+        """Raise LeaseLost unless it is certainly ours now; called before each request that relies on it.
+
+        Waits for nothing and may be called on any thread. A request that it let go may still be on its way
+        when the lease ends: the time between is a part of the lease that its holder does not use.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Both ports, as a load needs them."""
+    """Archive and store, as a load needs them."""
 
     archive: Archive
     store: Store

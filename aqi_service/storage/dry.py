@@ -1,14 +1,14 @@
-"""Both ports for a dry run: nothing is called, nothing is kept.
+"""The ports for a dry run: nothing is called, nothing is kept.
 
 One rule: a load over these tells what it would do with an empty table.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
-from aqi_service.storage import PutResult, SnapshotInfo, Upload
+from aqi_service.storage import PutResult, SnapshotInfo, Upload, free
 
 
 class DryArchive:
@@ -74,9 +74,12 @@ class DryStore:
         del ids
         return {}
 
-    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+    async def put(
+        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+    ) -> PutResult:
         """Drop the items."""
         del items, conditional
+        guard()
         return PutResult()
 
     async def settle(self) -> None:
@@ -88,4 +91,21 @@ class DryStore:
         return 0
 
     async def close(self) -> None:
+        """Return at once."""
+
+
+class DryLease:
+    """A lease that is everybody's: where nothing is written, nobody stands in another's way."""
+
+    async def take(self) -> str | None:
+        """Return None: it is ours."""
+        return None
+
+    async def renew(self) -> None:
+        """Return at once."""
+
+    async def release(self) -> None:
+        """Return at once."""
+
+    def check(self) -> None:
         """Return at once."""

@@ -5,14 +5,14 @@ that the table cannot be reached.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.decimals import integer
 from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemOutdated, ItemRefused, MissingResource, Unavailable
-from aqi_service.storage import READ_LIMIT, PutResult
+from aqi_service.storage import READ_LIMIT, PutResult, free
 from aqi_service.storage.attributes import from_attributes, key, key_kind, to_attributes
 from aqi_service.storage.aws import WRITE_CONCURRENCY, refused_as, translated
 from aqi_service.storage.retry import Sleep, Tries, call, together, until_done
@@ -68,7 +68,7 @@ class DynamoStore:
         """Look one item up (eventually consistent: half the price, and at most about a second behind)."""
         if integer(record_id) != record_id:
             return None
-        async with self._reading() as kind:
+        async with self.keyed() as kind:
             answer = await call(
                 self._what,
                 lambda: self._lookups.get_item(TableName=self._table, Key=key(record_id, kind)),
@@ -95,21 +95,23 @@ class DynamoStore:
             unprocessed: Any = answer.get("UnprocessedKeys", {})
             return unprocessed.get(self._table, {}).get("Keys", [])  # type: ignore[no-any-return]  # AWS's JSON
 
-        async with self._reading() as kind:
+        async with self.keyed() as kind:
             keys: Sequence[Any] = [key(i, kind) for i in ids if integer(i) == i]
             await until_done(keys, request, self._what, self._sleep)
         return found
 
-    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+    async def put(
+        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+    ) -> PutResult:
         """Write items of distinct ids, in batches or one by one under the condition NOT_NEWER."""
         kind = await self._key()
         refused: dict[str, str] = {}
         superseded: set[str] = set()
         if conditional:
-            await together(self._put_one(item, kind, superseded, refused) for item in items)
+            await together(self._put_one(item, kind, superseded, refused, guard) for item in items)
         else:
             groups = (items[i : i + WRITE_LIMIT] for i in range(0, len(items), WRITE_LIMIT))
-            await together(self._put_batch(group, kind, refused) for group in groups)
+            await together(self._put_batch(group, kind, refused, guard) for group in groups)
         return PutResult(frozenset(superseded), refused)
 
     async def settle(self) -> None:
@@ -123,14 +125,12 @@ class DynamoStore:
     async def close(self) -> None:
         """Return at once: whoever opened the clients closes them."""
 
-    async def _key(self) -> str:
-        if self._key_kind is None:
-            await self.check()
-        return self._key_kind or "S"
-
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[str]:
-        """Give the type of the key; forget it when the table is gone, or was made anew with another."""
+    async def keyed(self) -> AsyncIterator[str]:
+        """Give the type of the key, `S` or `N`, to a request that writes no item.
+
+        Forgets it when the table is gone, or was made anew with another.
+        """
         with refused_as(Unavailable):
             try:
                 yield await self._key()
@@ -138,11 +138,19 @@ class DynamoStore:
                 self._key_kind = None
                 raise
 
-    async def _put_batch(self, items: Sequence[Item], kind: str, refused: dict[str, str]) -> None:
+    async def _key(self) -> str:
+        if self._key_kind is None:
+            await self.check()
+        return self._key_kind or "S"
+
+    async def _put_batch(
+        self, items: Sequence[Item], kind: str, refused: dict[str, str], guard: Callable[[], None]
+    ) -> None:
         """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
 
         async def request(left: Sequence[Any]) -> Sequence[Any]:
             async with self._slots:
+                guard()
                 with translated(self._what):
                     answer = await self._writes.batch_write_item(RequestItems={self._table: left})
             return answer.get("UnprocessedItems", {}).get(self._table, [])
@@ -151,16 +159,22 @@ class DynamoStore:
         try:
             await until_done(puts, request, self._what, self._sleep)
         except ItemRefused:
-            await together(self._put_one(item, kind, None, refused) for item in items)
+            await together(self._put_one(item, kind, None, refused, guard) for item in items)
 
     async def _put_one(
-        self, item: Item, kind: str, superseded: set[str] | None, refused: dict[str, str]
+        self,
+        item: Item,
+        kind: str,
+        superseded: set[str] | None,
+        refused: dict[str, str],
+        guard: Callable[[], None],
     ) -> None:
         """Write one item; with a set `superseded` under the condition that what is there is not newer."""
         condition: Any = {} if superseded is None else _not_newer(item)
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
             async with self._slots:
+                guard()
                 with translated(self._what):
                     values: Any = to_attributes(item, kind)
                     await self._writes.put_item(TableName=self._table, Item=values, **condition)

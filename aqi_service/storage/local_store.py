@@ -5,13 +5,13 @@ One rule: the event loop never waits for SQLite; every statement runs on a worke
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from aqi_service.core.items import Item
-from aqi_service.storage import PutResult
+from aqi_service.storage import PutResult, free
 from aqi_service.storage.local import Threads
 from aqi_service.storage.local_table import (
     EXPIRE,
@@ -69,13 +69,15 @@ class LocalStore:
             self._read, [number for each in ids if (number := row_id(each)) is not None]
         )
 
-    async def put(self, items: Sequence[Item], *, conditional: bool) -> PutResult:
+    async def put(
+        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+    ) -> PutResult:
         """Write up to READ_LIMIT items in one transaction; cancelled, it has written all or nothing.
 
         `conditional` leaves newer ones as they are. Raises Unavailable, having written nothing, if another
         process writes for longer than `busy_seconds` or the disk is full.
         """
-        return await self._writing.run(self._put, items, PUT_UNLESS_NEWER if conditional else PUT)
+        return await self._writing.run(self._put, items, PUT_UNLESS_NEWER if conditional else PUT, guard)
 
     async def settle(self) -> None:
         """Return once all that was put survives a power cut.
@@ -114,10 +116,11 @@ class LocalStore:
             rows = connection.execute(get_many(len(numbers)), numbers).fetchall()
         return {item.id: item for item in map(from_row, rows)}
 
-    def _put(self, items: Sequence[Item], statement: str) -> PutResult:
+    def _put(self, items: Sequence[Item], statement: str, guard: Callable[[], None]) -> PutResult:
         superseded: set[str] = set()
         refused: dict[str, str] = {}
         with self._writer.use() as connection, transaction(connection):
+            guard()  # inside: the transaction may have waited for another process's
             for item in items:
                 try:
                     if not connection.execute(statement, to_row(item)).rowcount:

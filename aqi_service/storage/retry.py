@@ -10,7 +10,7 @@ from random import random
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aqi_service.core.schedule import full_jitter
-from aqi_service.errors import Unavailable
+from aqi_service.errors import LeaseLost, Unavailable
 from aqi_service.storage.aws import may_pass, translated
 
 
@@ -83,7 +83,7 @@ async def until_done(
     """Call `request` with what is left, which returns what is left then, until nothing is.
 
     Waits with full jitter between calls that leave something. Raises Unavailable after ATTEMPTS calls
-    without progress; other errors of `request` pass through at once.
+    without progress; LeaseLost and other errors of `request` pass through at once.
     """
     attempt = 0
     while left:
@@ -91,6 +91,8 @@ async def until_done(
         before = len(left)
         try:
             left = await request(left)
+        except LeaseLost:
+            raise
         except Unavailable as caught:
             error = caught
         if not left:
