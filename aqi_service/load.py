@@ -261,9 +261,8 @@ class _Load:
     def _make_report(self, outcome: _Outcome, latest: Manifest | None) -> LoadReport:
         findings, counts = self._assembler.findings, self.delivery.counts
         refused = {"refused": len(counts.refused)} if counts.refused else {}
-        odd = snapshot_warnings(
-            findings.records, findings.pm_records, findings.rejected, len(findings.sensors)
-        )
+        pm_rejected = findings.pm_rejected + len(counts.refused)
+        odd = snapshot_warnings(findings.records, findings.pm_records, pm_rejected, len(findings.sensors))
         if latest is not None and findings.records * 2 < int(latest.get("records") or 0):
             odd["halved_feed"] = 1
         return LoadReport(

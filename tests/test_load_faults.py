@@ -198,6 +198,7 @@ ODD: dict[str, tuple[Sequence[bytes], dict[str, int]]] = {
     "one sensor often": ([of_one_sensor(2)], {"not_24h_mean": 1}),
     "mostly rejected": ([document_of(record(1, p1="x"), record(2, p1="x"), record(3, p1="1"))],
                         {"mostly_rejected": 1, "not_24h_mean": 1}),
+    "mostly no records": ([b"[1, 2, 3, " + document(1)[1:]], {}),
     "just half of them rejected": ([document_of(record("x", p1="1"), *records([3]))], {}),
 }  # fmt: skip
 
