@@ -24,6 +24,7 @@ from aqi_service.lookup import Lookup
 from aqi_service.once import check, load_one, prune, say, tell
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.server import Limits, Server
+from aqi_service.sources import live_feed
 from aqi_service.status import REFUSED, ServiceStatus, metrics
 from aqi_service.stopping import GRACE_SECONDS, Stop
 
@@ -239,7 +240,7 @@ class Loader:
         if not self._usable:
             await check(self._config, self._found)
             self._usable = True
-        return await load_one(self._config, self._found, self._config.feed_url, live=True)
+        return await load_one(self._config, self._found, live_feed(self._config.feed_url), live=True)
 
     async def _prune(self) -> None:
         try:

@@ -17,11 +17,12 @@ from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
 from aqi_service.errors import ConfigError, Unavailable
-from aqi_service.ledger import Ledger
+from aqi_service.ledger import Ledger, is_complete
 from aqi_service.load import Plan, load
 from aqi_service.logs import visible
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.progress import ProgressLine
+from aqi_service.sources import Source, live_feed, source_of
 from aqi_service.stopping import Stop
 
 START_SECONDS = 10.0
@@ -43,7 +44,7 @@ async def _run(config: Config, stop: Stop) -> int:
     async with opened(config) as found:
         say(first_line(config, found))
         await check(config, found)
-        for source in config.sources or (config.feed_url,):
+        for source in map(source_of, config.sources) if config.sources else (live_feed(config.feed_url),):
             report = await load_one(config, found, source)
             good = tell(report) and report.status in _GOOD and good
             if report.error is not None:
@@ -66,7 +67,7 @@ async def check(config: Config, found: Opened) -> None:
         await found.create()
     await _in_time(found, _usable(found))
     if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-        ledger = Ledger(found.storage.archive, config.table)
+        ledger = Ledger(found.storage, config.table)
         await _in_time(found, ledger.check_scale(config.scale_name))
 
 
@@ -83,7 +84,7 @@ async def _in_time(found: Opened, work: Awaitable[None]) -> None:
         raise Unavailable(f"{found.place}: no answer within {START_SECONDS:.0f} s") from error
 
 
-async def load_one(config: Config, found: Opened, source: str, *, live: bool | None = None) -> LoadReport:
+async def load_one(config: Config, found: Opened, source: Source, *, live: bool | None = None) -> LoadReport:
     """Load one snapshot and return its report, showing on a terminal how far it has come."""
     plan = Plan(
         table=config.table,
@@ -129,9 +130,9 @@ async def prune(config: Config, found: Opened) -> None:
     if config.keep_days is None or found.prune is None:
         return
     before = time.time() - config.keep_days * DAY
-    ledger = Ledger(found.storage.archive, config.table)
+    ledger = Ledger(found.storage, config.table)
     old = [name for name in await found.storage.archive.names() if (t := parse_name(name)) and t[1] < before]
-    done = [name for name in old if (m := await ledger.manifest(name)) and m.get("status") == Status.COMPLETE]
+    done = [name for name in old if is_complete(await ledger.manifest(name))]
     if done:
         await found.prune(done)
 

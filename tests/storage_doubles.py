@@ -4,7 +4,7 @@ One rule: they keep what the ports promise, and nothing of them is patched from 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,7 +41,7 @@ class MemoryArchive:
     async def info(self, name: str) -> SnapshotInfo | None:
         return self.infos.get(name)
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         yield self.snapshots[name][offset:]
 
     async def put(self, key: str, body: bytes) -> None:
@@ -77,6 +77,10 @@ class MemoryStore:
         self.writes = 0
         self.settled = 0
         self._refuses = refuses or {}
+        self.table_id = "a table"
+
+    async def identity(self) -> str:
+        return self.table_id
 
     async def check(self) -> None:
         """Return at once."""

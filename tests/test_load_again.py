@@ -165,11 +165,14 @@ async def test_for_another_table_the_feed_is_asked_for_all() -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff"])
-async def test_a_manifest_that_cannot_be_read_counts_as_none(damage: bytes, tmp_path: Path) -> None:
+async def test_without_a_manifest_that_can_be_read_the_same_content_is_found_and_gets_one(
+    damage: bytes, tmp_path: Path
+) -> None:
     archive = MemoryArchive()
     source = written(tmp_path, BODY)
     await run(source, in_memory(archive))
     archive.documents = dict.fromkeys(archive.documents, damage)
     report = await run(source, in_memory(archive))
-    assert (report.status, report.snapshot) == (Status.COMPLETE, "data_20_12_23_18_01-2.json")
+    assert (report.status, report.snapshot) == (Status.COMPLETE, "data_20_12_23_18_01.json")
+    assert list(archive.snapshots) == [report.snapshot]
     assert json.loads(archive.documents[f"manifests/{TABLE}/latest.json"])["snapshot"] == report.snapshot

@@ -1,7 +1,6 @@
 """Loads that end before their time: interrupted, past their deadline, or with a defect, wherever they are."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -235,4 +234,4 @@ async def test_an_interrupted_load_leaves_no_object_and_no_upload_and_the_next_o
         again = await run(feed.url(), place.storage, live=True, table=place.table)
     assert (again.status, again.snapshot, again.fates.total) == (Status.COMPLETE, NAME, 300)
     assert len(await place.items()) == 300
-    assert json.loads((await place.documents())[f"manifests/{place.table}/{NAME}"]) == again.as_json()
+    assert manifest_of(await place.documents(), table=place.table) == again.as_json()

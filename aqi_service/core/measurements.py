@@ -150,9 +150,9 @@ class Assembler:
         held, self._held = self._held, None
         return [] if held is None else [self._build(held)]
 
-    def held_back(self) -> int:
-        """Tell how many records are held back: 0 or 1."""
-        return 0 if self._held is None else 1
+    def held_back(self) -> tuple[Batch, int] | None:
+        """Tell which record is held back: its batch, and its place in it."""
+        return None if self._held is None else (self._held.batch, self._held.position)
 
     def _merge(self, first: _Half, second: _Half) -> _Half:
         self.findings.merged += 1

@@ -6,7 +6,7 @@ library behind them. `s3` and `dynamodb` keep them on AWS; `local` keeps both on
 Every method raises AccessDenied or MissingResource for what waiting cannot mend, Unavailable for what it may.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -62,7 +62,7 @@ class Archive(Protocol):
     async def info(self, name: str) -> SnapshotInfo | None:
         """Tell what is kept beside the snapshot, or None if there is none of that name."""
 
-    def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield the snapshot's bytes from `offset` on, exactly as they were written."""
 
     async def put(self, key: str, body: bytes) -> None:
@@ -92,6 +92,9 @@ class Store(Protocol):
 
     async def check(self) -> None:
         """Return if the table can be read and has the key this program uses; raise otherwise."""
+
+    async def identity(self) -> str:
+        """Name this creation of the table: another one once it was deleted and made anew, or restored."""
 
     async def get(self, record_id: str) -> Item | None:
         """Look one item up, for a reply; expired ones are the caller's to judge."""

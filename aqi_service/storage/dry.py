@@ -3,7 +3,7 @@
 One rule: a load over these tells what it would do with an empty table.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
@@ -32,7 +32,7 @@ class DryArchive:
         del name
         return None
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Raise ArchiveFailed: there is no snapshot."""
         del offset
         raise ArchiveFailed(f"a dry run keeps no snapshot: there is no {name}")
@@ -78,6 +78,10 @@ class DryStore:
         """Drop the items."""
         del items, conditional
         return PutResult()
+
+    async def identity(self) -> str:
+        """Return the same name always."""
+        return "dry"
 
     async def settle(self) -> None:
         """Return at once."""

@@ -64,6 +64,11 @@ class DynamoStore:
             raise Unavailable(f"{self._what} is {table['TableStatus'].lower()}")
         self._key_kind = key_kind(self._what, table)
 
+    async def identity(self) -> str:
+        """Return the id that AWS gave the table."""
+        answer = await self._lookups.describe_table(TableName=self._table)
+        return str(answer["Table"].get("TableId") or answer["Table"]["CreationDateTime"])
+
     async def get(self, record_id: str) -> Item | None:
         """Look one item up (eventually consistent: half the price, and at most about a second behind)."""
         if integer(record_id) != record_id:

@@ -5,7 +5,7 @@ One rule: nothing here touches a file; that is done on worker threads, by `local
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
@@ -71,7 +71,7 @@ class LocalArchive:
         with self._reading():
             return await self._threads.run(self._shelf.info, name)
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield the decoded bytes from `offset` on, 64 KiB at a time.
 
         Raises ArchiveFailed if there is no such snapshot or it is damaged.

@@ -58,6 +58,14 @@ class LocalStore:
         await self._writing.run(self._read, ())
         await self._reading.run(self._get, 0)
 
+    async def identity(self) -> str:
+        """Return the id that the table was made with."""
+        return await self._writing.run(self._identity)
+
+    def _identity(self) -> str:
+        with self._writer.use() as connection:
+            return str(connection.execute("SELECT table_id FROM about").fetchone()[0])
+
     async def get(self, record_id: str) -> Item | None:
         """Return one item as the last finished `put` left it, without waiting for one that is under way."""
         number = row_id(record_id)

@@ -4,7 +4,7 @@ One rule: whoever leaves an upload without completing it leaves nothing behind.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -136,7 +136,7 @@ class S3Archive:
         """Read a snapshot's metadata."""
         return await self._bucket.head(name)
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Read a snapshot by one ranged GET. Raises ArchiveFailed if there is no such snapshot."""
         try:
             answer = await self._bucket.call("get_object", Key=name, Range=f"bytes={offset}-")
