@@ -4,20 +4,16 @@ One rule: a manifest is written after the data it speaks for, and only for a sna
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
 import orjson
 
-from aqi_service.core.measurements import Rejection
 from aqi_service.core.names import latest_key, manifest_key, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import ConfigError
-from aqi_service.storage import Storage
-
-REJECTS_LIMIT = 10_000
-"""Most lines of a list of rejects; the rest is only counted."""
+from aqi_service.storage import SnapshotInfo, Storage
 
 Manifest = dict[str, Any]
 
@@ -51,6 +47,13 @@ class Ledger:
             and await self._is_of_this_table(manifest)
         )
 
+    async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
+        """Return what is kept beside the newest of the snapshots, if that one is finished."""
+        newest = newest_name(names)
+        if newest is None or not await self.finished(newest, scale):
+            return None
+        return await self._archive.info(newest)
+
     async def same(self, names: Sequence[str], taken: int, digest: str) -> str | None:
         """Name the newest of the snapshots, or one of the same minute, if its content has this sha256."""
         newest = newest_name(names)
@@ -63,18 +66,15 @@ class Ledger:
                     return name
         return None
 
-    async def write(
-        self, report: LoadReport, rejections: Sequence[Rejection], refused: Mapping[str, str]
-    ) -> None:
+    async def write(self, report: LoadReport, rejects: bytes) -> None:
         """Write rejects and manifest, and move `latest.json` forward if this snapshot is newer.
 
-        `refused` is what the table will never take: id -> why.
+        `rejects` are the rejected records, a JSON object a line; none are not written.
         """
         if report.snapshot is None:
             raise ValueError("a load that archived nothing has no manifest")
-        if listed := [*rejections, *_refusals(refused)][:REJECTS_LIMIT]:
-            lines = b"".join(orjson.dumps(_line(r), option=orjson.OPT_APPEND_NEWLINE) for r in listed)
-            await self._archive.put(rejects_key(self._table, report.snapshot), lines)
+        if rejects:
+            await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
         manifest = report.as_json() | {"table_id": await self._store.identity()}
         body = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         await self._archive.put(manifest_key(self._table, report.snapshot), body)
@@ -126,17 +126,3 @@ def _parse(body: bytes | None) -> Manifest | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _refusals(refused: Mapping[str, str]) -> Iterator[Rejection]:
-    """Make lines of items, of which place and text in the snapshot are no longer known."""
-    return (Rejection(f"refused: {why}", record_id, -1, b"") for record_id, why in refused.items())
-
-
-def _line(rejection: Rejection) -> dict[str, Any]:
-    return {
-        "offset": rejection.offset if rejection.offset >= 0 else None,
-        "id": rejection.id,
-        "reason": rejection.reason,
-        "record": rejection.text.decode("utf-8", "backslashreplace"),
-    }

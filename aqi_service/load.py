@@ -20,18 +20,24 @@ from aqi_service.core.names import first_free, snapshot_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.scales import Scale
 from aqi_service.delivery import Delivery
-from aqi_service.errors import FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
+from aqi_service.errors import AqiError, FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.intake import Intake, Portion
-from aqi_service.ledger import Ledger, Manifest, newest_name
+from aqi_service.ledger import Ledger, Manifest
 from aqi_service.remainder import deliver_rest
 from aqi_service.sources import Asking, Incoming, Source
-from aqi_service.storage import SnapshotInfo, Storage, Upload
+from aqi_service.storage import SnapshotInfo, Storage, Store, Upload
 from aqi_service.tally import Outcome, Tally
 
 log = logging.getLogger(__name__)
 
 LAST_WORDS_SECONDS = 4.0
-"""How long a load that is over may still deliver what it has parsed, or one that is interrupted still ask."""
+"""How long a load whose document turned out bad may still deliver what it has parsed."""
+
+LOOK_SECONDS = 1.5
+"""How long a load that was cut off while it completed may ask whether it did."""
+
+EXPIRE_SECONDS = 30.0
+"""How long the deleting of expired items may take."""
 
 MANIFEST_SECONDS = 30.0
 """How long the manifest may take."""
@@ -107,7 +113,19 @@ async def load(
             break
         log.info("load_again why=%r", outcome.error)
     report.check()
+    await _expire(storage.store, now())
     return report
+
+
+async def _expire(store: Store, now: float) -> None:
+    """Delete what has expired; that it cannot be done now is no fault of the load."""
+    try:
+        async with asyncio.timeout(EXPIRE_SECONDS):
+            await store.expire(int(now))
+    except (AqiError, TimeoutError) as error:
+        log.warning("expire_failed error=%r: the next load tries again", str(error))
+    except asyncio.CancelledError:
+        _resume()
 
 
 def _resume() -> None:
@@ -141,7 +159,10 @@ class _Load:
             return await self._ending()
         except asyncio.CancelledError:
             _resume()
+        with suppress(asyncio.CancelledError):
             return await self._cut("interrupted")
+        _resume()  # cancelled a second time: what is known now has to do
+        return self._end("interrupted")
 
     async def _ending(self) -> Outcome:
         try:
@@ -166,7 +187,7 @@ class _Load:
                 latest = await self._ledger.latest()
                 report = self._made_report(outcome, latest)
                 if not self._plan.dry_run:
-                    await self._ledger.write(report, self._tally.rejections, self.delivery.counts.refused)
+                    await self._ledger.write(report, self._tally.rejects.body(self.delivery.counts.refused))
         except (Unavailable, SnapshotFailed, TimeoutError) as error:
             why = f"the manifest could not be written: {str(error) or 'no answer'}"
         except asyncio.CancelledError:
@@ -183,7 +204,7 @@ class _Load:
         if not self._source.kept:
             return await self._run_unarchived()
         names = await self._archive.names()
-        known = await self._known(names) if self._plan.live else None
+        known = await self._ledger.known(names, self._plan.scale.name) if self._plan.live else None
         async with self._opened(known) as incoming:
             if incoming.not_modified:
                 return Outcome(Status.UNCHANGED)
@@ -203,13 +224,6 @@ class _Load:
 
     def _opened(self, known: SnapshotInfo | None) -> AbstractAsyncContextManager[Incoming]:
         return self._source.open(Asking(self._plan.agent, self._plan.max_bytes, known))
-
-    async def _known(self, names: Sequence[str]) -> SnapshotInfo | None:
-        """Return what is kept beside the newest snapshot, if that is in the table as a whole."""
-        newest = newest_name(names)
-        if newest is None or not await self._ledger.finished(newest, self._plan.scale.name):
-            return None
-        return await self._archive.info(newest)
 
     async def _archived(self, incoming: Incoming, names: Sequence[str]) -> str | None:
         """Archive what comes in while it is loaded, or name the archived snapshot that has its content."""
@@ -232,15 +246,7 @@ class _Load:
         if self.delivery.error or self.delivery.counts.pending:
             why = str(self.delivery.error or "the table did not take all of it")
             return Outcome(Status.FAILED if self._tally.archived is None else Status.INCOMPLETE, why)
-        await self._expire()
         return Outcome(Status.UNCHANGED if unchanged else Status.COMPLETE)
-
-    async def _expire(self) -> None:
-        """Delete what has expired; that it cannot be done now is no fault of this load."""
-        try:
-            await self._store.expire(int(self._now()))
-        except Unavailable as error:
-            log.warning("expire_failed error=%r: the next load tries again", str(error))
 
     async def _stream(self, chunks: AsyncIterator[bytes], upload: Upload | None) -> None:
         """Read the document once: into the archive, and through the intake into the table."""
@@ -255,7 +261,7 @@ class _Load:
     async def _take(self, portions: Iterable[Portion]) -> None:
         for portion in portions:
             self.delivery.announce(len(portion.items))
-            self._tally.reject(portion.rejections)
+            self._tally.rejects.add(portion.rejections)
             await self.delivery.add(portion.items, portion.mark)
             await asyncio.sleep(0)  # lookups get their turn between two batches
 
@@ -275,6 +281,9 @@ class _Load:
             self.delivery.announce(len(portion.items))
         await self.delivery.stop()
         await self._look_again()
+        return self._end(error)
+
+    def _end(self, error: str) -> Outcome:
         return Outcome(Status.INCOMPLETE if self._tally.archived else Status.FAILED, error)
 
     async def _look_again(self) -> None:
@@ -283,6 +292,6 @@ class _Load:
             return
         name, load_id = self._completing
         with suppress(Unavailable, SnapshotFailed, TimeoutError):
-            async with asyncio.timeout(LAST_WORDS_SECONDS):
+            async with asyncio.timeout(LOOK_SECONDS):
                 info = await self._archive.info(name)
                 self._tally.archived = name if info and info.load_id == load_id else None

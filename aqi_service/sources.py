@@ -94,8 +94,8 @@ def source_of(text: str) -> Source:
         label = public(text)
         named = parse_name(label.rpartition("/")[2])
         return Source(label, partial(_fetched, text), named, waits=False)
-    path = Path(text)
-    return Source(text, partial(_opened, partial(_file, path), text), parse_name(path.name))
+    path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
+    return Source(label, partial(_opened, partial(_file, path), label), parse_name(path.name))
 
 
 def live_feed(url: str) -> Source:

@@ -7,11 +7,12 @@ import hashlib
 from dataclasses import dataclass, field
 
 from aqi_service import __version__
-from aqi_service.core.measurements import Findings, Rejection
+from aqi_service.core.measurements import Findings
 from aqi_service.core.names import parse_name
+from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.delivery import DeliveryCounts
-from aqi_service.ledger import REJECTS_LIMIT, Manifest
+from aqi_service.ledger import Manifest
 
 _ARCHIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE})
 _ARRIVED = _ARCHIVED | {Status.UNCHANGED}
@@ -40,7 +41,7 @@ class Tally:
         archived: its name, once it is in the archive.
         size: decoded bytes read.
         sha: their digest.
-        rejections: the first REJECTS_LIMIT.
+        rejects: the list of rejected records.
     """
 
     source: str
@@ -52,7 +53,7 @@ class Tally:
     archived: str | None = None
     size: int = 0
     sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    rejections: list[Rejection] = field(default_factory=list)
+    rejects: Rejects = field(default_factory=Rejects)
 
     def count(self, chunk: bytes) -> None:
         """Count a chunk of the document."""
@@ -62,10 +63,6 @@ class Tally:
     def found(self, name: str) -> None:
         """Note that the snapshot is in the archive already, and since when."""
         self.archived, self.taken = parse_name(name) or (name, self.taken)
-
-    def reject(self, rejections: list[Rejection]) -> None:
-        """Keep rejections, as long as there is room."""
-        self.rejections += rejections[: REJECTS_LIMIT - len(self.rejections)]
 
     def report(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.load import LAST_WORDS_SECONDS, MANIFEST_SECONDS
+from aqi_service.load import EXPIRE_SECONDS, LAST_WORDS_SECONDS, MANIFEST_SECONDS
 from aqi_service.storage import SnapshotInfo, Storage
 from tests.core.helpers import document_of, record
 from tests.feed_server import Step, feed_server, head
@@ -82,7 +82,6 @@ PHASES = {
     "completing": ("archive", "complete", None),
     "completing, the answer is lost": ("archive", "after_complete", NAME),
     "making durable": ("store", "settle", NAME),
-    "expiring": ("store", "expire", NAME),
 }
 
 
@@ -104,6 +103,29 @@ async def test_a_load_that_ends_in_any_phase_says_why_and_whether_it_is_archived
     if snapshot:
         assert manifest_of(load.archive.documents) == report.as_json()
         assert f"manifests/{TABLE}/latest.json" not in load.archive.documents
+
+
+@pytest.mark.parametrize("end", [lambda load: load.cancel(), lambda _: advance(EXPIRE_SECONDS + 1)])
+@by_hand
+async def test_an_expiring_that_does_not_end_costs_a_load_nothing(end: Callable[[Running], None]) -> None:
+    stuck = Stuck()
+    async with running(head(), BODY, port="store", expire=stuck) as load:
+        await stuck.reached.wait()
+        end(load)
+        report = await load.report()
+    assert (report.status, report.snapshot, fates(report)) == (Status.COMPLETE, NAME, {"stored": 300})
+
+
+@by_hand
+async def test_a_load_that_is_interrupted_twice_still_returns_its_report() -> None:
+    stuck, asked = Stuck(), Stuck()
+    async with running(head(), BODY, port="archive", complete=stuck, info=asked) as load:
+        await stuck.reached.wait()
+        load.cancel()
+        await asked.reached.wait()
+        load.cancel()
+        report = await load.report()
+    assert (report.status, report.error) == (Status.FAILED, "interrupted")
 
 
 @pytest.mark.parametrize("end", ENDS)

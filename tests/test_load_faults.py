@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aqi_service.core.rejects import LINES_LIMIT
 from aqi_service.core.report import Status
 from aqi_service.errors import (
     AccessDenied,
@@ -17,7 +18,7 @@ from aqi_service.errors import (
     MissingResource,
     Unavailable,
 )
-from aqi_service.ledger import REJECTS_LIMIT, Ledger, newest_name
+from aqi_service.ledger import Ledger, newest_name
 from aqi_service.storage import Storage
 from tests.core.helpers import CUT, document_of, record
 from tests.load_helpers import NAME, NOW, TABLE, document, fates, manifest_of, records, run, written
@@ -153,15 +154,15 @@ async def test_what_the_table_refuses_is_rejected_and_listed_with_its_reason(tmp
     assert refused == {"offset": None, "id": "3", "reason": "refused: the item is too large", "record": ""}
 
 
-@pytest.mark.parametrize("count", [REJECTS_LIMIT - 1, REJECTS_LIMIT, REJECTS_LIMIT + 5_000])
+@pytest.mark.parametrize("count", [LINES_LIMIT - 1, LINES_LIMIT, LINES_LIMIT + 5_000])
 async def test_at_most_10000_rejects_are_listed_and_all_are_counted(tmp_path: Path, count: int) -> None:
     archive, store = MemoryArchive(), MemoryStore(refuses={"7": "too large"})
     body = document_of(record(7, p1="1"), b",".join(b'"%d"' % number for number in range(count)))
     report = await run(written(tmp_path, body), in_memory(archive, store))
     assert report.reasons == {"not_an_object": count, "refused": 1}
     lines = [json.loads(line) for line in archive.documents[REJECTS].splitlines()]
-    assert len(lines) == REJECTS_LIMIT
-    assert [line["record"] for line in lines[:count]] == [f'"{n}"' for n in range(min(count, REJECTS_LIMIT))]
+    assert len(lines) == LINES_LIMIT
+    assert [line["record"] for line in lines[:count]] == [f'"{n}"' for n in range(min(count, LINES_LIMIT))]
 
 
 async def test_of_a_long_reject_4_kib_are_listed_and_broken_text_is_shown(tmp_path: Path) -> None:
