@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from ipaddress import ip_address
 from random import random
 from socket import socket
@@ -18,7 +19,7 @@ from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, PortTaken, Unavailable
-from aqi_service.ledger import newest_name
+from aqi_service.ledger import Ledger, Manifest, newest_name
 from aqi_service.listening import listen
 from aqi_service.lookup import Lookup
 from aqi_service.once import check, load_one, prune, say, tell
@@ -34,6 +35,9 @@ RESTART_FIRST, RESTART_CAP = 1.0, 60.0
 """Seconds: edges of the wait before a loader that died is started again."""
 
 READY_SECONDS = 3.0
+LEDGER_SECONDS = 60.0
+"""How often a replica looks for a newer snapshot."""
+
 FEW_CONNECTIONS = 500
 """Places below which the limit of open files is worth a warning."""
 
@@ -86,10 +90,23 @@ async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> 
         await server.start()
         _tell_listening(sockets, "tcp")
         if http_sockets:
-            await _http(stack, http_sockets, found, status, stop)
+            await _http(stack, http_sockets, partial(_ready, found, stop), status, config.descriptors)
         loader = Loader(config, found, status, usable=usable, port=sockets[0].getsockname()[1])
         loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
-        await asyncio.gather(loading, _serve_until(server, stop))
+        await asyncio.gather(loading, _serve_until(server, stop), _watch_newest(config, found, status, stop))
+
+
+async def _watch_newest(config: Config, found: Opened, status: ServiceStatus, stop: Stop) -> None:
+    """Learn from the archive how new the table's data is; a replica goes on, as it loads nothing itself."""
+    ledger = Ledger(found.storage, config.table)
+    latest: Manifest | None = None
+    while not stop.is_set() and (latest is None or config.serve_only):
+        try:
+            latest = await stop.guard(ledger.latest())
+        except AqiError as error:
+            log.info("newest_unknown error=%r", str(error))
+        status.seen(latest.get("newest") if latest else None)
+        await stop.wait(LEDGER_SECONDS)
 
 
 async def _serve_until(server: Server, stop: Stop) -> None:
@@ -122,12 +139,17 @@ def _http_sockets(config: Config) -> list[socket]:
 
 
 async def _http(
-    stack: AsyncExitStack, sockets: Sequence[socket], found: Opened, status: ServiceStatus, stop: Stop
+    stack: AsyncExitStack,
+    sockets: Sequence[socket],
+    ready: Callable[[], Awaitable[str | None]],
+    status: ServiceStatus,
+    descriptors: int,
 ) -> None:
     from aqi_service.web import Answers, http_port  # noqa: PLC0415  # not with --no-http
+    from aqi_service.web.doors import default_max_http  # noqa: PLC0415  # not with --no-http
 
-    answers = Answers(lambda: _ready(found, stop), metrics(status))
-    await stack.enter_async_context(http_port(sockets, answers))
+    answers = Answers(ready, metrics(status), lambda reason: status.http_refused.update((reason,)))
+    await stack.enter_async_context(http_port(sockets, answers, default_max_http(descriptors)))
     _tell_listening(sockets, "http")
 
 
@@ -257,4 +279,5 @@ class Loader:
         except AqiError:
             return 0.0
         parsed = parse_name(newest) if newest else None
-        return max(0.0, parsed[1] + LEAST_INTERVAL - time.time()) if parsed else 0.0
+        due = parsed[1] + LEAST_INTERVAL - time.time() if parsed else 0.0
+        return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie in the future

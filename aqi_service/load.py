@@ -10,7 +10,7 @@ One rule: each byte of the source is read once, and each record met on the way h
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -48,8 +48,8 @@ PATIENCE_SECONDS = 5.0
 NAME_TRIES = 3
 """How often a load begins anew because another one took its snapshot's name."""
 
-Progress = Callable[[int, int], None]
-"""Told now and then how many bytes and records a load has read."""
+Progress = Callable[[int, int, int | None], None]
+"""Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ async def load(
     plan: Plan,
     *,
     now: Callable[[], float],
-    progress: Progress = lambda _bytes, _records: None,
+    progress: Progress = lambda _bytes, _records, _total: None,
 ) -> LoadReport:
     """Load one snapshot and return its report.
 
@@ -217,7 +217,7 @@ class _Load:
     async def _run_unarchived(self) -> Outcome:
         """Load what is in the archive already, or what is not to be kept."""
         async with self._opened(None) as incoming:
-            await self._stream(incoming.chunks, None)
+            await self._stream(incoming, None)
         name = self._name if self._source.archived else None
         self._tally.archived = name
         return await self._settled(name, unchanged=False)
@@ -230,7 +230,7 @@ class _Load:
         name = first_free(self._name, frozenset(names))
         info = SnapshotInfo(self._source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified)
         async with self._archive.upload(name, info) as upload:
-            await self._stream(incoming.chunks, upload)
+            await self._stream(incoming, upload)
             if same := await self._ledger.same(names, self._tally.taken, self._tally.sha.hexdigest()):
                 return same
             self._completing = (name, info.load_id)
@@ -248,14 +248,14 @@ class _Load:
             return Outcome(Status.FAILED if self._tally.archived is None else Status.INCOMPLETE, why)
         return Outcome(Status.UNCHANGED if unchanged else Status.COMPLETE)
 
-    async def _stream(self, chunks: AsyncIterator[bytes], upload: Upload | None) -> None:
+    async def _stream(self, incoming: Incoming, upload: Upload | None) -> None:
         """Read the document once: into the archive, and through the intake into the table."""
-        async for chunk in chunks:
+        async for chunk in incoming.chunks:
             self._tally.count(chunk)
             if upload:
                 await upload.write(chunk)
             await self._take(self._intake.feed(chunk))
-            self._progress(self._tally.size, self._intake.findings.records)
+            self._progress(self._tally.size, self._intake.findings.records, incoming.total)
         await self._take(self._intake.close())
 
     async def _take(self, portions: Iterable[Portion]) -> None:

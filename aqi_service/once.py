@@ -16,7 +16,7 @@ from aqi_service.config import DEFAULT_PORT, Config
 from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
-from aqi_service.errors import ConfigError, Unavailable
+from aqi_service.errors import ConfigError, MissingResource, Unavailable
 from aqi_service.ledger import Ledger, is_complete
 from aqi_service.load import Plan, load
 from aqi_service.logs import visible
@@ -59,7 +59,7 @@ async def _run(config: Config, stop: Stop) -> int:
 async def check(config: Config, found: Opened) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
-    With `--create` makes what is missing first, once AWS has shown that it answers.
+    With `--create` makes what is missing first, once both have shown that they answer.
     """
     if config.create:
         with suppress(ConfigError):
@@ -72,8 +72,16 @@ async def check(config: Config, found: Opened) -> None:
 
 
 async def _usable(found: Opened) -> None:
-    await found.storage.archive.check()
-    await found.storage.store.check()
+    """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
+    checks = (found.storage.archive.check(), found.storage.store.check())
+    wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
+    for error in wrong:
+        if not isinstance(error, ConfigError):
+            raise error
+    if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
+        raise MissingResource("; ".join(map(str, wrong)))
+    for error in wrong:
+        raise error
 
 
 async def _in_time(found: Opened, work: Awaitable[None]) -> None:
@@ -138,5 +146,6 @@ async def prune(config: Config, found: Opened) -> None:
 
 
 def say(text: str) -> None:
-    """Write a line for a person to stderr."""
-    print(visible(text), file=sys.stderr, flush=True)
+    """Write a line for a person to stderr; that nobody reads it costs nothing else."""
+    with suppress(OSError):
+        print(visible(text), file=sys.stderr, flush=True)

@@ -51,12 +51,14 @@ class Incoming:
         chunks: the JSON text, decoded.
         etag: of an HTTP source.
         last_modified: of an HTTP source.
+        total: how many decoded bytes will come, if that is known.
         not_modified: True when the source says that nothing is newer than what the condition named.
     """
 
     chunks: AsyncIterator[bytes]
     etag: str = ""
     last_modified: str = ""
+    total: int | None = None
     not_modified: bool = False
 
 
@@ -89,13 +91,13 @@ class Source:
 def source_of(text: str) -> Source:
     """Return the source that a text stands for: a file's path, `-` (stdin) or an http(s) URL."""
     if text == "-":
-        return Source("stdin", partial(_opened, _stdin, "stdin"), waits=False, again=False)
+        return Source("stdin", partial(_opened, _stdin, "stdin", None), waits=False, again=False)
     if is_url(text):
         label = public(text)
         named = parse_name(label.rpartition("/")[2])
         return Source(label, partial(_fetched, text), named, waits=False)
     path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
-    return Source(label, partial(_opened, partial(_file, path), label), parse_name(path.name))
+    return Source(label, partial(_opened, partial(_file, path), label, path), parse_name(path.name))
 
 
 def live_feed(url: str) -> Source:
@@ -129,13 +131,24 @@ async def _fetched(url: str, asking: Asking) -> AsyncIterator[Incoming]:
         download(url, asking.agent, headers) as answer,
         aclosing(decoded(answer.chunks, asking.max_bytes)) as chunks,
     ):
-        yield Incoming(chunks, answer.etag, answer.last_modified, not_modified=answer.status == 304)
+        not_modified = answer.status == 304
+        yield Incoming(chunks, answer.etag, answer.last_modified, answer.length, not_modified)
 
 
 @asynccontextmanager
-async def _opened(opened: Callable[[], IO[bytes]], label: str, asking: Asking) -> AsyncIterator[Incoming]:
+async def _opened(
+    opened: Callable[[], IO[bytes]], label: str, path: Path | None, asking: Asking
+) -> AsyncIterator[Incoming]:
     async with aclosing(_read(opened, label)) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
-        yield Incoming(chunks)
+        yield Incoming(chunks, total=_size(path) if path else None)
+
+
+def _size(path: Path) -> int | None:
+    """Return the size of a plain file that is not packed, going by its name."""
+    try:
+        return path.stat().st_size or None if path.suffix != ".gz" and path.is_file() else None
+    except OSError:
+        return None
 
 
 def _conditions(known: SnapshotInfo) -> dict[str, str]:

@@ -14,8 +14,7 @@ from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.delivery import DeliveryCounts
 from aqi_service.ledger import Manifest
 
-_ARCHIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE})
-_ARRIVED = _ARCHIVED | {Status.UNCHANGED}
+_ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Tally:
     ) -> LoadReport:
         """Make the report; `latest` is the manifest of the newest finished snapshot, to compare with."""
         warnings = dict(findings.warnings)
-        if outcome.status in _ARCHIVED:
+        if outcome.status in _ARRIVED:
             warnings |= _odd(findings, counts, latest)
         return LoadReport(
             status=outcome.status,

@@ -41,7 +41,7 @@ async def run(
     storage: Storage,
     *,
     now: float = NOW,
-    progress: Progress = lambda _bytes, _records: None,
+    progress: Progress = lambda _bytes, _records, _total: None,
     **changes: Any,
 ) -> LoadReport:
     """Load a source, with `live` as the live feed; return the report, whose sum the load has checked."""

@@ -64,7 +64,7 @@ async def running(*steps: Step, port: str, **hooks: Any) -> AsyncIterator[Runnin
         hooked[port] = Before(hooked[port], **hooks)
     async with feed_server(steps) as feed:
 
-        def watch(_: int, records: int) -> None:
+        def watch(_: int, records: int, _total: int | None) -> None:
             load.records = records
 
         storage = Storage(**hooked)
@@ -240,7 +240,7 @@ async def test_an_interrupted_load_leaves_no_object_and_no_upload_and_the_next_o
     begun, read = asyncio.Event(), asyncio.Event()
     padded = BODY[:-1] + b" " * 6_000_000  # more than one part of an upload
 
-    def watch(count: int, _: int) -> None:
+    def watch(count: int, _: int, _total: int | None) -> None:
         if count == len(padded):
             read.set()
 

@@ -83,7 +83,14 @@ class LocalArchive:
     async def delete(self, names: Iterable[str]) -> int:
         """Delete the snapshots of these names and what is beside them; return how many there were."""
         with disk(f"Snapshots in {self._shelf.folder} cannot be deleted"):
-            return await self._threads.run(self._shelf.delete, tuple(names))
+            return await self._threads.run(self._delete, tuple(names))
+
+    def _delete(self, names: tuple[str, ...]) -> int:
+        """Delete snapshots, and their rejects: those hold whole records. The manifests stay."""
+        for name in names:
+            for rejects in self._folder.glob(f"rejects/*/{name.removesuffix('.json')}.ndjson"):
+                rejects.unlink(missing_ok=True)
+        return self._shelf.delete(names)
 
     async def sweep(self) -> int:
         """Remove what dead processes left half written, and nothing of live ones; return how many files."""
