@@ -155,6 +155,14 @@ async def test_the_networks_own_feed_is_not_asked_within_5_minutes_of_the_last_s
     assert left - 60 <= stop.seconds[0] <= left
 
 
+async def test_a_snapshot_named_in_the_future_puts_the_first_load_off_for_5_minutes_at_most() -> None:
+    archive = MemoryArchive()
+    archive.snapshots["data_01_01_90_00_00.json"] = b"[]"
+    stop = Waits(0)
+    await Loader(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
+    assert stop.seconds == [300]
+
+
 async def test_courtesy_does_not_need_an_archive_that_answers() -> None:
     away = opened(Before(MemoryArchive(), names=failing(Unavailable("away"))))
     stop = Waits(0)
