@@ -1,7 +1,7 @@
 """Sensor.Community's 24-hour means: streamed into an archive, scored on an air-quality index, and served.
 
     write:  feed --bytes--> load --+--bytes--> archive (S3 | files)
-                                   +--records, measurements--> delivery --> store (DynamoDB | SQLite)
+                                   +--> intake --items--> delivery --> store (DynamoDB | SQLite)
     read:   client --frame--> connection --> server --> lookup --> store --> render --> frame back
     state:  load returns a LoadReport --> daemon --> status <-- web
 
@@ -19,20 +19,22 @@ The files, in the order in which to read them:
       times.py          timestamps;   names.py   names in the archive
       gunzip.py         gzip, known by its first bytes
       idset.py          many ids in a few bits
-      report.py         the counts of one load, and their sum's check
+      report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
       schedule.py       when to do something next
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
       frames.py         the wire's frames
     sources.py        the live feed, a URL, a file or stdin;   feed.py   HTTP download
+    intake.py         a document's bytes into numbered items, from its start or any mark
     delivery.py       a snapshot's items into the table: read, decide, write
-    ledger.py         manifests, rejects, the newest finished snapshot
+    remainder.py      what the table did not take in time: again, out of the archive
+    ledger.py         manifests, rejects, the newest finished snapshot;   tally.py   a load's report
     storage/          the two ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients and errors; attributes.py, retry.py, provision.py)
       local_*.py           files and SQLite   (local.py: what both share)
       dry.py               nothing at all
     server.py         the framed TCP server   (connection.py: one peer; listening.py: sockets)
     client*.py        the client, as library and command; standard library only
-    web/              the HTTP port: health and metrics
+    web/              the HTTP port: health and metrics;   doors.py   how many, and how long
     daemon.py         load on a schedule, and serve;   once.py   --load-only
     opening.py        opens what a Config names;   stopping.py   signals;   status.py   metrics
     cli.py            the options, each declared once;   config.py   what they decided;   running.py   loop
