@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aqi_service.errors import ArchiveFailed, ConfigError, Unavailable
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.s3 import PART_SIZE
+from aqi_service.storage.s3_upload import PART_SIZE
 from tests.faults import effects
 from tests.faults.clients import World, through
 from tests.faults.effects import Cut, Effect, Hollow, Refuse

@@ -9,7 +9,8 @@ import pytest_asyncio
 
 from aqi_service.errors import AccessDenied, ArchiveFailed, ConfigError, MissingResource, Unavailable
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.s3 import PART_SIZE, S3Archive
+from aqi_service.storage.s3 import S3Archive
+from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, Forward, Reply, Request, body, cut, cut_inside, error, held
 from tests.aws_world import World, fresh, opened, until
 
