@@ -16,7 +16,7 @@ The files, in the order in which to read them:
       measurements.py   records into items or rejections                   (fields.py: one record's fields)
       scales.py         the indices as data, and the one function that reads them
       decimals.py       numbers as decimal text
-      times.py          timestamps;   names.py   names in the archive
+      times.py          timestamps;   names.py   names in the archive;   places.py   s3:// places
       gunzip.py         gzip, known by its first bytes
       idset.py          many ids in a few bits
       report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
@@ -30,6 +30,9 @@ The files, in the order in which to read them:
     ledger.py         manifests, rejects, the newest finished snapshot;   tally.py   a load's report
     storage/          the two ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients and errors; attributes.py, retry.py, provision.py)
+      s3_upload.py, s3_holders.py, s3_objects.py   an upload; who holds which, and the sweep; reading
+                           (s3_bucket.py: one bucket's calls; finishing.py: what a cancelled task still ends)
+      holder.py            who holds something, and whether that process has died
       local_*.py           files and SQLite   (local.py: what both share)
       dry.py               nothing at all
     server.py         the framed TCP server   (connection.py: one peer; listening.py: sockets)

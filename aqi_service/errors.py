@@ -12,7 +12,7 @@
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
-     |         +-- NameTaken      another load has the name
+     |         +-- NameTaken      another load has the snapshot's name: start again from the source
      +-- SnapshotRejected         it arrived, and is no snapshot
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame
@@ -83,7 +83,7 @@ class ArchiveFailed(SnapshotFailed):
 
 
 class NameTaken(ArchiveFailed):
-    """Another load has a snapshot of that name; the load may begin anew, under the next one."""
+    """Another load has the snapshot's name, or is taking it: start again from the source."""
 
 
 class SnapshotRejected(AqiError):

@@ -4,6 +4,7 @@ One rule: running it again is always safe.
 """
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Awaitable
@@ -16,7 +17,7 @@ from aqi_service.config import DEFAULT_PORT, Config
 from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
-from aqi_service.errors import ConfigError, MissingResource, Unavailable
+from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
 from aqi_service.ledger import Ledger, is_complete
 from aqi_service.load import Plan, load
 from aqi_service.logs import visible
@@ -24,6 +25,8 @@ from aqi_service.opening import Opened, first_line, opened
 from aqi_service.progress import ProgressLine
 from aqi_service.sources import Source, live_feed, source_of
 from aqi_service.stopping import Stop
+
+log = logging.getLogger(__name__)
 
 START_SECONDS = 10.0
 """How long AWS may take to answer at the start."""
@@ -66,9 +69,23 @@ async def check(config: Config, found: Opened) -> None:
             await _in_time(found, _usable(found))
         await found.create()
     await _in_time(found, _usable(found))
+    if not config.serve_only:
+        await _sweep(found)
     if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
         ledger = Ledger(found.storage, config.table)
         await _in_time(found, ledger.check_scale(config.scale_name))
+
+
+async def _sweep(found: Opened) -> None:
+    """Take away what dead loads left half done; that it cannot be done now keeps nobody from loading."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            swept = await found.storage.archive.sweep()
+    except (AqiError, TimeoutError) as error:
+        log.warning("sweep_failed error=%r: tried again at the next start", str(error) or "no answer in time")
+    else:
+        if swept:
+            log.info("swept count=%d: what loads that were killed left half done", swept)
 
 
 async def _usable(found: Opened) -> None:

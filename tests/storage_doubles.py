@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aqi_service.core.items import Item, Verdict, judge
-from aqi_service.errors import ArchiveFailed
+from aqi_service.errors import NameTaken
 from aqi_service.storage import PutResult, SnapshotInfo, Storage, Upload
 
 Hook = Callable[[], Awaitable[None]]
@@ -38,6 +38,9 @@ class MemoryArchive:
         finally:
             self.open -= 1
 
+    async def sweep(self) -> int:
+        return 0
+
     async def info(self, name: str) -> SnapshotInfo | None:
         return self.infos.get(name)
 
@@ -64,7 +67,7 @@ class _MemoryUpload:
 
     async def complete(self) -> None:
         if self._name in self._archive.snapshots:
-            raise ArchiveFailed(f"there is a snapshot {self._name} already")
+            raise NameTaken(f"there is a snapshot {self._name} already")
         self._archive.snapshots[self._name] = self._body
         self._archive.infos[self._name] = self._info
 

@@ -44,7 +44,10 @@ class Upload(Protocol):
         """Take the next bytes; wait while the archive is more than a few parts behind."""
 
     async def complete(self) -> None:
-        """Make the snapshot appear under its name, all at once. Raises ArchiveFailed when it cannot."""
+        """Make the snapshot appear under its name, all at once.
+
+        Raises NameTaken if another load has the name by now, ArchiveFailed for any other reason.
+        """
 
 
 class Archive(Protocol):
@@ -57,7 +60,13 @@ class Archive(Protocol):
         """Names of all whole snapshots (`data_dd_MM_yy_hh_mm.json`, `...-2.json`), in no order."""
 
     def upload(self, name: str, info: SnapshotInfo) -> AbstractAsyncContextManager[Upload]:
-        """Begin a snapshot; leaving the block without `complete` takes every trace of it away."""
+        """Begin a snapshot; leaving the block without `complete` takes every trace of it away.
+
+        Raises NameTaken if another load has the name, where that shows before `complete`.
+        """
+
+    async def sweep(self) -> int:
+        """Take away what dead loads left half done; return how many."""
 
     async def info(self, name: str) -> SnapshotInfo | None:
         """Tell what is kept beside the snapshot, or None if there is none of that name."""

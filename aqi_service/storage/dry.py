@@ -27,6 +27,10 @@ class DryArchive:
         del name, info
         yield _DryUpload()
 
+    async def sweep(self) -> int:
+        """Return 0."""
+        return 0
+
     async def info(self, name: str) -> SnapshotInfo | None:
         """Return None."""
         del name
@@ -64,6 +68,10 @@ class DryStore:
     async def check(self) -> None:
         """Return at once."""
 
+    async def identity(self) -> str:
+        """Return the same name always."""
+        return "dry run"
+
     async def get(self, record_id: str) -> Item | None:
         """Return None."""
         del record_id
@@ -78,10 +86,6 @@ class DryStore:
         """Drop the items."""
         del items, conditional
         return PutResult()
-
-    async def identity(self) -> str:
-        """Return the same name always."""
-        return "dry"
 
     async def settle(self) -> None:
         """Return at once."""

@@ -55,19 +55,15 @@ class DynamoStore:
 
     async def check(self) -> None:
         """Read the table's description: its state and the type of its key."""
-        with refused_as(ConfigError):
-            answer = await call(
-                self._what, lambda: self._lookups.describe_table(TableName=self._table), self._sleep
-            )
-        table = answer["Table"]
+        table = await self._describe()
         if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
             raise Unavailable(f"{self._what} is {table['TableStatus'].lower()}")
         self._key_kind = key_kind(self._what, table)
 
     async def identity(self) -> str:
-        """Return the id that AWS gave the table."""
-        answer = await self._lookups.describe_table(TableName=self._table)
-        return str(answer["Table"].get("TableId") or answer["Table"]["CreationDateTime"])
+        """Return the id that AWS gave the table when it was made; from an emulator without ids, the time."""
+        table = await self._describe()
+        return str(table.get("TableId") or table.get("CreationDateTime") or self._table)
 
     async def get(self, record_id: str) -> Item | None:
         """Look one item up (eventually consistent: half the price, and at most about a second behind)."""
@@ -127,6 +123,13 @@ class DynamoStore:
 
     async def close(self) -> None:
         """Return at once: whoever opened the clients closes them."""
+
+    async def _describe(self) -> Any:
+        with refused_as(ConfigError):
+            answer = await call(
+                self._what, lambda: self._lookups.describe_table(TableName=self._table), self._sleep
+            )
+        return answer["Table"]
 
     async def _key(self) -> str:
         if self._key_kind is None:

@@ -54,7 +54,7 @@ class LocalArchive:
 
     @asynccontextmanager
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator["LocalUpload"]:
-        """Begin a snapshot. Raises ArchiveFailed if the name is taken or the disk nearly full."""
+        """Begin a snapshot. Raises NameTaken, or ArchiveFailed if the disk is nearly full."""
         threads = Threads(1, "snapshot")
         draft = Draft(self._shelf, name, info)
         try:
@@ -166,7 +166,7 @@ class LocalUpload:
     async def complete(self) -> None:
         """Make the snapshot appear; cancelled meanwhile, it has appeared whole or not at all.
 
-        Raises ArchiveFailed if the disk did not take it all, or the name is taken by now.
+        Raises ArchiveFailed if the disk did not take it all, NameTaken if the name is taken by now.
         """
         self._send()
         while self._jobs:
