@@ -1,7 +1,7 @@
 """Sensor.Community's 24-hour means: streamed into an archive, scored on an air-quality index, and served.
 
     write:  feed --bytes--> load --+--bytes--> archive (S3 | files)
-                                   +--records, measurements--> delivery --> store (DynamoDB | SQLite)
+                                   +--> intake --items--> delivery --> store (DynamoDB | SQLite)
     read:   client --frame--> connection --> server --> lookup --> store --> render --> frame back
     state:  load returns a LoadReport --> daemon --> status <-- web
 
@@ -16,26 +16,30 @@ The files, in the order in which to read them:
       measurements.py   records into items or rejections                   (fields.py: one record's fields)
       scales.py         the indices as data, and the one function that reads them
       decimals.py       numbers as decimal text
-      times.py          timestamps;   names.py   names in the archive
+      times.py          timestamps;   names.py   names in the archive;   places.py   s3:// places
       gunzip.py         gzip, known by its first bytes
       idset.py          many ids in a few bits
-      report.py         the counts of one load, and their sum's check
+      report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
       schedule.py       when to do something next
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
       frames.py         the wire's frames
     sources.py        the live feed, a URL, a file or stdin;   feed.py   HTTP download
+    intake.py         a document's bytes into numbered items, from its start or any mark
     delivery.py       a snapshot's items into the table: read, decide, write
-    ledger.py         manifests, rejects, the newest finished snapshot
+    remainder.py      what the table did not take in time: again, out of the archive
+    ledger.py         manifests, rejects, the newest finished snapshot;   tally.py   a load's report
     leasing.py        waits for the lease, keeps it renewed, gives it back
     storage/          the ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients and errors; attributes.py, retry.py, provision.py)
+      s3_upload.py, s3_holders.py, s3_objects.py   an upload; who holds which, and the sweep; reading
+                           (s3_bucket.py: one bucket's calls; finishing.py: what a cancelled task still ends)
       lease.py             a table's lease: one item   (holder.py: who holds it, and whether it is dead)
       local_*.py           files and SQLite   (local.py: what all share; local_lease.py: a file lock)
       dry.py               nothing at all
     server.py         the framed TCP server   (connection.py: one peer; listening.py: sockets)
     client*.py        the client, as library and command; standard library only
-    web/              the HTTP port: health and metrics
-    daemon.py         load on a schedule, and serve;   once.py   --load-only
+    web/              the HTTP port: health and metrics;   doors.py   how many, and how long
+    daemon.py         load on a schedule, and serve   (loader.py: when);   once.py   --load-only
     opening.py        opens what a Config names;   stopping.py   signals;   status.py   metrics
     cli.py            the options, each declared once;   config.py   what they decided;   running.py   loop
     demo.py           `make demo`;   logs.py, progress.py   what a person sees

@@ -195,6 +195,9 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_CONFIG
+    except OSError as error:  # only what click itself prints; all else is translated where it happens
+        print(f"aqi-service: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+        return EXIT_TRY_AGAIN
     except AqiError as error:
         print(f"aqi-service: {error}", file=sys.stderr)
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_TRY_AGAIN

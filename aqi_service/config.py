@@ -81,6 +81,10 @@ class Config:
                 not _TABLE.fullmatch(self.table),
                 "--table must be 3 to 255 of a-z A-Z 0-9 _ . - (AWS's rule, and a folder's name)",
             ),
+            (
+                any("://" in source and _host(source) is None for source in self.sources),
+                "--from reads a file, - (standard input) or a URL that begins with http:// or https://",
+            ),
             ("" in self.sources, "--from must name a file, - or a URL; an empty text names nothing"),
             (self.sources.count("-") > 1, "--from - reads standard input, which can be read only once"),
             (

@@ -9,30 +9,28 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from ipaddress import ip_address
-from random import random
 from socket import socket
 
-from aqi_service.config import DEFAULT_HTTP_PORT, LEAST_INTERVAL, Config
-from aqi_service.core.names import parse_name
-from aqi_service.core.report import LoadReport, Status
-from aqi_service.core.schedule import full_jitter, next_start, retry_start
+from aqi_service.config import DEFAULT_HTTP_PORT, Config
 from aqi_service.errors import AqiError, PortTaken, Unavailable
-from aqi_service.ledger import newest_name
+from aqi_service.ledger import Ledger, Manifest
 from aqi_service.listening import listen
+from aqi_service.loader import Loader, supervise
 from aqi_service.lookup import Lookup
-from aqi_service.once import check, load_one, prune, say, tell
+from aqi_service.once import check, say
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.server import Limits, Server
-from aqi_service.status import REFUSED, ServiceStatus, metrics
+from aqi_service.status import ServiceStatus, metrics
 from aqi_service.stopping import GRACE_SECONDS, Stop
 
 log = logging.getLogger(__name__)
 
-RESTART_FIRST, RESTART_CAP = 1.0, 60.0
-"""Seconds: edges of the wait before a loader that died is started again."""
-
 READY_SECONDS = 3.0
+LEDGER_SECONDS = 60.0
+"""How often a replica looks for a newer snapshot."""
+
 FEW_CONNECTIONS = 500
 """Places below which the limit of open files is worth a warning."""
 
@@ -85,10 +83,23 @@ async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> 
         await server.start()
         _tell_listening(sockets, "tcp")
         if http_sockets:
-            await _http(stack, http_sockets, found, status, stop)
+            await _http(stack, http_sockets, partial(_ready, found, stop), status, config.descriptors)
         loader = Loader(config, found, status, usable=usable, port=sockets[0].getsockname()[1])
         loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
-        await asyncio.gather(loading, _serve_until(server, stop))
+        await asyncio.gather(loading, _serve_until(server, stop), _watch_newest(config, found, status, stop))
+
+
+async def _watch_newest(config: Config, found: Opened, status: ServiceStatus, stop: Stop) -> None:
+    """Learn from the archive how new the table's data is; a replica goes on, as it loads nothing itself."""
+    ledger = Ledger(found.storage, config.table)
+    latest: Manifest | None = None
+    while not stop.is_set() and (latest is None or config.serve_only):
+        try:
+            latest = await stop.guard(ledger.latest())
+        except AqiError as error:
+            log.info("newest_unknown error=%r", str(error))
+        status.seen(latest.get("newest") if latest else None)
+        await stop.wait(LEDGER_SECONDS)
 
 
 async def _serve_until(server: Server, stop: Stop) -> None:
@@ -121,12 +132,17 @@ def _http_sockets(config: Config) -> list[socket]:
 
 
 async def _http(
-    stack: AsyncExitStack, sockets: Sequence[socket], found: Opened, status: ServiceStatus, stop: Stop
+    stack: AsyncExitStack,
+    sockets: Sequence[socket],
+    ready: Callable[[], Awaitable[str | None]],
+    status: ServiceStatus,
+    descriptors: int,
 ) -> None:
     from aqi_service.web import Answers, http_port  # noqa: PLC0415  # not with --no-http
+    from aqi_service.web.doors import default_max_http  # noqa: PLC0415  # not with --no-http
 
-    answers = Answers(lambda: _ready(found, stop), metrics(status))
-    await stack.enter_async_context(http_port(sockets, answers))
+    answers = Answers(ready, metrics(status), lambda reason: status.http_refused.update((reason,)))
+    await stack.enter_async_context(http_port(sockets, answers, default_max_http(descriptors)))
     _tell_listening(sockets, "http")
 
 
@@ -166,94 +182,3 @@ async def _ready(found: Opened, stop: Stop) -> str | None:
     except (AqiError, TimeoutError):
         return "the table cannot be read"
     return None
-
-
-async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, stop: Stop) -> None:
-    """Run `job` until it returns; one that raises is logged, counted and started again after a wait."""
-    deaths = 0
-    while not stop.is_set():
-        try:
-            await job()
-        except Exception:
-            deaths += 1
-            status.loader_restarts += 1
-            log.exception("loader_died count=%d", deaths)
-            await stop.wait(full_jitter(deaths, random(), RESTART_FIRST, RESTART_CAP))  # noqa: S311  # no secret
-        else:
-            return
-
-
-class Loader:
-    """Loads the live feed at start and then on schedule, by the monotonic clock."""
-
-    def __init__(
-        self, config: Config, found: Opened, status: ServiceStatus, *, usable: bool = True, port: int = 0
-    ) -> None:
-        """`usable` tells whether archive and table have been checked; `port` is where lookups are served."""
-        self._config = config
-        self._found = found
-        self._status = status
-        self._usable = usable
-        self._port = port
-
-    async def run(self, stop: Stop) -> None:
-        """Load, wait, load again, until `stop`; a load under way is then aborted in order."""
-        clock = asyncio.get_running_loop().time
-        failures = 0
-        if await stop.wait(await self._courtesy()):
-            return
-        while not stop.is_set():
-            begun = clock()
-            report = await self._load(stop)
-            failed = report is None or report.status in (Status.FAILED, Status.REJECTED)
-            failures = failures + 1 if failed else 0
-            interval, chance = float(self._config.interval), random()  # noqa: S311  # spreads load
-            if failures:
-                asked = report.retry_after if report else None
-                due = retry_start(clock(), failures, interval, asked, chance)
-            else:
-                due = next_start(begun, clock(), interval, chance)
-            if not stop.is_set():
-                log.info("next_load seconds=%.0f", due - clock())
-            await stop.wait(max(0.0, due - clock()))
-
-    async def _load(self, stop: Stop) -> LoadReport | None:
-        """Load once; None when archive or table refused, or a stop left no report."""
-        try:
-            report = await stop.guard(self._checked_load())
-        except AqiError as error:
-            self._status.loads[REFUSED] += 1
-            log.error("load_refused error=%r", str(error))  # noqa: TRY400  # expected: a sentence, no traceback
-            return None
-        if report is None:
-            log.warning("load_interrupted: it left no report")
-            return None
-        tell(report, self._port)
-        self._status.loaded(report, time.time())
-        log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
-        await self._prune()
-        return report
-
-    async def _checked_load(self) -> LoadReport:
-        """Load; before the first time see that storage can be used, unless that was seen at the start."""
-        if not self._usable:
-            await check(self._config, self._found)
-            self._usable = True
-        return await load_one(self._config, self._found, self._config.feed_url, live=True)
-
-    async def _prune(self) -> None:
-        try:
-            await prune(self._config, self._found)
-        except AqiError as error:
-            log.warning("prune_failed error=%r: tried again after the next load", str(error))
-
-    async def _courtesy(self) -> float:
-        """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
-        if not self._config.is_official_feed:
-            return 0.0
-        try:
-            newest = newest_name(await self._found.storage.archive.names())
-        except AqiError:
-            return 0.0
-        parsed = parse_name(newest) if newest else None
-        return max(0.0, parsed[1] + LEAST_INTERVAL - time.time()) if parsed else 0.0

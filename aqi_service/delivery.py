@@ -1,17 +1,25 @@
 """Bring a snapshot's items into the table: read, decide, write, in groups, a few at once.
 
 One rule: every item that is announced ends in exactly one count; what the table did not take is pending.
+
+A delivery that is detached gives the table nothing more. It then knows in `behind` where the document has to
+be read anew, and, after `resume`, takes from there just what is not decided yet.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict, is_expired, judge
 from aqi_service.errors import AqiError
-from aqi_service.storage import READ_LIMIT, Store
+from aqi_service.intake import Mark
+from aqi_service.storage import READ_LIMIT, PutResult, Store, free
+
+log = logging.getLogger(__name__)
 
 GROUPS_AT_ONCE = 4
 """Groups of READ_LIMIT items on their way at once; with the one being filled they bound the memory."""
@@ -35,50 +43,67 @@ class DeliveryCounts:
         return self.announced - decided
 
 
+@dataclass(slots=True)
+class _Group:
+    """Items of distinct ids that are read and written together; `numbers` are theirs in the document."""
+
+    mark: Mark
+    items: dict[str, Item] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
 class Delivery:
     """Delivers one snapshot's items to one store.
 
-    `conditional` writes each item under the condition that what is there is not newer (replays). The first
-    error stops it for good: it stands in `error`, and all that is not decided stays pending. `group_size` is
-    how many items are read and written together (smaller only to test it).
+    `guard` raises LeaseLost when no further write may go out; without one (a replay) each item is written
+    under the condition that what is there is not newer. `patience` is how many seconds, in all, the table may
+    hold back whoever adds items; None is as long as it likes. When it is used up, or after an error, which
+    then stands in `error`, the delivery is detached. `group_size` is how many items are read and written
+    together (smaller only to test it).
     """
 
     def __init__(
-        self, store: Store, *, conditional: bool, now: Callable[[], float], group_size: int = READ_LIMIT
+        self,
+        store: Store,
+        *,
+        guard: Callable[[], None] | None,
+        now: Callable[[], float],
+        patience: float | None = None,
+        group_size: int = READ_LIMIT,
     ) -> None:
         self._store = store
-        self._conditional = conditional
+        self._guard = guard
         self._now = now
+        self._patience = patience
         self._group_size = group_size
-        self._group: dict[str, Item] = {}
+        self._group: _Group | None = None
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(GROUPS_AT_ONCE)
         self._stored_ids = IdSet()
         self._unchanged_ids = IdSet()
+        self._taken = 0  # every item below this number was taken once
+        self._again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
         self.counts = DeliveryCounts()
         self.error: AqiError | None = None
+        self.detached = False
+        self.behind: Mark | None = None
 
     def announce(self, count: int) -> None:
         """Say that `count` items will come, so that an end in between leaves them pending."""
         self.counts.announced += count
 
-    async def add(self, item: Item) -> None:
-        """Take one announced item; wait while GROUPS_AT_ONCE groups are on their way."""
-        if self.error:
-            return
-        if is_expired(item, self._now()):
-            self.counts.expired += 1
-            return
-        if flying := self._flying.get(item.id):
-            await asyncio.wait([flying])
-        if waiting := self._group.get(item.id):
-            self.counts.superseded += 1
-            if judge(item, waiting) is Verdict.SUPERSEDED:
-                return
-        self._group[item.id] = item
-        if len(self._group) >= self._group_size:
-            await self._dispatch()
+    async def add(self, items: Iterable[Item], mark: Mark) -> None:
+        """Take announced items, numbered from `mark.number` on; wait while too many groups are on their way.
+
+        Items that are decided already are passed over, so that a document can be read again.
+        """
+        for number, item in enumerate(items, mark.number):
+            if self._is_new(number):
+                if self.detached:
+                    self._leave(mark)
+                    return
+                await self._take(item, number, mark)
 
     async def finish(self) -> None:
         """Deliver what is left, wait for all of it, and make it durable.
@@ -97,6 +122,12 @@ class Delivery:
             except AqiError as error:
                 self.error = error
 
+    def resume(self) -> Mark | None:
+        """Attach again, as patient as can be; return where the document has to be read anew."""
+        mark, self.behind = self.behind, None
+        self.detached, self.error, self._patience = False, None, None
+        return mark
+
     async def stop(self) -> None:
         """Give up what is on its way; it stays pending."""
         tasks = set(self._flying.values())
@@ -104,41 +135,113 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _is_new(self, number: int) -> bool:
+        """Tell whether the item of that number is still to be taken."""
+        return number >= self._taken or number in self._again
+
+    async def _take(self, item: Item, number: int, mark: Mark) -> None:
+        if is_expired(item, self._now()):
+            self.counts.expired += 1
+            self._mark_taken(number)
+            return
+        if flying := self._flying.get(item.id):
+            async with self._held_back():
+                await asyncio.wait([flying])
+            if self.detached:
+                self._leave(mark)
+                return
+        self._mark_taken(number)
+        group = self._group = self._group or _Group(mark)
+        if waiting := group.items.get(item.id):
+            self.counts.superseded += 1
+            if judge(item, waiting) is Verdict.SUPERSEDED:
+                return
+        group.items[item.id], group.numbers[item.id] = item, number
+        if len(group.items) >= self._group_size:
+            await self._dispatch()
+
+    def _mark_taken(self, number: int) -> None:
+        self._taken = max(self._taken, number + 1)
+        self._again.discard(number)
+
+    @asynccontextmanager
+    async def _held_back(self) -> AsyncIterator[None]:
+        """Wait inside for the table, at most as long as patience lasts; detach when it is used up."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except TimeoutError:
+            self._detach("held back for long enough")
+        if self._patience is not None:
+            self._patience = max(0.0, self._patience - (clock() - begun))
+
+    def _detach(self, why: str) -> None:
+        if not self.detached:
+            self.detached = True
+            log.warning("table_detached why=%r: what is left waits until the snapshot is archived", why)
+        if self._group:
+            self._give_up(self._group)
+            self._group = None
+
+    def _give_up(self, group: _Group) -> None:
+        self._again.update(group.numbers.values())
+        self._leave(group.mark)
+
+    def _leave(self, mark: Mark) -> None:
+        """Note that something at or behind `mark` is not decided."""
+        if self.behind is None or mark.number < self.behind.number:
+            self.behind = mark
+
     async def _dispatch(self) -> None:
-        group, self._group = self._group, {}
-        await self._slots.acquire()
+        """Send the group on its way as soon as there is a place; detached in the meantime, give it up."""
+        placed = False
+        async with self._held_back():
+            placed = await self._slots.acquire()
+        group, self._group = self._group, None
+        if group is None:  # given up in the meantime
+            if placed:
+                self._slots.release()
+            return
         task = asyncio.create_task(self._deliver(group))
-        self._flying.update(dict.fromkeys(group, task))
+        self._flying.update(dict.fromkeys(group.items, task))
         task.add_done_callback(partial(self._landed, group))
 
-    def _landed(self, group: Mapping[str, Item], task: asyncio.Task[None]) -> None:
+    def _landed(self, group: _Group, task: asyncio.Task[None]) -> None:
         self._slots.release()
-        for record_id in group:
+        for record_id in group.items:
             del self._flying[record_id]
         if not task.cancelled():
             self._bug = self._bug or task.exception()
 
-    async def _deliver(self, group: Mapping[str, Item]) -> None:
+    async def _deliver(self, group: _Group) -> None:
         """Read what the table has of a group, write what is to be written, count."""
         if self.error:
+            self._give_up(group)
             return
         try:
-            there = await self._store.read(list(group))
+            there = await self._store.read(list(group.items))
             now = self._now()
             old = {i: item for i, item in there.items() if not is_expired(item, now)}
-            verdicts = {i: judge(item, old.get(i)) for i, item in group.items()}
-            wanted = [item for i, item in group.items() if verdicts[i] is Verdict.STORE]
+            verdicts = {i: judge(item, old.get(i)) for i, item in group.items.items()}
+            wanted = [item for i, item in group.items.items() if verdicts[i] is Verdict.STORE]
             if wanted:
-                result = await self._store.put(wanted, conditional=self._conditional)
+                result = await self._put(wanted)
                 verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
                 self._refuse(result.refused)
                 for record_id in result.refused:
                     del verdicts[record_id]
         except AqiError as error:
             self.error = self.error or error
+            self._give_up(group)
+            self._detach(str(error))
         else:
             for record_id, verdict in verdicts.items():
                 self._count(int(record_id), verdict)
+
+    async def _put(self, items: Sequence[Item]) -> PutResult:
+        return await self._store.put(items, conditional=self._guard is None, guard=self._guard or free)
 
     def _refuse(self, refused: Mapping[str, str]) -> None:
         """Count items that the table will never take; of two records with one id, one is superseded."""

@@ -14,6 +14,7 @@
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
+     |         +-- NameTaken      another load has the snapshot's name: start again from the source
      +-- SnapshotRejected         it arrived, and is no snapshot
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame
@@ -93,6 +94,10 @@ class CutShort(SnapshotFailed):
 
 class ArchiveFailed(SnapshotFailed):
     """The archive did not take the snapshot."""
+
+
+class NameTaken(ArchiveFailed):
+    """Another load has the snapshot's name, or is taking it: start again from the source."""
 
 
 class SnapshotRejected(AqiError):

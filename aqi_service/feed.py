@@ -39,12 +39,14 @@ class Download:
         chunks: the body as it came over the wire (gzip stays gzip).
         etag: its `ETag`, or empty.
         last_modified: its `Last-Modified`, or empty.
+        length: its `Content-Length` if the body is not packed, or None.
     """
 
     status: int
     chunks: AsyncIterator[bytes]
     etag: str
     last_modified: str
+    length: int | None
 
 
 @asynccontextmanager
@@ -62,7 +64,8 @@ async def download(url: str, agent: str, headers: Mapping[str, str] | None = Non
         async with response, aclosing(_chunks(response, url)) as chunks:
             _check(response, conditional=bool(headers))
             etag, last_modified = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-            yield Download(response.status, chunks, etag, last_modified)
+            length = None if response.headers.get("Content-Encoding") else response.content_length
+            yield Download(response.status, chunks, etag, last_modified, length)
 
 
 @contextmanager

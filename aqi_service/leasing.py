@@ -54,15 +54,17 @@ async def acquire(
 
 
 @asynccontextmanager
-async def kept(lease: Lease) -> AsyncIterator[None]:
+async def kept(lease: Lease) -> AsyncIterator[asyncio.Event]:
     """Renew the lease, which is ours, while the block runs; then give it back.
 
-    When it is lost or runs out, that is logged once and the renewing ends; the block runs on, and
-    `Lease.check` raises in it.
+    When it is lost or runs out, that is logged once, the renewing ends and the event that the block was given
+    is set; the block runs on, and `Lease.check` raises in it.
     """
+    lost = asyncio.Event()
     renewing = asyncio.create_task(_renewing(lease))
+    renewing.add_done_callback(lambda _: lost.set())
     try:
-        yield
+        yield lost
     finally:
         renewing.cancel()
         try:

@@ -3,28 +3,30 @@
 One rule: a manifest is written after the data it speaks for, and only for a snapshot in the archive.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
 
-from aqi_service.core.measurements import Rejection
 from aqi_service.core.names import latest_key, manifest_key, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import ConfigError
-from aqi_service.storage import Archive
-
-REJECTS_LIMIT = 10_000
-"""Most lines of a list of rejects; the rest is only counted."""
+from aqi_service.storage import SnapshotInfo, Storage
 
 Manifest = dict[str, Any]
 
 
 class Ledger:
-    """The manifests of one table in one archive."""
+    """The manifests of one table in one archive.
 
-    def __init__(self, archive: Archive, table: str) -> None:
-        self._archive = archive
+    A manifest also tells (`table_id`) which creation of the table it speaks of: one that was deleted and made
+    anew, or restored, is to be filled again.
+    """
+
+    def __init__(self, storage: Storage, table: str) -> None:
+        self._archive, self._store = storage.archive, storage.store
         self._table = table
 
     async def manifest(self, name: str) -> Manifest | None:
@@ -35,19 +37,46 @@ class Ledger:
         """Read the manifest of the newest finished snapshot."""
         return _parse(await self._archive.get(latest_key(self._table)))
 
-    async def write(
-        self, report: LoadReport, rejections: Sequence[Rejection], refused: Mapping[str, str]
-    ) -> None:
+    async def finished(self, name: str, scale: str) -> bool:
+        """Tell whether the snapshot is in this table, as it was created, as a whole and on this scale."""
+        manifest = await self.manifest(name)
+        return (
+            manifest is not None
+            and is_complete(manifest)
+            and manifest.get("scale") == scale
+            and await self._is_of_this_table(manifest)
+        )
+
+    async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
+        """Return what is kept beside the newest of the snapshots, if that one is finished."""
+        newest = newest_name(names)
+        if newest is None or not await self.finished(newest, scale):
+            return None
+        return await self._archive.info(newest)
+
+    async def same(self, names: Sequence[str], taken: int, digest: str) -> str | None:
+        """Name the newest of the snapshots, or one of the same minute, if its content has this sha256."""
+        newest = newest_name(names)
+        for name in names:
+            parsed = parse_name(name)
+            if name == newest or (parsed and parsed[1] == taken):
+                manifest = await self.manifest(name)
+                known = manifest.get("sha256") if manifest else None
+                if (known or await self._digest(name)) == digest:
+                    return name
+        return None
+
+    async def write(self, report: LoadReport, rejects: bytes) -> None:
         """Write rejects and manifest, and move `latest.json` forward if this snapshot is newer.
 
-        `refused` is what the table will never take: id -> why.
+        `rejects` are the rejected records, a JSON object a line; none are not written.
         """
         if report.snapshot is None:
             raise ValueError("a load that archived nothing has no manifest")
-        if listed := [*rejections, *_refusals(refused)][:REJECTS_LIMIT]:
-            lines = b"".join(orjson.dumps(_line(r), option=orjson.OPT_APPEND_NEWLINE) for r in listed)
-            await self._archive.put(rejects_key(self._table, report.snapshot), lines)
-        body = orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        if rejects:
+            await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
+        manifest = report.as_json() | {"table_id": await self._store.identity()}
+        body = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         await self._archive.put(manifest_key(self._table, report.snapshot), body)
         if report.status is Status.COMPLETE:
             latest = await self.latest()
@@ -57,16 +86,27 @@ class Ledger:
     async def check_scale(self, scale: str) -> None:
         """Raise ConfigError when the table is scored on another scale."""
         latest = await self.latest()
-        if latest is not None and latest.get("scale") != scale:
+        if latest is not None and latest.get("scale") != scale and await self._is_of_this_table(latest):
             raise ConfigError(
                 f"table {self._table} is scored on {latest.get('scale')}, not {scale}: "
                 f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
             )
 
+    async def _is_of_this_table(self, manifest: Manifest) -> bool:
+        return manifest.get("table_id") == await self._store.identity()
 
-def is_finished(manifest: Manifest, scale: str) -> bool:
-    """Tell whether the snapshot is in the table as a whole, scored on this scale."""
-    return manifest.get("status") == Status.COMPLETE and manifest.get("scale") == scale
+    async def _digest(self, name: str) -> str:
+        """Compute the sha256 of a snapshot of which a killed load left no manifest."""
+        sha = hashlib.sha256()
+        async with aclosing(self._archive.read(name)) as chunks:
+            async for chunk in chunks:
+                sha.update(chunk)
+        return sha.hexdigest()
+
+
+def is_complete(manifest: Manifest | None) -> bool:
+    """Tell whether the manifest says that the snapshot was loaded as a whole."""
+    return manifest is not None and manifest.get("status") == Status.COMPLETE
 
 
 def newest_name(names: Sequence[str]) -> str | None:
@@ -86,17 +126,3 @@ def _parse(body: bytes | None) -> Manifest | None:
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _refusals(refused: Mapping[str, str]) -> Iterator[Rejection]:
-    """Make lines of items, of which place and text in the snapshot are no longer known."""
-    return (Rejection(f"refused: {why}", record_id, -1, b"") for record_id, why in refused.items())
-
-
-def _line(rejection: Rejection) -> dict[str, Any]:
-    return {
-        "offset": rejection.offset if rejection.offset >= 0 else None,
-        "id": rejection.id,
-        "reason": rejection.reason,
-        "record": rejection.text.decode("utf-8", "backslashreplace"),
-    }

@@ -4,10 +4,11 @@ One rule: running it again is always safe.
 """
 
 import asyncio
+import logging
 import sys
 import time
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
 
 import orjson
 
@@ -16,13 +17,18 @@ from aqi_service.config import DEFAULT_PORT, Config
 from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
-from aqi_service.errors import ConfigError, Unavailable
-from aqi_service.ledger import Ledger
+from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
+from aqi_service.leasing import acquire, kept
+from aqi_service.ledger import Ledger, is_complete
 from aqi_service.load import Plan, load
 from aqi_service.logs import visible
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.progress import ProgressLine
+from aqi_service.sources import Source, live_feed, source_of
 from aqi_service.stopping import Stop
+from aqi_service.storage import LEASE_SECONDS
+
+log = logging.getLogger(__name__)
 
 START_SECONDS = 10.0
 """How long AWS may take to answer at the start."""
@@ -43,36 +49,73 @@ async def _run(config: Config, stop: Stop) -> int:
     async with opened(config) as found:
         say(first_line(config, found))
         await check(config, found)
-        for source in config.sources or (config.feed_url,):
-            report = await load_one(config, found, source)
-            good = tell(report) and report.status in _GOOD and good
-            if report.error is not None:
-                which = "" if report.source in report.error else f"{report.source}: "
-                say(f"aqi-service: {report.status}: {which}{report.error}")
-            if stop.is_set():
-                return 1
-            await prune(config, found)
+        async with alone(config, found):
+            for source in map(source_of, config.sources) if config.sources else (live_feed(config.feed_url),):
+                report = await load_one(config, found, source)
+                good = tell(report) and report.status in _GOOD and good
+                if report.error is not None:
+                    which = "" if report.source in report.error else f"{report.source}: "
+                    say(f"aqi-service: {report.status}: {which}{report.error}")
+                if stop.is_set():
+                    return 1
+                await prune(config, found)
     return 0 if good else 1
+
+
+@asynccontextmanager
+async def alone(config: Config, found: Opened, patience: float = 2 * LEASE_SECONDS) -> AsyncIterator[None]:
+    """Hold the table's lease while the live feed is loaded; a replay needs none.
+
+    Raises LeaseTaken, which names the holder, if it is not to be had within `patience` seconds.
+    """
+    if config.sources or config.dry_run:
+        yield
+        return
+    await acquire(found.lease, patience)
+    async with kept(found.lease):
+        yield
 
 
 async def check(config: Config, found: Opened) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
-    With `--create` makes what is missing first, once AWS has shown that it answers.
+    With `--create` makes what is missing first, once both have shown that they answer.
     """
     if config.create:
         with suppress(ConfigError):
             await _in_time(found, _usable(found))
         await found.create()
     await _in_time(found, _usable(found))
+    if not config.serve_only:
+        await _sweep(found)
     if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-        ledger = Ledger(found.storage.archive, config.table)
+        ledger = Ledger(found.storage, config.table)
         await _in_time(found, ledger.check_scale(config.scale_name))
 
 
+async def _sweep(found: Opened) -> None:
+    """Take away what dead loads left half done; that it cannot be done now keeps nobody from loading."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            swept = await found.storage.archive.sweep()
+    except (AqiError, TimeoutError) as error:
+        log.warning("sweep_failed error=%r: tried again at the next start", str(error) or "no answer in time")
+    else:
+        if swept:
+            log.info("swept count=%d: what loads that were killed left half done", swept)
+
+
 async def _usable(found: Opened) -> None:
-    await found.storage.archive.check()
-    await found.storage.store.check()
+    """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
+    checks = (found.storage.archive.check(), found.storage.store.check())
+    wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
+    for error in wrong:
+        if not isinstance(error, ConfigError):
+            raise error
+    if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
+        raise MissingResource("; ".join(map(str, wrong)))
+    for error in wrong:
+        raise error
 
 
 async def _in_time(found: Opened, work: Awaitable[None]) -> None:
@@ -83,7 +126,7 @@ async def _in_time(found: Opened, work: Awaitable[None]) -> None:
         raise Unavailable(f"{found.place}: no answer within {START_SECONDS:.0f} s") from error
 
 
-async def load_one(config: Config, found: Opened, source: str, *, live: bool | None = None) -> LoadReport:
+async def load_one(config: Config, found: Opened, source: Source, *, live: bool | None = None) -> LoadReport:
     """Load one snapshot and return its report, showing on a terminal how far it has come."""
     plan = Plan(
         table=config.table,
@@ -95,6 +138,7 @@ async def load_one(config: Config, found: Opened, source: str, *, live: bool | N
         snapshot_time=config.snapshot_time,
         deadline=config.deadline,
         dry_run=config.dry_run,
+        guard=found.lease.check,
     )
     line = ProgressLine(sys.stderr, time.monotonic)
     try:
@@ -129,13 +173,14 @@ async def prune(config: Config, found: Opened) -> None:
     if config.keep_days is None or found.prune is None:
         return
     before = time.time() - config.keep_days * DAY
-    ledger = Ledger(found.storage.archive, config.table)
+    ledger = Ledger(found.storage, config.table)
     old = [name for name in await found.storage.archive.names() if (t := parse_name(name)) and t[1] < before]
-    done = [name for name in old if (m := await ledger.manifest(name)) and m.get("status") == Status.COMPLETE]
+    done = [name for name in old if is_complete(await ledger.manifest(name))]
     if done:
         await found.prune(done)
 
 
 def say(text: str) -> None:
-    """Write a line for a person to stderr."""
-    print(visible(text), file=sys.stderr, flush=True)
+    """Write a line for a person to stderr; that nobody reads it costs nothing else."""
+    with suppress(OSError):
+        print(visible(text), file=sys.stderr, flush=True)

@@ -103,7 +103,7 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
 
 
 def first_line(config: Config, found: Opened) -> str:
-    """Name version, place, scale and, for the daemon, interval."""
+    """Name version, place, scale and interval."""
     scale = "the table's" if config.serve_only else config.scale_name
-    interval = "" if config.load_only or config.serve_only else f", interval {config.interval} s"
-    return f"aqi_service {__version__}, {found.place}, scale {scale}{interval}"
+    interval = "none" if config.load_only or config.serve_only else f"{config.interval} s"
+    return f"aqi_service {__version__}, {found.place}, scale {scale}, interval {interval}"

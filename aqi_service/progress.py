@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import TextIO
 
 EVERY_SECONDS = 0.2
+BAR = 20
+"""Characters of the bar."""
 
 
 class ProgressLine:
-    """One line that is rewritten in place: bytes, records and their rate."""
+    """One line that is rewritten in place: a bar where the total is known, bytes, records and their rate."""
 
     def __init__(self, stream: TextIO, now: Callable[[], float]) -> None:
         self._stream = stream
@@ -20,14 +22,14 @@ class ProgressLine:
         self._on = stream.isatty()
         self._width = 0
 
-    def __call__(self, size: int, records: int) -> None:
-        """Show how far the load has come; `size` in bytes."""
+    def __call__(self, size: int, records: int, total: int | None = None) -> None:
+        """Show how far the load has come; `size` in bytes, of `total` where that is known."""
         now = self._now()
         if not self._on or now - self._shown < EVERY_SECONDS:
             return
         self._shown = now
         rate = records / max(now - self._begun, 0.001)
-        line = f"{size / 1e6:,.1f} MB, {records:,} records, {rate:,.0f} records/s"
+        line = f"{_bar(size, total)}{size / 1e6:,.1f} MB, {records:,} records, {rate:,.0f} records/s"
         self._stream.write(f"\r{line:<{self._width}}")
         self._stream.flush()
         self._width = len(line)
@@ -38,3 +40,10 @@ class ProgressLine:
             self._stream.write(f"\r{'':<{self._width}}\r")
             self._stream.flush()
             self._width = 0
+
+
+def _bar(size: int, total: int | None) -> str:
+    """Draw how much of the total is there; nothing where that is not known, or was wrong."""
+    if not total or size > total:
+        return ""
+    return f"[{'#' * (BAR * size // total):<{BAR}}] {100 * size // total:3} %  "

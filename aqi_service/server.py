@@ -32,6 +32,10 @@ ACCEPT_BURST = 32
 AT_ONCE = 16
 """Requests of one connection looked up at the same time: one peer must not take the store's whole pool."""
 
+ANSWER_SECONDS = 5.5
+"""How long the lookups of what came in one read may take, however many; a little over that of one lookup,
+and under the grace of a stop."""
+
 _REFUSALS = {
     "connections": "the server has as many connections as it takes ({0.max_connections}); try again later",
     "address": "your address has as many connections as it may ({0.max_per_address}); close one first",
@@ -196,8 +200,19 @@ class Server:
         if len(payloads) == 1:  # the common case: no tasks
             await work()
         else:
-            await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(payloads)))))
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(payloads)))))
+            except TimeoutError:
+                self._answer_late(frames)
         return b"".join(frames)
+
+    def _answer_late(self, frames: list[bytes]) -> None:
+        """Fill the places of the replies that did not come in time."""
+        late = [place for place, frame in enumerate(frames) if not frame]
+        for place in late:
+            frames[place] = encode(UNAVAILABLE + b"no answer in time; try again later")
+        self.counts.replies[KINDS[UNAVAILABLE]] += len(late)
 
     async def _reply(self, payload: bytes) -> bytes:
         try:

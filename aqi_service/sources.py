@@ -1,4 +1,4 @@
-"""Where a snapshot is read from: the live feed, a URL, a file or stdin.
+"""Where a snapshot is read from: the live feed, a URL, a file, stdin, or the archive itself.
 
 One rule: whatever the source, a load sees an Incoming: decoded bytes that are whole or end in an error.
 """
@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from aqi_service.core.gunzip import Gunzip
 from aqi_service.core.names import parse_name
 from aqi_service.errors import FetchFailed
 from aqi_service.feed import download, public
-from aqi_service.storage import SnapshotInfo
+from aqi_service.storage import Archive, SnapshotInfo
 
 PIECE = 64 * 1024
 """Bytes of one read of a file or pipe."""
@@ -29,61 +29,126 @@ PIECES_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """How to ask a source.
+
+    Attributes:
+        agent: the User-Agent, for those that want one.
+        max_bytes: largest decoded size.
+        known: what is kept beside the newest snapshot; if that is from this source, the request says so.
+    """
+
+    agent: str
+    max_bytes: int
+    known: SnapshotInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A snapshot on its way in.
 
     Attributes:
-        label: where it comes from, without credentials or query.
         chunks: the JSON text, decoded.
-        named: its name and time (epoch seconds) if the source is named like a snapshot.
         etag: of an HTTP source.
         last_modified: of an HTTP source.
+        total: how many decoded bytes will come, if that is known.
         not_modified: True when the source says that nothing is newer than what the condition named.
     """
 
-    label: str
     chunks: AsyncIterator[bytes]
-    named: tuple[str, int] | None = None
     etag: str = ""
     last_modified: str = ""
+    total: int | None = None
     not_modified: bool = False
 
 
-@asynccontextmanager
-async def open_source(
-    source: str, agent: str, max_bytes: int, known: SnapshotInfo | None = None
-) -> AsyncIterator[Incoming]:
-    """Open a file path, `-` (stdin) or an http(s) URL.
+Opener = Callable[[Asking], AbstractAsyncContextManager[Incoming]]
 
-    `max_bytes` is the largest decoded size. `known` makes the request conditional: what is kept beside the
-    newest snapshot, if it is from this source. Raises FetchFailed or CutShort, here or from `chunks`.
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something that gives one snapshot.
+
+    Attributes:
+        label: where it comes from, without credentials or query.
+        open: opens it. Raises FetchFailed or CutShort, then or from the chunks.
+        named: its name and time (epoch seconds) if the source is named like a snapshot.
+        waits: True when it may be held back as long as the table likes (a file; not a peer that is sending).
+        again: True when it can be read a second time.
+        archived: True when it is the archive's own snapshot `named`.
+        kept: False for what is not to be archived.
     """
-    label = public_label(source)
-    if _is_url(source):
-        headers = _conditions(known) if known and known.source == label else {}
+
+    label: str
+    open: Opener
+    named: tuple[str, int] | None = None
+    waits: bool = True
+    again: bool = True
+    archived: bool = False
+    kept: bool = True
+
+
+def source_of(text: str) -> Source:
+    """Return the source that a text stands for: a file's path, `-` (stdin) or an http(s) URL."""
+    if text == "-":
+        return Source("stdin", partial(_opened, _stdin, "stdin", None), waits=False, again=False)
+    if is_url(text):
+        label = public(text)
+        named = parse_name(label.rpartition("/")[2])
+        return Source(label, partial(_fetched, text), named, waits=False)
+    path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
+    return Source(label, partial(_opened, partial(_file, path), label, path), parse_name(path.name))
+
+
+def live_feed(url: str) -> Source:
+    """Return the live feed, which is named by the time of its reading, whatever its URL."""
+    return Source(public(url), partial(_fetched, url), waits=False)
+
+
+def archived_source(archive: Archive, name: str, taken: int) -> Source:
+    """Return a snapshot that is in the archive already, to load it again."""
+
+    @asynccontextmanager
+    async def opened(asking: Asking) -> AsyncIterator[Incoming]:
         async with (
-            download(source, agent, headers) as answer,
-            aclosing(_decoded(answer.chunks, max_bytes)) as chunks,
+            aclosing(archive.read(name)) as raw,
+            aclosing(decoded(raw, asking.max_bytes)) as chunks,
         ):
-            named = parse_name(label.rpartition("/")[2])
-            yield Incoming(
-                label, chunks, named, answer.etag, answer.last_modified, not_modified=answer.status == 304
-            )
-    else:
-        opened = _stdin if source == "-" else partial(_file, Path(source))
-        async with aclosing(_read(opened, label)) as raw, aclosing(_decoded(raw, max_bytes)) as chunks:
-            yield Incoming(label, chunks, parse_name(Path(source).name))
+            yield Incoming(chunks)
+
+    return Source(f"archive:{name}", opened, (name, taken), archived=True, kept=False)
 
 
-def public_label(source: str) -> str:
-    """Return the source as it may stand in logs, metadata and reports: no credentials, no query."""
-    if source == "-":
-        return "stdin"
-    return public(source) if _is_url(source) else source
+def is_url(text: str) -> bool:
+    """Tell whether the text is an http(s) URL."""
+    return text.lower().startswith(("http://", "https://"))
 
 
-def _is_url(source: str) -> bool:
-    return source.lower().startswith(("http://", "https://"))
+@asynccontextmanager
+async def _fetched(url: str, asking: Asking) -> AsyncIterator[Incoming]:
+    headers = _conditions(asking.known) if asking.known and asking.known.source == public(url) else {}
+    async with (
+        download(url, asking.agent, headers) as answer,
+        aclosing(decoded(answer.chunks, asking.max_bytes)) as chunks,
+    ):
+        not_modified = answer.status == 304
+        yield Incoming(chunks, answer.etag, answer.last_modified, answer.length, not_modified)
+
+
+@asynccontextmanager
+async def _opened(
+    opened: Callable[[], IO[bytes]], label: str, path: Path | None, asking: Asking
+) -> AsyncIterator[Incoming]:
+    async with aclosing(_read(opened, label)) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
+        yield Incoming(chunks, total=_size(path) if path else None)
+
+
+def _size(path: Path) -> int | None:
+    """Return the size of a plain file that is not packed, going by its name."""
+    try:
+        return path.stat().st_size or None if path.suffix != ".gz" and path.is_file() else None
+    except OSError:
+        return None
 
 
 def _conditions(known: SnapshotInfo) -> dict[str, str]:
@@ -91,7 +156,8 @@ def _conditions(known: SnapshotInfo) -> dict[str, str]:
     return {name: value for name, value in sent.items() if value}
 
 
-async def _decoded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def decoded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes, unpacked if they are gzip; at most `max_bytes` of them."""
     gunzip = Gunzip(max_bytes)
     async for chunk in chunks:
         for piece in gunzip.feed(chunk):

@@ -31,6 +31,7 @@ class ServiceStatus:
     loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
     loader_restarts: int = 0
+    http_refused: Counter[str] = field(default_factory=lambda: Counter(connections=0, silent=0))
     last: LoadReport | None = None
     newest: int | None = None
     finished: float | None = None
@@ -40,11 +41,15 @@ class ServiceStatus:
         self.loads[report.status] += 1
         self.fates.update(asdict(report.fates))
         self.last = report
-        newest = feed_time(report.newest)
-        if newest is not None:
-            self.newest = max(newest, self.newest or 0)
+        self.seen(report.newest)
         if report.status in (Status.COMPLETE, Status.UNCHANGED):
             self.finished = now
+
+    def seen(self, timestamp: object) -> None:
+        """Note the timestamp of a record that is in the table; the newest counts."""
+        newest = feed_time(timestamp)
+        if newest is not None:
+            self.newest = max(newest, self.newest or 0)
 
 
 class _Metrics(Collector):
@@ -61,6 +66,12 @@ class _Metrics(Collector):
             ("aqi_records", "Records by their fate.", "fate", status.fates),
             ("aqi_tcp_replies", "Replies by kind.", "kind", server.replies),
             ("aqi_tcp_refused", "Connections refused, by reason.", "reason", server.refused),
+            (
+                "aqi_http_refused",
+                "HTTP connections closed unanswered, by reason.",
+                "reason",
+                status.http_refused,
+            ),
             ("aqi_tcp_cut", "Connections cut, by reason.", "reason", server.cut),
         ):
             family = CounterMetricFamily(name, text, labels=[label])

@@ -4,6 +4,7 @@ One rule: the time is always the same, so that every report can be told beforeha
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from aqi_service.core.scales import DAQI
 from aqi_service.errors import FetchFailed
 from aqi_service.feed import Download, download
 from aqi_service.load import Plan, Progress, load
+from aqi_service.sources import Source, source_of
 from aqi_service.storage import Storage
 from tests.core.helpers import document_of, record
 
@@ -39,11 +41,14 @@ async def run(
     storage: Storage,
     *,
     now: float = NOW,
-    progress: Progress = lambda _bytes, _records: None,
+    progress: Progress = lambda _bytes, _records, _total: None,
     **changes: Any,
 ) -> LoadReport:
-    """Load a source and return the report, whose sum the load has checked."""
-    return await load(str(source), storage, plan(**changes), now=lambda: now, progress=progress)
+    """Load a source, with `live` as the live feed; return the report, whose sum the load has checked."""
+    if not isinstance(source, Source):
+        live, source = changes.get("live"), source_of(str(source))
+        source = replace(source, named=None) if live else source
+    return await load(source, storage, plan(**changes), now=lambda: now, progress=progress)
 
 
 def records(ids: Iterable[int], **changes: Any) -> list[dict[str, Any]]:
@@ -74,8 +79,10 @@ def fates(report: LoadReport) -> dict[str, int]:
 
 
 def manifest_of(documents: dict[str, bytes], name: str = NAME, table: str = TABLE) -> Any:
-    """Read a manifest out of an archive's documents."""
-    return orjson.loads(documents[f"manifests/{table}/{name}"])
+    """Read a manifest out of an archive's documents, as far as it is a report's."""
+    manifest = orjson.loads(documents[f"manifests/{table}/{name}"])
+    assert manifest.pop("table_id")
+    return manifest
 
 
 async def fetch(url: str, headers: dict[str, str] | None = None) -> tuple[Download, bytes]:

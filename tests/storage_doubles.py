@@ -4,12 +4,12 @@ One rule: they keep what the ports promise, and nothing of them is patched from 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aqi_service.core.items import Item, Verdict, judge
-from aqi_service.errors import ArchiveFailed
+from aqi_service.errors import NameTaken
 from aqi_service.storage import PutResult, SnapshotInfo, Storage, Upload, free
 
 Hook = Callable[[], Awaitable[None]]
@@ -38,10 +38,13 @@ class MemoryArchive:
         finally:
             self.open -= 1
 
+    async def sweep(self) -> int:
+        return 0
+
     async def info(self, name: str) -> SnapshotInfo | None:
         return self.infos.get(name)
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         yield self.snapshots[name][offset:]
 
     async def put(self, key: str, body: bytes) -> None:
@@ -64,7 +67,7 @@ class _MemoryUpload:
 
     async def complete(self) -> None:
         if self._name in self._archive.snapshots:
-            raise ArchiveFailed(f"there is a snapshot {self._name} already")
+            raise NameTaken(f"there is a snapshot {self._name} already")
         self._archive.snapshots[self._name] = self._body
         self._archive.infos[self._name] = self._info
 
@@ -77,6 +80,10 @@ class MemoryStore:
         self.writes = 0
         self.settled = 0
         self._refuses = refuses or {}
+        self.table_id = "a table"
+
+    async def identity(self) -> str:
+        return self.table_id
 
     async def check(self) -> None:
         """Return at once."""

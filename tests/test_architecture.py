@@ -18,9 +18,12 @@ LAYERS = (
     ("core",),
     ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
     ("server", "client", "sources"),
-    ("delivery", "ledger", "leasing", "status", "config"),
+    ("intake", "ledger", "leasing", "status", "config"),
+    ("delivery",),
+    ("remainder", "tally"),
     ("load", "lookup", "opening"),
     ("once",),
+    ("loader",),
     ("daemon",),
     ("running",),
     ("cli",),
@@ -32,7 +35,7 @@ A part is a folder, or a file with those that carry its name before an underscor
 """
 
 ONLY_BY = {
-    "config": {"opening", "once", "daemon", "running", "cli"},  # shells take plain values
+    "config": {"opening", "once", "loader", "daemon", "running", "cli"},  # shells take plain values
     "daemon": {"running"},
     "demo": set(),
 }
@@ -205,7 +208,7 @@ def test_the_client_loads_nothing_but_the_standard_library() -> None:
         (
             "aqi_service.load_archive",
             "from aqi_service.config import Config",
-            "only cli, daemon, once, opening, running may",
+            "only cli, daemon, loader, once, opening, running may",
         ),
         ("aqi_service.server", "from .errors import FrameError", "write it out"),
         ("aqi_service.client_run", "import click", "standard library alone"),

@@ -21,7 +21,8 @@ from aqi_service.storage.aws import (
     region,
 )
 from aqi_service.storage.dynamodb import DynamoStore
-from aqi_service.storage.s3 import PARTS_IN_FLIGHT, S3Archive
+from aqi_service.storage.s3 import S3Archive
+from aqi_service.storage.s3_upload import PARTS_IN_FLIGHT
 from tests.aws_world import Waits
 from tests.conftest import Moto
 

@@ -189,6 +189,10 @@ REFUSED = (
     ("--feed-url http://[", "must be a URL"),
     ("--feed-url http://", "must be a URL"),
     ("--load-only --from=", "--from must name a file, - or a URL"),
+    (
+        "--load-only --from ftp://a/b",
+        "--from reads a file, - (standard input) or a URL",
+    ),
     ("--load-only --from - --from -", "can be read only once"),
     ("--bucket=", "--bucket must be 3 to 63"),
     ("--bucket a/b", "--bucket must be 3 to 63"),

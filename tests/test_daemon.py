@@ -5,14 +5,17 @@ import gzip
 import signal
 from pathlib import Path
 
+import pytest
+
 from aqi_service.core.frames import encode
 from tests.feed_server import CHUNKED, answer, chunked, feed_server, head
-from tests.program import CAPTURE, RECORD, ran, running
+from tests.program import CAPTURE, RECORD, WITHIN, ran, running
 from tests.wire_fixtures import Peer
 
 BODY = CAPTURE.read_bytes()
 STALLED = head(**CHUNKED) + chunked(gzip.decompress(BODY)[:300_000], last=False)
 ROW = f"{RECORD},49.869,8.668,,DE,2017-08-10T11:23:41,2017-08-10,6.4,7.57,1,Low\r\n".encode()
+NEWEST = "aqi_newest_record_timestamp_seconds 1.502364221e+09"
 ON_D = ("--local", "d", "--port", "0", "--http-port", "0", "--load-deadline", "60")
 
 
@@ -97,7 +100,20 @@ async def test_serve_only_serves_and_never_loads(tmp_path: Path) -> None:
         assert feed.requests == []
     assert b",36,Good\r\n" in reply  # as it was scored, whatever this process would score on
     assert program.out == []
-    assert program.err[0].endswith(", folder d, scale the table's")
+    assert program.err[0].endswith(", folder d, scale the table's, interval none")
+
+
+@pytest.mark.parametrize("how", [("--serve-only",), ("--feed-url", "http://127.0.0.1:9/x")])
+async def test_how_new_the_tables_data_is_is_known_without_a_load_of_ones_own(
+    tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    await load_capture(tmp_path)
+    async with running(*ON_D, *how, cwd=tmp_path) as program:
+        async with asyncio.timeout(WITHIN):
+            while NEWEST not in (await program.page("/metrics"))[1].splitlines():
+                pass  # it is read while the ports are open already
+        program.tell(signal.SIGINT)
+        assert await program.ended(within=10) == 0
 
 
 async def test_serve_only_without_anything_to_serve_is_exit_2(tmp_path: Path) -> None:
@@ -144,7 +160,7 @@ async def test_a_failed_load_is_one_log_line_and_tried_again_later(tmp_path: Pat
     async with feed_server((answer(status="500 Internal Server Error"),)) as feed:
         options = (*ON_D, "--feed-url", feed.url(), "--interval", "3000")
         async with running(*options, cwd=tmp_path) as program:
-            await program.line(r"WARNING aqi_service\.daemon loaded status=failed .* answers 500 ")
+            await program.line(r"WARNING aqi_service\.loader loaded status=failed .* answers 500 ")
             wait = await program.line(r"next_load seconds=(\d+)")
             assert 60 <= int(wait[1]) <= 66
             assert await program.ask(b"1") == [b"Item not found"]
@@ -158,4 +174,4 @@ async def test_json_logs_are_objects_line_by_line(tmp_path: Path) -> None:
         options = (*ON_D, "--feed-url", feed.url(), "--log-format", "json")
         async with running(*options, cwd=tmp_path) as program:
             line = await program.line(r'^\{"time": "[^"]*", "level": "warning", .*"loaded status=failed ')
-    assert '"logger": "aqi_service.daemon"' in line.string
+    assert '"logger": "aqi_service.loader"' in line.string

@@ -10,8 +10,8 @@ import pytest
 
 from aqi_service.config import FEED_HOST
 from aqi_service.core.names import snapshot_name
-from aqi_service.daemon import Loader, supervise
 from aqi_service.errors import AccessDenied, ConfigError, Unavailable
+from aqi_service.loader import Loader, supervise
 from aqi_service.opening import Opened
 from aqi_service.server import ServerCounts
 from aqi_service.status import ServiceStatus, metrics
@@ -153,6 +153,14 @@ async def test_the_networks_own_feed_is_not_asked_within_5_minutes_of_the_last_s
     await Loader(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
     assert len(stop.seconds) == 1
     assert left - 60 <= stop.seconds[0] <= left
+
+
+async def test_a_snapshot_named_in_the_future_puts_the_first_load_off_for_5_minutes_at_most() -> None:
+    archive = MemoryArchive()
+    archive.snapshots["data_01_01_90_00_00.json"] = b"[]"
+    stop = Waits(0)
+    await Loader(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
+    assert stop.seconds == [300]
 
 
 async def test_courtesy_does_not_need_an_archive_that_answers() -> None:

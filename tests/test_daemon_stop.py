@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from aqi_service.core.names import manifest_key
-from aqi_service.daemon import Loader, _ready, _serve
+from aqi_service.daemon import _ready, _serve
 from aqi_service.errors import Unavailable
+from aqi_service.loader import Loader
 from aqi_service.opening import Opened
 from aqi_service.server import ServerCounts
 from aqi_service.status import ServiceStatus

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
+from aqi_service.core.records import Batch
 from aqi_service.delivery import GROUPS_AT_ONCE, Delivery
 from aqi_service.errors import AqiError, MissingResource, Unavailable
-from aqi_service.storage import READ_LIMIT
+from aqi_service.intake import Mark
+from aqi_service.storage import READ_LIMIT, free
 from tests.core.helpers import QUICK
 from tests.storage_doubles import Before, MemoryStore, failing
 from tests.storage_items import FULL
@@ -34,13 +36,19 @@ def item(record_id: object, measured_at: int = 100, value: str = "1", **changes:
 
 
 def delivery_to(store: Any, *, conditional: bool = False, group_size: int = READ_LIMIT) -> Delivery:
-    return Delivery(store, conditional=conditional, now=lambda: NOW, group_size=group_size)
+    return Delivery(store, guard=None if conditional else free, now=lambda: NOW, group_size=group_size)
+
+
+def mark(number: int) -> Mark:
+    """Mark a place in a document that nobody reads."""
+    return Mark(number, Batch(number, b"", []))
 
 
 async def add(delivery: Delivery, items: Iterable[Item]) -> None:
     for one in items:
+        number = delivery.counts.announced
         delivery.announce(1)
-        await delivery.add(one)
+        await delivery.add([one], mark(number))
 
 
 async def delivered(store: Any, items: Iterable[Item], **how: Any) -> Delivery:
@@ -294,6 +302,6 @@ async def test_an_adding_that_is_cancelled_leaves_its_group_pending() -> None:
 async def test_what_was_announced_and_never_came_is_pending() -> None:
     delivery = delivery_to(MemoryStore())
     delivery.announce(3)
-    await delivery.add(item(1))
+    await delivery.add([item(1)], mark(0))
     await delivery.finish()
     assert fates(delivery) == {"stored": 1, "pending": 2}

@@ -105,7 +105,7 @@ async def test_a_local_holder_that_is_stopped_holds_on(tmp_path: Path) -> None:
 
 async def test_a_local_holder_that_ends_in_order_leaves_the_lease_free(tmp_path: Path) -> None:
     async with local_lease(tmp_path) as lease, holding(LOCAL, str(tmp_path)) as (process, _):
-        await process.communicate()
+        await process.communicate(b"")
         assert process.returncode == 0
         assert await lease.take() is None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.scales import SCALES
-from aqi_service.errors import Unavailable
+from aqi_service.errors import ConfigError, Unavailable
+from aqi_service.ledger import Ledger
 from aqi_service.storage import Storage
 from tests.core.helpers import document_of
 from tests.feed_server import FeedServer, answer, feed_server
-from tests.load_helpers import NAME, NOW, TABLE, document, fates, records, run, written
+from tests.load_helpers import NAME, NOW, TABLE, document, fates, manifest_of, records, run, written
 from tests.load_places import Place, place
 from tests.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
@@ -165,11 +167,50 @@ async def test_for_another_table_the_feed_is_asked_for_all() -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff"])
-async def test_a_manifest_that_cannot_be_read_counts_as_none(damage: bytes, tmp_path: Path) -> None:
+async def test_without_a_manifest_that_can_be_read_the_same_content_is_found_and_gets_one(
+    damage: bytes, tmp_path: Path
+) -> None:
     archive = MemoryArchive()
     source = written(tmp_path, BODY)
     await run(source, in_memory(archive))
     archive.documents = dict.fromkeys(archive.documents, damage)
     report = await run(source, in_memory(archive))
-    assert (report.status, report.snapshot) == (Status.COMPLETE, "data_20_12_23_18_01-2.json")
+    assert (report.status, report.snapshot) == (Status.COMPLETE, "data_20_12_23_18_01.json")
+    assert list(archive.snapshots) == [report.snapshot]
     assert json.loads(archive.documents[f"manifests/{TABLE}/latest.json"])["snapshot"] == report.snapshot
+
+
+async def test_the_same_content_on_another_scale_is_recorded_as_that_snapshot_on_that_scale(
+    place: Place, tmp_path: Path
+) -> None:
+    source, ledger = written(tmp_path, BODY), Ledger(place.storage, place.table)
+    await run(source, place.storage, table=place.table)
+    again = await run(source, place.storage, table=place.table, scale=SCALES["us-epa"])
+    assert (again.status, again.snapshot) == (Status.COMPLETE, NAME)
+    await ledger.check_scale("us-epa")
+    with pytest.raises(ConfigError, match="is scored on us-epa, not daqi"):
+        await ledger.check_scale("daqi")
+    assert [key for key in await place.documents() if key.startswith("data_")] == [NAME]
+
+
+async def test_the_same_content_for_another_table_is_not_archived_again(tmp_path: Path) -> None:
+    archive, source = MemoryArchive(), written(tmp_path, BODY)
+    await run(source, in_memory(archive))
+    report = await run(source, in_memory(archive), table="another")
+    assert (report.status, report.snapshot, list(archive.snapshots)) == (Status.COMPLETE, NAME, [NAME])
+    assert manifest_of(archive.documents, table="another") == report.as_json()
+
+
+async def test_a_table_that_was_made_anew_is_filled_again(tmp_path: Path) -> None:
+    archive, old, new = MemoryArchive(), MemoryStore(), MemoryStore()
+    new.table_id = "made anew"
+    source = written(tmp_path, BODY)
+    await run(source, Storage(archive, old))
+    report = await run(source, Storage(archive, new))
+    assert (report.status, report.snapshot, len(new.items)) == (Status.COMPLETE, NAME, len(old.items))
+    assert (await run(source, Storage(archive, new))).status is Status.UNCHANGED
+
+
+async def test_a_source_whose_path_is_no_utf_8_is_loaded_and_reported(tmp_path: Path) -> None:
+    report = await run(written(tmp_path, BODY, os.fsdecode(b"a\xff.json")), in_memory())
+    assert (report.status, report.source) == (Status.COMPLETE, f"{tmp_path}/a\\xff.json")

@@ -1,7 +1,6 @@
 """Loads that end before their time: interrupted, past their deadline, or with a defect, wherever they are."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.load import LAST_WORDS_SECONDS, MANIFEST_SECONDS
+from aqi_service.load import EXPIRE_SECONDS, LAST_WORDS_SECONDS, MANIFEST_SECONDS
 from aqi_service.storage import SnapshotInfo, Storage
 from tests.core.helpers import document_of, record
 from tests.feed_server import Step, feed_server, head
@@ -65,7 +64,7 @@ async def running(*steps: Step, port: str, **hooks: Any) -> AsyncIterator[Runnin
         hooked[port] = Before(hooked[port], **hooks)
     async with feed_server(steps) as feed:
 
-        def watch(_: int, records: int) -> None:
+        def watch(_: int, records: int, _total: int | None) -> None:
             load.records = records
 
         storage = Storage(**hooked)
@@ -83,7 +82,6 @@ PHASES = {
     "completing": ("archive", "complete", None),
     "completing, the answer is lost": ("archive", "after_complete", NAME),
     "making durable": ("store", "settle", NAME),
-    "expiring": ("store", "expire", NAME),
 }
 
 
@@ -105,6 +103,29 @@ async def test_a_load_that_ends_in_any_phase_says_why_and_whether_it_is_archived
     if snapshot:
         assert manifest_of(load.archive.documents) == report.as_json()
         assert f"manifests/{TABLE}/latest.json" not in load.archive.documents
+
+
+@pytest.mark.parametrize("end", [lambda load: load.cancel(), lambda _: advance(EXPIRE_SECONDS + 1)])
+@by_hand
+async def test_an_expiring_that_does_not_end_costs_a_load_nothing(end: Callable[[Running], None]) -> None:
+    stuck = Stuck()
+    async with running(head(), BODY, port="store", expire=stuck) as load:
+        await stuck.reached.wait()
+        end(load)
+        report = await load.report()
+    assert (report.status, report.snapshot, fates(report)) == (Status.COMPLETE, NAME, {"stored": 300})
+
+
+@by_hand
+async def test_a_load_that_is_interrupted_twice_still_returns_its_report() -> None:
+    stuck, asked = Stuck(), Stuck()
+    async with running(head(), BODY, port="archive", complete=stuck, info=asked) as load:
+        await stuck.reached.wait()
+        load.cancel()
+        await asked.reached.wait()
+        load.cancel()
+        report = await load.report()
+    assert (report.status, report.error) == (Status.FAILED, "interrupted")
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -219,7 +240,7 @@ async def test_an_interrupted_load_leaves_no_object_and_no_upload_and_the_next_o
     begun, read = asyncio.Event(), asyncio.Event()
     padded = BODY[:-1] + b" " * 6_000_000  # more than one part of an upload
 
-    def watch(count: int, _: int) -> None:
+    def watch(count: int, _: int, _total: int | None) -> None:
         if count == len(padded):
             read.set()
 
@@ -235,4 +256,4 @@ async def test_an_interrupted_load_leaves_no_object_and_no_upload_and_the_next_o
         again = await run(feed.url(), place.storage, live=True, table=place.table)
     assert (again.status, again.snapshot, again.fates.total) == (Status.COMPLETE, NAME, 300)
     assert len(await place.items()) == 300
-    assert json.loads((await place.documents())[f"manifests/{place.table}/{NAME}"]) == again.as_json()
+    assert manifest_of(await place.documents(), table=place.table) == again.as_json()

@@ -41,7 +41,10 @@ async def test_a_load_prints_its_report_alone_on_stdout_and_what_a_person_wants_
     tmp_path: Path,
 ) -> None:
     done = await ran(*ON_D, "--from", str(CAPTURE), cwd=tmp_path)
-    assert (done.code, done.err) == (0, f"aqi_service {__version__}, folder d, scale daqi\n{HINT}\n")
+    assert (done.code, done.err) == (
+        0,
+        f"aqi_service {__version__}, folder d, scale daqi, interval none\n{HINT}\n",
+    )
     [report] = done.reports
     assert (report["status"], report["snapshot"]) == ("complete", "data_10_08_17_11_23.json")
     assert (report["records"], report["stored"], report["without_pm"]) == (6874, 3565, 3262)
@@ -119,7 +122,7 @@ async def test_a_dry_run_needs_no_aws_and_writes_nothing(place: tuple[str, ...],
     done = await ran("--load-only", "--dry-run", *place, "--from", str(CAPTURE), cwd=tmp_path)
     [report] = done.reports
     assert (done.code, report["status"], report["dry_run"], report["stored"]) == (0, "complete", True, 3565)
-    assert done.err == f"aqi_service {__version__}, dry run, nothing is written, scale daqi\n"
+    assert done.err == f"aqi_service {__version__}, dry run, nothing is written, scale daqi, interval none\n"
     assert entries(tmp_path) == []
 
 
@@ -140,11 +143,13 @@ async def test_records_that_are_all_expired_are_no_instance_to_look_up(tmp_path:
 
 async def test_keep_days_deletes_old_snapshots_that_are_finished(tmp_path: Path) -> None:
     await ran(*ON_D, "--from", str(CAPTURE), cwd=tmp_path)
-    assert "d/snapshots/data_10_08_17_11_23.json.gz" in files(tmp_path)
+    rejects = "d/rejects/air_quality_data/data_10_08_17_11_23.ndjson"
+    assert {"d/snapshots/data_10_08_17_11_23.json.gz", rejects} < files(tmp_path)
     await ran(*ON_D, "--from", "-", "--keep-days", "14", cwd=tmp_path, stdin=b"[]")
     left = [name for name in files(tmp_path) if name.startswith("d/snapshots/") and name.endswith(".gz")]
     assert len(left) == 1
     assert "10_08_17" not in left[0]
+    assert rejects not in files(tmp_path)  # they hold whole records
 
 
 async def test_a_signal_ends_a_load_in_order_with_exit_1_and_leaves_nothing_half(tmp_path: Path) -> None:
@@ -186,6 +191,18 @@ def test_a_report_that_cannot_be_printed_costs_no_load_but_is_exit_1(tmp_path: P
     assert done.stderr.count("the report cannot be printed: No space left on device") == 2
     assert done.stderr.count(HINT) == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_standard_error_that_nobody_reads_costs_no_load(tmp_path: Path) -> None:
+    done = shell("$LOAD 2> >(true)", tmp_path)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 2)
+    assert stored(tmp_path / "d") == 3565
+
+
+def test_help_that_cannot_be_written_is_one_sentence_and_exit_1(tmp_path: Path) -> None:
+    done = shell(f"{sys.executable} -m aqi_service --help >/dev/full", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "aqi-service: the output cannot be written: No space left on device\n"
 
 
 def test_a_reader_of_the_reports_that_goes_away_is_passed_over_in_silence(tmp_path: Path) -> None:

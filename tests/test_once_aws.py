@@ -50,7 +50,7 @@ async def test_create_makes_bucket_and_table_and_the_load_fills_them(moto: Moto,
     [report] = done.reports
     assert (done.code, report["status"]) == (0, "complete")
     place = f"region us-east-1, endpoint {moto.endpoint}, bucket {moto.bucket}, table {moto.table}"
-    assert done.err.splitlines()[0].endswith(f", {place}, scale daqi")
+    assert done.err.splitlines()[0].endswith(f", {place}, scale daqi, interval none")
     keys = {each["Key"] for each in client("s3", moto).list_objects_v2(Bucket=moto.bucket)["Contents"]}
     assert report["snapshot"] in keys
     assert f"manifests/{moto.table}/{report['snapshot']}" in keys
@@ -73,6 +73,26 @@ async def test_a_missing_table_is_exit_2_and_names_create(moto: Moto, tmp_path: 
     client("s3", moto).create_bucket(Bucket=moto.bucket)
     said = refused(await load(*names(moto), cwd=tmp_path))
     assert said.startswith(f"table {moto.table}: there is no such table: --create makes it")
+
+
+async def test_where_both_are_missing_both_are_named(moto: Moto, tmp_path: Path) -> None:
+    said = refused(await load(*names(moto), cwd=tmp_path))
+    assert f"bucket {moto.bucket}: there is no such bucket: --create makes it" in said
+    assert f"table {moto.table}: there is no such table: --create makes it" in said
+
+
+async def test_create_makes_nothing_and_ends_in_10_s_while_one_of_both_does_not_answer(
+    moto: Moto, tmp_path: Path
+) -> None:
+    with silent_aws() as silent:
+        env = {"AWS_ENDPOINT_URL_DYNAMODB": silent["AWS_ENDPOINT_URL"]}
+        begun = time.monotonic()
+        done = await load("--create", *names(moto), cwd=tmp_path, env=env)
+    assert time.monotonic() - begun < 20
+    assert (done.code, done.out) == (1, "")
+    assert done.last.endswith(": no answer within 10 s")
+    there = {bucket["Name"] for bucket in client("s3", moto).list_buckets()["Buckets"]}
+    assert moto.bucket not in there
 
 
 async def test_a_table_with_another_key_is_exit_2_even_with_create(moto: Moto, tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_a_terminal_shows_bytes_records_and_rate() -> None:
     assert shown(stream.getvalue()) == "12.3 MB, 30,000 records, 15,000 records/s"
 
 
+def test_where_the_total_is_known_a_bar_shows_how_much_is_there() -> None:
+    now, stream = 100.0, Terminal()
+    line = ProgressLine(stream, lambda: now)
+    for size, bar in ((0, "[                    ]   0 %"), (5, "[##########          ]  50 %"),
+                      (10, "[####################] 100 %"), (11, "0.0 MB")):  # fmt: skip
+        now += 1
+        line(size, 1, 10)
+        assert shown(stream.getvalue()).startswith(bar)
+
+
 def test_the_line_is_written_over_also_by_a_shorter_one() -> None:
     now = 100.0
     stream = Terminal()

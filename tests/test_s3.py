@@ -9,7 +9,8 @@ import pytest_asyncio
 
 from aqi_service.errors import AccessDenied, ArchiveFailed, ConfigError, MissingResource, Unavailable
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.s3 import PART_SIZE, S3Archive
+from aqi_service.storage.s3 import S3Archive
+from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, Forward, Reply, Request, body, cut, cut_inside, error, held
 from tests.aws_world import World, fresh, opened, until
 
@@ -124,7 +125,7 @@ async def test_every_request_names_the_owner_that_the_bucket_must_have(world: Wo
     asked = {request.operation for request in world.double.requests}
     assert asked == {
         *("ListObjectsV2", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"),
-        *("AbortMultipartUpload", "HeadObject", "GetObject", "PutObject"),
+        *("AbortMultipartUpload", "HeadObject", "GetObject", "PutObject", "DeleteObject"),
     }
     owners = {request.headers.get("x-amz-expected-bucket-owner") for request in world.double.requests}
     assert owners == {OWNER}

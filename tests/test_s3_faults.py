@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from aqi_service.errors import AccessDenied, AqiError, ArchiveFailed
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.s3 import PART_SIZE
+from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, body, cut, done_but, error, lost
 from tests.aws_world import World, fresh, opened
 

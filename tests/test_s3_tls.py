@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from aqi_service.errors import Unavailable
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.s3 import PART_SIZE
+from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, cut, error, lost
 from tests.aws_world import World, fresh, opened
 

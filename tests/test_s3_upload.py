@@ -7,9 +7,10 @@ import pytest
 import pytest_asyncio
 
 from aqi_service.errors import ArchiveFailed, MissingResource
-from aqi_service.storage import SnapshotInfo, s3
+from aqi_service.storage import SnapshotInfo, s3_upload
 from aqi_service.storage.retry import Tries
-from aqi_service.storage.s3 import PART_SIZE, PARTS_IN_FLIGHT, S3Archive
+from aqi_service.storage.s3 import S3Archive
+from aqi_service.storage.s3_upload import PART_SIZE, PARTS_IN_FLIGHT
 from tests.aws_answers import cut, error, held
 from tests.aws_world import World, fresh, opened, settled, until
 
@@ -176,7 +177,7 @@ async def test_a_bucket_that_vanishes_says_so_and_leaves_no_task_behind(world: W
 async def test_a_bucket_that_does_not_abort_keeps_nobody_waiting(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "ABORT_SECONDS", 0.05)
+    monkeypatch.setattr(s3_upload, "ABORT_SECONDS", 0.05)
     world.double.on("AbortMultipartUpload", held(asyncio.Event()))
     with pytest.raises(ZeroDivisionError):
         async with world.archive().upload(NAME, INFO):
@@ -195,7 +196,7 @@ async def test_an_abort_that_fails_does_not_hide_what_ended_the_upload(world: Wo
 async def test_a_part_that_s3_does_not_read_is_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "SLOW", Tries(attempts=2, seconds=0.05))
+    monkeypatch.setattr(s3_upload, "SLOW", Tries(attempts=2, seconds=0.05))
     world.double.on("UploadPart", held(asyncio.Event()))
     with pytest.raises(ArchiveFailed, match="no answer in time"):
         await keep(world.archive(), b"[]")

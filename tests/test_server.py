@@ -6,10 +6,42 @@ import contextlib
 import pytest
 
 from aqi_service.core.frames import MAX_REQUEST, encode
-from aqi_service.server import Server, listen
-from tests.wire_fixtures import CSV, IDS, Held, answers, echo, on_each_loop, out_of_order, serving, task
+from aqi_service.server import ANSWER_SECONDS, Server, listen
+from tests.wire_fixtures import (
+    CSV,
+    IDS,
+    Held,
+    advance,
+    answers,
+    by_hand,
+    echo,
+    on_each_loop,
+    out_of_order,
+    serving,
+    task,
+)
 
 # Requests and replies.
+
+
+@by_hand
+async def test_what_came_in_one_read_is_answered_within_one_deadline_however_much_it_is() -> None:
+    asked: list[bytes] = []
+
+    async def answer(payload: bytes) -> bytes:
+        asked.append(payload)
+        if payload != IDS[1]:
+            await asyncio.Event().wait()
+        return payload
+
+    async with serving(answer) as served, served.peer() as peer:
+        work = task(peer.ask(*IDS[:200]))
+        await served.until(lambda _: len(asked) == 17)
+        advance(ANSWER_SECONDS + 0.1)
+        replies = await work
+        assert served.server.counts.replies["unavailable"] == 199
+    assert replies.pop(1) == IDS[1]
+    assert set(replies) == {b"Unavailable: no answer in time; try again later"}
 
 
 @on_each_loop

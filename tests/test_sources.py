@@ -13,20 +13,22 @@ from typing import IO
 import pytest
 
 from aqi_service.errors import CutShort, FetchFailed
-from aqi_service.sources import PIECE, Incoming, open_source, public_label
+from aqi_service.sources import PIECE, Asking, Incoming, archived_source, live_feed, source_of
 from aqi_service.storage import SnapshotInfo
 from tests.feed_server import answer, feed_server
 from tests.load_helpers import AGENT, written
+from tests.storage_doubles import MemoryArchive
 from tests.wire_fixtures import task, turns
 
 BODY = b'[{"id": 1}]' * 20_000
 PACKED = gzip.compress(BODY, mtime=0)
+ASKING = Asking(AGENT, 1 << 30)
 LAST_MODIFIED = "Wed, 20 Dec 2023 17:00:00 GMT"
 
 
 async def taken(source: object, *, max_bytes: int = 1 << 30) -> tuple[Incoming, bytes]:
     """Read a source to its end."""
-    async with open_source(str(source), AGENT, max_bytes) as incoming:
+    async with source_of(str(source)).open(Asking(AGENT, max_bytes)) as incoming:
         return incoming, b"".join([chunk async for chunk in incoming.chunks])
 
 
@@ -48,8 +50,8 @@ async def test_a_file_gives_its_bytes_and_its_path_as_label(tmp_path: Path, body
     path = written(tmp_path, body)
     incoming, found = await taken(path)
     assert found == body
-    assert incoming.label == str(path)
-    assert (incoming.named, incoming.etag, incoming.not_modified) == (None, "", False)
+    assert source_of(str(path)).label == str(path)
+    assert (incoming.etag, incoming.not_modified) == ("", False)
 
 
 @pytest.mark.parametrize("name", ["a.json.gz", "a.json", "a"])
@@ -76,12 +78,28 @@ async def test_a_packed_file_that_is_cut_is_cut_short(tmp_path: Path, body: byte
         ("feed.json", None),
     ],
 )
-async def test_a_source_that_is_named_like_a_snapshot_is_recognised(
-    tmp_path: Path, name: str, named: tuple[str, int] | None
+def test_a_source_that_is_named_like_a_snapshot_is_recognised_but_the_live_feed_is_not(
+    name: str, named: tuple[str, int] | None
 ) -> None:
-    assert (await taken(written(tmp_path, BODY, name)))[0].named == named
-    async with feed_server((answer(BODY),)) as feed:
-        assert (await taken(feed.url(f"/old/{name}?x=1")))[0].named == named
+    assert source_of(f"/old/{name}").named == named
+    assert source_of(f"https://example.org/old/{name}?x=1").named == named
+    assert live_feed(f"https://example.org/{name}").named is None
+
+
+def test_what_sends_cannot_wait_and_only_stdin_cannot_be_read_twice() -> None:
+    sources = [source_of("a.json"), source_of("http://h.org/a"), live_feed("http://h.org/a"), source_of("-")]
+    assert [source.waits for source in sources] == [True, False, False, False]
+    assert [source.again for source in sources] == [True, True, True, False]
+
+
+async def test_a_snapshot_of_the_archive_is_read_there_and_unpacked_if_it_is_packed() -> None:
+    archive = MemoryArchive()
+    archive.snapshots |= {"data_10_08_17_11_23.json": BODY, "data_10_08_17_11_24.json": PACKED}
+    for name in archive.snapshots:
+        source = archived_source(archive, name, 1_502_364_180)
+        async with source.open(ASKING) as incoming:
+            assert b"".join([chunk async for chunk in incoming.chunks]) == BODY
+        assert (source.named, source.archived, source.kept) == ((name, 1_502_364_180), True, False)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +124,7 @@ async def test_a_file_over_the_size_limit_fails(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_is_left_before_its_end_is_let_go(tmp_path: Path) -> None:
-    async with open_source(str(written(tmp_path, BODY * 10)), AGENT, 1 << 30) as incoming:
+    async with source_of(str(written(tmp_path, BODY * 10))).open(ASKING) as incoming:
         assert await anext(incoming.chunks)
         (thread,) = reading_threads()
     thread.join(10)
@@ -114,13 +132,13 @@ async def test_a_file_that_is_left_before_its_end_is_let_go(tmp_path: Path) -> N
 
 
 async def test_stdin_gives_its_bytes_as_they_come(pipe: IO[bytes]) -> None:
-    async with open_source("-", AGENT, 1 << 30) as incoming:
+    async with source_of("-").open(ASKING) as incoming:
         for piece in (b"[{", b"}]"):
             pipe.write(piece)
             assert await anext(incoming.chunks) == piece
         pipe.close()
         assert [chunk async for chunk in incoming.chunks] == []
-    assert (incoming.label, incoming.named) == ("stdin", None)
+    assert (source_of("-").label, source_of("-").named) == ("stdin", None)
 
 
 @pytest.mark.parametrize("body", [BODY, PACKED, b""])
@@ -151,7 +169,7 @@ def test_reading_a_pipe_that_stalls_can_be_cancelled_at_once_and_what_comes_late
     pipe: IO[bytes],
 ) -> None:
     async def read() -> None:
-        async with open_source("-", AGENT, 1 << 30) as incoming:
+        async with source_of("-").open(ASKING) as incoming:
             await anext(incoming.chunks)
             this = asyncio.current_task()
             assert this is not None
@@ -180,10 +198,10 @@ async def test_a_named_pipe_that_nobody_writes_to_holds_up_nothing(tmp_path: Pat
 
 PROGRAM = """
 import asyncio
-from aqi_service.sources import open_source
+from aqi_service.sources import Asking, source_of
 
 async def read():
-    async with open_source("-", "agent", 1 << 30) as incoming:
+    async with source_of("-").open(Asking("agent", 1 << 30)) as incoming:
         async for _ in incoming.chunks:
             asyncio.current_task().cancel()
 
@@ -208,7 +226,6 @@ def test_a_process_whose_stdin_stalls_ends_in_order_and_quietly() -> None:
 async def test_a_url_gives_its_validators_and_its_public_form_as_label() -> None:
     async with feed_server((answer(PACKED, ETag='"v1"', Last_Modified=LAST_MODIFIED),)) as feed:
         incoming, body = await taken(feed.url("/a?token=hunter2", user="me:hunter2"))
-        assert incoming.label == feed.url("/a")
     assert body == BODY
     assert (incoming.etag, incoming.last_modified, incoming.not_modified) == ('"v1"', LAST_MODIFIED, False)
 
@@ -227,7 +244,7 @@ async def test_what_is_known_of_the_same_source_makes_the_request_conditional(
 ) -> None:
     async with feed_server((answer(b"[]"),)) as feed:
         known = SnapshotInfo(feed.url(), "load-1", etag, last_modified)
-        async with open_source(feed.url(), AGENT, 100, known) as incoming:
+        async with source_of(feed.url()).open(Asking(AGENT, 100, known)) as incoming:
             assert not incoming.not_modified
     headers = feed.requests[0].headers
     assert {name: value for name, value in headers.items() if name.startswith("if-")} == sent
@@ -235,14 +252,14 @@ async def test_what_is_known_of_the_same_source_makes_the_request_conditional(
 
 async def test_what_is_known_of_another_source_does_not() -> None:
     known = SnapshotInfo("https://example.org/data.24h.json", "load-1", '"v1"', LAST_MODIFIED)
-    async with feed_server((answer(b"[]"),)) as feed, open_source(feed.url(), AGENT, 100, known):
+    async with feed_server((answer(b"[]"),)) as feed, live_feed(feed.url()).open(Asking(AGENT, 100, known)):
         assert not [name for name in feed.requests[0].headers if name.startswith("if-")]
 
 
 async def test_a_source_that_has_nothing_newer_says_so() -> None:
     async with feed_server((answer(status="304 Not Modified"),)) as feed:
         known = SnapshotInfo(feed.url(), "load-1", '"v1"')
-        async with open_source(feed.url(), AGENT, 100, known) as incoming:
+        async with source_of(feed.url()).open(Asking(AGENT, 100, known)) as incoming:
             assert incoming.not_modified
 
 
@@ -256,4 +273,4 @@ async def test_a_source_that_has_nothing_newer_says_so() -> None:
     ],
 )
 def test_the_label_of_a_source_has_no_secrets(source: str, label: str) -> None:
-    assert public_label(source) == label
+    assert source_of(source).label == label

@@ -14,7 +14,8 @@ from aqi_service.status import ServiceStatus, metrics
 FATES = {"stored", "unchanged", "superseded", "merged", "rejected", "without_pm", "expired", "pending"}
 COUNTERS = {
     "aqi_loads": "status", "aqi_records": "fate", "aqi_tcp_replies": "kind", "aqi_tcp_refused": "reason",
-    "aqi_tcp_cut": "reason", "aqi_tcp_accepted": None, "aqi_loader_restarts": None,
+    "aqi_tcp_cut": "reason", "aqi_http_refused": "reason",
+    "aqi_tcp_accepted": None, "aqi_loader_restarts": None,
 }  # fmt: skip
 GAUGES = {"aqi_tcp_connections": None, "aqi_build_info": "version"}
 AFTER_A_LOAD = {
@@ -103,6 +104,7 @@ def test_what_the_server_counts_is_read_when_metrics_are_asked_for(status: Servi
     status.server.cut["malformed"] += 1
     status.server.refused["address"] += 2
     status.loader_restarts = 3
+    status.http_refused["silent"] += 5
     lines = read().decode().splitlines()
     for line in (
         "aqi_tcp_accepted_total 9.0",
@@ -111,6 +113,7 @@ def test_what_the_server_counts_is_read_when_metrics_are_asked_for(status: Servi
         'aqi_tcp_cut_total{reason="malformed"} 1.0',
         'aqi_tcp_refused_total{reason="address"} 2.0',
         "aqi_loader_restarts_total 3.0",
+        'aqi_http_refused_total{reason="silent"} 5.0',
     ):
         assert line in lines
 

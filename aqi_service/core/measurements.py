@@ -75,7 +75,8 @@ class Rules:
 class Findings:
     """What one snapshot's records turned out to be, counted.
 
-    `pm_records` are the measurements with a P1 or P2, merged ones once; `sensors` the ids of their sensors.
+    `pm_records` are the measurements with a P1 or P2, merged ones once, `pm_rejected` those of them that were
+    rejected, `sensors` the ids of their sensors.
     `newest` is the newest item's `measured_at`, timestamp and id.
     """
 
@@ -83,6 +84,7 @@ class Findings:
     without_pm: int = 0
     merged: int = 0
     pm_records: int = 0
+    pm_rejected: int = 0
     rejected: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -148,9 +150,9 @@ class Assembler:
         held, self._held = self._held, None
         return [] if held is None else [self._build(held)]
 
-    def held_back(self) -> int:
-        """Tell how many records are held back: 0 or 1."""
-        return 0 if self._held is None else 1
+    def held_back(self) -> tuple[Batch, int] | None:
+        """Tell which record is held back: its batch, and its place in it."""
+        return None if self._held is None else (self._held.batch, self._held.position)
 
     def _merge(self, first: _Half, second: _Half) -> _Half:
         self.findings.merged += 1
@@ -175,6 +177,7 @@ class Assembler:
         if measured_at is not None and not EARLIEST <= measured_at <= rules.snapshot_at + DAY:
             measured_at = None
         if record_id is None or measured_at is None or sensor_type in NOT_MASS or not (pm10 or pm25):
+            findings.pm_rejected += 1
             reason = _reason(record_id, measured_at, sensor_type)
             return self._reject(reason, record_id, half.batch, half.position)
         if findings.newest is None or measured_at > findings.newest[0]:

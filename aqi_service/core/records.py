@@ -73,15 +73,16 @@ _SEPARATORS = {
 class RecordSplitter:
     """Splits one document: `feed` every chunk, then `close`.
 
+    `start` is the byte at which the first chunk begins: 0, or where an element of the array does.
     `window` is how many bytes are gathered before they are cut (smaller only to test it). Memory is
     bounded by it, MAX_RECORD and the chunk, whatever the document holds.
     """
 
-    def __init__(self, window: int = WINDOW) -> None:
+    def __init__(self, window: int = WINDOW, *, start: int = 0) -> None:
         self._window = window
         self._buffer = bytearray()
-        self._offset = 0  # of the buffer's first byte in the document
-        self._expect = _Expect.ARRAY
+        self._offset = start  # of the buffer's first byte in the document
+        self._expect = _Expect.ELEMENT if start else _Expect.ARRAY
         self._scanner: ElementScanner | None = None
         self._scanned = 0  # bytes of the buffer that the scanner has seen
         self._start = 0  # of the overlong element in the document

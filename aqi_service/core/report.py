@@ -112,11 +112,11 @@ class LoadReport:
         }
 
 
-def snapshot_warnings(records: int, pm_records: int, rejected: int, sensors: int) -> dict[str, int]:
+def snapshot_warnings(records: int, pm_records: int, pm_rejected: int, sensors: int) -> dict[str, int]:
     """Return what is odd about a snapshot as a whole, each as a warning counted once."""
     odd = {
         "empty_feed": records == 0,
         "not_24h_mean": pm_records > NOT_24H_RATIO * sensors > 0,
-        "mostly_rejected": rejected * 2 > pm_records > 0,
+        "mostly_rejected": pm_rejected * 2 > pm_records > 0,
     }
     return {name: 1 for name, true in odd.items() if true}

@@ -6,7 +6,7 @@ library behind them. `s3`, `dynamodb` and `lease` keep them on AWS; `local_*` ke
 Every method raises AccessDenied or MissingResource for what waiting cannot mend, Unavailable for what it may.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -50,7 +50,10 @@ class Upload(Protocol):
         """Take the next bytes; wait while the archive is more than a few parts behind."""
 
     async def complete(self) -> None:
-        """Make the snapshot appear under its name, all at once. Raises ArchiveFailed when it cannot."""
+        """Make the snapshot appear under its name, all at once.
+
+        Raises NameTaken if another load has the name by now, ArchiveFailed for any other reason.
+        """
 
 
 class Archive(Protocol):
@@ -63,12 +66,18 @@ class Archive(Protocol):
         """Names of all whole snapshots (`data_dd_MM_yy_hh_mm.json`, `...-2.json`), in no order."""
 
     def upload(self, name: str, info: SnapshotInfo) -> AbstractAsyncContextManager[Upload]:
-        """Begin a snapshot; leaving the block without `complete` takes every trace of it away."""
+        """Begin a snapshot; leaving the block without `complete` takes every trace of it away.
+
+        Raises NameTaken if another load has the name, where that shows before `complete`.
+        """
+
+    async def sweep(self) -> int:
+        """Take away what dead loads left half done; return how many."""
 
     async def info(self, name: str) -> SnapshotInfo | None:
         """Tell what is kept beside the snapshot, or None if there is none of that name."""
 
-    def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield the snapshot's bytes from `offset` on, exactly as they were written."""
 
     async def put(self, key: str, body: bytes) -> None:
@@ -102,6 +111,9 @@ class Store(Protocol):
 
     async def check(self) -> None:
         """Return if the table can be read and has the key this program uses; raise otherwise."""
+
+    async def identity(self) -> str:
+        """Name this creation of the table: another one once it was deleted and made anew, or restored."""
 
     async def get(self, record_id: str) -> Item | None:
         """Look one item up, for a reply; expired ones are the caller's to judge."""

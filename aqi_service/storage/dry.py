@@ -3,7 +3,7 @@
 One rule: a load over these tells what it would do with an empty table.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
@@ -27,12 +27,16 @@ class DryArchive:
         del name, info
         yield _DryUpload()
 
+    async def sweep(self) -> int:
+        """Return 0."""
+        return 0
+
     async def info(self, name: str) -> SnapshotInfo | None:
         """Return None."""
         del name
         return None
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Raise ArchiveFailed: there is no snapshot."""
         del offset
         raise ArchiveFailed(f"a dry run keeps no snapshot: there is no {name}")
@@ -63,6 +67,10 @@ class DryStore:
 
     async def check(self) -> None:
         """Return at once."""
+
+    async def identity(self) -> str:
+        """Return the same name always."""
+        return "dry run"
 
     async def get(self, record_id: str) -> Item | None:
         """Return None."""

@@ -55,14 +55,15 @@ class DynamoStore:
 
     async def check(self) -> None:
         """Read the table's description: its state and the type of its key."""
-        with refused_as(ConfigError):
-            answer = await call(
-                self._what, lambda: self._lookups.describe_table(TableName=self._table), self._sleep
-            )
-        table = answer["Table"]
+        table = await self._describe()
         if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
             raise Unavailable(f"{self._what} is {table['TableStatus'].lower()}")
         self._key_kind = key_kind(self._what, table)
+
+    async def identity(self) -> str:
+        """Return the id that AWS gave the table when it was made; from an emulator without ids, the time."""
+        table = await self._describe()
+        return str(table.get("TableId") or table.get("CreationDateTime") or self._table)
 
     async def get(self, record_id: str) -> Item | None:
         """Look one item up (eventually consistent: half the price, and at most about a second behind)."""
@@ -125,6 +126,18 @@ class DynamoStore:
     async def close(self) -> None:
         """Return at once: whoever opened the clients closes them."""
 
+    async def _describe(self) -> Any:
+        with refused_as(ConfigError):
+            answer = await call(
+                self._what, lambda: self._lookups.describe_table(TableName=self._table), self._sleep
+            )
+        return answer["Table"]
+
+    async def _key(self) -> str:
+        if self._key_kind is None:
+            await self.check()
+        return self._key_kind or "S"
+
     @asynccontextmanager
     async def keyed(self) -> AsyncIterator[str]:
         """Give the type of the key, `S` or `N`, to a request that writes no item.
@@ -137,11 +150,6 @@ class DynamoStore:
             except (MissingResource, ItemRefused):
                 self._key_kind = None
                 raise
-
-    async def _key(self) -> str:
-        if self._key_kind is None:
-            await self.check()
-        return self._key_kind or "S"
 
     async def _put_batch(
         self, items: Sequence[Item], kind: str, refused: dict[str, str], guard: Callable[[], None]

@@ -5,7 +5,7 @@ One rule: nothing here touches a file; that is done on worker threads, by `local
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
@@ -54,7 +54,7 @@ class LocalArchive:
 
     @asynccontextmanager
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator["LocalUpload"]:
-        """Begin a snapshot. Raises ArchiveFailed if the name is taken or the disk nearly full."""
+        """Begin a snapshot. Raises NameTaken, or ArchiveFailed if the disk is nearly full."""
         threads = Threads(1, "snapshot")
         draft = Draft(self._shelf, name, info)
         try:
@@ -71,7 +71,7 @@ class LocalArchive:
         with self._reading():
             return await self._threads.run(self._shelf.info, name)
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield the decoded bytes from `offset` on, 64 KiB at a time.
 
         Raises ArchiveFailed if there is no such snapshot or it is damaged.
@@ -83,7 +83,14 @@ class LocalArchive:
     async def delete(self, names: Iterable[str]) -> int:
         """Delete the snapshots of these names and what is beside them; return how many there were."""
         with disk(f"Snapshots in {self._shelf.folder} cannot be deleted"):
-            return await self._threads.run(self._shelf.delete, tuple(names))
+            return await self._threads.run(self._delete, tuple(names))
+
+    def _delete(self, names: tuple[str, ...]) -> int:
+        """Delete snapshots, and their rejects: those hold whole records. The manifests stay."""
+        for name in names:
+            for rejects in self._folder.glob(f"rejects/*/{name.removesuffix('.json')}.ndjson"):
+                rejects.unlink(missing_ok=True)
+        return self._shelf.delete(names)
 
     async def sweep(self) -> int:
         """Remove what dead processes left half written, and nothing of live ones; return how many files."""
@@ -159,7 +166,7 @@ class LocalUpload:
     async def complete(self) -> None:
         """Make the snapshot appear; cancelled meanwhile, it has appeared whole or not at all.
 
-        Raises ArchiveFailed if the disk did not take it all, or the name is taken by now.
+        Raises ArchiveFailed if the disk did not take it all, NameTaken if the name is taken by now.
         """
         self._send()
         while self._jobs:

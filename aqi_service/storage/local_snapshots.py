@@ -18,7 +18,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from aqi_service.errors import ArchiveFailed
+from aqi_service.errors import ArchiveFailed, NameTaken
 from aqi_service.storage import SnapshotInfo
 from aqi_service.storage.local import (
     PARTIAL,
@@ -136,7 +136,7 @@ class Draft:
         self._held = ExitStack()
 
     def begin(self, min_free: int) -> None:
-        """Take the name. Raises ArchiveFailed if it is taken or under `min_free` bytes are free."""
+        """Take the name. Raises NameTaken, or ArchiveFailed if under `min_free` bytes are free."""
         with self._writing():
             self._refuse_taken()
             make_folder(self._shelf.folder)  # somebody may have moved it away since the start
@@ -168,7 +168,7 @@ class Draft:
         try:
             return self._held.enter_context(hold(self._shelf.partial(self._name)))
         except FileExistsError as error:
-            raise ArchiveFailed(f"Another load is writing the snapshot {self._name} now.") from error
+            raise NameTaken(f"Another load is writing the snapshot {self._name} now.") from error
 
     def _place(self, undo: ExitStack) -> None:
         final, sidecar = self._shelf.file(self._name), self._shelf.sidecar(self._name)
@@ -185,8 +185,8 @@ class Draft:
         if self._shelf.find(self._name) or self._shelf.file(self._name).exists():
             raise self._taken()
 
-    def _taken(self) -> ArchiveFailed:
-        return ArchiveFailed(f"There is a snapshot {self._name} in {self._shelf.folder} already.")
+    def _taken(self) -> NameTaken:
+        return NameTaken(f"There is a snapshot {self._name} in {self._shelf.folder} already.")
 
     def _writing(self) -> AbstractContextManager[None]:
         return disk(f"The snapshot {self._name} cannot be kept in {self._shelf.folder}", ArchiveFailed)

@@ -16,6 +16,7 @@ from aqi_service.storage.local import Threads
 from aqi_service.storage.local_table import (
     EXPIRE,
     GET,
+    IDENTITY,
     PUT,
     PUT_UNLESS_NEWER,
     SETTLE,
@@ -57,6 +58,10 @@ class LocalStore:
         """
         await self._writing.run(self._read, ())
         await self._reading.run(self._get, 0)
+
+    async def identity(self) -> str:
+        """Return the random text that the table was given when it was made; a copied file keeps it."""
+        return await self._writing.run(self._identity)
 
     async def get(self, record_id: str) -> Item | None:
         """Return one item as the last finished `put` left it, without waiting for one that is under way."""
@@ -105,6 +110,10 @@ class LocalStore:
             await self._reading.close()
         finally:
             await self._writing.close()
+
+    def _identity(self) -> str:
+        with self._writer.use() as connection:
+            return str(connection.execute(IDENTITY).fetchone()[0])
 
     def _get(self, number: int) -> Item | None:
         with self._reader() as connection:

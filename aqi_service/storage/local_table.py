@@ -48,6 +48,7 @@ PUT_UNLESS_NEWER = PUT + (
     " >= (coalesce(items.measured_at, -1), coalesce(items.snapshot_at, -1))"
 )
 EXPIRE = "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires_at <= ? LIMIT ?)"
+IDENTITY = "SELECT table_id FROM about"
 SETTLE = "UPDATE about SET settled = settled + 1"
 
 _ID = re.compile("[0-9]{1,19}")

@@ -3,6 +3,7 @@
 One rule: it is handed functions, as the TCP server is, and knows no store and no load.
 """
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
+
+from aqi_service.web.doors import REFUSALS, SILENT_SECONDS, Doors
 
 log = logging.getLogger(__name__)
 
@@ -33,23 +37,54 @@ class Answers:
     Attributes:
         ready: tells whether lookups can be answered.
         metrics: Prometheus' text form.
+        refused: is told why a connection is closed unanswered (see `doors.REFUSALS`).
     """
 
     ready: Ready
     metrics: Callable[[], bytes]
+    refused: Callable[[str], None] = lambda _: None
 
 
 @asynccontextmanager
-async def http_port(sockets: Sequence[socket.socket], answers: Answers) -> AsyncIterator[None]:
-    """Serve on the sockets until the block ends; what is being answered then gets 2 s."""
-    runner = web.AppRunner(application(answers), access_log=None, logger=_faults(), shutdown_timeout=2.0)
+async def http_port(
+    sockets: Sequence[socket.socket],
+    answers: Answers,
+    most: int = 256,
+    silent_seconds: float = SILENT_SECONDS,
+) -> AsyncIterator[None]:
+    """Serve at most `most` connections on the sockets until the block ends; what is being answered gets 2 s.
+
+    One that has not sent a complete request after `silent_seconds`, or no further one, is closed.
+    """
+    doors = Doors(most, _noted(answers.refused), silent_seconds)
+    app = application(answers, doors)
+    runner = web.AppRunner(app, access_log=None, logger=_faults(), shutdown_timeout=2.0)
     await runner.setup()
+    inner = runner.server
+    if inner is None:
+        raise RuntimeError("aiohttp made no server")
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(doors(inner), sock=sock) for sock in sockets]
     try:
-        for sock in sockets:
-            await web.SockSite(runner, sock).start()
         yield
     finally:
+        for server in servers:
+            server.close()
         await runner.cleanup()
+
+
+def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:
+    """Count every refusal, and log each reason once a minute, or a flood of connections floods the log."""
+    quiet: dict[str, float] = {}
+
+    def note(reason: str) -> None:
+        refused(reason)
+        now = asyncio.get_running_loop().time()
+        if now >= quiet.get(reason, 0.0):
+            quiet[reason] = now + 60.0
+            log.warning("http_refused reason=%s: %s", reason, REFUSALS[reason])
+
+    return note
 
 
 def _faults() -> logging.Logger:
@@ -62,8 +97,16 @@ def _faults() -> logging.Logger:
     return log
 
 
-def application(answers: Answers) -> web.Application:
-    """Make the aiohttp application."""
+def application(answers: Answers, doors: Doors) -> web.Application:
+    """Make the aiohttp application; it tells the doors when a request is complete and when it is answered."""
+
+    @web.middleware
+    async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
+        doors.asks(request.transport, busy=True)
+        try:
+            return await handler(request)
+        finally:
+            doors.asks(request.transport, busy=False)
 
     async def index(_: web.Request) -> web.Response:
         return _text("aqi_service: /healthz /readyz /metrics\n")
@@ -78,7 +121,7 @@ def application(answers: Answers) -> web.Application:
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=answers.metrics(), headers={"Content-Type": METRICS_TYPE})
 
-    app = web.Application(client_max_size=1024)
+    app = web.Application(client_max_size=1024, middlewares=[told])
     app.on_response_prepare.append(_add_headers)
     app.router.add_get("/", index)
     app.router.add_get("/healthz", healthz)

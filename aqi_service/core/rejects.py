@@ -1,0 +1,55 @@
+"""The list of rejected records that is kept beside a snapshot: one JSON object a line.
+
+One rule: whatever is rejected, and however much of it, the list stays within a few tens of megabytes.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from aqi_service.core.measurements import Rejection
+
+LINES_LIMIT = 10_000
+"""Most lines; the rest is only counted."""
+
+TEXT_LIMIT, SHORT_TEXT = 4 * 1024, 256
+"""Most characters of a record's text, and of one after TEXTS_LIMIT."""
+
+TEXTS_LIMIT = 8 * 1024 * 1024
+"""Characters of text in all from which on only SHORT_TEXT of each is kept (real rejects have 400 each)."""
+
+
+class Rejects:
+    """The lines so far; each is made at once, so that a long list costs nobody a long wait at the end."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._texts = 0
+
+    def add(self, rejections: Iterable[Rejection]) -> None:
+        """Add records, as long as there is room."""
+        for rejection in rejections:
+            if len(self._lines) >= LINES_LIMIT:
+                return
+            self._lines.append(self._line(rejection))
+
+    def body(self, refused: Mapping[str, str]) -> bytes:
+        """Return the list; `refused` is what the table will never take, id -> why, added while there is room.
+
+        Where those stood in the snapshot, and their text, is no longer known.
+        """
+        more = LINES_LIMIT - len(self._lines)
+        extra = [Rejection(f"refused: {why}", i, -1, b"") for i, why in list(refused.items())[:more]]
+        return b"".join((*self._lines, *map(self._line, extra)))
+
+    def _line(self, rejection: Rejection) -> bytes:
+        limit = TEXT_LIMIT if self._texts < TEXTS_LIMIT else SHORT_TEXT
+        text = rejection.text[:limit].decode("utf-8", "backslashreplace")[:limit]
+        self._texts += len(text)
+        line = {
+            "offset": rejection.offset if rejection.offset >= 0 else None,
+            "id": rejection.id,
+            "reason": rejection.reason,
+            "record": text,
+        }
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,87 @@
+"""A document's bytes into numbered items and rejections, in the document's order.
+
+One rule: reading may begin anew at any Mark, and gives the same items under the same numbers from there on.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aqi_service.core.items import Item
+from aqi_service.core.measurements import Assembler, Findings, Rejection, Rules
+from aqi_service.core.records import Batch, RecordSplitter
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a document from which it can be read anew: the record `index` of a batch.
+
+    Attributes:
+        number: how many items the document gives before it.
+        batch: the batch.
+        index: the record in it.
+    """
+
+    number: int
+    batch: Batch
+    index: int = 0
+
+    @property
+    def offset(self) -> int:
+        """Its place in bytes from the start of the document (found only when asked for: it takes a scan)."""
+        return self.batch.locate(self.index)[0] if self.index else self.batch.offset
+
+
+class Portion(NamedTuple):
+    """What one batch gave.
+
+    Attributes:
+        mark: where to begin to get it again; its `number` is that of the first item.
+        items: in order.
+        rejections: in order.
+    """
+
+    mark: Mark
+    items: list[Item]
+    rejections: list[Rejection]
+
+
+class Intake:
+    """Reads one document, from its start or from a mark; `findings` counts what it met on the way."""
+
+    def __init__(self, rules: Rules, mark: Mark | None = None) -> None:
+        self._splitter = RecordSplitter(start=mark.offset if mark else 0)
+        self._assembler = Assembler(rules)
+        self._number = mark.number if mark else 0
+
+    @property
+    def findings(self) -> Findings:
+        """What the records turned out to be, so far."""
+        return self._assembler.findings
+
+    def feed(self, chunk: bytes) -> Iterator[Portion]:
+        """Take the next bytes. Raises SnapshotRejected once they can be no snapshot."""
+        return self._portions(self._splitter.feed(chunk))
+
+    def close(self) -> Iterator[Portion]:
+        """Give what is left. Raises CutShort when the document is not at its end."""
+        yield from self._portions(self._splitter.close())
+        yield from self.leave()
+
+    def leave(self) -> Iterator[Portion]:
+        """Give the record that was held back for its neighbour, if there is one; the rest is left."""
+        if held := self._assembler.held_back():
+            yield self._portion(Mark(self._number, *held), self._assembler.close())
+
+    def _portions(self, batches: Iterable[Batch]) -> Iterator[Portion]:
+        for batch in batches:
+            held = self._assembler.held_back()
+            mark = Mark(self._number, *held) if held else Mark(self._number, batch)
+            yield self._portion(mark, self._assembler.add(batch))
+
+    def _portion(self, mark: Mark, outcomes: list[Item | Rejection]) -> Portion:
+        items = [outcome for outcome in outcomes if isinstance(outcome, Item)]
+        self._number += len(items)
+        if len(items) == len(outcomes):
+            return Portion(mark, items, [])
+        return Portion(mark, items, [outcome for outcome in outcomes if isinstance(outcome, Rejection)])

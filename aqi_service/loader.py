@@ -1,0 +1,153 @@
+"""The daemon's loads: of the live feed, on schedule, by one process at a time.
+
+One rule: whatever ends a load, the next one comes.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from random import random
+
+from aqi_service.config import LEAST_INTERVAL, Config
+from aqi_service.core.names import parse_name
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.schedule import full_jitter, next_start, retry_start
+from aqi_service.errors import AqiError, ConfigError
+from aqi_service.leasing import acquire, kept
+from aqi_service.ledger import newest_name
+from aqi_service.once import check, load_one, prune, tell
+from aqi_service.opening import Opened
+from aqi_service.sources import live_feed
+from aqi_service.status import REFUSED, ServiceStatus
+from aqi_service.stopping import Stop
+
+log = logging.getLogger(__name__)
+
+RESTART_FIRST, RESTART_CAP = 1.0, 60.0
+"""Seconds: edges of the wait before a loader that died is started again."""
+
+
+async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, stop: Stop) -> None:
+    """Run `job` until it returns; one that raises is logged, counted and started again after a wait."""
+    deaths = 0
+    while not stop.is_set():
+        try:
+            await job()
+        except Exception:
+            deaths += 1
+            status.loader_restarts += 1
+            log.exception("loader_died count=%d", deaths)
+            await stop.wait(full_jitter(deaths, random(), RESTART_FIRST, RESTART_CAP))  # noqa: S311  # no secret
+        else:
+            return
+
+
+async def _wait(stop: Stop, lost: asyncio.Event, seconds: float) -> None:
+    """Wait so long, until `stop`, or until the lease is lost."""
+    waits = {asyncio.ensure_future(stop.wait(seconds)), asyncio.ensure_future(lost.wait())}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+class Loader:
+    """Loads the live feed at start and then on schedule, by the monotonic clock."""
+
+    def __init__(
+        self, config: Config, found: Opened, status: ServiceStatus, *, usable: bool = True, port: int = 0
+    ) -> None:
+        """`usable` tells whether archive and table have been checked; `port` is where lookups are served."""
+        self._config = config
+        self._found = found
+        self._status = status
+        self._usable = usable
+        self._port = port
+
+    async def run(self, stop: Stop) -> None:
+        """Take the lease, then load, wait, load again, until `stop`; a load under way is aborted in order.
+
+        While another process has the lease this one stands by; one that loses it stands by again.
+        """
+        while not stop.is_set():
+            if await stop.guard(self._acquired()):
+                async with kept(self._found.lease) as lost:
+                    await self._loads(stop, lost)
+
+    async def _acquired(self) -> bool:
+        """Wait for the lease; False, after a while, when the table refuses."""
+        try:
+            await acquire(self._found.lease, None)
+        except ConfigError as error:
+            self._refused(error)
+            await asyncio.sleep(RESTART_CAP)
+            return False
+        return True
+
+    async def _loads(self, stop: Stop, lost: asyncio.Event) -> None:
+        """Load on schedule until `stop`, or until the lease is lost."""
+        clock = asyncio.get_running_loop().time
+        failures = 0
+        await _wait(stop, lost, await self._courtesy())
+        while not (stop.is_set() or lost.is_set()):
+            begun = clock()
+            report = await self._load(stop)
+            failed = report is None or report.status in (Status.FAILED, Status.REJECTED)
+            failures = failures + 1 if failed else 0
+            interval, chance = float(self._config.interval), random()  # noqa: S311  # spreads load
+            if failures:
+                asked = report.retry_after if report else None
+                due = retry_start(clock(), failures, interval, asked, chance)
+            else:
+                due = next_start(begun, clock(), interval, chance)
+            if not stop.is_set():
+                log.info("next_load seconds=%.0f", due - clock())
+            await _wait(stop, lost, max(0.0, due - clock()))
+
+    def _refused(self, error: AqiError) -> None:
+        self._status.loads[REFUSED] += 1
+        log.error("load_refused error=%r", str(error))
+
+    async def _load(self, stop: Stop) -> LoadReport | None:
+        """Load once; None when archive or table refused, or a stop left no report."""
+        try:
+            report = await stop.guard(self._checked_load())
+        except AqiError as error:
+            self._refused(error)
+            return None
+        if report is None:
+            log.warning("load_interrupted: it left no report")
+            return None
+        tell(report, self._port)
+        self._status.loaded(report, time.time())
+        log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
+        await self._prune()
+        return report
+
+    async def _checked_load(self) -> LoadReport:
+        """Load; before the first time see that storage can be used, unless that was seen at the start."""
+        if not self._usable:
+            await check(self._config, self._found)
+            self._usable = True
+        return await load_one(self._config, self._found, live_feed(self._config.feed_url), live=True)
+
+    async def _prune(self) -> None:
+        try:
+            await prune(self._config, self._found)
+        except AqiError as error:
+            log.warning("prune_failed error=%r: tried again after the next load", str(error))
+
+    async def _courtesy(self) -> float:
+        """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
+        if not self._config.is_official_feed:
+            return 0.0
+        try:
+            newest = newest_name(await self._found.storage.archive.names())
+        except AqiError:
+            return 0.0
+        parsed = parse_name(newest) if newest else None
+        due = parsed[1] + LEAST_INTERVAL - time.time() if parsed else 0.0
+        return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie in the future

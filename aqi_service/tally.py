@@ -1,0 +1,121 @@
+"""What a load has seen and done so far, and the report made of it.
+
+One rule: the report says no more than what is counted here.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from aqi_service import __version__
+from aqi_service.core.measurements import Findings
+from aqi_service.core.names import parse_name
+from aqi_service.core.rejects import Rejects
+from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
+from aqi_service.delivery import DeliveryCounts
+from aqi_service.ledger import Manifest
+
+_ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a load ended; `again` tells that it may begin anew, from the source."""
+
+    status: Status
+    error: str | None = None
+    retry_after: float | None = None
+    again: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """One load's counts.
+
+    Attributes:
+        source: where the snapshot comes from, without credentials or query.
+        table: the table's name.
+        scale: name of the scale.
+        started: epoch seconds.
+        taken: the snapshot's time, epoch seconds.
+        archived: its name, once it is in the archive.
+        size: decoded bytes read.
+        sha: their digest.
+        rejects: the list of rejected records.
+    """
+
+    source: str
+    table: str
+    scale: str
+    started: float
+    taken: int
+    dry_run: bool = False
+    archived: str | None = None
+    size: int = 0
+    sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    rejects: Rejects = field(default_factory=Rejects)
+
+    def count(self, chunk: bytes) -> None:
+        """Count a chunk of the document."""
+        self.size += len(chunk)
+        self.sha.update(chunk)
+
+    def found(self, name: str) -> None:
+        """Note that the snapshot is in the archive already, and since when."""
+        self.archived, self.taken = parse_name(name) or (name, self.taken)
+
+    def report(
+        self,
+        outcome: Outcome,
+        findings: Findings,
+        counts: DeliveryCounts,
+        now: float,
+        latest: Manifest | None = None,
+    ) -> LoadReport:
+        """Make the report; `latest` is the manifest of the newest finished snapshot, to compare with."""
+        warnings = dict(findings.warnings)
+        if outcome.status in _ARRIVED:
+            warnings |= _odd(findings, counts, latest)
+        return LoadReport(
+            status=outcome.status,
+            source=self.source,
+            snapshot=self.archived,
+            snapshot_time=self.taken,
+            sha256=self.sha.hexdigest() if self.size and outcome.status in _ARRIVED else None,
+            bytes=self.size,
+            table=self.table,
+            scale=self.scale,
+            version=__version__,
+            records=findings.records,
+            fates=_fates(findings, counts),
+            sensors=len(findings.sensors),
+            newest=findings.newest[1] if findings.newest else None,
+            example=findings.newest[2] if findings.newest else None,
+            reasons=dict(findings.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
+            warnings=warnings,
+            started=self.started,
+            seconds=now - self.started,
+            dry_run=self.dry_run,
+            error=outcome.error,
+            retry_after=outcome.retry_after,
+        )
+
+
+def _fates(findings: Findings, counts: DeliveryCounts) -> Fates:
+    return Fates(
+        stored=counts.stored,
+        unchanged=counts.unchanged,
+        superseded=counts.superseded,
+        merged=findings.merged,
+        rejected=findings.rejected + len(counts.refused),
+        without_pm=findings.without_pm,
+        expired=counts.expired,
+        pending=counts.pending,
+    )
+
+
+def _odd(findings: Findings, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
+    pm_rejected = findings.pm_rejected + len(counts.refused)
+    odd = snapshot_warnings(findings.records, findings.pm_records, pm_rejected, len(findings.sensors))
+    if latest is not None and findings.records * 2 < int(latest.get("records") or 0):
+        odd["halved_feed"] = 1
+    return odd

@@ -1,0 +1,41 @@
+"""The list of rejected records: what a line says, and how large all of them may be."""
+
+import json
+
+import pytest
+
+from aqi_service.core.measurements import Rejection
+from aqi_service.core.rejects import LINES_LIMIT, SHORT_TEXT, TEXT_LIMIT, TEXTS_LIMIT, Rejects
+
+
+def lines(rejects: Rejects, **refused: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in rejects.body(refused).splitlines()]
+
+
+def test_a_line_has_offset_id_reason_and_text() -> None:
+    rejects = Rejects()
+    rejects.add([Rejection("bad_id", None, 7, b'{"id": "x\xc3\xa4"}')])
+    assert lines(rejects) == [{"offset": 7, "id": None, "reason": "bad_id", "record": '{"id": "xä"}'}]
+
+
+def test_what_the_table_refuses_has_neither_offset_nor_text() -> None:
+    assert lines(Rejects(), a="too large") == [
+        {"offset": None, "id": "a", "reason": "refused: too large", "record": ""}
+    ]
+
+
+@pytest.mark.parametrize("text", [b"\xff" * 5000, b"a" * 5000, "ä".encode() * 5000])
+def test_no_text_is_longer_than_4_kib_whatever_its_bytes(text: bytes) -> None:
+    rejects = Rejects()
+    rejects.add([Rejection("unreadable", None, 0, text)])
+    record = lines(rejects)[0]["record"]
+    assert isinstance(record, str)
+    assert TEXT_LIMIT // 2 <= len(record) <= TEXT_LIMIT
+
+
+def test_ten_thousand_of_the_worst_records_take_some_tens_of_megabytes() -> None:
+    rejects = Rejects()
+    rejects.add(Rejection("unreadable", None, n, b"\xff" * 4096) for n in range(LINES_LIMIT + 5))
+    body = rejects.body({"1": "late"})
+    assert body.count(b"\n") == LINES_LIMIT
+    assert len(body) < 3 * (TEXTS_LIMIT + LINES_LIMIT * SHORT_TEXT)
