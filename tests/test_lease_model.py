@@ -21,8 +21,14 @@ from aqi_service.storage.lease import ANSWER_SECONDS, DynamoLease, Means, awake_
 from tests.faults.clients import at_once
 from tests.faults.clock import HandClock, jumping
 
-STEPS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 7)), max_size=120)
-"""What happens next, and to whom."""
+WEIGHTED = [0] * 12 + [1] * 12 + [2] * 4 + [3] * 3 + [4] * 8 + [5] + [6]
+"""How often each of the steps of Play happens."""
+
+
+def steps(seed: int) -> list[tuple[int, int]]:
+    """Draw a long play: what happens next, and to whom."""
+    chance = Random(seed)  # noqa: S311  # must be replayable
+    return [(chance.choice(WEIGHTED), chance.randrange(8)) for _ in range(300)]
 
 
 @dataclass
@@ -77,14 +83,14 @@ class Table:
         """Raise as DynamoDB does if the condition does not hold."""
         term = (self.item or {}).get("term")
         assert asked["ExpressionAttributeNames"] == {"#term": "term"}
-        conditions: dict[str, Callable[[], bool]] = {
-            "attribute_not_exists(#term)": lambda: term is None,
-            "#term = :seen": lambda: term is not None and term == asked["ExpressionAttributeValues"][":seen"],
+        seen = asked.get("ExpressionAttributeValues", {}).get(":seen")
+        holds = {
+            "attribute_not_exists(#term)": term is None,
+            "#term = :seen": term is not None and term == seen,
         }
-        if not conditions[asked["ConditionExpression"]]():
+        if not holds[asked["ConditionExpression"]]:
             code = "ConditionalCheckFailedException"
-            made: Any = ClientError  # botocore has no types
-            raise made({"Error": {"Code": code, "Message": ""}}, "PutItem")
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "PutItem")
 
 
 class Contender:
@@ -174,8 +180,7 @@ class Play:
     async def step(self, what: int, whom: int) -> None:
         """Let one thing happen, and then everybody go on until all wait."""
         steps = [
-            self.deliver, self.deliver, self.wake, self.wake, self.arrive, self.lose, self.tick, self.tick,
-            self.crash, self.stop_wanting,
+            self.deliver, self.wake, self.arrive, self.lose, self.tick, self.crash, self.stop_wanting
         ]  # fmt: skip
         steps[what](whom)
         for _ in range(12):
@@ -232,28 +237,23 @@ class Play:
         assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
 
 
-async def played(steps: list[tuple[int, int]]) -> Play:
+async def played(seed: int) -> Play:
     play = Play()
     await asyncio.sleep(0)
-    for what, whom in steps:
+    for what, whom in steps(seed):
         await play.step(what, whom)
     await play.end()
     return play
 
 
-@settings(max_examples=400, deadline=None)
-@given(STEPS)
-def test_never_do_two_believe_that_they_hold_the_lease(steps: list[tuple[int, int]]) -> None:
-    assert asyncio.run(played(steps)).most <= 1
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32))
+def test_never_do_two_believe_that_they_hold_the_lease(seed: int) -> None:
+    assert asyncio.run(played(seed)).most <= 1
 
 
-async def test_random_plays_are_rich_enough_for_the_lease_to_change_hands_and_two_never_hold_it() -> None:
-    chance, changed = Random(7), 0  # noqa: S311  # plays, no secrets
-    for _ in range(40):
-        play = await played([(chance.randrange(10), chance.randrange(8)) for _ in range(300)])
-        assert play.most <= 1
-        changed += play.taken >= 2
-    assert changed >= 10
+def test_in_such_plays_the_lease_changes_hands_again_and_again() -> None:
+    assert min(asyncio.run(played(seed)).taken for seed in range(20)) >= 2
 
 
 async def test_in_fair_play_somebody_holds_the_lease_again_after_every_crash() -> None:
@@ -262,15 +262,15 @@ async def test_in_fair_play_somebody_holds_the_lease_again_after_every_crash() -
         holder = None
         for _ in range(60):
             for whom in range(3):
-                await play.step(2, whom)
+                await play.step(1, whom)
                 while play.table.calls:
                     await play.step(0, 0)
             holder = next((each for each in play.contenders if each.holds()), None)
             if holder:
                 break
-            await play.step(6, 2)
+            await play.step(4, 2)
         assert holder, f"nobody in round {round_}"
-        await play.step(8, play.contenders.index(holder))
+        await play.step(5, play.contenders.index(holder))
     assert play.most == 1
     await play.end()
 

@@ -237,6 +237,16 @@ async def test_renewing_ends_when_the_table_does_not_answer_until_the_lease_has_
 
 
 @jumping
+async def test_the_block_can_wait_for_the_loss() -> None:
+    lease = ScriptedLease(renew=[None, LeaseLost("another's")])
+    async with kept(lease) as lost:
+        await asyncio.sleep(1.5 * RENEW_SECONDS)
+        assert not lost.is_set()
+        await lost.wait()
+        assert lease.now == pytest.approx(2 * RENEW_SECONDS, abs=0.3)
+
+
+@jumping
 async def test_an_error_in_the_block_comes_out_and_the_lease_is_given_back() -> None:
     lease = ScriptedLease()
     with pytest.raises(ZeroDivisionError):
