@@ -101,7 +101,7 @@ class NameTaken(ArchiveFailed):
 
 
 class SnapshotRejected(AqiError):
-    """What arrived is no snapshot: not a JSON array, too large, or followed by other bytes.
+    """What arrived is no snapshot: empty, no JSON array, or with other bytes in or behind it.
 
     `offset` is the byte at which that showed, counted from the start of the decoded document.
     """

@@ -224,11 +224,3 @@ def test_a_rejected_document_is_refused_while_it_is_fed_and_what_came_before_sta
     with pytest.raises(SnapshotRejected) as caught:
         next(given_out)
     assert caught.value.offset == 16
-
-
-def test_of_a_whole_document_every_byte_is_done_with_at_its_close() -> None:
-    splitter = RecordSplitter()
-    list(splitter.feed(GENERATED + b"  \n"))
-    assert splitter.offset <= len(GENERATED) + 3
-    list(splitter.close())
-    assert splitter.offset == len(GENERATED) + 3
