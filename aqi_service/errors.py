@@ -101,7 +101,7 @@ class NameTaken(ArchiveFailed):
 
 
 class SnapshotRejected(AqiError):
-    """What arrived is no snapshot: empty, no JSON array, or with other bytes in or behind it.
+    """What arrived is no snapshot: empty, not a JSON array, or followed by other bytes.
 
     `offset` is the byte at which that showed, counted from the start of the decoded document.
     """

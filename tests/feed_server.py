@@ -137,7 +137,8 @@ async def feed_server(
         server.close()
         for task, peer in peers.items():
             task.cancel()
-            peer.writer.transport.abort()
+            with suppress(AttributeError):  # CPython's, of a transport that is closed for good already
+                peer.writer.transport.abort()
         ends = await asyncio.gather(*peers, return_exceptions=True)
         assert [end for end in ends if end and not isinstance(end, asyncio.CancelledError)] == []
 
