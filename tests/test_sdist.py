@@ -1,4 +1,4 @@
-"""The source archive holds what the commands of the README need: every file that is kept in the repository."""
+"""The source archive holds what the README's commands need: every file that the repository keeps."""
 
 import shutil
 import subprocess
