@@ -7,6 +7,7 @@ import difflib
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,29 @@ class _Time(click.ParamType[int]):
         return found
 
 
+class _Switch(click.types.BoolParamType):
+    """1/true/yes or 0/false/no."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a switch; the empty variable is off."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither 1, true or yes nor 0, false or no", param, ctx)
+
+
+class _Whole(click.IntRange):
+    """A whole number, called so where click says what is wrong with it."""
+
+    name = "whole number"
+
+
+class _Number(click.FloatRange):
+    """A number, called so where click says what is wrong with it."""
+
+    name = "number"
+
+
 class _Folder(click.Path):
     """A folder's path; an empty text, such as a variable that was never set, is none."""
 
@@ -51,14 +75,16 @@ def _option(*flags: str, **settings: Any) -> click.Option:
     """Declare an option whose environment variable follows from its flag."""
     variable = ENV_PREFIX + flags[0][2:].replace("-", "_").upper()
     shown = settings.get("default") is not None and not settings.get("is_flag")
+    if settings.get("is_flag"):
+        settings["type"] = _Switch()
     return click.Option(flags, envvar=variable, show_default=shown, **settings)
 
 
 YEAR = 366 * 86_400
-_POSITIVE = click.IntRange(min=1)
-_SECONDS = click.IntRange(1, YEAR)
-_DAYS = click.IntRange(1, 36_600)
-_PORT = click.IntRange(0, 65_535)
+_POSITIVE = _Whole(min=1)
+_SECONDS = _Whole(1, YEAR)
+_DAYS = _Whole(1, 36_600)
+_PORT = _Whole(0, 65_535)
 
 _OPTIONS = (
     _option("--load-only", is_flag=True, help="Load, then exit (backfills)."),
@@ -94,7 +120,7 @@ _OPTIONS = (
     ),
     _option(
         "--max-per-address",
-        type=click.IntRange(min=0),
+        type=_Whole(min=0),
         metavar="N",
         help="Cap of one address; 0 is none.  [default: half of --max-connections]",
     ),
@@ -129,7 +155,7 @@ _OPTIONS = (
     ),
     _option(
         "--load-deadline",
-        type=click.FloatRange(1, YEAR),
+        type=_Number(1, YEAR),
         metavar="SECONDS",
         help="Then a load ends as incomplete.  [default: daemon 3/4 of the interval, --load-only none]",
     ),
@@ -184,23 +210,41 @@ _COMMAND = click.Command(
 def main(argv: list[str] | None = None) -> int:
     """Run the program and return its exit code (0 done, 1 try again, 2 mend something first)."""
     for warning in unknown_variables(os.environ):
-        print(warning, file=sys.stderr)
+        _say(warning)
     try:
-        return int(_COMMAND.main(argv, prog_name="aqi-service", standalone_mode=False) or 0)
-    except click.exceptions.Abort:
-        return EXIT_TRY_AGAIN
+        return _main(sys.argv[1:] if argv is None else argv)
     except click.ClickException as error:
-        print(
-            f"aqi-service: {' '.join(error.format_message().split())} (--help lists the options)",
-            file=sys.stderr,
-        )
+        _say(f"aqi-service: {' '.join(error.format_message().split())} (--help lists the options)")
         return EXIT_CONFIG
-    except OSError as error:  # only what click itself prints; all else is translated where it happens
-        print(f"aqi-service: the output cannot be written: {error.strerror or error}", file=sys.stderr)
-        return EXIT_TRY_AGAIN
     except AqiError as error:
-        print(f"aqi-service: {error}", file=sys.stderr)
+        _say(f"aqi-service: {error}")
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_TRY_AGAIN
+
+
+def _main(argv: list[str]) -> int:
+    """Read the command line, which prints what --help and --version ask for, and run what it says."""
+    try:
+        context = _COMMAND.make_context("aqi-service", list(argv))
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # whoever read it wants no more
+            _say(f"aqi-service: the output cannot be written: {error.strerror or error}")
+        _drop_stdout()
+        return EXIT_TRY_AGAIN
+    with context:
+        return int(_COMMAND.invoke(context))
+
+
+def _drop_stdout() -> None:
+    """Send what could not be printed nowhere, or the interpreter would try, and complain, once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(text: str) -> None:
+    """Write a line to stderr; that nobody reads it changes nothing."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def option_names() -> dict[str, click.Option]:

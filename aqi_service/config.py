@@ -139,6 +139,11 @@ class Config:
         return fit if self.max_connections is None else min(self.max_connections, fit)
 
     @property
+    def create_command(self) -> str:
+        """The command that adds what is missing of bucket and table."""
+        return f"python -m aqi_service --load-only --create --bucket {self.bucket} --table {self.table}"
+
+    @property
     def descriptors(self) -> int:
         """How many files and sockets this process may have open; -1 is as many as it likes."""
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -61,8 +61,7 @@ async def _name_missing(config: Config, found: Opened) -> None:
     """Log what `--create` would add to the table; a loader does without it, so nothing here is an error."""
     try:
         for thing in await found.missing():
-            command = f"--load-only --create --bucket {config.bucket} --table {config.table}"
-            log.warning("missing %s: add it with python -m aqi_service %s", thing, command)
+            log.warning("missing %s: add it with %s", thing, config.create_command)
     except AqiError as error:
         log.info("missing unknown error=%r", str(error))
 

@@ -89,7 +89,9 @@ def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
             host or None, port, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (OSError, UnicodeError) as error:
-        raise PortTaken(f"{host!r} is no address or name of this machine: {error}") from error
+        raise PortTaken(
+            f"{host!r} is no address or name of this machine; choose one of its own, or 127.0.0.1"
+        ) from error
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 

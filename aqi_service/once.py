@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 START_SECONDS = 10.0
 """How long AWS may take to answer at the start."""
 
+CREATE_SECONDS = 360.0
+"""How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
+
 _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 
 
@@ -83,9 +86,9 @@ async def check(config: Config, found: Opened) -> None:
     """
     if config.create:
         with suppress(ConfigError):
-            await _in_time(found, _usable(found))
-        await found.create()
-    await _in_time(found, _usable(found))
+            await _in_time(found, _usable(config, found))
+        await _in_time(found, found.create(), CREATE_SECONDS)
+    await _in_time(found, _usable(config, found))
     if not config.serve_only:
         await _sweep(found)
     if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
@@ -105,7 +108,7 @@ async def _sweep(found: Opened) -> None:
             log.info("swept count=%d: what loads that were killed left half done", swept)
 
 
-async def _usable(found: Opened) -> None:
+async def _usable(config: Config, found: Opened) -> None:
     """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
     checks = (found.storage.archive.check(), found.storage.store.check())
     wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
@@ -113,17 +116,18 @@ async def _usable(found: Opened) -> None:
         if not isinstance(error, ConfigError):
             raise error
     if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
-        raise MissingResource("; ".join(map(str, wrong)))
+        how = "" if config.local else f"; both at once: {config.create_command}"
+        raise MissingResource("; ".join(map(str, wrong)) + how)
     for error in wrong:
         raise error
 
 
-async def _in_time(found: Opened, work: Awaitable[None]) -> None:
+async def _in_time(found: Opened, work: Awaitable[None], seconds: float = START_SECONDS) -> None:
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(seconds):
             await work
     except TimeoutError as error:
-        raise Unavailable(f"{found.place}: no answer within {START_SECONDS:.0f} s") from error
+        raise Unavailable(f"{found.place}: no answer within {seconds:.0f} s") from error
 
 
 async def load_one(config: Config, found: Opened, source: Source, *, live: bool | None = None) -> LoadReport:
@@ -182,5 +186,5 @@ async def prune(config: Config, found: Opened) -> None:
 
 def say(text: str) -> None:
     """Write a line for a person to stderr; that nobody reads it costs nothing else."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # ValueError: it is closed
         print(visible(text), file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ One rule: it goes to stderr, and only where that is a terminal; a log or a pipe 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 EVERY_SECONDS = 0.2
@@ -30,16 +31,19 @@ class ProgressLine:
         self._shown = now
         rate = records / max(now - self._begun, 0.001)
         line = f"{_bar(size, total)}{size / 1e6:,.1f} MB, {records:,} records, {rate:,.0f} records/s"
-        self._stream.write(f"\r{line:<{self._width}}")
-        self._stream.flush()
+        self._write(f"\r{line:<{self._width}}")
         self._width = len(line)
 
     def done(self) -> None:
         """Take the line away."""
         if self._width:
-            self._stream.write(f"\r{'':<{self._width}}\r")
-            self._stream.flush()
+            self._write(f"\r{'':<{self._width}}\r")
             self._width = 0
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # a terminal that is gone, or closed, costs no load
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def _bar(size: int, total: int | None) -> str:

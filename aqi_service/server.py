@@ -6,6 +6,7 @@ Rule: it is handed sockets and `answer`, and knows no store, no record and no co
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -35,6 +36,9 @@ AT_ONCE = 16
 ANSWER_SECONDS = 5.5
 """How long the lookups of what came in one read may take, however many; a little over that of one lookup,
 and under the grace of a stop."""
+
+LAST_REPLY_SECONDS = 1.0
+"""How much of a stop's grace is kept for sending the last replies."""
 
 _REFUSALS = {
     "connections": "the server has as many connections as it takes ({0.max_connections}); try again later",
@@ -94,6 +98,7 @@ class Server:
         self._places: Counter[str] = Counter()
         self._warned: dict[str, float] = {}
         self._stopping = False
+        self._last_answer = math.inf  # when every request has its answer, on the loop's clock
 
     async def start(self) -> None:
         """Accept connections from now on."""
@@ -108,13 +113,16 @@ class Server:
     async def stop(self, grace: float | None = None) -> None:
         """End within `grace` seconds (default: limits.stop_grace) and one more; never raises."""
         self._stopping = True
+        grace = self.limits.stop_grace if grace is None else grace
+        # A silent table may keep us for a read under way, and again for what arrived behind it.
+        self._last_answer = asyncio.get_running_loop().time() + grace - min(LAST_REPLY_SECONDS, grace / 2)
         for listener in self._listeners:
             listener.close()  # no new connections; wait_closed() waits for idle clients since 3.12.1
         for _ in range(2):
             await asyncio.sleep(0)  # one turn of the loop reads what has arrived: that counts as asked
         for connection in (*self._serving, *self._refusing):
             connection.last_call()  # idle ones close now, busy ones after their replies
-        await self._ended(self.limits.stop_grace if grace is None else grace)
+        await self._ended(grace)
         for connection, task in (*self._serving.items(), *self._refusing.items()):
             connection.abort()  # peers that do not read
             task.cancel()  # answers that do not come
@@ -201,11 +209,15 @@ class Server:
             await work()
         else:
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout_at(self._due()):
                     await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(payloads)))))
             except TimeoutError:
                 self._answer_late(frames)
         return b"".join(frames)
+
+    def _due(self) -> float:
+        """Return when what has been read now must be answered."""
+        return min(asyncio.get_running_loop().time() + ANSWER_SECONDS, self._last_answer)
 
     def _answer_late(self, frames: list[bytes]) -> None:
         """Fill the places of the replies that did not come in time."""

@@ -160,13 +160,17 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    *options: str, cwd: Path, env: Mapping[str, str] | None = None, module: str = "aqi_service"
+    *options: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    module: str = "aqi_service",
+    preexec: Callable[[], None] | None = None,
 ) -> AsyncIterator[Running]:
     """Run the program beside a test; at the end it is killed, and must not have complained of itself."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *options, cwd=cwd, env=environment(**(env or {})),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=2**20,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=preexec,
     )  # fmt: skip
     program = Running(process)
     async with asyncio.TaskGroup() as group:

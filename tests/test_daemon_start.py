@@ -59,6 +59,14 @@ async def test_an_http_address_that_this_machine_has_not_is_exit_2(tmp_path: Pat
     assert "cannot listen on 192.0.2.1:8080: that is no address of this machine" in done.last
 
 
+async def test_a_host_that_does_not_exist_is_exit_2_and_one_sentence(tmp_path: Path) -> None:
+    done = await ran("--local", "d", "--host", "a host", "--no-http", cwd=tmp_path)
+    assert (done.code, done.last) == (
+        2,
+        "aqi-service: 'a host' is no address or name of this machine; choose one of its own, or 127.0.0.1",
+    )
+
+
 async def test_without_http_only_the_lookups_listen(tmp_path: Path) -> None:
     async with feed_server((answer(GENERATED),)) as feed:
         options = ("--local", "d", "--port", "0", "--no-http", "--feed-url", feed.url())

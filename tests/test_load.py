@@ -15,7 +15,7 @@ from aqi_service.core.times import DAY
 from aqi_service.storage import Storage
 from aqi_service.storage.dry import DryArchive, DryStore
 from tests.core.helpers import GENERATED, document_of, real_capture, record
-from tests.core.test_captures import Plain, plain
+from tests.core_long.test_captures import Plain, plain
 from tests.feed_server import answer, feed_server
 from tests.load_helpers import AGENT, NAME, NOW, document, fates, records, run, written
 from tests.load_places import Place, place

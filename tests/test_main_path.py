@@ -23,7 +23,7 @@ from aqi_service.storage.s3 import S3Archive
 from tests.aws_backends import dynamo_store, numbered_store, on_moto, s3_archive
 from tests.backends import local_archive, local_store
 from tests.core.helpers import CUT, GENERATED, real_capture
-from tests.core.test_captures import plain
+from tests.core_long.test_captures import plain
 from tests.load_helpers import NOW, TABLE, document, fates, run, written
 from tests.wire_fixtures import serving
 

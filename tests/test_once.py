@@ -176,6 +176,12 @@ async def test_a_folder_that_cannot_be_used_is_exit_2_and_one_sentence(tmp_path:
     assert "a file is in the place of a folder" in done.last
 
 
+async def test_a_folder_that_cannot_be_made_is_exit_2_and_says_what_to_do(tmp_path: Path) -> None:
+    done = await ran("--load-only", "--local", "/proc/d", "--from", str(CAPTURE), cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert done.last.endswith("there is no such folder, and none can be made there; name another folder.")
+
+
 def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a shell command in which $LOAD loads the capture twice."""
     load = f"{sys.executable} -m aqi_service --load-only --local d --from {CAPTURE} --from {CAPTURE}"
@@ -199,10 +205,15 @@ def test_a_standard_error_that_nobody_reads_costs_no_load(tmp_path: Path) -> Non
     assert stored(tmp_path / "d") == 3565
 
 
-def test_help_that_cannot_be_written_is_one_sentence_and_exit_1(tmp_path: Path) -> None:
-    done = shell(f"{sys.executable} -m aqi_service --help >/dev/full", tmp_path)
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_help_that_cannot_be_written_is_one_sentence_and_exit_1(flag: str, tmp_path: Path) -> None:
+    done = shell(f"{sys.executable} -m aqi_service {flag} >/dev/full", tmp_path)
     assert done.returncode == 1
     assert done.stderr == "aqi-service: the output cannot be written: No space left on device\n"
+
+
+def test_a_refusal_that_nobody_reads_keeps_its_exit_code(tmp_path: Path) -> None:
+    assert shell(f"{sys.executable} -m aqi_service --port x 2>/dev/full", tmp_path).returncode == 2
 
 
 def test_a_reader_of_the_reports_that_goes_away_is_passed_over_in_silence(tmp_path: Path) -> None:

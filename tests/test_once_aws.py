@@ -11,10 +11,17 @@ from typing import Any
 import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
+from aqi_service.errors import Unavailable
+from aqi_service.once import CREATE_SECONDS, check
+from aqi_service.opening import Opened
+from aqi_service.storage import Storage
+from aqi_service.storage.dry import DryArchive, DryStore
+from tests.config import config
 from tests.conftest import Moto
 from tests.feed_server import CHUNKED, chunked, feed_server, head
 from tests.program import CAPTURE, Ran, ran, running
 from tests.refusing_aws import FOUND, RefusingAws, absent_aws, refusing_aws, silent_aws
+from tests.wire_fixtures import advance, by_hand
 
 GENERATED = (Path(__file__).parent / "data" / "generated-2026-form.json.gz").read_bytes()
 DENIED_TABLE = (400, "AccessDeniedException")
@@ -79,6 +86,8 @@ async def test_where_both_are_missing_both_are_named(moto: Moto, tmp_path: Path)
     said = refused(await load(*names(moto), cwd=tmp_path))
     assert f"bucket {moto.bucket}: there is no such bucket: --create makes it" in said
     assert f"table {moto.table}: there is no such table: --create makes it" in said
+    command = f"--load-only --create --bucket {moto.bucket} --table {moto.table}"
+    assert said.endswith(f"; both at once: python -m aqi_service {command}")
 
 
 async def test_create_makes_nothing_and_ends_in_10_s_while_one_of_both_does_not_answer(
@@ -215,3 +224,19 @@ async def test_a_signal_while_aws_does_not_answer_ends_the_program_at_once(tmp_p
             program.tell(signal.SIGINT)
             await program.line("^aqi-service: interrupted$")
             assert await program.ended(within=5) == 1
+
+
+@by_hand
+async def test_create_that_does_not_come_to_an_end_is_given_up() -> None:
+    begun = asyncio.Event()
+
+    async def create() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    found = Opened(Storage(DryArchive(), DryStore()), "a place", create)
+    checking = asyncio.get_running_loop().create_task(check(config(create=True), found))
+    await begun.wait()
+    advance(CREATE_SECONDS)
+    with pytest.raises(Unavailable, match=r"a place: no answer within 360 s"):
+        await checking

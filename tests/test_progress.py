@@ -1,6 +1,7 @@
 """The progress line: on a terminal only, rewritten in place, gone at the end."""
 
 import asyncio
+import errno
 import io
 import os
 import pty
@@ -88,6 +89,20 @@ def test_at_the_end_the_line_is_gone_and_the_cursor_at_its_start() -> None:
     assert stream.getvalue().endswith("\r")
     line.done()
     assert stream.getvalue().endswith(" \r")
+
+
+def test_a_terminal_that_is_gone_costs_no_load() -> None:
+    class Gone(Terminal):
+        def write(self, _: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    closed = Terminal()
+    closed.close()
+    for stream in (Gone(), closed):
+        stream.isatty = lambda: True  # type: ignore[method-assign] # a closed one would raise
+        line = ProgressLine(stream, lambda: 100.0)
+        line(1_000_000, 1000)
+        line.done()
 
 
 async def test_the_program_shows_it_where_stderr_is_a_terminal_while_stdout_is_a_pipe(tmp_path: Path) -> None:

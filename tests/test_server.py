@@ -19,9 +19,37 @@ from tests.wire_fixtures import (
     out_of_order,
     serving,
     task,
+    turns,
 )
 
 # Requests and replies.
+
+
+@by_hand
+async def test_a_stop_while_the_table_is_silent_answers_what_was_asked_within_its_grace() -> None:
+    asked: list[bytes] = []
+
+    async def answer(payload: bytes) -> bytes:
+        asked.append(payload)
+        await asyncio.Event().wait()
+        return payload
+
+    async with serving(answer) as served, served.peer() as peer:
+        first = task(peer.ask(*IDS[:20]))
+        await served.until(lambda _: len(asked) == 16)
+        await peer.send(b"".join(map(encode, IDS[20:40])))  # behind the read that is being answered
+        stopping = task(served.server.stop(grace=6.0))
+        await turns()
+        advance(ANSWER_SECONDS + 0.1)
+        assert len(await first) == 20
+        advance(0.1)
+        assert [await peer.reply() for _ in range(20)] == [
+            b"Unavailable: no answer in time; try again later"
+        ] * 20
+        assert await peer.rest() == b""
+        peer.writer.close()
+        await stopping
+        assert served.server.counts.cut.total() == 0
 
 
 @by_hand

@@ -1,10 +1,13 @@
 """The doors of the HTTP port over real sockets: a cap, and no place for whoever does not ask."""
 
 import asyncio
+import resource
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -12,6 +15,8 @@ import pytest
 from aqi_service.listening import default_max_connections, listen
 from aqi_service.web import Answers, http_port
 from aqi_service.web.doors import SILENT_SECONDS, default_max_http
+from tests.feed_server import answer, feed_server
+from tests.program import running
 from tests.wire_fixtures import advance, by_hand, on_each_loop, turns, until
 
 ASKING = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -64,8 +69,8 @@ async def test_beyond_the_cap_a_connection_is_closed_counted_and_its_place_is_fr
             one.transport.abort()
         while True:
             try:
-                async with aiohttp.request("GET", f"http://127.0.0.1:{port.number}/healthz") as answer:
-                    assert answer.status == 200
+                async with aiohttp.request("GET", f"http://127.0.0.1:{port.number}/healthz") as page:
+                    assert page.status == 200
                     break
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0)  # the places become free in a few turns of the loop
@@ -133,3 +138,20 @@ def test_http_connections_fit_into_what_tcp_connections_leave(descriptors: int) 
     most = default_max_http(descriptors)
     assert 16 <= most <= 256
     assert descriptors < 0 or most <= (descriptors - default_max_connections(descriptors)) // 4
+
+
+def few_descriptors() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+
+async def test_lookups_are_answered_although_a_crowd_is_silent_on_the_http_port(tmp_path: Path) -> None:
+    async with feed_server((answer(b"[]"),)) as feed, AsyncExitStack() as stack:
+        options = ("--local", "d", "--port", "0", "--http-port", "0", "--feed-url", feed.url())
+        program = await stack.enter_async_context(running(*options, cwd=tmp_path, preexec=few_descriptors))
+        port = await program.port("http")
+        await program.report()
+        for _ in range(300):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert await program.ask(b"1") == [b"Item not found"]
+        await program.line("http_refused reason=connections")
+        assert not any("out of system resource" in line for line in program.err)

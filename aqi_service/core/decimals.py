@@ -12,11 +12,14 @@ MAX_DIGITS = 38
 MAX_PLACES = 130
 """Most digits behind the point (DynamoDB takes no number below 1E-130)."""
 
+MAX_WHOLE = 126
+"""Most digits before the point (DynamoDB takes no number from 1E126 on)."""
+
 MAX_INTEGER = 2**63 - 1
 
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 _CACHED_LENGTH = 48
-_LARGE = 10**MAX_DIGITS
+_LARGE = 10**MAX_WHOLE
 
 
 def canonical(value: object) -> str | None:
@@ -40,8 +43,8 @@ def _canonical(text: str) -> str | None:
     sign = "-" if text[0] == "-" else ""
     whole, _, places = text.removeprefix("-").partition(".")
     whole, places = whole.lstrip("0"), places.rstrip("0")
-    digits = (whole + places).lstrip("0")
-    if len(digits) > MAX_DIGITS or len(places) > MAX_PLACES:
+    digits = (whole + places).strip("0")
+    if len(digits) > MAX_DIGITS or len(places) > MAX_PLACES or len(whole) > MAX_WHOLE:
         return None
     if not digits:
         return "0"

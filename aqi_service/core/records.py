@@ -88,11 +88,6 @@ class RecordSplitter:
         self._start = 0  # of the overlong element in the document
         self._dropped: bytes | None = None  # the beginning of an overlong element
 
-    @property
-    def offset(self) -> int:
-        """The number of bytes that are cut and done with."""
-        return self._offset
-
     def feed(self, chunk: bytes) -> Iterator[Batch]:
         """Take the next bytes of the document and yield the batches that are complete.
 

@@ -37,6 +37,7 @@ _REASONS = {
     errno.EPERM: "permission is denied; give this user the right to write there, or name another folder",
     errno.ENOTDIR: "a file is in the place of a folder; move it away, or name another folder",
     errno.EEXIST: "a file is in the place of a folder; move it away, or name another folder",
+    errno.ENOENT: "there is no such folder, and none can be made there; name another folder",
     errno.EISDIR: "a folder is in the place of a file; move it away, or name another folder",
 }
 

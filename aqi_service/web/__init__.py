@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 Ready = Callable[[], Awaitable[str | None]]
 """Returns None when everything is ready, else what is not, in a few words."""
 
+LISTEN_QUEUE = 128
+"""Connections that the kernel keeps until we accept them."""
+
+ACCEPT_BURST = 8
+"""Connections accepted in one turn of the loop: descriptors that exist before the doors can refuse them."""
+
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 HEADERS = {
     "Server": "aqi_service",
@@ -63,14 +69,20 @@ async def http_port(
     inner = runner.server
     if inner is None:
         raise RuntimeError("aiohttp made no server")
-    loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(doors(inner), sock=sock) for sock in sockets]
+    servers = [await _server(sock, doors(inner)) for sock in sockets]
     try:
         yield
     finally:
         for server in servers:
             server.close()
         await runner.cleanup()
+
+
+async def _server(sock: socket.socket, protocols: Callable[[], asyncio.Protocol]) -> asyncio.Server:
+    server = await asyncio.get_running_loop().create_server(protocols, sock=sock, backlog=ACCEPT_BURST)
+    # asyncio takes `backlog` for its own bursts and for the kernel's queue; the queue may be long.
+    sock.listen(LISTEN_QUEUE)
+    return server
 
 
 def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:

@@ -1,16 +1,8 @@
 """Replies taken apart and made harmless: CSV in, guarded CSV, JSON and visible text out."""
 
-import csv
-import io
-import json
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from aqi_service.core.csvtext import guard, json_line, line, number, parse, safe, visible
-
-CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+from aqi_service.core.csvtext import guard, json_line, number, parse, safe, visible
 
 
 def test_a_reply_is_cells_by_column_in_its_own_order() -> None:
@@ -36,15 +28,6 @@ def test_any_other_text_is_no_reply(text: str) -> None:
         parse(text)
 
 
-@given(st.text(max_size=60))
-def test_arbitrary_text_raises_nothing_but_a_value_error(text: str) -> None:
-    try:
-        record = parse(text)
-    except ValueError:
-        return
-    assert parse(safe(text)).keys() == {guard(name) for name in record}
-
-
 @pytest.mark.parametrize(
     "cell", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1", "-", "-1-1", "--1", "-1e5"]
 )
@@ -55,12 +38,6 @@ def test_a_text_that_a_spreadsheet_would_run_is_prefixed(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["", "DE", "48.8", "-5.2", "-.9", "0", "2023-12-20", "a=b", "'=1"])
 def test_numbers_and_harmless_texts_stay(cell: str) -> None:
     assert guard(cell) == cell
-
-
-@given(st.lists(CELLS, min_size=1, max_size=5))
-def test_a_line_reads_back_as_its_guarded_cells(cells: list[str]) -> None:
-    [row] = csv.reader(io.StringIO(line(cells), newline=""))
-    assert row == [guard(cell) for cell in cells]
 
 
 def test_a_harmless_reply_is_saved_as_it_was_sent() -> None:
@@ -99,15 +76,6 @@ def test_json_has_numbers_where_the_column_is_numeric_and_null_for_blanks() -> N
     assert text == (
         '{"id": "18", "P2.5": 0.9, "P10": "unavailable", "altitude": null, "AQI": 1, "country": "D\\u001b"}\n'
     )
-
-
-@given(st.dictionaries(CELLS, CELLS, max_size=5))
-def test_json_is_one_line_of_printable_ascii(record: dict[str, str]) -> None:
-    text = json_line(record)
-    assert text.endswith("\n")
-    assert text[:-1].isascii()
-    assert text[:-1].isprintable()
-    assert list(json.loads(text)) == list(record)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,16 @@ def test_38_digits_may_lie_on_both_sides_of_the_point() -> None:
     assert canonical("1" * 20 + "." + "1" * 18 + "0" * 50) == "1" * 20 + "." + "1" * 18
 
 
+@pytest.mark.parametrize("value", ["1" + "0" * 40, "-25" + "0" * 100, 10**125, "1" + "0" * 40 + ".0"])
+def test_zeros_at_a_whole_numbers_end_are_no_significant_digits(value: object) -> None:
+    assert canonical(value) == str(value).removesuffix(".0")
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 126, 10**126, "1" + "0" * 40 + ".5"])
+def test_a_number_too_large_or_too_exact_for_the_table_is_none(value: object) -> None:
+    assert canonical(value) is None
+
+
 def test_the_table_takes_no_number_below_1e_130_and_so_none_is_made() -> None:
     assert canonical("0." + "0" * 129 + "1") == "0." + "0" * 129 + "1"
     assert canonical("0." + "0" * 130 + "1") is None

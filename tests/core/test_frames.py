@@ -94,38 +94,12 @@ def test_arbitrary_bytes_are_a_length_or_a_frame_error(header: bytes) -> None:
     assert decode_header(encode_header(length)) == length
 
 
-@given(st.lists(st.binary(max_size=MAX_REQUEST), max_size=6), st.lists(st.integers(1, 200), min_size=1))
-def test_payloads_come_back_in_order_wherever_the_reads_end(payloads: list[bytes], sizes: list[int]) -> None:
-    stream = b"".join(map(encode, payloads))
-    splitter = FrameSplitter(MAX_REQUEST)
-    received, place, turn = [], 0, 0
-    while place < len(stream):
-        size = sizes[turn % len(sizes)]
-        splitter.feed(stream[place : place + size])
-        received += taken(splitter)
-        place, turn = place + size, turn + 1
-    assert received == payloads
-    assert len(splitter) == 0
-
-
 @pytest.mark.parametrize("tail", [b"", b"5", encode(b"12345")[:-1]], ids=["no tail", "digit", "cut frame"])
 def test_what_follows_the_last_frame_waits(tail: bytes) -> None:
     splitter = FrameSplitter(MAX_REQUEST)
     splitter.feed(encode(b"one") + encode(b"") + tail)
     assert taken(splitter) == [b"one", b""]
     assert len(splitter) == len(tail)
-
-
-@given(st.lists(st.binary(max_size=100), max_size=5))
-def test_arbitrary_pieces_raise_nothing_but_a_frame_error(pieces: list[bytes]) -> None:
-    splitter = FrameSplitter(MAX_REQUEST, bare=NOT_FOUND)
-    try:
-        for piece in pieces:
-            splitter.feed(piece)
-            taken(splitter)
-    except FrameError:
-        with pytest.raises(FrameError):
-            splitter.take()
 
 
 @pytest.mark.parametrize("name", MALFORMED)

@@ -1,11 +1,8 @@
 """Items: their attributes, and which of two the table keeps."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item, Verdict, is_expired, judge
-from tests.core.helpers import QUICK
 
 ITEM = Item(
     *("28", "51.5", "-0.25", "-2", "GB", "2023-12-20 17:00:00", "2023-12-20", "0.9", "48.8", "3", "Low"),
@@ -75,28 +72,6 @@ def test_an_item_without_times_is_older_than_one_with_them() -> None:
     assert judge(ITEM, bare) is Verdict.STORE
     assert judge(bare, ITEM) is Verdict.SUPERSEDED
     assert judge(Item("28", pm25="1"), bare) is Verdict.STORE
-
-
-AGES = st.builds(
-    lambda measured, taken, aqi: ITEM._replace(measured_at=measured, snapshot_at=taken, aqi=aqi),
-    st.none() | st.integers(0, 2),
-    st.none() | st.integers(0, 2),
-    st.sampled_from("12"),
-)
-
-
-@QUICK
-@given(AGES, AGES)
-def test_of_two_different_items_one_wins_and_the_order_of_loading_matters_only_at_a_tie(
-    one: Item, two: Item
-) -> None:
-    verdicts = {judge(one, two), judge(two, one)}
-    if one._replace(snapshot_at=0) == two._replace(snapshot_at=0):
-        assert verdicts == {Verdict.UNCHANGED}
-    elif (one.measured_at, one.snapshot_at) == (two.measured_at, two.snapshot_at):
-        assert verdicts == {Verdict.STORE}
-    else:
-        assert verdicts == {Verdict.STORE, Verdict.SUPERSEDED}
 
 
 def test_an_item_counts_as_absent_from_its_expiry_on() -> None:

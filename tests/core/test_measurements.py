@@ -4,15 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aqi_service.core.items import Item
 from aqi_service.core.measurements import REASONS, Assembler, Rejection, Rules
 from aqi_service.core.records import KEPT_TEXT, WINDOW, Batch
 from aqi_service.core.scales import DAQI, REPORT, US_EPA
 from tests.core.helpers import (
-    QUICK,
     REFUSED,
     RULES,
     SNAPSHOT_AT,
@@ -191,21 +188,3 @@ def test_findings_name_the_newest_time_of_an_item_and_count_sensors_and_measurem
     )
     assert findings.newest == (1_703_088_000, "2023-12-20T16:00:00", "2")
     assert (findings.pm_records, len(findings.sensors), findings.rejected) == (5, 3, 2)
-
-
-RECORDS = st.sampled_from([P1, P2, BOTH, EMPTY, OTHER, 17, record(5, "x"), record(None, "1"), b'{"a":}'])
-
-
-@QUICK
-@given(st.lists(RECORDS, max_size=12), st.integers(1, 700), st.sampled_from([1, 100, 500, WINDOW]))
-def test_what_comes_of_a_document_does_not_depend_on_chunks_and_every_record_has_one_fate(
-    records: list[object], size: int, window: int
-) -> None:
-    document = document_of(*records)
-    out, findings = assemble(document)
-    assert assemble(document, size=size, window=window)[0] == out
-    assert findings.records == len(records) == len(out) + findings.merged + findings.without_pm
-    assert findings.rejected == sum(findings.reasons.values()) == sum(isinstance(o, Rejection) for o in out)
-    for one in out:
-        if isinstance(one, Rejection):
-            assert document[one.offset : one.offset + len(one.text)] == one.text

@@ -91,18 +91,6 @@ def test_a_name_with_a_suffix_that_is_taken_counts_on() -> None:
     assert first_free("data_20_12_23_18_55-4.json", taken) == "data_20_12_23_18_55-4.json"
 
 
-@QUICK
-@given(st.sets(st.integers(1, 9)), st.integers(1, 9))
-def test_a_free_name_is_free_and_stands_for_the_same_minute(taken: set[int], suffix: int) -> None:
-    def named(number: int) -> str:
-        return NAME if number == 1 else f"data_20_12_23_18_55-{number}.json"
-
-    names = {named(number) for number in taken}
-    free = first_free(named(suffix), names)
-    assert free not in names
-    assert parse_name(free) == (free, TAKEN)
-
-
 def test_manifest_and_rejects_lie_by_table_and_snapshot() -> None:
     assert manifest_key("t", NAME) == "manifests/t/data_20_12_23_18_55.json"
     assert rejects_key("t", NAME) == "rejects/t/data_20_12_23_18_55.ndjson"

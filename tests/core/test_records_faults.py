@@ -1,26 +1,20 @@
 """The splitter under the faults F6 to F8 and F16 to F19: what is no snapshot, and what is no record."""
 
 import json
-import sys
-import tracemalloc
-from collections.abc import Iterator
 
 import pytest
 
-from aqi_service.core.records import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter, Unreadable
-from aqi_service.errors import CutShort, SnapshotRejected
+from aqi_service.core.records import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter
+from aqi_service.errors import SnapshotRejected
 from tests.core.helpers import (
     BOM,
-    REFUSED,
     WHOLE,
     WINDOWS,
     Outcome,
-    batches,
     every_way,
     joined,
     pieces,
     reasons,
-    record,
     rejected_at,
     split,
 )
@@ -74,25 +68,6 @@ def test_bytes_or_a_second_document_behind_the_array_reject_it_at_the_first_of_t
         assert outcome == Outcome(elements, rejected_at(offset))
 
 
-@pytest.mark.parametrize("kind", REFUSED)
-def test_a_record_that_does_not_decode_costs_only_itself(kind: str) -> None:
-    good = b'{"id":1,"text":"} ]"}'
-    document, elements = joined([good, REFUSED[kind], good], [b" "])
-    for outcome in every_way(document):
-        assert outcome == Outcome(elements, WHOLE)
-        assert reasons(outcome) == [None, "unreadable", None]
-
-
-def test_bad_records_among_many_cost_only_themselves_where_records_are_taken_in_bulk() -> None:
-    many = [json.dumps(record(number, "1", "2")).encode() for number in range(300)]
-    texts = [text for bad in REFUSED.values() for text in (*many, bad)]
-    document, elements = joined(texts, [])
-    outcome = split(pieces(document, 16_384))
-    assert len(document) > len(REFUSED) * WINDOW
-    assert outcome == Outcome(elements, WHOLE)
-    assert reasons(outcome) == [*[None] * 300, "unreadable"] * len(REFUSED)
-
-
 def nested(depth: int, kind: str) -> bytes:
     """Write an object so deep, of objects alone, of arrays inside, or of both in turn."""
     pairs = [(b'{"a":', b"}")] + {
@@ -132,58 +107,3 @@ def test_a_record_of_64_kib_is_read_and_one_byte_more_is_too_long(size: int, win
     assert outcome.elements[1] == elements[1]
     assert outcome.elements[3][1] == sized(65_537)[:KEPT_TEXT]
     assert outcome.elements[4] == elements[4]
-
-
-def peak_of(chunks: Iterator[bytes]) -> tuple[list[tuple[int, object]], int]:
-    """Return offset and value of each element, and how many bytes the splitter held at most."""
-    found: list[tuple[int, object]] = []
-    tracemalloc.start()
-    try:
-        for batch in batches(chunks):
-            found += [(batch.locate(i)[0], value) for i, value in enumerate(batch.values)]
-        return found, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def repeated(start: bytes, chunk: bytes, times: int, end: bytes) -> Iterator[bytes]:
-    """Yield a long document without making it."""
-    yield start
-    for _ in range(times):
-        yield chunk
-    yield end
-
-
-@pytest.mark.parametrize(
-    ("chunk", "times"),
-    [(b"x" * 50_000, 1000), (b"{],[" * 12_500, 200), (rb"\"\\" * 12_500, 100)],
-    ids=["50 MB", "10 MB of brackets", "5 MB of escapes"],
-)
-def test_one_endless_string_costs_only_its_record_and_takes_constant_memory(chunk: bytes, times: int) -> None:
-    found, peak = peak_of(repeated(b'[{"a":1},{"b":"', chunk, times, b'"},{"c":1}]'))
-    assert found == [(1, {"a": 1}), (9, Unreadable("too_long")), (18 + times * 50_000, {"c": 1})]
-    assert peak < 1_000_000
-
-
-@pytest.mark.parametrize("blank", [b" " * 50_000, b"\n\t" * 25_000])
-def test_50_mb_of_blanks_between_two_records_are_passed_over_in_constant_memory(blank: bytes) -> None:
-    found, peak = peak_of(repeated(b'[{"a":1},', blank, 1000, b'{"c":1}]'))
-    assert found == [(1, {"a": 1}), (50_000_009, {"c": 1})]
-    assert peak < 1_000_000
-
-
-def test_a_hundred_thousand_nested_brackets_are_one_record_too_long_and_the_next_is_read() -> None:
-    document, elements = joined([b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"c":1}'], [])
-    outcome = split(pieces(document, 50_000))
-    assert reasons(outcome) == ["too_long", None]
-    assert (outcome.elements[0][0], outcome.elements[1], outcome.end) == (1, elements[1], WHOLE)
-
-
-def test_a_million_opening_brackets_that_are_never_closed_are_cut_short_and_not_kept() -> None:
-    splitter, held = RecordSplitter(), 0
-    for chunk in pieces(b"[" * 1_000_001, 50_000):
-        assert list(splitter.feed(chunk)) == []
-        held = max(held, sum(map(sys.getsizeof, vars(splitter).values())))
-    assert 50_000 < held < 300_000
-    with pytest.raises(CutShort):
-        list(splitter.close())

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aqi_service.core.measurements import Rejection
-from aqi_service.core.rejects import LINES_LIMIT, SHORT_TEXT, TEXT_LIMIT, TEXTS_LIMIT, Rejects
+from aqi_service.core.rejects import TEXT_LIMIT, Rejects
 
 
 def lines(rejects: Rejects, **refused: str) -> list[dict[str, object]]:
@@ -31,11 +31,3 @@ def test_no_text_is_longer_than_4_kib_whatever_its_bytes(text: bytes) -> None:
     record = lines(rejects)[0]["record"]
     assert isinstance(record, str)
     assert TEXT_LIMIT // 2 <= len(record) <= TEXT_LIMIT
-
-
-def test_ten_thousand_of_the_worst_records_take_some_tens_of_megabytes() -> None:
-    rejects = Rejects()
-    rejects.add(Rejection("unreadable", None, n, b"\xff" * 4096) for n in range(LINES_LIMIT + 5))
-    body = rejects.body({"1": "late"})
-    assert body.count(b"\n") == LINES_LIMIT
-    assert len(body) < 3 * (TEXTS_LIMIT + LINES_LIMIT * SHORT_TEXT)

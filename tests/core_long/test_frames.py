@@ -1,0 +1,40 @@
+"""The frame codec, wherever reads end and whatever they bring."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqi_service.core.frames import (
+    MAX_REQUEST,
+    NOT_FOUND,
+    FrameSplitter,
+    encode,
+)
+from aqi_service.errors import FrameError
+from tests.core.test_frames import taken
+
+
+@given(st.lists(st.binary(max_size=MAX_REQUEST), max_size=6), st.lists(st.integers(1, 200), min_size=1))
+def test_payloads_come_back_in_order_wherever_the_reads_end(payloads: list[bytes], sizes: list[int]) -> None:
+    stream = b"".join(map(encode, payloads))
+    splitter = FrameSplitter(MAX_REQUEST)
+    received, place, turn = [], 0, 0
+    while place < len(stream):
+        size = sizes[turn % len(sizes)]
+        splitter.feed(stream[place : place + size])
+        received += taken(splitter)
+        place, turn = place + size, turn + 1
+    assert received == payloads
+    assert len(splitter) == 0
+
+
+@given(st.lists(st.binary(max_size=100), max_size=5))
+def test_arbitrary_pieces_raise_nothing_but_a_frame_error(pieces: list[bytes]) -> None:
+    splitter = FrameSplitter(MAX_REQUEST, bare=NOT_FOUND)
+    try:
+        for piece in pieces:
+            splitter.feed(piece)
+            taken(splitter)
+    except FrameError:
+        with pytest.raises(FrameError):
+            splitter.take()
