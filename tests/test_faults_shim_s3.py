@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aqi_service.errors import ArchiveFailed, ConfigError, Unavailable
 from aqi_service.storage import SnapshotInfo
+from aqi_service.storage.s3_objects import BREAKS
 from aqi_service.storage.s3_upload import PART_SIZE
 from tests.faults import effects
 from tests.faults.clients import World, through
@@ -84,8 +85,9 @@ async def test_without_rules_an_archive_behaves_as_on_the_emulator(world: World)
         "CreateMultipartUpload": 1,
         "UploadPart": 2,
         COMPLETE: 1,
-        "PutObject": 1,
-        "GetObject": 3,
+        "PutObject": 2,  # one is the document that says who uploads, which is read and deleted again
+        "GetObject": 4,
+        "DeleteObject": 1,
         "HeadObject": 1,
         "ListObjectsV2": 1,
     }
@@ -238,7 +240,9 @@ async def test_a_hollow_200_behind_which_the_work_was_done_is_a_success(world: W
     assert await snapshot(world) == b"[]"
 
 
-async def test_an_answer_that_is_cut_is_an_error_of_the_archive_after_its_first_bytes(world: World) -> None:
+async def test_an_answer_that_is_always_cut_is_an_error_of_the_archive_after_its_first_bytes(
+    world: World,
+) -> None:
     await upload(world, BODY)
     world.fail("GetObject", Cut(100_000))
     found = b""
@@ -251,8 +255,8 @@ async def test_an_answer_that_is_cut_is_an_error_of_the_archive_after_its_first_
     with pytest.raises(Unavailable):
         await read()
     assert BODY.startswith(found)
-    assert len(found) <= 100_000
-    assert not world.journal.of("GetObject")[0].answered
+    assert len(found) <= (BREAKS + 1) * 100_000
+    assert not any(record.answered for record in world.journal.of("GetObject", f"{world.bucket}/data_*"))
 
 
 async def test_a_head_has_the_length_and_no_body_and_a_refused_one_only_its_status(world: World) -> None:

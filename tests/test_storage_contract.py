@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from aqi_service.core.items import Item
-from aqi_service.errors import ArchiveFailed
+from aqi_service.errors import ArchiveFailed, NameTaken
 from aqi_service.storage import READ_LIMIT, Archive, SnapshotInfo, Store
 from tests.backends import ARCHIVES, STORES
 from tests.storage_items import FULL, ITEMS
@@ -140,7 +140,7 @@ class TestArchive:
 
     async def test_a_taken_name_is_refused_and_its_snapshot_stays(self, archive: Archive) -> None:
         await keep(archive, [b"[1]"])
-        with pytest.raises(ArchiveFailed):
+        with pytest.raises(NameTaken, match=NAME):
             await keep(archive, [b"[2]"], info=SnapshotInfo("elsewhere", "load-2"))
         assert await bytes_of(archive) == b"[1]"
         assert await archive.info(NAME) == INFO
@@ -149,7 +149,7 @@ class TestArchive:
         bodies = {b"[1]": SnapshotInfo("a", "load-a"), b"[2]": SnapshotInfo("b", "load-b")}
         loads = [keep(archive, [body], info=info) for body, info in bodies.items()]
         failures = [done for done in await asyncio.gather(*loads, return_exceptions=True) if done]
-        assert [type(failure) for failure in failures] == [ArchiveFailed]
+        assert [type(failure) for failure in failures] == [NameTaken]
         assert await archive.info(NAME) == bodies[await bytes_of(archive)]
 
     async def test_uploads_of_two_names_run_side_by_side(self, archive: Archive) -> None:

@@ -110,7 +110,7 @@ class _Reading:
         self._bucket = bucket
         self._key = key
         self._end: int | None = None
-        self._version: dict[str, str] = {}
+        self._version: dict[str, Any] = {}
         self.at = offset
 
     @property
@@ -120,7 +120,7 @@ class _Reading:
 
     async def open(self) -> Any:
         """Ask for the bytes from `at` on, and return them as a stream; None where nothing lies there."""
-        wanted = {"Range": f"bytes={self.at}-"} if self.at else {}
+        wanted: dict[str, Any] = {"Range": f"bytes={self.at}-"} if self.at else {}
         try:
             answer = await self._bucket.call("get_object", Key=self._key, **wanted, **self._version)
         except Unavailable as error:
