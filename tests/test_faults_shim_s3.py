@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aqi_service.errors import ArchiveFailed, ConfigError, Unavailable
+from aqi_service.errors import ArchiveFailed, ConfigError, NameTaken, Unavailable
 from aqi_service.storage import SnapshotInfo
 from aqi_service.storage.s3_objects import BREAKS
 from aqi_service.storage.s3_upload import PART_SIZE
@@ -169,7 +169,7 @@ async def test_a_name_that_is_taken_ends_the_upload_or_leaves_it(moto_endpoint: 
 
 async def test_a_conflict_at_complete_ends_the_upload(world: World) -> None:
     world.fail(COMPLETE, Refuse("ConditionalRequestConflict"))
-    with pytest.raises(ArchiveFailed, match="ConditionalRequestConflict"):
+    with pytest.raises(NameTaken, match="ConditionalRequestConflict"):
         await upload(world)
     assert await open_uploads(world) == []
     assert await world.archive.names() == []
@@ -177,7 +177,7 @@ async def test_a_conflict_at_complete_ends_the_upload(world: World) -> None:
 
 async def test_an_archive_gives_way_to_another_loads_snapshot_and_leaves_no_upload(world: World) -> None:
     await upload(world, load_id="another")
-    with pytest.raises(ArchiveFailed, match="another load's snapshot"):
+    with pytest.raises(NameTaken, match="another load's snapshot"):
         await upload(world)
     assert await open_uploads(world) == []
 
