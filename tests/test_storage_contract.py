@@ -140,7 +140,7 @@ class TestArchive:
 
     async def test_a_taken_name_is_refused_and_its_snapshot_stays(self, archive: Archive) -> None:
         await keep(archive, [b"[1]"])
-        with pytest.raises(ArchiveFailed):
+        with pytest.raises(NameTaken, match=NAME):
             await keep(archive, [b"[2]"], info=SnapshotInfo("elsewhere", "load-2"))
         assert await bytes_of(archive) == b"[1]"
         assert await archive.info(NAME) == INFO

@@ -7,6 +7,7 @@ that the table cannot be reached.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.decimals import integer
@@ -61,9 +62,10 @@ class DynamoStore:
         self._key_kind = key_kind(self._what, table)
 
     async def identity(self) -> str:
-        """Return the id that AWS gave the table when it was made; from an emulator without ids, the time."""
+        """Return the id that AWS gave this table when it was made, or what an emulator has in its place."""
         table = await self._describe()
-        return str(table.get("TableId") or table.get("CreationDateTime") or self._table)
+        made: datetime | None = table.get("CreationDateTime")
+        return str(table.get("TableId") or (made and made.astimezone(UTC).isoformat()) or self._table)
 
     async def get(self, record_id: str) -> Item | None:
         """Look one item up (eventually consistent: half the price, and at most about a second behind)."""

@@ -3,7 +3,7 @@
 One rule: a document is written before its upload begins and deleted after it has ended, so that an upload
 without one is nobody's.
 
-    uploads/data_10_08_17_11_23.json  {"holder": ..., "load_id": ..., "started": "2017-08-10T11:23:00+00:00"}
+    uploads/data_10_08_17_11_23.json    {"holder": "...", "load_id": "...", "started": "2017-08-10T11:23:00Z"}
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class Holder(NamedTuple):
 
 def encode(holder: Holder) -> bytes:
     """Return a holder as its document."""
-    started = datetime.fromtimestamp(holder.started, UTC).isoformat(timespec="seconds")
+    started = datetime.fromtimestamp(holder.started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return json.dumps({"holder": holder.name, "load_id": holder.load_id, "started": started}).encode()
 
 
@@ -51,9 +51,9 @@ def decode(document: Document) -> Holder:
     """Return the holder that a document names; one that is not ours has at least the time of its writing."""
     try:
         facts = json.loads(document.body)
-        started = datetime.fromisoformat(facts["started"]).replace(tzinfo=UTC).timestamp()
+        started = datetime.fromisoformat(facts["started"]).timestamp()
         return Holder(str(facts["holder"]), str(facts["load_id"]), started)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return Holder("", "", document.modified)
 
 
@@ -68,9 +68,7 @@ class Hold:
 
     async def take(self) -> None:
         """Write the document; cancelled meanwhile, `release` deletes it all the same."""
-        self._writing = asyncio.create_task(
-            self._bucket.put(holder_key(self._name), encode(self._holder)),
-        )
+        self._writing = asyncio.create_task(self._bucket.put(holder_key(self._name), encode(self._holder)))
         await result_of(self._writing)
 
     async def release(self, *, strays: bool) -> None:

@@ -1,0 +1,215 @@
+"""A load that is cancelled, at whatever request: no upload and no document of its own is left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from aqi_service.errors import Unavailable
+from aqi_service.storage import SnapshotInfo, s3_holders, s3_upload
+from aqi_service.storage.s3_upload import PART_SIZE
+from tests.aws_answers import Answer, Forward, Reply, Request, cut, done_but, error, held, lost
+from tests.aws_world import World, fresh, opened, until
+
+NAME = "data_20_12_23_18_55.json"
+BODY = b"[" + b" " * PART_SIZE + b"]"
+CREATE = "CreateMultipartUpload"
+REQUESTS = ("PutObject", CREATE, "UploadPart", "CompleteMultipartUpload", "GetObject", "DeleteObject")
+"""Of a load, in order: the document, the upload, and the document again."""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def aws(moto_endpoint: str) -> AsyncIterator[World]:
+    async with opened(moto_endpoint) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(aws: World) -> World:
+    return await fresh(aws, bucket=True)
+
+
+async def keep(world: World) -> None:
+    async with world.archive().upload(NAME, SnapshotInfo("a.json", "load-1")) as upload:
+        await upload.write(BODY)
+        await upload.complete()
+
+
+async def clean(world: World) -> None:
+    """See that the bucket has one whole object or none, and nothing else."""
+    world.double.clear()
+    assert await world.open_uploads() == []
+    assert await world.holders() == []
+    for name in await world.archive().names():
+        assert b"".join([piece async for piece in world.archive().read(name)]) == BODY
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def done_and_held(gate: asyncio.Event, done: asyncio.Event | None = None) -> Answer:
+    """Do the work, tell that it is done, and keep the answer until the gate is open."""
+
+    async def answer(request: Request, forward: Forward) -> Reply:
+        response = await forward(request)
+        if done:
+            done.set()
+        await gate.wait()
+        return response
+
+    return answer
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_cancelled_at_any_request_it_leaves_one_whole_object_or_none(
+    world: World, operation: str, done: bool, times: int
+) -> None:
+    async def cancel(request: Request, forward: Forward) -> Reply:
+        if not done:
+            task.cancel()
+            await asyncio.sleep(0)
+            return await forward(request)
+        response = await forward(request)
+        task.cancel()
+        await asyncio.sleep(0)
+        return response
+
+    world.double.on(operation, cancel, times=times)
+    task = asyncio.create_task(keep(world))
+    await ended(task)
+    await clean(world)
+
+
+@pytest.mark.parametrize("answer", [held, done_and_held])
+async def test_a_create_that_is_on_its_way_is_let_to_its_end_and_its_upload_aborted(
+    world: World, answer: Callable[[asyncio.Event], Answer]
+) -> None:
+    gate = asyncio.Event()
+    world.double.on(CREATE, answer(gate))
+    task = asyncio.create_task(keep(world))
+    await until(lambda: world.double.count(CREATE) == 1)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    await ended(task)
+    assert world.double.count("AbortMultipartUpload") == 1
+    assert world.double.count("ListMultipartUploads") == 0
+    await clean(world)
+
+
+async def test_a_create_that_never_answers_keeps_nobody_waiting_and_its_upload_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_upload, "CREATE_SECONDS", 0.05)
+    done = asyncio.Event()
+    world.double.on(CREATE, done_and_held(asyncio.Event(), done))
+    task = asyncio.create_task(keep(world))
+    await done.wait()
+    task.cancel()
+    await ended(task)
+    assert world.double.count("ListMultipartUploads") >= 1
+    await clean(world)
+
+
+@pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
+async def test_a_request_whose_work_was_done_but_not_answered_leaves_nothing_open(
+    world: World, operation: str
+) -> None:
+    world.double.on(operation, done_and_held(asyncio.Event()))
+    task = asyncio.create_task(keep(world))
+    await until(lambda: world.double.count(operation) > 0)
+    task.cancel()
+    await ended(task)
+    await clean(world)
+
+
+async def test_a_second_cancellation_does_not_cut_the_clean_up_short(world: World) -> None:
+    gate = asyncio.Event()
+    world.double.on("UploadPart", held(asyncio.Event()))
+    world.double.on("AbortMultipartUpload", held(gate))
+    task = asyncio.create_task(keep(world))
+    await until(lambda: world.double.count("UploadPart") > 0)
+    task.cancel()
+    await until(lambda: world.double.count("AbortMultipartUpload") == 1)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    gate.set()
+    await ended(task)
+    await clean(world)
+
+
+@pytest.mark.parametrize("answer", [lost, done_but(500, "InternalError"), done_but(503, "SlowDown")])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_create_whose_answer_was_lost_leaves_no_second_upload_open(
+    world: World, answer: Answer, times: int
+) -> None:
+    world.double.on(CREATE, answer, times=times)
+    await keep(world)
+    assert await world.archive().names() == [NAME]
+    await clean(world)
+
+
+async def test_a_create_whose_answers_are_all_lost_fails_and_leaves_none_of_its_uploads_open(
+    world: World,
+) -> None:
+    world.double.on(CREATE, lost)
+    with pytest.raises(Unavailable):
+        await keep(world)
+    assert world.double.count(CREATE) == 5
+    await clean(world)
+
+
+async def test_uploads_of_other_names_are_not_taken_for_lost_ones(world: World) -> None:
+    others = [NAME + ".gz", NAME.replace(".json", "-2.json"), "other.json"]
+    for key in others:
+        await world.s3.create_multipart_upload(Bucket=world.bucket, Key=key)
+    world.double.on(CREATE, lost, times=1)
+    await keep(world)
+    assert sorted(await world.open_uploads()) == sorted(others)
+
+
+@pytest.mark.parametrize("answer", [held, done_and_held])
+async def test_a_document_that_is_on_its_way_is_deleted_when_it_has_arrived(
+    world: World, answer: Callable[[asyncio.Event], Answer]
+) -> None:
+    gate = asyncio.Event()
+    world.double.on("PutObject", answer(gate))
+    task = asyncio.create_task(keep(world))
+    await until(lambda: world.double.count("PutObject") == 1)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    await ended(task)
+    assert world.double.count(CREATE) == 0
+    assert world.double.count("DeleteObject") == 1
+    await clean(world)
+
+
+async def test_a_document_that_never_arrives_keeps_nobody_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_holders, "WRITE_SECONDS", 0.05)
+    world.double.on("PutObject", held(asyncio.Event()))
+    task = asyncio.create_task(keep(world))
+    await until(lambda: world.double.count("PutObject") == 1)
+    task.cancel()
+    await ended(task)
+    assert world.double.count(CREATE) == 0
+    await clean(world)
+
+
+@pytest.mark.parametrize("answer", [cut, error(503, "SlowDown")])
+async def test_an_upload_that_was_never_begun_asks_for_no_abort(world: World, answer: Answer) -> None:
+    world.double.on(CREATE, answer)
+    with pytest.raises(Unavailable):
+        await keep(world)
+    assert world.double.count("AbortMultipartUpload") == 0
+    await clean(world)
