@@ -14,12 +14,13 @@ from typing import Any
 import click
 
 from aqi_service import __version__
+from aqi_service.core.selection import SHARD_COUNT, Shard, parse_shard, shard_of
 from aqi_service.core.times import typed_time
 from aqi_service.errors import AqiError, ConfigError
 
 ENV_PREFIX = "AQI_"
-OTHER_ENV = ("AQI_SERVER_HOST", "AQI_SERVER_PORT")
-"""Variables of the client, which are no mistake here."""
+OTHER_ENV = ("AQI_SERVER_HOST", "AQI_SERVER_PORT", SHARD_COUNT)
+"""Variables of the client, and of array jobs, which are no mistake here."""
 
 FEED_URL = "https://data.sensor.community/static/v2/data.24h.json"
 EXIT_TRY_AGAIN, EXIT_CONFIG = 1, 2
@@ -35,6 +36,19 @@ class _Time(click.ParamType[int]):
         found = value if isinstance(value, int) else typed_time(str(value))
         if found is None:
             self.fail(f"{value!r} is no time like 2023-12-20 or 2023-12-20T18:55Z", param, ctx)
+        return found
+
+
+class _Share(click.ParamType[Shard]):
+    """One worker's share, I/N."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """Read `0/4` to `3/4`."""
+        found = value if isinstance(value, Shard) else parse_shard(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no share like 0/4: I/N, with I from 0 to N-1", param, ctx)
         return found
 
 
@@ -130,11 +144,22 @@ _OPTIONS = (
         "sources",
         metavar="SOURCE",
         multiple=True,
-        help="With --load-only: file, - or http(s) URL.  [default: the live feed]",
+        help="With --load-only, repeatable: a file, - (stdin), an http(s) URL, s3://bucket/key, "
+        "s3://bucket/prefix/, or archive.  [default: the live feed]",
     ),
     _option(
         "--snapshot-time", type=_Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."
     ),
+    _option("--since", type=_Time(), metavar="T", help="Of several snapshots those from this time on (UTC)."),
+    _option("--until", type=_Time(), metavar="T", help="Of several snapshots those before this time (UTC)."),
+    _option(
+        "--shard",
+        type=_Share(),
+        metavar="I/N",
+        help="Of several snapshots, by time, those at positions I, I+N, ..., I from 0; in an array job of "
+        "AWS Batch or Kubernetes set AQI_SHARD_COUNT instead.  [default: 0/1]",
+    ),
+    _option("--force", is_flag=True, help="Load snapshots although they are finished."),
     _option(
         "--scale",
         "scale_name",
@@ -175,6 +200,8 @@ def _run(**options: Any) -> int:
     from aqi_service.running import run  # noqa: PLC0415  # heavy: not for --help
 
     options["contact"] = options["contact"] or PROJECT_URL
+    if options["sources"] and options["shard"] is None:
+        options["shard"] = shard_of(os.environ)
     return run(Config(**options))
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from aqi_service.core.places import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.scales import SCALES, Scale
+from aqi_service.core.selection import WHOLE, Selection, Shard
 from aqi_service.core.times import DAY
 from aqi_service.errors import ConfigError
 from aqi_service.listening import default_max_connections
@@ -21,6 +23,8 @@ LEAST_INTERVAL = 300
 
 DEFAULT_PORT, DEFAULT_HTTP_PORT = 12_000, 8080
 PROJECT_URL = "https://pypi.org/project/aqi-service/"
+
+FROM = "a file, - (standard input), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive"
 
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _BUCKET = re.compile(r"[A-Za-z0-9_.-]{3,63}")
@@ -49,6 +53,10 @@ class Config:
     interval: int
     sources: tuple[str, ...]
     snapshot_time: int | None
+    since: int | None
+    until: int | None
+    shard: Shard | None
+    force: bool
     scale_name: str
     rescore: bool
     ttl_days: int | None
@@ -82,10 +90,14 @@ class Config:
                 "--table must be 3 to 255 of a-z A-Z 0-9 _ . - (AWS's rule, and a folder's name)",
             ),
             (
-                any("://" in source and _host(source) is None for source in self.sources),
-                "--from reads a file, - (standard input) or a URL that begins with http:// or https://",
+                any(
+                    "://" in source and _host(source) is None
+                    for source in self.sources
+                    if not parse_s3(source)
+                ),
+                f"--from reads {FROM}",
             ),
-            ("" in self.sources, "--from must name a file, - or a URL; an empty text names nothing"),
+            ("" in self.sources, f"--from reads {FROM}; an empty text names nothing"),
             (self.sources.count("-") > 1, "--from - reads standard input, which can be read only once"),
             (
                 self.load_deadline is not None and not math.isfinite(self.load_deadline),
@@ -102,8 +114,25 @@ class Config:
             ),
             (self.dry_run and not self.load_only, "--dry-run needs --load-only"),
             (
-                self.snapshot_time is not None and len(self.sources) != 1,
-                "--snapshot-time needs exactly one --from",
+                self.snapshot_time is not None and (len(self.sources) != 1 or any(map(_many, self.sources))),
+                "--snapshot-time needs exactly one --from, of one snapshot",
+            ),
+            (
+                not self.sources
+                and (self.since, self.until, self.shard, self.force) != (None, None, None, False),
+                "--since, --until, --shard and --force need --from: they choose among several snapshots",
+            ),
+            (
+                self.selection.is_empty,
+                "--since must be before --until: no snapshot lies between them",
+            ),
+            (
+                self.dry_run and any(map(parse_s3, self.sources)),
+                "--dry-run calls no AWS, so it cannot read s3://: copy the object to a file first",
+            ),
+            (
+                self.dry_run and ARCHIVE in self.sources and self.local is None,
+                "--dry-run calls no AWS, so it cannot read the archive; with --local DIR it can",
             ),
             (
                 self.keep_days is not None and self.local is None,
@@ -119,6 +148,11 @@ class Config:
     def scale(self) -> Scale:
         """The index table to score on."""
         return SCALES[self.scale_name]
+
+    @property
+    def selection(self) -> Selection:
+        """Which of several snapshots to load."""
+        return Selection(self.since, self.until, self.shard or WHOLE)
 
     @property
     def ttl(self) -> int | None:
@@ -157,6 +191,12 @@ class Config:
     def is_official_feed(self) -> bool:
         """Whether the live feed is Sensor.Community's own, which is not to be asked too often."""
         return _host(self.feed_url) == FEED_HOST
+
+
+def _many(source: str) -> bool:
+    """Tell whether a source stands for any number of snapshots."""
+    place = parse_s3(source)
+    return source == ARCHIVE or (place is not None and is_prefix(place[1]))
 
 
 def _host(url: str) -> str | None:

@@ -3,6 +3,7 @@
 One rule: a manifest is written after the data it speaks for, and only for a snapshot in the archive.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -16,6 +17,9 @@ from aqi_service.errors import ConfigError
 from aqi_service.storage import SnapshotInfo, Storage
 
 Manifest = dict[str, Any]
+
+AT_ONCE = 16
+"""How many manifests are read at the same time."""
 
 
 class Ledger:
@@ -39,13 +43,21 @@ class Ledger:
 
     async def finished(self, name: str, scale: str) -> bool:
         """Tell whether the snapshot is in this table, as it was created, as a whole and on this scale."""
-        manifest = await self.manifest(name)
-        return (
-            manifest is not None
-            and is_complete(manifest)
-            and manifest.get("scale") == scale
-            and await self._is_of_this_table(manifest)
-        )
+        return name in await self.finished_of((name,), scale)
+
+    async def finished_of(self, names: Sequence[str], scale: str) -> frozenset[str]:
+        """Tell which of the snapshots are finished; AT_ONCE manifests are read at a time."""
+        done: list[tuple[str, object]] = []
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            manifests = await asyncio.gather(*map(self.manifest, some))
+            done += [
+                (name, manifest.get("table_id"))
+                for name, manifest in zip(some, manifests, strict=True)
+                if manifest and is_complete(manifest) and manifest.get("scale") == scale
+            ]
+        identity = await self._store.identity() if done else None
+        return frozenset(name for name, table_id in done if table_id == identity)
 
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
         """Return what is kept beside the newest of the snapshots, if that one is finished."""

@@ -257,6 +257,7 @@ class _Load:
             await self._take(self._intake.feed(chunk))
             self._progress(self._tally.size, self._intake.findings.records, incoming.total)
         await self._take(self._intake.close())
+        self._tally.whole = True
 
     async def _take(self, portions: Iterable[Portion]) -> None:
         for portion in portions:
@@ -280,6 +281,8 @@ class _Load:
         for portion in self._intake.leave():
             self.delivery.announce(len(portion.items))
         await self.delivery.stop()
+        if self._source.archived:
+            self._tally.archived = self._name
         await self._look_again()
         return self._end(error)
 

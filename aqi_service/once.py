@@ -7,26 +7,28 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import orjson
 
 from aqi_service import __version__
+from aqi_service.choosing import choose
 from aqi_service.config import DEFAULT_PORT, Config
 from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
 from aqi_service.leasing import acquire, kept
-from aqi_service.ledger import Ledger, is_complete
+from aqi_service.ledger import AT_ONCE, Ledger, is_complete
 from aqi_service.load import Plan, load
 from aqi_service.logs import visible
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.progress import ProgressLine
-from aqi_service.sources import Source, live_feed, source_of
+from aqi_service.sources import Source, live_feed
 from aqi_service.stopping import Stop
 from aqi_service.storage import LEASE_SECONDS
+from aqi_service.tally import skipped
 
 log = logging.getLogger(__name__)
 
@@ -52,17 +54,40 @@ async def _run(config: Config, stop: Stop) -> int:
     async with opened(config) as found:
         say(first_line(config, found))
         await check(config, found)
-        async with alone(config, found):
-            for source in map(source_of, config.sources) if config.sources else (live_feed(config.feed_url),):
-                report = await load_one(config, found, source)
+        async with alone(config, found), aclosing(_reports(config, found)) as reports:
+            async for report in reports:
                 good = tell(report) and report.status in _GOOD and good
                 if report.error is not None:
                     which = "" if report.source in report.error else f"{report.source}: "
                     say(f"aqi-service: {report.status}: {which}{report.error}")
                 if stop.is_set():
                     return 1
-                await prune(config, found)
     return 0 if good else 1
+
+
+async def _reports(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
+    """Load what was asked for, one snapshot after the other, and give the report of each."""
+    if not config.sources:
+        yield await load_one(config, found, live_feed(config.feed_url))
+        await prune(config, found)
+        return
+    sources = await choose(config.sources, found.places, config.selection, int(time.time()))
+    if not sources:
+        say("aqi-service: nothing to load: no snapshot is in the range, or in this worker's share")
+    ledger, skips = Ledger(found.storage, config.table), 0
+    for start in range(0, len(sources), AT_ONCE):
+        some = sources[start : start + AT_ONCE]
+        names = [source.named[0] for source in some if source.archived and source.named]
+        finished = await ledger.finished_of(() if config.force else names, config.scale_name)
+        for source in some:
+            if source.archived and source.named and source.named[0] in finished:
+                skips += 1
+                yield skipped(source, config.table, config.scale_name, time.time())
+            else:
+                yield await load_one(config, found, source)
+                await prune(config, found)
+    if skips:
+        say(f"{skips} of {len(sources)} snapshots were finished already: --force loads them again")
 
 
 @asynccontextmanager

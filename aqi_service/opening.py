@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aqi_service import __version__
+from aqi_service.choosing import Places
 from aqi_service.config import Config
-from aqi_service.storage import Lease, Storage
+from aqi_service.core.places import parse_s3
+from aqi_service.storage import Archive, Lease, Objects, Storage
 from aqi_service.storage.dry import DryArchive, DryLease, DryStore
 
 Prune = Callable[[Iterable[str]], Awaitable[int]]
@@ -35,6 +37,7 @@ class Opened:
         missing: names what that would add to what is there.
         prune: deletes snapshots by name, where this program does that itself.
         lease: who may load the live feed; nobody has taken it yet.
+        places: where `--from` looks for snapshots.
     """
 
     storage: Storage
@@ -43,13 +46,15 @@ class Opened:
     missing: Extras = _nothing_missing
     prune: Prune | None = None
     lease: Lease = field(default_factory=DryLease)
+    places: Places = field(default_factory=lambda: Places(DryArchive()))
 
 
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Opened]:
     """Open archive, store and lease; raises ConfigError when the settings cannot be used."""
     if config.dry_run:
-        yield Opened(Storage(DryArchive(), DryStore()), "dry run, nothing is written")
+        async with _dry(config) as found:
+            yield found
         return
     async with _local(config) if config.local else _aws(config) as found:
         try:
@@ -57,6 +62,20 @@ async def opened(config: Config) -> AsyncIterator[Opened]:
         finally:
             await found.storage.archive.close()
             await found.storage.store.close()
+
+
+@asynccontextmanager
+async def _dry(config: Config) -> AsyncIterator[Opened]:
+    archive: Archive = DryArchive()
+    if config.local:
+        from aqi_service.storage.local_archive import LocalArchive  # noqa: PLC0415  # only with --local
+
+        archive = LocalArchive(config.local, read_only=True)
+    try:
+        dry = Storage(DryArchive(), DryStore())
+        yield Opened(dry, "dry run, nothing is written", places=Places(archive))
+    finally:
+        await archive.close()
 
 
 @asynccontextmanager
@@ -72,10 +91,25 @@ async def _local(config: Config) -> AsyncIterator[Opened]:
     store = LocalStore(config.local, read_only=config.serve_only)
     lease = LocalLease(config.local, holder_name())
     try:
-        place = f"folder {config.local}"
-        yield Opened(Storage(archive, store), place, prune=archive.delete, lease=lease)
+        async with _objects(config) as objects:
+            places = Places(archive, objects=objects)
+            storage, place = Storage(archive, store), f"folder {config.local}"
+            yield Opened(storage, place, prune=archive.delete, lease=lease, places=places)
     finally:
         await lease.close()
+
+
+@asynccontextmanager
+async def _objects(config: Config) -> AsyncIterator[Objects | None]:
+    """Open what reads `s3://` sources, if one was named."""
+    if not any(map(parse_s3, config.sources)):
+        yield None
+        return
+    from aqi_service.storage.aws import open_s3  # noqa: PLC0415  # a second of imports
+    from aqi_service.storage.s3_objects import S3Objects  # noqa: PLC0415  # only for s3://
+
+    async with open_s3() as client:
+        yield S3Objects(client)
 
 
 @asynccontextmanager
@@ -85,6 +119,7 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
     from aqi_service.storage.holder import holder_name  # noqa: PLC0415  # not for a dry run
     from aqi_service.storage.lease import DynamoLease  # noqa: PLC0415  # only for AWS
     from aqi_service.storage.s3 import S3Archive  # noqa: PLC0415  # only for AWS
+    from aqi_service.storage.s3_objects import S3Objects  # noqa: PLC0415  # only for AWS
 
     async with aws.open_clients() as clients:
         store = DynamoStore(clients.writes, clients.lookups, config.table)
@@ -99,7 +134,8 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
             return await provision.missing(clients.writes, config.table)
 
         place = f"{aws.described(clients)}, bucket {config.bucket}, table {config.table}"
-        yield Opened(storage, place, create, missing, lease=lease)
+        places = Places(storage.archive, config.bucket, S3Objects(clients.s3))
+        yield Opened(storage, place, create, missing, lease=lease, places=places)
 
 
 def first_line(config: Config, found: Opened) -> str:

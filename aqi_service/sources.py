@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -107,16 +107,24 @@ def live_feed(url: str) -> Source:
 
 def archived_source(archive: Archive, name: str, taken: int) -> Source:
     """Return a snapshot that is in the archive already, to load it again."""
+    source = stored_source(f"archive:{name}", partial(archive.read, name), (name, taken))
+    return replace(source, archived=True, kept=False)
+
+
+def stored_source(
+    label: str,
+    read: Callable[[], AsyncGenerator[bytes, None]],
+    named: tuple[str, int] | None = None,
+    size: int | None = None,
+) -> Source:
+    """Return a source that `read` gives the bytes of, as often as it is called; `size` in bytes, if known."""
 
     @asynccontextmanager
     async def opened(asking: Asking) -> AsyncIterator[Incoming]:
-        async with (
-            aclosing(archive.read(name)) as raw,
-            aclosing(decoded(raw, asking.max_bytes)) as chunks,
-        ):
-            yield Incoming(chunks)
+        async with aclosing(read()) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
+            yield Incoming(chunks, total=size)
 
-    return Source(f"archive:{name}", opened, (name, taken), archived=True, kept=False)
+    return Source(label, opened, named)
 
 
 def is_url(text: str) -> bool:

@@ -13,6 +13,7 @@ from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.delivery import DeliveryCounts
 from aqi_service.ledger import Manifest
+from aqi_service.sources import Source
 
 _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 
@@ -40,6 +41,7 @@ class Tally:
         archived: its name, once it is in the archive.
         size: decoded bytes read.
         sha: their digest.
+        whole: True once the document has been read to its end.
         rejects: the list of rejected records.
     """
 
@@ -51,6 +53,7 @@ class Tally:
     dry_run: bool = False
     archived: str | None = None
     size: int = 0
+    whole: bool = False
     sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     rejects: Rejects = field(default_factory=Rejects)
 
@@ -73,14 +76,14 @@ class Tally:
     ) -> LoadReport:
         """Make the report; `latest` is the manifest of the newest finished snapshot, to compare with."""
         warnings = dict(findings.warnings)
-        if outcome.status in _ARRIVED:
+        if self.whole and outcome.status in _ARRIVED:
             warnings |= _odd(findings, counts, latest)
         return LoadReport(
             status=outcome.status,
             source=self.source,
             snapshot=self.archived,
             snapshot_time=self.taken,
-            sha256=self.sha.hexdigest() if self.size and outcome.status in _ARRIVED else None,
+            sha256=self.sha.hexdigest() if self.whole and outcome.status in _ARRIVED else None,
             bytes=self.size,
             table=self.table,
             scale=self.scale,
@@ -98,6 +101,13 @@ class Tally:
             error=outcome.error,
             retry_after=outcome.retry_after,
         )
+
+
+def skipped(source: Source, table: str, scale: str, now: float) -> LoadReport:
+    """Return the report of an archived snapshot that is finished already, so that it is not read."""
+    name, taken = source.named or ("", 0)
+    tally = Tally(source.label, table, scale, now, taken, archived=name)
+    return tally.report(Outcome(Status.UNCHANGED), Findings(), DeliveryCounts(), now)
 
 
 def _fates(findings: Findings, counts: DeliveryCounts) -> Fates:

@@ -18,7 +18,7 @@ LAYERS = (
     ("core",),
     ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
     ("server", "client", "sources"),
-    ("intake", "ledger", "leasing", "status", "config"),
+    ("choosing", "intake", "ledger", "leasing", "status", "config"),
     ("delivery",),
     ("remainder", "tally"),
     ("load", "lookup", "opening"),

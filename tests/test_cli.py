@@ -8,13 +8,15 @@ import pytest
 from aqi_service import running
 from aqi_service.cli import FEED_URL, main, option_names, unknown_variables
 from aqi_service.config import PROJECT_URL, Config
+from aqi_service.core.selection import Shard
 
 DEFAULTS: dict[str, Any] = {
     "load_only": False, "serve_only": False, "feed_url": FEED_URL, "contact": PROJECT_URL,
     "bucket": "mysensordatainjson", "bucket_owner": None, "table": "air_quality_data", "local": None,
     "create": False, "host": "127.0.0.1", "port": 12000, "http_host": "127.0.0.1", "http_port": None,
     "no_http": False, "max_connections": None, "max_per_address": None, "interval": 3600, "sources": (),
-    "snapshot_time": None, "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
+    "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
+    "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
     "max_bytes": 2 * 1024**3, "load_deadline": None, "dry_run": False, "log_format": "text",
     "log_level": "info",
 }  # fmt: skip
@@ -43,6 +45,9 @@ VALUES: dict[str, tuple[str, str, Any]] = {
 WITH: dict[str, tuple[list[str], str, str, Any]] = {
     "--from": (["--load-only"], "a.json", "sources", ("a.json",)),
     "--snapshot-time": (["--load-only", "--from", "-"], "2023-12-20", "snapshot_time", 1_703_030_400),
+    "--since": (["--load-only", "--from", "archive"], "2023-12-20", "since", 1_703_030_400),
+    "--until": (["--load-only", "--from", "archive"], "2023-12-20", "until", 1_703_030_400),
+    "--shard": (["--load-only", "--from", "archive"], "3/4", "shard", Shard(3, 4)),
     "--keep-days": (["--local", "d"], "14", "keep_days", 14),
 }
 """Options that need others beside them."""
@@ -53,7 +58,7 @@ SWITCHES: dict[str, list[str]] = {
     "--create": [],
     "--no-http": [],
     "--rescore": [],
-} | {"--dry-run": ["--load-only"]}
+} | {"--dry-run": ["--load-only"], "--force": ["--load-only", "--from", "archive"]}
 
 
 @pytest.fixture
@@ -188,11 +193,23 @@ REFUSED = (
     ("--feed-url feed.json", "files go to --from"),
     ("--feed-url http://[", "must be a URL"),
     ("--feed-url http://", "must be a URL"),
-    ("--load-only --from=", "--from must name a file, - or a URL"),
+    ("--load-only --from=", "an empty text names nothing"),
     (
         "--load-only --from ftp://a/b",
-        "--from reads a file, - (standard input) or a URL",
+        "--from reads a file, - (standard input), an http(s) URL, s3://bucket/key",
     ),
+    ("--load-only --from s3://", "--from reads a file"),
+    ("--load-only --from archive --snapshot-time 2023-12-20", "exactly one --from, of one snapshot"),
+    ("--load-only --from s3://b/p/ --snapshot-time 2023-12-20", "exactly one --from, of one snapshot"),
+    ("--load-only --since 2023-12-20", "need --from: they choose among several snapshots"),
+    ("--until 2023-12-20", "need --from"),
+    ("--load-only --shard 0/2", "need --from"),
+    ("--load-only --force", "need --from"),
+    ("--load-only --from archive --shard 2/2", "'2/2' is no share like 0/4: I/N, with I from 0 to N-1"),
+    ("--load-only --from archive --shard 1", "'1' is no share like 0/4"),
+    ("--load-only --from archive --since 2023-12-20 --until 2023-12-20", "--since must be before --until"),
+    ("--load-only --dry-run --from s3://b/k.json", "--dry-run calls no AWS, so it cannot read s3://"),
+    ("--load-only --dry-run --from archive", "--dry-run calls no AWS, so it cannot read the archive"),
     ("--load-only --from - --from -", "can be read only once"),
     ("--bucket=", "--bucket must be 3 to 63"),
     ("--bucket a/b", "--bucket must be 3 to 63"),

@@ -74,12 +74,13 @@ async def test_what_is_no_snapshot_is_rejected_with_exit_1(tmp_path: Path) -> No
     assert done.last.startswith("aqi-service: rejected: stdin: ")
 
 
-async def test_two_sources_are_two_lines_and_one_that_fails_does_not_keep_the_next_back(
+async def test_sources_are_lines_in_the_order_of_their_time_and_a_failed_one_does_not_keep_the_next_back(
     tmp_path: Path,
 ) -> None:
-    done = await ran(*ON_D, "--from", "absent.json", "--from", str(CAPTURE), cwd=tmp_path)
+    absent = "data_01_01_17_00_00.json"
+    done = await ran(*ON_D, "--from", str(CAPTURE), "--from", absent, cwd=tmp_path)
     assert (done.code, [report["status"] for report in done.reports]) == (1, ["failed", "complete"])
-    assert "aqi-service: failed: absent.json cannot be read: No such file" in done.err
+    assert f"aqi-service: failed: {absent} cannot be read: No such file" in done.err
 
 
 async def test_standard_input_is_a_source_gzip_or_not(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from aqi_service.errors import (
     FetchFailed,
     MissingResource,
 )
-from aqi_service.storage.s3_objects import BREAKS, PROGRESS, ObjectEntry, Objects
+from aqi_service.storage import ObjectEntry
+from aqi_service.storage.s3_objects import BREAKS, PROGRESS, S3Objects
 from tests.aws_answers import Answer, Cut, Forward, Reply, Request, cut, error, held, lost
 from tests.aws_world import World, fresh, opened, until
 
@@ -46,8 +47,8 @@ async def put(world: World, key: str, body: bytes, **options: str) -> None:
     await world.s3.put_object(Bucket=world.bucket, Key=key, Body=body, **options)
 
 
-def objects(world: World) -> Objects:
-    return Objects(world.s3, sleep=world.waits)
+def objects(world: World) -> S3Objects:
+    return S3Objects(world.s3, sleep=world.waits)
 
 
 async def read(world: World, key: str = KEY) -> bytes:

@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from aqi_service.errors import ArchiveFailed, FetchFailed, Unavailable
-from aqi_service.storage.s3_objects import Objects
+from aqi_service.storage.s3_objects import S3Objects
 from tests.aws_answers import Answer, Cut, Forward, Reply, Request
 from tests.aws_world import Waits, World, fresh, opened
 
@@ -128,7 +128,7 @@ class Short:
 
 async def test_a_body_that_ends_in_order_before_its_length_is_continued() -> None:
     client: Any = Short(b"0123456789")
-    chunks = [chunk async for chunk in Objects(client, sleep=Waits()).read("b", "k.json")]
+    chunks = [chunk async for chunk in S3Objects(client, sleep=Waits()).read("b", "k.json")]
     assert chunks == [b"012", b"345", b"678", b"9"]
     assert client.asked == ["bytes=0-", "bytes=3-", "bytes=6-", "bytes=9-"]
 
@@ -136,4 +136,4 @@ async def test_a_body_that_ends_in_order_before_its_length_is_continued() -> Non
 async def test_a_body_that_stays_shorter_than_its_length_fails_the_fetch() -> None:
     client: Any = Short(b"0123456789", brings=0)
     with pytest.raises(FetchFailed, match=r"^s3://b/k.json: .* broke off at byte 0 of 10$"):
-        [chunk async for chunk in Objects(client, sleep=Waits()).read("b", "k.json")]
+        [chunk async for chunk in S3Objects(client, sleep=Waits()).read("b", "k.json")]

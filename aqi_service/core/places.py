@@ -1,7 +1,10 @@
-"""Places in S3 as a person writes them, and which keys under a prefix are snapshots.
+"""Places of snapshots as a person writes them, and which keys under a prefix are snapshots.
 
 One rule: a key is taken as it is written; nothing in it is decoded.
 """
+
+ARCHIVE = "archive"
+"""What `--from` calls all snapshots of the archive."""
 
 NOT_SNAPSHOTS = frozenset({"rejects", "manifests", "uploads"})
 """Folders whose JSON is this program's own notes."""

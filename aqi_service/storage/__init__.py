@@ -90,6 +90,23 @@ class Archive(Protocol):
         """Let go of connections and files."""
 
 
+class ObjectEntry(NamedTuple):
+    """An object in a list: its key, and its size in bytes as it is stored."""
+
+    key: str
+    size: int
+
+
+class Objects(Protocol):
+    """Objects of any bucket, to load from."""
+
+    async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
+        """Return the objects whose keys begin with the prefix, in the order of their keys."""
+
+    def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
+        """Yield an object's bytes as they are stored. Raises FetchFailed if it is not to be had whole."""
+
+
 class PutResult(NamedTuple):
     """What became of a write; every other item of it is in the table.
 

@@ -164,9 +164,7 @@ class Clients:
 @asynccontextmanager
 async def open_clients() -> AsyncIterator[Clients]:
     """Open the clients; raises ConfigError when AWS's own settings cannot be used."""
-    logging.getLogger("aiobotocore.credentials").setLevel(logging.ERROR)  # it warns with tracebacks
-    with translated("AWS"):
-        session = aioboto3.Session(region_name=region())
+    session = _session()
     async with AsyncExitStack() as stack:
         with translated("AWS"):
             s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
@@ -177,6 +175,22 @@ async def open_clients() -> AsyncIterator[Clients]:
                 session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, 2, 2))
             )
         yield Clients(s3, writes, lookups)
+
+
+@asynccontextmanager
+async def open_s3() -> AsyncIterator["S3Client"]:
+    """Open a client of S3 alone, to read sources; raises ConfigError as `open_clients` does."""
+    session = _session()
+    async with AsyncExitStack() as stack:
+        with translated("AWS"):
+            s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
+        yield s3
+
+
+def _session() -> aioboto3.Session:
+    logging.getLogger("aiobotocore.credentials").setLevel(logging.ERROR)  # it warns with tracebacks
+    with translated("AWS"):
+        return aioboto3.Session(region_name=region())
 
 
 def region() -> str:

@@ -4,13 +4,14 @@ One rule: a reading is whole, and of one version of its object, or it ends in an
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from random import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import AccessDenied, FetchFailed, MissingResource, Unavailable
+from aqi_service.storage import ObjectEntry
 from aqi_service.storage.aws import error_code, translated
 from aqi_service.storage.retry import CALL, Sleep
 from aqi_service.storage.s3_bucket import Bucket
@@ -39,14 +40,7 @@ _DENIED = (
 )
 
 
-class ObjectEntry(NamedTuple):
-    """An object in a list: its key, and its size in bytes as it is stored."""
-
-    key: str
-    size: int
-
-
-class Objects:
+class S3Objects:
     """The objects that a client may read, in any bucket."""
 
     def __init__(self, client: "S3Client", sleep: Sleep = asyncio.sleep) -> None:
@@ -66,7 +60,7 @@ class Objects:
                 for each in page.get("Contents", [])
             ]
 
-    async def read(self, bucket: str, key: str) -> AsyncIterator[bytes]:
+    async def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored, up to READ_SIZE at a time.
 
         Raises MissingResource without the bucket, AccessDenied, FetchFailed without the object or if it
