@@ -20,10 +20,11 @@ The files, in the order in which to read them:
       gunzip.py         gzip, known by its first bytes
       idset.py          many ids in a few bits
       report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
-      schedule.py       when to do something next
+      schedule.py       when to do something next;   selection.py   which of several snapshots
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
       frames.py         the wire's frames
-    sources.py        the live feed, a URL, a file or stdin;   feed.py   HTTP download
+    sources.py        the live feed, a URL, a file or stdin, an object;   feed.py   HTTP download
+    choosing.py       what --from names, in the order of time
     intake.py         a document's bytes into numbered items, from its start or any mark
     delivery.py       a snapshot's items into the table: read, decide, write
     remainder.py      what the table did not take in time: again, out of the archive

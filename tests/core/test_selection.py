@@ -50,7 +50,7 @@ def test_a_share_is_written_as_index_and_count(text: str, shard: Shard) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "4/4", "-1/4", "1/0", "0/0", "1/4/2", " 0/1", "٠/١", "a/b", "0/1\n"]
+    "text", ["", "1", "4/4", "-1/4", "1/0", "0/0", "1/4/2", " 0/1", "\u0660/\u0661", "a/b", "0/1\n"]
 )
 def test_anything_else_is_no_share(text: str) -> None:
     assert parse_shard(text) is None
