@@ -6,6 +6,7 @@ One rule: only cli and the two ways to run it (daemon, once) see a Config; shell
 import math
 import re
 import resource
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -175,7 +176,17 @@ class Config:
     @property
     def create_command(self) -> str:
         """The command that adds what is missing of bucket and table."""
-        return f"python -m aqi_service --load-only --create --bucket {self.bucket} --table {self.table}"
+        return f"python -m aqi_service --load-only --create {self._place}"
+
+    @property
+    def archive_command(self) -> str:
+        """The command that loads what is in the archive and not finished."""
+        return f"python -m aqi_service --load-only --from archive {self._place} --scale {self.scale_name}"
+
+    @property
+    def _place(self) -> str:
+        where = f"--bucket {self.bucket}" if self.local is None else f"--local {shlex.quote(str(self.local))}"
+        return f"{where} --table {self.table}"
 
     @property
     def descriptors(self) -> int:

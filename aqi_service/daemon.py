@@ -13,13 +13,14 @@ from functools import partial
 from ipaddress import ip_address
 from socket import socket
 
+from aqi_service.checking import check
 from aqi_service.config import DEFAULT_HTTP_PORT, Config
 from aqi_service.errors import AqiError, PortTaken, Unavailable
 from aqi_service.ledger import Ledger, Manifest
 from aqi_service.listening import listen
 from aqi_service.loader import Loader, supervise
+from aqi_service.logs import say
 from aqi_service.lookup import Lookup
-from aqi_service.once import check, say
 from aqi_service.opening import Opened, first_line, opened
 from aqi_service.server import Limits, Server
 from aqi_service.status import ServiceStatus, metrics

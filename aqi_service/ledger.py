@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from aqi_service.core.names import latest_key, manifest_key, parse_name, rejects_key
+from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import ConfigError
 from aqi_service.storage import SnapshotInfo, Storage
@@ -123,13 +123,7 @@ def is_complete(manifest: Manifest | None) -> bool:
 
 def newest_name(names: Sequence[str]) -> str | None:
     """Return the name of the newest of the snapshots; of one minute the highest suffix."""
-    return max(names, key=_order, default=None)
-
-
-def _order(name: str) -> tuple[int, int]:
-    parsed = parse_name(name)
-    suffix = name.removesuffix(".json").partition("-")[2]
-    return (parsed[1] if parsed else 0, int(suffix or 1))
+    return max(names, key=order_of, default=None)
 
 
 def _parse(body: bytes | None) -> Manifest | None:

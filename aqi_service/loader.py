@@ -7,17 +7,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from random import random
 
-from aqi_service.config import LEAST_INTERVAL, Config
-from aqi_service.core.names import parse_name
+from aqi_service.checking import check
+from aqi_service.config import Config
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
 from aqi_service.leasing import acquire, kept
-from aqi_service.ledger import newest_name
-from aqi_service.once import check, load_one, prune, tell
 from aqi_service.opening import Opened
+from aqi_service.rounds import catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
 from aqi_service.sources import live_feed
 from aqi_service.status import REFUSED, ServiceStatus
 from aqi_service.stopping import Stop
@@ -66,6 +66,8 @@ class Loader:
         self._status = status
         self._usable = usable
         self._port = port
+        self._rest = catch_up_of(config, found)
+        self._older_told = False
 
     async def run(self, stop: Stop) -> None:
         """Take the lease, then load, wait, load again, until `stop`; a load under way is aborted in order.
@@ -91,7 +93,7 @@ class Loader:
         """Load on schedule until `stop`, or until the lease is lost."""
         clock = asyncio.get_running_loop().time
         failures = 0
-        await _wait(stop, lost, await self._courtesy())
+        await _wait(stop, lost, await courtesy(self._config, self._found))
         while not (stop.is_set() or lost.is_set()):
             begun = clock()
             report = await self._load(stop)
@@ -105,6 +107,7 @@ class Loader:
                 due = next_start(begun, clock(), interval, chance)
             if not stop.is_set():
                 log.info("next_load seconds=%.0f", due - clock())
+                await self._catch_up(stop, lost, due)
             await _wait(stop, lost, max(0.0, due - clock()))
 
     def _refused(self, error: AqiError) -> None:
@@ -121,33 +124,43 @@ class Loader:
         if report is None:
             log.warning("load_interrupted: it left no report")
             return None
-        tell(report, self._port)
+        self._tell(report)
         self._status.loaded(report, time.time())
-        log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
         await self._prune()
         return report
+
+    def _tell(self, report: LoadReport) -> None:
+        tell(report, self._port)
+        log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
+
+    async def _catch_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
+        """Load what earlier loads left unfinished, until the next load is due."""
+        try:
+            await stop.guard(self._caught_up(stop, lost, due))
+        except AqiError as error:
+            log.warning("catch_up_failed error=%r: tried again after the next load", str(error))
+
+    async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
+        async with aclosing(catching_up(self._config, self._found, self._rest, due)) as reports:
+            async for report in reports:
+                self._tell(report)
+                self._status.caught_up(report)
+                if stop.is_set() or lost.is_set():
+                    return
+        if not self._older_told:
+            await tell_older(self._config, self._rest)
+            self._older_told = True
 
     async def _checked_load(self) -> LoadReport:
         """Load; before the first time see that storage can be used, unless that was seen at the start."""
         if not self._usable:
             await check(self._config, self._found)
             self._usable = True
-        return await load_one(self._config, self._found, live_feed(self._config.feed_url), live=True)
+        feed = live_feed(self._config.feed_url)
+        return await load_one(self._config, self._found, feed, live=True, deadline=self._config.deadline)
 
     async def _prune(self) -> None:
         try:
             await prune(self._config, self._found)
         except AqiError as error:
             log.warning("prune_failed error=%r: tried again after the next load", str(error))
-
-    async def _courtesy(self) -> float:
-        """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
-        if not self._config.is_official_feed:
-            return 0.0
-        try:
-            newest = newest_name(await self._found.storage.archive.names())
-        except AqiError:
-            return 0.0
-        parsed = parse_name(newest) if newest else None
-        due = parsed[1] + LEAST_INTERVAL - time.time() if parsed else 0.0
-        return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie in the future

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import time
+from contextlib import suppress
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 ERASE_LINE = "\r\033[K"
@@ -64,3 +65,9 @@ def configure(form: str, level: str) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("aqi_service").setLevel(level.upper())
+
+
+def say(text: str) -> None:
+    """Write a line for a person to stderr; that nobody reads it costs nothing else."""
+    with suppress(OSError, ValueError):  # ValueError: it is closed
+        print(visible(text), file=sys.stderr, flush=True)

@@ -4,39 +4,23 @@ One rule: running it again is always safe.
 """
 
 import asyncio
-import logging
-import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
-import orjson
-
-from aqi_service import __version__
+from aqi_service.checking import check
 from aqi_service.choosing import choose
-from aqi_service.config import DEFAULT_PORT, Config
-from aqi_service.core.names import parse_name
+from aqi_service.config import Config
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.core.times import DAY
-from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
 from aqi_service.leasing import acquire, kept
-from aqi_service.ledger import AT_ONCE, Ledger, is_complete
-from aqi_service.load import Plan, load
-from aqi_service.logs import visible
+from aqi_service.ledger import AT_ONCE, Ledger
+from aqi_service.logs import say
 from aqi_service.opening import Opened, first_line, opened
-from aqi_service.progress import ProgressLine
-from aqi_service.sources import Source, live_feed
+from aqi_service.rounds import catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
+from aqi_service.sources import live_feed
 from aqi_service.stopping import Stop
 from aqi_service.storage import LEASE_SECONDS
 from aqi_service.tally import skipped
-
-log = logging.getLogger(__name__)
-
-START_SECONDS = 10.0
-"""How long AWS may take to answer at the start."""
-
-CREATE_SECONDS = 360.0
-"""How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
 
 _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 
@@ -54,7 +38,8 @@ async def _run(config: Config, stop: Stop) -> int:
     async with opened(config) as found:
         say(first_line(config, found))
         await check(config, found)
-        async with alone(config, found), aclosing(_reports(config, found)) as reports:
+        wanted = _replays(config, found) if config.sources else _live(config, found)
+        async with alone(config, found), aclosing(wanted) as reports:
             async for report in reports:
                 good = tell(report) and report.status in _GOOD and good
                 if report.error is not None:
@@ -65,12 +50,8 @@ async def _run(config: Config, stop: Stop) -> int:
     return 0 if good else 1
 
 
-async def _reports(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
-    """Load what was asked for, one snapshot after the other, and give the report of each."""
-    if not config.sources:
-        yield await load_one(config, found, live_feed(config.feed_url))
-        await prune(config, found)
-        return
+async def _replays(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
+    """Load what `--from` names, one snapshot after the other, and give the report of each."""
     sources = await choose(config.sources, found.places, config.selection, int(time.time()))
     if not sources:
         say("aqi-service: nothing to load: no snapshot is in the range, or in this worker's share")
@@ -84,10 +65,26 @@ async def _reports(config: Config, found: Opened) -> AsyncGenerator[LoadReport, 
                 skips += 1
                 yield skipped(source, config.table, config.scale_name, time.time())
             else:
-                yield await load_one(config, found, source)
+                yield await load_one(config, found, source, live=False, deadline=config.deadline)
                 await prune(config, found)
     if skips:
         say(f"{skips} of {len(sources)} snapshots were finished already: --force loads them again")
+
+
+async def _live(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
+    """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
+    if wait := await courtesy(config, found):
+        say(f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes")
+        await asyncio.sleep(wait)
+    report = await load_one(config, found, live_feed(config.feed_url), live=True, deadline=config.deadline)
+    yield report
+    await prune(config, found)
+    if report.status is not Status.INCOMPLETE:
+        rest = catch_up_of(config, found)
+        async with aclosing(catching_up(config, found, rest)) as reports:
+            async for each in reports:
+                yield each
+        await tell_older(config, rest)
 
 
 @asynccontextmanager
@@ -102,114 +99,3 @@ async def alone(config: Config, found: Opened, patience: float = 2 * LEASE_SECON
     await acquire(found.lease, patience)
     async with kept(found.lease):
         yield
-
-
-async def check(config: Config, found: Opened) -> None:
-    """See that archive and table can be used and are scored on this scale; raises what is wrong.
-
-    With `--create` makes what is missing first, once both have shown that they answer.
-    """
-    if config.create:
-        with suppress(ConfigError):
-            await _in_time(found, _usable(config, found))
-        await _in_time(found, found.create(), CREATE_SECONDS)
-    await _in_time(found, _usable(config, found))
-    if not config.serve_only:
-        await _sweep(found)
-    if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-        ledger = Ledger(found.storage, config.table)
-        await _in_time(found, ledger.check_scale(config.scale_name))
-
-
-async def _sweep(found: Opened) -> None:
-    """Take away what dead loads left half done; that it cannot be done now keeps nobody from loading."""
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            swept = await found.storage.archive.sweep()
-    except (AqiError, TimeoutError) as error:
-        log.warning("sweep_failed error=%r: tried again at the next start", str(error) or "no answer in time")
-    else:
-        if swept:
-            log.info("swept count=%d: what loads that were killed left half done", swept)
-
-
-async def _usable(config: Config, found: Opened) -> None:
-    """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
-    checks = (found.storage.archive.check(), found.storage.store.check())
-    wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
-    for error in wrong:
-        if not isinstance(error, ConfigError):
-            raise error
-    if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
-        how = "" if config.local else f"; both at once: {config.create_command}"
-        raise MissingResource("; ".join(map(str, wrong)) + how)
-    for error in wrong:
-        raise error
-
-
-async def _in_time(found: Opened, work: Awaitable[None], seconds: float = START_SECONDS) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await work
-    except TimeoutError as error:
-        raise Unavailable(f"{found.place}: no answer within {seconds:.0f} s") from error
-
-
-async def load_one(config: Config, found: Opened, source: Source, *, live: bool | None = None) -> LoadReport:
-    """Load one snapshot and return its report, showing on a terminal how far it has come."""
-    plan = Plan(
-        table=config.table,
-        scale=config.scale,
-        agent=f"aqi_service/{__version__} (+{config.contact})",
-        max_bytes=config.max_bytes,
-        live=not config.sources if live is None else live,
-        ttl=config.ttl,
-        snapshot_time=config.snapshot_time,
-        deadline=config.deadline,
-        dry_run=config.dry_run,
-        guard=found.lease.check,
-    )
-    line = ProgressLine(sys.stderr, time.monotonic)
-    try:
-        return await load(source, found.storage, plan, now=time.time, progress=line)
-    finally:
-        line.done()
-
-
-def tell(report: LoadReport, port: int = DEFAULT_PORT) -> bool:
-    """Print the report on stdout and, on stderr, how to look at it on `port`; False if stdout takes nothing.
-
-    What is loaded is loaded, even if nobody can read of it.
-    """
-    printed = True
-    try:
-        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        pass  # whoever read the reports wants no more of them
-    except OSError as error:
-        say(f"aqi-service: the report cannot be printed: {error.strerror}")
-        printed = False
-    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
-    if report.example and count and not report.dry_run:
-        where = "" if port == DEFAULT_PORT else f" --port {port}"
-        say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
-    return printed
-
-
-async def prune(config: Config, found: Opened) -> None:
-    """Delete finished snapshots older than --keep-days; one without a finished manifest is kept."""
-    if config.keep_days is None or found.prune is None:
-        return
-    before = time.time() - config.keep_days * DAY
-    ledger = Ledger(found.storage, config.table)
-    old = [name for name in await found.storage.archive.names() if (t := parse_name(name)) and t[1] < before]
-    done = [name for name in old if is_complete(await ledger.manifest(name))]
-    if done:
-        await found.prune(done)
-
-
-def say(text: str) -> None:
-    """Write a line for a person to stderr; that nobody reads it costs nothing else."""
-    with suppress(OSError, ValueError):  # ValueError: it is closed
-        print(visible(text), file=sys.stderr, flush=True)

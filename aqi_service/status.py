@@ -36,12 +36,16 @@ class ServiceStatus:
     newest: int | None = None
     finished: float | None = None
 
-    def loaded(self, report: LoadReport, now: float) -> None:
-        """Count a load that ended at `now` (epoch seconds)."""
+    def caught_up(self, report: LoadReport) -> None:
+        """Count a load of an archived snapshot."""
         self.loads[report.status] += 1
         self.fates.update(asdict(report.fates))
-        self.last = report
         self.seen(report.newest)
+
+    def loaded(self, report: LoadReport, now: float) -> None:
+        """Count a load of the live feed that ended at `now` (epoch seconds)."""
+        self.caught_up(report)
+        self.last = report
         if report.status in (Status.COMPLETE, Status.UNCHANGED):
             self.finished = now
 

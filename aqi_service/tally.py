@@ -11,6 +11,7 @@ from aqi_service.core.measurements import Findings
 from aqi_service.core.names import parse_name
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
+from aqi_service.core.times import iso
 from aqi_service.delivery import DeliveryCounts
 from aqi_service.ledger import Manifest
 from aqi_service.sources import Source
@@ -74,10 +75,11 @@ class Tally:
         now: float,
         latest: Manifest | None = None,
     ) -> LoadReport:
-        """Make the report; `latest` is the manifest of the newest finished snapshot, to compare with."""
+        """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
         warnings = dict(findings.warnings)
         if self.whole and outcome.status in _ARRIVED:
-            warnings |= _odd(findings, counts, latest)
+            older = latest if latest and str(latest.get("snapshot_time", "")) <= iso(self.taken) else None
+            warnings |= _odd(findings, counts, older)
         return LoadReport(
             status=outcome.status,
             source=self.source,

@@ -19,11 +19,11 @@ LAYERS = (
     ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
     ("server", "client", "sources"),
     ("choosing", "intake", "ledger", "leasing", "status", "config"),
-    ("delivery",),
+    ("delivery", "catchup"),
     ("remainder", "tally"),
     ("load", "lookup", "opening"),
-    ("once",),
-    ("loader",),
+    ("checking", "rounds"),
+    ("once", "loader"),
     ("daemon",),
     ("running",),
     ("cli",),
@@ -35,7 +35,16 @@ A part is a folder, or a file with those that carry its name before an underscor
 """
 
 ONLY_BY = {
-    "config": {"opening", "once", "loader", "daemon", "running", "cli"},  # shells take plain values
+    "config": {
+        "opening",
+        "checking",
+        "rounds",
+        "once",
+        "loader",
+        "daemon",
+        "running",
+        "cli",
+    },  # shells take plain values
     "daemon": {"running"},
     "demo": set(),
 }
@@ -208,7 +217,7 @@ def test_the_client_loads_nothing_but_the_standard_library() -> None:
         (
             "aqi_service.load_archive",
             "from aqi_service.config import Config",
-            "only cli, daemon, loader, once, opening, running may",
+            "only checking, cli, daemon, loader, once, opening, rounds, running may",
         ),
         ("aqi_service.server", "from .errors import FrameError", "write it out"),
         ("aqi_service.client_run", "import click", "standard library alone"),

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from aqi_service.checking import START_SECONDS
 from aqi_service.errors import AccessDenied, AqiError, ConfigError, Unavailable
 from aqi_service.lookup import DEADLINE
-from aqi_service.once import START_SECONDS
 from aqi_service.storage.aws import (
     LOOKUP_CONCURRENCY,
     WRITE_CONCURRENCY,

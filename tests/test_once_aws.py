@@ -11,8 +11,8 @@ from typing import Any
 import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
+from aqi_service.checking import CREATE_SECONDS, check
 from aqi_service.errors import Unavailable
-from aqi_service.once import CREATE_SECONDS, check
 from aqi_service.opening import Opened
 from aqi_service.storage import Storage
 from aqi_service.storage.dry import DryArchive, DryStore

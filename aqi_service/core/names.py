@@ -28,6 +28,13 @@ def parse_name(text: str) -> tuple[str, int] | None:
     return match[1] + ".json", int(taken.timestamp())
 
 
+def order_of(name: str) -> tuple[int, int]:
+    """Return what snapshots are ordered by: time, and of one minute the suffix."""
+    parsed = parse_name(name)
+    suffix = name.removesuffix(".json").partition("-")[2]
+    return (parsed[1] if parsed else 0, int(suffix or 1))
+
+
 def first_free(name: str, taken: Container[str]) -> str:
     """Return the first of NAME, NAME-2, NAME-3 ... that is not taken (of `NAME-5` that is taken, too)."""
     stem = re.sub(r"-[1-9][0-9]*$", "", name.removesuffix(".json")) if name in taken else ""

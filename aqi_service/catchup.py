@@ -1,0 +1,67 @@
+"""What earlier loads left unfinished in the archive, because they were killed or their time was over.
+
+One rule: the newest first; and a manifest that says that a snapshot is finished is read once.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from aqi_service.core.names import order_of, parse_name
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.ledger import Ledger
+from aqi_service.sources import Source, archived_source
+from aqi_service.storage import Archive
+
+RECENT_SECONDS = 48 * 3600
+"""How old a snapshot may be to be loaded again without being asked for."""
+
+MOST_OLD = 1000
+"""How many manifests of older snapshots are looked at, at most: what is left there is only counted."""
+
+_SETTLED = frozenset({Status.COMPLETE, Status.UNCHANGED, Status.REJECTED})
+
+
+class Older(NamedTuple):
+    """How many of the newest `among` snapshots past RECENT_SECONDS are not finished."""
+
+    unfinished: int
+    among: int
+
+
+class CatchUp:
+    """The unfinished snapshots of one table on one scale; `now` gives epoch seconds."""
+
+    def __init__(self, archive: Archive, ledger: Ledger, scale: str, now: Callable[[], float]) -> None:
+        self._archive = archive
+        self._ledger = ledger
+        self._scale = scale
+        self._now = now
+        self._settled: set[str] = set()
+
+    async def recent(self) -> list[Source]:
+        """Return the unfinished snapshots of the last 48 hours, newest first."""
+        now = self._now()
+        names = await self._unfinished(await self._named(now - RECENT_SECONDS, now))
+        return [archived_source(self._archive, *named) for name in names if (named := parse_name(name))]
+
+    async def older(self) -> Older:
+        """Count the unfinished ones before that."""
+        names = (await self._named(-math.inf, self._now() - RECENT_SECONDS))[:MOST_OLD]
+        return Older(len(await self._unfinished(names)), len(names))
+
+    def loaded(self, report: LoadReport) -> None:
+        """Note how a load ended, so that what cannot become a snapshot is not tried for ever."""
+        if report.snapshot and report.status in _SETTLED:
+            self._settled.add(report.snapshot)
+
+    async def _named(self, after: float, until: float) -> list[str]:
+        """Return the snapshots whose time lies in (after, until], newest first."""
+        ordered = sorted(await self._archive.names(), key=order_of, reverse=True)
+        return [name for name in ordered if after < order_of(name)[0] <= until]
+
+    async def _unfinished(self, names: Sequence[str]) -> list[str]:
+        asked = [name for name in names if name not in self._settled]
+        finished = await self._ledger.finished_of(asked, self._scale)
+        self._settled |= finished
+        return [name for name in asked if name not in finished]

@@ -1,0 +1,73 @@
+"""Whether archive and table can be used, seen before the first load; makes what is missing if that is asked.
+
+One rule: what waiting cannot mend is one sentence, and all of it is named at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import suppress
+
+from aqi_service.config import Config
+from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
+from aqi_service.ledger import Ledger
+from aqi_service.opening import Opened
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 10.0
+"""How long AWS may take to answer at the start."""
+
+CREATE_SECONDS = 360.0
+"""How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
+
+
+async def check(config: Config, found: Opened) -> None:
+    """See that archive and table can be used and are scored on this scale; raises what is wrong.
+
+    With `--create` makes what is missing first, once both have shown that they answer.
+    """
+    if config.create:
+        with suppress(ConfigError):
+            await _in_time(found, _usable(config, found))
+        await _in_time(found, found.create(), CREATE_SECONDS)
+    await _in_time(found, _usable(config, found))
+    if not config.serve_only:
+        await _sweep(found)
+    if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
+        ledger = Ledger(found.storage, config.table)
+        await _in_time(found, ledger.check_scale(config.scale_name))
+
+
+async def _sweep(found: Opened) -> None:
+    """Take away what dead loads left half done; that it cannot be done now keeps nobody from loading."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            swept = await found.storage.archive.sweep()
+    except (AqiError, TimeoutError) as error:
+        log.warning("sweep_failed error=%r: tried again at the next start", str(error) or "no answer in time")
+    else:
+        if swept:
+            log.info("swept count=%d: what loads that were killed left half done", swept)
+
+
+async def _usable(config: Config, found: Opened) -> None:
+    """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
+    checks = (found.storage.archive.check(), found.storage.store.check())
+    wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
+    for error in wrong:
+        if not isinstance(error, ConfigError):
+            raise error
+    if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
+        how = "" if config.local else f"; both at once: {config.create_command}"
+        raise MissingResource("; ".join(map(str, wrong)) + how)
+    for error in wrong:
+        raise error
+
+
+async def _in_time(found: Opened, work: Awaitable[None], seconds: float = START_SECONDS) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError as error:
+        raise Unavailable(f"{found.place}: no answer within {seconds:.0f} s") from error

@@ -1,0 +1,138 @@
+"""What a round of loading is made of, for `--load-only` and the daemon alike: load, tell, catch up, prune.
+
+One rule: nothing here decides when.
+"""
+
+import asyncio
+import logging
+import math
+import sys
+import time
+from collections.abc import AsyncGenerator
+
+import orjson
+
+from aqi_service import __version__
+from aqi_service.catchup import CatchUp
+from aqi_service.config import DEFAULT_PORT, LEAST_INTERVAL, Config
+from aqi_service.core.names import parse_name
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.times import DAY
+from aqi_service.errors import AqiError
+from aqi_service.ledger import Ledger, is_complete, newest_name
+from aqi_service.load import Plan, load
+from aqi_service.logs import say
+from aqi_service.opening import Opened
+from aqi_service.progress import ProgressLine
+from aqi_service.sources import Source
+
+log = logging.getLogger(__name__)
+
+LEAST_SECONDS = 1.0
+"""Less time than this is not worth beginning to catch up a snapshot."""
+
+
+async def load_one(
+    config: Config, found: Opened, source: Source, *, live: bool, deadline: float | None
+) -> LoadReport:
+    """Load one snapshot and return its report, showing on a terminal how far it has come."""
+    plan = Plan(
+        table=config.table,
+        scale=config.scale,
+        agent=f"aqi_service/{__version__} (+{config.contact})",
+        max_bytes=config.max_bytes,
+        live=live,
+        ttl=config.ttl,
+        snapshot_time=config.snapshot_time,
+        deadline=deadline,
+        dry_run=config.dry_run,
+        guard=found.lease.check,
+    )
+    line = ProgressLine(sys.stderr, time.monotonic)
+    try:
+        return await load(source, found.storage, plan, now=time.time, progress=line)
+    finally:
+        line.done()
+
+
+def tell(report: LoadReport, port: int = DEFAULT_PORT) -> bool:
+    """Print the report on stdout and, on stderr, how to look at it on `port`; False if stdout takes nothing.
+
+    What is loaded is loaded, even if nobody can read of it.
+    """
+    printed = True
+    try:
+        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # whoever read the reports wants no more of them
+    except OSError as error:
+        say(f"aqi-service: the report cannot be printed: {error.strerror}")
+        printed = False
+    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
+    if report.example and count and not report.dry_run:
+        where = "" if port == DEFAULT_PORT else f" --port {port}"
+        say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
+    return printed
+
+
+async def courtesy(config: Config, found: Opened) -> float:
+    """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
+    if not config.is_official_feed:
+        return 0.0
+    try:
+        newest = newest_name(await found.storage.archive.names())
+    except AqiError:
+        return 0.0
+    parsed = parse_name(newest) if newest else None
+    due = parsed[1] + LEAST_INTERVAL - time.time() if parsed else 0.0
+    return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie in the future
+
+
+def catch_up_of(config: Config, found: Opened) -> CatchUp:
+    """Make what knows of the snapshots that this configuration has to catch up."""
+    ledger = Ledger(found.storage, config.table)
+    return CatchUp(found.storage.archive, ledger, config.scale_name, time.time)
+
+
+async def catching_up(
+    config: Config, found: Opened, rest: CatchUp, ends: float = math.inf
+) -> AsyncGenerator[LoadReport, None]:
+    """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
+
+    It ends at `ends` (on the loop's clock), or with the first one that the table does not take all of.
+    """
+    clock = asyncio.get_running_loop().time
+    for source in await rest.recent():
+        left = min(ends - clock(), math.inf if config.deadline is None else config.deadline)
+        if left < LEAST_SECONDS:
+            return
+        deadline = None if left == math.inf else left
+        report = await load_one(config, found, source, live=False, deadline=deadline)
+        rest.loaded(report)
+        yield report
+        if report.status is Status.INCOMPLETE:
+            return
+
+
+async def tell_older(config: Config, rest: CatchUp) -> None:
+    """Log how many older snapshots are not finished, and the command that loads them."""
+    older = await rest.older()
+    if older.unfinished:
+        log.warning(
+            "unfinished count=%d of the %d newest snapshots that are older than 48 hours: load them with %s",
+            *older,
+            config.archive_command,
+        )
+
+
+async def prune(config: Config, found: Opened) -> None:
+    """Delete finished snapshots older than --keep-days; one without a finished manifest is kept."""
+    if config.keep_days is None or found.prune is None:
+        return
+    before = time.time() - config.keep_days * DAY
+    ledger = Ledger(found.storage, config.table)
+    old = [name for name in await found.storage.archive.names() if (t := parse_name(name)) and t[1] < before]
+    done = [name for name in old if is_complete(await ledger.manifest(name))]
+    if done:
+        await found.prune(done)
