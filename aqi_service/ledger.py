@@ -79,8 +79,9 @@ class Ledger:
         return None
 
     async def write(self, report: LoadReport, rejects: bytes) -> None:
-        """Write rejects and manifest, and move `latest.json` forward if this snapshot is newer.
+        """Write rejects, move `latest.json` forward if this snapshot is newer, and write the manifest.
 
+        The manifest comes last: once it says that a snapshot is finished, nobody looks at it again.
         `rejects` are the rejected records, a JSON object a line; none are not written.
         """
         if report.snapshot is None:
@@ -89,11 +90,11 @@ class Ledger:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
         manifest = report.as_json() | {"table_id": await self._store.identity()}
         body = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        await self._archive.put(manifest_key(self._table, report.snapshot), body)
         if report.status is Status.COMPLETE:
             latest = await self.latest()
             if latest is None or str(latest.get("snapshot_time", "")) <= report.as_json()["snapshot_time"]:
                 await self._archive.put(latest_key(self._table), body)
+        await self._archive.put(manifest_key(self._table, report.snapshot), body)
 
     async def check_scale(self, scale: str) -> None:
         """Raise ConfigError when the table is scored on another scale."""

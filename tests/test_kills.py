@@ -1,0 +1,148 @@
+"""kill -9 at every step of a load, then a plain start: the same table, one whole object, nothing else left."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import pytest
+
+from tests.conftest import Moto
+from tests.core.helpers import document_of, record
+from tests.crashes import KILLED, Crashes, Run, crashing
+from tests.feed_server import FeedServer, Step, answer, feed_server
+from tests.load_helpers import records
+from tests.load_places import Place, aws_place, local_place
+
+FIRST = document_of(*records((1, 2, 3)), record(4, p1="unavailable"))
+SECOND = document_of(*records((5, 6)))
+MOST_STEPS = 300
+"""No load of these takes as many."""
+
+EACH = {"local": 1, "aws": 2}
+"""Every so manieth step is tried by one test: on AWS, where a run takes long, the two take turns."""
+
+
+class Worlds(NamedTuple):
+    """What opens new worlds on one kind of place, and the steps to try there."""
+
+    opened: Callable[[], AbstractAsyncContextManager["World"]]
+    each: int
+
+
+class World:
+    """A feed, a place to load it into, and the program."""
+
+    def __init__(self, feed: FeedServer, place: Place, crashes: Crashes, *options: str) -> None:
+        self.feed, self.place, self._crashes = feed, place, crashes
+        self._options = ("--load-only", "--feed-url", feed.url(), "--table", place.table, *options)
+        self.env: Mapping[str, str] = {}
+
+    def feeds(self, *scripts: tuple[Step, ...]) -> None:
+        self.feed.scripts[:] = scripts
+
+    async def load(self, die_at: int | None = None) -> Run:
+        return await self._crashes.run(*self._options, env=self.env, die_at=die_at)
+
+    async def snapshots(self) -> dict[str, bytes]:
+        documents = await self.place.documents()
+        return {key: body for key, body in documents.items() if key.startswith("data_")}
+
+    async def manifests(self) -> dict[str, Any]:
+        prefix = f"manifests/{self.place.table}/"
+        documents = await self.place.documents()
+        return {
+            key.removeprefix(prefix): orjson.loads(body)
+            for key, body in documents.items()
+            if key.startswith(prefix)
+        }
+
+    async def values(self) -> dict[str, Any]:
+        """Give the ids and values of the table's records, its lease apart."""
+        items = await self.place.items()
+        return {
+            key: (item["P2.5"], item["P10"], item["AQI"]) for key, item in items.items() if key != "lease"
+        }
+
+    async def check_whole(self) -> None:
+        """See that nothing is left half done, and that each snapshot is finished."""
+        assert await self.place.under_way() == []
+        documents = await self.place.documents()
+        assert not [key for key in documents if key.startswith("uploads/")]
+        manifests, snapshots = await self.manifests(), await self.snapshots()
+        assert manifests.keys() == {*snapshots, "latest.json"}
+        assert {manifest["status"] for manifest in manifests.values()} == {"complete"}
+
+
+@asynccontextmanager
+async def local_world(feed: FeedServer, crashes: Crashes, folder: Path) -> AsyncIterator[World]:
+    async with local_place(folder) as place:
+        yield World(feed, place, crashes, "--local", str(folder))
+
+
+@asynccontextmanager
+async def aws_world(feed: FeedServer, crashes: Crashes, moto: Moto) -> AsyncIterator[World]:
+    fresh = Moto(moto.endpoint)
+    async with aws_place(fresh) as place:
+        world = World(feed, place, crashes, "--bucket", fresh.bucket)
+        world.env = fresh.environment
+        yield world
+
+
+@pytest.fixture(params=["local", "aws"])
+async def worlds(request: pytest.FixtureRequest, moto: Moto, tmp_path: Path) -> AsyncIterator[Worlds]:
+    """Each kind of place in turn."""
+    async with feed_server((answer(FIRST),)) as feed, crashing(tmp_path / "runs") as crashes:
+        number = iter(range(10_000))
+
+        def opened() -> AbstractAsyncContextManager[World]:
+            if request.param == "aws":
+                return aws_world(feed, crashes, moto)
+            return local_world(feed, crashes, tmp_path / str(next(number)))
+
+        yield Worlds(opened, EACH[request.param])
+
+
+async def test_a_load_that_was_killed_at_any_step_is_finished_by_the_next_start(worlds: Worlds) -> None:
+    """The feed still has the same: afterwards there is one object, and the table of a load never killed."""
+    async with worlds.opened() as world:
+        assert (await world.load()).code == 0
+        wanted = await world.values()
+        assert wanted.keys() == {"1", "2", "3"}
+    for step in range(0, MOST_STEPS, worlds.each):
+        async with worlds.opened() as world:
+            killed = await world.load(die_at=step)
+            if killed.code != KILLED:
+                break
+            again = await world.load()
+            assert again.code == 0, (step, again.err)
+            assert await world.values() == wanted, step
+            assert list((await world.snapshots()).values()) == [FIRST], step
+            await world.check_whole()
+    assert killed.code == 0
+    assert step > 15
+
+
+async def test_the_next_start_catches_up_what_the_feed_no_longer_has(worlds: Worlds) -> None:
+    """The feed has moved on: what was archived is in the table as a whole, whatever had been stored."""
+    caught_up = 0
+    for step in range(worlds.each - 1, MOST_STEPS, worlds.each):
+        async with worlds.opened() as world:
+            world.feeds((answer(FIRST),))
+            killed = await world.load(die_at=step)
+            if killed.code != KILLED:
+                break
+            world.feeds((answer(SECOND),))
+            again = await world.load()
+            assert again.code == 0, (step, again.err)
+            assert again.reports[0]["status"] == "complete", "the live load comes first"
+            caught_up += len(again.reports) - 1
+            bodies = sorted((await world.snapshots()).values())
+            assert bodies in ([SECOND], sorted([FIRST, SECOND])), step
+            assert {"5", "6"} <= (await world.values()).keys(), step
+            if FIRST in bodies:
+                assert (await world.values()).keys() == {"1", "2", "3", "5", "6"}, step
+            await world.check_whole()
+    assert killed.code == 0
+    assert caught_up >= 1
