@@ -50,10 +50,10 @@ class CatchUp:
         names = (await self._named(-math.inf, self._now() - RECENT_SECONDS))[:MOST_OLD]
         return Older(len(await self._unfinished(names)), len(names))
 
-    def loaded(self, report: LoadReport) -> None:
-        """Note how a load ended, so that what cannot become a snapshot is not tried for ever."""
-        if report.snapshot and report.status in _SETTLED:
-            self._settled.add(report.snapshot)
+    def loaded(self, source: Source, report: LoadReport) -> None:
+        """Note how a load ended, so that what is no snapshot is not tried for ever."""
+        if source.named and report.status in _SETTLED:
+            self._settled.add(source.named[0])
 
     async def _named(self, after: float, until: float) -> list[str]:
         """Return the snapshots whose time lies in (after, until], newest first."""

@@ -109,7 +109,7 @@ async def catching_up(
             return
         deadline = None if left == math.inf else left
         report = await load_one(config, found, source, live=False, deadline=deadline)
-        rest.loaded(report)
+        rest.loaded(source, report)
         yield report
         if report.status is Status.INCOMPLETE:
             return

@@ -1,4 +1,4 @@
-"""kill -9 at every step of a load, then a plain start: the same table, one whole object, nothing else left."""
+"""kill -9 at every step of a load, then a plain start: the same table, one whole object, no more."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
