@@ -18,7 +18,7 @@ from aqi_service.core.names import snapshot_name
 from aqi_service.core.report import LoadReport
 from aqi_service.errors import Unavailable
 from aqi_service.sources import Asking, Incoming, Source, archived_source
-from aqi_service.storage import PutResult, SnapshotInfo, free
+from aqi_service.storage import PutResult, SnapshotInfo
 from tests.delivery_reference import Snapshot
 from tests.wire_fixtures import HandDrivenLoop, turns
 
@@ -61,14 +61,14 @@ class Step(NamedTuple):
     then: Then = Then.GOES_ON
 
 
-CALM = (Then.GOES_ON,)
-ROUGH = (*[Then.GOES_ON] * len(Then), *Then)
+FAULTS = tuple(then for then in Then if then is not Then.GOES_ON)
 
 
-def steps(*then: Then) -> st.SearchStrategy[list[Step]]:
-    """Give what happens, until all that is left ends in the order in which it came."""
-    each = st.builds(Step, st.integers(0, 3), st.integers(1, 25), st.integers(0, 3), st.sampled_from(then))
-    return st.lists(each, max_size=25)
+def steps(*faults: Then) -> st.SearchStrategy[list[Step]]:
+    """Give what happens, until all that is left goes on in the order in which it came."""
+    then = st.sampled_from([Then.GOES_ON] * max(1, len(faults)) + list(faults))
+    each = st.builds(Step, st.integers(0, 3), st.integers(1, 5), st.integers(0, 3), then)
+    return st.lists(each, min_size=10, max_size=40)
 
 
 class Job(NamedTuple):
@@ -181,15 +181,24 @@ class Process:
             await turns(1)
 
 
+@dataclass
 class Turned:
-    """A port, or anything with async methods, of one process: each call waits for its turn."""
+    """A port of one process; of its methods, those in `turned` wait for their turn.
 
-    def __init__(self, port: Any, process: Process) -> None:
-        self._port, self._process = port, process
+    The others change nothing that another process sees. `again` are those that a load with a deadline tries again.
+    """
+
+    port: Any
+    process: Process
+    turned: Sequence[str]
+    again: Sequence[str] = ()
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._port, name)
-        return lambda *given, **named: self._process.turn(partial(method, *given, **named))
+        method = getattr(self.port, name)
+        if name not in self.turned:
+            return method
+        again = name in self.again
+        return lambda *given, **named: self.process.turn(partial(method, *given, **named), again=again)
 
 
 class TurnedArchive(Turned):
@@ -197,29 +206,29 @@ class TurnedArchive(Turned):
 
     @asynccontextmanager
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator[Any]:
-        async with self._port.upload(name, info) as upload:
-            yield Turned(upload, self._process)
-
-    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
-        await self._process.turn(partial(turns, 0))
-        async for piece in self._port.read(name, offset):
-            yield piece
+        async with self.port.upload(name, info) as upload:
+            yield Turned(upload, self.process, ["complete"])
 
 
-class TurnedStore(Turned):
-    """A store of one process."""
-
-    async def read(self, ids: Sequence[str]) -> Any:
-        return await self._process.turn(partial(self._port.read, ids), again=True)
-
-    async def put(self, items: Sequence[Any], *, conditional: bool, guard: Callable[[], None] = free) -> Any:
-        put = partial(self._port.put, items, conditional=conditional, guard=guard)
-        return await self._process.turn(put, again=True)
+def archive_of(process: Process, archive: Any) -> TurnedArchive:
+    """Give a process its way to the archive."""
+    return TurnedArchive(archive, process, ["names", "get", "put"])
 
 
-class OneByOne(TurnedStore):
-    """A store of one process, of which every item is written by a call of its own, as DynamoDB does."""
+def store_of(process: Process, store: Any) -> Turned:
+    """Give a process its way to the table."""
+    return Turned(store, process, ["read", "put"], ["read", "put"])
 
-    async def put(self, items: Sequence[Any], *, conditional: bool, guard: Callable[[], None] = free) -> Any:
-        puts = [await super(OneByOne, self).put([i], conditional=conditional, guard=guard) for i in items]
+
+class OneByOne:
+    """A store of which every item is written by a call of its own, as DynamoDB does."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def put(self, items: Sequence[Any], **how: Any) -> PutResult:
+        puts = [await self._store.put([item], **how) for item in items]
         return PutResult(frozenset().union(*(put.superseded for put in puts)))

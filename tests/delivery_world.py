@@ -18,7 +18,7 @@ from aqi_service.delivery import Delivery
 from aqi_service.errors import Unavailable
 from aqi_service.load import load
 from aqi_service.storage import Storage
-from tests.delivery_processes import Job, Process, Step, Then, TurnedArchive, pass_time
+from tests.delivery_processes import Job, Process, Step, Then, archive_of, pass_time
 from tests.delivery_snapshots import NOW
 from tests.load_helpers import plan
 from tests.storage_doubles import MemoryArchive
@@ -44,13 +44,13 @@ class World:
     """Processes, and what they share.
 
     Attributes:
-        store_of: makes a process's own way to the table.
+        way: gives a process its way to the table.
         how: what all loads have in common, as `plan` takes it.
         archive: the archive of all.
         reports: those of the loads that ended well, and what they loaded.
     """
 
-    store_of: Callable[[Process], Any]
+    way: Callable[[Process], Any]
     how: dict[str, Any] = field(default_factory=dict)
     archive: MemoryArchive = field(default_factory=MemoryArchive)
     reports: list[tuple[Job, LoadReport]] = field(default_factory=list)
@@ -109,9 +109,11 @@ class World:
     async def _load(self, process: Process) -> LoadReport:
         with suppress(Unavailable):  # when it begins is a matter of its turn, too
             await process.turn(partial(turns, 0))
-        archive = TurnedArchive(self.archive, process)
-        job, storage = process.job, Storage(archive, self.store_of(process))
-        how = plan(live=job.kind == "live", deadline=job.deadline, **self.how)
+        archive = archive_of(process, self.archive)
+        job, storage = process.job, Storage(archive, self.way(process))
+        how = plan(
+            live=job.kind == "live", deadline=job.deadline, snapshot_time=job.snapshot.taken, **self.how
+        )
         return await load(job.source(archive), storage, how, now=lambda: NOW)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aqi_service.core.items import ATTRIBUTES, Item
 from aqi_service.core.names import manifest_key, snapshot_name
 from aqi_service.core.report import LoadReport
-from tests.delivery_processes import ROUGH, Job, OneByOne, StandingLoop, Step, Then, Turned, steps
+from tests.delivery_processes import FAULTS, Job, OneByOne, StandingLoop, Step, Then, steps, store_of
 from tests.delivery_reference import (
     Keeping,
     Row,
@@ -26,20 +26,20 @@ from tests.delivery_reference import (
     one_after_the_other,
     read,
 )
-from tests.delivery_snapshots import LIVE, LIVE_TAKEN, NOW, REPLAYED, TTL
+from tests.delivery_snapshots import LIVE, LIVE_TAKEN, NOW, REPLAYED, TAKEN, TTL, snapshots
 from tests.delivery_world import World, in_pieces, run_on
 from tests.load_helpers import TABLE
 from tests.storage_doubles import MemoryArchive, MemoryStore
 
 KINDS = st.sampled_from(["file", "url", "archive"])
-CHUNKS = st.sampled_from([50, 400, 1 << 20])
+CHUNKS = st.sampled_from([400, 1000, 1 << 20])
 DEADLINES = st.sampled_from([None, 600.0])
 
 
 @st.composite
 def jobs(draw: st.DrawFn) -> list[Job]:
     """Give replays of a few snapshots, some of them more than once, and maybe a load of the live feed."""
-    taken = draw(st.lists(REPLAYED, min_size=1, max_size=3))
+    taken = draw(st.lists(REPLAYED, min_size=2, max_size=4))
     found = []
     for number, which in enumerate(draw(st.permutations([*taken, *draw(st.lists(st.sampled_from(taken), max_size=2))]))):
         kind = draw(KINDS)
@@ -105,9 +105,9 @@ def check_archive(archive: MemoryArchive, done: Sequence[Job]) -> None:
     assert {job.snapshot.body for job in done} == finished == set(archive.snapshots.values())
 
 
-async def loaded(done: list[Job], happens: list[Step], keeping: Keeping, store_of: Any = OneByOne) -> None:
+async def loaded(done: list[Job], happens: list[Step], keeping: Keeping) -> None:
     store = MemoryStore()
-    world = World(lambda process: store_of(store, process), {"ttl": keeping.ttl})
+    world = World(lambda process: OneByOne(store_of(process, store)), {"ttl": keeping.ttl})
     world.archive.snapshots |= {job.name: job.snapshot.body for job in done if job.kind == "archive"}
     await world.run(done, happens)
     check(rows(store.items), done, keeping)
@@ -115,10 +115,47 @@ async def loaded(done: list[Job], happens: list[Step], keeping: Keeping, store_o
     check_archive(world.archive, done)
 
 
-@settings(deadline=None, max_examples=150)
-@given(jobs(), steps(*ROUGH), st.sampled_from([1, 2, 100]), st.sampled_from([200, 1000, 1 << 16]), st.sampled_from([None, TTL]))
+PIECES = (st.sampled_from([1, 2, 100]), st.sampled_from([200, 1000, 1 << 16]))
+TTLS = st.sampled_from([None, TTL])
+THOROUGH = settings(deadline=None, max_examples=100)
+
+
+@THOROUGH
+@given(jobs(), steps(), *PIECES, TTLS)
+def test_loads_beside_each_other_leave_the_table_as_the_reference(
+    done: list[Job], happens: list[Step], group_size: int, window: int, ttl: int | None
+) -> None:
+    with in_pieces(group_size, window):
+        run_on(StandingLoop, loaded(done, happens, Keeping(ttl, NOW)))
+
+
+@THOROUGH
+@given(jobs(), steps(*FAULTS), *PIECES, TTLS)
 def test_loads_beside_each_other_killed_and_repeated_leave_the_table_as_the_reference(
     done: list[Job], happens: list[Step], group_size: int, window: int, ttl: int | None
 ) -> None:
     with in_pieces(group_size, window):
         run_on(StandingLoop, loaded(done, happens, Keeping(ttl, NOW)))
+
+
+ANY = snapshots(st.sampled_from(TAKEN))
+ONE_AT_A_TIME = st.lists(ANY, min_size=2, max_size=6).flatmap(
+    lambda some: st.lists(st.tuples(st.sampled_from(some), st.sampled_from(["file", "live"])), min_size=2, max_size=8)
+)
+
+
+@THOROUGH
+@given(ONE_AT_A_TIME, TTLS)
+def test_loads_one_after_the_other_in_any_order_leave_the_table_as_the_reference_in_that_order(
+    loads: list[tuple[Snapshot, str]], ttl: int | None
+) -> None:
+    store, keeping = MemoryStore(), Keeping(ttl, NOW)
+    jobs = [Job(snapshot, kind, snapshot_name(snapshot.taken)) for snapshot, kind in loads]
+
+    async def one_by_one() -> None:
+        world = World(lambda process: store_of(process, store), {"ttl": ttl})
+        for job in jobs:
+            await world.run([job])
+
+    run_on(StandingLoop, one_by_one())
+    assert rows(store.items) == one_after_the_other([job.snapshot for job in jobs], keeping)
