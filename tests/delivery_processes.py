@@ -17,10 +17,15 @@ from hypothesis import strategies as st
 from aqi_service.core.names import snapshot_name
 from aqi_service.core.report import LoadReport
 from aqi_service.errors import Unavailable
+from aqi_service.load import PATIENCE_SECONDS
 from aqi_service.sources import Asking, Incoming, Source, archived_source
 from aqi_service.storage import PutResult, SnapshotInfo
 from tests.delivery_reference import Snapshot
-from tests.wire_fixtures import HandDrivenLoop, turns
+from tests.delivery_snapshots import LIVE, REPLAYED
+from tests.wire_fixtures import HandDrivenLoop, advance, turns
+
+LONG = PATIENCE_SECONDS + 1
+"""Seconds after which a load that is held back by the table waits no longer."""
 
 
 class StandingLoop(HandDrivenLoop):
@@ -28,13 +33,6 @@ class StandingLoop(HandDrivenLoop):
 
     def time(self) -> float:
         return self.ahead
-
-
-def pass_time(seconds: float) -> None:
-    """Move the clock on, if it is one that stands; a real one is left alone."""
-    loop = asyncio.get_running_loop()
-    if isinstance(loop, StandingLoop):
-        loop.ahead += seconds
 
 
 class Then(Enum):
@@ -61,7 +59,7 @@ class Step(NamedTuple):
     then: Then = Then.GOES_ON
 
 
-FAULTS = tuple(then for then in Then if then is not Then.GOES_ON)
+FAULTS = tuple(Then)[1:]
 
 
 def steps(*faults: Then) -> st.SearchStrategy[list[Step]]:
@@ -77,22 +75,21 @@ class Job(NamedTuple):
     Attributes:
         snapshot: the document.
         kind: `file`, `url`, `archive` (a snapshot that a dead load left there) or `live`.
-        name: what the snapshot is called.
+        name: what the snapshot is called; the live one's follows from its time.
         chunk: how many bytes come at a time.
         deadline: seconds for all of it, or None.
     """
 
     snapshot: Snapshot
-    kind: str = "file"
-    name: str = ""
+    kind: str
+    name: str
     chunk: int = 1 << 20
     deadline: float | None = None
 
     def source(self, archive: Any) -> Source:
-        taken, name = self.snapshot.taken, self.name or snapshot_name(self.snapshot.taken)
         if self.kind == "archive":
-            return archived_source(archive, name, taken)
-        named = None if self.kind == "live" else (name, taken)
+            return archived_source(archive, self.name, self.snapshot.taken)
+        named = None if self.kind == "live" else (self.name, self.snapshot.taken)
         return Source(self.kind, self._open, named, waits=self.kind == "file")
 
     @asynccontextmanager
@@ -102,6 +99,27 @@ class Job(NamedTuple):
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         for start in range(0, len(self.snapshot.body), self.chunk):
             yield self.snapshot.body[start : start + self.chunk]
+
+
+KINDS = st.sampled_from(["file", "url", "archive"])
+CHUNKS = st.sampled_from([400, 1000, 1 << 20])
+DEADLINES = st.sampled_from([None, 1e6])
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> list[Job]:
+    """Give replays of some snapshots, of a few more than one, and maybe a load of the live feed."""
+    some = draw(st.lists(REPLAYED, min_size=2, max_size=4))
+    again = draw(st.lists(st.sampled_from(some), max_size=2))
+    found = []
+    for number, snapshot in enumerate(draw(st.permutations([*some, *again]))):
+        kind, name = draw(KINDS), snapshot_name(snapshot.taken)
+        if kind == "archive":
+            name = name.replace(".json", f"-{number + 10}.json")  # a name that no other has
+        found.append(Job(snapshot, kind, name, draw(CHUNKS), draw(DEADLINES)))
+    if draw(st.booleans()):
+        found.append(Job(draw(LIVE), "live", "", draw(CHUNKS), draw(DEADLINES)))
+    return found
 
 
 @dataclass(eq=False)
@@ -119,8 +137,8 @@ class Call:
 class Process:
     """One load; `waiting` are its calls, in their order.
 
-    `killed`, it makes no call any more. `harmed`, it may end otherwise than well: it was killed, interrupted, or
-    a call of it failed that is not tried again.
+    `killed`, it makes no call any more. `harmed`, it may end otherwise than well: it was killed, or told to
+    end, or a call of it failed that is not tried again.
     """
 
     def __init__(self, job: Job, load: Callable[["Process"], Coroutine[Any, Any, LoadReport]]) -> None:
@@ -166,7 +184,7 @@ class Process:
         self.harmed |= self.killed or then is Then.INTERRUPTED
         self.harmed |= then in (Then.FAILS, Then.ANSWER_LOST) and not again
         if then is Then.TIME_PASSES:
-            pass_time(6)
+            advance(LONG)
         elif then is Then.INTERRUPTED:
             self.task.cancel()
         else:
@@ -185,7 +203,8 @@ class Process:
 class Turned:
     """A port of one process; of its methods, those in `turned` wait for their turn.
 
-    The others change nothing that another process sees. `again` are those that a load with a deadline tries again.
+    The others change nothing that another process sees. `again` are those that a load with a deadline tries
+    again.
     """
 
     port: Any

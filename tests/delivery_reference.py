@@ -69,14 +69,18 @@ def read(snapshot: Snapshot, keeping: Keeping) -> Reading:
 
 def values_of(record: dict[str, Any]) -> dict[str, Any]:
     """Give the record's P1 and P2, as far as they are there."""
-    return {v["value_type"]: v["value"] for v in record["sensordatavalues"] if v["value_type"] in ("P1", "P2")}
+    return {
+        v["value_type"]: v["value"] for v in record["sensordatavalues"] if v["value_type"] in ("P1", "P2")
+    }
 
 
 def are_halves(one: Any, other: Any) -> bool:
     """Tell whether two neighbours are one measurement: the same, but for one has P1 and the other P2."""
     if not isinstance(one, dict) or not isinstance(other, dict):
         return False
-    same = all(one[key] == other[key] for key in ("timestamp", "sensor")) and str(one["id"]) == str(other["id"])
+    same = all(one[key] == other[key] for key in ("timestamp", "sensor")) and str(one["id"]) == str(
+        other["id"]
+    )
     kinds = {tuple(values_of(one)), tuple(values_of(other))}
     return same and number(one["id"], whole=True) is not None and kinds == {("P1",), ("P2",)}
 

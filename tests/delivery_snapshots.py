@@ -18,8 +18,8 @@ HOUR = 3600
 TAKEN = tuple(LIVE_TAKEN - HOUR * ago for ago in (5, 4, 3, 2, 1))
 """When replayed snapshots were taken: all before the live one."""
 
-TTL = 25 * HOUR
-"""With it, the oldest of FAR_TIMES is expired."""
+TTLS = st.sampled_from([None, 25 * HOUR])
+"""For how long items are kept; if not for ever, the oldest of FAR_TIMES is expired."""
 
 IDS = ("1", 28_012_345_678)
 TIMES = ("2023-12-20 12:00:00", "2023-12-20 17:00:00")
@@ -44,7 +44,10 @@ def element(record_id: Any, timestamp: Any, sensor: int, **values: Any) -> dict[
         "id": record_id,
         "timestamp": timestamp,
         "location": {"country": "DE"},
-        "sensor": {"id": sensor, "sensor_type": {"name": "PPD42NS" if sensor == COUNTS_PARTICLES else "SDS011"}},
+        "sensor": {
+            "id": sensor,
+            "sensor_type": {"name": "PPD42NS" if sensor == COUNTS_PARTICLES else "SDS011"},
+        },
         "sensordatavalues": [{"value_type": kind, "value": value} for kind, value in values.items()],
     }
 
