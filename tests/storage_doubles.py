@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aqi_service.core.items import Item, Verdict, judge
+from aqi_service.core.items import Item
 from aqi_service.errors import NameTaken
 from aqi_service.storage import PutResult, SnapshotInfo, Storage, Upload, free
 
@@ -104,7 +104,7 @@ class MemoryStore:
         outdated = {
             item.id
             for item in items
-            if conditional and judge(item, self.items.get(item.id)) is Verdict.SUPERSEDED
+            if conditional and item.id in self.items and _age(self.items[item.id]) > _age(item)
         }
         taken = [item for item in items if item.id not in outdated | refused.keys()]
         self.items |= {item.id: item for item in taken}
@@ -119,6 +119,10 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Return at once."""
+
+
+def _age(item: Item) -> list[int]:
+    return [-1 if time is None else time for time in (item.measured_at, item.snapshot_at)]
 
 
 class Before:

@@ -1,0 +1,91 @@
+"""The model of test_delivery_model.py on the real tables: SQLite, and DynamoDB as moto plays it.
+
+One rule: only the table is real; the archive is in memory, where a killed load leaves no lock behind.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from aqi_service.storage.dynamodb import DynamoStore
+from aqi_service.storage.local_store import LocalStore
+from tests.conftest import Moto
+from tests.delivery_checks import check_archive, check_reports, check_table
+from tests.delivery_processes import FAULTS, Job, Process, Step, Turned, jobs, steps
+from tests.delivery_reference import Keeping
+from tests.delivery_snapshots import NOW, TTLS
+from tests.delivery_world import World, in_pieces, on_standing_clock
+from tests.faults.clients import at_once
+from tests.load_places import Place, aws_place, local_place
+
+FEW = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+"""Every example makes a new table; what else a fixture gives is the same for all."""
+
+CALLS = ("batch_get_item", "batch_write_item", "put_item", "describe_table")
+"""What a store asks DynamoDB for; it tries each again."""
+
+NUMBERS = count()
+Opened = tuple[Place, Callable[[Process], Any]]
+"""A table, and what gives a process its own way to it."""
+
+
+@asynccontextmanager
+async def in_sqlite(folder: Path) -> AsyncIterator[Opened]:
+    """Make a table in a file, which every process opens for itself."""
+    async with local_place(folder) as place, AsyncExitStack() as opened:
+
+        def way(process: Process) -> Turned:
+            store = LocalStore(folder)
+            opened.push_async_callback(store.close)
+            return Turned(store, process, ["read", "put", "identity", "settle", "expire"], ["read", "put"])
+
+        yield place, way
+
+
+@asynccontextmanager
+async def in_dynamodb(moto: Moto) -> AsyncIterator[Opened]:
+    """Make a table on moto; each request of a process waits for its turn."""
+    async with aws_place(moto) as place:
+
+        def way(process: Process) -> DynamoStore:
+            writes: Any = Turned(place.clients.writes, process, CALLS, CALLS)
+            lookups: Any = Turned(place.clients.lookups, process, CALLS, CALLS)
+            return DynamoStore(writes, lookups, place.table, sleep=at_once)
+
+        yield place, way
+
+
+async def all_loaded(
+    table: AbstractAsyncContextManager[Opened], some: list[Job], happens: list[Step], keeping: Keeping
+) -> None:
+    """Load all that there is, and see what that has come to."""
+    async with table as (place, way):
+        world = World(way, keeping.ttl)
+        await world.run(some, happens)
+        check_table(await place.items(), some, keeping)
+        check_reports(world.reports, keeping)
+        check_archive(world.archive, some)
+
+
+@FEW
+@given(some=jobs(), happens=steps(*FAULTS), ttl=TTLS)
+def test_sqlite_ends_as_the_reference_whatever_happens_to_the_loads(
+    tmp_path: Path, some: list[Job], happens: list[Step], ttl: int | None
+) -> None:
+    with in_pieces(2, 1000):
+        table = in_sqlite(tmp_path / str(next(NUMBERS)))
+        on_standing_clock(all_loaded(table, some, happens, Keeping(ttl, NOW)))
+
+
+@FEW
+@given(some=jobs(), happens=steps(*FAULTS), ttl=TTLS)
+def test_dynamodb_ends_as_the_reference_whatever_happens_to_the_loads(
+    moto: Moto, some: list[Job], happens: list[Step], ttl: int | None
+) -> None:
+    with in_pieces(2, 1000):
+        table = in_dynamodb(Moto(moto.endpoint))
+        on_standing_clock(all_loaded(table, some, happens, Keeping(ttl, NOW)))
