@@ -12,7 +12,7 @@ import orjson
 
 from aqi_service.core.names import latest_key, manifest_key, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.errors import ConfigError
+from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.storage import SnapshotInfo, Storage
 
 Manifest = dict[str, Any]
@@ -48,9 +48,12 @@ class Ledger:
         )
 
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
-        """Return what is kept beside the newest of the snapshots, if that one is finished."""
+        """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""
         newest = newest_name(names)
-        if newest is None or not await self.finished(newest, scale):
+        try:
+            if newest is None or not await self.finished(newest, scale):
+                return None
+        except Unavailable:  # a table that does not answer must not cost the snapshot that is to come
             return None
         return await self._archive.info(newest)
 
@@ -75,7 +78,7 @@ class Ledger:
             raise ValueError("a load that archived nothing has no manifest")
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
-        manifest = report.as_json() | {"table_id": await self._store.identity()}
+        manifest = report.as_json() | {"table_id": await self._table_id(report.status)}
         body = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         await self._archive.put(manifest_key(self._table, report.snapshot), body)
         if report.status is Status.COMPLETE:
@@ -91,6 +94,15 @@ class Ledger:
                 f"table {self._table} is scored on {latest.get('scale')}, not {scale}: "
                 f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
             )
+
+    async def _table_id(self, status: Status) -> str | None:
+        """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""
+        try:
+            return await self._store.identity()
+        except Unavailable:
+            if status is Status.COMPLETE:
+                raise
+            return None
 
     async def _is_of_this_table(self, manifest: Manifest) -> bool:
         return manifest.get("table_id") == await self._store.identity()

@@ -62,16 +62,19 @@ class Journal:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self._ticks = 0
+        self._open: list[Record] = []
 
     def begin(self, call: Call) -> Record:
         """Write down that a request has come."""
         record = Record(call, self._tick())
         self.records.append(record)
+        self._open.append(record)
         return record
 
     def end(self, record: Record) -> None:
         """Write down that it is over."""
         record.ended = self._tick()
+        self._open = [each for each in self._open if each is not record]
 
     def of(self, operation: str, resource: str = "*", sender: str = "*") -> list[Record]:
         """Return the records of an operation, or of a pattern of operations."""
@@ -98,7 +101,7 @@ class Journal:
     @property
     def at_work(self) -> bool:
         """Tell whether a request is under way that will be answered."""
-        return any(record.ended is None and not record.is_silent for record in reversed(self.records))
+        return not all(record.is_silent for record in self._open)
 
     def peak(self, operation: str = "*") -> int:
         """Return how many were under way at once, at most."""
