@@ -22,6 +22,7 @@ from aqi_service.core.scales import Scale
 from aqi_service.delivery import Delivery
 from aqi_service.errors import AqiError, FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.intake import Intake, Portion
+from aqi_service.leasing import holds
 from aqi_service.ledger import Ledger, Manifest
 from aqi_service.remainder import deliver_rest
 from aqi_service.sources import Asking, Incoming, Source
@@ -108,7 +109,7 @@ async def load(
             report = await run.report(outcome)
         finally:
             await run.delivery.stop()
-        if not (outcome.again and left and source.again):
+        if not (outcome.again and left and source.again) or (plan.live and not holds(plan.guard)):
             break
         log.info("load_again why=%r", outcome.error)
     report.check()

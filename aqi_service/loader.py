@@ -14,7 +14,7 @@ from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
-from aqi_service.leasing import acquire, kept
+from aqi_service.leasing import acquire, holds, kept
 from aqi_service.ledger import newest_name
 from aqi_service.once import check, load_one, prune, tell
 from aqi_service.opening import Opened
@@ -92,7 +92,7 @@ class Loader:
         clock = asyncio.get_running_loop().time
         failures = 0
         await _wait(stop, lost, await self._courtesy())
-        while not (stop.is_set() or lost.is_set()):
+        while not (stop.is_set() or lost.is_set()) and holds(self._found.lease.check):
             begun = clock()
             report = await self._load(stop)
             failed = report is None or report.status in (Status.FAILED, Status.REJECTED)
