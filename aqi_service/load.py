@@ -102,8 +102,9 @@ async def load(
     it ends it in order: it returns its report then.
     """
     watch = _Watch(now, progress, plan.deadline and asyncio.get_running_loop().time() + plan.deadline)
+    tried: set[str] = set()
     for left in reversed(range(NAME_TRIES)):
-        run = _Load(source, storage, plan, watch)
+        run = _Load(source, storage, plan, watch, tried)
         try:
             outcome = await run.outcome()
             report = await run.report(outcome)
@@ -137,15 +138,14 @@ def _resume() -> None:
 class _Load:
     """One load under way."""
 
-    def __init__(self, source: Source, storage: Storage, plan: Plan, watch: _Watch) -> None:
-        self._source, self._plan = source, plan
+    def __init__(self, source: Source, storage: Storage, plan: Plan, watch: _Watch, tried: set[str]) -> None:
+        self._source, self._plan, self._tried = source, plan, tried
         self._now, self._progress, self._ends = watch
         self._archive, self._store = storage.archive, storage.store
         self._ledger = Ledger(storage, plan.table)
         started = watch.now()
         taken = int(started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
-        name, taken = source.named or (snapshot_name(taken), taken)
-        self._name = name
+        self._name, taken = source.named or (snapshot_name(taken), taken)
         self._tally = Tally(source.label, plan.table, plan.scale.name, started, taken, plan.dry_run)
         self._rules = Rules(plan.scale, taken, plan.ttl)
         self._intake = Intake(self._rules)
@@ -228,7 +228,8 @@ class _Load:
 
     async def _archived(self, incoming: Incoming, names: Sequence[str]) -> str | None:
         """Archive what comes in while it is loaded, or name the archived snapshot that has its content."""
-        name = first_free(self._name, frozenset(names))
+        name = first_free(self._name, self._tried.union(names))
+        self._tried.add(name)
         info = SnapshotInfo(self._source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified)
         async with self._archive.upload(name, info) as upload:
             await self._stream(incoming, upload)
