@@ -110,7 +110,7 @@ async def load(
             report = await run.report(outcome)
         finally:
             await run.delivery.stop()
-        if not (outcome.again and left and source.again) or (plan.live and not holds(plan.guard)):
+        if not (outcome.again and left and source.again) or not holds(run.guard):
             break
         log.info("load_again why=%r", outcome.error)
     report.check()
@@ -151,7 +151,7 @@ class _Load:
         self._intake = Intake(self._rules)
         self._completing: tuple[str, str] | None = None  # name and load id, once it is on its way
         patience = None if source.waits else PATIENCE_SECONDS
-        guard = plan.guard if plan.live else None
+        self.guard, guard = (plan.guard, plan.guard) if plan.live else (free, None)
         self.delivery = Delivery(storage.store, guard=guard, now=watch.now, patience=patience)
 
     async def outcome(self) -> Outcome:
@@ -224,6 +224,7 @@ class _Load:
         return await self._settled(name, unchanged=False)
 
     def _opened(self, known: SnapshotInfo | None) -> AbstractAsyncContextManager[Incoming]:
+        self.guard()  # what came before may have taken longer than the lease lasted
         return self._source.open(Asking(self._plan.agent, self._plan.max_bytes, known))
 
     async def _archived(self, incoming: Incoming, names: Sequence[str]) -> str | None:

@@ -106,6 +106,11 @@ def takeovers(journal: Journal) -> list[Record]:
     return taken
 
 
+def holder_at(journal: Journal, place: int) -> str:
+    """Tell who held the lease at a place in the journal."""
+    return [taking.call.sender for taking in takeovers(journal) if taking.begun < place][-1]
+
+
 def is_lease(record: Record) -> bool:
     """Tell whether a request is about the lease's item."""
     return any('"lease"' in key or '"-1"' in key for _, key in record.keys)

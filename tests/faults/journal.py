@@ -99,6 +99,11 @@ class Journal:
         return Counter(record.call.operation for record in tuple(self.records))
 
     @property
+    def now(self) -> int:
+        """Give the place of the last begin or end, to tell what comes before and after."""
+        return self._ticks
+
+    @property
     def at_work(self) -> bool:
         """Tell whether a request is under way that will be answered."""
         return not all(record.is_silent for record in self._open)
