@@ -34,13 +34,15 @@ Trouble = Callable[[], Awaitable[None]]
 class Scene:
     """Bucket and table behind the shim, the table behind a proxy as well.
 
-    `archived` is how long was waited until the snapshot was complete; `when_archived` is done then.
+    `stored` is set when the table has taken the first group. `archived` is how long was waited until the
+    snapshot was complete; `when_archived` is done then.
     """
 
     world: World
     proxy: TcpProxy
     loop: JumpingLoop
     begun: float
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
     archived: list[float] = field(default_factory=list)
     when_archived: Trouble | None = None
 
@@ -55,8 +57,12 @@ class Scene:
             if self.when_archived:
                 await self.when_archived()
 
+        async def note_put() -> None:
+            self.stored.set()
+
         archive: Any = Before(self.world.archive, after_complete=note)
-        storage = Storage(archive, self.world.store_with(asyncio.sleep))
+        store: Any = Before(self.world.store_with(asyncio.sleep), after_put=note_put)
+        storage = Storage(archive, store)
         return AwsPlace(storage, self.world.clients, self.world.bucket, self.world.table)
 
     async def load(self, feed: FeedServer, **changes: Any) -> LoadReport:
@@ -123,10 +129,10 @@ async def scene(moto_endpoint: str) -> AsyncIterator[Scene]:
 
 
 @asynccontextmanager
-async def sending(body: bytes, pieces: int, pause: float, then: Trouble) -> AsyncIterator[FeedServer]:
-    """Run a feed that sends the body in pieces, with a pause behind each; the trouble is behind the first."""
+async def sending(body: bytes, pieces: int, pause: float, *then: Step) -> AsyncIterator[FeedServer]:
+    """Run a feed that sends the body in pieces, with a pause behind each; more steps are behind the first."""
     size = -(-len(body) // pieces)
-    script: list[Step] = [head(Content_Length=len(body)), body[:size], pause, then]
+    script: list[Step] = [head(Content_Length=len(body)), body[:size], pause, *then]
     for start in range(size, len(body), size):
         script += [body[start : start + size], pause]
     async with feed_server(tuple(script)) as feed:

@@ -60,7 +60,7 @@ async def test_a_table_in_trouble_costs_no_snapshot_and_the_next_start_finishes_
 ) -> None:
     async with scene(moto_endpoint) as found:
         deadline = DEADLINES[trouble]
-        async with sending(BODY, PIECES, PAUSE, found.troubles()[trouble]) as feed:
+        async with sending(BODY, PIECES, PAUSE, found.stored, found.troubles()[trouble]) as feed:
             report = await found.load(feed, deadline=deadline)
         items = await found.place.items()
         check_archived(found)
@@ -90,7 +90,7 @@ async def test_a_table_that_recovers_gets_the_rest_out_of_the_archive_from_the_f
 ) -> None:
     async with scene(moto_endpoint) as found:
         found.when_archived = found.mend
-        async with sending(BODY, PIECES, PAUSE, found.troubles()["throttled"]) as feed:
+        async with sending(BODY, PIECES, PAUSE, found.stored, found.troubles()["throttled"]) as feed:
             report = await found.load(feed)
         assert (report.status, fates(report)) == (Status.COMPLETE, {"stored": len(IDS)})
         first = found.object("GetObject", NAME)[0]

@@ -71,7 +71,7 @@ def _on(loops: dict[str, Callable[[], asyncio.AbstractEventLoop]], test: Test) -
             runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
             runner.run(test(**arguments))
             gc.collect()  # brings out what was "never retrieved"
-        assert complaints == []
+        assert complaints == [], complaints
 
     functools.update_wrapper(run, test)
     del run.__dict__["__wrapped__"]  # pytest would take the signature of the async function
