@@ -75,6 +75,15 @@ async def kept(lease: Lease) -> AsyncIterator[asyncio.Event]:
             await _give_back(lease)
 
 
+def holds(check: Callable[[], None]) -> bool:
+    """Tell whether `Lease.check` lets a request go now."""
+    try:
+        check()
+    except LeaseLost:
+        return False
+    return True
+
+
 async def _problem(lease: Lease, *, last: bool) -> Unavailable | None:
     """Try once to take the lease; return why it is not ours, or raise that if it is the last try."""
     try:

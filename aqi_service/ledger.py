@@ -13,7 +13,7 @@ import orjson
 
 from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.errors import ConfigError
+from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.storage import SnapshotInfo, Storage
 
 Manifest = dict[str, Any]
@@ -60,9 +60,12 @@ class Ledger:
         return frozenset(name for name, table_id in done if table_id == identity)
 
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
-        """Return what is kept beside the newest of the snapshots, if that one is finished."""
+        """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""
         newest = newest_name(names)
-        if newest is None or not await self.finished(newest, scale):
+        try:
+            if newest is None or not await self.finished(newest, scale):
+                return None
+        except Unavailable:  # a table that does not answer must not cost the snapshot that is to come
             return None
         return await self._archive.info(newest)
 
@@ -88,7 +91,7 @@ class Ledger:
             raise ValueError("a load that archived nothing has no manifest")
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
-        manifest = report.as_json() | {"table_id": await self._store.identity()}
+        manifest = report.as_json() | {"table_id": await self._table_id(report.status)}
         body = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         if report.status is Status.COMPLETE:
             latest = await self.latest()
@@ -104,6 +107,15 @@ class Ledger:
                 f"table {self._table} is scored on {latest.get('scale')}, not {scale}: "
                 f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
             )
+
+    async def _table_id(self, status: Status) -> str | None:
+        """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""
+        try:
+            return await self._store.identity()
+        except Unavailable:
+            if status is Status.COMPLETE:
+                raise
+            return None
 
     async def _is_of_this_table(self, manifest: Manifest) -> bool:
         return manifest.get("table_id") == await self._store.identity()

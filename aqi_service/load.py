@@ -22,6 +22,7 @@ from aqi_service.core.scales import Scale
 from aqi_service.delivery import Delivery
 from aqi_service.errors import AqiError, FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.intake import Intake, Portion
+from aqi_service.leasing import holds
 from aqi_service.ledger import Ledger, Manifest
 from aqi_service.remainder import deliver_rest
 from aqi_service.sources import Asking, Incoming, Source
@@ -101,14 +102,15 @@ async def load(
     it ends it in order: it returns its report then.
     """
     watch = _Watch(now, progress, plan.deadline and asyncio.get_running_loop().time() + plan.deadline)
+    tried: set[str] = set()
     for left in reversed(range(NAME_TRIES)):
-        run = _Load(source, storage, plan, watch)
+        run = _Load(source, storage, plan, watch, tried)
         try:
             outcome = await run.outcome()
             report = await run.report(outcome)
         finally:
             await run.delivery.stop()
-        if not (outcome.again and left and source.again):
+        if not (outcome.again and left and source.again) or not holds(run.guard):
             break
         log.info("load_again why=%r", outcome.error)
     report.check()
@@ -136,21 +138,20 @@ def _resume() -> None:
 class _Load:
     """One load under way."""
 
-    def __init__(self, source: Source, storage: Storage, plan: Plan, watch: _Watch) -> None:
-        self._source, self._plan = source, plan
+    def __init__(self, source: Source, storage: Storage, plan: Plan, watch: _Watch, tried: set[str]) -> None:
+        self._source, self._plan, self._tried = source, plan, tried
         self._now, self._progress, self._ends = watch
         self._archive, self._store = storage.archive, storage.store
         self._ledger = Ledger(storage, plan.table)
         started = watch.now()
         taken = int(started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
-        name, taken = source.named or (snapshot_name(taken), taken)
-        self._name = name
+        self._name, taken = source.named or (snapshot_name(taken), taken)
         self._tally = Tally(source.label, plan.table, plan.scale.name, started, taken, plan.dry_run)
         self._rules = Rules(plan.scale, taken, plan.ttl)
         self._intake = Intake(self._rules)
         self._completing: tuple[str, str] | None = None  # name and load id, once it is on its way
         patience = None if source.waits else PATIENCE_SECONDS
-        guard = plan.guard if plan.live else None
+        self.guard, guard = (plan.guard, plan.guard) if plan.live else (free, None)
         self.delivery = Delivery(storage.store, guard=guard, now=watch.now, patience=patience)
 
     async def outcome(self) -> Outcome:
@@ -223,11 +224,13 @@ class _Load:
         return await self._settled(name, unchanged=False)
 
     def _opened(self, known: SnapshotInfo | None) -> AbstractAsyncContextManager[Incoming]:
+        self.guard()  # what came before may have taken longer than the lease lasted
         return self._source.open(Asking(self._plan.agent, self._plan.max_bytes, known))
 
     async def _archived(self, incoming: Incoming, names: Sequence[str]) -> str | None:
         """Archive what comes in while it is loaded, or name the archived snapshot that has its content."""
-        name = first_free(self._name, frozenset(names))
+        name = first_free(self._name, self._tried.union(names))
+        self._tried.add(name)
         info = SnapshotInfo(self._source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified)
         async with self._archive.upload(name, info) as upload:
             await self._stream(incoming, upload)

@@ -15,7 +15,7 @@ from aqi_service.config import Config
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
-from aqi_service.leasing import acquire, kept
+from aqi_service.leasing import acquire, holds, kept
 from aqi_service.opening import Opened
 from aqi_service.rounds import catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
 from aqi_service.sources import live_feed
@@ -94,7 +94,7 @@ class Loader:
         clock = asyncio.get_running_loop().time
         failures = 0
         await _wait(stop, lost, await courtesy(self._config, self._found))
-        while not (stop.is_set() or lost.is_set()):
+        while not (stop.is_set() or lost.is_set()) and holds(self._found.lease.check):
             begun = clock()
             report = await self._load(stop)
             failed = report is None or report.status in (Status.FAILED, Status.REJECTED)

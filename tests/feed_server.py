@@ -5,6 +5,7 @@ One rule: nothing is sent, and no connection ends, but by a step of a script; wh
 A script answers one request on one connection. Its steps, in order:
 
     bytes             are sent
+    a float           is a pause of so many seconds, on the loop's clock
     an Event          is waited for
     a callable        is called, and its result, if it can be awaited, awaited
     an iterable       of bytes is sent piece by piece (for ever, if it has no end)
@@ -38,7 +39,7 @@ class Break(Enum):
 
 
 RESET = Break.RESET
-Step = bytes | asyncio.Event | Break | Iterable[bytes] | Callable[[], object]
+Step = bytes | float | asyncio.Event | Break | Iterable[bytes] | Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class FeedServer:
 async def _take(step: Step, peer: Peer) -> None:
     if isinstance(step, bytes):
         await peer.send(step)
+    elif isinstance(step, float):
+        await asyncio.sleep(step)
     elif isinstance(step, asyncio.Event):
         await step.wait()
     elif isinstance(step, Break):

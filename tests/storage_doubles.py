@@ -181,6 +181,18 @@ class Stuck:
         await asyncio.Event().wait()
 
 
+class Gate:
+    """A hook that waits until it is opened."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.calls = 0
+
+    async def __call__(self) -> None:
+        self.calls += 1
+        await self.open.wait()
+
+
 def in_memory(archive: Any = None, store: Any = None) -> Storage:
     """Put a storage together, in memory where nothing else is given."""
     return Storage(archive or MemoryArchive(), store or MemoryStore())

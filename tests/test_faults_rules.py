@@ -1,5 +1,6 @@
 """Rules, their seed and their counts; batches in halves; rates: all of it without a socket."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,8 @@ def test_a_rule_falls_on_the_calls_that_it_names(rule: Rule, numbers: list[int])
         (Rule("dynamodb:*", SLOW), PART, False),
         (Rule("*", SLOW, resource="bucket/*.json"), PART, True),
         (Rule("*", SLOW, resource="other/*"), PART, False),
+        (Rule("*", SLOW, sender="first"), replace(PART, sender="first"), True),
+        (Rule("*", SLOW, sender="first"), replace(PART, sender="second"), False),
         (Rule("*", effects.LEAVE_ALL), PART, False),
         (Rule("*", effects.LEAVE_ALL), WRITE, True),
         (Rule("*", effects.EMPTY_200), PART, False),
@@ -232,3 +235,13 @@ def test_the_journal_tells_how_many_ran_at_once_and_which_wrote_the_same_key() -
     fourth.keys = first.keys
     assert journal.peak("BatchWriteItem") == 2
     assert list(journal.collisions()) == [(first, second)]
+
+
+def test_the_journal_tells_whether_a_request_is_under_way_that_will_be_answered() -> None:
+    journal = Journal()
+    assert not journal.at_work
+    first, second = journal.begin(WRITE), journal.begin(WRITE)
+    second.effects = (effects.STALL,)
+    assert journal.at_work
+    journal.end(first)
+    assert not journal.at_work

@@ -12,11 +12,11 @@ from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.scales import SCALES
 from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.ledger import Ledger
-from aqi_service.storage import Storage
+from aqi_service.storage import SnapshotInfo, Storage
 from tests.core.helpers import document_of
 from tests.feed_server import FeedServer, answer, feed_server
 from tests.load_helpers import NAME, NOW, TABLE, document, fates, manifest_of, records, run, written
-from tests.load_places import Place, place
+from tests.load_places import Place, local_place, place
 from tests.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
 __all__ = ["place"]  # a fixture
@@ -214,3 +214,10 @@ async def test_a_table_that_was_made_anew_is_filled_again(tmp_path: Path) -> Non
 async def test_a_source_whose_path_is_no_utf_8_is_loaded_and_reported(tmp_path: Path) -> None:
     report = await run(written(tmp_path, BODY, os.fsdecode(b"a\xff.json")), in_memory())
     assert (report.status, report.source) == (Status.COMPLETE, f"{tmp_path}/a\\xff.json")
+
+
+async def test_a_load_whose_name_another_is_writing_takes_the_next_one(tmp_path: Path) -> None:
+    async with local_place(tmp_path / "d") as place:
+        async with place.storage.archive.upload(NAME, SnapshotInfo("elsewhere", "another load")):
+            report = await run(written(tmp_path, BODY), place.storage)
+        assert (report.status, report.snapshot) == (Status.COMPLETE, NAME.replace(".json", "-2.json"))

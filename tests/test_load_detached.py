@@ -14,25 +14,13 @@ from aqi_service.storage import READ_LIMIT, Storage
 from tests.core.helpers import document_of, record
 from tests.feed_server import feed_server, head
 from tests.load_helpers import NAME, document, fates, manifest_of, run, written
-from tests.storage_doubles import Before, MemoryArchive, MemoryStore, Stuck, failing
-from tests.wire_fixtures import advance, by_hand, task, until
+from tests.storage_doubles import Before, Gate, MemoryArchive, MemoryStore, Stuck, failing
+from tests.wire_fixtures import advance, by_hand, passing, task, until
 
 IDS = range(1, 1201)
 BODY = document(*IDS)
 HALVES = document_of(*(half for i in IDS for half in (record(i, p1="12.5"), record(i, p2="7.5"))))
 ROOM = READ_LIMIT * GROUPS_AT_ONCE
-
-
-class Gate:
-    """A hook that waits until it is opened."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-        self.calls = 0
-
-    async def __call__(self) -> None:
-        self.calls += 1
-        await self.open.wait()
 
 
 def storage_with(**hooks: Any) -> tuple[MemoryArchive, MemoryStore, Storage]:
@@ -111,8 +99,7 @@ async def test_a_table_that_stops_answering_leaves_the_load_incomplete_at_its_de
     async with feed_server((head(), BODY)) as feed:
         work = task(run(feed.url(), storage, live=True, deadline=900))
         await stuck.reached.wait()
-        advance(PATIENCE_SECONDS + 1)
-        await until(lambda: NAME in archive.snapshots)
+        await passing(lambda: NAME in archive.snapshots)
         advance(900)
         report = await work
     assert (report.status, report.snapshot) == (Status.INCOMPLETE, NAME)

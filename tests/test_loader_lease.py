@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aqi_service.core.report import Status
-from aqi_service.errors import AccessDenied, LeaseLost, LeaseTaken
+from aqi_service.errors import AccessDenied, LeaseLost, LeaseTaken, NameTaken
 from aqi_service.loader import Loader
 from aqi_service.once import alone
 from aqi_service.opening import Opened
@@ -22,7 +22,7 @@ from tests.config import config
 from tests.feed_server import answer, feed_server, head
 from tests.load_helpers import NAME, document, fates, run
 from tests.program import ran, running
-from tests.storage_doubles import MemoryArchive, MemoryStore, in_memory
+from tests.storage_doubles import Before, MemoryArchive, MemoryStore, Stuck, in_memory
 from tests.wire_fixtures import advance, by_hand, task, turns, until
 
 BODY = document(*range(1, 301))
@@ -92,10 +92,10 @@ async def test_a_load_of_the_live_feed_beside_a_daemon_names_the_holder_and_a_re
 async def test_a_load_that_loses_the_lease_writes_no_more_and_is_incomplete_at_once() -> None:
     lease, archive, store = ToldLease(), MemoryArchive(), MemoryStore()
     await lease.take()
-    writes = iter(range(100))
+    requests = iter(("feed", "write", "write that is too late"))
 
     def guard() -> None:
-        if next(writes) == 1:
+        if next(requests, "").endswith("late"):
             lease.holder = "another"
         lease.check()
 
@@ -162,3 +162,35 @@ async def test_a_table_that_refuses_the_lease_is_counted_and_does_not_end_the_lo
     assert not work.done()
     stop.set()
     await work
+
+
+@by_hand
+async def test_no_load_begins_once_the_lease_ran_out_although_its_renewal_has_not_ended_yet() -> None:
+    lease, stop, status, stuck = ToldLease(), Stop(), ServiceStatus(ServerCounts()), Stuck()
+    lease.renew = stuck  # type: ignore[method-assign]  # a double's
+    async with feed_server((answer(BODY),)) as feed:
+        loader = Loader(config(feed_url=feed.url()), Opened(in_memory(), "memory", lease=lease), status)
+        work = task(loader.run(stop))
+        await until(lambda: status.loads["complete"] == 1)
+        advance(RENEW_SECONDS + 1)
+        await stuck.reached.wait()
+        lease.holder = "another"  # it ran out meanwhile
+        advance(7200)
+        await until(lambda: not lease.held)
+        assert len(feed.requests) == 1
+        stop.set()
+        await work
+
+
+async def test_a_load_whose_name_is_taken_begins_anew_only_while_it_holds_the_lease() -> None:
+    lease = ToldLease()
+    await lease.take()
+
+    async def taken() -> None:
+        lease.holder = "another"
+        raise NameTaken("another load's snapshot has the name")
+
+    async with feed_server((answer(BODY),)) as feed:
+        storage = in_memory(Before(MemoryArchive(), complete=taken))
+        report = await run(feed.url(), storage, live=True, guard=lease.check)
+    assert (report.status, len(feed.requests)) == (Status.FAILED, 1)

@@ -20,6 +20,7 @@ import uvloop
 from aqi_service.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.core.frames import HEADER, decode_header, encode, encode_header
 from aqi_service.server import Answer, Limits, Server, listen
+from tests.faults.clock import JumpingLoop
 
 FOUND = "18456691289"
 IDS = [str(number).encode() for number in range(18456691289, 18456692289)]
@@ -58,6 +59,11 @@ def by_hand(test: Test) -> Callable[..., None]:
     return _on({"by_hand": HandDrivenLoop}, test)
 
 
+def by_jumps(test: Test) -> Callable[..., None]:
+    """Run an async test on a JumpingLoop."""
+    return _on({"by_jumps": JumpingLoop}, test)
+
+
 def _on(loops: dict[str, Callable[[], asyncio.AbstractEventLoop]], test: Test) -> Callable[..., None]:
     def run(loop_factory: Callable[[], asyncio.AbstractEventLoop], **arguments: Any) -> None:
         complaints: list[dict[str, Any]] = []
@@ -65,7 +71,7 @@ def _on(loops: dict[str, Callable[[], asyncio.AbstractEventLoop]], test: Test) -
             runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
             runner.run(test(**arguments))
             gc.collect()  # brings out what was "never retrieved"
-        assert complaints == []
+        assert complaints == [], complaints
 
     functools.update_wrapper(run, test)
     del run.__dict__["__wrapped__"]  # pytest would take the signature of the async function
@@ -80,6 +86,13 @@ async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until something is true."""
     while not condition():  # noqa: ASYNC110 - what is watched has no event, and is there in a few turns
         await asyncio.sleep(0)
+
+
+async def passing(condition: Callable[[], bool], step: float = 0.1) -> None:
+    """Let time pass on the running HandDrivenLoop, a little at a time, until something is true."""
+    while not condition():
+        advance(step)
+        await asyncio.sleep(0.002)
 
 
 @dataclass

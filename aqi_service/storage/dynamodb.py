@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 WRITE_LIMIT = 25
 """Most items of one BatchWriteItem."""
 
+WRITE_SECONDS = 4.0
+"""Longest time of one try of a write, from before its guard is asked.
+
+Shorter than the last part of a lease, which its holder does not use (`lease.SPARE_SECONDS`): what the guard
+let go has been answered, or given up and its connection closed, before another may hold the lease.
+"""
+
 LOOKUP = Tries(attempts=3, base=0.05, seconds=5.0)
 """A lookup is tried quickly: a client is waiting."""
 
@@ -153,16 +160,22 @@ class DynamoStore:
                 self._key_kind = None
                 raise
 
+    @asynccontextmanager
+    async def _try(self, guard: Callable[[], None]) -> AsyncIterator[None]:
+        """Let one write go, when it is its turn and the guard does, and give it up after WRITE_SECONDS."""
+        with translated(self._what):
+            async with self._slots, asyncio.timeout(WRITE_SECONDS):
+                guard()
+                yield
+
     async def _put_batch(
         self, items: Sequence[Item], kind: str, refused: dict[str, str], guard: Callable[[], None]
     ) -> None:
         """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
 
         async def request(left: Sequence[Any]) -> Sequence[Any]:
-            async with self._slots:
-                guard()
-                with translated(self._what):
-                    answer = await self._writes.batch_write_item(RequestItems={self._table: left})
+            async with self._try(guard):
+                answer = await self._writes.batch_write_item(RequestItems={self._table: left})
             return answer.get("UnprocessedItems", {}).get(self._table, [])
 
         puts: Sequence[Any] = [{"PutRequest": {"Item": to_attributes(item, kind)}} for item in items]
@@ -183,11 +196,9 @@ class DynamoStore:
         condition: Any = {} if superseded is None else _not_newer(item)
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
-            async with self._slots:
-                guard()
-                with translated(self._what):
-                    values: Any = to_attributes(item, kind)
-                    await self._writes.put_item(TableName=self._table, Item=values, **condition)
+            values: Any = to_attributes(item, kind)
+            async with self._try(guard):
+                await self._writes.put_item(TableName=self._table, Item=values, **condition)
             return left[1:]
 
         left: Sequence[Item] = [item]

@@ -21,6 +21,8 @@ class Call:
         resource: the table (several with commas), the bucket, or `bucket/key`.
         upload_id: the multipart upload it belongs to, or empty.
         part: the part's number, or 0.
+        sender: the access key that signed it: tells processes apart that were given different ones.
+        range: the Range header: which bytes of an object are asked for.
     """
 
     service: str
@@ -28,6 +30,8 @@ class Call:
     resource: str = ""
     upload_id: str = ""
     part: int = 0
+    sender: str = ""
+    range: str = ""
 
     @property
     def key(self) -> str:
@@ -74,8 +78,9 @@ PLAIN = {"x-id", "prefix", "delimiter", "max-keys", "marker", "encoding-type", "
 def name_of(method: str, raw_path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None) -> Call:
     """Name a request; `body` is the decoded JSON of a DynamoDB request."""
     target = headers.get("X-Amz-Target", "")
+    sender = _sender(headers.get("Authorization", ""))
     if target:
-        return Call("dynamodb", target.rpartition(".")[2], ",".join(tables_of(body or {})))
+        return Call("dynamodb", target.rpartition(".")[2], ",".join(tables_of(body or {})), sender=sender)
     parts = urlsplit(raw_path)
     query = parse_qs(parts.query, keep_blank_values=True)
     bucket, _, key = parts.path.removeprefix("/").partition("/")
@@ -86,12 +91,19 @@ def name_of(method: str, raw_path: str, headers: Mapping[str, str], body: Mappin
         unquote(f"{bucket}/{key}" if key else bucket),
         query.get("uploadId", [""])[0],
         int(query.get("partNumber", ["0"])[0]),
+        sender,
+        headers.get("Range", ""),
     )
 
 
 def tables_of(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the tables that a DynamoDB request is about."""
     return (body["TableName"],) if "TableName" in body else tuple(body.get("RequestItems", {}))
+
+
+def _sender(authorization: str) -> str:
+    """Return the access key of a signature: `AWS4-HMAC-SHA256 Credential=KEY/20231220/us-east-1/...`."""
+    return authorization.partition("Credential=")[2].partition("/")[0]
 
 
 def _operation(method: str, marks: set[str], query: Iterable[str], table: Table) -> str:

@@ -29,12 +29,14 @@ class HandClock:
 class JumpingLoop(asyncio.SelectorEventLoop):
     """An event loop in which an hour is over as soon as everyone waits for it.
 
-    For tests that have all ends of their sockets in this loop; another thread's answer would seem late.
+    For tests that have all ends of their sockets in this loop; another thread's answer would seem late, but
+    for what `busy` tells: that one is on its way (as `Journal.at_work` does of an emulator behind a shim).
     Run it with `asyncio.Runner(loop_factory=JumpingLoop)`.
     """
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self.busy: Callable[[], bool] = lambda: False
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
@@ -64,7 +66,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout <= GRACE:
+        if timeout is None or timeout <= GRACE or self._loop.busy():
             return super().select(timeout)
         ready = super().select(GRACE)
         if not ready:

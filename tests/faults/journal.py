@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import combinations
 
+from tests.faults.answers import Gone
 from tests.faults.calls import Call
-from tests.faults.effects import Effect
+from tests.faults.effects import Drop, Effect
 
 
 @dataclass(slots=True)
@@ -43,6 +44,11 @@ class Record:
     sums: frozenset[str] = frozenset()
     trailing: frozenset[str] = frozenset()
 
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether it is never answered."""
+        return any(isinstance(effect, Drop) and effect.how is Gone.SILENCE for effect in self.effects)
+
     def overlaps(self, other: "Record") -> bool:
         """Tell whether the two were under way at the same time."""
         return (other.ended is None or self.begun < other.ended) and (
@@ -56,23 +62,28 @@ class Journal:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self._ticks = 0
+        self._open: list[Record] = []
 
     def begin(self, call: Call) -> Record:
         """Write down that a request has come."""
         record = Record(call, self._tick())
         self.records.append(record)
+        self._open.append(record)
         return record
 
     def end(self, record: Record) -> None:
         """Write down that it is over."""
         record.ended = self._tick()
+        self._open = [each for each in self._open if each is not record]
 
-    def of(self, operation: str, resource: str = "*") -> list[Record]:
+    def of(self, operation: str, resource: str = "*", sender: str = "*") -> list[Record]:
         """Return the records of an operation, or of a pattern of operations."""
         return [
             record
             for record in tuple(self.records)
-            if fnmatchcase(record.call.operation, operation) and fnmatchcase(record.call.resource, resource)
+            if fnmatchcase(record.call.operation, operation)
+            and fnmatchcase(record.call.resource, resource)
+            and fnmatchcase(record.call.sender, sender)
         ]
 
     def count(self, operation: str = "*") -> int:
@@ -86,6 +97,16 @@ class Journal:
     def operations(self) -> Counter[str]:
         """Count the requests by operation."""
         return Counter(record.call.operation for record in tuple(self.records))
+
+    @property
+    def now(self) -> int:
+        """Give the place of the last begin or end, to tell what comes before and after."""
+        return self._ticks
+
+    @property
+    def at_work(self) -> bool:
+        """Tell whether a request is under way that will be answered."""
+        return not all(record.is_silent for record in self._open)
 
     def peak(self, operation: str = "*") -> int:
         """Return how many were under way at once, at most."""

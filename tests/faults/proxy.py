@@ -171,7 +171,7 @@ class _Link:
         reading = asyncio.ensure_future(self._read())
         try:
             await self._write()
-        except (ConnectionError, _Ended) as error:
+        except (OSError, _Ended) as error:  # of an end that has left: not only ConnectionError
             self.end(reset=error.args == (True,))
         finally:
             reading.cancel()

@@ -23,6 +23,7 @@ class Rule:
             operation that its effect does not fit (Leave on a GetItem).
         does: the effect.
         resource: pattern of the table, bucket or `bucket/key`.
+        sender: pattern of the access key that signed the request, so that one process fails and others not.
         nth: only the calls of these numbers among the ones that match, from 1: `(1, 3)`, `range(5, 9)`.
         every: only each `every`th of them.
         chance: only this part of them, drawn from the book's seed.
@@ -40,6 +41,7 @@ class Rule:
     times: int | None = None
     after: str = ""
     during: str = ""
+    sender: str = "*"
 
     def matches(self, call: Call) -> bool:
         """Tell whether the call is of the kind that the rule is about."""
@@ -47,6 +49,7 @@ class Rule:
         return (
             any(fnmatchcase(name, self.operation) for name in names)
             and fnmatchcase(call.resource, self.resource)
+            and fnmatchcase(call.sender, self.sender)
             and (not self.does.fits or call.operation in self.does.fits)
         )
 

@@ -31,9 +31,6 @@ from tests.faults.s3_rules import Aws
 from tests.faults.upstream import Request, Upstream
 from tests.faults.work import Job, Work
 
-POLL_SECONDS = 0.02
-"""How often a stalled answer looks whether its client has left."""
-
 CLOSING_SECONDS = 0.2
 """What requests under way are given when the shim closes."""
 
@@ -67,7 +64,6 @@ class Shim:
         self._work = Work(self._upstream, aws or Aws(), now)
         self._tls = tls
         self._sleep = sleep
-        self._stopping = asyncio.Event()
 
     def renew(self, *rules: Rule, seed: int = 0) -> None:
         """Begin anew with other rules and an empty journal, for a test that shares the shim with others."""
@@ -76,7 +72,8 @@ class Shim:
 
     async def __aenter__(self) -> Self:
         await self._upstream.__aenter__()
-        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=CLOSING_SECONDS)
+        self._server = _Server(self._handle)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=CLOSING_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         port = self._runner.addresses[0][1]
@@ -84,7 +81,7 @@ class Shim:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stopping.set()
+        self._server.stop()
         await self._runner.cleanup()
         await self._upstream.__aexit__()
 
@@ -130,10 +127,8 @@ class Shim:
 
     async def _leave(self, request: web.BaseRequest, how: Gone) -> None:
         """End the connection, or keep it without a word for as long as the client does."""
-        while how is Gone.SILENCE and request.transport and not self._stopping.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._stopping.wait()
+        if how is Gone.SILENCE and request.transport:
+            await self._server.left(request.protocol)
         transport = request.transport
         if transport is None:
             return
@@ -141,6 +136,28 @@ class Shim:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             transport.abort()
         transport.close()
+
+
+class _Server(web.Server):
+    """Tells when a client has left."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__(handler)
+        self._silent: dict[object, asyncio.Event] = {}
+
+    async def left(self, client: object) -> None:
+        """Wait until the client has left, or the server stops."""
+        await self._silent.setdefault(client, asyncio.Event()).wait()
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        if end := self._silent.pop(handler, None):
+            end.set()
+
+    def stop(self) -> None:
+        """Wait for nobody any more."""
+        for end in self._silent.values():
+            end.set()
 
 
 async def _read(request: web.BaseRequest) -> Request | None:

@@ -124,7 +124,9 @@ class Work:
         return await self._apply_object(job, stream=stream)
 
     async def _apply_item(self, job: Job) -> Answer:
-        content, _ = as_json(self._understood(job))
+        body = self._understood(job)
+        unchanged = body == json.loads(job.asked.body)
+        content = job.asked.body if unchanged else as_json(body)[0]
         answer = await self._upstream.send(replace(job.asked, body=content))
         job.record.applied = answer.status == 200
         if job.operation in CHANGES_TABLES:
