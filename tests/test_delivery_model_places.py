@@ -9,21 +9,44 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
+from aqi_service.core.names import snapshot_name
 from aqi_service.storage.dynamodb import DynamoStore
 from aqi_service.storage.local_store import LocalStore
 from tests.conftest import Moto
+from tests.core.helpers import document_of
 from tests.delivery_checks import check_archive, check_reports, check_table
 from tests.delivery_processes import FAULTS, Job, Process, Step, Turned, jobs, steps
-from tests.delivery_reference import Keeping
-from tests.delivery_snapshots import NOW, TTLS
+from tests.delivery_reference import Keeping, Snapshot
+from tests.delivery_snapshots import NOW, TAKEN, TIMES, TTLS, element
 from tests.delivery_world import World, in_pieces, on_standing_clock
 from tests.faults.clients import at_once
 from tests.load_places import Place, aws_place, local_place
 
-FEW = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 """Every example makes a new table; what else a fixture gives is the same for all."""
+
+HAPPENS = steps() | steps(*FAULTS)
+
+
+def race(*seen: tuple[int, str, str]) -> list[Job]:
+    """Give replays of one record, each by when it was taken and measured, and its PM10."""
+    taken = [Snapshot(t, document_of(element(1, time, 7, P1=value))) for t, time, value in seen]
+    return [Job(one, "file", snapshot_name(one.taken)) for one in taken]
+
+
+OLDER_WRITTEN_LAST = (
+    race((TAKEN[1], TIMES[0], "10"), (TAKEN[0], TIMES[1], "20")),
+    race((TAKEN[0], TIMES[0], "10"), (TAKEN[1], TIMES[0], "20")),
+)
+"""The first load has read when the second begins, and writes when that is done."""
+
+
+def first_reads(calls: int) -> list[Step]:
+    """Stop the first load after so many calls until the second is done."""
+    return [Step(0, calls), Step(1, 50)]
+
 
 CALLS = ("batch_get_item", "batch_write_item", "put_item", "describe_table")
 """What a store asks DynamoDB for; it tries each again."""
@@ -71,21 +94,25 @@ async def all_loaded(
         check_archive(world.archive, some)
 
 
-@FEW
-@given(some=jobs(), happens=steps(*FAULTS), ttl=TTLS)
+@example(some=OLDER_WRITTEN_LAST[0], happens=first_reads(3), ttl=None)
+@example(some=OLDER_WRITTEN_LAST[1], happens=first_reads(3), ttl=None)
+@settings(FEW, max_examples=50)
+@given(some=jobs(), happens=HAPPENS, ttl=TTLS)
 def test_sqlite_ends_as_the_reference_whatever_happens_to_the_loads(
     tmp_path: Path, some: list[Job], happens: list[Step], ttl: int | None
 ) -> None:
-    with in_pieces(2, 1000):
+    with in_pieces(1, 1000):
         table = in_sqlite(tmp_path / str(next(NUMBERS)))
         on_standing_clock(all_loaded(table, some, happens, Keeping(ttl, NOW)))
 
 
+@example(some=OLDER_WRITTEN_LAST[0], happens=first_reads(4), ttl=None)
+@example(some=OLDER_WRITTEN_LAST[1], happens=first_reads(4), ttl=None)
 @FEW
-@given(some=jobs(), happens=steps(*FAULTS), ttl=TTLS)
+@given(some=jobs(), happens=HAPPENS, ttl=TTLS)
 def test_dynamodb_ends_as_the_reference_whatever_happens_to_the_loads(
     moto: Moto, some: list[Job], happens: list[Step], ttl: int | None
 ) -> None:
-    with in_pieces(2, 1000):
+    with in_pieces(1, 1000):
         table = in_dynamodb(Moto(moto.endpoint))
         on_standing_clock(all_loaded(table, some, happens, Keeping(ttl, NOW)))

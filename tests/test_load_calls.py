@@ -59,13 +59,9 @@ async def test_a_load_reads_consistently_100_keys_at_a_time_and_never_an_item_al
 ) -> None:
     assert fates(await loaded(world, tmp_path, document(*IDS), live=live)) == {"stored": COUNT}
     asked = reads(world)
-    assert [len(each["Keys"]) for each in asked] == [READ_LIMIT, COUNT - READ_LIMIT]
+    assert sorted(len(each["Keys"]) for each in asked) == [COUNT - READ_LIMIT, READ_LIMIT]
     assert [each["ConsistentRead"] for each in asked] == [True, True]
-    assert (world.double.count("GetItem"), world.double.count("Scan"), world.double.count("Query")) == (
-        0,
-        0,
-        0,
-    )
+    assert not {"GetItem", "Query", "Scan"} & set(world.double.operations())
 
 
 @LIVE
