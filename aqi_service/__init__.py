@@ -7,7 +7,7 @@
 
 The files, in the order in which to read them:
 
-    load.py           THE WRITE PATH: one load, from a source's chunks to a LoadReport
+    load.py           THE WRITE PATH: one load, from a source's chunks to a LoadReport   (plan.py: how)
     lookup.py         THE READ PATH: the payload of a request in, the payload of its reply out
     errors.py         every error, as one tree
     core/             decisions without I/O

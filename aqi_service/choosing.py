@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from aqi_service.core.names import parse_name
+from aqi_service.core.names import order_of, parse_name
 from aqi_service.core.places import ARCHIVE, is_prefix, is_snapshot_key, parse_s3
 from aqi_service.core.selection import Selection
 from aqi_service.errors import MissingResource
@@ -31,11 +31,14 @@ class Places:
 
 
 async def choose(texts: Sequence[str], places: Places, selection: Selection, now: int) -> list[Source]:
-    """Return the sources to load, oldest first; those without a time in their name count as of `now`.
+    """Return the sources to load, oldest first, of one minute in the order of their suffixes.
+
+    Those without a time in their name count as of `now`.
 
     Raises MissingResource for a bucket, or a prefix, under which there is nothing.
     """
     found = [source for text in texts for source in await _named(text, places)]
+    found.sort(key=lambda source: order_of(source.named[0])[1] if source.named else 1)
     return selection.of((source.named[1] if source.named else now, source) for source in found)
 
 

@@ -8,7 +8,7 @@ be read anew, and, after `resume`, takes from there just what is not decided yet
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict, is_expired, judge
 from aqi_service.errors import AqiError
 from aqi_service.intake import Mark
-from aqi_service.storage import READ_LIMIT, PutResult, Store, free
+from aqi_service.storage import READ_LIMIT, PutResult, Store
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +52,13 @@ class _Group:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
+Put = Callable[[Sequence[Item]], Awaitable[PutResult]]
+
+
 class Delivery:
     """Delivers one snapshot's items to one store.
 
-    `guard` raises LeaseLost when no further write may go out; without one (a replay) each item is written
-    under the condition that what is there is not newer. `patience` is how many seconds, in all, the table may
+    `put` writes items as `Store.put` does. `patience` is how many seconds, in all, the table may
     hold back whoever adds items; None is as long as it likes. When it is used up, or after an error, which
     then stands in `error`, the delivery is detached. `group_size` is how many items are read and written
     together (smaller only to test it).
@@ -65,14 +67,14 @@ class Delivery:
     def __init__(
         self,
         store: Store,
+        put: Put,
         *,
-        guard: Callable[[], None] | None,
         now: Callable[[], float],
         patience: float | None = None,
         group_size: int = READ_LIMIT,
     ) -> None:
         self._store = store
-        self._guard = guard
+        self._put = put
         self._now = now
         self._patience = patience
         self._group_size = group_size
@@ -239,9 +241,6 @@ class Delivery:
         else:
             for record_id, verdict in verdicts.items():
                 self._count(int(record_id), verdict)
-
-    async def _put(self, items: Sequence[Item]) -> PutResult:
-        return await self._store.put(items, conditional=self._guard is None, guard=self._guard or free)
 
     def _refuse(self, refused: Mapping[str, str]) -> None:
         """Count items that the table will never take; of two records with one id, one is superseded."""

@@ -5,6 +5,7 @@ One rule: a manifest is written after the data it speaks for, and only for a sna
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
@@ -13,8 +14,10 @@ import orjson
 
 from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.errors import ConfigError, Unavailable
+from aqi_service.errors import AccessDenied, ConfigError, SnapshotFailed, Unavailable
 from aqi_service.storage import SnapshotInfo, Storage
+
+log = logging.getLogger(__name__)
 
 Manifest = dict[str, Any]
 
@@ -42,8 +45,11 @@ class Ledger:
         return _parse(await self._archive.get(latest_key(self._table)))
 
     async def finished(self, name: str, scale: str) -> bool:
-        """Tell whether the snapshot is in this table, as it was created, as a whole and on this scale."""
-        return name in await self.finished_of((name,), scale)
+        """Tell whether the snapshot is certainly in this table, as created, as a whole and on this scale."""
+        try:
+            return name in await self.finished_of((name,), scale)
+        except Unavailable:  # a table that does not answer must not cost the snapshot that is coming
+            return False
 
     async def finished_of(self, names: Sequence[str], scale: str) -> frozenset[str]:
         """Tell which of the snapshots are finished; AT_ONCE manifests are read at a time."""
@@ -62,10 +68,7 @@ class Ledger:
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
         """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""
         newest = newest_name(names)
-        try:
-            if newest is None or not await self.finished(newest, scale):
-                return None
-        except Unavailable:  # a table that does not answer must not cost the snapshot that is to come
+        if newest is None or not await self.finished(newest, scale):
             return None
         return await self._archive.info(newest)
 
@@ -120,12 +123,16 @@ class Ledger:
     async def _is_of_this_table(self, manifest: Manifest) -> bool:
         return manifest.get("table_id") == await self._store.identity()
 
-    async def _digest(self, name: str) -> str:
-        """Compute the sha256 of a snapshot of which a killed load left no manifest."""
+    async def _digest(self, name: str) -> str | None:
+        """Compute the sha256 of a snapshot that has no manifest of this table; None if it cannot be read."""
         sha = hashlib.sha256()
-        async with aclosing(self._archive.read(name)) as chunks:
-            async for chunk in chunks:
-                sha.update(chunk)
+        try:
+            async with aclosing(self._archive.read(name)) as chunks:
+                async for chunk in chunks:
+                    sha.update(chunk)
+        except (SnapshotFailed, Unavailable, AccessDenied) as error:  # one bad object must not stop all loads
+            log.warning("not_compared snapshot=%s error=%r", name, str(error))
+            return None
         return sha.hexdigest()
 
 

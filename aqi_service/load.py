@@ -10,23 +10,23 @@ One rule: each byte of the source is read once, and each record met on the way h
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from aqi_service.core.measurements import Rules
 from aqi_service.core.names import first_free, snapshot_name
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.core.scales import Scale
 from aqi_service.delivery import Delivery
 from aqi_service.errors import AqiError, FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.intake import Intake, Portion
 from aqi_service.leasing import holds
 from aqi_service.ledger import Ledger, Manifest
+from aqi_service.plan import Plan, Progress
 from aqi_service.remainder import deliver_rest
-from aqi_service.sources import Asking, Incoming, Source
-from aqi_service.storage import SnapshotInfo, Storage, Store, Upload, free
+from aqi_service.sources import Asking, Incoming, Source, from_offset
+from aqi_service.storage import SnapshotInfo, Storage, Store, Upload
 from aqi_service.tally import Outcome, Tally
 
 log = logging.getLogger(__name__)
@@ -45,39 +45,6 @@ PATIENCE_SECONDS = 5.0
 
 NAME_TRIES = 3
 """How often a load begins anew because another one took its snapshot's name."""
-
-Progress = Callable[[int, int, int | None], None]
-"""Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to load.
-
-    Attributes:
-        table: the table's name, for reports and manifests.
-        scale: the index to score on.
-        agent: the User-Agent to ask with.
-        max_bytes: largest decoded size of the snapshot.
-        live: True for the live feed: conditional request, batch writes. False for a replay: each item is
-            written under the condition that the table's is not newer.
-        ttl: seconds from a record's time to its expiry, or None.
-        snapshot_time: epoch seconds that name the snapshot, or None for the time of reading.
-        deadline: seconds for the whole load, or None.
-        guard: raises LeaseLost when no further write of the live feed may go out.
-        dry_run: said in the report; the caller hands in storage that keeps nothing.
-    """
-
-    table: str
-    scale: Scale
-    agent: str
-    max_bytes: int
-    live: bool
-    ttl: int | None = None
-    snapshot_time: int | None = None
-    deadline: float | None = None
-    dry_run: bool = False
-    guard: Callable[[], None] = free
 
 
 class _Watch(NamedTuple):
@@ -110,7 +77,7 @@ async def load(
             report = await run.report(outcome)
         finally:
             await run.delivery.stop()
-        if not (outcome.again and left and source.again) or not holds(run.guard):
+        if not (outcome.again and left and source.again) or not holds(plan.guard):
             break
         log.info("load_again why=%r", outcome.error)
     report.check()
@@ -151,8 +118,8 @@ class _Load:
         self._intake = Intake(self._rules)
         self._completing: tuple[str, str] | None = None  # name and load id, once it is on its way
         patience = None if source.waits else PATIENCE_SECONDS
-        self.guard, guard = (plan.guard, plan.guard) if plan.live else (free, None)
-        self.delivery = Delivery(storage.store, guard=guard, now=watch.now, patience=patience)
+        put = partial(storage.store.put, conditional=not plan.live, guard=plan.guard)
+        self.delivery = Delivery(storage.store, put, now=watch.now, patience=patience)
 
     async def outcome(self) -> Outcome:
         """Run the load and say how it ended."""
@@ -210,10 +177,9 @@ class _Load:
             if incoming.not_modified:
                 return Outcome(Status.UNCHANGED)
             same = await self._archived(incoming, names)
-        finished = same is not None and await self._ledger.finished(same, self._plan.scale.name)
-        if same and not finished:  # then this is the load of that one: no manifest says yet that it is done
-            self._tally.found(same)
-        return await self._settled(same or self._tally.archived, unchanged=finished)
+        if same and not await self._ledger.finished(same, self._plan.scale.name):
+            self._tally.found(same)  # then this is the load of that one
+        return await self._settled(same or self._tally.archived, unchanged=self._tally.archived is None)
 
     async def _run_unarchived(self) -> Outcome:
         """Load what is in the archive already, or what is not to be kept."""
@@ -224,8 +190,11 @@ class _Load:
         return await self._settled(name, unchanged=False)
 
     def _opened(self, known: SnapshotInfo | None) -> AbstractAsyncContextManager[Incoming]:
-        self.guard()  # what came before may have taken longer than the lease lasted
-        return self._source.open(Asking(self._plan.agent, self._plan.max_bytes, known))
+        self._plan.guard()  # what came before may have taken longer than the lease lasted
+        return self._source.open(self._asking(known))
+
+    def _asking(self, known: SnapshotInfo | None = None) -> Asking:
+        return Asking(self._plan.agent, self._plan.max_bytes, known)
 
     async def _archived(self, incoming: Incoming, names: Sequence[str]) -> str | None:
         """Archive what comes in while it is loaded, or name the archived snapshot that has its content."""
@@ -234,7 +203,8 @@ class _Load:
         info = SnapshotInfo(self._source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified)
         async with self._archive.upload(name, info) as upload:
             await self._stream(incoming, upload)
-            if same := await self._ledger.same(names, self._tally.taken, self._tally.sha.hexdigest()):
+            there = await self._archive.names()  # read again: other loads may have ended meanwhile
+            if same := await self._ledger.same(there, self._tally.taken, self._tally.sha.hexdigest()):
                 return same
             self._completing = (name, info.load_id)
             await upload.complete()
@@ -245,11 +215,17 @@ class _Load:
         """Bring the rest into the table out of the archived snapshot `name`, and say how the load ended."""
         await self.delivery.finish()
         if name is not None and not self._plan.dry_run:
-            await deliver_rest(self.delivery, self._archive, name, self._rules, self._ends)
+            await deliver_rest(self.delivery, partial(self._reread, name), self._rules, self._ends)
         if self.delivery.error or self.delivery.counts.pending:
             why = str(self.delivery.error or "the table did not take all of it")
             return Outcome(Status.FAILED if self._tally.archived is None else Status.INCOMPLETE, why)
         return Outcome(Status.UNCHANGED if unchanged else Status.COMPLETE)
+
+    def _reread(self, name: str, offset: int) -> AsyncGenerator[bytes, None]:
+        """Give the archived document again, from a byte on; one that a person put there may be packed."""
+        if self._source.archived:
+            return from_offset(self._source, self._asking(), offset)
+        return self._archive.read(name, offset)
 
     async def _stream(self, incoming: Incoming, upload: Upload | None) -> None:
         """Read the document once: into the archive, and through the intake into the table."""

@@ -17,7 +17,7 @@ from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
 from aqi_service.leasing import acquire, holds, kept
 from aqi_service.opening import Opened
-from aqi_service.rounds import catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
+from aqi_service.rounds import Kind, catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
 from aqi_service.sources import live_feed
 from aqi_service.status import REFUSED, ServiceStatus
 from aqi_service.stopping import Stop
@@ -157,7 +157,7 @@ class Loader:
             await check(self._config, self._found)
             self._usable = True
         feed = live_feed(self._config.feed_url)
-        return await load_one(self._config, self._found, feed, live=True, deadline=self._config.deadline)
+        return await load_one(self._config, self._found, feed, Kind.LIVE, self._config.deadline)
 
     async def _prune(self) -> None:
         try:

@@ -16,7 +16,7 @@ from aqi_service.leasing import acquire, kept
 from aqi_service.ledger import AT_ONCE, Ledger
 from aqi_service.logs import say
 from aqi_service.opening import Opened, first_line, opened
-from aqi_service.rounds import catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
+from aqi_service.rounds import Kind, catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
 from aqi_service.sources import live_feed
 from aqi_service.stopping import Stop
 from aqi_service.storage import LEASE_SECONDS
@@ -52,7 +52,7 @@ async def _run(config: Config, stop: Stop) -> int:
 
 async def _replays(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
     """Load what `--from` names, one snapshot after the other, and give the report of each."""
-    sources = await choose(config.sources, found.places, config.selection, int(time.time()))
+    sources = await choose(config.sources, found.places, config.selection, _time_of_others(config))
     if not sources:
         say("aqi-service: nothing to load: no snapshot is in the range, or in this worker's share")
     ledger, skips = Ledger(found.storage, config.table), 0
@@ -65,10 +65,15 @@ async def _replays(config: Config, found: Opened) -> AsyncGenerator[LoadReport, 
                 skips += 1
                 yield skipped(source, config.table, config.scale_name, time.time())
             else:
-                yield await load_one(config, found, source, live=False, deadline=config.deadline)
-                await prune(config, found)
+                yield await load_one(config, found, source, Kind.REPLAY, config.deadline)
+    await prune(config, found)
     if skips:
         say(f"{skips} of {len(sources)} snapshots were finished already: --force loads them again")
+
+
+def _time_of_others(config: Config) -> int:
+    """Return what a source counts as whose name tells no time."""
+    return int(time.time()) if config.snapshot_time is None else config.snapshot_time
 
 
 async def _live(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
@@ -76,7 +81,7 @@ async def _live(config: Config, found: Opened) -> AsyncGenerator[LoadReport, Non
     if wait := await courtesy(config, found):
         say(f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes")
         await asyncio.sleep(wait)
-    report = await load_one(config, found, live_feed(config.feed_url), live=True, deadline=config.deadline)
+    report = await load_one(config, found, live_feed(config.feed_url), Kind.LIVE, config.deadline)
     yield report
     await prune(config, found)
     if report.status is not Status.INCOMPLETE:

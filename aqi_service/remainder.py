@@ -5,6 +5,7 @@ One rule: no record is counted here a second time; only items follow that have n
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from random import random
 
@@ -13,7 +14,6 @@ from aqi_service.core.schedule import full_jitter
 from aqi_service.delivery import Delivery
 from aqi_service.errors import LeaseLost
 from aqi_service.intake import Intake, Mark
-from aqi_service.storage import Archive
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +21,12 @@ WAIT_BASE, WAIT_CAP = 2.0, 60.0
 """Seconds: upper edge of the first wait after the table failed, and of the longest."""
 
 
-async def deliver_rest(
-    delivery: Delivery, archive: Archive, name: str, rules: Rules, ends: float | None
-) -> None:
-    """Deliver what is pending of the archived snapshot `name`; returns when nothing is, or the table failed.
+From = Callable[[int], AsyncGenerator[bytes, None]]
+"""Gives the archived snapshot's bytes from an offset on."""
+
+
+async def deliver_rest(delivery: Delivery, reread: From, rules: Rules, ends: float | None) -> None:
+    """Deliver what is pending of the archived snapshot; returns when nothing is, or the table failed.
 
     After an error of the table it goes on trying if the load has an end (`ends`, on the loop's clock), where
     the caller cuts it off. Without one, or when the lease is lost, it returns, and the error stands in the
@@ -39,16 +41,16 @@ async def deliver_rest(
             await asyncio.sleep(full_jitter(tries, random(), WAIT_BASE, WAIT_CAP))  # noqa: S311  # spreads load
         pending = delivery.counts.pending
         if mark := delivery.resume():
-            log.info("remainder snapshot=%s offset=%d pending=%d", name, mark.offset, pending)
-            await _read(delivery, archive, name, rules, mark)
+            log.info("remainder offset=%d pending=%d", mark.offset, pending)
+            await _read(delivery, reread, rules, mark)
         await delivery.finish()
         if delivery.counts.pending < pending:
             tries = 0
 
 
-async def _read(delivery: Delivery, archive: Archive, name: str, rules: Rules, mark: Mark) -> None:
+async def _read(delivery: Delivery, reread: From, rules: Rules, mark: Mark) -> None:
     intake = Intake(rules, mark)
-    async with aclosing(archive.read(name, mark.offset)) as chunks:
+    async with aclosing(reread(mark.offset)) as chunks:
         async for chunk in chunks:
             for portion in intake.feed(chunk):
                 await delivery.add(portion.items, portion.mark)

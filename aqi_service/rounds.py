@@ -9,6 +9,7 @@ import math
 import sys
 import time
 from collections.abc import AsyncGenerator
+from enum import Enum, auto
 
 import orjson
 
@@ -19,12 +20,15 @@ from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
-from aqi_service.ledger import Ledger, is_complete, newest_name
-from aqi_service.load import Plan, load
+from aqi_service.leasing import holds
+from aqi_service.ledger import Ledger, newest_name
+from aqi_service.load import load
 from aqi_service.logs import say
 from aqi_service.opening import Opened
+from aqi_service.plan import Plan
 from aqi_service.progress import ProgressLine
 from aqi_service.sources import Source
+from aqi_service.storage import free
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +36,16 @@ LEAST_SECONDS = 1.0
 """Less time than this is not worth beginning to catch up a snapshot."""
 
 
+class Kind(Enum):
+    """What is loaded: all but a replay, which runs beside anything, ends when the lease is lost."""
+
+    LIVE = auto()
+    CAUGHT_UP = auto()
+    REPLAY = auto()
+
+
 async def load_one(
-    config: Config, found: Opened, source: Source, *, live: bool, deadline: float | None
+    config: Config, found: Opened, source: Source, kind: Kind, deadline: float | None
 ) -> LoadReport:
     """Load one snapshot and return its report, showing on a terminal how far it has come."""
     plan = Plan(
@@ -41,12 +53,12 @@ async def load_one(
         scale=config.scale,
         agent=f"aqi_service/{__version__} (+{config.contact})",
         max_bytes=config.max_bytes,
-        live=live,
+        live=kind is Kind.LIVE,
         ttl=config.ttl,
         snapshot_time=config.snapshot_time,
         deadline=deadline,
         dry_run=config.dry_run,
-        guard=found.lease.check,
+        guard=free if kind is Kind.REPLAY else found.lease.check,
     )
     line = ProgressLine(sys.stderr, time.monotonic)
     try:
@@ -100,15 +112,16 @@ async def catching_up(
 ) -> AsyncGenerator[LoadReport, None]:
     """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
 
-    It ends at `ends` (on the loop's clock), or with the first one that the table does not take all of.
+    It ends at `ends` (on the loop's clock), when the lease is lost, or with the first one that the table does
+    not take all of.
     """
     clock = asyncio.get_running_loop().time
     for source in await rest.recent():
         left = min(ends - clock(), math.inf if config.deadline is None else config.deadline)
-        if left < LEAST_SECONDS:
+        if left < LEAST_SECONDS or not holds(found.lease.check):
             return
         deadline = None if left == math.inf else left
-        report = await load_one(config, found, source, live=False, deadline=deadline)
+        report = await load_one(config, found, source, Kind.CAUGHT_UP, deadline)
         rest.loaded(source, report)
         yield report
         if report.status is Status.INCOMPLETE:
@@ -133,6 +146,5 @@ async def prune(config: Config, found: Opened) -> None:
     before = time.time() - config.keep_days * DAY
     ledger = Ledger(found.storage, config.table)
     old = [name for name in await found.storage.archive.names() if (t := parse_name(name)) and t[1] < before]
-    done = [name for name in old if is_complete(await ledger.manifest(name))]
-    if done:
+    if done := await ledger.finished_of(old, config.scale_name):
         await found.prune(done)

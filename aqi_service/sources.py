@@ -127,6 +127,14 @@ def stored_source(
     return Source(label, opened, named)
 
 
+async def from_offset(source: Source, asking: Asking, offset: int) -> AsyncGenerator[bytes, None]:
+    """Yield the source's decoded bytes from `offset` on; what comes before is read, too."""
+    async with source.open(asking) as incoming:
+        async for chunk in incoming.chunks:
+            yield chunk[offset:]
+            offset = max(0, offset - len(chunk))
+
+
 def is_url(text: str) -> bool:
     """Tell whether the text is an http(s) URL."""
     return text.lower().startswith(("http://", "https://"))

@@ -15,7 +15,8 @@ from aqi_service.core.report import LoadReport
 from aqi_service.core.scales import DAQI
 from aqi_service.errors import FetchFailed
 from aqi_service.feed import Download, download
-from aqi_service.load import Plan, Progress, load
+from aqi_service.load import load
+from aqi_service.plan import Plan, Progress
 from aqi_service.sources import Source, source_of
 from aqi_service.storage import Storage
 from tests.core.helpers import document_of, record

@@ -18,7 +18,7 @@ LAYERS = (
     ("core",),
     ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
     ("server", "client", "sources"),
-    ("choosing", "intake", "ledger", "leasing", "status", "config"),
+    ("choosing", "intake", "ledger", "leasing", "plan", "status", "config"),
     ("delivery", "catchup"),
     ("remainder", "tally"),
     ("load", "lookup", "opening"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from aqi_service.core.records import Batch
 from aqi_service.delivery import GROUPS_AT_ONCE, Delivery
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.intake import Mark
-from aqi_service.storage import READ_LIMIT, free
+from aqi_service.storage import READ_LIMIT
 from tests.core.helpers import QUICK
 from tests.storage_doubles import Before, MemoryStore, failing
 from tests.storage_items import FULL
@@ -36,7 +37,9 @@ def item(record_id: object, measured_at: int = 100, value: str = "1", **changes:
 
 
 def delivery_to(store: Any, *, conditional: bool = False, group_size: int = READ_LIMIT) -> Delivery:
-    return Delivery(store, guard=None if conditional else free, now=lambda: NOW, group_size=group_size)
+    return Delivery(
+        store, partial(store.put, conditional=conditional), now=lambda: NOW, group_size=group_size
+    )
 
 
 def mark(number: int) -> Mark:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Container
 from datetime import UTC, datetime
 
-_NAME = re.compile(r"(data_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)(-[1-9][0-9]*)?)\.json(?:\.gz)?", re.ASCII)
+_NAME = re.compile(r"(data_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)(-[1-9][0-9]{0,8})?)\.json(?:\.gz)?", re.ASCII)
 
 
 def snapshot_name(taken: float) -> str:
