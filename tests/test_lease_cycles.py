@@ -93,14 +93,19 @@ class Scene:
         self.living[name] = One(process, status, loop.create_task(loader.run(stop)), stop)
 
     async def loaded(self, but: str = "") -> str:
-        """Wait for the next load that ends well, of another than `but`; tell whose."""
+        """Wait for the next load of a holder, another than `but`, that ends well; tell whose.
+
+        One that was cut off may still end well, when all but its manifest was done.
+        """
         before = {name: one.status.loads["complete"] for name, one in self.living.items()}
         while True:
             await asyncio.sleep(2)
             for name, one in self.living.items():
                 assert not one.task.done()
-                if name != but and one.status.loads["complete"] > before[name]:
+                done, journal = one.status.loads["complete"], self.shim.journal
+                if name != but and done > before[name] and holder_at(journal, journal.now) == name:
                     return name
+                before[name] = done
 
     async def happen(self, holder: str) -> None:
         """Put the holder out of action in one way or another, until another has loaded."""
