@@ -176,7 +176,11 @@ _OPTIONS = (
         help="With --local: delete finished snapshots older than N.",
     ),
     _option(
-        "--max-bytes", type=_POSITIVE, metavar="N", default=2**31, help="A snapshot's largest size, decoded."
+        "--max-bytes",
+        type=_POSITIVE,
+        metavar="N",
+        default=2**31,
+        help="A snapshot's largest size, decoded.",
     ),
     _option(
         "--load-deadline",

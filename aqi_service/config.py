@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from aqi_service.core.names import can_name
 from aqi_service.core.places import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.scales import SCALES, Scale
 from aqi_service.core.selection import WHOLE, Selection, Shard
@@ -26,6 +27,9 @@ DEFAULT_PORT, DEFAULT_HTTP_PORT = 12_000, 8080
 PROJECT_URL = "https://pypi.org/project/aqi-service/"
 
 FROM = "a file, - (standard input), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive"
+
+MAX_BYTES = 2**31
+"""Largest decoded size of a snapshot, unless another is asked for (the default of --max-bytes)."""
 
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _BUCKET = re.compile(r"[A-Za-z0-9_.-]{3,63}")
@@ -119,6 +123,10 @@ class Config:
                 "--snapshot-time needs exactly one --from, of one snapshot",
             ),
             (
+                self.snapshot_time is not None and not can_name(self.snapshot_time),
+                "--snapshot-time must lie from 2000 to 2099: a snapshot's name has two digits for the year",
+            ),
+            (
                 not self.sources
                 and (self.since, self.until, self.shard, self.force) != (None, None, None, False),
                 "--since, --until, --shard and --force need --from: they choose among several snapshots",
@@ -181,7 +189,14 @@ class Config:
     @property
     def archive_command(self) -> str:
         """The command that loads what is in the archive and not finished."""
-        return f"python -m aqi_service --load-only --from archive {self._place} --scale {self.scale_name}"
+        others = {
+            "bucket-owner": self.bucket_owner,
+            "ttl-days": self.ttl_days,
+            "max-bytes": None if self.max_bytes == MAX_BYTES else self.max_bytes,
+        }
+        options = "".join(f" --{name} {value}" for name, value in others.items() if value is not None)
+        load = f"python -m aqi_service --load-only --from archive {self._place} --scale {self.scale_name}"
+        return load + options
 
     @property
     def _place(self) -> str:

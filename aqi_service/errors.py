@@ -80,12 +80,14 @@ class SnapshotFailed(AqiError):
 class FetchFailed(SnapshotFailed):
     """The source cannot be read: no connection, an HTTP status, no such file.
 
-    `retry_after` is the number of seconds the source asked to be left alone, or None.
+    `retry_after` is the number of seconds the source asked to be left alone, or None; `for_good` tells that
+    waiting cannot mend it.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, *, for_good: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.for_good = for_good
 
 
 class CutShort(SnapshotFailed):

@@ -6,7 +6,7 @@ One rule: a manifest is written after the data it speaks for, and only for a sna
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -87,20 +87,22 @@ class Ledger:
     async def write(self, report: LoadReport, rejects: bytes) -> None:
         """Write rejects, move `latest.json` forward if this snapshot is newer, and write the manifest.
 
-        The manifest comes last: once it says that a snapshot is finished, nobody looks at it again.
-        `rejects` are the rejected records, a JSON object a line; none are not written.
+        The manifest comes last: once it says that a snapshot is finished, nobody looks at it again. One that
+        says so stays, whatever a later load of that snapshot came to. `rejects` are the rejected records, a
+        JSON object a line; none are not written.
         """
         if report.snapshot is None:
             raise ValueError("a load that archived nothing has no manifest")
+        ours = report.as_json() | {"table_id": await self._table_id(report.status)}
+        if _outranks(await self.manifest(report.snapshot), ours):
+            return
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
-        manifest = report.as_json() | {"table_id": await self._table_id(report.status)}
-        body = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        if report.status is Status.COMPLETE:
-            latest = await self.latest()
-            if latest is None or str(latest.get("snapshot_time", "")) <= report.as_json()["snapshot_time"]:
-                await self._archive.put(latest_key(self._table), body)
-        await self._archive.put(manifest_key(self._table, report.snapshot), body)
+        body = orjson.dumps(ours, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        if is_complete(ours):
+            await self._write(latest_key(self._table), body, lambda there: _is_later(there, ours))
+        key = manifest_key(self._table, report.snapshot)
+        await self._write(key, body, lambda there: _outranks(there, ours))
 
     async def check_scale(self, scale: str) -> None:
         """Raise ConfigError when the table is scored on another scale."""
@@ -110,6 +112,10 @@ class Ledger:
                 f"table {self._table} is scored on {latest.get('scale')}, not {scale}: "
                 f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
             )
+
+    async def _write(self, key: str, body: bytes, stays: Callable[[Manifest | None], bool]) -> None:
+        """Write a document unless the one that is there `stays`."""
+        await self._archive.change(key, lambda there: None if stays(_parse(there)) else body)
 
     async def _table_id(self, status: Status) -> str | None:
         """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""
@@ -139,6 +145,20 @@ class Ledger:
 def is_complete(manifest: Manifest | None) -> bool:
     """Tell whether the manifest says that the snapshot was loaded as a whole."""
     return manifest is not None and manifest.get("status") == Status.COMPLETE
+
+
+def _outranks(there: Manifest | None, ours: Manifest) -> bool:
+    """Tell whether a snapshot's manifest says more than ours does: that it is finished."""
+    if there is None or not is_complete(there) or is_complete(ours):
+        return False
+    return bool(there.get("scale") == ours["scale"]) and ours["table_id"] in (None, there.get("table_id"))
+
+
+def _is_later(there: Manifest | None, ours: Manifest) -> bool:
+    """Tell whether `latest.json` names a newer snapshot in this creation of the table."""
+    if there is None or there.get("table_id") != ours["table_id"]:
+        return False
+    return str(there.get("snapshot_time", "")) > ours["snapshot_time"]
 
 
 def newest_name(names: Sequence[str]) -> str | None:

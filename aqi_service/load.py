@@ -139,7 +139,9 @@ class _Load:
         except SnapshotRejected as error:
             return await self._ended(Outcome(Status.REJECTED, str(error)))
         except FetchFailed as error:
-            return await self._ended(Outcome(Status.FAILED, str(error), error.retry_after))
+            return await self._ended(
+                Outcome(Status.FAILED, str(error), error.retry_after, for_good=error.for_good)
+            )
         except (SnapshotFailed, Unavailable) as error:
             return await self._ended(Outcome(Status.FAILED, str(error), again=isinstance(error, NameTaken)))
         except TimeoutError:

@@ -26,7 +26,7 @@ _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 
 
 async def run(config: Config, stop: Stop) -> int:
-    """Load every source; return 0 if all are complete or unchanged, 1 otherwise."""
+    """Load every source; return 0 if all are complete or unchanged, 2 if waiting cannot mend one, else 1."""
     code = await stop.guard(_run(config, stop))
     if code is None:
         say("aqi-service: interrupted")
@@ -34,20 +34,27 @@ async def run(config: Config, stop: Stop) -> int:
 
 
 async def _run(config: Config, stop: Stop) -> int:
-    good = True
+    code = 0
     async with opened(config) as found:
         say(first_line(config, found))
         await check(config, found)
         wanted = _replays(config, found) if config.sources else _live(config, found)
         async with alone(config, found), aclosing(wanted) as reports:
             async for report in reports:
-                good = tell(report) and report.status in _GOOD and good
+                code = max(code, _code(report), 0 if tell(report) else 1)
                 if report.error is not None:
                     which = "" if report.source in report.error else f"{report.source}: "
                     say(f"aqi-service: {report.status}: {which}{report.error}")
                 if stop.is_set():
                     return 1
-    return 0 if good else 1
+    return code
+
+
+def _code(report: LoadReport) -> int:
+    """Return the exit code that a load asks for."""
+    if report.for_good:
+        return 2
+    return 0 if report.status in _GOOD else 1
 
 
 async def _replays(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:

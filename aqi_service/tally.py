@@ -21,12 +21,14 @@ _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a load ended; `again` tells that it may begin anew, from the source."""
+    """How a load ended; `again` tells that it may begin anew, from the source,
+    and `for_good` that waiting cannot mend it."""
 
     status: Status
     error: str | None = None
     retry_after: float | None = None
     again: bool = False
+    for_good: bool = False
 
 
 @dataclass(slots=True)
@@ -102,6 +104,7 @@ class Tally:
             dry_run=self.dry_run,
             error=outcome.error,
             retry_after=outcome.retry_after,
+            for_good=outcome.for_good,
         )
 
 

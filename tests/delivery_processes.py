@@ -231,7 +231,7 @@ class TurnedArchive(Turned):
 
 def archive_of(process: Process, archive: Any) -> TurnedArchive:
     """Give a process its way to the archive."""
-    return TurnedArchive(archive, process, ["names", "get", "put"])
+    return TurnedArchive(archive, process, ["names", "get", "put", "change"])
 
 
 def store_of(process: Process, store: Any) -> Turned:

@@ -50,6 +50,11 @@ class MemoryArchive:
     async def put(self, key: str, body: bytes) -> None:
         self.documents[key] = body
 
+    async def change(self, key: str, new: Callable[[bytes | None], bytes | None]) -> None:
+        body = new(self.documents.get(key))
+        if body is not None:
+            self.documents[key] = body
+
     async def get(self, key: str) -> bytes | None:
         return self.documents.get(key)
 

@@ -28,6 +28,11 @@ def parse_name(text: str) -> tuple[str, int] | None:
     return match[1] + ".json", int(taken.timestamp())
 
 
+def can_name(taken: float) -> bool:
+    """Tell whether a name says this time: the year has two digits, for 2000 to 2099."""
+    return 2000 <= datetime.fromtimestamp(taken, UTC).year < 2100
+
+
 def order_of(name: str) -> tuple[int, int]:
     """Return what snapshots are ordered by: time, and of one minute the suffix."""
     parsed = parse_name(name)

@@ -48,8 +48,8 @@ class LoadReport:
     """One load, as it is printed and kept as the snapshot's manifest.
 
     `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
-    timestamp; `started` epoch seconds; `retry_after` what a failed source asked for, and `example` the
-    newest record's id (neither is printed).
+    timestamp; `started` epoch seconds; `retry_after` what a failed source asked for, `for_good` that waiting
+    cannot mend what failed, and `example` the newest record's id (none of the three is printed).
     """
 
     status: Status
@@ -72,6 +72,7 @@ class LoadReport:
     dry_run: bool = False
     error: str | None = None
     retry_after: float | None = field(default=None, compare=False)
+    for_good: bool = field(default=False, compare=False)
     example: str | None = field(default=None, compare=False)
 
     def check(self) -> None:

@@ -83,6 +83,13 @@ class Archive(Protocol):
     async def put(self, key: str, body: bytes) -> None:
         """Write a document, over an older one of that key; whole or not at all."""
 
+    async def change(self, key: str, new: Callable[[bytes | None], bytes | None]) -> None:
+        """Write over a document what `new` makes of it, for which it is called with what is there.
+
+        None leaves all as it is. When another changes it meanwhile, `new` is asked again; it may be called
+        on another thread, and what it raises comes out.
+        """
+
     async def get(self, key: str) -> bytes | None:
         """Read a document, or None if there is none."""
 

@@ -45,6 +45,9 @@ class DryArchive:
     async def put(self, key: str, body: bytes) -> None:
         """Drop a document."""
 
+    async def change(self, key: str, new: Callable[[bytes | None], bytes | None]) -> None:
+        """Change nothing."""
+
     async def get(self, key: str) -> bytes | None:
         """Return None."""
         del key

@@ -178,6 +178,15 @@ def write_whole(path: Path, body: bytes) -> None:
     sync_folder(path.parent)
 
 
+def change_whole(path: Path, new: Callable[[bytes | None], bytes | None]) -> None:
+    """Write over a file what `new` makes of its bytes, None for nothing; one process at a time."""
+    make_folder(path.parent)
+    with locked(path.parent):
+        body = new(path.read_bytes() if path.exists() else None)
+        if body is not None:
+            write_whole(path, body)
+
+
 def _partial_of(path: Path) -> Path:
     # Two processes may write one document at a time; each has a file of its own, and the last to finish wins.
     return path.with_name(PARTIAL.format(name=f"{path.name}.{secrets.token_hex(4)}"))

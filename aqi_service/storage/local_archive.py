@@ -5,14 +5,14 @@ One rule: nothing here touches a file; that is done on worker threads, by `local
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.local import MIN_FREE, Threads, disk, make_usable, write_whole
+from aqi_service.storage.local import MIN_FREE, Threads, change_whole, disk, make_usable, write_whole
 from aqi_service.storage.local_snapshots import PIECE, Draft, Reading, Shelf, sweep
 
 BEHIND_LIMIT = 4 * 1024 * 1024
@@ -105,6 +105,12 @@ class LocalArchive:
         path = self._document(key)
         with disk(f"{path} cannot be written"):
             await self._threads.run(write_whole, path, body)
+
+    async def change(self, key: str, new: Callable[[bytes | None], bytes | None]) -> None:
+        """Change a document under a lock of its folder. Raises as `put` does."""
+        path = self._document(key)
+        with disk(f"{path} cannot be written"):
+            await self._threads.run(change_whole, path, new)
 
     async def get(self, key: str) -> bytes | None:
         """Return a document, or None. Raises ConfigError for a key outside DOCUMENTS."""

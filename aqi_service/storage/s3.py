@@ -100,6 +100,10 @@ class S3Archive:
         """Write a document."""
         await self._bucket.put(key, body)
 
+    async def change(self, key: str, new: Callable[[bytes | None], bytes | None]) -> None:
+        """Change a document by a conditional write."""
+        await self._bucket.change(key, lambda there: new(there.body if there else None))
+
     async def get(self, key: str) -> bytes | None:
         """Read a document."""
         document = await self._bucket.document(key)

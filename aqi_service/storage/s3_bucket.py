@@ -21,7 +21,11 @@ SLOW = Tries(seconds=300.0)
 
 NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
 TAKEN = frozenset({"412", "PreconditionFailed"})
+CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 """Codes of AWS's (of a HEAD, the status)."""
+
+CHANGES = 5
+"""How often in a row another may be before us with changing a document."""
 
 LICENCE = "Sensor.Community, ODbL 1.0, contents DbCL 1.0"
 
@@ -98,10 +102,26 @@ class Bucket:
                 return None
             raise
 
-    async def put(self, key: str, body: bytes) -> None:
+    async def put(self, key: str, body: bytes, **condition: str) -> None:
         """Write a whole object over an older one of that key."""
         kind = "application/x-ndjson" if key.endswith(".ndjson") else "application/json"
-        await self.call("put_object", SLOW, Key=key, Body=body, ContentType=kind)
+        await self.call("put_object", SLOW, Key=key, Body=body, ContentType=kind, **condition)
+
+    async def change(self, key: str, new: Callable[[Document | None], bytes | None]) -> None:
+        """Write over an object what `new` makes of it, None for nothing; ask again if another changed it."""
+        for _ in range(CHANGES):
+            there = await self.document(key)
+            body = new(there)
+            if body is None:
+                return
+            try:
+                await self.put(key, body, **{"IfMatch": there.etag} if there else {"IfNoneMatch": "*"})
+            except Unavailable as error:
+                if error_code(error) not in TAKEN | NOT_THERE | CONFLICT:
+                    raise
+            else:
+                return
+        raise Unavailable(f"{self.what}: others change {key} all the time")
 
     async def head(self, name: str) -> SnapshotInfo | None:
         """Read the metadata of an object, or None if there is none."""

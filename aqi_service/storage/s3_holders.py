@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aqi_service.core.names import HOLDERS, holder_key, parse_name
-from aqi_service.errors import Unavailable
+from aqi_service.errors import NameTaken, Unavailable
 from aqi_service.storage import SNAPSHOT_PREFIX
 from aqi_service.storage.aws import error_code
 from aqi_service.storage.finishing import ended, finish, result_of
@@ -67,9 +67,21 @@ class Hold:
         self._writing: asyncio.Task[None] | None = None
 
     async def take(self) -> None:
-        """Write the document; cancelled meanwhile, `release` deletes it all the same."""
-        self._writing = asyncio.create_task(self._bucket.put(holder_key(self._name), encode(self._holder)))
+        """Write the document; cancelled meanwhile, `release` deletes it all the same.
+
+        Raises NameTaken where a live holder has written its own.
+        """
+        self._writing = asyncio.create_task(self._bucket.change(holder_key(self._name), self._over))
         await result_of(self._writing)
+
+    def _over(self, there: Document | None) -> bytes | None:
+        """Return what to write over a document: nothing where it is ours, because an answer was lost."""
+        holder = decode(there) if there else None
+        if holder and holder.load_id == self._holder.load_id:
+            return None
+        if holder and holder.lives(self._holder.started):
+            raise NameTaken(f"{self._bucket.what}: another load is writing the snapshot {self._name} now")
+        return encode(self._holder)
 
     async def release(self, *, strays: bool) -> None:
         """Delete the document if it is still this load's; what cannot be deleted now is left to a sweep.

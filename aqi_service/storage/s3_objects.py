@@ -63,10 +63,10 @@ class S3Objects:
     async def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored, up to READ_SIZE at a time.
 
-        Raises MissingResource without the bucket, AccessDenied, FetchFailed without the object or if it
-        cannot be read to its end.
+        Raises MissingResource without the bucket, FetchFailed without the object, or if it may not be read,
+        or not to its end; AccessDenied when the credentials are no good at all.
         """
-        with _as_source(f"s3://{bucket}/{key}"):
+        with _as_source(f"s3://{bucket}/{key}", one=True):
             async with aclosing(read_object(self._bucket(bucket), key)) as chunks:
                 async for chunk in chunks:
                     yield chunk
@@ -140,8 +140,8 @@ class _Reading:
 
 
 @contextmanager
-def _as_source(place: str) -> Iterator[None]:
-    """Raise what is wrong with a source, in a sentence that names it."""
+def _as_source(place: str, *, one: bool = False) -> Iterator[None]:
+    """Raise what is wrong with a source, in a sentence that names it; of one object, it is that one's."""
     try:
         yield
     except Unavailable as error:
@@ -151,4 +151,6 @@ def _as_source(place: str) -> Iterator[None]:
     except AccessDenied as error:
         if error_code(error) not in ("AccessDenied", "AllAccessDisabled"):
             raise
+        if one:
+            raise FetchFailed(f"{place}: {_DENIED}", for_good=True) from error
         raise AccessDenied(f"{place}: {_DENIED}") from error

@@ -10,7 +10,7 @@ from aqi_service.errors import ArchiveFailed, ConfigError, NameTaken, Unavailabl
 from aqi_service.storage import SnapshotInfo
 from aqi_service.storage.aws import error_code, translated
 from aqi_service.storage.finishing import ended, finish, result_of
-from aqi_service.storage.s3_bucket import SLOW, TAKEN, Bucket, metadata
+from aqi_service.storage.s3_bucket import CONFLICT, SLOW, TAKEN, Bucket, metadata
 
 PART_SIZE = 5 * 1024 * 1024
 """Bytes of a part: the least that S3 takes for all but the last; 10,000 parts are 48 GiB."""
@@ -21,8 +21,6 @@ PARTS_IN_FLIGHT = 3
 ABORT_SECONDS = 3.0
 CREATE_SECONDS = 1.5
 """Of ABORT_SECONDS, what a Create that is on its way has to name the upload that is to be aborted."""
-
-_CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 
 
 class S3Upload:
@@ -123,7 +121,7 @@ class S3Upload:
                 )
         except Unavailable as error:
             # S3 has ended the upload with it: to repeat would only be told that there is none.
-            if error_code(error) in _CONFLICT:
+            if error_code(error) in CONFLICT:
                 raise self._taken(error) from error
             raise
         # botocore calls a 200 that confirms nothing a success.
