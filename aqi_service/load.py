@@ -11,7 +11,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -200,10 +200,9 @@ class _Load:
 
     async def _archived(self, incoming: Incoming, names: Sequence[str]) -> str | None:
         """Archive what comes in while it is loaded, or name the archived snapshot that has its content."""
-        name = first_free(self._name, self._tried.union(names))
-        self._tried.add(name)
         info = SnapshotInfo(self._source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified)
-        async with self._archive.upload(name, info) as upload:
+        async with AsyncExitStack() as stack:
+            name, upload = await self._begun(stack, info, names)
             await self._stream(incoming, upload)
             there = await self._archive.names()  # read again: other loads may have ended meanwhile
             if same := await self._ledger.same(there, self._tally.taken, self._tally.sha.hexdigest()):
@@ -212,6 +211,22 @@ class _Load:
             await upload.complete()
             self._tally.archived = name
             return None
+
+    async def _begun(
+        self, stack: AsyncExitStack, info: SnapshotInfo, names: Sequence[str]
+    ) -> tuple[str, Upload]:
+        """Begin an upload under the first name that no snapshot has, and no other load is writing."""
+        for _ in range(NAME_TRIES - 1):
+            with suppress(NameTaken):
+                return await self._begin(stack, info, names)
+        return await self._begin(stack, info, names)
+
+    async def _begin(
+        self, stack: AsyncExitStack, info: SnapshotInfo, names: Sequence[str]
+    ) -> tuple[str, Upload]:
+        name = first_free(self._name, self._tried.union(names))
+        self._tried.add(name)
+        return name, await stack.enter_async_context(self._archive.upload(name, info))
 
     async def _settled(self, name: str | None, *, unchanged: bool) -> Outcome:
         """Bring the rest into the table out of the archived snapshot `name`, and say how the load ended."""

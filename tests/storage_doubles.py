@@ -12,6 +12,8 @@ from aqi_service.core.items import Item
 from aqi_service.errors import NameTaken
 from aqi_service.storage import PutResult, SnapshotInfo, Storage, Upload, free
 
+TABLE_ID = "a table"
+
 Hook = Callable[[], Awaitable[None]]
 
 
@@ -85,7 +87,7 @@ class MemoryStore:
         self.writes = 0
         self.settled = 0
         self._refuses = refuses or {}
-        self.table_id = "a table"
+        self.table_id = TABLE_ID
 
     async def identity(self) -> str:
         return self.table_id

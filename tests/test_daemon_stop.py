@@ -21,7 +21,7 @@ from aqi_service.stopping import GRACE_SECONDS, Stop
 from tests.config import config
 from tests.feed_server import answer, feed_server
 from tests.load_helpers import document
-from tests.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
+from tests.storage_doubles import TABLE_ID, Before, MemoryArchive, MemoryStore, failing, in_memory
 from tests.wire_fixtures import task
 
 OLD, RECENT, UNFINISHED = "data_01_01_20_00_00.json", "data_01_01_90_00_00.json", "data_02_01_20_00_00.json"
@@ -91,7 +91,9 @@ def with_old_snapshots() -> MemoryArchive:
     archive = MemoryArchive()
     for name, end in ((OLD, "complete"), (UNFINISHED, "incomplete"), (RECENT, "complete")):
         archive.snapshots[name] = b"[]"
-        archive.documents[manifest_key("table", name)] = orjson.dumps({"status": end, "scale": "daqi"})
+        archive.documents[manifest_key("table", name)] = orjson.dumps(
+            {"status": end, "scale": "daqi", "table_id": TABLE_ID}
+        )
     return archive
 
 

@@ -216,7 +216,9 @@ async def test_a_load_whose_manifest_cannot_be_written_is_incomplete(
             await stuck()
 
     body = document_of(record(1, p1="1"), record("x", p1="1"))
-    async with running(head(), body, port="archive", put=stuck_from_the_second) as load:
+    async with running(
+        head(), body, port="archive", put=stuck_from_the_second, change=stuck_from_the_second
+    ) as load:
         await stuck.reached.wait()
         end(load)
         report = await load.report()

@@ -89,7 +89,7 @@ async def test_an_archive_that_fails_fails_the_load(tmp_path: Path, phase: str, 
     assert (archive.open, archive.documents, len(archive.snapshots)) == (0, {}, 1)
 
 
-@pytest.mark.parametrize("method", ["names", "get", "upload", "write", "complete", "put"])
+@pytest.mark.parametrize("method", ["names", "get", "upload", "write", "complete", "change"])
 async def test_an_archive_that_refuses_raises_what_waiting_cannot_mend(tmp_path: Path, method: str) -> None:
     archive = MemoryArchive()
     archive.snapshots["data_19_12_23_00_00.json"] = b"[]"
@@ -136,7 +136,7 @@ async def test_expired_items_that_cannot_be_deleted_now_do_not_fail_the_load(
 
 async def test_a_manifest_that_cannot_be_written_makes_the_load_incomplete(tmp_path: Path) -> None:
     archive = MemoryArchive()
-    broken = Before(archive, put=failing(Unavailable("down")))
+    broken = Before(archive, change=failing(Unavailable("down")))
     report = await run(written(tmp_path, BODY), in_memory(broken))
     why = "the manifest could not be written: down"
     assert (report.status, report.error, fates(report)) == (Status.INCOMPLETE, why, {"stored": 400})

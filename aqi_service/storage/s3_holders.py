@@ -71,7 +71,9 @@ class Hold:
 
         Raises NameTaken where a live holder has written its own.
         """
-        self._writing = asyncio.create_task(self._bucket.change(holder_key(self._name), self._over))
+        self._writing = asyncio.create_task(
+            self._bucket.change(holder_key(self._name), self._over, fresh=True)
+        )
         await result_of(self._writing)
 
     def _over(self, there: Document | None) -> bytes | None:
