@@ -158,7 +158,7 @@ def _is_later(there: Manifest | None, ours: Manifest) -> bool:
     """Tell whether `latest.json` names a newer snapshot in this creation of the table."""
     if there is None or there.get("table_id") != ours["table_id"]:
         return False
-    return str(there.get("snapshot_time", "")) > ours["snapshot_time"]
+    return str(there.get("snapshot_time", "")) > str(ours["snapshot_time"])
 
 
 def newest_name(names: Sequence[str]) -> str | None:

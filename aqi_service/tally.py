@@ -21,8 +21,9 @@ _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a load ended; `again` tells that it may begin anew, from the source,
-    and `for_good` that waiting cannot mend it.
+    """How a load ended.
+
+    `again` tells that it may begin anew, from the source, and `for_good` that waiting cannot mend it.
     """
 
     status: Status

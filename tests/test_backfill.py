@@ -8,6 +8,8 @@ import pytest
 
 from aqi_service.core.names import snapshot_name
 from tests.conftest import Moto
+from tests.faults.effects import Refuse
+from tests.faults.rules import Rule
 from tests.faults.shim import Shim
 from tests.load_helpers import document
 from tests.program import Ran, ran
@@ -146,6 +148,29 @@ async def test_an_object_outside_the_bucket_is_archived_and_one_inside_is_not_ar
     assert sorted(keys(moto, moto.bucket)) == sorted(["data_19_12_23_00_00.json", NAMES[1]])
     assert keys(moto, moto.bucket, f"manifests/{moto.table}/data_20") == []
     assert keys(moto, moto.bucket, f"manifests/{moto.table}/{NAMES[1]}") != []
+
+
+async def test_an_object_that_may_not_be_read_is_reported_and_keeps_no_other_back(
+    moto: Moto, tmp_path: Path
+) -> None:
+    other = f"{moto.bucket}-other"
+    fill(moto, other, *(f"old/{name}" for name in NAMES[:3]))
+    async with Shim(moto.endpoint) as shim:
+        shim.book.add(Rule("GetObject", Refuse("AccessDenied"), resource=f"{other}/old/{NAMES[1]}"))
+        done = await backfill(moto, tmp_path, "--from", f"s3://{other}/old/", AWS_ENDPOINT_URL=shim.endpoint)
+    assert (done.code, said(done, "status")) == (2, ["complete", "failed", "complete"])
+    assert f"failed: s3://{other}/old/{NAMES[1]}: access is denied" in done.err
+
+
+async def test_snapshots_of_one_minute_are_loaded_in_the_order_of_their_suffixes(tmp_path: Path) -> None:
+    """Ten sorts before two, as text; the one that is loaded last wins."""
+    stem = NAMES[0].removesuffix(".json")
+    (tmp_path / "d" / "snapshots").mkdir(parents=True)
+    names = [f"{stem}{suffix}.json" for suffix in ("-10", "", "-2")]
+    for number, name in enumerate(names):
+        (tmp_path / "d" / "snapshots" / name).write_bytes(document(number))
+    done = await ran("--load-only", "--local", "d", "--from", "archive", cwd=tmp_path)
+    assert said(done) == [names[1], names[2], names[0]]
 
 
 async def test_an_object_can_be_loaded_into_a_folder(moto: Moto, tmp_path: Path) -> None:

@@ -11,14 +11,15 @@ import pytest
 from aqi_service.catchup import MOST_OLD, CatchUp, Older
 from aqi_service.core.names import manifest_key, snapshot_name
 from aqi_service.core.scales import DAQI
-from aqi_service.errors import Unavailable
+from aqi_service.errors import LeaseLost, Unavailable
 from aqi_service.ledger import Ledger
 from aqi_service.loader import Loader
 from aqi_service.opening import Opened
 from aqi_service.rounds import catching_up
 from aqi_service.server import ServerCounts
 from aqi_service.status import ServiceStatus
-from aqi_service.storage import Storage
+from aqi_service.storage import READ_LIMIT, Storage
+from aqi_service.storage.dry import DryLease
 from tests.config import config
 from tests.feed_server import answer, feed_server
 from tests.load_helpers import NOW, TABLE, document
@@ -97,6 +98,43 @@ async def test_a_table_that_does_not_take_all_of_one_is_not_asked_to_take_the_ne
     found = Opened(Storage(archive, down), "memory")
     async with aclosing(catching_up(config(load_only=True), found, catch_up(archive))) as reports:
         assert [(report.status, report.snapshot) async for report in reports] == [("incomplete", name_at(1))]
+
+
+async def test_whoever_loses_the_lease_catches_nothing_up_any_more() -> None:
+    archive, store = archive_of(*map(name_at, (1, 2, 3)), body=document(1)), MemoryStore()
+    archive.snapshots[name_at(2)] = document(2)
+
+    class Lost(DryLease):
+        def check(self) -> None:
+            if store.writes:
+                raise LeaseLost("another holds it")
+
+    found = Opened(Storage(archive, store), "memory", lease=Lost())
+    async with aclosing(catching_up(config(load_only=True), found, catch_up(archive))) as reports:
+        assert [(report.status, report.snapshot) async for report in reports] == [("complete", name_at(1))]
+    assert set(store.items) == {"1"}
+
+
+async def test_one_that_is_under_way_when_the_lease_is_lost_writes_no_more() -> None:
+    archive, store = archive_of(name_at(1), body=document(*range(1, 1201))), MemoryStore()
+
+    class Lost(DryLease):
+        def check(self) -> None:
+            if store.writes >= READ_LIMIT:
+                raise LeaseLost("another holds it")
+
+    found = Opened(Storage(archive, store), "memory", lease=Lost())
+    async with aclosing(catching_up(config(load_only=True), found, catch_up(archive))) as reports:
+        assert [report.status async for report in reports] == ["incomplete"]
+    assert store.writes == READ_LIMIT
+
+
+def test_the_command_for_older_ones_carries_what_decides_how_they_are_loaded() -> None:
+    settings = config(bucket="b-b", table=TABLE, bucket_owner="123456789012", ttl_days=30, max_bytes=10**9)
+    assert settings.archive_command == (
+        f"python -m aqi_service --load-only --from archive --bucket b-b --table {TABLE} --scale daqi "
+        "--bucket-owner 123456789012 --ttl-days 30 --max-bytes 1000000000"
+    )
 
 
 async def test_what_is_left_is_caught_up_until_the_next_load_is_due() -> None:

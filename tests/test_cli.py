@@ -186,6 +186,8 @@ REFUSED = (
     ("--dry-run", "--dry-run needs --load-only"),
     ("--load-only --snapshot-time 2023-12-20", "exactly one --from"),
     ("--load-only --snapshot-time 2023-12-20 --from a --from b", "exactly one --from"),
+    ("--load-only --from a --snapshot-time 1999-12-31T23:59", "--snapshot-time must lie from 2000 to 2099"),
+    ("--load-only --from a --snapshot-time 2100-01-01", "--snapshot-time must lie from 2000 to 2099"),
     ("--keep-days 3", "--keep-days needs --local; on S3 use a lifecycle rule"),
     ("--local d --bucket-owner 1", "--bucket-owner means nothing with --local"),
     ("--interval 299", "at least 300 for data.sensor.community"),

@@ -24,6 +24,7 @@ from tests.load_helpers import document
 from tests.storage_doubles import TABLE_ID, Before, MemoryArchive, MemoryStore, failing, in_memory
 from tests.wire_fixtures import task
 
+ELSEWHERE = "data_03_01_20_00_00.json"
 OLD, RECENT, UNFINISHED = "data_01_01_20_00_00.json", "data_01_01_90_00_00.json", "data_02_01_20_00_00.json"
 
 
@@ -89,10 +90,15 @@ async def test_a_table_that_does_not_answer_makes_it_unready_in_time(monkeypatch
 
 def with_old_snapshots() -> MemoryArchive:
     archive = MemoryArchive()
-    for name, end in ((OLD, "complete"), (UNFINISHED, "incomplete"), (RECENT, "complete")):
+    for name, end, table in (
+        (OLD, "complete", TABLE_ID),
+        (UNFINISHED, "incomplete", TABLE_ID),
+        (ELSEWHERE, "complete", "a table that was deleted"),
+        (RECENT, "complete", TABLE_ID),
+    ):
         archive.snapshots[name] = b"[]"
         archive.documents[manifest_key("table", name)] = orjson.dumps(
-            {"status": end, "scale": "daqi", "table_id": TABLE_ID}
+            {"status": end, "scale": "daqi", "table_id": table}
         )
     return archive
 

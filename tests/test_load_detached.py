@@ -1,6 +1,7 @@
 """Archive first: a table that is slow, down or silent holds back nobody who is sending, and costs nothing."""
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ from aqi_service.core.report import Status
 from aqi_service.delivery import GROUPS_AT_ONCE
 from aqi_service.errors import Unavailable
 from aqi_service.load import PATIENCE_SECONDS
+from aqi_service.sources import archived_source
 from aqi_service.storage import READ_LIMIT, Storage
 from tests.core.helpers import document_of, record
 from tests.feed_server import feed_server, head
-from tests.load_helpers import NAME, document, fates, manifest_of, run, written
+from tests.load_helpers import NAME, NOW, document, fates, manifest_of, run, written
 from tests.storage_doubles import Before, Gate, MemoryArchive, MemoryStore, Stuck, failing
 from tests.wire_fixtures import advance, by_hand, passing, task, until
 
@@ -125,6 +127,25 @@ async def test_a_table_that_is_down_for_a_while_is_tried_again_until_it_is_back(
     assert (report.status, fates(report), report.error) == (Status.COMPLETE, {"stored": len(IDS)}, None)
     assert set(store.items) == {str(i) for i in IDS}
     assert archive.snapshots[NAME] == BODY
+
+
+@by_hand
+async def test_a_snapshot_that_was_put_there_packed_is_read_again_from_where_the_table_failed() -> None:
+    down = iter([False, False, True])
+
+    async def once() -> None:
+        if next(down, False):
+            raise Unavailable("throttled")
+
+    archive, store, storage = storage_with(put=once)
+    archive.snapshots[NAME] = gzip.compress(BODY)
+    work = task(run(archived_source(archive, NAME, int(NOW)), storage, deadline=86_400))
+    while not work.done():
+        advance(1)
+        await asyncio.sleep(0)
+    report = await work
+    assert (report.status, fates(report), report.error) == (Status.COMPLETE, {"stored": len(IDS)}, None)
+    assert set(store.items) == {str(i) for i in IDS}
 
 
 async def test_without_a_deadline_a_table_that_fails_ends_the_load_incomplete(tmp_path: Any) -> None:

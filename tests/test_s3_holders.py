@@ -9,7 +9,7 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.errors import AqiError
+from aqi_service.errors import AqiError, NameTaken
 from aqi_service.storage import SnapshotInfo, s3_holders
 from aqi_service.storage.holder import holder_name
 from aqi_service.storage.s3_bucket import Document
@@ -17,7 +17,7 @@ from aqi_service.storage.s3_holders import Holder, decode, encode
 from tests.aws_answers import Answer, Forward, Reply, Request, cut, error, held, lost
 from tests.aws_world import World, fresh, opened
 from tests.core.helpers import QUICK
-from tests.s3_helpers import ABROAD, KEY, NAME, STARTED, archive, hold, keep
+from tests.s3_helpers import ABROAD, KEY, NAME, STARTED, archive, dead, hold, keep
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -54,6 +54,19 @@ class TestTheDocument:
             *("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"),
             *("GetObject", "DeleteObject"),
         ]
+
+    async def test_a_live_holders_stays_and_the_name_is_taken(self, world: World) -> None:
+        await hold(world, NAME, ABROAD)
+        with pytest.raises(NameTaken, match=f"another load is writing the snapshot {NAME} now"):
+            await keep(world)
+        assert decode(Document(await archive(world).get(KEY) or b"", "", 0)).name == ABROAD
+        assert world.double.count("CreateMultipartUpload") == 0
+
+    async def test_a_dead_holders_is_written_over(self, world: World) -> None:
+        await hold(world, NAME, dead())
+        await keep(world)
+        assert await archive(world).names() == [NAME]
+        assert await world.holders() == []
 
     async def test_it_is_deleted_after_the_upload_was_aborted(self, world: World) -> None:
         async with archive(world).upload(NAME, SnapshotInfo("a.json", "load-1")):

@@ -132,6 +132,33 @@ class TestArchive:
             await task
         assert list(await archive.names()) == []
 
+    async def test_a_change_is_made_of_what_is_there_or_of_nothing(self, archive: Archive) -> None:
+        given: list[bytes | None] = []
+
+        def longer(there: bytes | None) -> bytes | None:
+            given.append(there)
+            return (there or b"") + b"x" if len(given) < 3 else None
+
+        for _ in range(3):
+            await archive.change(MANIFEST, longer)
+        assert (given, await archive.get(MANIFEST)) == ([None, b"x", b"xx"], b"xx")
+
+    async def test_changes_beside_each_other_lose_nothing(self, archive: Archive) -> None:
+        def longer(there: bytes | None) -> bytes:
+            return (there or b"") + b"x"
+
+        await asyncio.gather(*(archive.change(MANIFEST, longer) for _ in range(4)))
+        assert await archive.get(MANIFEST) == b"xxxx"
+
+    async def test_a_change_that_is_refused_leaves_what_is_there(self, archive: Archive) -> None:
+        def refuse(there: bytes | None) -> bytes:
+            raise ZeroDivisionError(there)
+
+        await archive.put(MANIFEST, b"{}")
+        with pytest.raises(ZeroDivisionError):
+            await archive.change(MANIFEST, refuse)
+        assert await archive.get(MANIFEST) == b"{}"
+
     async def test_a_name_that_was_given_up_can_be_taken(self, archive: Archive) -> None:
         async with archive.upload(NAME, INFO) as upload:
             await upload.write(b"[1]")

@@ -71,9 +71,8 @@ class Hold:
 
         Raises NameTaken where a live holder has written its own.
         """
-        self._writing = asyncio.create_task(
-            self._bucket.change(holder_key(self._name), self._over, fresh=True)
-        )
+        writing = self._bucket.change(holder_key(self._name), self._over, fresh=True)
+        self._writing = asyncio.create_task(writing)
         await result_of(self._writing)
 
     def _over(self, there: Document | None) -> bytes | None:

@@ -1,0 +1,124 @@
+"""Manifests and the newest finished snapshot: what is written over what, whoever else writes meanwhile."""
+
+import asyncio
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from aqi_service.core.names import latest_key
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.errors import AccessDenied, AqiError, ArchiveFailed, Unavailable
+from aqi_service.ledger import Ledger
+from aqi_service.storage import Storage
+from tests.load_helpers import NAME, NOW, TABLE, document, manifest_of, run, written
+from tests.storage_doubles import TABLE_ID, Before, MemoryArchive, MemoryStore, in_memory
+
+BODY = document(1, 2, 3)
+OTHER = "data_20_12_23_17_01.json"
+HOUR = 3600
+
+
+async def loaded(folder: Path, storage: Storage, **how: Any) -> LoadReport:
+    return await run(written(folder, BODY), storage, **how)
+
+
+def at(report: LoadReport, hours: int) -> LoadReport:
+    """Give the report of a snapshot that was taken so many hours later."""
+    return replace(report, snapshot_time=report.snapshot_time + hours * HOUR, records=hours)
+
+
+def of_latest(archive: MemoryArchive) -> Any:
+    return orjson.loads(archive.documents[latest_key(TABLE)])
+
+
+async def test_a_manifest_that_says_finished_stays_whatever_a_later_load_comes_to(tmp_path: Path) -> None:
+    archive = MemoryArchive()
+    storage = in_memory(archive)
+    report = await loaded(tmp_path, storage)
+    before = dict(archive.documents)
+    await Ledger(storage, TABLE).write(replace(report, status=Status.INCOMPLETE), b"rejects")
+    assert archive.documents == before
+
+
+@pytest.mark.parametrize("change", ["scale", "table"])
+async def test_a_manifest_of_another_scale_or_table_is_replaced_by_a_lesser_one(
+    tmp_path: Path, change: str
+) -> None:
+    archive, store = MemoryArchive(), MemoryStore()
+    storage = in_memory(archive, store)
+    report = await loaded(tmp_path, storage)
+    if change == "table":
+        store.table_id = "another table of that name"
+    lesser = replace(report, status=Status.INCOMPLETE, scale="us-epa" if change == "scale" else "daqi")
+    await Ledger(storage, TABLE).write(lesser, b"")
+    assert manifest_of(archive.documents, NAME)["status"] == "incomplete"
+
+
+async def test_the_newest_snapshot_only_moves_forward_in_time(tmp_path: Path) -> None:
+    archive = MemoryArchive()
+    storage = in_memory(archive)
+    report, ledger, seen = await loaded(tmp_path, storage), Ledger(storage, TABLE), []
+    for hours in (2, 1, 2, 3, 1):
+        await ledger.write(at(report, hours), b"")
+        seen.append(of_latest(archive)["records"])
+    assert seen == [2, 2, 2, 3, 3]
+
+
+async def test_the_newest_snapshot_of_a_deleted_table_gives_way_to_the_new_tables(tmp_path: Path) -> None:
+    archive, store = MemoryArchive(), MemoryStore()
+    storage = in_memory(archive, store)
+    report = await loaded(tmp_path, storage)
+    store.table_id = "made anew"
+    await Ledger(storage, TABLE).write(at(report, -1), b"")
+    assert (of_latest(archive)["records"], of_latest(archive)["table_id"]) == (-1, "made anew")
+
+
+async def test_writers_beside_each_other_leave_the_newest(tmp_path: Path) -> None:
+    archive = MemoryArchive()
+    storage = in_memory(archive)
+    report = await loaded(tmp_path, storage)
+    ledgers = [Ledger(storage, TABLE) for _ in range(6)]
+    await asyncio.gather(*(each.write(at(report, n), b"") for n, each in enumerate(ledgers)))
+    assert of_latest(archive)["records"] == 5
+    assert of_latest(archive)["table_id"] == TABLE_ID
+
+
+class Unreadable(MemoryArchive):
+    """An archive whose snapshots cannot be read."""
+
+    def __init__(self, error: AqiError) -> None:
+        super().__init__()
+        self.error = error
+
+    async def read(self, name: str, offset: int = 0) -> Any:
+        del name, offset
+        raise self.error
+        yield b""
+
+
+@pytest.mark.parametrize("error", [ArchiveFailed("damaged"), Unavailable("Glacier"), AccessDenied("no key")])
+async def test_a_newest_snapshot_that_cannot_be_read_stops_no_load(
+    tmp_path: Path, error: AqiError, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = Unreadable(error)
+    archive.snapshots[OTHER] = BODY
+    with caplog.at_level(logging.WARNING):
+        report = await loaded(tmp_path, in_memory(archive))
+    assert (report.status, report.snapshot) == (Status.COMPLETE, NAME)
+    assert caplog.messages == [f"not_compared snapshot={OTHER} error={str(error)!r}"]
+
+
+async def test_content_that_another_load_archived_meanwhile_is_not_archived_again(tmp_path: Path) -> None:
+    archive = MemoryArchive()
+
+    async def overtake() -> None:
+        if not archive.snapshots:
+            await run(written(tmp_path, BODY, "other.json"), in_memory(archive), now=NOW - HOUR)
+
+    report = await loaded(tmp_path, in_memory(Before(archive, write=overtake)))
+    assert list(archive.snapshots) == [OTHER]
+    assert (report.status, report.snapshot) == (Status.COMPLETE, OTHER)
