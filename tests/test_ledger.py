@@ -121,4 +121,4 @@ async def test_content_that_another_load_archived_meanwhile_is_not_archived_agai
 
     report = await loaded(tmp_path, in_memory(Before(archive, write=overtake)))
     assert list(archive.snapshots) == [OTHER]
-    assert (report.status, report.snapshot) == (Status.COMPLETE, OTHER)
+    assert (report.status, report.snapshot) == (Status.UNCHANGED, None)
