@@ -20,6 +20,12 @@ SECOND = document_of(*records((5, 6)))
 MOST_STEPS = 300
 """No load of these takes as many."""
 
+POINTS = 20
+"""Least number of different points at which each kind of place is left."""
+
+SEEDS = range(3)
+"""Of power cuts at each step."""
+
 EACH = {"local": 1, "aws": 2}
 """Every so manieth step is tried by one test: on AWS, where a run takes long, the two take turns."""
 
@@ -42,8 +48,8 @@ class World:
     def feeds(self, *scripts: tuple[Step, ...]) -> None:
         self.feed.scripts[:] = scripts
 
-    async def load(self, die_at: int | None = None) -> Run:
-        return await self._crashes.run(*self._options, env=self.env, die_at=die_at)
+    async def load(self, die_at: int | None = None, **how: float) -> Run:
+        return await self._crashes.run(*self._options, env=self.env, die_at=die_at, **how)
 
     async def snapshots(self) -> dict[str, bytes]:
         documents = await self.place.documents()
@@ -104,24 +110,54 @@ async def worlds(request: pytest.FixtureRequest, moto: Moto, tmp_path: Path) -> 
         yield Worlds(opened, EACH[request.param])
 
 
-async def test_a_load_that_was_killed_at_any_step_is_finished_by_the_next_start(worlds: Worlds) -> None:
-    """The feed still has the same: afterwards there is one object, and the table of a load never killed."""
+async def check_finished(world: World, wanted: dict[str, Any], where: str) -> None:
+    """Start the program plainly, and see that all is as if nothing had happened."""
+    again = await world.load()
+    assert again.code == 0, (where, again.err)
+    assert await world.values() == wanted, where
+    assert list((await world.snapshots()).values()) == [FIRST], where
+    await world.check_whole()
+
+
+async def undisturbed(worlds: Worlds) -> dict[str, Any]:
+    """Give what a load that nothing disturbs leaves in the table."""
     async with worlds.opened() as world:
         assert (await world.load()).code == 0
-        wanted = await world.values()
-        assert wanted.keys() == {"1", "2", "3"}
+        return await world.values()
+
+
+async def test_a_load_that_was_killed_at_any_step_is_finished_by_the_next_start(worlds: Worlds) -> None:
+    """The feed still has the same: afterwards there is one object, and the table of a load never killed."""
+    wanted = await undisturbed(worlds)
+    assert wanted.keys() == {"1", "2", "3"}
+    points: set[str] = set()
     for step in range(0, MOST_STEPS, worlds.each):
         async with worlds.opened() as world:
             killed = await world.load(die_at=step)
             if killed.code != KILLED:
                 break
-            again = await world.load()
-            assert again.code == 0, (step, again.err)
-            assert await world.values() == wanted, step
-            assert list((await world.snapshots()).values()) == [FIRST], step
-            await world.check_whole()
+            points.add(killed.killed_before)
+            await check_finished(world, wanted, f"{step}: {killed.killed_before}")
     assert killed.code == 0
-    assert step > 15
+    assert len(points) * worlds.each >= POINTS, points
+
+
+@pytest.mark.parametrize("worlds", ["local"], indirect=True)
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_load_whose_machine_lost_power_at_any_step_is_finished_by_the_next_start(
+    worlds: Worlds, seed: int
+) -> None:
+    """Of what was not synced, any part may be there: nothing of it is believed."""
+    wanted, whole = await undisturbed(worlds), False
+    for step in range(MOST_STEPS):
+        async with worlds.opened() as world:
+            killed = await world.load(die_at=step, power=seed * MOST_STEPS + step)
+            if killed.code != KILLED:
+                break
+            whole = whole or bool(await world.snapshots())
+            await check_finished(world, wanted, f"{step}: {killed.killed_before}")
+    assert killed.code == 0
+    assert whole, "some cuts come late enough"
 
 
 async def test_the_next_start_catches_up_what_the_feed_no_longer_has(worlds: Worlds) -> None:
