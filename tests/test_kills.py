@@ -160,25 +160,48 @@ async def test_a_load_whose_machine_lost_power_at_any_step_is_finished_by_the_ne
     assert whole, "some cuts come late enough"
 
 
+async def moved_on(world: World, step: int, **power: float) -> tuple[Run, int]:
+    """Kill a load, start plainly with a feed that has moved on; tell how many snapshots were caught up."""
+    world.feeds((answer(FIRST),))
+    killed = await world.load(die_at=step, **power)
+    if killed.code != KILLED:
+        return killed, 0
+    where = f"{step}: {killed.killed_before}"
+    world.feeds((answer(SECOND),))
+    again = await world.load()
+    assert again.code == 0, (where, again.err)
+    assert again.reports[0]["status"] == "complete", "the live load comes first"
+    bodies = sorted((await world.snapshots()).values())
+    assert bodies in ([SECOND], sorted([FIRST, SECOND])), where
+    assert FIRST in bodies or not killed.reports, "what was reported is there"
+    assert {"5", "6"} <= (await world.values()).keys(), where
+    if FIRST in bodies:
+        assert (await world.values()).keys() == {"1", "2", "3", "5", "6"}, where
+    await world.check_whole()
+    return killed, len(again.reports) - 1
+
+
 async def test_the_next_start_catches_up_what_the_feed_no_longer_has(worlds: Worlds) -> None:
     """The feed has moved on: what was archived is in the table as a whole, whatever had been stored."""
     caught_up = 0
     for step in range(worlds.each - 1, MOST_STEPS, worlds.each):
         async with worlds.opened() as world:
-            world.feeds((answer(FIRST),))
-            killed = await world.load(die_at=step)
-            if killed.code != KILLED:
-                break
-            world.feeds((answer(SECOND),))
-            again = await world.load()
-            assert again.code == 0, (step, again.err)
-            assert again.reports[0]["status"] == "complete", "the live load comes first"
-            caught_up += len(again.reports) - 1
-            bodies = sorted((await world.snapshots()).values())
-            assert bodies in ([SECOND], sorted([FIRST, SECOND])), step
-            assert {"5", "6"} <= (await world.values()).keys(), step
-            if FIRST in bodies:
-                assert (await world.values()).keys() == {"1", "2", "3", "5", "6"}, step
-            await world.check_whole()
+            killed, more = await moved_on(world, step)
+            caught_up += more
+        if killed.code != KILLED:
+            break
     assert killed.code == 0
     assert caught_up >= 1
+
+
+@pytest.mark.parametrize("worlds", ["local"], indirect=True)
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_what_was_archived_and_finished_before_the_power_was_cut_is_there_though_the_feed_moved_on(
+    worlds: Worlds, seed: int
+) -> None:
+    for step in range(MOST_STEPS):
+        async with worlds.opened() as world:
+            killed, _ = await moved_on(world, step, power=seed * MOST_STEPS + step)
+        if killed.code != KILLED:
+            break
+    assert killed.code == 0
