@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check bench clean
+.PHONY: help demo map run test test-all check crash bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ check: ## formatting, lint, types, and the import rules
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -q tests/test_architecture.py
+
+crash: ## kill -9 at 200 random moments of a load on each kind of place; KILL_SEED=N chooses others
+	$(call setup,--extra test)
+	@KILLS=$${KILLS:-200} $(RUN) -m pytest -n 2 --timeout 3000 -rP -p no:logging tests/test_kills.py tests/test_kill_moments.py $(ARGS)
 
 bench: ## the figures, side by side with a peer
 	$(call setup,--extra bench)

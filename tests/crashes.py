@@ -54,9 +54,7 @@ class Crashes:
     def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
         self._process, self._folder = process, folder
 
-    async def run(
-        self, *options: str, env: Mapping[str, str], die_at: int | None = None, **how: float | None
-    ) -> Run:
+    async def run(self, *options: str, env: Mapping[str, str], **how: float) -> Run:
         """Run the program; with `die_at` it dies before that step (from 0), unless it ends earlier.
 
         `power` is the seed of a power cut then; `kill_after` the seconds after which SIGKILL comes.
@@ -64,13 +62,7 @@ class Crashes:
         assert self._process.stdin
         assert self._process.stdout
         out, err = self._folder / "out", self._folder / "err"
-        asked = {
-            "options": options,
-            "env": dict(env),
-            "die_at": die_at,
-            "out": str(out),
-            "err": str(err),
-        } | how
+        asked = {"options": options, "env": dict(env), "out": str(out), "err": str(err), **how}
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         async with asyncio.timeout(WITHIN):
             code = int(await self._process.stdout.readline())
@@ -187,7 +179,7 @@ def _run(asked: dict[str, Any]) -> NoReturn:
     for number, path in ((1, asked["out"]), (2, asked["err"])):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.environ |= asked["env"]
-    if asked["die_at"] is not None:
+    if "die_at" in asked:
         disk, seed = None, asked.get("power")
         if seed is not None:
             disk = Disk(Path(asked["options"][asked["options"].index("--local") + 1]))
@@ -214,8 +206,8 @@ def _serve() -> None:
         if (child := os.fork()) == 0:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             _run(asked)
-        if (after := asked.get("kill_after")) is not None:
-            signal.sigtimedwait({signal.SIGCHLD}, after)
+        if "kill_after" in asked:
+            signal.sigtimedwait({signal.SIGCHLD}, asked["kill_after"])
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         signal.sigtimedwait({signal.SIGCHLD}, 0)
