@@ -62,6 +62,8 @@ class Crashes:
         assert self._process.stdin
         assert self._process.stdout
         out, err = self._folder / "out", self._folder / "err"
+        for path in (out, err):
+            path.write_bytes(b"")  # a run that is killed at once writes nothing
         asked = {"options": options, "env": dict(env), "out": str(out), "err": str(err), **how}
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         async with asyncio.timeout(WITHIN):

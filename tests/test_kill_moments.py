@@ -4,8 +4,11 @@ One rule: the moments come from a seed; KILLS says how many on each kind of plac
 """
 
 import asyncio
+import logging
 import os
 from random import Random
+
+import pytest
 
 from tests.core.helpers import document_of
 from tests.feed_server import answer
@@ -30,9 +33,10 @@ def prepared(world: World) -> World:
 
 
 async def test_a_load_that_was_killed_at_any_moment_is_finished_or_left_out_as_a_whole(
-    worlds: Worlds,
+    worlds: Worlds, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every other time the feed still has the same, else it has moved on."""
+    caplog.set_level(logging.WARNING, logger="werkzeug")  # `make crash` shows what is captured
     clock, chance = asyncio.get_running_loop().time, Random(SEED)  # noqa: S311  # must be replayable
     takes = []
     for _ in range(3):
