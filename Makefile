@@ -46,7 +46,7 @@ check: ## formatting, lint, types, and the import rules
 
 crash: ## kill -9 at 200 random moments of a load on each kind of place; KILL_SEED=N chooses others
 	$(call setup,--extra test)
-	@KILLS=$${KILLS:-200} $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kills.py tests/test_kill_moments.py $(ARGS)
+	@KILLS=$${KILLS:-200} $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py $(ARGS)
 
 bench: ## the figures, side by side with a peer
 	$(call setup,--extra bench)
