@@ -179,10 +179,11 @@ def test_reading_a_pipe_that_stalls_can_be_cancelled_at_once_and_what_comes_late
     pipe.write(b"[")
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(read())
-    (thread,) = reading_threads()
+    stalled = reading_threads()  # none, where the thread saw in time that nobody listens any more
     pipe.write(b"]")
-    thread.join(10)
-    assert not thread.is_alive()
+    for thread in stalled:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in stalled)
 
 
 async def test_a_named_pipe_that_nobody_writes_to_holds_up_nothing(tmp_path: Path) -> None:
