@@ -37,8 +37,11 @@ LAST_WORDS_SECONDS = 4.0
 LOOK_SECONDS = 1.5
 """How long a load that was cut off while it completed may ask whether it did."""
 
-EXPIRE_SECONDS = MANIFEST_SECONDS = 30.0
-"""How long the deleting of expired items, and the manifest, may take."""
+EXPIRE_SECONDS = 30.0
+"""How long the deleting of expired items may take."""
+
+MANIFEST_SECONDS = 45.0
+"""How long the manifest may take: a request that is not answered (30 s), and another try."""
 
 PATIENCE_SECONDS = 5.0
 """How long, in all, the table may hold back a source that is sending."""
