@@ -14,7 +14,7 @@ import orjson
 
 from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.errors import AccessDenied, ConfigError, SnapshotFailed, Unavailable
+from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
 from aqi_service.storage import SnapshotInfo, Storage
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Ledger:
         """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""
         try:
             return await self._store.identity()
-        except Unavailable:
+        except (Unavailable, MissingResource):  # it may have been deleted while the load ran
             if status is Status.COMPLETE:
                 raise
             return None

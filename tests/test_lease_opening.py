@@ -9,6 +9,7 @@ from aqi_service.errors import LeaseLost
 from aqi_service.opening import opened
 from aqi_service.storage.holder import holder_name
 from aqi_service.storage.local_lease import FILE
+from aqi_service.storage.pace import Pace
 from aqi_service.storage.retry import until_done
 from tests.aws_world import Waits
 from tests.config import config
@@ -63,5 +64,5 @@ async def test_a_lost_lease_ends_a_repetition_at_once() -> None:
         raise LeaseLost("it ran out")
 
     with pytest.raises(LeaseLost):
-        await until_done([1], request, "table", waits)
+        await until_done([1], request, "table", Pace(8), waits)
     assert [len(calls), len(waits)] == [1, 0]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aqi_service.core.schedule import BACKOFF_CAP, full_jitter
 from aqi_service.errors import AccessDenied, ItemRefused, Unavailable
+from aqi_service.storage.pace import Pace
 from aqi_service.storage.retry import ATTEMPTS, CALL, Tries, call, together, until_done
 from tests.aws_world import Waits
 
@@ -79,7 +80,7 @@ class TestCall:
 
 class TestUntilDone:
     async def test_nothing_to_do_asks_nobody(self) -> None:
-        await until_done([], scripted([]), "table")
+        await until_done([], scripted([]), "table", Pace(8), Waits())
 
     async def test_what_is_left_is_asked_for_again_until_nothing_is(self) -> None:
         asked: list[list[int]] = []
@@ -88,7 +89,7 @@ class TestUntilDone:
             asked.append(left)
             return left[2:]
 
-        await until_done([1, 2, 3, 4, 5], request, "table", Waits())
+        await until_done([1, 2, 3, 4, 5], request, "table", Pace(8), Waits())
         assert asked == [[1, 2, 3, 4, 5], [3, 4, 5], [5]]
 
     @given(st.lists(st.integers(1, 8), min_size=1, max_size=40))
@@ -99,24 +100,24 @@ class TestUntilDone:
             left -= 1
             script.append(list(range(left)))
         waits = Waits()
-        await until_done(list(range(len(stalls))), scripted(script), "table", waits)
+        await until_done(list(range(len(stalls))), scripted(script), "table", Pace(8), waits)
         assert len(waits) == sum(stalls) + len(stalls) - 1
 
     async def test_after_ten_repetitions_without_progress_the_last_real_error_is_raised(self) -> None:
         waits = Waits()
         errors = [Unavailable(f"fault {number}") for number in range(ATTEMPTS + 1)]
         with pytest.raises(Unavailable, match=f"fault {ATTEMPTS}"):
-            await until_done([1], scripted(errors), "table", waits)
+            await until_done([1], scripted(errors), "table", Pace(8), waits)
         assert len(waits) == ATTEMPTS
 
     async def test_without_an_error_the_sentence_says_that_it_is_throttled(self) -> None:
         with pytest.raises(Unavailable, match=r"^table t: the table takes nothing more \(throttled\)$"):
-            await until_done([1], scripted([[1]] * 20), "table t", Waits())
+            await until_done([1], scripted([[1]] * 20), "table t", Pace(8), Waits())
 
     async def test_what_does_not_pass_is_raised_at_once(self) -> None:
         waits = Waits()
         with pytest.raises(ItemRefused):
-            await until_done([1], scripted([ItemRefused("x")]), "table", waits)
+            await until_done([1], scripted([ItemRefused("x")]), "table", Pace(8), waits)
         assert waits == []
 
     async def test_it_can_be_cancelled_while_it_waits(self) -> None:
@@ -124,7 +125,7 @@ class TestUntilDone:
             await asyncio.Event().wait()
 
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(until_done([1], scripted([[1]]), "table", for_ever), 0.01)
+            await asyncio.wait_for(until_done([1], scripted([[1]]), "table", Pace(8), for_ever), 0.01)
 
 
 class TestTogether:

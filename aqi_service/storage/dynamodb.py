@@ -16,6 +16,7 @@ from aqi_service.errors import ConfigError, ItemOutdated, ItemRefused, MissingRe
 from aqi_service.storage import READ_LIMIT, PutResult, free
 from aqi_service.storage.attributes import from_attributes, key, key_kind, to_attributes
 from aqi_service.storage.aws import WRITE_CONCURRENCY, refused_as, translated
+from aqi_service.storage.pace import Pace
 from aqi_service.storage.retry import Sleep, Tries, call, together, until_done
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class DynamoStore:
         self._table = table
         self._what = f"table {table}"
         self._sleep = sleep
-        self._slots = asyncio.Semaphore(concurrency)
+        self._pace = Pace(concurrency)
         self._key_kind: str | None = None
 
     async def check(self) -> None:
@@ -96,9 +97,8 @@ class DynamoStore:
 
         async def request(keys: Sequence[Any]) -> Sequence[Any]:
             asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            async with self._slots:
-                with translated(self._what):
-                    answer = await self._writes.batch_get_item(RequestItems=asked)
+            with translated(self._what):
+                answer = await self._writes.batch_get_item(RequestItems=asked)
             for values in answer.get("Responses", {}).get(self._table, []):
                 item = from_attributes(values)
                 found[item.id] = item
@@ -107,7 +107,7 @@ class DynamoStore:
 
         async with self.keyed() as kind:
             keys: Sequence[Any] = [key(i, kind) for i in ids if integer(i) == i]
-            await until_done(keys, request, self._what, self._sleep)
+            await until_done(keys, request, self._what, self._pace, self._sleep)
         return found
 
     async def put(
@@ -162,9 +162,9 @@ class DynamoStore:
 
     @asynccontextmanager
     async def _try(self, guard: Callable[[], None]) -> AsyncIterator[None]:
-        """Let one write go, when it is its turn and the guard does, and give it up after WRITE_SECONDS."""
+        """Let one write go if the guard does, and give it up after WRITE_SECONDS."""
         with translated(self._what):
-            async with self._slots, asyncio.timeout(WRITE_SECONDS):
+            async with asyncio.timeout(WRITE_SECONDS):
                 guard()
                 yield
 
@@ -180,7 +180,7 @@ class DynamoStore:
 
         puts: Sequence[Any] = [{"PutRequest": {"Item": to_attributes(item, kind)}} for item in items]
         try:
-            await until_done(puts, request, self._what, self._sleep)
+            await until_done(puts, request, self._what, self._pace, self._sleep)
         except ItemRefused:
             await together(self._put_one(item, kind, None, refused, guard) for item in items)
 
@@ -203,7 +203,7 @@ class DynamoStore:
 
         left: Sequence[Item] = [item]
         try:
-            await until_done(left, request, self._what, self._sleep)
+            await until_done(left, request, self._what, self._pace, self._sleep)
         except ItemOutdated:
             if superseded is not None:
                 superseded.add(item.id)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, Unavailable
 from aqi_service.storage.aws import may_pass, translated
+from aqi_service.storage.pace import Pace
 
 
 class Tries(NamedTuple):
@@ -78,26 +79,37 @@ async def call(
 
 
 async def until_done(
-    left: Left, request: Callable[[Left], Awaitable[Left]], what: str, sleep: Sleep = asyncio.sleep
+    left: Left, request: Callable[[Left], Awaitable[Left]], what: str, pace: Pace, sleep: Sleep
 ) -> None:
     """Call `request` with what is left, which returns what is left then, until nothing is.
 
-    Waits with full jitter between calls that leave something. Raises Unavailable after ATTEMPTS calls
-    without progress; LeaseLost and other errors of `request` pass through at once.
+    Waits with full jitter between calls that leave something, and gives its turn away while more than the
+    pace allows have one. Raises Unavailable after ATTEMPTS calls without progress; LeaseLost and other errors
+    of `request` pass through at once.
     """
     attempt = 0
     while left:
-        error: Unavailable | None = None
-        before = len(left)
-        try:
-            left = await request(left)
-        except LeaseLost:
-            raise
-        except Unavailable as caught:
-            error = caught
-        if not left:
-            return
-        attempt = 1 if len(left) < before else attempt + 1
-        if attempt > ATTEMPTS:
-            raise error or Unavailable(f"{what}: the table takes nothing more (throttled)")
-        await sleep(full_jitter(attempt, random()))  # noqa: S311  # spreads load, guards nothing
+        async with pace.turn():
+            while left:
+                before = len(left)
+                left, error = await _once(left, request)
+                if not left:
+                    pace.faster()
+                    return
+                pace.slower()
+                attempt = 1 if len(left) < before else attempt + 1
+                if attempt > ATTEMPTS:
+                    raise error or Unavailable(f"{what}: the table takes nothing more (throttled)")
+                await sleep(full_jitter(attempt, random()))  # noqa: S311  # spreads load, guards nothing
+                if pace.is_crowded:
+                    break
+
+
+async def _once(left: Left, request: Callable[[Left], Awaitable[Left]]) -> tuple[Left, Unavailable | None]:
+    """Return what is left after one call, and the error of one that may pass."""
+    try:
+        return await request(left), None
+    except LeaseLost:
+        raise
+    except Unavailable as error:
+        return left, error

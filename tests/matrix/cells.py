@@ -26,7 +26,8 @@ EARLIER = NOW - 3600
 Act = Callable[["Ground"], Awaitable[None]]
 Script = Callable[["Ground", bytes], tuple[Step, ...]]
 Check = Callable[["Ground", LoadReport], None]
-PATTERNS: dict[str, dict[str, int]] = {"once": {"times": 1}, "twice": {"times": 2}, "always": {}}
+PATTERNS: dict[str, int | None] = {"once": 1, "twice": 2, "always": None}
+"""How often a fault falls."""
 
 
 def records(ids: Iterable[int], pm10: str = "20.5", hour: int = 17, **more: Any) -> list[dict[str, Any]]:
@@ -112,7 +113,7 @@ class Cell:
 
 def on(operation: str, does: Effect, pattern: str, resource: str = "*") -> tuple[Rule, ...]:
     """Make the rule of a fault that falls on an operation once, twice or always."""
-    return (Rule(operation, does, resource, **PATTERNS[pattern]),)
+    return (Rule(operation, does, resource, times=PATTERNS[pattern]),)
 
 
 def chosen(cells: Iterable[Cell]) -> list[Cell]:

@@ -4,8 +4,8 @@ One rule: all of it is in one loop whose time jumps, so a fault that lasts for m
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.faults.clients import World, through
 from tests.faults.clock import JumpingLoop
 from tests.faults.journal import Journal
 from tests.faults.shim import Shim
-from tests.feed_server import FeedServer, Step, answer, feed_server, head
+from tests.feed_server import Step, answer, feed_server, head
 from tests.load_helpers import NOW, run
 from tests.load_places import AwsPlace
 from tests.matrix.cells import EARLIER, SEED, Cell
@@ -57,7 +57,7 @@ class Ground:
 
     async def from_url(self, url: str, **changes: Any) -> LoadReport:
         """Load what is found there."""
-        plan = {"live": True, "now": NOW, "table": self.world.table} | changes
+        plan: dict[str, Any] = {"live": True, "now": NOW, "table": self.world.table} | changes
         return await run(url, self.place.storage, **plan)
 
     async def strike(self, cell: Cell) -> LoadReport:
@@ -65,35 +65,33 @@ class Ground:
         self.world.shim.book.add(*cell.rules)
         steps = cell.script(self, cell.body) if cell.script else self.in_halves(cell.body)
         async with feed_server(steps) as feed:
-            return await self._beside(self.from_url(feed.url(), **cell.changes), feed, cell.cancel)
+            return await self._beside(self.from_url(feed.url(), **cell.changes), cell.cancel)
 
     def in_halves(self, body: bytes) -> tuple[Step, ...]:
         """Script a feed that sends a body in two halves, with a lookup between them."""
         middle = len(body) // 2
         return (head(Content_Length=len(body)), body[:middle], 0.01, body[middle:])
 
-    async def _beside(self, work: Any, feed: FeedServer, cancel: str) -> LoadReport:
-        """Run the load, and lookups beside it from the feed's first answer on."""
-        load = asyncio.ensure_future(work)
-        asking = asyncio.ensure_future(self._ask_after(feed))
+    async def _beside(self, work: Coroutine[Any, Any, LoadReport], cancel: str) -> LoadReport:
+        """Run the load, and lookups beside it."""
+        load = asyncio.create_task(work)
+        asking = asyncio.create_task(self._look_up_until(load))
         if cancel:
             while not self.journal.of(cancel):  # noqa: ASYNC110  # a request in the journal sets no event
                 await asyncio.sleep(0.1)
             load.cancel()
-        try:
-            report: LoadReport = await load
-        finally:
-            asking.cancel()
-            with suppress(asyncio.CancelledError):
-                await asking
-        return report
+        await asyncio.wait({load, asking})
+        await asking
+        return await load
 
-    async def _ask_after(self, feed: FeedServer) -> None:
-        await feed.asked.wait()
+    async def _look_up_until(self, load: "asyncio.Task[LoadReport]") -> None:
+        """Look up, round after round, until the load has ended, at least one round."""
         while True:
             for record_id in (b"3", b"20", b"999999"):
                 await self.ask(record_id)
-            await asyncio.sleep(7)
+            if load.done():
+                return
+            await asyncio.wait({load}, timeout=7)
 
     async def ask(self, record_id: bytes) -> bytes:
         """Look one record up, as a client does."""

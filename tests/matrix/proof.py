@@ -90,7 +90,9 @@ async def check_mended(found: Ground, cell: Cell) -> None:
     report = await found.load(body, **changes)
     assert report.status in (Status.COMPLETE, Status.UNCHANGED), report
     documents = await found.place.documents()
-    assert [key for key in found.keys(documents) if documents[key] == body] == [report.snapshot or name_of(documents, body)]
+    assert [key for key in found.keys(documents) if documents[key] == body] == [
+        report.snapshot or name_of(documents, body)
+    ]
     assert await found.place.under_way() == []
     assert not [key for key in documents if key.startswith("uploads/")]
     manifest = manifest_of(documents, report.snapshot or name_of(documents, body), found.world.table)
@@ -103,7 +105,9 @@ async def check_mended(found: Ground, cell: Cell) -> None:
         if row is None:
             assert reply == b"Item not found"
         else:
-            assert {k: v for k, v in row_of(reply).items() if k in COLUMNS} == {k: row.get(k, "") for k in COLUMNS}
+            assert {k: v for k, v in row_of(reply).items() if k in COLUMNS} == {
+                k: row.get(k, "") for k in COLUMNS
+            }
 
 
 def name_of(documents: dict[str, bytes], body: bytes) -> str:

@@ -1,6 +1,6 @@
 """S1 to S7 and S9: what S3 does to a load.
 
-One rule: after a fault that passes the load is complete; after one that stays it has failed, and left nothing.
+One rule: after a fault that passes the load is complete; after one that stays it failed, and left nothing.
 """
 
 from collections.abc import Iterator
@@ -170,9 +170,7 @@ def s9() -> Iterator[Cell]:
             seen = call == "CompleteMultipartUpload" and effect is STALL_AFTER
             rules = on(call, effect, "once")
             ends = INCOMPLETE if seen else FAILED
-            yield Cell(
-                *("S9", fault, call, "", ends, rules, TWO_PARTS), cancel=call, check=_interrupted
-            )
+            yield Cell(*("S9", fault, call, "", ends, rules, TWO_PARTS), cancel=call, check=_interrupted)
 
 
 def _interrupted(_found: Ground, report: LoadReport) -> None:

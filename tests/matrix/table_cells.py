@@ -97,9 +97,9 @@ def d3() -> Iterator[Cell]:
 def d4() -> Iterator[Cell]:
     refuse = Refuse("ValidationException")
     for place in (1, 13, 25):
-        rules = (Rule(WRITE, refuse, nth=(1,)), Rule(PUT, refuse, nth=(place,)))
+        poison = (Rule(WRITE, refuse, nth=(1,)), Rule(PUT, refuse, nth=(place,)))
         fates = {"rejected": 1, "stored": 244, "unchanged": 0, "pending": 0}
-        yield Cell("D4", "one poison item", WRITE, f"number {place}", COMPLETE, rules, POISONED, fates=fates)
+        yield Cell("D4", "one poison item", WRITE, f"number {place}", COMPLETE, poison, POISONED, fates=fates)
     rules = (Rule(PUT, refuse, nth=(7,)),)
     yield Cell("D4", "one poison item", PUT, "", COMPLETE, rules, changes=REPLAY, fates={"rejected": 1})
 
@@ -141,11 +141,15 @@ def d6() -> Iterator[Cell]:
     for fault, location in odd.items():
         whole = [*plain, *records((60,), location={"country": "DE"} | location)]
         like = written([*plain, *records((60,))])
-        yield Cell("D6", fault, WRITE, body=written(whole), like=like, check=_understood, fates={"rejected": 0})
+        yield Cell(
+            "D6", fault, WRITE, body=written(whole), like=like, check=_understood, fates={"rejected": 0}
+        )
     for fault, record_id in {"key over 2,048 bytes": "7" * 2049, "id over 63 bits": str(2**63)}.items():
         whole = [*plain, *records((60,)), *[each | {"id": record_id} for each in records((61,))]]
         like = written([*plain, *records((60,))])
-        yield Cell("D6", fault, WRITE, body=written(whole), like=like, check=_understood, fates={"rejected": 1})
+        yield Cell(
+            "D6", fault, WRITE, body=written(whole), like=like, check=_understood, fates={"rejected": 1}
+        )
     large = records((60,), country_of="x" * 500_000)
     like = written(plain)
     yield Cell(
@@ -163,7 +167,9 @@ def d8() -> Iterator[Cell]:
     for code in ("ExpiredTokenException", "UnrecognizedClientException", "AccessDeniedException"):
         for call in (READ, WRITE, PUT):
             body, changes = OF[call]
-            yield Cell("D8", code, call, "once", INCOMPLETE, on(call, Refuse(code), "once"), body, changes=changes)
+            yield Cell(
+                "D8", code, call, "once", INCOMPLETE, on(call, Refuse(code), "once"), body, changes=changes
+            )
 
 
 def d9() -> Iterator[Cell]:
@@ -173,7 +179,14 @@ def d9() -> Iterator[Cell]:
         changes = {"live": live, "now": NOW - 7200}
         yield Cell("D9", fault, WRITE if live else PUT, body=older, changes=changes, fates=fates)
     same_hour = written(records(range(1, 31), "40.5", 16))
-    yield Cell("D9", "older by its time", PUT, body=same_hour, changes=REPLAY | {"now": NOW - 7200}, fates={"superseded": 30})
+    yield Cell(
+        "D9",
+        "older by its time",
+        PUT,
+        body=same_hour,
+        changes=REPLAY | {"now": NOW - 7200},
+        fates={"superseded": 30},
+    )
 
 
 @dataclass
@@ -211,7 +224,9 @@ def _wrote_at_most(after: int) -> Check:
 def d12() -> Iterator[Cell]:
     for call in (WRITE, PUT):
         body, changes = OF[call]
-        yield Cell("D12", "throttled writes", call, body=body, changes=changes, before=throttle, check=looked_up)
+        yield Cell(
+            "D12", "throttled writes", call, body=body, changes=changes, before=throttle, check=looked_up
+        )
 
 
 def looked_up(found: Ground, _report: LoadReport) -> None:
@@ -257,8 +272,4 @@ async def make_again(found: Ground) -> None:
     await found.world.make_table()
 
 
-TABLE_CELLS = [
-    cell
-    for cells in (d1, d2, d3, d4, d5, d6, d8, d9, d10, d12, d13, d14)
-    for cell in cells()
-]
+TABLE_CELLS = [cell for cells in (d1, d2, d3, d4, d5, d6, d8, d9, d10, d12, d13, d14) for cell in cells()]

@@ -1,0 +1,102 @@
+"""How many requests to the table are under way: fewer while it throttles, and who waits gets a turn."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqi_service.storage.pace import Pace
+from tests.wire_fixtures import turns
+
+
+async def hold(pace: Pace, gate: asyncio.Event, begun: list[int], number: int) -> None:
+    async with pace.turn():
+        begun.append(number)
+        await gate.wait()
+
+
+async def test_no_more_than_the_limit_have_a_turn_and_the_others_follow_in_order() -> None:
+    pace, gates = Pace(2), [asyncio.Event() for _ in range(5)]
+    begun: list[int] = []
+    tasks = [asyncio.create_task(hold(pace, gate, begun, i)) for i, gate in enumerate(gates)]
+    await turns()
+    assert begun == [0, 1]
+    for number, gate in enumerate(gates):
+        gate.set()
+        await turns()
+        assert begun == list(range(min(5, number + 3)))
+    await asyncio.gather(*tasks)
+
+
+def test_each_trouble_halves_the_limit_down_to_one_and_success_brings_it_back() -> None:
+    pace = Pace(8)
+    limits = []
+    for _ in range(4):
+        pace.slower()
+        limits.append(pace.limit)
+    assert limits == [4, 2, 1, 1]
+    needed = 0
+    while pace.limit < 8:
+        pace.faster()
+        needed += 1
+    assert 20 <= needed <= 40
+    pace.faster()
+    assert pace.limit == 8
+
+
+async def test_a_turn_that_ends_while_the_limit_is_lower_lets_nobody_in() -> None:
+    pace, gates = Pace(2), [asyncio.Event() for _ in range(3)]
+    begun: list[int] = []
+    tasks = [asyncio.create_task(hold(pace, gate, begun, i)) for i, gate in enumerate(gates)]
+    await turns()
+    assert not pace.is_crowded
+    pace.slower()
+    assert pace.is_crowded
+    gates[0].set()
+    await turns()
+    assert (begun, pace.is_crowded) == ([0, 1], False)
+    pace.faster()
+    await turns()
+    assert begun == [0, 1, 2]
+    for gate in gates:
+        gate.set()
+    await asyncio.gather(*tasks)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["cancel", "release", "slower", "faster"]))))
+async def test_whoever_is_cancelled_waiting_or_with_a_turn_takes_no_turn_from_the_others(
+    steps: list[tuple[int, str]],
+) -> None:
+    pace, gates = Pace(3), [asyncio.Event() for _ in range(10)]
+    begun: list[int] = []
+    tasks = [asyncio.create_task(hold(pace, gate, begun, i)) for i, gate in enumerate(gates)]
+    for number, step in steps:
+        acts = {"cancel": tasks[number].cancel, "release": gates[number].set}
+        acts.get(step, getattr(pace, step, pace.faster))()
+        if number % 2:
+            await turns(3)
+    for gate in gates:
+        gate.set()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(end is None or isinstance(end, asyncio.CancelledError) for end in ends)
+    for _ in range(40):
+        pace.faster()
+    async with asyncio.TaskGroup() as group:
+        barrier = asyncio.Barrier(3)
+        for _ in range(3):
+            group.create_task(meet(pace, barrier))
+
+
+async def meet(pace: Pace, barrier: asyncio.Barrier) -> None:
+    async with pace.turn():
+        await barrier.wait()
+
+
+async def test_an_error_inside_gives_the_turn_back() -> None:
+    pace = Pace(1)
+    with pytest.raises(KeyError):
+        async with pace.turn():
+            raise KeyError
+    async with asyncio.timeout(5), pace.turn():
+        pass
