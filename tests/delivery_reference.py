@@ -93,7 +93,7 @@ def row_of(record: Any, taken: int) -> Row | None:
     measured_at = time_of(record["timestamp"])
     values = values_of(record)
     pm10, pm25 = in_range(values.get("P1"), 1999), in_range(values.get("P2"), 999)
-    kind = record["sensor"]["sensor_type"]["name"]
+    kind = record["sensor"]["sensor_type"].get("name")
     if record_id is None or measured_at is None or kind == "PPD42NS" or pm10 is pm25 is None:
         return None
     if not BEGINNING <= measured_at <= taken + DAY:
@@ -112,7 +112,7 @@ def row_of(record: Any, taken: int) -> Row | None:
         "P10": pm10,
         "AQI": str(index),
         "AQI_range": BANDS[index - 1],
-        "sensor_id": str(record["sensor"]["id"]),
+        "sensor_id": number(record["sensor"].get("id"), whole=True),
         "sensor_type": kind,
         "measured_at": measured_at,
         "snapshot_at": taken,

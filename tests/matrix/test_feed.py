@@ -22,6 +22,20 @@ async def test_what_the_feed_does_costs_no_good_record_and_archives_nothing_half
     await prove(cell, moto_endpoint)
 
 
+@by_jumps
+async def test_a_feed_that_has_not_changed_since_is_not_read_again(moto_endpoint: str) -> None:
+    async with ground(moto_endpoint) as found:
+        said = (answer(SMALL, ETag='"one"'),), (answer(status="304 Not Modified"),)
+        async with feed_server(*said) as feed:
+            assert (await found.from_url(feed.url())).status is Status.COMPLETE
+            await found.ask(b"3")
+            report = await found.from_url(feed.url())
+        assert (report.records, report.bytes) == (0, 0)
+        cell = Cell("F5", "304", ends=(Status.UNCHANGED,))
+        await check_struck(found, cell, report)
+        await check_mended(found, cell)
+
+
 async def unreachable(found: Ground, url: str) -> None:
     """Load from where nobody answers, then from a feed."""
     cell = Cell("F1", "", ends=(Status.FAILED,))
