@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check crash bench clean
+.PHONY: help demo map run test test-all check matrix crash bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ check: ## formatting, lint, types, and the import rules
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -q tests/test_architecture.py
+
+matrix: ## every fault on every call that it can fall on, once, twice and always
+	$(call setup,--extra test)
+	@MATRIX=all $(RUN) -m pytest -n 2 tests/matrix $(ARGS)
 
 crash: ## kill -9 at 200 random moments of a load on each kind of place; KILL_SEED=N chooses others
 	$(call setup,--extra test)

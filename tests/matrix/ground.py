@@ -107,13 +107,13 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(moto_endpoint: str) -> AsyncIterator[Ground]:
-    """Open bucket and table, with what the seed puts there."""
+async def ground(moto_endpoint: str, **environment: str) -> AsyncIterator[Ground]:
+    """Open bucket and table, with what the seed puts there; `environment` is what the clients see."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, JumpingLoop)
     async with Shim(moto_endpoint) as shim:
         loop.busy = lambda: shim.journal.at_work
-        async with through(shim) as opened:
+        async with through(shim, **environment) as opened:
             world = opened.fresh()
             await world.make_bucket()
             await world.make_table()
