@@ -12,10 +12,10 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check matrix crash bench clean
+.PHONY: help demo map run test test-all check matrix crash conformance bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## set up, then load a snapshot, score it and look records up; needs no AWS and no feed
 	$(call setup)
@@ -51,6 +51,10 @@ matrix: ## every fault on every call that it can fall on, once, twice and always
 crash: ## kill -9 at 200 random moments of a load on each kind of place; KILL_SEED=N chooses others
 	$(call setup,--extra test)
 	@KILLS=$${KILLS:-200} $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py $(ARGS)
+
+conformance: ## the storage contract and a part of the matrix on dynalite and SeaweedFS, which it installs
+	$(call setup,--extra test)
+	@$(RUN) -m tools.conformance $(ARGS)
 
 bench: ## the figures, side by side with a peer
 	$(call setup,--extra bench)

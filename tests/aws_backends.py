@@ -1,13 +1,17 @@
 """The two storage ports over AWS, on a moto server that this process starts when it is first asked for.
 
 One rule: the environment leads to moto while the clients are opened, and is as it was afterwards.
+
+`make conformance` names other servers in CONFORMANCE_S3 and CONFORMANCE_DYNAMODB: they take moto's place.
 """
 
 import atexit
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -34,27 +38,54 @@ async def on_moto() -> AsyncIterator[tuple[Clients, Moto]]:
     """Open clients that lead to moto, and names that nobody else uses."""
     moto = Moto(moto_endpoint())
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in moto.environment.items():
+        for name, value in (moto.environment | others()).items():
             environment.setenv(name, value)
         async with open_clients() as clients:
             yield clients, moto
 
 
+def others() -> dict[str, str]:
+    """Give the AWS variables that lead to the servers which take moto's place, if any do."""
+    names = {
+        "CONFORMANCE_S3": "AWS_ENDPOINT_URL_S3",
+        "CONFORMANCE_DYNAMODB": "AWS_ENDPOINT_URL_DYNAMODB",
+        "CONFORMANCE_CA": "AWS_CA_BUNDLE",
+    }
+    return {theirs: os.environ[ours] for ours, theirs in names.items() if ours in os.environ}
+
+
 @asynccontextmanager
 async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
-    """Open an archive in a bucket that `--create` made."""
+    """Open an archive in a bucket that `--create` made, where the server has all that it asks for."""
     async with on_moto() as (clients, moto):
-        await provision.create_bucket(clients.s3, moto.bucket, None)
+        if others():
+            await clients.s3.create_bucket(Bucket=moto.bucket)
+        else:
+            await provision.create_bucket(clients.s3, moto.bucket, None)
         archive = S3Archive(clients.s3, moto.bucket)
         await archive.check()
         yield archive
 
 
+async def plain_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> None:
+    """Make a table without index and TTL, and wait until it can be used."""
+    await clients.writes.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": kind}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    await clients.writes.get_waiter("table_exists").wait(TableName=table)
+
+
 @asynccontextmanager
 async def dynamo_store(_folder: Path) -> AsyncIterator[DynamoStore]:
-    """Open a store in a table that `--create` made."""
+    """Open a store in a table that `--create` made, where the server has all that it asks for."""
     async with on_moto() as (clients, moto):
-        await provision.create_table(clients.writes, moto.table)
+        if others():
+            await plain_table(clients, moto.table, "S")
+        else:
+            await provision.create_table(clients.writes, moto.table)
         store = DynamoStore(clients.writes, clients.lookups, moto.table)
         await store.check()
         yield store
@@ -64,12 +95,7 @@ async def dynamo_store(_folder: Path) -> AsyncIterator[DynamoStore]:
 async def numbered_store(_folder: Path) -> AsyncIterator[DynamoStore]:
     """Open a store in a table like the report's: key of type N, no index, no TTL."""
     async with on_moto() as (clients, moto):
-        await clients.writes.create_table(
-            TableName=moto.table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        )
+        await plain_table(clients, moto.table, "N")
         store = DynamoStore(clients.writes, clients.lookups, moto.table)
         await store.check()
         yield store

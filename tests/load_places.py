@@ -113,6 +113,22 @@ class AwsPlace:
         return found
 
 
+class ScannedPlace(AwsPlace):
+    """A bucket and a table of another server than moto: items are read by a scan."""
+
+    async def items(self) -> Table:
+        found: Table = {}
+        pages = self.clients.writes.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        async for page in pages:
+            for attributes in page["Items"]:
+                assert {
+                    name: next(iter(value)) for name, value in attributes.items()
+                }.items() <= KINDS.items()
+                values: dict[str, Any] = {name: next(iter(v.values())) for name, v in attributes.items()}
+                found[values["id"]] = values | {name: int(values[name]) for name in TIMES & values.keys()}
+        return found
+
+
 @asynccontextmanager
 async def local_place(folder: Path) -> AsyncIterator[LocalPlace]:
     """Open a folder."""

@@ -1,7 +1,5 @@
 """S3 over TLS, where the SDK sends a body in chunks with its checksum behind it."""
 
-import datetime
-import ipaddress
 import random
 import ssl
 from collections.abc import AsyncIterator
@@ -9,47 +7,19 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from aqi_service.errors import Unavailable
 from aqi_service.storage import SnapshotInfo
 from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, cut, error, lost
 from tests.aws_world import World, fresh, opened
+from tests.certificates import certificate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAME = "data_20_12_23_18_55.json"
 INFO = SnapshotInfo("a.json", "load-1")
 BODY = random.Random(1).randbytes(2 * PART_SIZE + 3)  # noqa: S311 (a body that no compression shortens)
-
-
-def certificate(folder: Path) -> Path:
-    """Make a certificate of 127.0.0.1 that nobody but itself vouches for; its key is in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "certificate.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
-    return path
 
 
 def served(path: Path) -> ssl.SSLContext:

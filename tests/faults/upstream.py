@@ -34,10 +34,14 @@ class Request:
 
 
 class Upstream:
-    """A connection for each request, so that none is reset for having been idle."""
+    """A connection for each request, so that none is reset for having been idle.
+
+    Two endpoints with a blank between them are one for S3 and one for DynamoDB.
+    """
 
     def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint.rstrip("/")
+        endpoints = [each.rstrip("/") for each in endpoint.split()]
+        self._s3, self._dynamodb = endpoints[0], endpoints[-1]
         self._session: Any = None
 
     async def __aenter__(self) -> Self:
@@ -56,7 +60,7 @@ class Upstream:
         """Send a request on; with `stream` the answer's body comes as an iterator, to be read to its end."""
         answer = await self._session.request(
             request.method,
-            URL(self._endpoint + request.raw_path, encoded=True),
+            URL(self._endpoint_of(request) + request.raw_path, encoded=True),
             headers=kept(request.headers),
             data=io.BytesIO(request.body) if request.body else None,
             allow_redirects=False,
@@ -67,11 +71,14 @@ class Upstream:
         body = _pieces(answer) if stream else await answer.read()
         return Answer(answer.status, headers, body)
 
+    def _endpoint_of(self, request: Request) -> str:
+        return self._dynamodb if "X-Amz-Target" in request.headers else self._s3
+
     async def ask_table(self, table: str, headers: Mapping[str, str]) -> tuple[str, ...]:
         """Return the names of a table's key, the partition key first; none if there is no such table."""
         body, _ = as_json({"TableName": table})
         asked = {**headers, "X-Amz-Target": "DynamoDB_20120810.DescribeTable"}
-        async with self._session.post(self._endpoint, headers=kept(asked), data=body) as answer:
+        async with self._session.post(self._dynamodb, headers=kept(asked), data=body) as answer:
             described = await answer.json(content_type=None)
         keys = described.get("Table", {}).get("KeySchema", [])
         return tuple(key["AttributeName"] for key in sorted(keys, key=lambda key: key["KeyType"]))

@@ -18,7 +18,7 @@ from tests.faults.journal import Journal
 from tests.faults.shim import Shim
 from tests.feed_server import Step, answer, feed_server, head
 from tests.load_helpers import NOW, run
-from tests.load_places import AwsPlace
+from tests.load_places import AwsPlace, ScannedPlace
 from tests.matrix.cells import EARLIER, SEED, Cell
 from tests.wire_fixtures import Served, serving
 
@@ -108,7 +108,10 @@ class Ground:
 
 @asynccontextmanager
 async def ground(moto_endpoint: str, **environment: str) -> AsyncIterator[Ground]:
-    """Open bucket and table, with what the seed puts there; `environment` is what the clients see."""
+    """Open bucket and table, with what the seed puts there; `environment` is what the clients see.
+
+    Two endpoints with a blank between them are servers that take moto's place, for S3 and for DynamoDB.
+    """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, JumpingLoop)
     async with Shim(moto_endpoint) as shim:
@@ -118,7 +121,8 @@ async def ground(moto_endpoint: str, **environment: str) -> AsyncIterator[Ground
             await world.make_bucket()
             await world.make_table()
             storage = Storage(world.archive, world.store_with(asyncio.sleep))
-            place = AwsPlace(storage, world.clients, world.bucket, world.table)
+            kind = ScannedPlace if " " in moto_endpoint else AwsPlace
+            place = kind(storage, world.clients, world.bucket, world.table)
             async with serving(Lookup(storage.store, lambda: NOW).answer) as served:
                 found = Ground(world, place, served, loop)
                 await found.seed()
