@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check crash bench clean
+.PHONY: help demo map run test test-all check crash chaos bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ check: ## formatting, lint, types, and the import rules
 crash: ## kill -9 at 200 random moments of a load on each kind of place; KILL_SEED=N chooses others
 	$(call setup,--extra test)
 	@KILLS=$${KILLS:-200} $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py $(ARGS)
+
+chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
+	$(call setup,--extra test)
+	@exec $(RUN) -m tests.chaos --minutes $${MINUTES:-5} $${SEED:+--seed $$SEED} $(ARGS)
 
 bench: ## the figures, side by side with a peer
 	$(call setup,--extra bench)
