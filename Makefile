@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check crash chaos bench clean
+.PHONY: help demo map run test test-all check crash chaos soak bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ crash: ## kill -9 at 200 random moments of a load on each kind of place; KILL_SE
 chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
 	$(call setup,--extra test)
 	@exec $(RUN) -m tests.chaos --minutes $${MINUTES:-5} $${SEED:+--seed $$SEED} $(ARGS)
+
+soak: ## 500 loads and lookups under faults in one process, and what grows in it; SEED=N chooses faults
+	$(call setup,--extra test)
+	@exec $(RUN) -m tests.soak $${SEED:+--seed $$SEED} $(ARGS)
 
 bench: ## the figures, side by side with a peer
 	$(call setup,--extra bench)

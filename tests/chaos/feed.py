@@ -51,15 +51,23 @@ class Feed:
         body, tag = self.plan.published[generation][1], f'"{generation}"'
         self._asked += 1
         fault, where = ("", 0.0) if self.healthy else self.plan.feed_fault_of(self._asked)
-        if fault in _WITHOUT_BODY and (fault != "304" or "if-none-match" in request.headers):
-            self.faults += 1
-            return _WITHOUT_BODY[fault]
-        if request.headers.get("if-none-match") == tag:
-            return _WITHOUT_BODY["304"]
-        self.served.append(Served(generation, self.taken[process]))
-        self.faults += fault in _WITH_BODY
-        start = head(Content_Length=len(body), ETag=tag)
-        return _WITH_BODY.get(fault, _whole)(start, body, int(where * len(body)))
+        known = request.headers.get("if-none-match")
+        if fault == "304" and known is None:
+            fault = ""
+        self.faults += fault != ""
+        if not fault and known == tag:
+            fault = "304"
+        if fault not in WITHOUT_BODY:
+            self.served.append(Served(generation, self.taken[process]))
+        return script(fault, body, tag, where)
+
+
+def script(fault: str, body: bytes, tag: str, where: float) -> tuple[Step, ...]:
+    """Answer with a document and what is wrong with it, if anything, at a place in it (0 to 1)."""
+    if fault in WITHOUT_BODY:
+        return WITHOUT_BODY[fault]
+    start = head(Content_Length=len(body), ETag=tag)
+    return _WITH_BODY[fault](start, body, int(where * len(body)))
 
 
 def _whole(start: bytes, body: bytes, _: int) -> tuple[Step, ...]:
@@ -75,6 +83,7 @@ def _garbage(_: bytes, body: bytes, at: int) -> tuple[Step, ...]:
 
 
 _WITH_BODY: dict[str, Callable[[bytes, bytes, int], tuple[Step, ...]]] = {
+    "": _whole,
     "cut": lambda start, body, at: (start, body[:at]),
     "cut without length": lambda _, body, at: (head(), body[:at]),
     "reset": lambda start, body, at: (start, body[:at], RESET),
@@ -83,7 +92,7 @@ _WITH_BODY: dict[str, Callable[[bytes, bytes, int], tuple[Step, ...]]] = {
     "garbage": _garbage,
 }
 
-_WITHOUT_BODY: dict[str, tuple[Step, ...]] = {
+WITHOUT_BODY: dict[str, tuple[Step, ...]] = {
     "503": (answer(status="503 Service Unavailable"),),
     "503 later": (answer(status="503 Service Unavailable", Retry_After=20),),
     "304": (answer(status="304 Not Modified"),),
