@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check matrix crash conformance bench clean
+.PHONY: help demo map run test test-all check matrix crash chaos soak conformance bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,14 @@ matrix: ## every fault on every call that it can fall on, once, twice and always
 crash: ## kill -9 at 200 random moments of a load on each kind of place; KILL_SEED=N chooses others
 	$(call setup,--extra test)
 	@KILLS=$${KILLS:-200} $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py $(ARGS)
+
+chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
+	$(call setup,--extra test)
+	@exec $(RUN) -m tests.chaos --minutes $${MINUTES:-5} $${SEED:+--seed $$SEED} $(ARGS)
+
+soak: ## 500 loads and lookups under faults in one process, and what grows in it; SEED=N chooses faults
+	$(call setup,--extra test)
+	@exec $(RUN) -m tests.soak $${SEED:+--seed $$SEED} $(ARGS)
 
 conformance: ## the storage contract and a part of the matrix on dynalite and SeaweedFS, which it installs
 	$(call setup,--extra test)

@@ -106,7 +106,12 @@ class Journal:
     @property
     def at_work(self) -> bool:
         """Tell whether a request is under way that will be answered."""
-        return not all(record.is_silent for record in self._open)
+        return self.working > 0
+
+    @property
+    def working(self) -> int:
+        """Count the requests that are under way and will be answered."""
+        return sum(not record.is_silent for record in self._open)
 
     def peak(self, operation: str = "*") -> int:
         """Return how many were under way at once, at most."""
