@@ -237,11 +237,11 @@ def test_the_journal_tells_how_many_ran_at_once_and_which_wrote_the_same_key() -
     assert list(journal.collisions()) == [(first, second)]
 
 
-def test_the_journal_tells_whether_a_request_is_under_way_that_will_be_answered() -> None:
+def test_the_journal_tells_whether_something_is_being_done_about_a_request() -> None:
     journal = Journal()
     assert not journal.at_work
     first, second = journal.begin(WRITE), journal.begin(WRITE)
-    second.effects = (effects.STALL,)
+    second.waiting = True
     assert journal.at_work
     journal.end(first)
     assert not journal.at_work

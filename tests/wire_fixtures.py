@@ -67,10 +67,14 @@ def by_jumps(test: Test) -> Callable[..., None]:
 def _on(loops: dict[str, Callable[[], asyncio.AbstractEventLoop]], test: Test) -> Callable[..., None]:
     def run(loop_factory: Callable[[], asyncio.AbstractEventLoop], **arguments: Any) -> None:
         complaints: list[dict[str, Any]] = []
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
-            runner.run(test(**arguments))
-            gc.collect()  # brings out what was "never retrieved"
+        gc.freeze()  # or the collection below would look at all that earlier tests left
+        try:
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
+                runner.run(test(**arguments))
+                gc.collect()  # brings out what was "never retrieved"
+        finally:
+            gc.unfreeze()
         assert complaints == [], complaints
 
     functools.update_wrapper(run, test)

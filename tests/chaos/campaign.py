@@ -88,28 +88,14 @@ class _Complaints(logging.Handler):
             self.lines.append(f"logged: {record.getMessage()}: {record.exc_info[1]!r}")
 
 
-class _Delays:
-    """What the shim's delays sleep with; counts those that sleep, for time may jump over them."""
-
-    def __init__(self) -> None:
-        self.asleep = 0
-
-    async def __call__(self, seconds: float) -> None:
-        self.asleep += 1
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            self.asleep -= 1
-
-
 @asynccontextmanager
 async def _scene(plan: Plan, moto_endpoint: str, spoil: Spoil) -> AsyncIterator["_Scene"]:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, JumpingLoop)
-    clock, began, delays = loop.time, loop.time(), _Delays()
+    clock, began = loop.time, loop.time()
     async with AsyncExitStack() as stack:
-        shim = await stack.enter_async_context(Shim(moto_endpoint, sleep=delays))
-        loop.busy = lambda: shim.journal.working > delays.asleep
+        shim = await stack.enter_async_context(Shim(moto_endpoint))
+        loop.busy = lambda: shim.journal.at_work
         port = int(shim.endpoint.rpartition(":")[2])
         proxy = await stack.enter_async_context(TcpProxy("127.0.0.1", port, seed=plan.seed))
         world = (await stack.enter_async_context(through(shim, AWS_ACCESS_KEY_ID="judge"))).fresh()

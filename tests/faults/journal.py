@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import combinations
 
-from tests.faults.answers import Gone
 from tests.faults.calls import Call
-from tests.faults.effects import Drop, Effect
+from tests.faults.effects import Effect
 
 
 @dataclass(slots=True)
@@ -29,6 +28,7 @@ class Record:
         left: entries of a batch that came back unprocessed.
         keys: the DynamoDB keys it reads or writes, as (table, JSON).
         sums: the algorithms of an S3 body's checksums that were verified, `trailing` those behind it.
+        waiting: nothing is done about it until time has passed: it is delayed, or never answered.
     """
 
     call: Call
@@ -43,11 +43,7 @@ class Record:
     keys: frozenset[tuple[str, str]] = frozenset()
     sums: frozenset[str] = frozenset()
     trailing: frozenset[str] = frozenset()
-
-    @property
-    def is_silent(self) -> bool:
-        """Tell whether it is never answered."""
-        return any(isinstance(effect, Drop) and effect.how is Gone.SILENCE for effect in self.effects)
+    waiting: bool = False
 
     def overlaps(self, other: "Record") -> bool:
         """Tell whether the two were under way at the same time."""
@@ -105,13 +101,8 @@ class Journal:
 
     @property
     def at_work(self) -> bool:
-        """Tell whether a request is under way that will be answered."""
-        return self.working > 0
-
-    @property
-    def working(self) -> int:
-        """Count the requests that are under way and will be answered."""
-        return sum(not record.is_silent for record in self._open)
+        """Tell whether something is being done about a request."""
+        return any(not record.waiting for record in self._open)
 
     def peak(self, operation: str = "*") -> int:
         """Return how many were under way at once, at most."""

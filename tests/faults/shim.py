@@ -100,14 +100,16 @@ class Shim:
         effects = job.record.effects = self.book.decide(job.record.call)
         for effect in effects:
             if isinstance(effect, Delay):
+                job.record.waiting = True
                 await self._sleep(effect.seconds)
+                job.record.waiting = False
         settling = [effect for effect in effects if not isinstance(effect, Delay)]
         answer = await self._work.do(job, settling[0] if settling else None)
         return answer if job.asked.method != "HEAD" else replace(answer, body=b"")
 
     async def _send(self, request: web.BaseRequest, record: Record, answer: Answer) -> web.StreamResponse:
         if answer.gone is not None:
-            await self._leave(request, answer.gone)
+            await self._leave(request, record, answer.gone)
             return web.Response()
         record.status, record.code = answer.status, answer.code
         response = web.StreamResponse(status=answer.status, headers=answer.headers)
@@ -119,15 +121,16 @@ class Shim:
                 async for piece in pieces:
                     await response.write(piece)
             if answer.cut is not None:
-                await self._leave(request, Gone.RESET)
+                await self._leave(request, record, Gone.RESET)
                 return response
             await response.write_eof()
             record.answered = True
         return response
 
-    async def _leave(self, request: web.BaseRequest, how: Gone) -> None:
+    async def _leave(self, request: web.BaseRequest, record: Record, how: Gone) -> None:
         """End the connection, or keep it without a word for as long as the client does."""
         if how is Gone.SILENCE and request.transport:
+            record.waiting = True
             await self._server.left(request.protocol)
         transport = request.transport
         if transport is None:

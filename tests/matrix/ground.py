@@ -77,7 +77,7 @@ class Ground:
         load = asyncio.create_task(work)
         asking = asyncio.create_task(self._look_up_until(load))
         if cancel:
-            while not self.journal.of(cancel):  # noqa: ASYNC110  # a request in the journal sets no event
+            while not any(record.waiting for record in self.journal.of(cancel)):  # noqa: ASYNC110  # no event
                 await asyncio.sleep(0.1)
             load.cancel()
         await asyncio.wait({load, asking})
