@@ -59,12 +59,15 @@ class Uploads:
         self._aws = aws
         self._open: dict[str, Upload] = {}
         self._completed: set[str] = set()
+        self._gone: set[str] = set()
 
     def check(self, call: Call, sent: Payload) -> None:
         """Raise Refused if S3 would refuse the request."""
         if len(call.key.encode()) > MAX_KEY:
             raise Refused("KeyTooLongError")
         upload = self._open.get(call.upload_id)
+        if call.operation in ("UploadPart", "CompleteMultipartUpload") and call.upload_id in self._gone:
+            raise Refused("NoSuchUpload")
         if call.operation == "UploadPart" and upload:
             _check_part(upload, sent)
         if call.operation == "CompleteMultipartUpload":
@@ -83,13 +86,14 @@ class Uploads:
             self._open[call.upload_id].parts[call.part] = Part(len(sent.data), sent.sums)
         elif call.operation == "CompleteMultipartUpload":
             self._completed.add(call.upload_id)
-            self.forget(call.upload_id)
+            self._open.pop(call.upload_id, None)
         elif call.operation == "AbortMultipartUpload":
             self.forget(call.upload_id)
 
     def forget(self, upload_id: str) -> None:
-        """Drop an upload that has ended."""
+        """Drop an upload that ended without an object."""
         self._open.pop(upload_id, None)
+        self._gone.add(upload_id)
 
     def with_times(self, answer: bytes) -> bytes:
         """Put the real times into the answer of ListMultipartUploads."""
