@@ -11,6 +11,12 @@ from typing import Any
 GRACE = 0.002
 """Real seconds in which bytes on their way through the loopback may still arrive before time jumps."""
 
+BUSY = 1.0
+"""Real seconds until it is asked again whether somebody is still at work."""
+
+BEGUN = 1000.0
+"""The time at which a loop begins: small, so that sums of seconds stay exact enough."""
+
 
 class HandClock:
     """A clock that stands still until it is moved: `clock()` reads it."""
@@ -27,11 +33,14 @@ class HandClock:
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop in which an hour is over as soon as everyone waits for it.
+    """An event loop in which an hour is over as soon as everyone waits for it, and work takes no time.
 
     For tests that have all ends of their sockets in this loop; another thread's answer would seem late, but
     for what `busy` tells: that one is on its way (as `Journal.at_work` does of an emulator behind a shim).
     Run it with `asyncio.Runner(loop_factory=JumpingLoop)`.
+
+    Attributes:
+        ahead: the seconds that have passed; a slow machine adds none.
     """
 
     def __init__(self) -> None:
@@ -40,8 +49,8 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Return the loop's time: the real one, and all that was jumped over."""
-        return super().time() + self.ahead
+        """Return the loop's time: BEGUN, and all that was jumped over."""
+        return BEGUN + self.ahead
 
 
 def jumping(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -66,9 +75,10 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout <= GRACE or self._loop.busy():
+        if timeout is None or timeout <= 0:
             return super().select(timeout)
-        ready = super().select(GRACE)
-        if not ready:
-            self._loop.ahead += timeout - GRACE
+        is_busy = self._loop.busy()
+        ready = super().select(BUSY if is_busy else min(timeout, GRACE))
+        if not ready and not is_busy:
+            self._loop.ahead += timeout
         return ready
