@@ -15,6 +15,7 @@ import orjson
 from aqi_service.core.index import Edition
 from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.times import feed_time
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
 from aqi_service.storage import SnapshotInfo, Storage
 
@@ -156,7 +157,9 @@ def edition_of(manifest: Mapping[str, Any]) -> Edition | None:
     named, records = parse_name(str(manifest.get("snapshot"))), manifest.get("records")
     if named is None or not isinstance(records, int):
         return None
-    return Edition(*named, str(manifest.get("scale")), records, str(manifest.get("started")))
+    name, taken = named
+    newest = min(feed_time(manifest.get("newest")) or 0, taken)
+    return Edition(name, taken, str(manifest.get("scale")), records, newest, str(manifest.get("started")))
 
 
 def _outranks(there: Manifest | None, ours: Manifest) -> bool:

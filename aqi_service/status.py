@@ -98,7 +98,9 @@ class _Metrics(Collector):
         yield CounterMetricFamily("aqi_lookup_requests", "Lookups' requests.", status.lookups.requests)
         yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
         index = status.latest.index
-        yield GaugeMetricFamily("aqi_memory_records", "Records in memory.", len(index) if index else 0)
+        yield GaugeMetricFamily(
+            "aqi_memory_records", "Records in memory.", 0 if index is None else len(index)
+        )
         info = GaugeMetricFamily("aqi_build_info", "The version that runs.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
@@ -112,7 +114,7 @@ class _Metrics(Collector):
             (
                 "aqi_memory_snapshot_timestamp_seconds",
                 "Time of the snapshot in memory.",
-                index.edition.taken if index else None,
+                None if index is None else index.edition.taken,
             ),
             ("aqi_last_finished_load_timestamp_seconds", "When a load last finished.", status.finished),
             ("aqi_last_load_seconds", "How long the last load took.", last.seconds if last else None),

@@ -46,6 +46,7 @@ class Edition(NamedTuple):
         taken: its time, epoch seconds.
         scale: what it was scored on.
         records: how many it has, particulate or not.
+        newest: the newest record's time, at most the snapshot's: how fresh its data is.
         started: when that load began, as its manifest says.
     """
 
@@ -53,6 +54,7 @@ class Edition(NamedTuple):
     taken: int
     scale: str
     records: int
+    newest: int
     started: str
 
 
@@ -63,13 +65,11 @@ class Index:
     Attributes:
         edition: which snapshot.
         packed: its records.
-        newest: the newest record's time, at most the snapshot's: how fresh the data is (epoch seconds).
         built: when that was (epoch seconds).
     """
 
     edition: Edition
     packed: Mapping[int, bytes]
-    newest: int
     built: float
 
     def __len__(self) -> int:
@@ -104,7 +104,6 @@ class Growing:
     def __init__(self, room: int = MOST_RECORDS) -> None:
         self._room = room
         self._packed: dict[int, bytes] = {}
-        self._newest = 0
         self.repeated = 0
         self.left_out = 0
 
@@ -115,7 +114,6 @@ class Growing:
             self._packed.pop(number, None)
         elif len(self._packed) < self._room or number in self._packed:
             self._packed[number] = packed
-            self._newest = max(self._newest, (item and item.measured_at) or 0)
         else:
             self.left_out += 1
         return packed
@@ -141,7 +139,7 @@ class Growing:
 
     def done(self, edition: Edition, now: float) -> Index:
         """Return the index; nothing may be put into this one any more."""
-        return Index(edition, self._packed, min(self._newest, edition.taken), now)
+        return Index(edition, self._packed, now)
 
 
 def pack(item: Item) -> bytes | None:
@@ -171,4 +169,4 @@ def replaces(new: Edition, old: Index | None, now: float) -> bool:
     """
     if new.records == 0:
         return False
-    return old is None or new.records * 2 >= old.edition.records or now - old.newest >= OLD_SECONDS
+    return old is None or new.records * 2 >= old.edition.records or now - old.edition.newest >= OLD_SECONDS
