@@ -144,7 +144,10 @@ class MemoryWorld:
     def _offered(self, manifest: dict[str, Any]) -> None:
         """Work out what memory is to hold once this snapshot is finished."""
         name, records = manifest["snapshot"], manifest["records"]
-        newest = datetime.fromisoformat(f"{manifest['newest'] or '1970-01-01 00:00:00'}+00:00").timestamp()
+        told = datetime.fromisoformat(f"{manifest['newest'] or '1970-01-01 00:00:00'}+00:00").timestamp()
+        newest = min(
+            told, order_of(name)[0]
+        )  # a record of the future makes data no fresher than its snapshot
         if self.expected is not None:
             there = self.expected
             is_kept = records * 2 < there.records and self.now - there.newest < DAY
