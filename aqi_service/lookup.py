@@ -16,7 +16,7 @@ from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import is_expired
 from aqi_service.core.render import csv_reply
-from aqi_service.errors import AqiError
+from aqi_service.errors import AqiError, MissingResource
 from aqi_service.latest import Latest
 from aqi_service.misses import LookupCounts, Misses
 from aqi_service.storage import Store
@@ -69,6 +69,8 @@ class Lookup:
             async with asyncio.timeout(self._deadline):
                 item = await self._misses.get(record_id)
         except (AqiError, TimeoutError) as error:
+            if isinstance(error, MissingResource):
+                self._latest.drop()  # it speaks of a table that is gone
             self._note(error)
             return _CANNOT_READ
         if item is None or is_expired(item, self._now()):

@@ -36,12 +36,21 @@ def feed(body: bytes) -> Source:
 
 
 class Expected(NamedTuple):
-    """What memory is to hold: a snapshot, its number of records, its newest's time, when it was finished."""
+    """What memory is to hold.
+
+    Attributes:
+        snapshot: which snapshot.
+        records: how many that has.
+        newest: the time of its newest.
+        finished: the moment at which it was finished.
+        built: what time it was when memory got it.
+    """
 
     snapshot: str
     records: int
     newest: float
     finished: int
+    built: float
 
 
 @dataclass
@@ -154,7 +163,7 @@ class MemoryWorld:
             if is_kept or order_of(name) < order_of(there.snapshot):
                 return
         if records:
-            self.expected = Expected(name, records, newest, self.finished[name])
+            self.expected = Expected(name, records, newest, self.finished[name], self.now)
 
     def _remember(self, *, own: bool = False) -> None:
         before = self.history[-1]
@@ -177,7 +186,7 @@ class MemoryWorld:
 
     def _since(self, record_id: str) -> list[dict[str, Item]]:
         """Give the states of the table that memory may know last."""
-        if self.expected is None:
+        if self.expected is None or self.now - self.expected.built >= DAY:
             return self.history[-1:]
         begun = max(self.expected.finished, self.noticed.get(record_id, 0))
         return self.history[begun:] or self.history[-1:]

@@ -245,6 +245,16 @@ async def test_where_the_table_had_newer_records_it_is_asked_which_of_them_it_ha
     assert set(range(1, 2 * READ_LIMIT + 50)) - latest.index.packed.keys() == {1, 230}
 
 
+async def test_records_that_had_expired_do_not_hide_that_the_table_had_newer_ones() -> None:
+    expired = records((1, 1), timestamp="2023-12-19 10:00:00")
+    newer = document_of(*records((2,), timestamp="2023-12-20 17:30:00"))
+    storage = await loaded(newer, document_of(*expired, *records((2, 3))), ttl=86_400)
+    latest, follower = following(storage)
+    await follower.look()
+    assert latest.index is not None
+    assert set(latest.index.packed) == {3}
+
+
 async def test_where_it_had_none_the_table_is_asked_for_nothing_though_ids_repeat() -> None:
     twice = [*records((1, 2), timestamp="2023-12-20 16:00:00"), *records((1, 3))]
     storage = await loaded(document_of(*twice))
