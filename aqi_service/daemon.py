@@ -79,6 +79,7 @@ async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> 
         )
         latest = Latest(time.time)
         lookup = Lookup(found.storage.store, time.time, latest=latest)
+        stack.push_async_callback(lookup.close)
         server = Server(sockets, lookup.answer, limits)
         status = ServiceStatus(server.counts, lookup.counts, latest)
         _warn(config)

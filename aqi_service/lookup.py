@@ -64,6 +64,10 @@ class Lookup:
             return reply
         return await self._from_table(str(number))
 
+    async def close(self) -> None:
+        """Give up what the table has not answered yet; nothing is to be asked any more."""
+        await self._misses.close()
+
     async def _from_table(self, record_id: str) -> bytes:
         try:
             async with asyncio.timeout(self._deadline):

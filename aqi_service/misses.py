@@ -55,6 +55,14 @@ class Misses:
             self._due = loop.call_later(PATIENCE if self._asking else 0, self._ask)
         return await waiter
 
+    async def close(self) -> None:
+        """Give up what is under way; whoever waits for it is cancelled."""
+        self._waiting.clear()
+        requests = set(self._asking)
+        for request in requests:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+
     def _ask(self) -> None:
         """Send out what waits, as far as there are places."""
         if self._due:

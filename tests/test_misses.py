@@ -247,15 +247,20 @@ async def test_a_request_that_outlives_its_lookups_gives_its_place_back() -> Non
 
 
 @by_hand
-async def test_when_the_loop_ends_nobody_is_left_waiting() -> None:
+async def test_closed_it_gives_up_what_is_under_way_and_asks_nothing_more() -> None:
     store, misses = table()
     lookups = asks(misses, 2)
     await turns()
-    for request in misses._asking:
-        request.cancel()
+    waiting = asks(misses, 4)
+    await turns()
+    await misses.close()
     ends = await asyncio.gather(*lookups, return_exceptions=True)
     assert isinstance(ends[0], asyncio.CancelledError)
+    assert store.gates[0].cancelled()
+    advance(PATIENCE * 2)
+    await turns()
     assert len(store.asked) == 1
+    waiting[0].cancel()
 
 
 @by_hand

@@ -180,7 +180,9 @@ async def _begin(machine: Machine, name: str, settings: dict[str, Any]) -> Daemo
     sockets = listen("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
     latest = Latest(machine.wall)
-    server = Server(sockets, Lookup(found.storage.store, machine.wall, latest=latest).answer)
+    lookup = Lookup(found.storage.store, machine.wall, latest=latest)
+    stack.push_async_callback(lookup.close)
+    server = Server(sockets, lookup.answer)
     await server.start()
     status, stop = ServiceStatus(ServerCounts()), Stop()
     loader = Loader(decided, found, status, Serving(port, latest), usable=False)
@@ -188,7 +190,9 @@ async def _begin(machine: Machine, name: str, settings: dict[str, Any]) -> Daemo
     follower = Follower(found.storage, machine.table, latest, asking, status.seen)
 
     async def both() -> None:
-        await asyncio.gather(supervise(lambda: loader.run(stop), status, stop), follower.run(stop))
+        async with asyncio.TaskGroup() as group:  # killed, it has ended when both have
+            group.create_task(supervise(lambda: loader.run(stop), status, stop))
+            group.create_task(follower.run(stop))
 
     task = as_process(name, both())
     return Daemon(machine, name, status, stop, port, server, stack, task)
