@@ -56,11 +56,7 @@ class Latest:
     def finish(self, edition: Edition | None) -> None:
         """Have the snapshot that was begun last replace what is there; None if it did not get finished."""
         growing, self._growing = self._growing, None
-        if growing is None or edition is None:
-            return
-        if growing.left_out:
-            log.warning("memory_full left_out=%d: the table answers these", growing.left_out)
-        if self.offer(growing.done(edition, self.now())):
+        if growing and edition and self.offer(growing.done(edition, self.now())):
             self._moved = IdSet()  # it has, of each of its ids, what the table had last
 
     def wants(self, edition: Edition) -> bool:
@@ -78,7 +74,9 @@ class Latest:
             return False
         if replaces(edition, self.index, self.now()):
             self.index = index
-            log.info("memory snapshot=%s records=%d", edition.snapshot, len(index))
+            log.info(
+                "memory snapshot=%s records=%d left_out=%d", edition.snapshot, len(index), index.left_out
+            )
             return True
         self._passed_over = edition
         if self.index is not None:

@@ -161,8 +161,9 @@ def test_a_snapshot_with_more_records_than_memory_has_room_for_is_logged(
 ) -> None:
     monkeypatch.setattr(Growing.__init__, "__defaults__", (2,))
     latest.begin()({str(number): ITEM._replace(id=str(number)) for number in range(5)})
-    latest.finish(FIRST)
+    with caplog.at_level(logging.INFO, "aqi_service"):
+        latest.finish(FIRST)
     assert [record.getMessage() for record in caplog.records] == [
-        "memory_full left_out=3: the table answers these"
+        "memory snapshot=data_20_12_23_18_00.json records=2 left_out=3"
     ]
     assert (latest.reply(1) is None, latest.reply(4) is None) == (False, True)

@@ -66,11 +66,13 @@ class Index:
         edition: which snapshot.
         packed: its records.
         built: when that was (epoch seconds).
+        left_out: how many of its records there was no room for.
     """
 
     edition: Edition
     packed: Mapping[int, bytes]
     built: float
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.packed)
@@ -139,7 +141,7 @@ class Growing:
 
     def done(self, edition: Edition, now: float) -> Index:
         """Return the index; nothing may be put into this one any more."""
-        return Index(edition, self._packed, now)
+        return Index(edition, self._packed, now, self.left_out)
 
 
 def pack(item: Item) -> bytes | None:
