@@ -122,18 +122,12 @@ async def test_a_scale_that_this_version_does_not_know_is_left_to_the_table() ->
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b'{"table_id": "a table"}', b'{"table_id": "a table", "snapshot": 5}']
+    "body", [None, b"", b"{}", b'{"table_id": "a table"}', b'{"table_id": "a table", "snapshot": 5}']
 )
-async def test_a_document_that_names_no_snapshot_is_passed_over(body: bytes) -> None:
+async def test_a_document_that_is_missing_or_names_no_snapshot_is_passed_over(body: bytes | None) -> None:
     storage = in_memory()
-    archive_of(storage).documents[LATEST] = body
+    archive_of(storage).documents |= {} if body is None else {LATEST: body}
     latest, follower = following(storage)
-    await follower.look()
-    assert latest.index is None
-
-
-async def test_where_nothing_was_finished_yet_nothing_is_read() -> None:
-    latest, follower = following(in_memory())
     await follower.look()
     assert latest.index is None
 
@@ -266,7 +260,7 @@ async def test_where_it_had_none_the_table_is_asked_for_nothing_though_ids_repea
 
 
 async def test_lookups_have_their_turn_while_it_is_read() -> None:
-    storage = await loaded(GENERATED * 1)
+    storage = await loaded(GENERATED)
     _, follower = following(storage)
     turns = 0
 
