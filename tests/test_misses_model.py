@@ -64,8 +64,8 @@ class Crowd:
             for gate in self.under_way():
                 gate.set_result(None)
         for number, lookup in self.lookups:
-            [end] = await asyncio.gather(lookup, return_exceptions=True)
-            assert end == TABLE.get(str(number)) or isinstance(end, Unavailable | asyncio.CancelledError)
+            [reply] = await asyncio.gather(lookup, return_exceptions=True)
+            assert reply == TABLE.get(str(number)) or isinstance(reply, Unavailable | asyncio.CancelledError)
         assert all(len(set(ids)) == len(ids) <= READ_LIMIT for ids in self.store.asked)
 
 
