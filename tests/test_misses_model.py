@@ -64,7 +64,7 @@ class Crowd:
             for gate in self.under_way():
                 gate.set_result(None)
         for number, lookup in self.lookups:
-            [reply] = await asyncio.gather(lookup, return_exceptions=True)
+            reply = (await asyncio.gather(lookup, return_exceptions=True))[0]
             assert reply == TABLE.get(str(number)) or isinstance(reply, Unavailable | asyncio.CancelledError)
         assert all(len(set(ids)) == len(ids) <= READ_LIMIT for ids in self.store.asked)
 
