@@ -2,7 +2,8 @@
 
     write:  feed --bytes--> load --+--bytes--> archive (S3 | files)
                                    +--> intake --items--> delivery --> store (DynamoDB | SQLite)
-    read:   client --frame--> connection --> server --> lookup --> store --> render --> frame back
+    read:   client --frame--> connection --> server --> lookup --+-> latest (in memory) ------> frame back
+                                                                 +-> misses --> store -> render -> frame back
     state:  load returns a LoadReport --> daemon --> status <-- web
 
 The files, in the order in which to read them:
@@ -18,11 +19,14 @@ The files, in the order in which to read them:
       decimals.py       numbers as decimal text
       times.py          timestamps;   names.py   names in the archive;   places.py   s3:// places
       gunzip.py         gzip, known by its first bytes
+      index.py          the latest snapshot in memory, by record id
       idset.py          many ids in a few bits
       report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
       schedule.py       when to do something next;   selection.py   which of several snapshots
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
       frames.py         the wire's frames
+    latest.py         what lookups see in memory;   misses.py   lookups that go to the table together
+    following.py      the newest finished snapshot, out of the archive into memory
     sources.py        the live feed, a URL, a file or stdin, an object;   feed.py   HTTP download
     choosing.py       what --from names, in the order of time
     intake.py         a document's bytes into numbered items, from its start or any mark

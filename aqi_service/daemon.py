@@ -16,22 +16,22 @@ from socket import socket
 from aqi_service.checking import check
 from aqi_service.config import DEFAULT_HTTP_PORT, Config
 from aqi_service.errors import AqiError, PortTaken, Unavailable
-from aqi_service.ledger import Ledger, Manifest
+from aqi_service.following import Follower
+from aqi_service.latest import Latest
 from aqi_service.listening import listen
-from aqi_service.loader import Loader, supervise
+from aqi_service.loader import Loader, Serving, supervise
 from aqi_service.logs import say
 from aqi_service.lookup import Lookup
 from aqi_service.opening import Opened, first_line, opened
+from aqi_service.rounds import agent_of
 from aqi_service.server import Limits, Server
+from aqi_service.sources import Asking
 from aqi_service.status import ServiceStatus, metrics
 from aqi_service.stopping import GRACE_SECONDS, Stop
 
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 3.0
-LEDGER_SECONDS = 60.0
-"""How often a replica looks for a newer snapshot."""
-
 FEW_CONNECTIONS = 500
 """Places below which the limit of open files is worth a warning."""
 
@@ -77,29 +77,25 @@ async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> 
             max_per_address=config.connections_per_address,
             stop_grace=GRACE_SECONDS,
         )
-        server = Server(sockets, Lookup(found.storage.store, time.time).answer, limits)
-        status = ServiceStatus(server.counts)
+        latest = Latest(time.time)
+        lookup = Lookup(found.storage.store, time.time, latest=latest)
+        stack.push_async_callback(lookup.close)
+        server = Server(sockets, lookup.answer, limits)
+        status = ServiceStatus(server.counts, lookup.counts, latest)
         _warn(config)
         await server.start()
         _tell_listening(sockets, "tcp")
         if http_sockets:
             await _http(stack, http_sockets, partial(_ready, found, stop), status, config.descriptors)
-        loader = Loader(config, found, status, usable=usable, port=sockets[0].getsockname()[1])
+        loader = Loader(config, found, status, Serving(sockets[0].getsockname()[1], latest), usable=usable)
         loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
-        await asyncio.gather(loading, _serve_until(server, stop), _watch_newest(config, found, status, stop))
+        following = _follower(config, found, latest, status).run(stop)
+        await asyncio.gather(loading, _serve_until(server, stop), following)
 
 
-async def _watch_newest(config: Config, found: Opened, status: ServiceStatus, stop: Stop) -> None:
-    """Learn from the archive how new the table's data is; a replica goes on, as it loads nothing itself."""
-    ledger = Ledger(found.storage, config.table)
-    latest: Manifest | None = None
-    while not stop.is_set() and (latest is None or config.serve_only):
-        try:
-            latest = await stop.guard(ledger.latest())
-        except AqiError as error:
-            log.info("newest_unknown error=%r", str(error))
-        status.seen(latest.get("newest") if latest else None)
-        await stop.wait(LEDGER_SECONDS)
+def _follower(config: Config, found: Opened, latest: Latest, status: ServiceStatus) -> Follower:
+    asking = Asking(agent_of(config), config.max_bytes)
+    return Follower(found.storage, config.table, latest, asking, told=status.seen)
 
 
 async def _serve_until(server: Server, stop: Stop) -> None:

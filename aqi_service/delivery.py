@@ -17,6 +17,7 @@ from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict, is_expired, judge
 from aqi_service.errors import AqiError
 from aqi_service.intake import Mark
+from aqi_service.plan import unseen
 from aqi_service.storage import READ_LIMIT, PutResult, Store
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,8 @@ class Delivery:
 
     `put` writes items as `Store.put` does. `patience` is how many seconds, in all, the table may
     hold back whoever adds items; None is as long as it likes. When it is used up, or after an error, which
-    then stands in `error`, the delivery is detached. `group_size` is how many items are read and written
-    together (smaller only to test it).
+    then stands in `error`, the delivery is detached.
+    `group_size` is how many items are read and written together (smaller only to test it).
     """
 
     def __init__(
@@ -86,6 +87,8 @@ class Delivery:
         self._taken = 0  # every item below this number was taken once
         self._again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
+        self.seen = unseen()
+        """Is told of what is about to be written, and of what is decided."""
         self.counts = DeliveryCounts()
         self.error: AqiError | None = None
         self.detached = False
@@ -229,6 +232,7 @@ class Delivery:
             verdicts = {i: judge(item, old.get(i)) for i, item in group.items.items()}
             wanted = [item for i, item in group.items.items() if verdicts[i] is Verdict.STORE]
             if wanted:
+                self.seen(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
                 result = await self._put(wanted)
                 verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
                 self._refuse(result.refused)
@@ -241,6 +245,7 @@ class Delivery:
         else:
             for record_id, verdict in verdicts.items():
                 self._count(int(record_id), verdict)
+            self.seen({i: _held(item, verdicts.get(i), old.get(i)) for i, item in group.items.items()})
 
     def _refuse(self, refused: Mapping[str, str]) -> None:
         """Count items that the table will never take; of two records with one id, one is superseded."""
@@ -264,3 +269,10 @@ class Delivery:
             counts.stored -= earlier_stored
             counts.unchanged -= self._unchanged_ids.discard(record_id)
             self._stored_ids.add(record_id)
+
+
+def _held(item: Item, verdict: Verdict | None, old: Item | None) -> Item | None:
+    """Return the item as the table has it now, if that is what the snapshot says; `old` was there before."""
+    if verdict is Verdict.UNCHANGED and old is not None:
+        return item._replace(expires_at=old.expires_at)
+    return item if verdict is Verdict.STORE else None

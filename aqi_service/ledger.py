@@ -6,14 +6,16 @@ One rule: a manifest is written after the data it speaks for, and only for a sna
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import orjson
 
+from aqi_service.core.index import Edition
 from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.times import feed_time
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
 from aqi_service.storage import SnapshotInfo, Storage
 
@@ -29,12 +31,13 @@ class Ledger:
     """The manifests of one table in one archive.
 
     A manifest also tells (`table_id`) which creation of the table it speaks of: one that was deleted and made
-    anew, or restored, is to be filled again.
+    anew, or restored, is to be filled again; and, where records expire, after how many seconds (`ttl`).
     """
 
-    def __init__(self, storage: Storage, table: str) -> None:
+    def __init__(self, storage: Storage, table: str, ttl: int | None = None) -> None:
         self._archive, self._store = storage.archive, storage.store
         self._table = table
+        self._ttl = ttl
 
     async def manifest(self, name: str) -> Manifest | None:
         """Read a snapshot's manifest; None when there is none that can be read."""
@@ -94,6 +97,7 @@ class Ledger:
         if report.snapshot is None:
             raise ValueError("a load that archived nothing has no manifest")
         ours = report.as_json() | {"table_id": await self._table_id(report.status)}
+        ours |= {} if self._ttl is None else {"ttl": self._ttl}
         if _outranks(await self.manifest(report.snapshot), ours):
             return
         if rejects:
@@ -107,7 +111,7 @@ class Ledger:
     async def check_scale(self, scale: str) -> None:
         """Raise ConfigError when the table is scored on another scale."""
         latest = await self.latest()
-        if latest is not None and latest.get("scale") != scale and await self._is_of_this_table(latest):
+        if latest is not None and latest.get("scale") != scale and await self.is_of_this_table(latest):
             raise ConfigError(
                 f"table {self._table} is scored on {latest.get('scale')}, not {scale}: "
                 f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
@@ -126,7 +130,8 @@ class Ledger:
                 raise
             return None
 
-    async def _is_of_this_table(self, manifest: Manifest) -> bool:
+    async def is_of_this_table(self, manifest: Manifest) -> bool:
+        """Tell whether the manifest speaks of the table as it was created last."""
         return manifest.get("table_id") == await self._store.identity()
 
     async def _digest(self, name: str) -> str | None:
@@ -145,6 +150,16 @@ class Ledger:
 def is_complete(manifest: Manifest | None) -> bool:
     """Tell whether the manifest says that the snapshot was loaded as a whole."""
     return manifest is not None and manifest.get("status") == Status.COMPLETE
+
+
+def edition_of(manifest: Mapping[str, Any]) -> Edition | None:
+    """Return which load of which snapshot a report in its printed form tells of; None if it does not."""
+    named, records = parse_name(str(manifest.get("snapshot"))), manifest.get("records")
+    if named is None or not isinstance(records, int):
+        return None
+    name, taken = named
+    newest = min(feed_time(manifest.get("newest")) or 0, taken)
+    return Edition(name, taken, str(manifest.get("scale")), records, newest, str(manifest.get("started")))
 
 
 def _outranks(there: Manifest | None, ours: Manifest) -> bool:

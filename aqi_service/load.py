@@ -112,7 +112,7 @@ class _Load:
         self._source, self._plan, self._tried = source, plan, tried
         self._now, self._progress, self._ends = watch
         self._archive, self._store = storage.archive, storage.store
-        self._ledger = Ledger(storage, plan.table)
+        self._ledger = Ledger(storage, plan.table, plan.ttl)
         started = watch.now()
         taken = int(started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
         self._name, taken = source.named or (snapshot_name(taken), taken)
@@ -123,6 +123,7 @@ class _Load:
         patience = None if source.waits else PATIENCE_SECONDS
         put = partial(storage.store.put, conditional=not plan.live, guard=plan.guard)
         self.delivery = Delivery(storage.store, put, now=watch.now, patience=patience)
+        self.delivery.seen = plan.seen()
 
     async def outcome(self) -> Outcome:
         """Run the load and say how it ended."""

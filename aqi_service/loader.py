@@ -9,15 +9,28 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from random import random
+from typing import NamedTuple
 
 from aqi_service.checking import check
 from aqi_service.config import Config
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
+from aqi_service.latest import Latest
 from aqi_service.leasing import acquire, holds, kept
+from aqi_service.ledger import edition_of
 from aqi_service.opening import Opened
-from aqi_service.rounds import Kind, catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
+from aqi_service.rounds import (
+    How,
+    Kind,
+    catch_up_of,
+    catching_up,
+    courtesy,
+    load_one,
+    prune,
+    tell,
+    tell_older,
+)
 from aqi_service.sources import live_feed
 from aqi_service.status import REFUSED, ServiceStatus
 from aqi_service.stopping import Stop
@@ -54,18 +67,32 @@ async def _wait(stop: Stop, lost: asyncio.Event, seconds: float) -> None:
         await asyncio.gather(*waits, return_exceptions=True)
 
 
+class Serving(NamedTuple):
+    """Where lookups are served, and what they see in memory."""
+
+    port: int
+    latest: Latest
+
+
 class Loader:
     """Loads the live feed at start and then on schedule, by the monotonic clock."""
 
     def __init__(
-        self, config: Config, found: Opened, status: ServiceStatus, *, usable: bool = True, port: int = 0
+        self,
+        config: Config,
+        found: Opened,
+        status: ServiceStatus,
+        serving: Serving | None = None,
+        *,
+        usable: bool = True,
     ) -> None:
-        """`usable` tells whether archive and table have been checked; `port` is where lookups are served."""
+        """`usable` tells whether archive and table have been checked."""
         self._config = config
         self._found = found
         self._status = status
+        serving = serving or Serving(0, Latest(time.time))
+        self._latest, self._port = serving.latest, serving.port
         self._usable = usable
-        self._port = port
         self._rest = catch_up_of(config, found)
         self._older_told = False
 
@@ -141,7 +168,8 @@ class Loader:
             log.warning("catch_up_failed error=%r: tried again after the next load", str(error))
 
     async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
-        async with aclosing(catching_up(self._config, self._found, self._rest, due)) as reports:
+        some = catching_up(self._config, self._found, self._rest, due, self._latest.note)
+        async with aclosing(some) as reports:
             async for report in reports:
                 self._tell(report)
                 self._status.caught_up(report)
@@ -156,8 +184,10 @@ class Loader:
         if not self._usable:
             await check(self._config, self._found)
             self._usable = True
-        feed = live_feed(self._config.feed_url)
-        return await load_one(self._config, self._found, feed, Kind.LIVE, self._config.deadline)
+        how = How(Kind.LIVE, self._config.deadline, self._latest.begin)
+        report = await load_one(self._config, self._found, live_feed(self._config.feed_url), how)
+        self._latest.finish(edition_of(report.as_json()) if report.status is Status.COMPLETE else None)
+        return report
 
     async def _prune(self) -> None:
         try:

@@ -1,4 +1,7 @@
-"""THE READ PATH: the payload of a request in, the payload of its reply out.
+r"""THE READ PATH: the payload of a request in, the payload of its reply out.
+
+    request --id--> latest (the newest snapshot, in memory) --> reply
+                \-> misses --those that wait together--> store (the table) --> reply
 
 One rule: every request gets an answer, within a deadline; what the reader is told never depends on what
 went wrong inside.
@@ -13,7 +16,9 @@ from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import is_expired
 from aqi_service.core.render import csv_reply
-from aqi_service.errors import AqiError
+from aqi_service.errors import AqiError, MissingResource
+from aqi_service.latest import Latest
+from aqi_service.misses import LookupCounts, Misses
 from aqi_service.storage import Store
 
 log = logging.getLogger(__name__)
@@ -30,10 +35,18 @@ _CANNOT_READ = UNAVAILABLE + b"the table cannot be read now; try again later"
 
 
 class Lookup:
-    """Answers requests out of one store; `now` gives epoch seconds."""
+    """Answers requests out of memory and one store; `now` gives epoch seconds."""
 
-    def __init__(self, store: Store, now: Callable[[], float], deadline: float = DEADLINE) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], float],
+        deadline: float = DEADLINE,
+        latest: Latest | None = None,
+    ) -> None:
+        self.counts = LookupCounts()
+        self._latest = latest or Latest(now)
+        self._misses = Misses(store, self.counts, deadline)
         self._now = now
         self._deadline = deadline
         self._quiet_until = 0.0
@@ -43,13 +56,25 @@ class Lookup:
         match = _RECORD_ID.fullmatch(payload) if len(payload) <= 20 else None
         if match is None:
             return _BAD
-        record_id = str(int(match[1]))
-        if int(record_id) > MAX_INTEGER:
+        number = int(match[1])
+        if number > MAX_INTEGER:
             return NOT_FOUND
+        if reply := self._latest.reply(number):
+            self.counts.memory += 1
+            return reply
+        return await self._from_table(str(number))
+
+    async def close(self) -> None:
+        """Give up what the table has not answered yet; nothing is to be asked any more."""
+        await self._misses.close()
+
+    async def _from_table(self, record_id: str) -> bytes:
         try:
             async with asyncio.timeout(self._deadline):
-                item = await self._store.get(record_id)
+                item = await self._misses.get(record_id)
         except (AqiError, TimeoutError) as error:
+            if isinstance(error, MissingResource):
+                self._latest.drop()  # it speaks of a table that is gone
             self._note(error)
             return _CANNOT_READ
         if item is None or is_expired(item, self._now()):

@@ -16,7 +16,17 @@ from aqi_service.leasing import acquire, kept
 from aqi_service.ledger import AT_ONCE, Ledger
 from aqi_service.logs import say
 from aqi_service.opening import Opened, first_line, opened
-from aqi_service.rounds import Kind, catch_up_of, catching_up, courtesy, load_one, prune, tell, tell_older
+from aqi_service.rounds import (
+    How,
+    Kind,
+    catch_up_of,
+    catching_up,
+    courtesy,
+    load_one,
+    prune,
+    tell,
+    tell_older,
+)
 from aqi_service.sources import live_feed
 from aqi_service.stopping import Stop
 from aqi_service.storage import LEASE_SECONDS
@@ -72,7 +82,7 @@ async def _replays(config: Config, found: Opened) -> AsyncGenerator[LoadReport, 
                 skips += 1
                 yield skipped(source, config.table, config.scale_name, time.time())
             else:
-                yield await load_one(config, found, source, Kind.REPLAY, config.deadline)
+                yield await load_one(config, found, source, How(Kind.REPLAY, config.deadline))
     await prune(config, found)
     if skips:
         say(f"{skips} of {len(sources)} snapshots were finished already: --force loads them again")
@@ -88,7 +98,7 @@ async def _live(config: Config, found: Opened) -> AsyncGenerator[LoadReport, Non
     if wait := await courtesy(config, found):
         say(f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes")
         await asyncio.sleep(wait)
-    report = await load_one(config, found, live_feed(config.feed_url), Kind.LIVE, config.deadline)
+    report = await load_one(config, found, live_feed(config.feed_url), How(Kind.LIVE, config.deadline))
     yield report
     await prune(config, found)
     if report.status is not Status.INCOMPLETE:

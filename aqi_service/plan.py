@@ -6,11 +6,17 @@ One rule: nothing here changes while the load is under way.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aqi_service.core.index import Seen
 from aqi_service.core.scales import Scale
 from aqi_service.storage import free
 
 Progress = Callable[[int, int, int | None], None]
 """Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
+
+
+def unseen() -> Seen:
+    """Return who is told what the table has, where nobody looks anything up."""
+    return lambda _held: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,8 @@ class Plan:
         snapshot_time: epoch seconds that name the snapshot, or None for the time of reading.
         deadline: seconds for the whole load, or None.
         guard: raises LeaseLost when nothing further may be asked of source or table, or be archived.
+        seen: called when reading begins, and again when it begins anew; gives who is told what the table
+            has now of the records.
         dry_run: said in the report; the caller hands in storage that keeps nothing.
     """
 
@@ -40,4 +48,5 @@ class Plan:
     snapshot_time: int | None = None
     deadline: float | None = None
     guard: Callable[[], None] = free
+    seen: Callable[[], Seen] = unseen
     dry_run: bool = False

@@ -8,14 +8,16 @@ import logging
 import math
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from enum import Enum, auto
+from typing import NamedTuple
 
 import orjson
 
 from aqi_service import __version__
 from aqi_service.catchup import CatchUp
 from aqi_service.config import DEFAULT_PORT, LEAST_INTERVAL, Config
+from aqi_service.core.index import Seen
 from aqi_service.core.names import parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
@@ -25,7 +27,7 @@ from aqi_service.ledger import Ledger, newest_name
 from aqi_service.load import load
 from aqi_service.logs import say
 from aqi_service.opening import Opened
-from aqi_service.plan import Plan
+from aqi_service.plan import Plan, unseen
 from aqi_service.progress import ProgressLine
 from aqi_service.sources import Source
 from aqi_service.storage import free
@@ -44,27 +46,39 @@ class Kind(Enum):
     REPLAY = auto()
 
 
-async def load_one(
-    config: Config, found: Opened, source: Source, kind: Kind, deadline: float | None
-) -> LoadReport:
+class How(NamedTuple):
+    """How a snapshot is loaded: deadline (seconds, or None) and `seen` as in a Plan."""
+
+    kind: Kind
+    deadline: float | None
+    seen: Callable[[], Seen] = unseen
+
+
+async def load_one(config: Config, found: Opened, source: Source, how: How) -> LoadReport:
     """Load one snapshot and return its report, showing on a terminal how far it has come."""
     plan = Plan(
         table=config.table,
         scale=config.scale,
-        agent=f"aqi_service/{__version__} (+{config.contact})",
+        agent=agent_of(config),
         max_bytes=config.max_bytes,
-        live=kind is Kind.LIVE,
+        live=how.kind is Kind.LIVE,
         ttl=config.ttl,
         snapshot_time=config.snapshot_time,
-        deadline=deadline,
+        deadline=how.deadline,
         dry_run=config.dry_run,
-        guard=free if kind is Kind.REPLAY else found.lease.check,
+        guard=free if how.kind is Kind.REPLAY else found.lease.check,
+        seen=how.seen,
     )
     line = ProgressLine(sys.stderr, time.monotonic)
     try:
         return await load(source, found.storage, plan, now=time.time, progress=line)
     finally:
         line.done()
+
+
+def agent_of(config: Config) -> str:
+    """Return the User-Agent to ask with."""
+    return f"aqi_service/{__version__} (+{config.contact})"
 
 
 def tell(report: LoadReport, port: int = DEFAULT_PORT) -> bool:
@@ -108,7 +122,11 @@ def catch_up_of(config: Config, found: Opened) -> CatchUp:
 
 
 async def catching_up(
-    config: Config, found: Opened, rest: CatchUp, ends: float = math.inf
+    config: Config,
+    found: Opened,
+    rest: CatchUp,
+    ends: float = math.inf,
+    seen: Callable[[], Seen] = unseen,
 ) -> AsyncGenerator[LoadReport, None]:
     """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
 
@@ -121,7 +139,7 @@ async def catching_up(
         if left < LEAST_SECONDS or not holds(found.lease.check):
             return
         deadline = None if left == math.inf else left
-        report = await load_one(config, found, source, Kind.CAUGHT_UP, deadline)
+        report = await load_one(config, found, source, How(Kind.CAUGHT_UP, deadline, seen))
         rest.loaded(source, report)
         yield report
         if report.status is Status.INCOMPLETE:

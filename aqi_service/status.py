@@ -3,6 +3,7 @@
 One rule: the daemon writes it, the page reads it; nobody decides anything by it.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,8 @@ from prometheus_client.registry import Collector
 from aqi_service import __version__
 from aqi_service.core.report import Fates, LoadReport, Status
 from aqi_service.core.times import feed_time
+from aqi_service.latest import Latest
+from aqi_service.misses import LookupCounts
 from aqi_service.server import ServerCounts
 
 REFUSED = "refused"
@@ -28,6 +31,8 @@ class ServiceStatus:
     """Counts since the process began; only the event loop's thread changes them."""
 
     server: ServerCounts
+    lookups: LookupCounts = field(default_factory=LookupCounts)
+    latest: Latest = field(default_factory=lambda: Latest(time.time))
     loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
     loader_restarts: int = 0
@@ -77,6 +82,12 @@ class _Metrics(Collector):
                 status.http_refused,
             ),
             ("aqi_tcp_cut", "Connections cut, by reason.", "reason", server.cut),
+            (
+                "aqi_lookups",
+                "Lookups, by where the answer was looked for.",
+                "source",
+                _sources(status.lookups),
+            ),
         ):
             family = CounterMetricFamily(name, text, labels=[label])
             for key, count in counts.items():
@@ -84,7 +95,12 @@ class _Metrics(Collector):
             yield family
         yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", server.accepted)
         yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
+        yield CounterMetricFamily("aqi_lookup_requests", "Lookups' requests.", status.lookups.requests)
         yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
+        index = status.latest.index
+        yield GaugeMetricFamily(
+            "aqi_memory_records", "Records in memory.", 0 if index is None else len(index)
+        )
         info = GaugeMetricFamily("aqi_build_info", "The version that runs.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
@@ -92,9 +108,14 @@ class _Metrics(Collector):
 
     def _times(self) -> Iterable[Metric]:
         """Yield what is known only after a load."""
-        status, last = self._status, self._status.last
+        status, last, index = self._status, self._status.last, self._status.latest.index
         rows: tuple[tuple[str, str, float | None], ...] = (
             ("aqi_newest_record_timestamp_seconds", "Time of the newest record.", status.newest),
+            (
+                "aqi_memory_snapshot_timestamp_seconds",
+                "Time of the snapshot in memory.",
+                None if index is None else index.edition.taken,
+            ),
             ("aqi_last_finished_load_timestamp_seconds", "When a load last finished.", status.finished),
             ("aqi_last_load_seconds", "How long the last load took.", last.seconds if last else None),
             ("aqi_last_load_bytes", "Decoded size of the last snapshot.", last.bytes if last else None),
@@ -102,6 +123,10 @@ class _Metrics(Collector):
         for name, text, value in rows:
             if value is not None:
                 yield GaugeMetricFamily(name, text, value)
+
+
+def _sources(lookups: LookupCounts) -> dict[str, int]:
+    return {"memory": lookups.memory, "table": lookups.table}
 
 
 def metrics(status: ServiceStatus) -> Callable[[], bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aqi_service.core.items import Item
 from aqi_service.errors import NameTaken
-from aqi_service.storage import PutResult, SnapshotInfo, Storage, Upload, free
+from aqi_service.storage import READ_LIMIT, PutResult, SnapshotInfo, Storage, Upload, free
 
 TABLE_ID = "a table"
 
@@ -97,6 +97,10 @@ class MemoryStore:
 
     async def get(self, record_id: str) -> Item | None:
         return self.items.get(record_id)
+
+    async def get_many(self, ids: Sequence[str]) -> Mapping[str, Item | None]:
+        assert len(set(ids)) == len(ids) <= READ_LIMIT
+        return {record_id: self.items.get(record_id) for record_id in ids}
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
         assert len(set(ids)) == len(ids)

@@ -17,11 +17,11 @@ LAYERS = (
     ("errors",),
     ("core",),
     ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
-    ("server", "client", "sources"),
+    ("server", "client", "sources", "latest", "misses"),
     ("choosing", "intake", "ledger", "leasing", "plan", "status", "config"),
     ("delivery", "catchup"),
     ("remainder", "tally"),
-    ("load", "lookup", "opening"),
+    ("load", "lookup", "following", "opening"),
     ("checking", "rounds"),
     ("once", "loader"),
     ("daemon",),
@@ -59,7 +59,7 @@ LIBRARIES = {"aiohttp", "sqlite3", "aioboto3", "aiobotocore", "boto3", "botocore
 
 CORE_MAY = {
     *("collections", "csv", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "io"),
-    *("itertools", "json", "math", "operator", "orjson", "re", "types", "typing", "zlib"),
+    *("itertools", "json", "math", "operator", "orjson", "re", "struct", "types", "typing", "zlib"),
 }
 """What the core imports: no event loop, socket, environment, randomness or log."""
 

@@ -175,3 +175,25 @@ async def test_json_logs_are_objects_line_by_line(tmp_path: Path) -> None:
         async with running(*options, cwd=tmp_path) as program:
             line = await program.line(r'^\{"time": "[^"]*", "level": "warning", .*"loaded status=failed ')
     assert '"logger": "aqi_service.loader"' in line.string
+
+
+async def test_a_replica_answers_the_newest_snapshot_out_of_memory_and_the_rest_out_of_the_table(
+    tmp_path: Path,
+) -> None:
+    await load_capture(tmp_path, "--scale", "us-epa")
+    async with running(*ON_D, "--serve-only", cwd=tmp_path) as program:
+        await program.line("memory snapshot=data_10_08_17_11_23.json records=3565")
+        replies = await program.ask(RECORD.encode(), b"1", b"2", RECORD.encode())
+        metrics = (await program.page("/metrics"))[1].splitlines()
+        program.tell()
+        assert await program.ended(within=10) == 0
+    assert [reply.endswith(b",36,Good\r\n") for reply in replies] == [True, False, False, True]
+    assert replies[1:3] == [b"Item not found"] * 2
+    for line in (
+        'aqi_lookups_total{source="memory"} 2.0',
+        'aqi_lookups_total{source="table"} 2.0',
+        "aqi_lookup_requests_total 1.0",
+        "aqi_memory_records 3565.0",
+        "aqi_memory_snapshot_timestamp_seconds 1.50236418e+09",
+    ):
+        assert line in metrics, line

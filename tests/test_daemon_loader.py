@@ -11,7 +11,8 @@ import pytest
 from aqi_service.config import FEED_HOST
 from aqi_service.core.names import snapshot_name
 from aqi_service.errors import AccessDenied, ConfigError, Unavailable
-from aqi_service.loader import Loader, supervise
+from aqi_service.latest import Latest
+from aqi_service.loader import Loader, Serving, supervise
 from aqi_service.opening import Opened
 from aqi_service.server import ServerCounts
 from aqi_service.status import ServiceStatus, metrics
@@ -191,6 +192,39 @@ async def test_a_loader_that_dies_is_started_again_after_a_wait_and_counted(
     assert all(0 <= wait <= min(60, 2**n) for n, wait in enumerate(stop.seconds)), stop.seconds
     assert [record.getMessage() for record in caplog.records][-1] == "loader_died count=12"
     assert caplog.records[-1].exc_info
+
+
+async def test_each_finished_load_is_what_lookups_see_and_an_unfinished_one_is_not() -> None:
+    latest = Latest(time.time)
+    seen: list[tuple[str | None, list[int]]] = []
+
+    class Noting(Waits):
+        async def wait(self, seconds: float | None = None) -> bool:
+            if index := latest.index:
+                seen.append((index.edition.snapshot, sorted(index.packed)))
+            return await super().wait(seconds)
+
+    store = Before(MemoryStore(), put=failing(Unavailable("throttled"), after=2))
+    bodies = (document(1, 2, 3), document(2, 3, 4, 5), document(6, 7))
+    async with feed_server(*((answer(body),) for body in bodies)) as feed:
+        stop, found = Noting(3), opened(store=store)
+        settings = config(feed_url=feed.url(), load_deadline=1.0)
+        await Loader(settings, found, status(), Serving(0, latest)).run(stop)
+    assert [ids for _, ids in seen] == [[1, 2, 3], [2, 3, 4, 5], [2, 3, 4, 5]]
+    assert {name for name, _ in seen} <= set(await found.storage.archive.names())
+
+
+async def test_what_is_caught_up_is_noticed_but_does_not_become_what_lookups_see() -> None:
+    latest = Latest(time.time)
+    archive, store = MemoryArchive(), MemoryStore()
+    archive.snapshots[snapshot_name(time.time() - 3600)] = document(1, 8)
+    async with feed_server((answer(document(1, 2, timestamp="2023-12-20 16:00:00")),)) as feed:
+        found = opened(archive, store)
+        await Loader(config(feed_url=feed.url()), found, status(), Serving(0, latest)).run(Waits(1))
+    assert latest.index is not None
+    assert sorted(latest.index.packed) == [1, 2]
+    assert store.items["1"].timestamp == "2023-12-20 17:00:00"
+    assert (latest.reply(1) is None, latest.reply(2) is None) == (True, False)
 
 
 async def test_a_loader_that_ends_is_not_started_again() -> None:

@@ -36,6 +36,7 @@ async def test_items_are_taken_and_are_not_there(conditional: bool) -> None:
     assert await store.put([FULL], conditional=conditional) == PutResult()
     assert await store.get(FULL.id) is None
     assert await store.read([FULL.id]) == {}
+    assert await store.get_many([FULL.id, "1"]) == {FULL.id: None, "1": None}
     await store.settle()
     assert await store.expire(0) == 0
     await store.close()

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from aqi_service.core.items import Item
 from aqi_service.core.schedule import BACKOFF_CAP
-from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
+from aqi_service.errors import AccessDenied, ConfigError, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage import READ_LIMIT
 from aqi_service.storage.dynamodb import WRITE_LIMIT
 from aqi_service.storage.retry import ATTEMPTS
@@ -155,6 +155,63 @@ async def test_a_lookup_does_not_wait_long_for_a_table_that_fails(world: World) 
         await world.store().get("1")
     assert world.double.count("GetItem") == 3
     assert sum(world.waits) <= 0.15
+
+
+async def test_lookups_that_go_together_are_one_request_that_need_not_be_consistent(world: World) -> None:
+    await world.store().put(ITEMS[:50], conditional=False)
+    found = await world.store().get_many(IDS)
+    assert found == {item.id: item for item in ITEMS[:50]} | dict.fromkeys(IDS[50:])
+    assert sizes(world, "BatchGetItem") == [100]
+    asked = world.double.seen("BatchGetItem")[0].json["RequestItems"][world.table]
+    assert "ConsistentRead" not in asked
+
+
+@pytest.mark.parametrize("fault", PASSING)
+async def test_lookups_that_go_together_are_tried_as_often_as_a_lone_one(world: World, fault: str) -> None:
+    await world.store().put(ITEMS[:3], conditional=False)
+    world.double.on("BatchGetItem", PASSING[fault], times=2)
+    assert await world.store().get_many(["1", "2", "500"]) == {"1": ITEMS[0], "2": ITEMS[1], "500": None}
+    world.double.clear()
+    world.double.on("BatchGetItem", PASSING[fault])
+    with pytest.raises(Unavailable):
+        await world.store().get_many(["1", "2"])
+    assert world.double.count("BatchGetItem") == 3
+    assert sum(world.waits) <= 0.3
+
+
+@pytest.mark.parametrize("processed", [0, 1, 99])
+async def test_lookups_that_are_left_unprocessed_are_asked_for_again(world: World, processed: int) -> None:
+    await world.store().put(ITEMS, conditional=False)
+    world.double.on("BatchGetItem", unprocessed(processed), times=2)
+    assert await world.store().get_many(IDS) == {item.id: item for item in ITEMS}
+    assert len(world.waits) == (1 if processed == 99 else 2)
+
+
+async def test_lookups_that_stay_unprocessed_are_left_out_and_the_others_answered(world: World) -> None:
+    await world.store().put(ITEMS, conditional=False)
+    world.double.on("BatchGetItem", unprocessed(20))
+    assert await world.store().get_many(IDS) == {item.id: item for item in ITEMS[:60]}
+    assert sizes(world, "BatchGetItem") == [100, 80, 60]
+    world.double.on("BatchGetItem", unprocessed(0))
+    with pytest.raises(Unavailable, match="gives nothing more"):
+        await world.store().get_many(IDS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (error(400, "ValidationException"), ItemRefused),
+        (error(400, "ResourceNotFoundException"), MissingResource),
+        (error(400, "AccessDeniedException"), AccessDenied),
+    ],
+)
+async def test_what_may_concern_one_lookup_alone_is_told_from_a_table_that_does_not_answer(
+    world: World, answer: Answer, kind: type[Exception]
+) -> None:
+    world.double.on("BatchGetItem", answer)
+    with pytest.raises(kind):
+        await world.store().get_many(IDS)
+    assert world.waits == []
 
 
 @pytest.mark.parametrize("conditional", [False, True])

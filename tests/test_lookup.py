@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 
 import pytest
 
+from aqi_service.core.index import Edition, Growing
 from aqi_service.core.items import LEASE_IDS, Item
 from aqi_service.core.render import HEADER_LINE
 from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
+from aqi_service.latest import Latest
 from aqi_service.lookup import Lookup
 from tests.storage_doubles import Before, Hook, MemoryStore, failing
 from tests.wire_fixtures import advance, by_hand, task, turns
@@ -125,3 +128,55 @@ async def test_a_table_that_cannot_be_read_is_logged_once_a_minute(caplog: pytes
             counts.append(len(caplog.records))
     assert counts == [1, 1, 1, 2]
     assert caplog.records[0].getMessage() == "lookup_failed error='table t: no answer'"
+
+
+def remembering(*items: Item) -> Latest:
+    """Make a memory of these items."""
+    growing, latest = Growing(), Latest(lambda: NOW)
+    growing.add(items)
+    edition = Edition("data_20_12_23_18_55.json", int(NOW), "daqi", len(items), int(NOW), "")
+    assert latest.offer(growing.done(edition, NOW))
+    return latest
+
+
+async def test_what_is_in_memory_is_answered_without_the_table_and_the_rest_by_it() -> None:
+    store = Asked(ITEM._replace(pm10="8"), ITEM._replace(id="2"))
+    found = Lookup(store, lambda: NOW, latest=remembering(ITEM))
+    assert await found.answer(b"028456691289") == CSV
+    assert store.asked == []
+    assert (await found.answer(b"2")).startswith(b"id,")
+    assert await found.answer(b"3") == NOT_FOUND
+    assert store.asked == ["2", "3"]
+    assert (found.counts.memory, found.counts.table, found.counts.requests) == (1, 2, 2)
+
+
+async def test_a_record_that_has_expired_in_memory_is_asked_of_the_table() -> None:
+    store = Asked(ITEM)
+    found = Lookup(store, lambda: NOW, latest=remembering(ITEM._replace(expires_at=int(NOW))))
+    assert await found.answer(b"28456691289") == CSV
+    assert store.asked == [ITEM.id]
+
+
+async def test_while_the_table_cannot_be_read_what_is_in_memory_is_answered() -> None:
+    broken = Before(MemoryStore(), get=failing(Unavailable("throttled")))
+    found = Lookup(broken, lambda: NOW, latest=remembering(ITEM))
+    assert [await found.answer(each) for each in (b"1", b"28456691289")] == [GONE, CSV]
+
+
+async def test_a_lookup_that_finds_the_table_gone_ends_what_memory_says_of_it() -> None:
+    gone = Before(MemoryStore(), get=failing(MissingResource("no such table")))
+    found = Lookup(gone, lambda: NOW, latest=remembering(ITEM))
+    assert [await found.answer(each) for each in (b"28456691289", b"1", b"28456691289")] == [CSV, GONE, GONE]
+
+
+async def test_lookups_of_one_moment_are_one_request_to_the_table() -> None:
+    class Together(Asked):
+        async def get_many(self, ids: Sequence[str]) -> Mapping[str, Item | None]:
+            self.asked.append(" ".join(ids))
+            return await super().get_many(ids)
+
+    store = Together(ITEM)
+    found = Lookup(store, lambda: NOW)
+    replies = await asyncio.gather(*map(found.answer, (b"1", b"28456691289", b"1", b"x")))
+    assert replies == [NOT_FOUND, CSV, NOT_FOUND, BAD]
+    assert store.asked == ["1 28456691289"]

@@ -7,17 +7,20 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from aqi_service import __version__
+from aqi_service.core.index import Edition, Growing
 from aqi_service.core.report import Fates, LoadReport, Status
 from aqi_service.server import ServerCounts
 from aqi_service.status import ServiceStatus, metrics
+from tests.storage_items import FULL
 
 FATES = {"stored", "unchanged", "superseded", "merged", "rejected", "without_pm", "expired", "pending"}
 COUNTERS = {
     "aqi_loads": "status", "aqi_records": "fate", "aqi_tcp_replies": "kind", "aqi_tcp_refused": "reason",
     "aqi_tcp_cut": "reason", "aqi_http_refused": "reason",
     "aqi_tcp_accepted": None, "aqi_loader_restarts": None,
+    "aqi_lookups": "source", "aqi_lookup_requests": None,
 }  # fmt: skip
-GAUGES = {"aqi_tcp_connections": None, "aqi_build_info": "version"}
+GAUGES = {"aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None}
 AFTER_A_LOAD = {
     "aqi_newest_record_timestamp_seconds", "aqi_last_finished_load_timestamp_seconds",
     "aqi_last_load_seconds", "aqi_last_load_bytes",
@@ -127,3 +130,20 @@ def test_the_process_itself_is_measured_too(status: ServiceStatus) -> None:
         "python_info",
     ):
         assert f"\n{name}" in text
+
+
+def test_lookups_are_counted_by_where_they_were_answered_and_memory_by_its_records_and_time(
+    status: ServiceStatus,
+) -> None:
+    status.lookups.memory, status.lookups.table, status.lookups.requests = 9, 5, 2
+    assert ("aqi_memory_snapshot_timestamp_seconds", None) not in values(status)
+    growing = Growing()
+    growing.add([FULL, FULL._replace(id="2")])
+    status.latest.offer(
+        growing.done(Edition("data_20_12_23_18_00.json", 1_703_095_200, "daqi", 3, 5, ""), 0.0)
+    )
+    found = values(status)
+    assert (found["aqi_lookups_total", "memory"], found["aqi_lookups_total", "table"]) == (9, 5)
+    assert found["aqi_lookup_requests_total", None] == 2
+    assert found["aqi_memory_records", None] == 2
+    assert found["aqi_memory_snapshot_timestamp_seconds", None] == 1_703_095_200

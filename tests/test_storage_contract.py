@@ -261,10 +261,18 @@ class TestStore:
         await store.put([FULL], conditional=False)
         assert await store.read(["5", FULL.id, "6"]) == {FULL.id: FULL}
 
+    async def test_many_are_looked_up_at_once_and_each_id_has_its_answer(self, store: Store) -> None:
+        items = {str(number): FULL._replace(id=str(number)) for number in range(0, 2 * READ_LIMIT, 2)}
+        await store.put(list(items.values()), conditional=False)
+        ids = [str(number) for number in range(READ_LIMIT - len(NO_IDS))] + NO_IDS
+        assert await store.get_many(ids) == {each: items.get(each) for each in ids}
+
     @pytest.mark.parametrize("conditional", [False, True])
     async def test_no_items_and_no_ids_are_no_error(self, store: Store, conditional: bool) -> None:
         assert await store.put([], conditional=conditional) == (frozenset(), {})
         assert await store.read([]) == {}
+        assert await store.get_many([]) == {}
+        assert await store.get_many(["lease", "-1"]) == {"lease": None, "-1": None}
 
     @pytest.mark.parametrize("conditional", [False, True])
     async def test_a_field_that_the_new_item_lacks_is_gone(self, store: Store, conditional: bool) -> None:

@@ -5,13 +5,16 @@ One rule: this is the one place that knows how an item looks to a reader, its co
 
 import csv
 import io
+import re
 
 from aqi_service.core.items import COLUMNS, Item
 
 HEADER_LINE = ",".join(column.name for column in COLUMNS) + "\r\n"
 
+_HEADER = HEADER_LINE.encode()
 _NUMERIC = tuple(column.kind == "N" for column in COLUMNS)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_QUOTED = re.compile('["\r\n]')
 
 
 def csv_reply(item: Item) -> bytes:
@@ -19,14 +22,26 @@ def csv_reply(item: Item) -> bytes:
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers never do.
     """
-    out = io.StringIO()
-    out.write(HEADER_LINE)
-    cells = item[: len(COLUMNS)]
-    csv.writer(out).writerow(
+    return with_header(csv_row(item))
+
+
+def with_header(row: bytes) -> bytes:
+    """Return the reply that a row of `csv_row` makes."""
+    return _HEADER + row
+
+
+def csv_row(item: Item) -> bytes:
+    """Write the row alone, CRLF included."""
+    cells = [
         "" if cell is None else cell if numeric else plain_text(str(cell))
-        for cell, numeric in zip(cells, _NUMERIC, strict=True)
-    )
-    return out.getvalue().encode()
+        for cell, numeric in zip(item, _NUMERIC, strict=False)
+    ]
+    line = ",".join(map(str, cells))
+    if line.count(",") >= len(cells) or _QUOTED.search(line):  # seldom: something has to be quoted
+        out = io.StringIO()
+        csv.writer(out).writerow(cells)
+        return out.getvalue().encode()
+    return f"{line}\r\n".encode()
 
 
 def plain_text(text: str) -> str:

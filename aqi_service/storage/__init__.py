@@ -142,6 +142,13 @@ class Store(Protocol):
     async def get(self, record_id: str) -> Item | None:
         """Look one item up, for a reply; expired ones are the caller's to judge."""
 
+    async def get_many(self, ids: Sequence[str]) -> Mapping[str, Item | None]:
+        """Look up to READ_LIMIT distinct ids up, as `get` does; None is one that is not there.
+
+        An id is left out that the table did not get to in time. What is raised but Unavailable may concern
+        one of the ids alone (ItemRefused, a damaged page): the others can be had without it.
+        """
+
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
         """Read up to READ_LIMIT distinct ids consistently, on the write side; absent ones are left out."""
 

@@ -80,6 +80,10 @@ class DryStore:
         del record_id
         return None
 
+    async def get_many(self, ids: Sequence[str]) -> Mapping[str, Item | None]:
+        """Return None for each."""
+        return dict.fromkeys(ids)
+
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
         """Return no items."""
         del ids

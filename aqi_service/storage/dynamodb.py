@@ -89,6 +89,40 @@ class DynamoStore:
         found = answer.get("Item")
         return None if found is None else from_attributes(found)
 
+    async def get_many(self, ids: Sequence[str]) -> dict[str, Item | None]:
+        """Look several up in one request, and again what it left unprocessed, as often as a lone one."""
+        found: dict[str, Item] = {}
+        left: Sequence[Any] = []
+
+        async def request() -> None:
+            nonlocal left
+            left = await self._batch(self._lookups, left, found)
+            if left:
+                raise Unavailable(f"{self._what}: the table gives nothing more (throttled)")
+
+        async with self._keyed() as kind:
+            left = keys = [key(i, kind) for i in ids if integer(i) == i]
+            try:
+                if keys:
+                    await call(self._what, request, self._sleep, LOOKUP)
+            except Unavailable:
+                if len(left) == len(keys):
+                    raise
+        missed = {value for each in left for value in each["id"].values()}
+        return {i: found.get(i) for i in ids if i not in missed}
+
+    async def _batch(
+        self, client: "DynamoDBClient", keys: Sequence[Any], found: dict[str, Item], **how: bool
+    ) -> Sequence[Any]:
+        """Ask once for these keys; put into `found` what is there, and return what was not processed."""
+        asked: Any = {self._table: {"Keys": keys, **how}}
+        answer = await client.batch_get_item(RequestItems=asked)
+        for values in answer.get("Responses", {}).get(self._table, []):
+            item = from_attributes(values)
+            found[item.id] = item
+        unprocessed: Any = answer.get("UnprocessedKeys", {})
+        return unprocessed.get(self._table, {}).get("Keys", [])  # type: ignore[no-any-return]  # AWS's JSON
+
     async def read(self, ids: Sequence[str]) -> dict[str, Item]:
         """Read up to READ_LIMIT ids consistently; unprocessed keys are asked for again."""
         if len(ids) > READ_LIMIT:
@@ -96,14 +130,8 @@ class DynamoStore:
         found: dict[str, Item] = {}
 
         async def request(keys: Sequence[Any]) -> Sequence[Any]:
-            asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
             with translated(self._what):
-                answer = await self._writes.batch_get_item(RequestItems=asked)
-            for values in answer.get("Responses", {}).get(self._table, []):
-                item = from_attributes(values)
-                found[item.id] = item
-            unprocessed: Any = answer.get("UnprocessedKeys", {})
-            return unprocessed.get(self._table, {}).get("Keys", [])  # type: ignore[no-any-return]  # AWS's JSON
+                return await self._batch(self._writes, keys, found, ConsistentRead=True)
 
         async with self.keyed() as kind:
             keys: Sequence[Any] = [key(i, kind) for i in ids if integer(i) == i]
@@ -149,16 +177,19 @@ class DynamoStore:
 
     @asynccontextmanager
     async def keyed(self) -> AsyncIterator[str]:
-        """Give the type of the key, `S` or `N`, to a request that writes no item.
-
-        Forgets it when the table is gone, or was made anew with another.
-        """
+        """Give the type of the key, `S` or `N`, to a request that writes no item."""
         with refused_as(Unavailable):
-            try:
-                yield await self._key()
-            except (MissingResource, ItemRefused):
-                self._key_kind = None
-                raise
+            async with self._keyed() as kind:
+                yield kind
+
+    @asynccontextmanager
+    async def _keyed(self) -> AsyncIterator[str]:
+        """Give the type of the key; forget it when the table is gone, or was made anew with another."""
+        try:
+            yield await self._key()
+        except (MissingResource, ItemRefused):
+            self._key_kind = None
+            raise
 
     @asynccontextmanager
     async def _try(self, guard: Callable[[], None]) -> AsyncIterator[None]:

@@ -68,11 +68,14 @@ class LocalStore:
         number = row_id(record_id)
         return None if number is None else await self._reading.run(self._get, number)
 
+    async def get_many(self, ids: Sequence[str]) -> Mapping[str, Item | None]:
+        """Return items as `get` does, in one query."""
+        found = await self._reading.run(self._get_many, _row_ids(ids))
+        return {each: found.get(each) for each in ids}
+
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
         """Return the items of up to READ_LIMIT ids, after all earlier writes; absent ones are left out."""
-        return await self._writing.run(
-            self._read, [number for each in ids if (number := row_id(each)) is not None]
-        )
+        return await self._writing.run(self._read, _row_ids(ids))
 
     async def put(
         self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
@@ -120,10 +123,13 @@ class LocalStore:
             row = connection.execute(GET, (number,)).fetchone()
         return None if row is None else from_row(row)
 
+    def _get_many(self, numbers: Sequence[int]) -> Mapping[str, Item]:
+        with self._reader() as connection:
+            return _items(connection, numbers)
+
     def _read(self, numbers: Sequence[int]) -> Mapping[str, Item]:
         with self._writer.use() as connection:
-            rows = connection.execute(get_many(len(numbers)), numbers).fetchall()
-        return {item.id: item for item in map(from_row, rows)}
+            return _items(connection, numbers)
 
     def _put(self, items: Sequence[Item], statement: str, guard: Callable[[], None]) -> PutResult:
         superseded: set[str] = set()
@@ -167,3 +173,12 @@ class LocalStore:
     def _close_readers(self) -> None:
         for link in self._idle_readers:
             link.close()
+
+
+def _items(connection: sqlite3.Connection, numbers: Sequence[int]) -> Mapping[str, Item]:
+    rows = connection.execute(get_many(len(numbers)), numbers).fetchall()
+    return {item.id: item for item in map(from_row, rows)}
+
+
+def _row_ids(ids: Sequence[str]) -> list[int]:
+    return [number for each in ids if (number := row_id(each)) is not None]

@@ -1,7 +1,8 @@
 """A client that looks records up all the time, at one daemon and another, and knows what may be answered.
 
-One rule: an answer is a row of a generation that was published by then, no older than one that was answered
-before, or says that there is none, or that the table cannot be read now.
+One rule: an answer is a row of a generation that was published by then, no older than one that the same
+daemon answered before, or says that there is none, or that the table cannot be read now. (Another daemon may
+still see the snapshot before: it learns of one when that is finished, up to a minute later.)
 """
 
 import asyncio
@@ -36,7 +37,8 @@ class Asker:
     complaints: list[str] = field(default_factory=list)
     _known: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     _ids: list[str] = field(default_factory=list)
-    _newest: dict[str, int] = field(default_factory=dict)
+    _newest: dict[tuple[int, str], int] = field(default_factory=dict)
+    _found: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for number, generation in reversed(list(enumerate(self.generations))):
@@ -63,13 +65,13 @@ class Asker:
                 self.complaints.append(f"a daemon that runs broke off at {ids}")
         else:
             for record_id, reply in zip(ids, replies, strict=True):
-                self._check(record_id, reply)
+                self._check(port, record_id, reply)
 
-    def _check(self, record_id: str, reply: bytes) -> None:
+    def _check(self, port: int, record_id: str, reply: bytes) -> None:
         self.answers += 1
-        newest = self._newest.get(record_id)
+        newest = self._newest.get((port, record_id))
         if reply == NOT_FOUND:
-            if newest is not None:
+            if record_id in self._found:
                 self.complaints.append(f"{record_id} was found, and then not")
         elif not reply.startswith(b"Unavailable: "):
             self.found += 1
@@ -78,7 +80,8 @@ class Asker:
                 self.complaints.append(f"{record_id} was answered with {reply!r}, which was never published")
             elif newest is not None and measured_at < newest:
                 self.complaints.append(f"{record_id} was answered with a row older than before: {reply!r}")
-            self._newest[record_id] = max(measured_at, newest or 0)
+            self._newest[port, record_id] = max(measured_at, newest or 0)
+            self._found.add(record_id)
 
 
 async def ask(port: int, ids: Sequence[str]) -> list[bytes]:

@@ -19,13 +19,15 @@ from aqi_service import once
 from aqi_service.choosing import Places
 from aqi_service.config import Config
 from aqi_service.core.report import LoadReport
+from aqi_service.following import Follower
+from aqi_service.latest import Latest
 from aqi_service.load import load
-from aqi_service.loader import Loader, supervise
+from aqi_service.loader import Loader, Serving, supervise
 from aqi_service.lookup import Lookup
 from aqi_service.opening import Opened
 from aqi_service.plan import Plan
 from aqi_service.server import Server, ServerCounts, listen
-from aqi_service.sources import Source
+from aqi_service.sources import Asking, Source
 from aqi_service.status import ServiceStatus
 from aqi_service.stopping import Stop
 from aqi_service.storage import Storage
@@ -177,11 +179,22 @@ async def _begin(machine: Machine, name: str, settings: dict[str, Any]) -> Daemo
     found = await stack.enter_async_context(machine.opened(decided))
     sockets = listen("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    server = Server(sockets, Lookup(found.storage.store, machine.wall).answer)
+    latest = Latest(machine.wall)
+    lookup = Lookup(found.storage.store, machine.wall, latest=latest)
+    stack.push_async_callback(lookup.close)
+    server = Server(sockets, lookup.answer)
     await server.start()
     status, stop = ServiceStatus(ServerCounts()), Stop()
-    loader = Loader(decided, found, status, usable=False, port=port)
-    task = as_process(name, supervise(lambda: loader.run(stop), status, stop))
+    loader = Loader(decided, found, status, Serving(port, latest), usable=False)
+    asking = Asking(name, decided.max_bytes)
+    follower = Follower(found.storage, machine.table, latest, asking, status.seen)
+
+    async def both() -> None:
+        async with asyncio.TaskGroup() as group:  # killed, it has ended when both have
+            group.create_task(supervise(lambda: loader.run(stop), status, stop))
+            group.create_task(follower.run(stop))
+
+    task = as_process(name, both())
     return Daemon(machine, name, status, stop, port, server, stack, task)
 
 

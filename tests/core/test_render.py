@@ -59,3 +59,17 @@ def test_a_reply_has_two_rows_of_eleven_cells_whatever_the_texts(texts: list[str
     row = row_of(ITEM._replace(country=country, timestamp=timestamp, date=date, aqi_range=band))
     assert [row[i].removeprefix("'") for i in (4, 5, 6, 10)] == [text.removeprefix("'") for text in texts]
     assert (row[:4], row[7:10]) == (["28", "51.5", "-0.25", "-2"], ["0.9", "48.8", "3"])
+
+
+TEXTS = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
+
+
+@QUICK
+@given(st.lists(TEXTS, min_size=4, max_size=4))
+def test_a_row_is_as_the_csv_module_writes_it(texts: list[str | None]) -> None:
+    country, timestamp, date, band = texts
+    item = ITEM._replace(country=country, timestamp=timestamp, date=date, aqi_range=band)
+    guarded = ["'" + text if text and text[0] in "=+-@\t\r" else text for text in texts]
+    out = io.StringIO()
+    csv.writer(out).writerow([*item[:4], *guarded[:3], *item[7:10], guarded[3]])
+    assert csv_reply(item) == f"{HEADER}\r\n{out.getvalue()}".encode()

@@ -123,7 +123,9 @@ async def ground(moto_endpoint: str, **environment: str) -> AsyncIterator[Ground
             storage = Storage(world.archive, world.store_with(asyncio.sleep))
             kind = ScannedPlace if " " in moto_endpoint else AwsPlace
             place = kind(storage, world.clients, world.bucket, world.table)
-            async with serving(Lookup(storage.store, lambda: NOW).answer) as served:
+            lookup = Lookup(storage.store, lambda: NOW)
+            async with serving(lookup.answer) as served:
                 found = Ground(world, place, served, loop)
                 await found.seed()
                 yield found
+            await lookup.close()

@@ -33,7 +33,7 @@ from aqi_service.listening import listen
 from aqi_service.lookup import Lookup
 from aqi_service.once import alone
 from aqi_service.opening import Opened, opened
-from aqi_service.rounds import Kind, load_one
+from aqi_service.rounds import How, Kind, load_one
 from aqi_service.server import Server
 from aqi_service.sources import archived_source, live_feed
 from tests.chaos.documents import FIRST_ID
@@ -123,11 +123,11 @@ async def _load(settings: Config, found: Opened, *, replays: bool) -> bool:
     try:
         async with alone(settings, found):
             feed = live_feed(settings.feed_url)
-            report = await load_one(settings, found, feed, Kind.LIVE, settings.deadline)
+            report = await load_one(settings, found, feed, How(Kind.LIVE, settings.deadline))
         newest = newest_name(await found.storage.archive.names()) if replays else None
         if newest and (named := parse_name(newest)):
             source = archived_source(found.storage.archive, *named)
-            await load_one(settings, found, source, Kind.REPLAY, settings.deadline)
+            await load_one(settings, found, source, How(Kind.REPLAY, settings.deadline))
     except AqiError:
         return False
     return report.status in GOOD

@@ -1,0 +1,102 @@
+"""What lookups see of the latest snapshot: one index at a time, swapped in whole.
+
+One rule: it never answers with less than the table had when that snapshot was complete, nor with what a load
+of this process has replaced since; where that is not certain, it answers nothing.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from aqi_service.core.idset import IdSet
+from aqi_service.core.index import Edition, Growing, Index, Seen, pack, replaces
+from aqi_service.core.items import Item
+
+log = logging.getLogger(__name__)
+
+
+class Latest:
+    """The latest snapshot in memory; `now` gives epoch seconds.
+
+    It gets there in two ways: a live load of this process hands its records over as the table takes them
+    (`begin`, `finish`), or it is read out of the archive (`offer`).
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        self._growing: Growing | None = None
+        self._moved = IdSet()  # ids of which loads of this process saw the table say something else
+        self._passed_over: Edition | None = None
+        self.index: Index | None = None
+
+    def reply(self, number: int) -> bytes | None:
+        """Return the CSV of the record with this id; None if the table has to be asked."""
+        if self.index is None or number in self._moved:
+            return None
+        return self.index.reply(number, self.now())
+
+    def begin(self) -> Seen:
+        """Begin anew with the live feed's next snapshot; return who is to be told of its records."""
+        growing = self._growing = Growing()
+
+        def seen(held: Mapping[str, Item | None]) -> None:
+            for record_id, item in held.items():
+                self._note(int(record_id), growing.put(int(record_id), item))
+
+        return seen
+
+    def note(self) -> Seen:
+        """Return who is to be told of the records of any other load."""
+
+        def seen(held: Mapping[str, Item | None]) -> None:
+            for record_id, item in held.items():
+                self._note(int(record_id), item and pack(item))
+
+        return seen
+
+    def finish(self, edition: Edition | None) -> None:
+        """Have the snapshot that was begun last replace what is there; None if it did not get finished."""
+        growing, self._growing = self._growing, None
+        if growing and edition and self.offer(growing.done(edition, self.now())):
+            self._moved = IdSet()  # it has, of each of its ids, what the table had last
+
+    def wants(self, edition: Edition) -> bool:
+        """Tell whether a finished snapshot is to be read out of the archive and offered."""
+        if self.index is not None:
+            there = self.index.edition
+            if edition == there or edition.taken < there.taken:
+                return False
+        return edition != self._passed_over or replaces(edition, self.index, self.now())
+
+    def offer(self, index: Index) -> bool:
+        """Put an index in the place of an older one, if it may be; tell whether it was."""
+        edition = index.edition
+        if self.index is not None and edition.taken < self.index.edition.taken:
+            return False
+        if replaces(edition, self.index, self.now()):
+            self.index = index
+            log.info(
+                "memory snapshot=%s records=%d left_out=%d", edition.snapshot, len(index), index.left_out
+            )
+            return True
+        self._passed_over = edition
+        if self.index is not None:
+            self.index = self.index.updated(index)
+            there = self.index.edition
+            log.warning(
+                "memory_kept snapshot=%s records=%d: %s has only %d",
+                there.snapshot,
+                there.records,
+                edition.snapshot,
+                edition.records,
+            )
+        return False
+
+    def drop(self) -> None:
+        """Forget the snapshot: the table that it speaks of is gone."""
+        if self.index is not None:
+            log.warning("memory_dropped snapshot=%s: the table is another one", self.index.edition.snapshot)
+        self.index = None
+
+    def _note(self, number: int, packed: bytes | None) -> None:
+        if self.index is None or not self.index.says(number, packed):
+            self._moved.add(number)

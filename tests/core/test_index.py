@@ -1,0 +1,162 @@
+"""The latest snapshot in memory: it answers as the table would, or leaves the answer to the table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqi_service.core.index import KEPT_SECONDS, MOST_BYTES, Edition, Growing, Index, pack, replaces, unpack
+from aqi_service.core.items import Item
+from aqi_service.core.render import csv_reply
+from tests.core.helpers import QUICK
+from tests.storage_items import FULL, ITEMS
+
+EDITION = Edition(
+    "data_20_12_23_18_00.json", 1_703_095_200, "daqi", 100, 1_703_091_600, "2023-12-20T18:00:05Z"
+)
+NOW = 1_703_095_300.0
+PLAIN = FULL._replace(id="7", expires_at=None)
+
+
+def index(*items: Item, edition: Edition = EDITION) -> Index:
+    growing = Growing()
+    growing.add(items)
+    return growing.done(edition, NOW)
+
+
+@QUICK
+@given(ITEMS)
+def test_a_record_is_answered_byte_for_byte_as_out_of_the_table_and_comes_back_whole(item: Item) -> None:
+    packed = pack(item)
+    if packed is None:
+        assert len(csv_reply(item)) > 500 or (item.expires_at or 0) < 0
+        return
+    assert unpack(packed) == item
+    reply = index(item).reply(int(item.id), 0.0)
+    assert reply == (None if item.expires_at == 0 else csv_reply(item))
+
+
+def test_an_id_that_the_snapshot_does_not_have_is_left_to_the_table() -> None:
+    assert index(PLAIN).reply(8, NOW) is None
+
+
+@pytest.mark.parametrize(("expires_at", "found"), [(NOW - 1, False), (NOW, False), (NOW + 1, True)])
+def test_whether_a_record_has_expired_is_judged_when_it_is_asked_for(expires_at: float, found: bool) -> None:
+    item = PLAIN._replace(expires_at=int(expires_at))
+    assert index(item).reply(7, NOW) == (csv_reply(item) if found else None)
+
+
+def test_an_index_answers_for_a_day_whatever_the_age_of_its_data() -> None:
+    made = index(PLAIN._replace(measured_at=5))
+    assert made.reply(7, NOW + KEPT_SECONDS - 1)
+    assert made.reply(7, NOW + KEPT_SECONDS) is None
+
+
+def test_of_two_records_with_one_id_the_newer_is_kept_and_of_equally_new_ones_the_later() -> None:
+    newer, older = PLAIN._replace(measured_at=20), PLAIN._replace(measured_at=10)
+    later = newer._replace(pm10="99")
+    for items, kept in (((newer, older), newer), ((older, newer), newer), ((newer, later), later)):
+        growing = Growing()
+        growing.add(items)
+        assert growing.repeated == 1
+        assert growing.done(EDITION, NOW).reply(7, NOW) == csv_reply(kept)
+
+
+def test_records_beyond_its_room_are_left_to_the_table_but_those_it_has_are_kept_up_to_date() -> None:
+    growing = Growing(room=2)
+    for number, value in ((1, "1"), (2, "2"), (3, "3"), (2, "9")):
+        growing.put(number, PLAIN._replace(id=str(number), pm10=value))
+    made = growing.done(EDITION, NOW)
+    assert (len(made), growing.left_out) == (2, 1)
+    assert made.reply(2, NOW) == csv_reply(PLAIN._replace(id="2", pm10="9"))
+    assert made.reply(3, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        PLAIN._replace(sensor_type="x" * MOST_BYTES),
+        PLAIN._replace(altitude="1" * 70_000),
+        PLAIN._replace(expires_at=2**70),
+        PLAIN._replace(expires_at=-1),
+    ],
+)
+def test_a_record_unlike_any_of_the_feeds_takes_no_memory(item: Item) -> None:
+    assert len(index(item)) == 0
+
+
+def test_what_the_table_may_have_otherwise_is_taken_out() -> None:
+    growing = Growing()
+    growing.add([PLAIN, PLAIN._replace(id="8")])
+    growing.put(7, None)
+    made = growing.done(EDITION, NOW)
+    assert (made.reply(7, NOW), len(made)) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [
+        (PLAIN._replace(snapshot_at=1), PLAIN),
+        (PLAIN._replace(expires_at=int(NOW) + 5), PLAIN._replace(expires_at=int(NOW) + 5)),
+        (PLAIN._replace(pm10="99"), None),
+        (None, None),
+    ],
+)
+def test_a_confirmed_record_has_the_tables_expiry_and_another_is_left_to_it(
+    there: Item | None, kept: Item | None
+) -> None:
+    growing = Growing()
+    growing.add([PLAIN])
+    growing.confirm(7, there)
+    made = growing.done(EDITION, NOW)
+    assert made.reply(7, NOW) == (None if kept is None else csv_reply(kept))
+    assert {n: unpack(packed).expires_at for n, packed in made.packed.items()} == (
+        {} if kept is None else {7: kept.expires_at}
+    )
+
+
+def test_it_says_a_record_only_if_the_reply_and_its_end_are_the_same() -> None:
+    made = index(PLAIN)
+    for other, same in (
+        (PLAIN._replace(snapshot_at=1, sensor_type="other"), True),
+        (PLAIN._replace(pm10="99"), False),
+        (PLAIN._replace(expires_at=2**40), False),
+    ):
+        assert made.says(7, pack(other)) is same
+    assert not made.says(7, None)
+    assert not made.says(8, pack(PLAIN))
+
+
+def test_an_updated_index_has_its_own_ids_with_the_newer_ones_records() -> None:
+    old = index(PLAIN, PLAIN._replace(id="8"))
+    new = index(PLAIN._replace(pm10="99"), PLAIN._replace(id="9"))
+    both = old.updated(new)
+    assert both.reply(7, NOW) == csv_reply(PLAIN._replace(pm10="99"))
+    assert both.reply(8, NOW) == csv_reply(PLAIN._replace(id="8"))
+    assert both.reply(9, NOW) is None
+    assert old.reply(7, NOW) == csv_reply(PLAIN)
+    assert both.edition == old.edition
+
+
+@pytest.mark.parametrize(
+    ("records", "age", "replaced"),
+    [
+        (100, 0, True),
+        (50, 0, True),
+        (49, 0, False),
+        (49, 86_399, False),
+        (49, 86_400, True),
+        (1, 86_400, True),
+        (0, 0, False),
+        (0, 86_400 * 365, False),
+    ],
+)
+def test_an_odd_snapshot_replaces_only_data_that_is_a_day_old_and_an_empty_one_none(
+    records: int, age: int, replaced: bool
+) -> None:
+    new = EDITION._replace(records=records, taken=EDITION.taken + 3600)
+    assert replaces(new, index(PLAIN), EDITION.newest + age) is replaced
+
+
+@given(st.integers(0, 3))
+def test_where_nothing_is_any_snapshot_but_an_empty_one_is_taken(records: int) -> None:
+    assert replaces(EDITION._replace(records=records), None, NOW) is (records > 0)

@@ -1,0 +1,195 @@
+"""A daemon's memory beside a table and an archive that others change too, and what may be answered then.
+
+One rule: what is allowed is told from the table's own history, never from what memory says.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from aqi_service.core.items import Item, is_expired
+from aqi_service.core.names import order_of
+from aqi_service.core.render import csv_reply
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.following import Follower
+from aqi_service.latest import Latest
+from aqi_service.ledger import edition_of
+from aqi_service.load import load
+from aqi_service.lookup import Lookup
+from aqi_service.sources import Asking, Source, stored_source
+from aqi_service.storage import Storage
+from tests.load_helpers import AGENT, NOW, TABLE, plan
+from tests.storage_doubles import Before, Hook, MemoryArchive, MemoryStore
+
+NOT_FOUND = b"Item not found"
+DAY = 86_400
+
+
+def feed(body: bytes) -> Source:
+    """Make a source of this document."""
+
+    async def read() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    return stored_source("feed", read)
+
+
+class Expected(NamedTuple):
+    """What memory is to hold.
+
+    Attributes:
+        snapshot: which snapshot.
+        records: how many that has.
+        newest: the time of its newest.
+        finished: the moment at which it was finished.
+        built: what time it was when memory got it.
+    """
+
+    snapshot: str
+    records: int
+    newest: float
+    finished: int
+    built: float
+
+
+@dataclass
+class MemoryWorld:
+    """One daemon's memory, and everything around it.
+
+    Attributes:
+        now: what time it is.
+        ids: the ids that are looked up.
+        reports: of all loads.
+        history: for each moment the table's items.
+        finished: the moment at which each snapshot was finished last.
+        noticed: the last moment at which the daemon itself changed the item of an id.
+        expected: what memory is to hold.
+    """
+
+    ids: range
+    now: float = NOW
+    ttl: int | None = None
+    archive: MemoryArchive = field(default_factory=MemoryArchive)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    reports: list[LoadReport] = field(default_factory=list)
+    history: list[dict[str, Item]] = field(default_factory=lambda: [{}])
+    finished: dict[str, int] = field(default_factory=dict)
+    noticed: dict[str, int] = field(default_factory=dict)
+    expected: Expected | None = None
+
+    def __post_init__(self) -> None:
+        self.latest = Latest(self.time)
+        self.lookup = Lookup(self.store, self.time, latest=self.latest)
+        storage = Storage(self.archive, self.store)
+        self.follower = Follower(storage, TABLE, self.latest, Asking(AGENT, 2**31), lambda _: None)
+
+    def time(self) -> float:
+        return self.now
+
+    async def load(self, body: bytes, **hooks: Hook) -> LoadReport:
+        """Load the live feed as this daemon does; what it writes is noticed at once."""
+        return await self._own(feed(body), live=True, **hooks)
+
+    async def catch_up(self, source: Source) -> LoadReport:
+        """Load another snapshot in this daemon."""
+        return await self._own(source, live=False)
+
+    async def _own(self, source: Source, *, live: bool, **hooks: Hook) -> LoadReport:
+        async def check() -> None:
+            self._remember(own=True)
+            await self.check()
+
+        seen = self.latest.begin if live else self.latest.note
+        store: Any = Before(Before(self.store, **hooks), after_put=check)
+        report = await self._loaded(source, store, live=live, seen=seen)
+        self._remember(own=True)
+        complete = report.status is Status.COMPLETE
+        if live:
+            self.latest.finish(edition_of(report.as_json()) if complete else None)
+        if live and complete:
+            self._offered(report.as_json())
+        return report
+
+    async def by_another(self, body: bytes, **changes: Any) -> LoadReport:
+        """Load in another process."""
+        return await self.by_another_from(feed(body), **changes)
+
+    async def by_another_from(self, source: Source, **changes: Any) -> LoadReport:
+        report = await self._loaded(source, self.store, **changes)
+        self._remember()
+        return report
+
+    async def _loaded(self, source: Source, store: Any, **changes: Any) -> LoadReport:
+        how = plan(**{"live": True, "ttl": self.ttl} | changes)
+        report = await load(source, Storage(self.archive, store), how, now=self.time)
+        self.reports.append(report)
+        if report.status is Status.COMPLETE and report.snapshot:
+            self.finished[report.snapshot] = len(self.history)  # the moment that is remembered next
+        return report
+
+    def delete(self, record_id: str) -> None:
+        """Delete an item by hand."""
+        self.store.items.pop(record_id, None)
+        self._remember()
+
+    def make_anew(self) -> None:
+        """Delete the table, and make another."""
+        self.store.items.clear()
+        self.store.table_id += "!"
+        self._remember()
+
+    async def look(self) -> None:
+        """Look for the newest finished snapshot, as the daemon does twice a minute."""
+        await self.follower.look()
+        manifest = await self.follower._ledger.latest()
+        if manifest is None:
+            return
+        if manifest["table_id"] != self.store.table_id:
+            self.expected = None
+        elif self.expected is None or self.finished[manifest["snapshot"]] != self.expected.finished:
+            self._offered(manifest)
+
+    def _offered(self, manifest: dict[str, Any]) -> None:
+        """Work out what memory is to hold once this snapshot is finished."""
+        name, records = manifest["snapshot"], manifest["records"]
+        told = datetime.fromisoformat(f"{manifest['newest'] or '1970-01-01 00:00:00'}+00:00").timestamp()
+        newest = min(
+            told, order_of(name)[0]
+        )  # a record of the future makes data no fresher than its snapshot
+        if self.expected is not None:
+            there = self.expected
+            is_kept = records * 2 < there.records and self.now - there.newest < DAY
+            if is_kept or order_of(name) < order_of(there.snapshot):
+                return
+        if records:
+            self.expected = Expected(name, records, newest, self.finished[name], self.now)
+
+    def _remember(self, *, own: bool = False) -> None:
+        before = self.history[-1]
+        self.history.append(dict(self.store.items))
+        if own:
+            changed = [i for i in {*before, *self.store.items} if before.get(i) != self.store.items.get(i)]
+            self.noticed |= dict.fromkeys(changed, len(self.history) - 1)
+
+    async def check(self) -> None:
+        """See that every id is answered as the table does, or did since what memory knows of it."""
+        index = self.latest.index
+        assert (None if index is None else index.edition.snapshot) == (
+            self.expected and self.expected.snapshot
+        )
+        for number in self.ids:
+            record_id = str(number)
+            allowed = {self._reply(items.get(record_id)) for items in self._since(record_id)}
+            reply = await self.lookup.answer(record_id.encode())
+            assert reply in allowed, (record_id, reply, allowed)
+
+    def _since(self, record_id: str) -> list[dict[str, Item]]:
+        """Give the states of the table that memory may know last."""
+        if self.expected is None or self.now - self.expected.built >= DAY:
+            return self.history[-1:]
+        begun = max(self.expected.finished, self.noticed.get(record_id, 0))
+        return self.history[begun:] or self.history[-1:]
+
+    def _reply(self, item: Item | None) -> bytes:
+        return NOT_FOUND if item is None or is_expired(item, self.now) else csv_reply(item)
