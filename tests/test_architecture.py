@@ -17,7 +17,7 @@ LAYERS = (
     ("errors",),
     ("core",),
     ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
-    ("server", "client", "sources"),
+    ("server", "client", "sources", "lag"),
     ("choosing", "intake", "ledger", "leasing", "plan", "status", "config"),
     ("delivery", "catchup"),
     ("remainder", "tally"),
