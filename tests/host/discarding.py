@@ -31,6 +31,8 @@ def dynamodb(operation: str, asked: dict[str, Any]) -> dict[str, Any]:
             return {"Responses": {table: [] for table in asked["RequestItems"]}, "UnprocessedKeys": {}}
         case "BatchWriteItem":
             return {"UnprocessedItems": {}}
+        case "DescribeTimeToLive":
+            return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
         case _:
             return {}
 
