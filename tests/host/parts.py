@@ -82,6 +82,7 @@ async def memory(folder: Path, size: int) -> AsyncIterator[Figure]:
 
 def _within(what: str, took: Took) -> Figure:
     status = took.report.get("status", took.err[-200:])
-    value = f"{took.peak:.0f} MB ({took.limit}), {status}, {took.report.get('bytes', 0) / 1e6:.0f} MB"
+    read, why = took.report.get("bytes", 0) / 1e6, took.report.get("error") or ""
+    value = f"{took.peak:.0f} MB ({took.limit}), {status}, {read:.0f} MB {why}".rstrip()
     holds = took.code == 0 and status == "complete" and took.peak * 2**20 <= MEMORY
     return Figure(what, value, f"{MEMORY // 2**20} MB", holds)
