@@ -16,6 +16,8 @@ import pytest
 
 from aqi_service.core.frames import encode
 from tests.feed_server import answer, feed_server
+from tests.host.limits import load
+from tests.host.places import snapshot
 from tests.load_helpers import document, written
 from tests.local_helpers import count, files
 from tests.program import Running, ran, running
@@ -141,3 +143,15 @@ async def test_a_second_signal_ends_at_once_a_daemon_that_still_answers_a_peer(
             await refused(await program.port("tcp"))
             program.tell(number)
             assert await program.ended() == 1  # in order it would be 0
+
+
+async def test_a_snapshot_twelve_times_as_large_takes_no_more_memory(tmp_path: Path) -> None:
+    """`make host` does the same with 500 MB in 256 MB."""
+    peaks = []
+    for megabytes in (1, 12):
+        path = snapshot(tmp_path, megabytes * 1_000_000)
+        options = ("--local", str(megabytes), "--from", path.name, "--snapshot-time", "2026-11-23T15:00")
+        took = await load(options, tmp_path, 128 * 2**20)
+        assert (took.code, took.report["status"]) == (0, "complete"), took.err
+        peaks.append(took.peak)
+    assert peaks[1] - peaks[0] < 10, peaks
