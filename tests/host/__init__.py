@@ -2,9 +2,11 @@
 
 One rule: every figure is of this run, beside its limit; one past it makes the exit code 1.
 
+    parts.py      lookups while a snapshot loads; a load within little memory
+    trouble.py    a process that stands still; disks that are full, or read-only
     lookups.py    how long lookups take while something else goes on
-    places.py     a snapshot of any size, its feed, and AWS that takes everything and keeps nothing
-    limits.py     a process under a limit of memory, and what it took
-    parts.py      the parts: serving while loading, memory, a process that stands still, disks
-    disks.py      file systems that are full, or read-only (mounted: only root can)
+    places.py     a snapshot of any size, its feed, and AWS   (discarding.py: takes everything)
+    limits.py     a load under a limit of memory, and what it took
+    disks.py      file systems, mounted, which only root can
+    figures.py    the table's lines
 """

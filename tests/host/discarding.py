@@ -1,14 +1,20 @@
-"""An S3 and a DynamoDB that take everything and keep nothing: `python -m tests.host.discarding`.
+"""An S3 and a DynamoDB that take everything and keep one object: `python -m tests.host.discarding`.
 
-One rule: it answers as an empty bucket and an empty table would, so that a load does all of its work.
+One rule: it answers as an empty bucket and an empty table would, so that a load does all of its work. The
+object is on the disk, for a load that reads the rest out of the archive because the table was slow.
 """
 
 import asyncio
 import json
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from aiohttp import web
 
+from aqi_service.storage.s3_upload import PART_SIZE
+
+TAG = '"0123456789abcdef0123456789abcdef"'
 XML = '<?xml version="1.0" encoding="UTF-8"?>'
 LISTS = {"uploads": "ListMultipartUploadsResult", "list-type": "ListBucketResult"}
 TABLE = {
@@ -37,33 +43,40 @@ def dynamodb(operation: str, asked: dict[str, Any]) -> dict[str, Any]:
             return {}
 
 
-async def s3(request: web.Request) -> web.Response:
-    """Answer a call of S3; what is sent is read and thrown away."""
-    async for _ in request.content.iter_any():
-        pass
-    headers = {"ETag": '"0123456789abcdef0123456789abcdef"'}
+async def s3(request: web.Request, kept: Path) -> web.StreamResponse:
+    """Answer a call of S3; of what is sent the parts of an upload are kept, as one file."""
+    _, _, key = request.path.strip("/").partition("/")
+    if request.method == "PUT" and "partNumber" in request.query:
+        await _keep(request, kept)
     if request.method == "GET":
         for name, result in LISTS.items():
             if name in request.query:
                 return web.Response(text=f"{XML}<{result}><IsTruncated>false</IsTruncated></{result}>")
-    if request.method in ("GET", "HEAD") and request.path.strip("/").count("/"):
+        if key.startswith("data_"):
+            return web.FileResponse(kept)
+    if request.method in ("GET", "HEAD") and key:
         return web.Response(status=404, text=f"{XML}<Error><Code>NoSuchKey</Code></Error>")
     if request.method == "POST":
-        kind = (
-            "InitiateMultipartUploadResult" if "uploads" in request.query else "CompleteMultipartUploadResult"
-        )
-        text = f"{XML}<{kind}><UploadId>1</UploadId><ETag>&quot;1&quot;</ETag></{kind}>"
-        return web.Response(text=text, headers=headers)
-    return web.Response(status=204 if request.method == "DELETE" else 200, headers=headers)
+        kind = "Initiate" if "uploads" in request.query else "Complete"
+        text = f"<UploadId>1</UploadId><ETag>{TAG}</ETag>"
+        return web.Response(text=f"{XML}<{kind}MultipartUploadResult>{text}</{kind}MultipartUploadResult>")
+    return web.Response(status=204 if request.method == "DELETE" else 200, headers={"ETag": TAG})
 
 
-def application() -> web.Application:
-    """Make the server."""
+async def _keep(request: web.Request, kept: Path) -> None:
+    body = await request.read()
+    with kept.open("r+b") as file:
+        file.seek((int(request.query["partNumber"]) - 1) * PART_SIZE)
+        file.write(body)
 
-    async def any_call(request: web.Request) -> web.Response:
+
+def application(kept: Path) -> web.Application:
+    """Make the server; `kept` is where the object goes."""
+
+    async def any_call(request: web.Request) -> web.StreamResponse:
         target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         if not target:
-            return await s3(request)
+            return await s3(request, kept)
         body = json.dumps(dynamodb(target, json.loads(await request.read()))).encode()
         return web.Response(body=body, content_type="application/x-amz-json-1.0")
 
@@ -74,7 +87,12 @@ def application() -> web.Application:
 
 async def main() -> None:
     """Serve until killed."""
-    runner = web.AppRunner(application(), access_log=None)
+    with NamedTemporaryFile() as kept:
+        await _serve(Path(kept.name))
+
+
+async def _serve(kept: Path) -> None:
+    runner = web.AppRunner(application(kept), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -1,4 +1,4 @@
-"""Where the measured process loads from and into: a large snapshot, its feed, and AWS that keeps nothing.
+"""Where the measured process loads from and into: a large snapshot, its feed, and AWS that keeps it.
 
 One rule: each is a process of its own, so that neither its memory nor its work is taken for the program's.
 """
@@ -34,7 +34,7 @@ async def served(folder: Path) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def discarding_aws() -> AsyncIterator[dict[str, str]]:
-    """Run an S3 and a DynamoDB that take everything; give the environment that leads there."""
+    """Run an S3 and a DynamoDB that take everything at once; give the environment that leads there."""
     async with _running("-u", "-m", "tests.host.discarding") as port:
         yield {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
