@@ -71,13 +71,13 @@ async def turns_until_done(waiting: "asyncio.Task[Any]") -> int:
 
 
 @pytest.mark.parametrize("how", [Threads.run, Threads.ensure])
-async def test_what_a_thread_has_done_is_known_three_turns_later(
+async def test_what_a_thread_has_done_is_known_two_turns_later(
     begun: "Future[str]", how: Callable[..., Any]
 ) -> None:
     waiting = task(how(Threads(1, "test"), str))
     await turns()
     begun.set_result("done")
-    assert await turns_until_done(waiting) <= 3
+    assert await turns_until_done(waiting) <= 2
     assert waiting.result() == "done"
 
 

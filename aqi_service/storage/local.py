@@ -105,7 +105,7 @@ async def _to_the_end(job: Future[T], *, give_up: bool) -> T:
 
 
 async def _ended(job: Future[Any]) -> None:
-    """Wait for the end of a thread's work. `asyncio.wrap_future` takes two turns of the loop more."""
+    """Wait for the end of a thread's work. `asyncio.wait` takes a turn of the loop more."""
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
 
