@@ -47,7 +47,8 @@ The files, in the order in which to read them:
     daemon.py         load on a schedule, and serve   (loader.py: when);   once.py   --load-only
     rounds.py         what both do in a round of loading;   checking.py   before the first
     catchup.py        what earlier loads left unfinished
-    opening.py        opens what a Config names;   stopping.py   signals;   status.py   metrics
+    opening.py        opens what a Config names;   stopping.py   signals
+    status.py         metrics;   lag.py   how late the event loop is
     cli.py            the options, each declared once;   config.py   what they decided;   running.py   loop
     demo.py           `make demo`;   logs.py, progress.py   what a person sees
 """

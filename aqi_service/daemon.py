@@ -5,7 +5,9 @@ One rule: serving never waits for a load, and whatever ends a load, the next one
 
 import asyncio
 import errno
+import gc
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -17,6 +19,7 @@ from aqi_service.checking import check
 from aqi_service.config import DEFAULT_HTTP_PORT, Config
 from aqi_service.errors import AqiError, PortTaken, Unavailable
 from aqi_service.following import Follower
+from aqi_service.lag import watch
 from aqi_service.latest import Latest
 from aqi_service.listening import listen
 from aqi_service.loader import Loader, Serving, supervise
@@ -32,6 +35,10 @@ from aqi_service.stopping import GRACE_SECONDS, Stop
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 3.0
+SWITCH_SECONDS = 0.001
+"""How long a thread waits for the interpreter's lock (Python's default is 0.005); a lookup in SQLite takes it
+some four times."""
+
 FEW_CONNECTIONS = 500
 """Places below which the limit of open files is worth a warning."""
 
@@ -83,14 +90,25 @@ async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> 
         server = Server(sockets, lookup.answer, limits)
         status = ServiceStatus(server.counts, lookup.counts, latest)
         _warn(config)
-        await server.start()
-        _tell_listening(sockets, "tcp")
         if http_sockets:
             await _http(stack, http_sockets, partial(_ready, found, stop), status, config.descriptors)
+        _put_lookups_first()
+        await server.start()
+        _tell_listening(sockets, "tcp")
         loader = Loader(config, found, status, Serving(sockets[0].getsockname()[1], latest), usable=usable)
         loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
         following = _follower(config, found, latest, status).run(stop)
-        await asyncio.gather(loading, _serve_until(server, stop), following)
+        await asyncio.gather(loading, _serve_until(server, stop), following, watch(status.lag, stop))
+
+
+def _put_lookups_first() -> None:
+    """Let lookups wait less while a load computes: for the interpreter's lock, and for garbage collections.
+
+    What was imported is left out of the full ones, each of which took 0.1 s.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
 
 
 def _follower(config: Config, found: Opened, latest: Latest, status: ServiceStatus) -> Follower:

@@ -172,7 +172,7 @@ class _Load:
         return self._made_report(Outcome(Status.INCOMPLETE, outcome.error or why), latest)
 
     def _made_report(self, outcome: Outcome, latest: Manifest | None) -> LoadReport:
-        return self._tally.report(outcome, self._intake.findings, self.delivery.counts, self._now(), latest)
+        return self._tally.report(outcome, self._intake.findings, self.delivery.counts, latest)
 
     async def _run(self) -> Outcome:
         if not self._source.kept:

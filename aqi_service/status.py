@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from aqi_service import __version__
 from aqi_service.core.report import Fates, LoadReport, Status
 from aqi_service.core.times import feed_time
+from aqi_service.lag import LoopLag
 from aqi_service.latest import Latest
 from aqi_service.misses import LookupCounts
 from aqi_service.server import ServerCounts
@@ -37,6 +38,7 @@ class ServiceStatus:
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
     loader_restarts: int = 0
     http_refused: Counter[str] = field(default_factory=lambda: Counter(connections=0, silent=0))
+    lag: LoopLag = field(default_factory=LoopLag)
     last: LoadReport | None = None
     newest: int | None = None
     finished: float | None = None
@@ -104,6 +106,7 @@ class _Metrics(Collector):
         info = GaugeMetricFamily("aqi_build_info", "The version that runs.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
+        yield from _lag(status.lag)
         yield from self._times()
 
     def _times(self) -> Iterable[Metric]:
@@ -127,6 +130,12 @@ class _Metrics(Collector):
 
 def _sources(lookups: LookupCounts) -> dict[str, int]:
     return {"memory": lookups.memory, "table": lookups.table}
+
+
+def _lag(lag: LoopLag) -> Iterable[Metric]:
+    text = "How late the event loop woke up."
+    yield HistogramMetricFamily("aqi_loop_lag_seconds", text, lag.buckets(), lag.total)
+    yield GaugeMetricFamily("aqi_loop_lag_worst_seconds", "The latest that it ever was.", lag.worst)
 
 
 def metrics(status: ServiceStatus) -> Callable[[], bytes]:

@@ -3,7 +3,9 @@
 One rule: the report says no more than what is counted here.
 """
 
+import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aqi_service import __version__
@@ -33,6 +35,10 @@ class Outcome:
     for_good: bool = False
 
 
+def _loop_clock() -> Callable[[], float]:
+    return asyncio.get_running_loop().time
+
+
 @dataclass(slots=True)
 class Tally:
     """One load's counts.
@@ -48,6 +54,8 @@ class Tally:
         sha: their digest.
         whole: True once the document has been read to its end.
         rejects: the list of rejected records.
+        clock: tells how long the load takes; the wall clock may be set meanwhile.
+        begun: what it told at the start.
     """
 
     source: str
@@ -61,6 +69,11 @@ class Tally:
     whole: bool = False
     sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     rejects: Rejects = field(default_factory=Rejects)
+    clock: Callable[[], float] = field(default_factory=_loop_clock)
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.clock()
 
     def count(self, chunk: bytes) -> None:
         """Count a chunk of the document."""
@@ -76,7 +89,6 @@ class Tally:
         outcome: Outcome,
         findings: Findings,
         counts: DeliveryCounts,
-        now: float,
         latest: Manifest | None = None,
     ) -> LoadReport:
         """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
@@ -102,7 +114,7 @@ class Tally:
             reasons=dict(findings.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
             warnings=warnings,
             started=self.started,
-            seconds=now - self.started,
+            seconds=self.clock() - self.begun,
             dry_run=self.dry_run,
             error=outcome.error,
             retry_after=outcome.retry_after,
@@ -114,7 +126,7 @@ def skipped(source: Source, table: str, scale: str, now: float) -> LoadReport:
     """Return the report of an archived snapshot that is finished already, so that it is not read."""
     name, taken = source.named or ("", 0)
     tally = Tally(source.label, table, scale, now, taken, archived=name)
-    return tally.report(Outcome(Status.UNCHANGED), Findings(), DeliveryCounts(), now)
+    return tally.report(Outcome(Status.UNCHANGED), Findings(), DeliveryCounts())
 
 
 def _fates(findings: Findings, counts: DeliveryCounts) -> Fates:

@@ -85,7 +85,7 @@ class Running:
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def line(self, pattern: str, number: int = 1) -> re.Match[str]:
+    async def line(self, pattern: str, number: int = 1, within: float = WITHIN) -> re.Match[str]:
         """Wait for the line of that number, of stdout or stderr, in which the pattern is found."""
         found: list[re.Match[str]] = []
 
@@ -95,7 +95,7 @@ class Running:
 
         async with self._news:
             try:
-                async with asyncio.timeout(WITHIN):
+                async with asyncio.timeout(within):
                     await self._news.wait_for(is_there)
             except TimeoutError:
                 raise AssertionError(f"no line {number} with {pattern!r} in {self.out} {self.err}") from None
@@ -105,9 +105,9 @@ class Running:
         """Wait until it listens; give the port."""
         return int((await self.line(rf"^listening on \S+:(\d+) \({kind}\)$"))[1])
 
-    async def report(self, number: int = 1) -> dict[str, Any]:
+    async def report(self, number: int = 1, within: float = WITHIN) -> dict[str, Any]:
         """Wait for a load's report."""
-        report: dict[str, Any] = json.loads((await self.line(r'^\{"status".*', number))[0])
+        report: dict[str, Any] = json.loads((await self.line(r'^\{"status".*', number, within))[0])
         return report
 
     def tell(self, number: int = signal.SIGTERM) -> None:

@@ -17,7 +17,7 @@ LAYERS = (
     ("errors",),
     ("core",),
     ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
-    ("server", "client", "sources", "latest", "misses"),
+    ("server", "client", "sources", "lag", "latest", "misses"),
     ("choosing", "intake", "ledger", "leasing", "plan", "status", "config"),
     ("delivery", "catchup"),
     ("remainder", "tally"),
@@ -65,6 +65,9 @@ CORE_MAY = {
 
 CLOCK_AND_FILES = {"now", "utcnow", "today", "open", "print", "input"}
 """Calls that would bring the clock or files into the core by way of modules it may import."""
+
+WALL_CLOCK = {"daemon", "loader", "once", "rounds", "storage.s3"}
+"""Who reads the clock that a person may set: for names, ages and expiry. All that waits goes by another."""
 
 CLIENT_MAY = {"aqi_service.errors", "aqi_service.core.frames", "aqi_service.core.csvtext"}
 """What the client has beside the standard library and itself, so that it starts at once."""
@@ -174,6 +177,16 @@ def test_the_core_knows_no_clock_and_no_file(module: str) -> None:
     calls = [node.func for node in ast.walk(TREES[module]) if isinstance(node, ast.Call)]
     names = {ast.unparse(call).rpartition(".")[2] for call in calls}
     assert names & CLOCK_AND_FILES == set()
+
+
+def test_few_read_the_wall_clock() -> None:
+    reading = {
+        module.partition(".")[2]
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("time.time", "datetime.now")
+    }
+    assert reading == WALL_CLOCK
 
 
 def test_no_file_passes_300_lines_and_no_function_50() -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 
+from aqi_service.client import Client
 from aqi_service.core.names import manifest_key
 from aqi_service.daemon import _ready, _serve
 from aqi_service.errors import Unavailable
@@ -67,6 +69,30 @@ async def test_a_load_that_is_slow_to_end_does_not_keep_the_server_from_closing_
         free.set()
         await serving
     assert '"error":"interrupted"' in capsys.readouterr().out
+
+
+async def test_lookups_and_metrics_are_answered_while_the_loader_is_dead(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    died, stop = asyncio.Event(), Stop()
+
+    async def dies(*_: object) -> None:
+        died.set()
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(Loader, "run", dies)
+    monkeypatch.setattr("aqi_service.loader.random", lambda: 1.0)  # then it is not started again at once
+    async with asyncio.timeout(10):
+        serving = task(_serve(config(), Opened(in_memory(), "memory"), stop, usable=True))
+        await died.wait()
+        said = capsys.readouterr().err
+        ports = {kind: int(port) for port, kind in re.findall(r"listening on \S+:(\d+) \((http|tcp)\)", said)}
+        async with Client("127.0.0.1", ports["tcp"]) as client:
+            assert await client.lookup("1") is None
+        async with aiohttp.request("GET", f"http://127.0.0.1:{ports['http']}/metrics") as answered:
+            assert "\naqi_loader_restarts_total 1.0\n" in await answered.text()
+        stop.set()
+        await serving
 
 
 async def test_it_is_ready_while_the_table_can_be_read_and_it_is_not_stopping() -> None:

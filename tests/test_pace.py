@@ -1,6 +1,7 @@
 """How many requests to the table are under way: fewer while it throttles, and who waits gets a turn."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,19 @@ async def test_no_more_than_the_limit_have_a_turn_and_the_others_follow_in_order
         gate.set()
         await turns()
         assert begun == list(range(min(5, number + 3)))
+    await asyncio.gather(*tasks)
+
+
+async def test_of_those_that_may_begin_one_does_in_a_turn_of_the_loop() -> None:
+    pace, gate = Pace(8), asyncio.Event()
+    begun: list[int] = []
+    tasks = [asyncio.create_task(hold(pace, gate, begun, i)) for i in range(8)]
+    seen = []
+    while len(begun) < 8:
+        await asyncio.sleep(0)
+        seen.append(len(begun))
+    assert {after - before for before, after in pairwise(seen)} == {0, 1}
+    gate.set()
     await asyncio.gather(*tasks)
 
 

@@ -20,7 +20,11 @@ COUNTERS = {
     "aqi_tcp_accepted": None, "aqi_loader_restarts": None,
     "aqi_lookups": "source", "aqi_lookup_requests": None,
 }  # fmt: skip
-GAUGES = {"aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None}
+GAUGES = {
+    "aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None,
+    "aqi_loop_lag_worst_seconds": None,
+}  # fmt: skip
+HISTOGRAMS = {"aqi_loop_lag_seconds"}
 AFTER_A_LOAD = {
     "aqi_newest_record_timestamp_seconds", "aqi_last_finished_load_timestamp_seconds",
     "aqi_last_load_seconds", "aqi_last_load_bytes",
@@ -57,7 +61,8 @@ def test_every_metric_has_its_name_type_and_label_from_the_start(status: Service
         for family in text_string_to_metric_families(metrics(status)().decode())
         if family.name.startswith("aqi_")
     }
-    assert set(families) == {*COUNTERS, *GAUGES}
+    assert set(families) == {*COUNTERS, *GAUGES, *HISTOGRAMS}
+    assert {families[name].type for name in HISTOGRAMS} == {"histogram"}
     for name, label in (COUNTERS | GAUGES).items():
         family = families[name]
         assert family.type == ("counter" if name in COUNTERS else "gauge")
@@ -119,6 +124,17 @@ def test_what_the_server_counts_is_read_when_metrics_are_asked_for(status: Servi
         'aqi_http_refused_total{reason="silent"} 5.0',
     ):
         assert line in lines
+
+
+def test_how_late_the_loop_is_is_a_histogram_that_adds_up(status: ServiceStatus) -> None:
+    for late in (0.001, 0.07, 2.0):
+        status.lag.note(late)
+    found = values(status)
+    buckets = {label: found["aqi_loop_lag_seconds_bucket", label] for label in ("0.005", "0.1", "1.0", "2.5")}
+    assert buckets == {"0.005": 1, "0.1": 2, "1.0": 2, "2.5": 3}
+    assert found["aqi_loop_lag_seconds_bucket", "+Inf"] == found["aqi_loop_lag_seconds_count", None] == 3
+    assert found["aqi_loop_lag_seconds_sum", None] == pytest.approx(2.071)
+    assert found["aqi_loop_lag_worst_seconds", None] == 2.0
 
 
 def test_the_process_itself_is_measured_too(status: ServiceStatus) -> None:

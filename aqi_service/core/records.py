@@ -25,8 +25,11 @@ MAX_RECORD = 64 * 1024
 KEPT_TEXT = 4 * 1024
 """How much of an overlong record's text is kept, for the list of rejects."""
 
-WINDOW = 64 * 1024
-"""How many bytes are gathered before they are cut; a bulk of at most MAX_RECORD holds no longer record."""
+WINDOW = 16 * 1024
+"""How many bytes are gathered before they are cut; a bulk of at most MAX_RECORD holds no longer record.
+
+What one window gives is worked on in one turn of the event loop, under 1 ms; four times as much took no less
+time in all, and let lookups wait."""
 
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _BETWEEN = re.compile(rb"[ \t\n\r,]*+")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, Unavailable
 
@@ -89,20 +89,32 @@ class Threads:
 
 async def _to_the_end(job: Future[T], *, give_up: bool) -> T:
     # A thread cannot be stopped half way: a cancelled wait goes on until nothing runs behind its back.
-    done = asyncio.wrap_future(job)
     interruption: asyncio.CancelledError | None = None
-    while not done.done():
+    while not job.done():
         try:
-            await asyncio.wait([done])
+            await _ended(job)
         except asyncio.CancelledError as error:
             interruption = error
             if give_up:
                 job.cancel()  # works as long as it has not begun
     if interruption is None:
-        return done.result()
-    if not done.cancelled():
-        done.exception()  # seen; the cancelling is what counts
+        return job.result()
+    if not job.cancelled():
+        job.exception()  # seen; the cancelling is what counts
     raise interruption
+
+
+async def _ended(job: Future[Any]) -> None:
+    """Wait for the end of a thread's work. `asyncio.wait` takes a turn of the loop more."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def tell() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    job.add_done_callback(lambda _: loop.call_soon_threadsafe(tell))
+    await ended
 
 
 @contextmanager

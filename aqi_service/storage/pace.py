@@ -11,12 +11,16 @@ from contextlib import asynccontextmanager
 
 
 class Pace:
-    """Turns, `most` at once; in order of asking. Halved by `slower`, and one more after as many `faster`."""
+    """Turns, `most` at once; in order of asking. Halved by `slower`, and one more after as many `faster`.
+
+    In one turn of the event loop one begins: to write a request takes milliseconds, for which lookups wait.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._limit = float(most)
         self._under_way = 0
+        self._admitting = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -53,8 +57,17 @@ class Pace:
                 self._admit()
 
     def _admit(self) -> None:
+        """Let in whoever waits, the first of them soon."""
+        if self._waiting and self._under_way < self.limit and not self._admitting:
+            self._admitting = True
+            asyncio.get_running_loop().call_soon(self._admit_one)
+
+    def _admit_one(self) -> None:
+        self._admitting = False
         while self._waiting and self._under_way < self.limit:
             turn = self._waiting.popleft()
             if not turn.done():
                 self._under_way += 1
                 turn.set_result(None)
+                break
+        self._admit()
