@@ -9,8 +9,9 @@ import logging
 import math
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from aqi_service.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, UNAVAILABLE, encode, kind
@@ -32,6 +33,13 @@ ACCEPT_BURST = 32
 
 AT_ONCE = 16
 """Requests of one connection looked up at the same time: one peer must not take the store's whole pool."""
+
+TURN = 64
+"""Requests of one read that are answered before another connection's have their turn."""
+
+TURNS = 4
+"""Reads of many requests that have their turn at the same time. A single request waits for none: what stands
+before it in the store's queue is at most TURNS * AT_ONCE lookups, however many peers pipeline."""
 
 ANSWER_SECONDS = 5.5
 """How long the lookups of what came in one read may take, however many; a little over that of one lookup,
@@ -97,6 +105,7 @@ class Server:
         self._refusing: dict[Connection, asyncio.Task[None]] = {}
         self._places: Counter[str] = Counter()
         self._warned: dict[str, float] = {}
+        self._turns = asyncio.Semaphore(TURNS)
         self._stopping = False
         self._last_answer = math.inf  # when every request has its answer, on the loop's clock
 
@@ -151,7 +160,7 @@ class Server:
         self._note_refusal(connection, refusal)
         if len(self._refusing) < self.limits.max_refusing and not self._stopping:
             why = BUSY + _REFUSALS[refusal].format(self.limits).encode()
-            _run(_last_word(connection, why), connection, self._refusing)
+            _run(_send_away(connection, why), connection, self._refusing)
         else:
             connection.abort()
 
@@ -198,21 +207,23 @@ class Server:
     async def _replies(self, payloads: list[bytes]) -> bytes:
         """Answer requests side by side, and put the replies' frames in the order of the requests."""
         self.counts.requests += len(payloads)
+        if len(payloads) == 1:  # the common case: no tasks, and no turn to wait for
+            return encode(await self._reply(payloads[0]))
         frames = [b""] * len(payloads)
-        todo = iter(enumerate(payloads))
+        todo = enumerate(payloads)
 
-        async def work() -> None:
-            for place, payload in todo:
+        async def work(turn: Iterator[tuple[int, bytes]]) -> None:
+            for place, payload in turn:
                 frames[place] = encode(await self._reply(payload))
 
-        if len(payloads) == 1:  # the common case: no tasks
-            await work()
-        else:
-            try:
-                async with asyncio.timeout_at(self._due()):
-                    await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(payloads)))))
-            except TimeoutError:
-                self._answer_late(frames)
+        try:
+            async with asyncio.timeout_at(self._due()):
+                for start in range(0, len(payloads), TURN):
+                    turn = islice(todo, TURN)
+                    async with self._turns:
+                        await asyncio.gather(*(work(turn) for _ in range(min(AT_ONCE, len(payloads) - start))))
+        except TimeoutError:
+            self._answer_late(frames)
         return b"".join(frames)
 
     def _due(self) -> float:
@@ -277,6 +288,14 @@ def _run(
 
     running[connection] = asyncio.get_running_loop().create_task(work)
     running[connection].add_done_callback(ended)
+
+
+async def _send_away(connection: Connection, why: bytes) -> None:
+    """Tell a peer why it has no place, and close."""
+    try:
+        await _last_word(connection, why)
+    finally:
+        connection.abort()
 
 
 async def _last_word(connection: Connection, reply: bytes) -> None:
