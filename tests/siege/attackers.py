@@ -1,6 +1,6 @@
 """The attackers' process: `python -m tests.siege.attackers`, told by lines of JSON on stdin what to do.
 
-One rule: a line that was read is answered by one line when it is done; everything is bounded in number and time.
+One rule: a line that was read is answered by one line when it is done; all is bounded in number and time.
 """
 
 import asyncio
@@ -57,22 +57,17 @@ class Attackers:
         return {"closed": closed}
 
     async def turn(self, number: int, seed: int) -> dict[str, Any]:
-        """Turn held ones hostile, in each way as many; tell when each was cut.
-
-        `after` counts from the turn, `still` from the last moment at which the system took bytes of it.
-        """
+        """Turn held ones hostile, in each way as many; tell after how many seconds each was cut."""
         begun = asyncio.get_running_loop().time()
         turned = self._turned(number)
         ends = await asyncio.gather(
             *(self._run(TURNED[kind], peer, seed + place) for place, (kind, peer) in enumerate(turned))
         )
         after: dict[str, list[float]] = {kind: [] for kind in TURNED}
-        still: dict[str, list[float]] = {kind: [] for kind in TURNED}
         for kind, peer in turned:
             if peer.closed.done():
                 after[kind].append(peer.closed.result() - begun)
-                still[kind].append(peer.closed.result() - peer.sent)
-        return {"after": after, "still": still} | _summed(ends)
+        return {"after": after} | _summed(ends)
 
     async def storm(self, number: int, window: int, seed: int) -> dict[str, Any]:
         """Attack so often, at most `window` at a time."""

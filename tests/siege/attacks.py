@@ -133,7 +133,7 @@ async def reset_anywhere(peer: Peer, means: Means) -> str:
 
 async def reset_in_a_reply(peer: Peer, means: Means) -> str:
     """Vanish after some bytes of the replies."""
-    await peer.send(b"".join(map(encode, means.requests(300))))
+    await peer.send(b"".join(map(encode, means.requests(60))))
     await peer.receive(means.chance.randrange(1, 2000))
     peer.reset()
     return "reset"
@@ -146,14 +146,14 @@ async def asks_and_leaves(peer: Peer, means: Means) -> None:
     await peer.send(b"".join(map(encode, ids)) + last)
     for record_id in ids:
         reply = await peer.reply()
-        if not _is_right(record_id, reply):
+        if not _is_right(record_id, reply) and not reply.startswith(UNAVAILABLE):  # which the daemon counts
             raise Odd(f"{record_id!r} was answered with {reply[:60]!r}")
     if last and await peer.receive(1):
         raise Odd("something came after the replies")
 
 
 async def asks_on(peer: Peer, means: Means) -> None:
-    """Ask again and again until the server stops; every reply that begins must be whole, and right or late."""
+    """Ask again and again until the server stops; a reply that begins must be whole, and right or late."""
     with contextlib.suppress(ConnectionError):
         while True:
             ids = means.requests(MOST)

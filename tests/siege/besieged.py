@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from aqi_service import daemon, running
 from aqi_service.cli import main
@@ -48,7 +49,8 @@ def prepare() -> None:
     fastest = running.loop_factory() or asyncio.new_event_loop
     make = asyncio.new_event_loop if os.environ.get("LOOP") == "asyncio" else fastest
     vars(running).update(loop_factory=lambda: partial(spied, make))
-    changed = {field: float(os.environ[name]) for name, field in DEADLINES.items() if name in os.environ}
+    given = {name: float(value) for name, value in os.environ.items() if name in DEADLINES}
+    changed: dict[str, Any] = {DEADLINES[name]: seconds for name, seconds in given.items()}
     grace = float(os.environ.get("GRACE_SECONDS", GRACE_SECONDS))
     vars(daemon).update(Limits=partial(Limits, **changed), GRACE_SECONDS=grace)
 

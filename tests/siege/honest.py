@@ -5,10 +5,10 @@ One rule: what is right was learnt before the siege; how late this process itsel
 
 import asyncio
 import time
-from itertools import count
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from random import Random
 
 from aqi_service.core.frames import NOT_FOUND

@@ -57,12 +57,9 @@ class Peer:
     sock: socket.socket
     closed: asyncio.Future[float]
     _hangups: Hangups
-    sent: float = 0.0
 
     async def send(self, data: bytes) -> None:
-        """Send all of it; `sent` is when the system had taken it."""
         await asyncio.get_running_loop().sock_sendall(self.sock, data)
-        self.sent = asyncio.get_running_loop().time()
 
     async def receive(self, size: int) -> bytes:
         """Give the next bytes, fewer only at the end; a reset is an end as well."""

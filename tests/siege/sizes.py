@@ -1,6 +1,6 @@
 """How large a siege is, and what its limits are. Pure.
 
-One rule: the whole siege leaves the daemon's own limits and deadlines as they are; only a small one shortens them.
+One rule: the whole siege leaves the daemon's limits and deadlines as they are; only a small one changes them.
 """
 
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ WHOLE = Size(
     from_one=Crowd(5500, 5000),
     from_all=Crowd(3500, 10_000),
 )
-"""Beside the idle ones that are left, 3,500 are 501 more than there are places (the honest client has one)."""
+"""Beside the idle ones that are left and the honest client, 3,500 are 501 more than there are places."""
 
 SMALL = Size(
     idle=1200, hostile=150, storm=400, window=200, from_one=Crowd(500, 400), from_all=Crowd(500, 1500),
