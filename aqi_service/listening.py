@@ -18,8 +18,8 @@ RECEIVE_BUFFER = 32 * 1024
 is what one read of the loop can bring into memory (uvloop takes all there is)."""
 
 UNSENT = 16 * 1024
-"""Bytes that the kernel takes while it has not sent those before them: a peer that does not read is noticed by
-its first replies, and no more is looked up for it; one that reads gets them as fast as without."""
+"""Bytes that the kernel takes while it has not sent those before them: a peer that does not read is noticed
+by its first replies, and no more is looked up for it; one that reads gets them as fast as without."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """Notice a half-open peer after 60 + 4 * 15 s."""

@@ -31,9 +31,8 @@ def tell(loop: asyncio.AbstractEventLoop) -> None:
     """Say what is alive."""
     gc.collect()
     connections = sum(isinstance(each, Connection) for each in gc.get_objects())
-    alive = {
-        "tasks": len(asyncio.all_tasks(loop)), "connections": connections, "loop": type(loop).__module__,
-    }  # fmt: skip
+    is_uvloop = type(loop).__module__ == "uvloop"
+    alive = {"tasks": len(asyncio.all_tasks(loop)), "connections": connections, "is_uvloop": is_uvloop}
     print(json.dumps(alive), file=sys.stderr, flush=True)
 
 

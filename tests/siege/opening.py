@@ -44,7 +44,8 @@ async def besieged(
         "LOOP": loop,
         "PYTHONPATH": str(ROOT),
     }
-    limited = partial(_limit, size.descriptors) if size.descriptors else None
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limited = partial(_limit, size.descriptors or hard)
     async with running(
         *options, cwd=folder, env=env, module="tests.siege.besieged", preexec=limited
     ) as program:
@@ -55,6 +56,7 @@ async def besieged(
 
 
 def _limit(descriptors: int) -> None:
+    """Set the limit of open files of the process that is being started."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
 
@@ -80,6 +82,7 @@ async def _attackers(port: int, ids: list[str], tick: float) -> AsyncIterator[as
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.siege.attackers", cwd=ROOT, env=environment(),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20,
+        preexec_fn=partial(_limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
     )  # fmt: skip
     assert process.stdin
     process.stdin.write(json.dumps({"port": port, "ids": ids, "tick": tick}).encode() + b"\n")

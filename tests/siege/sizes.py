@@ -43,9 +43,14 @@ class Size:
     frame: float = Deadlines.frame_timeout
     write: float = Deadlines.write_timeout
     grace: float = GRACE_SECONDS
-    quiet: float = 3.0
+    quiet: float = 5.0
     descriptors: int | None = None
     options: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> int:
+        """How many descriptors daemon and attackers need each, so that its cap is the one that is met."""
+        return self.from_all.cap * 4 // 3 + 256
 
     @property
     def tick(self) -> float:
