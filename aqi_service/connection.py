@@ -84,7 +84,7 @@ class Connection:
         self._timer: asyncio.TimerHandle | None = None
         self._wait: Wait | None = None
         self._waiting = False
-        self._since = self._looked = 0.0
+        self._since = self._looked = self._due = 0.0
         self._unsent = 0
         self._last_call = self._all_read = False
         # With 0, drain() waits for every byte that the system did not take: nothing piles up here.
@@ -242,9 +242,10 @@ class Connection:
         if self._wait is Wait.WRITE:
             due = min(due, self._loop.time() + seconds / LOOKS)
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._due <= due:  # not when(): uvloop rounds it
                 return
             self._timer.cancel()
+        self._due = due
         self._timer = self._loop.call_at(due, self._look)
 
     def _look(self) -> None:

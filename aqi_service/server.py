@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 LISTEN_QUEUE = 4096
 """Connections that the kernel keeps until we accept them (it cuts this to its own somaxconn)."""
 
+HANDLES = 8
+"""Times that the loop is handed a listening socket: in one turn uvloop accepts one connection of each, and
+under load turns are few."""
+
 ACCEPT_BURST = 32
 """Connections accepted in one turn of the loop: descriptors that exist before a cap can refuse them."""
 
@@ -93,9 +97,12 @@ class Server:
         """Accept connections from now on."""
         for sock in self._sockets:
             prepare(sock)
-            self._listeners.append(
-                await asyncio.start_server(self._connected, sock=sock, limit=READ_SIZE, backlog=ACCEPT_BURST)
-            )
+            for handle in (sock, *(sock.dup() for _ in range(HANDLES - 1))):
+                self._listeners.append(
+                    await asyncio.start_server(
+                        self._connected, sock=handle, limit=READ_SIZE, backlog=ACCEPT_BURST // HANDLES
+                    )
+                )
             # asyncio takes `backlog` for its own bursts and for the kernel's queue; the queue may be long.
             sock.listen(LISTEN_QUEUE)
 

@@ -1,8 +1,9 @@
 """Many peers at once: who pipelines waits in turn, who asks one thing does not; and timers are few."""
 
 import asyncio
+import socket
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
 from aqi_service.core.frames import encode
@@ -11,6 +12,7 @@ from tests.wire_fixtures import IDS, answers, echo, on_each_loop, serving, task,
 
 ONE = b"7"
 PIPELINING = 3 * TURNS
+WAITING = 120
 
 
 @on_each_loop
@@ -52,6 +54,18 @@ async def test_a_read_of_many_requests_gives_way_after_a_turn() -> None:
         assert [await each for each in short] == [answers([b"1", b"2"])] * TURNS
         assert await long == answers(IDS[:200])
         assert asked.index(b"1") < asked.index(IDS[TURN * 3])
+
+
+@on_each_loop
+async def test_many_that_wait_to_be_accepted_are_so_in_few_turns_of_the_loop() -> None:
+    async with serving() as served:
+        with ExitStack() as stack:
+            for _ in range(WAITING):
+                stack.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            for _ in range(WAITING // 4):
+                await asyncio.sleep(0)
+            assert served.server.counts.accepted == WAITING
+        await served.until(lambda server: server.counts.open == 0)
 
 
 def counting(loop: Any) -> Callable[[], int]:

@@ -20,8 +20,6 @@ ADDRESSES = 16
 BUFFER = 4096
 """Bytes that the system takes for a peer, each way: few, so that the server's own limits count."""
 
-GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-
 
 class Hangups:
     """Tells when the other side closed, by the loop's clock."""
@@ -43,11 +41,11 @@ class Hangups:
             self._epoll.unregister(sock)
 
     def _look(self) -> None:
-        for descriptor, event in self._epoll.poll(0):
-            closed = self._watched[descriptor]
-            if event & GONE and not closed.done():
+        for descriptor, _ in self._epoll.poll(0):
+            self._epoll.unregister(descriptor)
+            closed = self._watched.pop(descriptor)
+            if not closed.done():  # nor given up
                 closed.set_result(self._loop.time())
-                self._epoll.modify(descriptor, 0)
 
 
 @dataclass(eq=False)
