@@ -9,9 +9,11 @@ import pytest
 
 from aqi_service.connection import READ_SIZE
 from aqi_service.core.frames import MAX_REQUEST, encode, encode_header
-from aqi_service.listening import RECEIVE_BUFFER, UNSENT
+from aqi_service.listening import KEEPALIVE, RECEIVE_BUFFER, UNSENT
+from aqi_service.lookup import Lookup
 from aqi_service.server import Limits
 from tests.core.test_frames import MALFORMED, malformed
+from tests.storage_doubles import MemoryStore
 from tests.wire_fixtures import (
     CSV,
     IDS,
@@ -78,6 +80,30 @@ async def test_a_peers_bytes_are_shown_in_logs_as_ascii_and_cut(caplog: pytest.L
     assert message.isascii()
     assert message.isprintable()
     assert len(message.partition("start=")[2]) == 80
+
+
+STRANGE = (
+    b"\0",
+    b"1\0",
+    b"1\n",
+    b"1" * MAX_REQUEST,
+    b"\xff\xfe",
+    b"../../x",
+    b"\x1b[31m1",
+    b"",
+    b" 1",
+    b"lease",
+)
+
+
+@on_each_loop
+async def test_ids_that_are_none_are_told_so_and_the_connection_stays() -> None:
+    async with serving(Lookup(MemoryStore(), lambda: 0.0).answer) as served, served.peer() as peer:
+        replies = await peer.ask(*STRANGE, b"1")
+        assert replies == [b"Bad request: a record id is 1 to 20 decimal digits"] * len(STRANGE) + [
+            b"Item not found"
+        ]
+        assert await peer.ask(b"2") == [b"Item not found"]
 
 
 @on_each_loop
@@ -186,7 +212,8 @@ async def test_accepted_sockets_have_keepalive_and_send_without_delay() -> None:
         [connection] = served.server._serving
         sock = connection._writer.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+        kept = [sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in KEEPALIVE]
+        assert kept == [60, 15, 4]
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * RECEIVE_BUFFER
