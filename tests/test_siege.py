@@ -20,6 +20,12 @@ FEW = 256
 PEERS = 2000
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder that sieges one after the other share."""
+    return tmp_path_factory.mktemp("place")
+
+
 def test_under_2000_connections_every_limit_is_kept_and_every_cut_is_counted_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -36,12 +42,12 @@ def test_under_2000_connections_every_limit_is_kept_and_every_cut_is_counted_onc
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 async def test_with_256_descriptors_it_answers_beside_2000_peers_and_stops_in_time(
-    loop: str, tmp_path: Path
+    loop: str, place: Path
 ) -> None:
     places = default_max_connections(FEW)
     size = replace(SMALL, descriptors=FEW, options=(), stuck=20, busy=10, from_all=Crowd(PEERS, places))
     told: list[str] = []
-    async with besieged(size, SMALL_BOUNDS, 1, tmp_path, loop=loop, told=lambda *x: told.extend(x)) as siege:
+    async with besieged(size, SMALL_BOUNDS, 1, place, loop=loop, told=lambda *x: told.extend(x)) as siege:
         siege.honest.keeps_to_one = True
         assert (await siege.watch.alive())["is_uvloop"] == (loop == "uvloop")
         async with siege.watch.watching(), siege.honest.asking():

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from random import Random
 
 from aqi_service.core.frames import NOT_FOUND
@@ -55,6 +54,7 @@ class Honest:
     wrong: list[str] = field(default_factory=list)
     connects: int = 0
     keeps_to_one: bool = False
+    _ends: bool = False
     _ids: list[str] = field(init=False)
     _chance: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - which ids does not matter
 
@@ -63,19 +63,21 @@ class Honest:
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
-        """Ask beside what happens inside."""
+        """Ask beside what happens inside; the last question has its answer too."""
         task = asyncio.create_task(self._ask_on())
         try:
             yield
         finally:
-            task.cancel()
+            self._ends = True
             await asyncio.wait((task,))
-            if not task.cancelled():
-                self.wrong.append(f"the honest client was given up: {task.exception()!r}")
+            if error := task.exception():
+                self.wrong.append(f"the honest client was given up: {error!r}")
 
     async def _ask_on(self) -> None:
         async with self._connected() as kept:
-            for number in count(1):
+            number = 0
+            while not self._ends:
+                number += 1
                 waits = self.waits.setdefault(self.phase, Waits())
                 begun = time.perf_counter()
                 await asyncio.sleep(EVERY)

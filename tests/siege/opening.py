@@ -33,9 +33,13 @@ AT_ONCE = 100
 async def besieged(
     size: Size, bounds: Bounds, seed: int, folder: Path, *, loop: str, told: Callable[..., None]
 ) -> AsyncIterator[Assault]:
-    """Start the daemon, learn its answers while nothing disturbs, and start the attackers."""
-    loaded = await ran("--load-only", "--local", "d", "--from", str(CAPTURE), cwd=folder)
-    assert loaded.code == 0, loaded.err
+    """Start the daemon, learn its answers while nothing disturbs, and start the attackers.
+
+    The capture is loaded into `folder` if it has not been.
+    """
+    if not (folder / "d").exists():
+        loaded = await ran("--load-only", "--local", "d", "--from", str(CAPTURE), cwd=folder)
+        assert loaded.code == 0, loaded.err
     options = ("--serve-only", "--local", "d", "--port", "0", "--http-port", "0", *size.options)
     env = {
         "FRAME_SECONDS": str(size.frame),

@@ -88,8 +88,8 @@ WHOLE = Size(
 """Beside the idle ones that are left and the honest client, 3,500 are 501 more than there are places."""
 
 SMALL = Size(
-    idle=1200, hostile=150, storm=400, window=200, from_one=Crowd(500, 400), from_all=Crowd(500, 1500),
-    stuck=30, busy=20, frame=2.0, write=2.0, grace=1.0, quiet=0.3, descriptors=2600,
+    idle=1200, hostile=120, storm=300, window=200, from_one=Crowd(500, 400), from_all=Crowd(500, 1500),
+    stuck=30, busy=20, frame=1.5, write=1.5, grace=1.0, quiet=0.3, descriptors=2600,
     options=("--max-connections", "1500", "--max-per-address", "400"),
 )  # fmt: skip
 SMALL_BOUNDS = Bounds(hostile=160 * MIB * SMALL.hostile / WHOLE.hostile + 16 * MIB, cut=None, p99=None)
