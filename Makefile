@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check matrix crash chaos soak host conformance bench clean
+.PHONY: help demo map run test test-all check matrix crash chaos soak siege host conformance bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ soak: ## 500 loads and lookups under faults in one process, and what grows in it
 host: ## lookups while 500 MB load, 500 MB in 256 MB of memory, 90 s of SIGSTOP, full and read-only disks
 	$(call setup,--extra test)
 	@exec $(RUN) -m tests.host $(ARGS)
+
+siege: ## 8,000 idle and 20,000 hostile connections beside an honest client; SEED=N chooses the attacks
+	$(call setup,--extra test)
+	@exec $(RUN) -m tests.siege $${SEED:+--seed $$SEED} $(ARGS)
 
 conformance: ## the storage contract and a part of the matrix on dynalite and SeaweedFS, which it installs
 	$(call setup,--extra test)

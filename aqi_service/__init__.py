@@ -41,7 +41,8 @@ The files, in the order in which to read them:
       lease.py             a table's lease: one item   (holder.py: who holds it, and whether it is dead)
       local_*.py           files and SQLite   (local.py: what all share; local_lease.py: a file lock)
       dry.py               nothing at all
-    server.py         the framed TCP server   (connection.py: one peer; listening.py: sockets)
+    server.py         the framed TCP server   (connection.py: one peer; listening.py: sockets;
+                      server_replies.py: what came in one read, answered)
     client*.py        the client, as library and command; standard library only
     web/              the HTTP port: health and metrics;   doors.py   how many, and how long
     daemon.py         load on a schedule, and serve   (loader.py: when);   once.py   --load-only

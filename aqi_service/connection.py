@@ -6,6 +6,8 @@ read would cost a timer per request).
 
 import asyncio
 import contextlib
+import socket
+import struct
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
@@ -22,6 +24,13 @@ Also the limit of the StreamReader, which stops the transport at twice as much.
 
 MOST_BUFFERED = 512 * 1024
 """More than a StreamReader ever holds: twice its limit and what one read of the loop adds (256 KiB)."""
+
+
+LOOKS = 30
+"""How often a peer is looked at that takes nothing, until it is given up."""
+
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER: a close gives up what the kernel still holds for the peer."""
 
 
 class Wait(StrEnum):
@@ -50,7 +59,7 @@ class Deadlines:
     frame_timeout: float = 10.0
     """From a frame's first byte to its last, however the bytes trickle."""
     write_timeout: float = 30.0
-    """Without taking a byte of the replies; looked at four times meanwhile, so late by a quarter at most."""
+    """Without taking a byte of the replies; looked at LOOKS times meanwhile, so early by one look at most."""
     linger_timeout: float = 2.0
     """After our last byte, until the peer has closed as well: enough for the reply to reach it."""
 
@@ -75,7 +84,7 @@ class Connection:
         self._timer: asyncio.TimerHandle | None = None
         self._wait: Wait | None = None
         self._waiting = False
-        self._since = 0.0
+        self._since = self._looked = self._due = 0.0
         self._unsent = 0
         self._last_call = self._all_read = False
         # With 0, drain() waits for every byte that the system did not take: nothing piles up here.
@@ -142,7 +151,13 @@ class Connection:
             self._transport.pause_reading()
 
     def abort(self) -> None:
-        """Close at once; unsent bytes are lost. A second time does nothing."""
+        """Close at once; unsent bytes are lost. A second time does nothing.
+
+        A peer that does not read is reset: otherwise the kernel keeps what it has taken for it, for minutes
+        (nginx has `reset_timedout_connection` for this).
+        """
+        if self._wait is Wait.WRITE and not self._transport.is_closing():
+            self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._wait = None
         if self._timer is not None:
             self._timer.cancel()
@@ -212,7 +227,7 @@ class Connection:
         """Start to wait for something; the deadline counts from when this kind of wait began."""
         if wait is not self._wait:
             self._wait = wait
-            self._since = self._loop.time()
+            self._since = self._looked = self._loop.time()
             self._arm()
 
     def _seconds(self, wait: Wait) -> float:
@@ -225,24 +240,27 @@ class Connection:
         seconds = self._seconds(self._wait)
         due = self._since + seconds
         if self._wait is Wait.WRITE:
-            due = min(due, self._loop.time() + seconds / 4)
+            due = min(due, self._loop.time() + seconds / LOOKS)
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._due <= due:  # not when(): uvloop rounds it
                 return
             self._timer.cancel()
+        self._due = due
         self._timer = self._loop.call_at(due, self._look)
 
     def _look(self) -> None:
         self._timer = None
+        now, looked = self._loop.time(), self._looked
+        self._looked = now
         if self._wait is Wait.WRITE and self.unsent() < self._unsent:
             self._unsent = self.unsent()
-            self._since = self._loop.time()
-        if self._wait is None or self._loop.time() < self._since + self._seconds(self._wait):
+            self._since = looked  # it took them since then; when, nobody knows
+        if self._wait is None or now < self._since + self._seconds(self._wait):
             self._arm()
             return
         if self._wait is not Wait.LINGER:
             self.cut = self._wait
-        self._transport.abort()
+        self.abort()
 
 
 def _shown(peer: tuple[str, int]) -> str:

@@ -13,8 +13,16 @@ SEND_BUFFER = 64 * 1024
 """Bytes of replies in the kernel per connection. Left to itself it grows to megabytes, and a slow reader
 would show progress only after reading a third of that."""
 
+RECEIVE_BUFFER = 32 * 1024
+"""Bytes of requests in the kernel per connection, hundreds of them; twice as much, its own overhead included,
+is what one read of the loop can bring into memory (uvloop takes all there is)."""
+
+UNSENT = 16 * 1024
+"""Bytes that the kernel takes while it has not sent those before them: a peer that does not read is noticed
+by its first replies, and no more is looked up for it; one that reads gets them as fast as without."""
+
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""Notice a half-open peer after 60 + 4 * 15 s. The names exist on Linux; other systems lack some."""
+"""Notice a half-open peer after 60 + 4 * 15 s."""
 
 _WHY = {
     errno.EADDRINUSE: "another program listens there; stop it, or choose another port",
@@ -56,10 +64,11 @@ def prepare(sock: socket.socket) -> None:
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     # asyncio sets this only on sockets made with the protocol's number; without it replies wait 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for name, value in KEEPALIVE.items():
-        if hasattr(socket, name):
+    for name, value in {"TCP_NOTSENT_LOWAT": UNSENT, **KEEPALIVE}.items():
+        if hasattr(socket, name):  # on Linux all; other systems lack some
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 

@@ -6,36 +6,30 @@ Rule: it is handed sockets and `answer`, and knows no store, no record and no co
 import asyncio
 import contextlib
 import logging
-import math
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from aqi_service.connection import READ_SIZE, Connection, Deadlines
-from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, UNAVAILABLE, encode, kind
+from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
 from aqi_service.errors import FrameCut, FrameError, FrameTimeout
 from aqi_service.listening import default_max_connections, listen, prepare
+from aqi_service.server_replies import Answer, Replies, shown
 
 __all__ = ["Answer", "Limits", "Server", "ServerCounts", "default_max_connections", "listen"]
 
 log = logging.getLogger(__name__)
 
-Answer = Callable[[bytes], Awaitable[bytes]]
-"""Request payload to reply payload; it answers errors itself, as `Unavailable: ` and so on."""
-
 LISTEN_QUEUE = 4096
 """Connections that the kernel keeps until we accept them (it cuts this to its own somaxconn)."""
 
+HANDLES = 8
+"""Times that the loop is handed a listening socket: in one turn uvloop accepts one connection of each, and
+under load turns are few."""
+
 ACCEPT_BURST = 32
 """Connections accepted in one turn of the loop: descriptors that exist before a cap can refuse them."""
-
-AT_ONCE = 16
-"""Requests of one connection looked up at the same time: one peer must not take the store's whole pool."""
-
-ANSWER_SECONDS = 5.5
-"""How long the lookups of what came in one read may take, however many; a little over that of one lookup,
-and under the grace of a stop."""
 
 LAST_REPLY_SECONDS = 1.0
 """How much of a stop's grace is kept for sending the last replies."""
@@ -91,22 +85,24 @@ class Server:
         self.limits = limits or Limits()
         self.counts = ServerCounts()
         self._sockets = sockets
-        self._answer = answer
+        self._replies = Replies(answer, self.counts.replies)
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
         self._refusing: dict[Connection, asyncio.Task[None]] = {}
         self._places: Counter[str] = Counter()
         self._warned: dict[str, float] = {}
         self._stopping = False
-        self._last_answer = math.inf  # when every request has its answer, on the loop's clock
 
     async def start(self) -> None:
         """Accept connections from now on."""
         for sock in self._sockets:
             prepare(sock)
-            self._listeners.append(
-                await asyncio.start_server(self._connected, sock=sock, limit=READ_SIZE, backlog=ACCEPT_BURST)
-            )
+            for handle in (sock, *(sock.dup() for _ in range(HANDLES - 1))):
+                self._listeners.append(
+                    await asyncio.start_server(
+                        self._connected, sock=handle, limit=READ_SIZE, backlog=ACCEPT_BURST // HANDLES
+                    )
+                )
             # asyncio takes `backlog` for its own bursts and for the kernel's queue; the queue may be long.
             sock.listen(LISTEN_QUEUE)
 
@@ -115,7 +111,7 @@ class Server:
         self._stopping = True
         grace = self.limits.stop_grace if grace is None else grace
         # A silent table may keep us for a read under way, and again for what arrived behind it.
-        self._last_answer = asyncio.get_running_loop().time() + grace - min(LAST_REPLY_SECONDS, grace / 2)
+        self._replies.last = asyncio.get_running_loop().time() + grace - min(LAST_REPLY_SECONDS, grace / 2)
         for listener in self._listeners:
             listener.close()  # no new connections; wait_closed() waits for idle clients since 3.12.1
         for _ in range(2):
@@ -151,7 +147,7 @@ class Server:
         self._note_refusal(connection, refusal)
         if len(self._refusing) < self.limits.max_refusing and not self._stopping:
             why = BUSY + _REFUSALS[refusal].format(self.limits).encode()
-            _run(_last_word(connection, why), connection, self._refusing)
+            _run(_send_away(connection, why), connection, self._refusing)
         else:
             connection.abort()
 
@@ -193,53 +189,14 @@ class Server:
             if DISCONNECT in payloads:
                 goes_on = False
                 del payloads[payloads.index(DISCONNECT) :]
-            await connection.write(await self._replies(payloads))
-
-    async def _replies(self, payloads: list[bytes]) -> bytes:
-        """Answer requests side by side, and put the replies' frames in the order of the requests."""
-        self.counts.requests += len(payloads)
-        frames = [b""] * len(payloads)
-        todo = iter(enumerate(payloads))
-
-        async def work() -> None:
-            for place, payload in todo:
-                frames[place] = encode(await self._reply(payload))
-
-        if len(payloads) == 1:  # the common case: no tasks
-            await work()
-        else:
-            try:
-                async with asyncio.timeout_at(self._due()):
-                    await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(payloads)))))
-            except TimeoutError:
-                self._answer_late(frames)
-        return b"".join(frames)
-
-    def _due(self) -> float:
-        """Return when what has been read now must be answered."""
-        return min(asyncio.get_running_loop().time() + ANSWER_SECONDS, self._last_answer)
-
-    def _answer_late(self, frames: list[bytes]) -> None:
-        """Fill the places of the replies that did not come in time."""
-        late = [place for place, frame in enumerate(frames) if not frame]
-        for place in late:
-            frames[place] = encode(UNAVAILABLE + b"no answer in time; try again later")
-        self.counts.replies[KINDS[UNAVAILABLE]] += len(late)
-
-    async def _reply(self, payload: bytes) -> bytes:
-        try:
-            reply = await self._answer(payload)
-        except Exception:
-            log.exception("answer_failed request=%s", _shown(payload))
-            reply = UNAVAILABLE + b"internal error"
-        self.counts.replies[kind(reply)] += 1
-        return reply
+            self.counts.requests += len(payloads)
+            await connection.write(await self._replies.of(payloads))
 
     # What is counted and logged.
 
     def _note_cut(self, connection: Connection, reason: str, error: BaseException) -> None:
         self.counts.cut[reason] += 1
-        start = _shown(connection.start(80))
+        start = shown(connection.start(80))
         log.info(
             "connection_cut peer=%s reason=%s why=%r start=%s", connection.peer, reason, str(error), start
         )
@@ -258,11 +215,6 @@ class Server:
 _CUTS: dict[type[Exception], str] = {FrameCut: "inside_frame"}
 
 
-def _shown(data: bytes) -> str:
-    """Show a peer's bytes in a log: as ASCII, on one line, at most 80 characters."""
-    return repr(data)[:80]
-
-
 def _run(
     work: Coroutine[None, None, None],
     connection: Connection,
@@ -277,6 +229,14 @@ def _run(
 
     running[connection] = asyncio.get_running_loop().create_task(work)
     running[connection].add_done_callback(ended)
+
+
+async def _send_away(connection: Connection, why: bytes) -> None:
+    """Tell a peer why it has no place, and close."""
+    try:
+        await _last_word(connection, why)
+    finally:
+        connection.abort()
 
 
 async def _last_word(connection: Connection, reply: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
@@ -153,6 +154,45 @@ async def test_thirty_seconds_count_from_the_last_progress_and_not_from_the_last
             advance(8)
             await turns()
         assert writing.done()
+        with pytest.raises(FrameTimeout):
+            await writing
+
+
+@by_hand
+async def test_it_is_cut_at_most_30_and_at_least_29_seconds_after_it_took_the_last_bytes() -> None:
+    async with connected() as (connection, peer):
+        writing = await fill(connection, peer)
+        for waited in (0.5, 7.25, 13.75):
+            advance(waited)
+            await turns()
+            await read_some(connection, peer)
+        seconds = 0.0
+        while not writing.done():
+            advance(0.25)
+            seconds += 0.25
+            await turns()
+        assert 29 <= seconds <= 30
+        with pytest.raises(FrameTimeout):
+            await writing
+
+
+async def to_the_end(raw: socket.socket) -> None:
+    """Take what there is, to the end."""
+    while raw.recv(65536):
+        await turns(1)
+
+
+@by_hand
+async def test_a_peer_that_does_not_read_is_reset_so_that_the_kernel_keeps_nothing_for_it() -> None:
+    async with connected() as (connection, peer):
+        writing = await fill(connection, peer)
+        raw = peer.writer.get_extra_info("socket")._sock
+        for _ in range(31):
+            advance(1)
+            await turns()
+        assert writing.done()
+        with pytest.raises(ConnectionResetError):
+            await to_the_end(raw)
         with pytest.raises(FrameTimeout):
             await writing
 

@@ -5,17 +5,24 @@ from pathlib import Path
 
 import orjson
 
-from aqi_service.core.frames import encode
+from aqi_service.connection import READ_SIZE
+from aqi_service.core.frames import MAX_REQUEST, encode
 from aqi_service.core.items import COLUMNS, Item
 from aqi_service.core.measurements import REASONS, Rules
 from aqi_service.core.names import parse_name
 from aqi_service.core.render import csv_reply
 from aqi_service.core.scales import DAQI
+from aqi_service.listening import KEEPALIVE, RECEIVE_BUFFER, SEND_BUFFER, UNSENT, default_max_connections
+from aqi_service.server import ACCEPT_BURST, LISTEN_QUEUE, Limits
+from aqi_service.server_replies import ANSWER_SECONDS, AT_ONCE, TURN, TURNS
+from aqi_service.stopping import GRACE_SECONDS, LAST_SECONDS
+from tests.config import config
 from tests.core.helpers import assemble, real_capture
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+LIMITS = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
@@ -51,6 +58,44 @@ def test_the_frames_in_the_protocol_have_the_lengths_that_it_says() -> None:
     reply = rows_of_the_capture()["250451653"].encode()
     assert encode(b"250451653").decode() in PROTOCOL
     assert f"64 + {len(reply)} bytes: the length `{len(reply)}`" in PROTOCOL
+
+
+def the_limits() -> dict[str, str]:
+    """Give the limits of the code, in the words of the table."""
+    limits, most = Limits(), default_max_connections(-1)
+    idle, every, probes = KEEPALIVE.values()
+    connections = config().connections
+    return {
+        "connections": f"at most {most:,}, from the descriptor limit",
+        "connections of one address": {2: "half of all"}[connections // config().connections_per_address],
+        "descriptors kept free": {(750, 1500): "128 and a quarter of the rest"}[
+            default_max_connections(128 + 1000), default_max_connections(128 + 2000)
+        ],
+        "waiting to be accepted": f"{LISTEN_QUEUE:,}",
+        "accepted in one turn of the loop": f"{ACCEPT_BURST}",
+        "refused at once with a reason": f"{limits.max_refusing}",
+        "request": f"{MAX_REQUEST:,} bytes",
+        "a frame, first byte to last": f"{limits.frame_timeout:g} s",
+        "between two requests": f"{limits.idle_timeout:g} s",
+        "without taking a byte of the replies": f"{limits.write_timeout:g} s",
+        "after our last byte": f"{limits.linger_timeout:g} s",
+        "one read": f"{READ_SIZE // 1024} KiB",
+        "lookups of one connection at once": f"{AT_ONCE}",
+        "requests before others have their turn": f"{TURN}",
+        "reads that have their turn at once": f"{TURNS}",
+        "answers of one read": f"{ANSWER_SECONDS:g} s",
+        "kernel: received": f"{RECEIVE_BUFFER // 1024} KiB",
+        "kernel: to be sent": f"{SEND_BUFFER // 1024} KiB",
+        "kernel: not sent yet": f"{UNSENT // 1024} KiB",
+        "keepalive": f"after {idle} s, every {every} s, {probes} times",
+        "stop: answers": f"{GRACE_SECONDS:g} s",
+        "stop: in all": f"{LAST_SECONDS:g} s",
+    }
+
+
+def test_the_table_of_limits_has_those_of_the_code() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ", LIMITS, re.MULTILINE)
+    assert dict(rows[1:]) == the_limits()
 
 
 def test_operations_names_every_reason_for_a_rejection() -> None:

@@ -6,7 +6,8 @@ import contextlib
 import pytest
 
 from aqi_service.core.frames import MAX_REQUEST, encode
-from aqi_service.server import ANSWER_SECONDS, Server, listen
+from aqi_service.server import Server, listen
+from aqi_service.server_replies import ANSWER_SECONDS
 from tests.wire_fixtures import (
     CSV,
     IDS,

@@ -7,10 +7,26 @@ import socket
 
 import pytest
 
+from aqi_service.connection import READ_SIZE
 from aqi_service.core.frames import MAX_REQUEST, encode, encode_header
+from aqi_service.listening import KEEPALIVE, RECEIVE_BUFFER, UNSENT
+from aqi_service.lookup import Lookup
 from aqi_service.server import Limits
 from tests.core.test_frames import MALFORMED, malformed
-from tests.wire_fixtures import IDS, Held, Peer, advance, answers, by_hand, on_each_loop, serving
+from tests.storage_doubles import MemoryStore
+from tests.wire_fixtures import (
+    CSV,
+    IDS,
+    Held,
+    Peer,
+    advance,
+    answers,
+    by_hand,
+    on_each_loop,
+    serving,
+    task,
+    turns,
+)
 
 # Peers that break the protocol.
 
@@ -66,6 +82,30 @@ async def test_a_peers_bytes_are_shown_in_logs_as_ascii_and_cut(caplog: pytest.L
     assert len(message.partition("start=")[2]) == 80
 
 
+STRANGE = (
+    b"\0",
+    b"1\0",
+    b"1\n",
+    b"1" * MAX_REQUEST,
+    b"\xff\xfe",
+    b"../../x",
+    b"\x1b[31m1",
+    b"",
+    b" 1",
+    b"lease",
+)
+
+
+@on_each_loop
+async def test_ids_that_are_none_are_told_so_and_the_connection_stays() -> None:
+    async with serving(Lookup(MemoryStore(), lambda: 0.0).answer) as served, served.peer() as peer:
+        replies = await peer.ask(*STRANGE, b"1")
+        assert replies == [b"Bad request: a record id is 1 to 20 decimal digits"] * len(STRANGE) + [
+            b"Item not found"
+        ]
+        assert await peer.ask(b"2") == [b"Item not found"]
+
+
 @on_each_loop
 @pytest.mark.parametrize(
     ("sent", "limits", "reason"),
@@ -95,6 +135,40 @@ async def test_a_peer_that_pipelines_and_never_reads_is_cut() -> None:
             await peer.send_for_ever(b"".join(map(encode, IDS)))
         await served.until(lambda server: server.counts.open == 0)
         assert served.server.counts.cut["write_timeout"] == 1
+
+
+@on_each_loop
+async def test_for_a_peer_that_does_not_read_no_more_is_looked_up_than_came_in_two_reads() -> None:
+    async def answer(_: bytes) -> bytes:
+        return CSV
+
+    async with serving(answer) as served:
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect(("127.0.0.1", served.port))
+        peer = Peer(*await asyncio.open_connection(sock=raw))
+        peer.stop_reading()
+        flooding = task(peer.send_for_ever(b"".join(map(encode, IDS))))
+        await served.until(lambda server: any(each.unsent() for each in server._serving))
+        await turns(200)
+        assert served.server.counts.requests <= 2 * READ_SIZE / len(encode(IDS[0]))
+        flooding.cancel()
+        peer.reset()
+
+
+STREAM = b"".join(map(encode, (b"1", b"", b"x" * 30)))
+
+
+@on_each_loop
+async def test_a_reset_after_any_byte_of_some_requests_ends_quietly() -> None:
+    places = range(0, len(STREAM) + 1, 7)
+    async with serving() as served:
+        for place in places:
+            async with served.peer() as peer:
+                await peer.send(STREAM[:place])
+                peer.reset()
+        await served.until(lambda server: (server.counts.accepted, server.counts.open) == (len(places), 0))
+        assert served.server.counts.cut["reset"] == served.server.counts.cut.total() == len(places)
 
 
 @on_each_loop
@@ -138,8 +212,11 @@ async def test_accepted_sockets_have_keepalive_and_send_without_delay() -> None:
         [connection] = served.server._serving
         sock = connection._writer.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+        kept = [sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in KEEPALIVE]
+        assert kept == [60, 15, 4]
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * RECEIVE_BUFFER
 
 
 # Caps.
