@@ -85,9 +85,11 @@ def _translated(url: str) -> Iterator[None]:
 
 
 def _why(error: Exception) -> str:
-    """Return what aiohttp says, on one line, unless it repeats parts of the URL: one may be a secret."""
+    """Return what aiohttp says, on one line, without the parts of URL and answer that it repeats."""
     message = getattr(error, "message", None)
     text = " ".join((message if isinstance(message, str) else str(error)).split())
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        text = text.partition(":")[0]  # behind it stands what the peer sent
     is_of_the_url = "://" in text or (isinstance(error, ValueError) and not isinstance(error, OSError))
     return redacted(text)[:200] if text and not is_of_the_url else type(error).__name__
 

@@ -20,6 +20,7 @@ LEAST_SECRET = 8
 """Characters from which on such a value is taken out of a text: a shorter one may be any word of it."""
 
 _URL = re.compile(r"://[^\s\"'<>]+")
+_PASSWORD = re.compile(r":[^\s:/@\"'<>]+@")
 _QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>]+")
 _HEADER = re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)\b([\"']?\s{0,3}[:=]\s{0,3})[^\r\n]+")
 _NAMED = re.compile(
@@ -42,11 +43,12 @@ def visible(text: str) -> str:
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """Return the text without the given secrets, and without what has the form of one.
 
-    URLs lose user, password, query and fragment; headers and `name=value` with a telling name their value.
+    URLs lose user, password, query and fragment, `user:password@host` its password; headers, and `name=value`
+    with a telling name, lose their value.
     """
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    text = _QUERY.sub("", _URL.sub(_plain_url, text))
+    text = _PASSWORD.sub(f":{HIDDEN}@", _QUERY.sub("", _URL.sub(_plain_url, text)))
     return _NAMED.sub(rf"\1\2{HIDDEN}", _HEADER.sub(rf"\1\2{HIDDEN}", text))
 
 

@@ -34,6 +34,7 @@ def test_what_moves_a_cursor_ends_a_line_or_cannot_be_seen_is_written_out(text: 
         (f"https://me:{PW}@h.org:8443/a/b?X-Amz-Signature={PW} failed", "https://h.org:8443/a/b failed"),
         (f"s3://{PW}@b/k http://{PW}@h", "s3://b/k http://h"),
         (f"a=http://me:{PW}@h/x,http://me:{PW}@h/y", "a=http://h/x,http://h/y"),
+        (f"me:{PW}@h.org", "me:[hidden]@h.org"),
         (f"https://me:p@{PW}@h.org/", "https://h.org/"),
         (f"'http://h/?{PW}' and (\"http://h/a?b={PW}\")", "'http://h/' and (\"http://h/a\")"),
         (f"https://h.org/a#{PW}", "https://h.org/a"),
@@ -83,7 +84,16 @@ def test_an_environment_s_secrets_are_those_of_aws_that_are_no_mere_word() -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["://" * 50_000, "?" * 200_000, "token=" * 40_000, "a" * 200_000, "-token" * 40_000]
+    "text",
+    [
+        "://" * 50_000,
+        "?" * 200_000,
+        "token=" * 40_000,
+        "a" * 200_000,
+        "-token" * 40_000,
+        ":a" * 100_000,
+        "a@" * 100_000,
+    ],
 )
 def test_a_text_of_any_kind_takes_a_moment(text: str) -> None:
     redacted(text)  # the test's own time-out: a quadratic search takes minutes
