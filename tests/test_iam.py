@@ -18,20 +18,19 @@ from aqi_service.storage.aws import Clients, open_clients
 from aqi_service.storage.provision import create_bucket, create_table
 from tests.aws_backends import plain_table
 from tests.conftest import Moto
-from tests.faults.answers import Gone
 from tests.faults.clients import at_once
-from tests.faults.effects import Drop
+from tests.faults.effects import Refuse
 from tests.faults.rules import Rule
 from tests.faults.shim import Shim
 from tests.feed_server import answer, feed_server
-from tests.iam_policies import Grant, Place, grants, needs
+from tests.iam_policies import Grant, Need, Place, grants, needs
 from tests.load_helpers import document
 from tests.program import ran, running
 
 GENERATED = (Path(__file__).parent / "data" / "generated-2026-form.json.gz").read_bytes()
 ABANDONED = "data_20_12_23_18_55.json"
-LOST = Rule("CompleteMultipartUpload", Drop(Gone.RESET, applied=True), nth=(1,))
-"""The answer of Complete is lost: the next one says that there is no such upload, and HEAD decides."""
+LOST = Rule("CompleteMultipartUpload", Refuse("PreconditionFailed", applied=True), nth=(1,))
+"""As after a lost answer: Complete finds its own object in its place, and HEAD decides."""
 
 
 @dataclass
@@ -146,3 +145,21 @@ async def test_what_create_adds_to_a_policy_is_what_it_asks_for(world: World, tm
         await plain_table(world.clients, world.moto.table, "S")
     world.assert_granted("backfill", "create")
     world.assert_used("create")
+
+
+def test_a_grant_covers_its_action_on_its_resources_and_nothing_more() -> None:
+    place = Place("b", "t", "s/old/")
+    daemon = grants("daemon", place)
+    table, key = f"arn:aws:dynamodb:us-east-1:{place.account}:table/t", frozenset({"lease"})
+    for need, is_granted in (
+        (Need("s3:GetObject", "arn:aws:s3:::b/data_20_12_23_18_55.json"), True),
+        (Need("s3:GetObject", "arn:aws:s3:::b/other"), False),
+        (Need("s3:GetObject", "arn:aws:s3:::b2/data_20_12_23_18_55.json"), False),
+        (Need("s3:DeleteObject", "arn:aws:s3:::b/data_20_12_23_18_55.json"), False),
+        (Need("s3:PutObject", "arn:aws:s3:::b/manifests/other/x.json"), False),
+        (Need("dynamodb:DeleteItem", table, key), True),
+        (Need("dynamodb:DeleteItem", table, frozenset({"18456691289"})), False),
+        (Need("dynamodb:DeleteItem", f"{table}2", key), False),
+        (Need("dynamodb:Scan", table), False),
+    ):
+        assert any(grant.covers(need) for grant in daemon) is is_granted, need
