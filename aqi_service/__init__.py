@@ -22,6 +22,7 @@ The files, in the order in which to read them:
       report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
       schedule.py       when to do something next;   selection.py   which of several snapshots
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
+      showing.py        what may be seen of a foreign text: one line, no secret
       frames.py         the wire's frames
     sources.py        the live feed, a URL, a file or stdin, an object;   feed.py   HTTP download
     choosing.py       what --from names, in the order of time
