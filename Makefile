@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check matrix crash chaos soak siege host conformance bench clean
+.PHONY: help demo map run test test-all check matrix crash chaos soak siege host conformance bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,13 @@ conformance: ## the storage contract and a part of the matrix on dynalite and Se
 bench: ## the figures, side by side with a peer
 	$(call setup,--extra bench)
 	@exec $(RUN) -m bench $(ARGS)
+
+lock: ## pin anew what pyproject.toml asks for, with hashes; ARGS=--upgrade moves the versions; needs uv
+	@$(PYTHON) -m tools.lock $(ARGS)
+
+audit: ## ask PyPI's vulnerability data about every pinned package; exit code 2 if it cannot be reached
+	$(call setup,--extra audit)
+	@$(RUN) -m tools.audit $(ARGS)
 
 clean: ## remove environments, caches and built files; ./data stays
 	rm -rf .venv .venv-3.1* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

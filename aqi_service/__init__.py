@@ -24,6 +24,7 @@ The files, in the order in which to read them:
       report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
       schedule.py       when to do something next;   selection.py   which of several snapshots
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
+      showing.py        what may be seen of a foreign text: one line, no secret
       frames.py         the wire's frames
     latest.py         what lookups see in memory;   misses.py   lookups that go to the table together
     following.py      the newest finished snapshot, out of the archive into memory

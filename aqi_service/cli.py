@@ -7,7 +7,6 @@ import difflib
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from aqi_service import __version__
 from aqi_service.core.selection import SHARD_COUNT, Shard, parse_shard, shard_of
 from aqi_service.core.times import typed_time
 from aqi_service.errors import AqiError, ConfigError
+from aqi_service.logs import say
 
 ENV_PREFIX = "AQI_"
 OTHER_ENV = ("AQI_SERVER_HOST", "AQI_SERVER_PORT", SHARD_COUNT)
@@ -241,14 +241,14 @@ _COMMAND = click.Command(
 def main(argv: list[str] | None = None) -> int:
     """Run the program and return its exit code (0 done, 1 try again, 2 mend something first)."""
     for warning in unknown_variables(os.environ):
-        _say(warning)
+        say(warning)
     try:
         return _main(sys.argv[1:] if argv is None else argv)
     except click.ClickException as error:
-        _say(f"aqi-service: {' '.join(error.format_message().split())} (--help lists the options)")
+        say(f"aqi-service: {' '.join(error.format_message().split())} (--help lists the options)")
         return EXIT_CONFIG
     except AqiError as error:
-        _say(f"aqi-service: {error}")
+        say(f"aqi-service: {error}")
         return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_TRY_AGAIN
 
 
@@ -260,7 +260,7 @@ def _main(argv: list[str]) -> int:
         return end.exit_code
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # whoever read it wants no more
-            _say(f"aqi-service: the output cannot be written: {error.strerror or error}")
+            say(f"aqi-service: the output cannot be written: {error.strerror or error}")
         _drop_stdout()
         return EXIT_TRY_AGAIN
     with context:
@@ -270,12 +270,6 @@ def _main(argv: list[str]) -> int:
 def _drop_stdout() -> None:
     """Send what could not be printed nowhere, or the interpreter would try, and complain, once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _say(text: str) -> None:
-    """Write a line to stderr; that nobody reads it changes nothing."""
-    with suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
 
 
 def option_names() -> dict[str, click.Option]:

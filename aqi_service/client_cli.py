@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from aqi_service.core.frames import checked_id
+from aqi_service.core.showing import visible
 from aqi_service.errors import BadId
 
 _ENDS = """
@@ -79,7 +80,7 @@ def complain(sentence: str) -> None:
     """Say what went wrong on stderr, if there is one."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            print(f"aqi-client: {sentence}", file=sys.stderr)
+            print(visible(f"aqi-client: {sentence}"), file=sys.stderr)
 
 
 def abandon_stdout() -> None:

@@ -10,10 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 import aiohttp
 from yarl import URL
 
+from aqi_service.core.showing import redacted
 from aqi_service.errors import CutShort, FetchFailed
 
 CHUNK = 64 * 1024
@@ -57,7 +59,9 @@ async def download(url: str, agent: str, headers: Mapping[str, str] | None = Non
     """
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
     sent = {"User-Agent": agent, "Accept-Encoding": "gzip", **(headers or {})}
-    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False, headers=sent) as session:
+    async with aiohttp.ClientSession(
+        timeout=timeout, auto_decompress=False, headers=sent, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
         with _translated(url):
             async with asyncio.timeout(ANSWER_SECONDS):
                 response = await _request(session, URL(url))
@@ -81,10 +85,13 @@ def _translated(url: str) -> Iterator[None]:
 
 
 def _why(error: Exception) -> str:
-    """Return what aiohttp says, on one line, unless it repeats the URL: that may hold a secret."""
+    """Return what aiohttp says, on one line, without the parts of URL and answer that it repeats."""
     message = getattr(error, "message", None)
-    text = " ".join((message if isinstance(message, str) else str(error)).split())[:200]
-    return text if text and "://" not in text else type(error).__name__
+    text = " ".join((message if isinstance(message, str) else str(error)).split())
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        text = text.partition(":")[0]  # behind it stands what the peer sent
+    is_of_the_url = "://" in text or (isinstance(error, ValueError) and not isinstance(error, OSError))
+    return redacted(text)[:200] if text and not is_of_the_url else type(error).__name__
 
 
 def public(url: str) -> str:
@@ -106,7 +113,7 @@ async def _request(session: aiohttp.ClientSession, url: URL) -> aiohttp.ClientRe
         target = url.join(URL(response.headers.get("Location", "")))
         if target.scheme != url.scheme:
             raise FetchFailed(
-                f"{public(str(configured))} redirects to another scheme, {target.scheme}; refused"
+                f"{public(str(configured))} redirects to another scheme, {target.scheme[:20]!r}; refused"
             )
         if target.host != configured.host and await _is_internal(target):
             raise FetchFailed(f"{public(str(configured))} redirects to an internal address; refused")
@@ -123,14 +130,22 @@ async def _is_internal(url: URL) -> bool:
 def _check(response: aiohttp.ClientResponse, *, conditional: bool) -> None:
     if response.status != 200 and not (response.status == 304 and conditional):
         raise FetchFailed(
-            f"{public(str(response.url))} answers {response.status} {response.reason or ''}".rstrip(),
+            f"{public(str(response.url))} answers {_named(response.status)}",
             _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
         )
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise FetchFailed(
-            f"{public(str(response.url))} answers in an encoding that was not asked for: {encoding}"
+            f"{public(str(response.url))} answers in an encoding that was not asked for: {encoding[:20]!r}"
         )
+
+
+def _named(status: int) -> str:
+    """Return a status with its own name: the peer's words for it are the peer's."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
 
 
 def _retry_after(value: str, date: str) -> float | None:

@@ -1,26 +1,34 @@
 """The log's form: text or JSON lines on stderr, times in UTC.
 
-One rule: a line is an event name with facts as fields; one line a load, one a failed connection. What a peer
-sent cannot look like a line of its own, nor move a terminal's cursor.
+One rule: a line is an event name with facts as fields; one line a load, one a failed connection. Whatever is
+written here goes through `_fit` first: what a peer sent cannot look like a line of its own, nor move a
+terminal's cursor, and no secret is shown, in a traceback neither.
 """
 
 import json
 import logging
+import os
 import sys
+import threading
 import time
 from contextlib import suppress
+from types import TracebackType
+
+from aqi_service.core.showing import redacted, secrets_of, visible
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 ERASE_LINE = "\r\033[K"
 """Takes away what a terminal shows of the current line, such as a ProgressLine."""
 
-_CONTROL = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
-_VISIBLE = {code: repr(chr(code))[1:-1] for code in _CONTROL}
+
+def _fit(text: str) -> str:
+    """Return a text as it may be seen."""
+    return visible(redacted(text, secrets_of(os.environ)))
 
 
-def visible(text: str) -> str:
-    """Return the text on one line: control characters as Python would write them."""
-    return text.translate(_VISIBLE)
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    lines = formatter.formatException(record.exc_info).split("\n") if record.exc_info else ()
+    return [_fit(line) for line in lines]
 
 
 class _Text(logging.Formatter):
@@ -28,9 +36,10 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write time, level, logger and message, and the traceback's lines."""
-        head = f"{self.formatTime(record, TIME)} {record.levelname:<7} {record.name} {record.getMessage()}"
-        trace = self.formatException(record.exc_info).split("\n") if record.exc_info else ()
-        return "\n    ".join(map(visible, (head, *trace)))
+        head = (
+            f"{self.formatTime(record, TIME)} {record.levelname:<7} {record.name} {_fit(record.getMessage())}"
+        )
+        return "\n    ".join((head, *_traceback(self, record)))
 
 
 class _Json(logging.Formatter):
@@ -42,10 +51,10 @@ class _Json(logging.Formatter):
             "time": self.formatTime(record, TIME),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _fit(record.getMessage()),
         }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        if trace := _traceback(self, record):
+            line["traceback"] = "\n".join(trace)
         return json.dumps(line)
 
 
@@ -58,7 +67,10 @@ class _OnTerminal(logging.StreamHandler):  # type: ignore[type-arg]  # no such a
 
 
 def configure(form: str, level: str) -> None:
-    """Send this program's log to stderr; libraries only speak up from warnings on."""
+    """Send this program's log to stderr; libraries only speak up from warnings on.
+
+    At every level: what they write below that holds headers, signatures and bodies.
+    """
     handler = (_OnTerminal if sys.stderr.isatty() else logging.StreamHandler)(sys.stderr)
     formatter = _Json() if form == "json" else _Text()
     formatter.converter = time.gmtime
@@ -67,7 +79,23 @@ def configure(form: str, level: str) -> None:
     logging.getLogger("aqi_service").setLevel(level.upper())
 
 
+def log_what_nobody_caught() -> None:
+    """Log what would end the process or a thread as a bare traceback, and what an object's end raises."""
+    log = logging.getLogger(__name__)
+
+    def died(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.critical("died of an error in the program", exc_info=(kind, error, trace))
+
+    def thread_died(of: threading.ExceptHookArgs) -> None:
+        log.critical("thread_died", exc_info=of.exc_value)
+
+    def lost(of: "sys.UnraisableHookArgs") -> None:
+        log.error("lost what=%r", of.err_msg or "raised where nobody could catch it", exc_info=of.exc_value)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = died, thread_died, lost
+
+
 def say(text: str) -> None:
     """Write a line for a person to stderr; that nobody reads it costs nothing else."""
     with suppress(OSError, ValueError):  # ValueError: it is closed
-        print(visible(text), file=sys.stderr, flush=True)
+        print(_fit(text), file=sys.stderr, flush=True)

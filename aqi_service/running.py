@@ -18,6 +18,7 @@ def run(config: Config) -> int:
     """Run the daemon, or the load, and return the exit code."""
     open_streams()
     logs.configure(config.log_format, config.log_level)
+    logs.log_what_nobody_caught()
     job: Callable[[Config, Stop], Coroutine[Any, Any, int]] = once.run if config.load_only else daemon.run
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         code = runner.run(_stoppable(job, config))

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CREDENTIALS = {
@@ -24,10 +25,14 @@ FOUND = (200, "")
 
 @dataclass
 class RefusingAws:
-    """What it answers by HTTP method (S3) and always (`table`), as status and code; what it was asked."""
+    """What it answers by HTTP method (S3) and always (`table`), as status and code; what it was asked.
+
+    `said` is the message of each error.
+    """
 
     table: tuple[int, str]
     bucket: Mapping[str, tuple[int, str]]
+    said: str = "no"
     endpoint: str = ""
     asked: list[str] = field(default_factory=list)
 
@@ -40,10 +45,12 @@ class RefusingAws:
 @contextmanager
 def refusing_aws(
     table: tuple[int, str] = (400, "AccessDeniedException"),
+    *,
+    said: str = "no",
     **bucket: tuple[int, str],
 ) -> Iterator[RefusingAws]:
     """Run one on a free port; `bucket` is what each method gets, AccessDenied where none is named."""
-    aws = RefusingAws(table, bucket)
+    aws = RefusingAws(table, bucket, said)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -53,8 +60,8 @@ def refusing_aws(
             operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
             aws.asked.append(operation or f"{self.command} {self.path}")
             status, code = aws.table if operation else aws.bucket.get(self.command, (403, "AccessDenied"))
-            said = _json(code) if operation else _xml(code)
-            body = b"" if self.command == "HEAD" or status == 200 else said
+            error = _json(code, said) if operation else _xml(code, said)
+            body = b"" if self.command == "HEAD" or status == 200 else error
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -91,9 +98,11 @@ def absent_aws() -> Iterator[dict[str, str]]:
         yield CREDENTIALS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{sock.getsockname()[1]}"}
 
 
-def _json(code: str) -> bytes:
-    return json.dumps({"__type": f"com.amazon.coral.service#{code}", "message": "no"}).encode()
+def _json(code: str, said: str) -> bytes:
+    return json.dumps({"__type": f"com.amazon.coral.service#{code}", "message": said}).encode()
 
 
-def _xml(code: str) -> bytes:
-    return f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>no</Message></Error>'.encode()
+def _xml(code: str, said: str) -> bytes:
+    return (
+        f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{escape(said)}</Message></Error>'.encode()
+    )

@@ -69,7 +69,12 @@ CLOCK_AND_FILES = {"now", "utcnow", "today", "open", "print", "input"}
 WALL_CLOCK = {"daemon", "loader", "once", "rounds", "storage.s3"}
 """Who reads the clock that a person may set: for names, ages and expiry. All that waits goes by another."""
 
-CLIENT_MAY = {"aqi_service.errors", "aqi_service.core.frames", "aqi_service.core.csvtext"}
+CLIENT_MAY = {
+    "aqi_service.errors",
+    "aqi_service.core.frames",
+    "aqi_service.core.csvtext",
+    "aqi_service.core.showing",
+}
 """What the client has beside the standard library and itself, so that it starts at once."""
 
 MAX_LINES = {"file": 300, "function": 50}

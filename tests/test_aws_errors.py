@@ -16,7 +16,7 @@ from aqi_service.errors import (
     MissingResource,
     Unavailable,
 )
-from aqi_service.storage.aws import error_code, may_pass, refused_as, translated
+from aqi_service.storage.aws import error_code, lacks, may_pass, refused_as, translated
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,33 @@ def test_only_of_an_invalid_request_is_awss_own_text_told() -> None:
         assert ("AWS's text" in str(caught.value)) is told
 
 
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
+def test_a_refusal_names_the_action_that_the_policy_must_allow_and_no_user(code: str) -> None:
+    said = (
+        "User: arn:aws:iam::123456789012:user/me is not authorized to perform: s3:PutObject on resource: "
+        '"arn:aws:s3:::b/k" because no identity-based policy allows the s3:PutObject action'
+    )
+    with pytest.raises(AccessDenied) as caught, translated("thing"):
+        raise client_error(code, 403, said)
+    assert str(caught.value).endswith(f"the policy must allow s3:PutObject ({code})")
+    assert lacks(caught.value) == "; the policy must allow s3:PutObject"
+    assert "123456789012" not in str(caught.value)
+
+
+def test_a_text_of_awss_is_told_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-s3cret")
+    with pytest.raises(ItemRefused) as caught, translated("thing"):
+        raise client_error("ValidationException", 400, "no s3cret-s3cret at https://u:s3cret@h/?s3cret")
+    assert "s3cret" not in str(caught.value)
+    assert "at https://h/" in str(caught.value)
+
+
+def test_a_code_that_is_none_is_cut() -> None:
+    with pytest.raises(Unavailable) as caught, translated("thing"):
+        raise client_error("x" * 1000, 500)
+    assert len(str(caught.value)) < 150
+
+
 def test_a_refusal_of_what_is_no_item_takes_the_name_it_is_given() -> None:
     with pytest.raises(ConfigError, match="no item"), refused_as(ConfigError):
         raise ItemRefused("no item")
@@ -100,9 +127,9 @@ def test_our_own_errors_and_foreign_ones_pass_unchanged() -> None:
         assert caught.value is error
 
 
-def client_error(code: str, status: int) -> ClientError:
+def client_error(code: str, status: int, text: str = "AWS's text") -> ClientError:
     response = {
-        "Error": {"Code": code, "Message": "AWS's text"},
+        "Error": {"Code": code, "Message": text},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return ClientError(response, "PutItem")  # type: ignore[arg-type]  # no more of a response is needed

@@ -76,7 +76,7 @@ async def test_without_http_only_the_lookups_listen(tmp_path: Path) -> None:
     assert not any("(http)" in line for line in program.err)
 
 
-@pytest.mark.parametrize(("host", "warns"), [("0.0.0.0", True), ("127.0.0.2", False)])  # noqa: S104
+@pytest.mark.parametrize(("host", "warns"), [("0.0.0.0", True), ("127.0.0.2", False)])  # noqa: S104  # the warning is what is tested
 async def test_a_host_that_others_reach_is_warned_of(host: str, warns: bool, tmp_path: Path) -> None:
     async with feed_server((answer(GENERATED),)) as feed:
         options = ("--local", "d", "--host", host, "--port", "0", "--no-http", "--feed-url", feed.url())

@@ -1,6 +1,9 @@
 """What the documents show is what the program does."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -23,6 +26,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 LIMITS = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+POLICIES = sorted((ROOT / "deploy" / "iam").glob("*.json"))
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
@@ -104,3 +109,48 @@ def test_operations_names_every_reason_for_a_rejection() -> None:
 
 def test_the_protocol_names_every_column() -> None:
     assert [column.name for column in COLUMNS if f"`{column.name}`" not in PROTOCOL] == []
+
+
+def test_security_says_of_every_action_of_the_policies_what_needs_it() -> None:
+    table = SECURITY.partition("| action | who |")[2]
+    named = {action for row in re.findall(r"^\| (.*?) \|", table, re.MULTILINE) for action in row.split(", ")}
+    allowed = {
+        action
+        for policy in POLICIES
+        for statement in orjson.loads(policy.read_bytes())["Statement"]
+        for action in statement["Action"]
+    }
+    assert {action for action in named if ":" in action} == allowed | {
+        "s3:DeleteObject",
+        "dynamodb:DeleteItem",
+    }
+
+
+def test_the_tests_that_security_names_are_there() -> None:
+    named = re.findall(r"`((?:core/)?test_\w+)`", SECURITY)
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / "tests" / f"{name}.py").exists()] == []
+
+
+def test_the_command_in_operations_fills_a_policy_in() -> None:
+    fill = re.search(r"fill='(.*)'", OPERATIONS)
+    assert fill is not None
+    names = {
+        "BUCKET": "b",
+        "TABLE": "t",
+        "REGION": "r",
+        "ACCOUNT": "1",
+        "SOURCE_BUCKET": "s",
+        "SOURCE_PREFIX": "p/",
+    }
+    for policy in POLICIES:
+        done = subprocess.run(
+            [sys.executable, "-c", fill[1]],
+            env=os.environ | names,
+            input=policy.read_bytes(),
+            capture_output=True,
+            check=True,
+        )
+        filled = orjson.loads(done.stdout)
+        assert len(filled["Statement"]) == len(orjson.loads(policy.read_bytes())["Statement"])
+        assert b"$" not in done.stdout

@@ -212,4 +212,4 @@ async def test_the_same_id_far_apart_is_two_records_of_which_the_later_stays() -
 async def test_an_error_answer_fails_with_what_the_feed_asked_for() -> None:
     report = await failed(answer(status="503 Busy", Retry_After="90"))
     assert (report.status, report.retry_after, report.bytes) == (Status.FAILED, 90.0, 0)
-    assert "answers 503 Busy" in str(report.error)
+    assert "answers 503 Service Unavailable" in str(report.error)

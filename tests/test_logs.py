@@ -5,13 +5,16 @@ import json
 import logging
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from aqi_service.logs import configure, visible
+from aqi_service.logs import configure, log_what_nobody_caught, say
 
-FORGED = "x\n2026-01-01T00:00:00Z INFO    aqi_service.daemon stolen\r\x1b[2K\x9b1m\u2028\x00"
+FORGED = "x\n2026-01-01T00:00:00Z INFO    aqi_service.daemon stolen\r\x1b[2K\x9b1m\u2028\x00\x7f\u202e\udc80"
+SEEN = r"x\n2026-01-01T00:00:00Z INFO    aqi_service.daemon stolen\r\x1b[2K\x9b1m\u2028\x00\x7f\u202e\udc80"
+SIGNED = "https://me:hunter2@h.org/a.json?X-Amz-Signature=hunter2"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
@@ -74,9 +77,7 @@ def test_what_a_peer_sent_cannot_look_like_a_line_of_ours(log: Callable[..., Str
     logging.getLogger("aqi_service.daemon").info("peer=%s", FORGED)
     [line] = stream.getvalue().splitlines()
     assert line.isprintable()
-    assert line.endswith(
-        r"peer=x\n2026-01-01T00:00:00Z INFO    aqi_service.daemon stolen\r\x1b[2K\x9b1m\u2028\x00"
-    )
+    assert line.endswith(f"peer={SEEN}")
 
 
 def test_a_traceback_stands_indented_below_its_line_so_that_nothing_in_it_can_either(
@@ -97,8 +98,66 @@ def test_in_json_a_traceback_and_what_a_peer_sent_stay_on_the_one_line(log: Call
     assert line.isascii()
     assert line.isprintable()
     found = json.loads(line)
-    assert found["message"] == f"died peer={FORGED}"
-    assert "ValueError" in found["traceback"]
+    assert found["message"] == f"died peer={SEEN}"
+    assert found["traceback"].startswith("Traceback (most recent call last):\n")
+    assert "\nValueError: x\n" in found["traceback"]
+    assert all(map(str.isprintable, found["traceback"].split("\n")))
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_neither_a_message_nor_a_traceback_shows_a_secret(
+    form: str, log: Callable[..., Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "FwoGZXIvYXdzEXAMPLE")
+    stream = log(form)
+    fail(f"GET {SIGNED} with FwoGZXIvYXdzEXAMPLE")
+    assert "hunter2" not in stream.getvalue()
+    assert "FwoGZX" not in stream.getvalue()
+    assert stream.getvalue().count("https://h.org/a.json") == 2
+
+
+def test_a_line_for_a_person_is_one_line_without_secrets(log: Callable[..., Stream]) -> None:
+    stream = log()
+    say(f"aqi-service: {SIGNED} {FORGED}")
+    assert stream.getvalue() == f"aqi-service: https://h.org/a.json {SEEN}\n"
+
+
+@pytest.fixture
+def hooks() -> Iterator[None]:
+    """Let the test change what Python does with an error that nobody caught."""
+    before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = before
+
+
+class Unraisable:
+    """An object whose end raises."""
+
+    def __del__(self) -> None:
+        raise ValueError(SIGNED)
+
+
+@pytest.mark.usefixtures("hooks")
+def test_what_nobody_caught_is_logged_without_secrets(log: Callable[..., Stream]) -> None:
+    stream = log()
+    log_what_nobody_caught()
+
+    def die() -> None:
+        raise ValueError(SIGNED)
+
+    try:
+        die()
+    except ValueError as error:
+        sys.excepthook(ValueError, error, error.__traceback__)
+    thread = threading.Thread(target=die)
+    thread.start()
+    thread.join()
+    Unraisable()
+    lines = stream.getvalue().splitlines()
+    assert [line.split()[2:4] for line in lines if not line.startswith(" ")] == [
+        ["aqi_service.logs", "died"], ["aqi_service.logs", "thread_died"], ["aqi_service.logs", "lost"],
+    ]  # fmt: skip
+    assert lines.count("    ValueError: https://h.org/a.json") == 3
 
 
 @pytest.mark.parametrize(("level", "shown"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
@@ -123,8 +182,3 @@ def test_on_a_terminal_a_line_takes_the_progress_away_first(form: str, log: Call
     logging.getLogger("aqi_service").info("event")
     assert stream.getvalue().startswith("\r\x1b[K")
     assert stream.getvalue().count("\x1b") == 1
-
-
-def test_visible_leaves_what_can_be_printed_as_it_is() -> None:
-    assert visible("Zürich, 7.5 µg/m³, C:\\n") == "Zürich, 7.5 µg/m³, C:\\n"
-    assert visible("a\tb\x7f\x85") == r"a\tb\x7f\x85"

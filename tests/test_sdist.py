@@ -15,9 +15,10 @@ ALWAYS = {"pyproject.toml", ".gitignore"}
 
 
 def test_everything_that_is_kept_in_the_repository_is_in_the_source_archive() -> None:
-    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+    git = shutil.which("git")
+    if not (ROOT / ".git").exists() or git is None:
         pytest.skip("no git repository: this is the unpacked archive itself")
-    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [f"/{name}" for name in done.stdout.splitlines() if name not in ALWAYS]
     assert [path for path in paths if not any(path == i or path.startswith(f"{i}/") for i in INCLUDED)] == []
 

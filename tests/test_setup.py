@@ -1,10 +1,14 @@
 """tools/setup.py: what is there is used, what is missing is one sentence. Nothing here reaches a network."""
 
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,10 +32,19 @@ class Project:
             f"[project]\ndependencies = {list(needs)}\n[project.optional-dependencies]\nmore = {list(more)}\n"
         )
         (self.folder / "pyproject.toml").write_text(text, encoding="utf-8")
+        self.lock("run", *needs)
+        self.lock("more", *needs, *more)
 
-    def setup(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def lock(self, extra: str, *needs: str, digest: str = 64 * "0") -> None:
+        """Pin requirements at version 1, all with one hash."""
+        pins = (f"{re.split('[<>=]', need)[0]}==1 --hash=sha256:{digest}\n" for need in needs)
+        (self.folder / f"requirements/{extra}.txt").write_text("".join(pins), encoding="utf-8")
+
+    def setup(self, *options: str, find_links: Path | None = None) -> subprocess.CompletedProcess[str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
         env |= {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": NOWHERE}
+        if find_links:
+            env["PIP_FIND_LINKS"] = str(find_links)
         command = [sys.executable, str(self.folder / "tools/setup.py"), *options]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
@@ -45,7 +58,7 @@ def new_project(folder: Path, needs: Sequence[str] = ("pytest>=8",), more: Seque
     (folder / "tools").mkdir(parents=True)
     shutil.copy(setup.ROOT / "tools/setup.py", folder / "tools")
     (folder / "aqi_service.py").touch()
-    (folder / "constraints.txt").touch()
+    (folder / "requirements").mkdir()
     project = Project(folder)
     project.write(needs, more)
     return project
@@ -117,6 +130,53 @@ def test_an_extra_that_cannot_be_had_leaves_the_rest_working(tmp_path: Path) -> 
 
     assert project.setup().returncode == 0
     assert project.imports("pytest") == pytest.__file__
+
+
+def wheel(folder: Path, name: str) -> str:
+    """Build the wheel of a package of one module, version 1, and give its hash."""
+    path = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(f"{name}.py", "")
+        file.writestr(f"{name}-1.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        file.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        file.writestr(f"{name}-1.dist-info/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def source(folder: Path, name: str) -> str:
+    """Pack a package that has to be built, and give its hash."""
+    (folder / f"{name}-1").mkdir()
+    (folder / f"{name}-1/setup.py").write_text("raise SystemExit('built')", encoding="utf-8")
+    path = folder / f"{name}-1.tar.gz"
+    with tarfile.open(path, "w:gz") as file:
+        file.add(folder / f"{name}-1", f"{name}-1")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_only_what_is_built_and_has_the_hash_of_the_list_is_installed(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "p", ["ourneed"])
+
+    right = wheel(tmp_path, "ourneed")
+
+    project.lock("run", "ourneed", digest=source(tmp_path, "ourneed"))
+    assert "DO NOT MATCH THE HASHES" in sentence(project.setup(find_links=tmp_path))
+    assert project.imports("ourneed") == ""
+
+    project.lock("run", "ourneed", digest=right)
+    assert project.setup(find_links=tmp_path).returncode == 0
+    assert project.imports("ourneed").startswith(str(tmp_path / "p/.venv"))
+
+
+def test_a_slow_machine_leaves_the_index_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float | None] = []
+
+    def run(command: list[str], seconds: float | None) -> subprocess.CompletedProcess[str]:
+        given.append(seconds if "--dry-run" in command else None)
+        return subprocess.CompletedProcess(command, 1 if "--no-index" in command else 0, "", "")
+
+    monkeypatch.setattr(setup, "run", run)
+    setup.install(tmp_path, ["one"], [], deadline=time.monotonic() - 100)
+    assert [seconds for seconds in given if seconds] == [setup.PROBE_SECONDS]
 
 
 def test_an_unknown_extra_is_one_sentence(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ One rule: what is there is used, without a network; what cannot be had is one se
 
 It starts on Python 3.8, so that an old interpreter gets that sentence too, with the standard library alone.
 The project comes onto the environment's path by a .pth file: an editable install would need a build back end
-from the package index.
+from the package index. What is installed is built already, and has a hash in requirements/ (`make lock`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ NAMES = ("python3.13", "python3.12", "python3.11")
 
 DEADLINE = 26.0
 """Seconds from the start until the package index must have shown that it is there."""
+
+PROBE_SECONDS = 8.0
+"""What it has for that at least, should a slow machine have taken long until then."""
 
 STAMP = ".aqi-setup.json"
 """In the environment: what it was made from, and whether this script made it and so may make it anew."""
@@ -119,7 +122,7 @@ def prepare(venv: Path, extras: set[str], deadline: float) -> None:
     if borrowed:
         say(f"Python {VERSION} has all {len(wanted)} requirements already; {venv.name} uses them")
     else:
-        install(venv, wanted, deadline)
+        install(venv, wanted, locks(extras), deadline)
         extras = extras | set(stamp["extras"] if stamp.get("key") == key and not stamp["borrowed"] else ())
     write(venv / STAMP, json.dumps({**stamp, "key": key, "extras": sorted(extras), "borrowed": borrowed}))
     say(f"ready in {time.monotonic() - started:.0f} s")
@@ -127,7 +130,8 @@ def prepare(venv: Path, extras: set[str], deadline: float) -> None:
 
 def fingerprint() -> str:
     """Sum up all that an environment depends on, extras aside: requirements, pins, interpreter, folder."""
-    files = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt", "tools/setup.py")]
+    names = (ROOT / "pyproject.toml", ROOT / "tools/setup.py", *sorted((ROOT / "requirements").glob("*.txt")))
+    files = [name.read_bytes() for name in names]
     words = (os.path.realpath(base_python()), str(sys.version_info[:2]), str(ROOT))
     return hashlib.sha256(b"\0".join([*files, *map(os.fsencode, words)])).hexdigest()
 
@@ -198,6 +202,11 @@ def requirements(extras: set[str]) -> list[str]:
     return [*project["dependencies"], *(need for extra in sorted(extras) for need in optional[extra])]
 
 
+def locks(extras: set[str]) -> list[str]:
+    """Name the lists of what is installed for the program and its extras, with versions and hashes."""
+    return [str(ROOT / f"requirements/{name}.txt") for name in ("run", *sorted(extras))]
+
+
 def missing(wanted: list[str]) -> list[str]:
     """Name what this interpreter lacks, or has out of range, of the requirements and of theirs in turn."""
     parse = requirement_parser()
@@ -228,25 +237,18 @@ def requirement_parser() -> Any:
     return None
 
 
-def install(venv: Path, wanted: list[str], deadline: float) -> None:
-    """Bring the requirements, at the versions of constraints.txt, into the environment. Raises SetupError."""
+def install(venv: Path, wanted: list[str], lists: list[str], deadline: float) -> None:
+    """Bring what the lists name into the environment, nothing else and nothing unbuilt. Raises SetupError."""
     pip = [str(venv / "bin/python"), "-m", "pip"]
     if run([*pip, "--version"], 10).returncode and run([*pip[:2], "ensurepip"], 60).returncode:
         raise SetupError(NO_VENV % "ensurepip")
     get = [*pip, "install", "--no-input", "--disable-pip-version-check"]
-    pinned = [
-        *get,
-        "--quiet",
-        "--progress-bar",
-        "off",
-        "--constraint",
-        str(ROOT / "constraints.txt"),
-        *wanted,
-    ]
+    pinned = [*get, "--quiet", "--progress-bar", "off", "--require-hashes", "--only-binary", ":all:"]
+    pinned += [word for name in lists for word in ("--requirement", name)]
     if run([*pinned, "--no-index"], 15).returncode == 0:
         return
-    probe(get, wanted[0], max(1.0, deadline - time.monotonic()))
-    say(f"installing {len(wanted)} requirements and theirs at the versions of constraints.txt")
+    probe(get, wanted[0], max(PROBE_SECONDS, deadline - time.monotonic()))
+    say(f"installing {len(wanted)} requirements and theirs, by the hashes in requirements/")
     done = run(pinned, None)
     if done.returncode:
         raise SetupError(f"pip could not install the requirements: {complaint(done)}")

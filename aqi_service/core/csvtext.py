@@ -9,6 +9,8 @@ import json
 import re
 from collections.abc import Iterable
 
+from aqi_service.core import showing
+
 NUMERIC = frozenset({"latitude", "longitude", "altitude", "P2.5", "P10", "AQI"})
 """Columns that are numbers in JSON."""
 
@@ -78,8 +80,4 @@ def _json(name: str, cell: str) -> str:
 
 def visible(text: str, size: int = 200) -> str:
     """Show a foreign text to a person: control and invisible characters as escapes, at most `size` of it."""
-    return "".join(_visible(sign) for sign in text[:size]) + ("..." if len(text) > size else "")
-
-
-def _visible(sign: str) -> str:
-    return sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+    return showing.visible(text[:size]) + ("..." if len(text) > size else "")

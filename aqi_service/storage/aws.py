@@ -20,6 +20,7 @@ from aiobotocore.config import AioConfig
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
+from aqi_service.core.showing import redacted, secrets_of
 from aqi_service.errors import (
     AccessDenied,
     AqiError,
@@ -147,8 +148,7 @@ _CREDENTIAL_ERRORS = (
     aws.MetadataRetrievalError,
     aws.RefreshWithMFAUnsupportedError,
 )
-_USERINFO = re.compile(r"//[^/@\s\"']*@")
-_QUERY = re.compile(r"(?<=\S)\?[^\s\"']+")
+_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")  # the rest names account and user
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
@@ -209,7 +209,7 @@ def described(clients: Clients) -> str:
     """Name the region, and each endpoint that is not AWS's own."""
     urls = {name: c.meta.endpoint_url for name, c in (("S3", clients.s3), ("DynamoDB", clients.writes))}
     others = {
-        f"{name} endpoint": _without_userinfo(url)
+        f"{name} endpoint": redacted(url)
         for name, url in urls.items()
         if not (urlsplit(url).hostname or "").endswith(_AWS_HOSTS)
     }
@@ -252,6 +252,13 @@ def error_code(error: AqiError) -> str:
     return _code(error.__cause__) if isinstance(error.__cause__, aws.ClientError) else ""
 
 
+def lacks(error: Exception) -> str:
+    """Name, as the end of a sentence, the action that a refusal says is not allowed; empty if it does not."""
+    cause = error if isinstance(error, aws.ClientError) else error.__cause__
+    said = cause.response.get("Error", {}).get("Message", "") if isinstance(cause, aws.ClientError) else ""
+    return f"; the policy must allow {named[1]}" if (named := _ACTION.search(str(said))) else ""
+
+
 def may_pass(error: AqiError) -> bool:
     """Tell whether the request that ended in this error is worth repeating soon."""
     if not isinstance(error, Unavailable):
@@ -268,7 +275,7 @@ def translate(error: aws.ClientError, what: str) -> AqiError:
     code = _code(error)
     kind, advice = _CODES.get(code, (Unavailable, "AWS cannot do it now"))
     detail = f": {_one_line(error)}" if kind is ItemRefused else ""
-    return kind(f"{what}: {advice} ({code}{detail})")
+    return kind(f"{what}: {advice}{lacks(error)} ({code[:64]}{detail})")
 
 
 def _config(connections: int, connect_timeout: float, read_timeout: float) -> AioConfig:
@@ -291,9 +298,4 @@ def _code(error: aws.ClientError) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return _QUERY.sub("", _without_userinfo(" ".join(str(error).split())))[:300]
-
-
-def _without_userinfo(text: str) -> str:
-    """Return the text without the `user:password@` of URLs in it."""
-    return _USERINFO.sub("//", text)
+    return redacted(" ".join(str(error).split()), secrets_of(os.environ))[:300]

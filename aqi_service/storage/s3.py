@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aqi_service.core.names import parse_name
 from aqi_service.errors import AccessDenied, ArchiveFailed, Unavailable
 from aqi_service.storage import SNAPSHOT_PREFIX, SnapshotInfo
-from aqi_service.storage.aws import error_code
+from aqi_service.storage.aws import error_code, lacks
 from aqi_service.storage.retry import Sleep
 from aqi_service.storage.s3_bucket import NOT_THERE, TAKEN, Bucket
 from aqi_service.storage.s3_holders import Hold, sweep
@@ -52,7 +52,7 @@ class S3Archive:
         except AccessDenied as error:
             if error_code(error) != "AccessDenied":
                 raise
-            raise AccessDenied(f"{self._bucket.what}: {_FORBIDDEN}") from error
+            raise AccessDenied(f"{self._bucket.what}: {_FORBIDDEN}{lacks(error)}") from error
 
     async def names(self) -> Sequence[str]:
         """List the snapshots of the bucket; keys that only resemble theirs (`.json.gz`) are passed over."""
