@@ -7,13 +7,16 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from tests.program import Running
 from tests.siege.besieged import SPY
+
+T = TypeVar("T")
 
 EVERY = 0.2
 
@@ -21,7 +24,7 @@ EVERY = 0.2
 Alive = dict[str, int]
 """What lives in the daemon: `tasks`, `connections`, `descriptors`."""
 
-WITHIN = 60.0
+WITHIN = 20.0
 
 
 @dataclass
@@ -79,15 +82,25 @@ class Watch:
 
     async def until(self, name: str, value: int) -> None:
         """Wait until a metric is this."""
-        async with asyncio.timeout(WITHIN):
-            while (await self.counts())[name] != value:  # noqa: ASYNC110 - it is another process's
-                await asyncio.sleep(EVERY)
+        seen = await self._settled(self.counts, lambda counts: counts[name] == value)
+        assert seen[name] == value, f"{name} is {seen[name]} and not {value}"
 
-    async def until_descriptors(self, number: int) -> None:
-        """Wait until it has no more open than this."""
-        async with asyncio.timeout(WITHIN):
-            while self.descriptors() > number:  # noqa: ASYNC110 - they are another process's
-                await asyncio.sleep(EVERY)
+    async def left_over(self, number: int) -> int:
+        """Return by how many descriptors it has more open than this, once it has closed what it closes."""
+
+        async def more() -> int:
+            return self.descriptors() - number
+
+        return await self._settled(more, lambda count: count <= 0)
+
+    async def _settled(self, look: Callable[[], Awaitable[T]], is_there: Callable[[T], bool]) -> T:
+        """Look until what is seen is as it should be, or has had its time."""
+        deadline = asyncio.get_running_loop().time() + WITHIN
+        while not is_there(seen := await look()):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(EVERY)
+        return seen
 
     async def alive(self) -> Alive:
         """Ask the spy."""
