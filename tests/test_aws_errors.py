@@ -16,7 +16,7 @@ from aqi_service.errors import (
     MissingResource,
     Unavailable,
 )
-from aqi_service.storage.aws import error_code, lacks, may_pass, refused_as, translated
+from aqi_service.storage.aws_errors import error_code, lacks, may_pass, refused_as, translated
 
 
 @pytest.mark.parametrize(

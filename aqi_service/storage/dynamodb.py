@@ -15,7 +15,8 @@ from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemOutdated, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage import READ_LIMIT, PutResult, free
 from aqi_service.storage.attributes import from_attributes, key, key_kind, to_attributes
-from aqi_service.storage.aws import WRITE_CONCURRENCY, refused_as, translated
+from aqi_service.storage.aws import WRITE_CONCURRENCY
+from aqi_service.storage.aws_errors import refused_as, translated
 from aqi_service.storage.pace import Pace
 from aqi_service.storage.retry import Sleep, Tries, call, together, until_done
 

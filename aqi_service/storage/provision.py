@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
 from aqi_service.storage.attributes import key_kind
-from aqi_service.storage.aws import error_code, refused_as
+from aqi_service.storage.aws_errors import error_code, refused_as
 from aqi_service.storage.retry import Sleep, call
 
 if TYPE_CHECKING:

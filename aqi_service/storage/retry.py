@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, Unavailable
-from aqi_service.storage.aws import may_pass, translated
+from aqi_service.storage.aws_errors import may_pass, translated
 from aqi_service.storage.pace import Pace
 
 

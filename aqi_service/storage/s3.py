@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aqi_service.core.names import parse_name
 from aqi_service.errors import AccessDenied, ArchiveFailed, Unavailable
 from aqi_service.storage import SNAPSHOT_PREFIX, SnapshotInfo
-from aqi_service.storage.aws import error_code, lacks
+from aqi_service.storage.aws_errors import error_code, lacks
 from aqi_service.storage.retry import Sleep
 from aqi_service.storage.s3_bucket import NOT_THERE, TAKEN, Bucket
 from aqi_service.storage.s3_holders import Hold, sweep

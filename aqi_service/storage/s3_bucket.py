@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from aqi_service.errors import Unavailable
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.aws import error_code
+from aqi_service.storage.aws_errors import error_code
 from aqi_service.storage.retry import CALL, Sleep, Tries, call
 
 if TYPE_CHECKING:

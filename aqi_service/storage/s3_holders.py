@@ -14,7 +14,7 @@ from typing import NamedTuple
 from aqi_service.core.names import HOLDERS, holder_key, parse_name
 from aqi_service.errors import NameTaken, Unavailable
 from aqi_service.storage import SNAPSHOT_PREFIX
-from aqi_service.storage.aws import error_code
+from aqi_service.storage.aws_errors import error_code
 from aqi_service.storage.finishing import ended, finish, result_of
 from aqi_service.storage.holder import holder_name, is_dead, is_here
 from aqi_service.storage.s3_bucket import NOT_THERE, TAKEN, Bucket, Document

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import AccessDenied, FetchFailed, MissingResource, Unavailable
 from aqi_service.storage import ObjectEntry
-from aqi_service.storage.aws import error_code, lacks, translated
+from aqi_service.storage.aws_errors import error_code, lacks, translated
 from aqi_service.storage.retry import CALL, Sleep
 from aqi_service.storage.s3_bucket import Bucket
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aqi_service.errors import ArchiveFailed, ConfigError, NameTaken, Unavailable
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.aws import error_code, translated
+from aqi_service.storage.aws_errors import error_code, translated
 from aqi_service.storage.finishing import ended, finish, result_of
 from aqi_service.storage.s3_bucket import CONFLICT, SLOW, TAKEN, Bucket, metadata
 

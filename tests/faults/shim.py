@@ -165,10 +165,10 @@ class _Server(web.Server):
 
 async def _read(request: web.BaseRequest) -> Request | None:
     """Read a request whole; None if its client left in the middle of it."""
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
     try:
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
         body = await request.content.read()
     except (ConnectionError, web.RequestPayloadError):
         return None
