@@ -6,6 +6,7 @@ One rule: serving never waits for a load, and whatever ends a load, the next one
 import asyncio
 import errno
 import logging
+import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -15,7 +16,7 @@ from socket import socket
 
 from aqi_service.checking import check
 from aqi_service.config import DEFAULT_HTTP_PORT, Config
-from aqi_service.errors import AqiError, PortTaken, Unavailable
+from aqi_service.errors import AqiError, ConfigError, PortTaken, Unavailable
 from aqi_service.ledger import Ledger, Manifest
 from aqi_service.listening import listen
 from aqi_service.loader import Loader, supervise
@@ -25,6 +26,7 @@ from aqi_service.opening import Opened, first_line, opened
 from aqi_service.server import Limits, Server
 from aqi_service.status import ServiceStatus, metrics
 from aqi_service.stopping import GRACE_SECONDS, Stop
+from aqi_service.tls import Certificates
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +40,34 @@ FEW_CONNECTIONS = 500
 
 async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
+    tls = _certificates(config)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, tls)
     async with opened(config) as found:
         say(first_line(config, found))
         usable = await stop.guard(_usable(config, found))
         if not stop.is_set():
-            await _serve(config, found, stop, usable=bool(usable))
+            await _serve(config, found, stop, tls, usable=bool(usable))
     return 0
+
+
+def _certificates(config: Config) -> Certificates | None:
+    """Load what TLS is served with; None is plain TCP."""
+    if config.tls_cert is None:
+        return None
+    return Certificates(config.tls_cert, config.tls_key, config.tls_client_ca)
+
+
+def _reload(tls: Certificates | None) -> None:
+    """Take up new certificates (SIGHUP); those of now stay in use where the new ones are no good."""
+    if tls is None:
+        log.info("reload_ignored: SIGHUP reads the files of TLS again, and plain TCP has none")
+        return
+    try:
+        tls.reload()
+    except ConfigError as error:
+        log.warning("certificates_kept error=%r: mend the file and send SIGHUP again", str(error))
+    else:
+        log.info("certificates_reloaded: new connections get them, the others go on")
 
 
 async def _usable(config: Config, found: Opened) -> bool:
@@ -67,7 +91,9 @@ async def _name_missing(config: Config, found: Opened) -> None:
         log.info("missing unknown error=%r", str(error))
 
 
-async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> None:
+async def _serve(
+    config: Config, found: Opened, stop: Stop, tls: Certificates | None = None, *, usable: bool
+) -> None:
     """Listen, serve and load until `stop`; then end both at once, answering what was asked."""
     async with AsyncExitStack() as stack:
         sockets = _closing(stack, listen(config.host, config.port))
@@ -77,11 +103,12 @@ async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> 
             max_per_address=config.connections_per_address,
             stop_grace=GRACE_SECONDS,
         )
-        server = Server(sockets, Lookup(found.storage.store, time.time).answer, limits)
+        answer = Lookup(found.storage.store, time.time).answer
+        server = Server(sockets, answer, limits, lambda: tls.context if tls else None)
         status = ServiceStatus(server.counts)
         _warn(config)
         await server.start()
-        _tell_listening(sockets, "tcp")
+        _tell_listening(sockets, "tls" if tls else "tcp")
         if http_sockets:
             await _http(stack, http_sockets, partial(_ready, found, stop), status, config.descriptors)
         loader = Loader(config, found, status, usable=usable, port=sockets[0].getsockname()[1])
@@ -154,8 +181,11 @@ def _tell_listening(sockets: Sequence[socket], kind: str) -> None:
 
 def _warn(config: Config) -> None:
     """Log what an operator should know of the settings."""
-    if not _is_loopback(config.host):
-        log.warning("plaintext host=%s: anyone on the way can read and change what is sent", config.host)
+    if config.tls_cert is None and not _is_loopback(config.host):
+        log.warning(
+            "plaintext host=%s: anyone on the way can read and change what is sent; --tls-cert encrypts it",
+            config.host,
+        )
     places, asked = config.connections, config.max_connections or FEW_CONNECTIONS
     if places < asked:
         log.warning(

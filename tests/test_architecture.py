@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "aqi_service"
 LAYERS = (
     ("errors",),
     ("core",),
-    ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
+    ("connection", "listening", "tls", "feed", "storage", "web", "logs", "progress", "stopping"),
     ("server", "client", "sources"),
     ("choosing", "intake", "ledger", "leasing", "plan", "status", "config"),
     ("delivery", "catchup"),
@@ -66,7 +66,7 @@ CORE_MAY = {
 CLOCK_AND_FILES = {"now", "utcnow", "today", "open", "print", "input"}
 """Calls that would bring the clock or files into the core by way of modules it may import."""
 
-CLIENT_MAY = {"aqi_service.errors", "aqi_service.core.frames", "aqi_service.core.csvtext"}
+CLIENT_MAY = {"aqi_service.errors", "aqi_service.core.frames", "aqi_service.core.csvtext", "aqi_service.tls"}
 """What the client has beside the standard library and itself, so that it starts at once."""
 
 MAX_LINES = {"file": 300, "function": 50}
