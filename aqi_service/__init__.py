@@ -43,8 +43,9 @@ The files, in the order in which to read them:
       lease.py             a table's lease: one item   (holder.py: who holds it, and whether it is dead)
       local_*.py           files and SQLite   (local.py: what all share; local_lease.py: a file lock)
       dry.py               nothing at all
-    server.py         the framed TCP server   (connection.py: one peer; listening.py: sockets;
-                      server_replies.py: what came in one read, answered)
+    server.py         the framed TCP server   (connection.py: one peer; connection_tls.py: its handshake;
+                      server_replies.py: what came in one read, answered; tls.py: certificates;
+                      listening.py: sockets)
     client*.py        the client, as library and command; standard library only
     web/              the HTTP port: health and metrics;   doors.py   how many, and how long
     daemon.py         load on a schedule, and serve   (loader.py: when);   once.py   --load-only
@@ -52,7 +53,8 @@ The files, in the order in which to read them:
     catchup.py        what earlier loads left unfinished
     opening.py        opens what a Config names;   stopping.py   signals
     status.py         metrics;   lag.py   how late the event loop is
-    cli.py            the options, each declared once;   config.py   what they decided;   running.py   loop
+    cli.py            the options, each declared once   (cli_types.py: their values)
+    config.py         what they decided;   running.py   loop
     demo.py           `make demo`;   logs.py, progress.py   what a person sees
 """
 

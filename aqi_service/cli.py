@@ -13,76 +13,18 @@ from typing import Any
 import click
 
 from aqi_service import __version__
-from aqi_service.core.selection import SHARD_COUNT, Shard, parse_shard, shard_of
-from aqi_service.core.times import typed_time
+from aqi_service.cli_types import File, Folder, Number, Share, Switch, Time, Whole
+from aqi_service.core.selection import SHARD_COUNT, shard_of
 from aqi_service.errors import AqiError, ConfigError
 from aqi_service.logs import say
 
 ENV_PREFIX = "AQI_"
-OTHER_ENV = ("AQI_SERVER_HOST", "AQI_SERVER_PORT", SHARD_COUNT)
+CLIENT_ENV = ("HOST", "PORT", "TLS", "TLS_CA", "TLS_CERT", "TLS_KEY")
+OTHER_ENV = (*(f"AQI_SERVER_{name}" for name in CLIENT_ENV), SHARD_COUNT)
 """Variables of the client, and of array jobs, which are no mistake here."""
 
 FEED_URL = "https://data.sensor.community/static/v2/data.24h.json"
 EXIT_TRY_AGAIN, EXIT_CONFIG = 1, 2
-
-
-class _Time(click.ParamType[int]):
-    """A UTC time, as epoch seconds."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read `2023-12-20`, `2023-12-20T18:55` or with `Z`."""
-        found = value if isinstance(value, int) else typed_time(str(value))
-        if found is None:
-            self.fail(f"{value!r} is no time like 2023-12-20 or 2023-12-20T18:55Z", param, ctx)
-        return found
-
-
-class _Share(click.ParamType[Shard]):
-    """One worker's share, I/N."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
-        """Read `0/4` to `3/4`."""
-        found = value if isinstance(value, Shard) else parse_shard(str(value))
-        if found is None:
-            self.fail(f"{value!r} is no share like 0/4: I/N, with I from 0 to N-1", param, ctx)
-        return found
-
-
-class _Switch(click.types.BoolParamType):
-    """1/true/yes or 0/false/no."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a switch; the empty variable is off."""
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"{value!r} is neither 1, true or yes nor 0, false or no", param, ctx)
-
-
-class _Whole(click.IntRange):
-    """A whole number, called so where click says what is wrong with it."""
-
-    name = "whole number"
-
-
-class _Number(click.FloatRange):
-    """A number, called so where click says what is wrong with it."""
-
-    name = "number"
-
-
-class _Folder(click.Path):
-    """A folder's path; an empty text, such as a variable that was never set, is none."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse the empty text, which a Path would take for the current folder."""
-        if value == "":
-            self.fail("an empty text names no folder", param, ctx)
-        return super().convert(value, param, ctx)
 
 
 def _option(*flags: str, **settings: Any) -> click.Option:
@@ -90,15 +32,15 @@ def _option(*flags: str, **settings: Any) -> click.Option:
     variable = ENV_PREFIX + flags[0][2:].replace("-", "_").upper()
     shown = settings.get("default") is not None and not settings.get("is_flag")
     if settings.get("is_flag"):
-        settings["type"] = _Switch()
+        settings["type"] = Switch()
     return click.Option(flags, envvar=variable, show_default=shown, **settings)
 
 
 YEAR = 366 * 86_400
-_POSITIVE = _Whole(min=1)
-_SECONDS = _Whole(1, YEAR)
-_DAYS = _Whole(1, 36_600)
-_PORT = _Whole(0, 65_535)
+_POSITIVE = Whole(min=1)
+_SECONDS = Whole(1, YEAR)
+_DAYS = Whole(1, 36_600)
+_PORT = Whole(0, 65_535)
 
 _OPTIONS = (
     _option("--load-only", is_flag=True, help="Load, then exit (backfills)."),
@@ -115,7 +57,7 @@ _OPTIONS = (
     _option(
         "--local",
         metavar="DIR",
-        type=_Folder(path_type=Path),
+        type=Folder(path_type=Path),
         help="Keep files and SQLite under DIR instead of AWS.  [default: off]",
     ),
     _option(
@@ -123,6 +65,24 @@ _OPTIONS = (
     ),
     _option("--host", metavar="ADDRESS", default="127.0.0.1", help="Address of the TCP server."),
     _option("--port", type=_PORT, metavar="N", default=12_000, help="Its port; 0 takes a free one."),
+    _option(
+        "--tls-cert",
+        metavar="FILE",
+        type=File(path_type=Path),
+        help="Serve TLS with this certificate and chain (PEM); SIGHUP reads it again.  [default: plain TCP]",
+    ),
+    _option(
+        "--tls-key",
+        metavar="FILE",
+        type=File(path_type=Path),
+        help="Its key.  [default: the file of --tls-cert has it]",
+    ),
+    _option(
+        "--tls-client-ca",
+        metavar="FILE",
+        type=File(path_type=Path),
+        help="Demand certificates of clients, signed by these authorities.  [default: off]",
+    ),
     _option("--http-host", metavar="ADDRESS", default="127.0.0.1", help="Address of health and metrics."),
     _option("--http-port", type=_PORT, metavar="N", help="Its port; 0 takes a free one.  [default: 8080]"),
     _option("--no-http", is_flag=True, help="No HTTP port."),
@@ -134,7 +94,7 @@ _OPTIONS = (
     ),
     _option(
         "--max-per-address",
-        type=_Whole(min=0),
+        type=Whole(min=0),
         metavar="N",
         help="Cap of one address; 0 is none.  [default: half of --max-connections]",
     ),
@@ -147,14 +107,12 @@ _OPTIONS = (
         help="With --load-only, repeatable: a file, - (stdin), an http(s) URL, s3://bucket/key, "
         "s3://bucket/prefix/, or archive.  [default: the live feed]",
     ),
-    _option(
-        "--snapshot-time", type=_Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."
-    ),
-    _option("--since", type=_Time(), metavar="T", help="Of several snapshots those from this time on (UTC)."),
-    _option("--until", type=_Time(), metavar="T", help="Of several snapshots those before this time (UTC)."),
+    _option("--snapshot-time", type=Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."),
+    _option("--since", type=Time(), metavar="T", help="Of several snapshots those from this time on (UTC)."),
+    _option("--until", type=Time(), metavar="T", help="Of several snapshots those before this time (UTC)."),
     _option(
         "--shard",
-        type=_Share(),
+        type=Share(),
         metavar="I/N",
         help="Of several snapshots, by time, those at positions I, I+N, ..., I from 0; in an array job of "
         "AWS Batch or Kubernetes set AQI_SHARD_COUNT instead.  [default: 0/1]",
@@ -184,7 +142,7 @@ _OPTIONS = (
     ),
     _option(
         "--load-deadline",
-        type=_Number(1, YEAR),
+        type=Number(1, YEAR),
         metavar="SECONDS",
         help="Then a load ends as incomplete.  [default: daemon 3/4 of the interval, --load-only none]",
     ),

@@ -14,12 +14,26 @@ from typing import NoReturn
 
 from aqi_service.core.frames import checked_id
 from aqi_service.core.showing import visible
-from aqi_service.errors import BadId
+from aqi_service.errors import BadId, ConfigError
 
 _ENDS = """
 exit codes: 0 all found; 1 some id not found; 2 bad usage; 3 no connection, time-out, Busy, Unavailable,
 a broken reply, or output that cannot be written
 """
+
+
+_SWITCHES = (
+    {"": False} | dict.fromkeys(("0", "false", "no"), False) | dict.fromkeys(("1", "true", "yes"), True)
+)
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files of TLS: authorities (None: the system's), and a certificate with its key (None: none)."""
+
+    ca: str | None
+    cert: str | None
+    key: str | None
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,7 @@ class Asked:
     timeout: float
     output_dir: str | None
     as_json: bool
+    tls: Tls | None = None
 
 
 class _UsageError(Exception):
@@ -52,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from aqi_service.client_run import run  # noqa: PLC0415 - asyncio takes longer than all of --help
 
         return run(asked)
-    except (_UsageError, BadId) as error:
+    except (_UsageError, BadId, ConfigError) as error:
         complain(str(error))
         return 2
     except KeyboardInterrupt:
@@ -73,7 +88,15 @@ def parse(argv: Sequence[str] | None) -> Asked:
     from_stdin = "-" in given.ids
     wants_files = not given.no_save and (given.output_dir is not None or not from_stdin)
     folder = (given.output_dir if given.output_dir is not None else ".") if wants_files else None
-    return Asked(ids, given.host, given.port, given.timeout, folder, given.format == "json")
+    return Asked(ids, given.host, given.port, given.timeout, folder, given.format == "json", _tls(given))
+
+
+def _tls(given: argparse.Namespace) -> Tls | None:
+    """Tell whether TLS is to be spoken, which any of its files implies, and with which of them."""
+    ca, cert, key = given.tls_ca or None, given.tls_cert or None, given.tls_key or None
+    if key and not cert:
+        raise _UsageError("--tls-key needs --tls-cert; --help shows how it is used")
+    return Tls(ca, cert, key) if given.tls or ca or cert else None
 
 
 def complain(sentence: str) -> None:
@@ -103,6 +126,14 @@ def _parser() -> _Parser:
     add("--host", default=env("AQI_SERVER_HOST") or "127.0.0.1", help="AQI_SERVER_HOST; default 127.0.0.1")
     port = env("AQI_SERVER_PORT") or "12000"
     add("--port", default=port, type=_port, help="AQI_SERVER_PORT; default 12000")
+    tls = _switch("AQI_SERVER_TLS")
+    add("--tls", action="store_true", default=tls, help="speak TLS; AQI_SERVER_TLS=1; the others imply it")
+    add("--tls-ca", metavar="FILE", default=env("AQI_SERVER_TLS_CA"),
+        help="authorities to trust; AQI_SERVER_TLS_CA; default the system's")  # fmt: skip
+    add("--tls-cert", metavar="FILE", default=env("AQI_SERVER_TLS_CERT"),
+        help="certificate to show; AQI_SERVER_TLS_CERT")  # fmt: skip
+    add("--tls-key", metavar="FILE", default=env("AQI_SERVER_TLS_KEY"),
+        help="its key; AQI_SERVER_TLS_KEY; default in the file of --tls-cert")  # fmt: skip
     add("--timeout", default=30.0, type=_seconds, metavar="SECONDS", help="for each reply; default 30")
     add("--output-dir", metavar="DIR", help="where files are saved; default here, and nowhere for ids from -")
     add("--no-save", action="store_true", help="save no files")
@@ -117,6 +148,13 @@ def _ids(given: Sequence[str]) -> Iterator[str]:
             yield text
         elif sys.stdin is not None:
             yield from sys.stdin.buffer.read().decode("utf-8", "replace").split()
+
+
+def _switch(name: str) -> bool:
+    text = os.environ.get(name, "").lower()
+    if text not in _SWITCHES:
+        raise _UsageError(f"{name}={text[:40]!r} is neither 1, true or yes nor 0, false or no")
+    return _SWITCHES[text]
 
 
 def _port(text: str) -> int:

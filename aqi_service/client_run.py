@@ -8,13 +8,16 @@ import os
 import sys
 from contextlib import aclosing
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from aqi_service.client_cli import Asked, abandon_stdout, complain
+from aqi_service.client_cli import Asked, Tls, abandon_stdout, complain
 from aqi_service.client_session import Client, Record, record_of
 from aqi_service.core.csvtext import json_line, line, safe, visible
 from aqi_service.core.frames import kind
 from aqi_service.errors import ServerGone
+
+if TYPE_CHECKING:
+    import ssl
 
 EXIT_CODES = {"found": 0, "not_found": 1, "bad_request": 2, "unavailable": 3, "busy": 3}
 """Exit code by kind of reply; of several replies the highest counts."""
@@ -69,14 +72,15 @@ class Printer:
 
 
 def run(asked: Asked) -> int:
-    """Look up what was asked for; give the exit code."""
+    """Look up what was asked for; give the exit code; raises ConfigError for files of TLS."""
     folder = None if asked.output_dir is None else Path(asked.output_dir)
     if folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         complain(f"{visible(str(folder))} is no folder to write into: choose an --output-dir, or --no-save")
         return 2
+    tls = None if asked.tls is None else _context(asked.tls)
     printer = Printer(sys.stdout.buffer if sys.stdout is not None else None, as_json=asked.as_json)
     try:
-        return asyncio.run(_look_up(asked, printer, folder))
+        return asyncio.run(_look_up(asked, tls, printer, folder))
     except ServerGone as error:
         complain(visible(str(error)))
     except OSError as error:
@@ -85,10 +89,17 @@ def run(asked: Asked) -> int:
     return 3
 
 
-async def _look_up(asked: Asked, printer: Printer, folder: Path | None) -> int:
+def _context(tls: Tls) -> "ssl.SSLContext":
+    """Load the files of TLS; raises ConfigError."""
+    from aqi_service.tls import client_context  # noqa: PLC0415 - only for TLS
+
+    return client_context(*(Path(name) if name else None for name in (tls.ca, tls.cert, tls.key)))
+
+
+async def _look_up(asked: Asked, tls: "ssl.SSLContext | None", printer: Printer, folder: Path | None) -> int:
     code = 0
     async with (
-        Client(asked.host, asked.port, timeout=asked.timeout) as client,
+        Client(asked.host, asked.port, timeout=asked.timeout, tls=tls) as client,
         aclosing(client.replies(asked.ids)) as replies,
     ):
         async for record_id, reply in replies:

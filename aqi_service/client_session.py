@@ -10,11 +10,14 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aqi_service.core.csvtext import parse, visible
 from aqi_service.core.frames import DISCONNECT, NOT_FOUND, FrameSplitter, checked_id, encode, kind
 from aqi_service.errors import FrameError, Refused, ServerGone
+
+if TYPE_CHECKING:
+    import ssl
 
 Record = dict[str, str]
 """A record as the server's CSV gives it: cells by column name; numbers as decimal text, "" for none."""
@@ -29,21 +32,35 @@ OURS = b"id,"
 """How our server's CSV starts. The report's server reads a request as two recv() calls, which pipelined
 requests can tear apart; so the first requests go out one by one, until a reply starts so."""
 
+TLS_ALERT = b"\x15\x03"
+"""How a TLS server's answer to plain text starts; ours just closes."""
+
+_HINTS = {False: " (if it serves TLS: --tls)", True: " (if it demands client certificates: --tls-cert)"}
+"""What may be the matter with a server that ends without a word, by whether TLS is spoken."""
+
 
 class Client:
     """Look up: `async with Client(host, port) as client: record = await client.lookup("18456691189")`.
 
-    `connect_timeout` and `timeout` (for each reply) are in seconds. Lookups of several tasks take turns.
-    After ServerGone the connection is closed and every further lookup raises ServerGone.
+    `connect_timeout` and `timeout` (for each reply) are in seconds; with `tls` TLS is spoken. Lookups of
+    several tasks take turns. After ServerGone the connection is closed and every further lookup raises
+    ServerGone.
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 12000, connect_timeout: float = 10.0, timeout: float = 30.0
+        self,
+        host: str = "127.0.0.1",
+        port: int = 12000,
+        connect_timeout: float = 10.0,
+        timeout: float = 30.0,
+        tls: "ssl.SSLContext | None" = None,
     ) -> None:
         self._host = host
         self._port = port
         self._connect_timeout = connect_timeout
         self._timeout = timeout
+        self._tls = tls
+        self._answered = False
         self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._splitter = FrameSplitter(MAX_REPLY, bare=NOT_FOUND)
         self._turn = asyncio.Lock()
@@ -52,11 +69,11 @@ class Client:
     async def __aenter__(self) -> Self:
         try:
             async with asyncio.timeout(self._connect_timeout):
-                self._streams = await asyncio.open_connection(self._host, self._port)
+                self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
         except TimeoutError as error:
             raise ServerGone(f"{self._where} took no connection in {self._connect_timeout:g} s") from error
         except (OSError, UnicodeError) as error:
-            raise ServerGone(f"no connection to {self._where}: {_reason(error)}") from error
+            raise ServerGone(f"no connection to {self._where}: {self._reason(error)}") from error
         return self
 
     async def __aexit__(
@@ -134,9 +151,12 @@ class Client:
         except TimeoutError as error:
             raise ServerGone(f"{self._where} did not answer in {self._timeout:g} s") from error
         except FrameError as error:
+            if self._splitter.start(2) == TLS_ALERT:
+                raise ServerGone(f"{self._where} speaks TLS: --tls") from error
             raise ServerGone(f"{self._where} sent a broken reply: {error}") from error
         except OSError as error:
-            raise ServerGone(f"the connection to {self._where} is lost: {_reason(error)}") from error
+            lost = f"the connection to {self._where} is lost: {self._reason(error)}"
+            raise ServerGone(lost + self._hint()) from error
 
     async def _next_payload(self) -> bytes:
         if self._streams is None:
@@ -144,10 +164,21 @@ class Client:
         while (payload := self._splitter.take()) is None:
             data = await self._streams[0].read(64 * 1024)
             if not data:
-                where = "inside a reply" if self._splitter else "without a reply"
+                where = "inside a reply" if self._splitter else f"without a reply{self._hint()}"
                 raise ServerGone(f"{self._where} closed the connection {where}")
             self._splitter.feed(data)
+        self._answered = True
         return payload
+
+    def _hint(self) -> str:
+        return "" if self._answered else _HINTS[self._tls is not None]
+
+    def _reason(self, error: Exception) -> str:
+        if self._tls is not None:
+            from aqi_service import client_tls  # noqa: PLC0415 - only for TLS
+
+            return client_tls.reason(error) or _reason(error)
+        return _reason(error)
 
     def _drop(self) -> None:
         if self._streams is not None:

@@ -50,6 +50,9 @@ class Config:
     create: bool
     host: str
     port: int
+    tls_cert: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
     http_host: str
     http_port: int | None
     no_http: bool
@@ -118,6 +121,10 @@ class Config:
                 "--from needs --load-only: the daemon loads the live feed",
             ),
             (self.dry_run and not self.load_only, "--dry-run needs --load-only"),
+            (
+                self.tls_cert is None and (self.tls_key, self.tls_client_ca) != (None, None),
+                "--tls-key and --tls-client-ca need --tls-cert: without a certificate there is no TLS",
+            ),
             (
                 self.snapshot_time is not None and (len(self.sources) != 1 or any(map(_many, self.sources))),
                 "--snapshot-time needs exactly one --from, of one snapshot",

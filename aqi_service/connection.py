@@ -7,11 +7,13 @@ read would cost a timer per request).
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
+from aqi_service.connection_tls import handshake
 from aqi_service.core.frames import MAX_REQUEST, FrameSplitter
 from aqi_service.errors import FrameCut, FrameError, FrameTimeout
 
@@ -62,6 +64,8 @@ class Deadlines:
     """Without taking a byte of the replies; looked at LOOKS times meanwhile, so early by one look at most."""
     linger_timeout: float = 2.0
     """After our last byte, until the peer has closed as well: enough for the reply to reach it."""
+    handshake_timeout: float = 10.0
+    """From the connection to the end of the TLS handshake."""
 
 
 class Connection:
@@ -72,12 +76,17 @@ class Connection:
     """
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deadlines: Deadlines
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        deadlines: Deadlines,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.cut: str | None = None
         self._reader = reader
-        self._writer = writer
-        self._transport = cast("asyncio.Transport", writer.transport)  # a socket's, so it reads as well
+        self._writer = self._plain = writer  # two once there is TLS
+        self._socket = self._transport = cast("asyncio.Transport", writer.transport)  # it reads as well
+        self._context = context
         self._deadlines = deadlines
         self._splitter = FrameSplitter(MAX_REQUEST)
         self._loop = asyncio.get_running_loop()
@@ -92,6 +101,21 @@ class Connection:
         peer = writer.get_extra_info("peername")
         self.address = peer[0] if peer else "unknown"
         self.peer = _shown(peer) if peer else "unknown"
+
+    async def handshake(self) -> None:
+        """Begin TLS where it is to be spoken, once; raises HandshakeFailed."""
+        if self._context is None:
+            return
+        self._waiting = True
+        try:
+            self._reader, self._writer = await handshake(
+                self._reader, self._writer, self._context, self._deadlines.handshake_timeout
+            )
+        finally:
+            self._waiting = False
+        self._context = None
+        self._transport = cast("asyncio.Transport", self._writer.transport)
+        self._transport.set_write_buffer_limits(high=1)  # 0 would pause a transport that holds nothing
 
     async def frames(self) -> list[bytes]:
         """Wait for the payloads of the next read; an empty list is the clean end between two frames.
@@ -110,7 +134,7 @@ class Connection:
         return payloads
 
     async def write(self, data: bytes) -> None:
-        """Send bytes, and wait only if the system did not take them all.
+        """Send bytes, and wait only if the system did not take them all (of TLS: all but one write's).
 
         Raises FrameTimeout for a peer that takes none of them, ConnectionError for one that is gone.
         """
@@ -129,15 +153,15 @@ class Connection:
 
         Closing while received bytes are unread sends a reset, which can destroy a reply on its way. So our
         side ends first, and what still arrives is dropped until the peer ends too, or `linger_timeout`.
+        TLS has no half-close; its own end, close_notify, waits for that of the peer.
         """
-        if self._transport.is_closing() or self._reader.at_eof():
-            self._writer.close()
-        else:
+        if not (self._transport.is_closing() or self._reader.at_eof()):
             self._transport.resume_reading()
-            self._writer.write_eof()
-            self._begin(Wait.LINGER)
-            while await self._reader.read(READ_SIZE):
-                pass
+            if self._transport.can_write_eof():
+                self._writer.write_eof()
+                self._begin(Wait.LINGER)
+                while await self._reader.read(READ_SIZE):
+                    pass
         self._begin(Wait.LINGER)
         self._writer.close()
         await self._writer.wait_closed()
@@ -146,6 +170,7 @@ class Connection:
         """Take no more: requests that arrived whole are answered, a peer that is owed nothing is closed."""
         self._last_call = True
         if self._waiting:
+            self._begin(Wait.LINGER)
             self._transport.close()  # it waits for nothing but us: its read ends
         elif self._wait is not Wait.LINGER:
             self._transport.pause_reading()
@@ -156,13 +181,13 @@ class Connection:
         A peer that does not read is reset: otherwise the kernel keeps what it has taken for it, for minutes
         (nginx has `reset_timedout_connection` for this).
         """
-        if self._wait is Wait.WRITE and not self._transport.is_closing():
-            self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if self._wait is Wait.WRITE and not self._socket.is_closing():
+            self._plain.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._wait = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._transport.abort()
+        self._socket.abort()
 
     def start(self, size: int) -> bytes:
         """Show the first bytes that wait to be read as a frame, for a log."""
@@ -170,7 +195,8 @@ class Connection:
 
     def unsent(self) -> int:
         """Count the bytes of replies that the system has not taken yet."""
-        return self._transport.get_write_buffer_size()
+        above = 0 if self._transport is self._socket else self._transport.get_write_buffer_size()
+        return above + self._socket.get_write_buffer_size()
 
     def _take(self) -> list[bytes]:
         payloads: list[bytes] = []
@@ -186,7 +212,7 @@ class Connection:
         """Read what there is, waiting for it under the deadline of what is missing; b"" is the end."""
         if self._last_call:
             return await self._read_at_once()
-        self._begin(Wait.FRAME if self._splitter else Wait.IDLE)
+        self._begin(Wait.FRAME if self._splitter else Wait.WRITE if self.unsent() else Wait.IDLE)
         self._waiting = True
         try:
             data = await self._reader.read(READ_SIZE)
@@ -255,6 +281,8 @@ class Connection:
         if self._wait is Wait.WRITE and self.unsent() < self._unsent:
             self._unsent = self.unsent()
             self._since = looked  # it took them since then; when, nobody knows
+            if not self._unsent and self._waiting:
+                self._wait = Wait.IDLE
         if self._wait is None or now < self._since + self._seconds(self._wait):
             self._arm()
             return

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import gc
 import logging
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +18,7 @@ from socket import socket
 
 from aqi_service.checking import check
 from aqi_service.config import DEFAULT_HTTP_PORT, Config
-from aqi_service.errors import AqiError, PortTaken, Unavailable
+from aqi_service.errors import AqiError, ConfigError, PortTaken, Unavailable
 from aqi_service.following import Follower
 from aqi_service.lag import watch
 from aqi_service.latest import Latest
@@ -31,6 +32,7 @@ from aqi_service.server import Limits, Server
 from aqi_service.sources import Asking
 from aqi_service.status import ServiceStatus, metrics
 from aqi_service.stopping import GRACE_SECONDS, Stop
+from aqi_service.tls import Certificates
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +47,34 @@ FEW_CONNECTIONS = 500
 
 async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
+    tls = _certificates(config)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, tls)
     async with opened(config) as found:
         say(first_line(config, found))
         usable = await stop.guard(_usable(config, found))
         if not stop.is_set():
-            await _serve(config, found, stop, usable=bool(usable))
+            await _serve(config, found, stop, tls, usable=bool(usable))
     return 0
+
+
+def _certificates(config: Config) -> Certificates | None:
+    """Load what TLS is served with; None is plain TCP."""
+    if config.tls_cert is None:
+        return None
+    return Certificates(config.tls_cert, config.tls_key, config.tls_client_ca)
+
+
+def _reload(tls: Certificates | None) -> None:
+    """Take up new certificates (SIGHUP); those of now stay in use where the new ones are no good."""
+    if tls is None:
+        log.info("reload_ignored: SIGHUP reads the files of TLS again, and plain TCP has none")
+        return
+    try:
+        tls.reload()
+    except ConfigError as error:
+        log.warning("certificates_kept error=%r: mend the file and send SIGHUP again", str(error))
+    else:
+        log.info("certificates_reloaded: new connections get them, the others go on")
 
 
 async def _usable(config: Config, found: Opened) -> bool:
@@ -74,7 +98,9 @@ async def _name_missing(config: Config, found: Opened) -> None:
         log.info("missing unknown error=%r", str(error))
 
 
-async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> None:
+async def _serve(
+    config: Config, found: Opened, stop: Stop, tls: Certificates | None = None, *, usable: bool
+) -> None:
     """Listen, serve and load until `stop`; then end both at once, answering what was asked."""
     async with AsyncExitStack() as stack:
         sockets = _closing(stack, listen(config.host, config.port))
@@ -87,14 +113,14 @@ async def _serve(config: Config, found: Opened, stop: Stop, *, usable: bool) -> 
         latest = Latest(time.time)
         lookup = Lookup(found.storage.store, time.time, latest=latest)
         stack.push_async_callback(lookup.close)
-        server = Server(sockets, lookup.answer, limits)
+        server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None)
         status = ServiceStatus(server.counts, lookup.counts, latest)
         _warn(config)
         if http_sockets:
             await _http(stack, http_sockets, partial(_ready, found, stop), status, config.descriptors)
         _put_lookups_first()
         await server.start()
-        _tell_listening(sockets, "tcp")
+        _tell_listening(sockets, "tls" if tls else "tcp")
         loader = Loader(config, found, status, Serving(sockets[0].getsockname()[1], latest), usable=usable)
         loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
         following = _follower(config, found, latest, status).run(stop)
@@ -168,8 +194,11 @@ def _tell_listening(sockets: Sequence[socket], kind: str) -> None:
 
 def _warn(config: Config) -> None:
     """Log what an operator should know of the settings."""
-    if not _is_loopback(config.host):
-        log.warning("plaintext host=%s: anyone on the way can read and change what is sent", config.host)
+    if config.tls_cert is None and not _is_loopback(config.host):
+        log.warning(
+            "plaintext host=%s: anyone on the way can read and change what is sent; --tls-cert encrypts it",
+            config.host,
+        )
     places, asked = config.connections, config.max_connections or FEW_CONNECTIONS
     if places < asked:
         log.warning(

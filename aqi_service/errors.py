@@ -19,6 +19,7 @@
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame
      |    +-- FrameTimeout        a frame, or a peer's reading, took too long
+     |    +-- HandshakeFailed     TLS could not begin
      +-- ClientError              what the client library raises
           +-- BadId               an id that can be no record's
           +-- ServerGone          no connection, time-out, or a broken reply
@@ -123,6 +124,10 @@ class FrameCut(FrameError):
 
 class FrameTimeout(FrameError):
     """A frame did not arrive, or was not taken, within its deadline."""
+
+
+class HandshakeFailed(FrameError):
+    """TLS could not begin: no TLS at all, no certificate that is accepted, or no end in time."""
 
 
 class ClientError(AqiError):

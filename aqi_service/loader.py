@@ -157,7 +157,7 @@ class Loader:
         return report
 
     def _tell(self, report: LoadReport) -> None:
-        tell(report, self._port)
+        tell(report, self._port, tls=self._config.tls_cert is not None)
         log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
 
     async def _catch_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:

@@ -81,7 +81,7 @@ def agent_of(config: Config) -> str:
     return f"aqi_service/{__version__} (+{config.contact})"
 
 
-def tell(report: LoadReport, port: int = DEFAULT_PORT) -> bool:
+def tell(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> bool:
     """Print the report on stdout and, on stderr, how to look at it on `port`; False if stdout takes nothing.
 
     What is loaded is loaded, even if nobody can read of it.
@@ -97,7 +97,7 @@ def tell(report: LoadReport, port: int = DEFAULT_PORT) -> bool:
         printed = False
     count = report.fates.stored + report.fates.unchanged + report.fates.superseded
     if report.example and count and not report.dry_run:
-        where = "" if port == DEFAULT_PORT else f" --port {port}"
+        where = ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if tls else "")
         say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
     return printed
 

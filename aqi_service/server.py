@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from aqi_service.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
-from aqi_service.errors import FrameCut, FrameError, FrameTimeout
+from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
 from aqi_service.listening import default_max_connections, listen, prepare
 from aqi_service.server_replies import Answer, Replies, shown
 
@@ -41,7 +42,10 @@ _REFUSALS = {
 }
 """Reasons of refusing a connection, and what the peer is told."""
 
-CUTS = ("malformed", "inside_frame", "idle_timeout", "frame_timeout", "write_timeout", "reset", "stopped")
+CUTS = (
+    *("malformed", "inside_frame", "idle_timeout", "frame_timeout", "write_timeout", "reset", "stopped"),
+    "handshake",
+)
 """Reasons for which a connection ends in another way than by its peer's wish."""
 
 
@@ -77,15 +81,21 @@ class Server:
     """Answer framed requests on sockets that are bound already, from start() to stop().
 
     `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
+    `context` is asked for the TLS context of each connection; None is plain TCP.
     """
 
     def __init__(
-        self, sockets: Sequence[socket.socket], answer: Answer, limits: Limits | None = None
+        self,
+        sockets: Sequence[socket.socket],
+        answer: Answer,
+        limits: Limits | None = None,
+        context: Callable[[], ssl.SSLContext | None] = lambda: None,
     ) -> None:
         self.limits = limits or Limits()
         self.counts = ServerCounts()
         self._sockets = sockets
         self._replies = Replies(answer, self.counts.replies)
+        self._context = context
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
         self._refusing: dict[Connection, asyncio.Task[None]] = {}
@@ -133,7 +143,7 @@ class Server:
     # A new connection. It takes its place here and not in its task: bursts are accepted before tasks run.
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._admit(Connection(reader, writer, self.limits))
+        self._admit(Connection(reader, writer, self.limits, self._context()))
 
     def _admit(self, connection: Connection) -> None:
         """Give it a place, or say why there is none; just close it when many are being told."""
@@ -169,9 +179,10 @@ class Server:
 
     async def _serve(self, connection: Connection) -> None:
         try:
+            await connection.handshake()
             await self._converse(connection)
             await connection.finish()
-        except (FrameCut, FrameTimeout, OSError) as error:
+        except (FrameCut, FrameTimeout, HandshakeFailed, OSError) as error:
             self._note_cut(connection, connection.cut or _CUTS.get(type(error), "reset"), error)
         except FrameError as error:
             self._note_cut(connection, "malformed", error)
@@ -189,8 +200,9 @@ class Server:
             if DISCONNECT in payloads:
                 goes_on = False
                 del payloads[payloads.index(DISCONNECT) :]
-            self.counts.requests += len(payloads)
-            await connection.write(await self._replies.of(payloads))
+            if payloads:  # a peer that has taken its leave may be gone
+                self.counts.requests += len(payloads)
+                await connection.write(await self._replies.of(payloads))
 
     # What is counted and logged.
 
@@ -212,7 +224,7 @@ class Server:
             )
 
 
-_CUTS: dict[type[Exception], str] = {FrameCut: "inside_frame"}
+_CUTS: dict[type[Exception], str] = {FrameCut: "inside_frame", HandshakeFailed: "handshake"}
 
 
 def _run(
@@ -242,5 +254,6 @@ async def _send_away(connection: Connection, why: bytes) -> None:
 async def _last_word(connection: Connection, reply: bytes) -> None:
     """Send a reply and close; how a peer takes it that is being sent away is not our concern."""
     with contextlib.suppress(FrameError, OSError):
+        await connection.handshake()
         await connection.write(encode(reply))
         await connection.finish()

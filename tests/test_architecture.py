@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "aqi_service"
 LAYERS = (
     ("errors",),
     ("core",),
-    ("connection", "listening", "feed", "storage", "web", "logs", "progress", "stopping"),
+    ("connection", "listening", "tls", "feed", "storage", "web", "logs", "progress", "stopping"),
     ("server", "client", "sources", "lag", "latest", "misses"),
     ("choosing", "intake", "ledger", "leasing", "plan", "status", "config"),
     ("delivery", "catchup"),
@@ -74,6 +74,7 @@ CLIENT_MAY = {
     "aqi_service.core.frames",
     "aqi_service.core.csvtext",
     "aqi_service.core.showing",
+    "aqi_service.tls",
 }
 """What the client has beside the standard library and itself, so that it starts at once."""
 

@@ -13,7 +13,8 @@ from aqi_service.core.selection import Shard
 DEFAULTS: dict[str, Any] = {
     "load_only": False, "serve_only": False, "feed_url": FEED_URL, "contact": PROJECT_URL,
     "bucket": "mysensordatainjson", "bucket_owner": None, "table": "air_quality_data", "local": None,
-    "create": False, "host": "127.0.0.1", "port": 12000, "http_host": "127.0.0.1", "http_port": None,
+    "create": False, "host": "127.0.0.1", "port": 12000, "tls_cert": None, "tls_key": None,
+    "tls_client_ca": None, "http_host": "127.0.0.1", "http_port": None,
     "no_http": False, "max_connections": None, "max_per_address": None, "interval": 3600, "sources": (),
     "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
     "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
@@ -30,6 +31,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "--local": ("some/dir", "local", Path("some/dir")),
     "--host": ("0.0.0.0", "host", "0.0.0.0"),  # noqa: S104 (as a user types it; nothing is bound)
     "--port": ("0", "port", 0),
+    "--tls-cert": ("a.pem", "tls_cert", Path("a.pem")),
     "--http-host": ("::1", "http_host", "::1"),
     "--http-port": ("65535", "http_port", 65535),
     "--max-connections": ("7", "max_connections", 7),
@@ -48,6 +50,8 @@ WITH: dict[str, tuple[list[str], str, str, Any]] = {
     "--since": (["--load-only", "--from", "archive"], "2023-12-20", "since", 1_703_030_400),
     "--until": (["--load-only", "--from", "archive"], "2023-12-20", "until", 1_703_030_400),
     "--shard": (["--load-only", "--from", "archive"], "3/4", "shard", Shard(3, 4)),
+    "--tls-key": (["--tls-cert", "a.pem"], "a.key", "tls_key", Path("a.key")),
+    "--tls-client-ca": (["--tls-cert", "a.pem"], "ca.pem", "tls_client_ca", Path("ca.pem")),
     "--keep-days": (["--local", "d"], "14", "keep_days", 14),
 }
 """Options that need others beside them."""

@@ -67,6 +67,12 @@ def test_a_host_that_others_reach_is_warned_of(
     assert len(caplog.records) == warns
 
 
+def test_a_host_that_others_reach_is_not_warned_of_with_tls(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        _warn(config(host="192.168.1.7", max_connections=1, tls_cert=Path("server.pem")))
+    assert not caplog.records
+
+
 def test_the_daemons_loads_end_after_three_quarters_of_the_interval_and_a_single_load_never() -> None:
     assert config(interval=400).deadline == 300
     assert config(interval=400, load_deadline=9.5).deadline == 9.5

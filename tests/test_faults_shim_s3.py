@@ -12,13 +12,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aqi_service.errors import ArchiveFailed, ConfigError, Unavailable
 from aqi_service.storage import SnapshotInfo
 from aqi_service.storage.s3_upload import PART_SIZE
+from tests.certificates import stranger
 from tests.faults import effects
 from tests.faults.clients import World, through
 from tests.faults.effects import Cut, Effect, Hollow, Refuse
 from tests.faults.rules import Rule
 from tests.faults.s3_rules import Aws
 from tests.faults.shim import Shim
-from tests.feed_server import self_signed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -117,7 +117,7 @@ async def test_a_body_with_another_checksum_is_refused_where_moto_takes_it(
 async def test_over_tls_the_checksum_comes_behind_the_body_and_is_checked(
     moto_endpoint: str, tmp_path: Path
 ) -> None:
-    shim = Shim(moto_endpoint, tls=self_signed(tmp_path))
+    shim = Shim(moto_endpoint, tls=stranger(tmp_path))
     async with shim, through(shim, AWS_CA_BUNDLE=str(tmp_path / "self-signed.pem")) as opened:
         world = opened.fresh()
         await world.make_bucket()

@@ -9,6 +9,7 @@ import pytest
 from aqi_service import feed as feed_module
 from aqi_service.errors import FetchFailed, SnapshotFailed
 from aqi_service.feed import ANSWER_SECONDS, READ_SECONDS, download
+from tests.certificates import stranger
 from tests.feed_server import (
     CHUNKED,
     RESET,
@@ -17,7 +18,6 @@ from tests.feed_server import (
     chunked,
     feed_server,
     head,
-    self_signed,
 )
 from tests.load_helpers import AGENT, fetch, refusal
 from tests.wire_fixtures import advance, by_hand, task
@@ -136,7 +136,7 @@ async def test_a_name_that_is_not_found_fails() -> None:
 
 
 async def test_a_certificate_that_nobody_vouches_for_fails_before_anything_is_asked(tmp_path: Path) -> None:
-    async with feed_server((answer(BODY),), tls=self_signed(tmp_path)) as feed:
+    async with feed_server((answer(BODY),), tls=stranger(tmp_path)) as feed:
         assert "certificate verify failed" in str(await refusal(feed.url()))
         assert feed.requests == []
 

@@ -8,6 +8,7 @@ import functools
 import gc
 import inspect
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ import uvloop
 from aqi_service.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.core.frames import HEADER, decode_header, encode, encode_header
 from aqi_service.server import Answer, Limits, Server, listen
+from aqi_service.tls import Certificates
 from tests.faults.clock import JumpingLoop
 
 FOUND = "18456691289"
@@ -185,8 +187,8 @@ class Served:
     port: int
 
     @asynccontextmanager
-    async def peer(self) -> AsyncIterator[Peer]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    async def peer(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=tls)
         try:
             yield Peer(reader, writer)
         finally:
@@ -229,11 +231,13 @@ def answers(payloads: list[bytes]) -> list[bytes]:
 
 
 @asynccontextmanager
-async def serving(answer: Answer = echo, limits: Limits | None = None) -> AsyncIterator[Served]:
+async def serving(
+    answer: Answer = echo, limits: Limits | None = None, tls: Certificates | None = None
+) -> AsyncIterator[Served]:
     """Run a server on a free port of 127.0.0.1; at the end nothing of it is left."""
     sockets = listen("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    server = Server(sockets, answer, limits)
+    server = Server(sockets, answer, limits, lambda: tls.context if tls else None)
     await server.start()
     try:
         yield Served(server, port)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from aqi_service.core.report import Status
-from tests.feed_server import answer, feed_server, self_signed
+from tests.certificates import stranger
+from tests.feed_server import answer, feed_server
 from tests.matrix.cells import SMALL, Cell, each
 from tests.matrix.feed_cells import FEED_CELLS
 from tests.matrix.ground import Ground, ground
@@ -73,7 +74,7 @@ async def test_a_feed_whose_certificate_nobody_vouches_for_is_not_read(
 ) -> None:
     async with (
         ground(moto_endpoint) as found,
-        feed_server((answer(SMALL),), tls=self_signed(tmp_path)) as feed,
+        feed_server((answer(SMALL),), tls=stranger(tmp_path)) as feed,
     ):
         await unreachable(found, feed.url())
         assert feed.requests == []

@@ -1,0 +1,101 @@
+"""Certificates out of files: the server's, as often as they change, and the client's.
+
+Rule: a file that cannot be used is a ConfigError that names the option; what was loaded before stays in use.
+"""
+
+import ssl
+from pathlib import Path
+
+from aqi_service.errors import ConfigError
+
+
+class Certificates:
+    """What handshakes use: `context` is that of the next one, and `reload` puts a new one in its place.
+
+    The files are PEM: the certificate with its chain, its key (None: it is in the file of the certificate),
+    and the authorities who may sign the certificates of clients (None: clients need none).
+    """
+
+    def __init__(self, cert: Path, key: Path | None = None, client_ca: Path | None = None) -> None:
+        """Raise ConfigError for a file that cannot be used."""
+        self._cert = cert
+        self._key = key
+        self._client_ca = client_ca
+        self.context = self._load()
+
+    def reload(self) -> None:
+        """Read the files again; raises ConfigError, and then changes nothing."""
+        self.context = self._load()
+
+    def _load(self) -> ssl.SSLContext:
+        """Make a new context, as authorities can only be added to one; connections keep the one they have."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        _load_certificate(context, self._cert, self._key)
+        if self._client_ca is not None:
+            _load_authorities(context, "--tls-client-ca", self._client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+def client_context(ca: Path | None, cert: Path | None, key: Path | None) -> ssl.SSLContext:
+    """Make a client's side: trust `ca`, or the system's authorities, and show `cert` if it is asked for.
+
+    Raises ConfigError for a file that cannot be used.
+    """
+    context = ssl.create_default_context() if ca is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca is not None:
+        _load_authorities(context, "--tls-ca", ca)
+    if cert is not None:
+        _load_certificate(context, cert, key)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, cert: Path, key_file: Path | None) -> None:
+    def encrypted() -> str:
+        where = f"--tls-key {key_file}" if key_file else f"--tls-cert {cert}"
+        raise ConfigError(
+            f"{where}: the key is encrypted, and nobody is there to type a passphrase; decrypt it"
+        )
+
+    _readable("--tls-cert", cert)
+    if key_file is not None:
+        _readable("--tls-key", key_file)
+    try:
+        context.load_cert_chain(cert, key_file, password=encrypted)
+    except ssl.SSLError as error:
+        raise ConfigError(_why(cert, key_file, error)) from error
+
+
+def _why(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
+    """Say which of the two files cannot be used; OpenSSL does not tell them apart."""
+    of_key = f"--tls-key {key}" if key else f"--tls-cert {cert}"
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"{of_key}: the key is not that of the certificate --tls-cert {cert}"
+    if not _holds(cert, "CERTIFICATE"):
+        return f"--tls-cert {cert} holds no certificate in PEM form"
+    if not _holds(key or cert, "PRIVATE KEY"):
+        return f"{of_key} holds no private key in PEM form{'' if key else '; name its file with --tls-key'}"
+    return f"--tls-cert {cert}, or its key, cannot be used: {str(error).partition(' (_ssl')[0]}"
+
+
+def _holds(path: Path, what: str) -> bool:
+    """Tell whether a PEM file has a block that ends so: `PRIVATE KEY` is also that of `EC PRIVATE KEY`."""
+    return f"{what}-----\n".encode() in path.read_bytes().replace(b"\r", b"")
+
+
+def _load_authorities(context: ssl.SSLContext, option: str, path: Path) -> None:
+    _readable(option, path)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{option} {path} holds no certificate in PEM form") from error
+
+
+def _readable(option: str, path: Path) -> None:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{option} {path} cannot be read: {error.strerror}") from error
