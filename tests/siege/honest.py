@@ -17,7 +17,9 @@ EVERY = 0.02
 NEW_EVERY = 10
 """Questions after which the next one comes on a connection of its own."""
 
-TOO_LATE = 10.0
+TOO_LATE = 60.0
+"""Seconds after which an answer will not come; how long it took is a figure of its own."""
+
 ABSENT = "1"
 
 
