@@ -10,6 +10,10 @@ def test_a_reply_is_cells_by_column_in_its_own_order() -> None:
     assert list(record.items()) == [("AQI", "1"), ("id", "5"), ("country", 'a,"b"')]
 
 
+def test_a_line_end_inside_a_cell_stays_as_it_was_sent() -> None:
+    assert parse('id,note\r\n1,"a\r\nb"\r\n')["note"] == "a\r\nb"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -88,3 +92,4 @@ def test_foreign_text_reaches_a_terminal_as_text_only(text: str, shown: str) -> 
 
 def test_a_long_foreign_text_is_cut() -> None:
     assert visible("x" * 300) == "x" * 200 + "..."
+    assert visible("x" * 200) == "x" * 200

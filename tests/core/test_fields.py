@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aqi_service.core.fields import pm_values
 from tests.core.helpers import document_of, only_item, only_rejection, record
 
 UNUSABLE = [
@@ -289,3 +290,21 @@ def test_of_a_key_given_twice_in_one_object_the_last_counts() -> None:
     values = '{"value_type":"P1","value_type":"P2","value":"5","value":"6"}'
     item, _ = only_item(document_of((text[:-1] + f',"sensordatavalues":[{values}]}}').encode()))
     assert (item.pm10, item.pm25) == (None, "6")
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (("7.5", "8"), "7.5"),
+        (("unavailable", "8"), "8"),
+        (("1999.90", "8"), "8"),
+        (("1999.90", "2500"), "1999.9"),
+        (("1999.90", "unavailable"), "1999.9"),
+        (("unavailable", "1999.90"), "1999.9"),
+    ],
+)
+def test_of_several_values_of_a_pollutant_the_first_in_range_counts_or_else_the_first_number(
+    values: tuple[str, str], found: str
+) -> None:
+    given_values = [{"value_type": "P1", "value": value} for value in values]
+    assert pm_values({"sensordatavalues": given_values})[0] == found

@@ -27,6 +27,16 @@ def test_it_holds_what_a_set_would_hold_after_any_adding_and_discarding(
         assert (number in ids) == (number in expected)
 
 
+def test_taking_one_of_two_neighbours_out_leaves_the_other() -> None:
+    ids = IdSet()
+    for number in (256, 257):
+        ids.add(number)
+    assert ids.discard(256)
+    assert (256 in ids, 257 in ids, len(ids)) == (False, True, 1)
+    assert ids.discard(257)
+    assert (257 in ids, len(ids)) == (False, 0)
+
+
 def test_an_empty_set_holds_nothing() -> None:
     ids = IdSet()
     assert len(ids) == 0

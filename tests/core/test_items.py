@@ -72,6 +72,9 @@ def test_an_item_without_times_is_older_than_one_with_them() -> None:
     assert judge(ITEM, bare) is Verdict.STORE
     assert judge(bare, ITEM) is Verdict.SUPERSEDED
     assert judge(Item("28", pm25="1"), bare) is Verdict.STORE
+    nobody_knows_when = ITEM._replace(snapshot_at=None, aqi="4")
+    assert judge(ITEM, nobody_knows_when) is Verdict.STORE
+    assert judge(nobody_knows_when, ITEM) is Verdict.SUPERSEDED
 
 
 def test_an_item_counts_as_absent_from_its_expiry_on() -> None:

@@ -112,6 +112,7 @@ OTHER = record(6, "3", "3")
         ([P1 | {"sensor": {"id": 8}}, P2], [("5", "8", None), ("5", None, "4")]),
         ([P1 | {"id": 4}, P2], [("4", "8", None), ("5", None, "4")]),
         ([P1 | {"id": None}, P2 | {"id": None}], ["bad_id", "bad_id"]),
+        ([P1 | {"sensor": "SDS011"}, P2 | {"sensor": None}], [("5", "8", "4")]),
         ([record(5, "1999.90"), P2], [("5", None, "4")]),
         ([record(5, "unavailable"), P2], [("5", None, "4")]),
         ([record(5, "unavailable"), record(5, None, "999.90")], ["no_pm_value"]),
@@ -174,6 +175,45 @@ def test_a_record_without_p1_and_p2_is_passed_over_before_anything_else_of_it_is
     assert out == []
     assert (findings.records, findings.without_pm, findings.rejected) == (4, 4, 0)
     assert (findings.warnings, findings.pm_records, len(findings.sensors)) == ({}, 0, 0)
+
+
+def test_what_is_met_twice_is_counted_twice() -> None:
+    twice: list[object] = [
+        *(record(1, "8"), record(1, None, "4"), record(2, "8"), record(2, None, "4")),
+        *(
+            record(3, "unavailable", "2"),
+            record(4, "1999.90", "2"),
+            record(5, "2", "x"),
+            record(6, "2", "999.90"),
+        ),
+        *(record(7, "1", "2"), record(8, "1.5", "1.6")),
+        *(record(9, "1", "1", sensor={"id": "x", "sensor_type": {"name": 5}}) for _ in "ab"),
+        *(record(10, "1", "1", sensor={"id": 7, "sensor_type": "SDS011"}) for _ in "ab"),
+        *(record(11, "1", "1", location={"latitude": "91", "indoor": 2}) for _ in "ab"),
+        *(record(12, "1", "1", location="here", sensor="SDS011") for _ in "ab"),
+        *(record(13, "x"), record(None, "1"), record(14, "x"), record(None, "1")),
+        *(17, 17, BME, BME),
+    ]
+    out, findings = assemble(document_of(*twice))
+    assert (len(twice), len(out), findings.records) == (26, 22, 26)
+    assert (findings.merged, findings.without_pm, findings.pm_records) == (2, 2, 20)
+    assert (findings.rejected, findings.pm_rejected) == (6, 4)
+    assert findings.reasons == {"no_pm_value": 2, "bad_id": 2, "not_an_object": 2}
+    names = ["pm10", "pm25", "sensor_id", "sensor_type", "latitude", "indoor", "location", "sensor"]
+    assert findings.warnings == {
+        **{f"bad_{name}": 2 for name in names},
+        "bad_sensor_type": 4,
+        "pm25_over_pm10": 2,
+    }
+
+
+def test_a_half_that_is_let_go_by_a_bad_record_comes_behind_what_was_before_it() -> None:
+    assert told(document_of(OTHER, P1, 17)) == [("6", "3", "3"), ("5", "8", None), "not_an_object"]
+
+
+def test_of_several_items_of_the_newest_time_the_first_is_named() -> None:
+    _, findings = assemble(document_of(record(1, "1", "1"), record(2, "1", "1")))
+    assert findings.newest == (1_703_091_600, "2023-12-20 17:00:00", "1")
 
 
 def test_findings_name_the_newest_time_of_an_item_and_count_sensors_and_measurements() -> None:

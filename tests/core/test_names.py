@@ -1,5 +1,6 @@
 """Names in the archive, and the times that they stand for."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -7,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.names import (
+    can_name,
     first_free,
     latest_key,
     manifest_key,
+    order_of,
     parse_name,
     rejects_key,
     snapshot_name,
@@ -32,6 +35,37 @@ def test_a_snapshot_is_named_by_the_utc_minute_in_which_its_reading_began() -> N
 def test_a_name_is_read_back_as_the_minute_that_it_was_made_from(moment: datetime) -> None:
     name = snapshot_name(moment.timestamp())
     assert parse_name(name) == (name, int(moment.timestamp()) // 60 * 60)
+
+
+def test_names_are_of_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        assert snapshot_name(TAKEN) == NAME
+        assert parse_name(NAME) == (NAME, TAKEN)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_name_says_the_years_2000_to_2099() -> None:
+    edges = [(1999, 12, 31), (2000, 1, 1), (2099, 12, 31), (2100, 1, 1)]
+    assert [can_name(datetime(*day, tzinfo=UTC).timestamp()) for day in edges] == [False, True, True, False]
+
+
+def test_snapshots_are_ordered_by_time_and_those_of_one_minute_by_their_suffix_as_a_number() -> None:
+    names = [
+        "data_31_12_22_18_55.json",
+        "data_20_12_23_18_54-3.json",
+        "data_20_12_23_18_55.json",
+        "data_20_12_23_18_55-2.json",
+        "data_20_12_23_18_55-10.json",
+        "data_01_01_24_00_00.json",
+    ]
+    assert sorted(names, key=order_of) == names
+    assert order_of(NAME) == (TAKEN, 1)
+    assert order_of("data_20_12_23_18_55-2.json") == (TAKEN, 2)
+    assert order_of("notes.json") == (0, 1)
 
 
 @pytest.mark.parametrize("suffix", ["", "-2", "-3", "-10"])

@@ -24,6 +24,14 @@ def test_what_the_table_refuses_has_neither_offset_nor_text() -> None:
     ]
 
 
+def test_the_first_byte_of_a_snapshot_is_a_place_and_each_record_has_a_line_of_its_own() -> None:
+    rejects = Rejects()
+    rejects.add([Rejection("no_object", None, 0, b"1"), Rejection("no_object", None, 2, b"2")])
+    body = rejects.body({"3": "too large"})
+    assert [json.loads(line)["offset"] for line in body.split(b"\n")[:-1]] == [0, 2, None]
+    assert body.endswith(b"}\n")
+
+
 @pytest.mark.parametrize("text", [b"\xff" * 5000, b"a" * 5000, "ä".encode() * 5000])
 def test_no_text_is_longer_than_4_kib_whatever_its_bytes(text: bytes) -> None:
     rejects = Rejects()

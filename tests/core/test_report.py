@@ -118,6 +118,9 @@ def test_fates_that_do_not_add_up_fail_the_check_and_both_numbers_are_named(reco
             {"records": 200, "pm_records": 200, "pm_rejected": 200, "sensors": 9},
             {"not_24h_mean", "mostly_rejected"},
         ),
+        ({"records": 2, "pm_records": 2, "pm_rejected": 0, "sensors": 1}, {"not_24h_mean"}),
+        ({"records": 9, "pm_records": 9, "pm_rejected": 0, "sensors": 0}, set()),
+        ({"records": 1, "pm_records": 1, "pm_rejected": 1, "sensors": 1}, {"mostly_rejected"}),
     ],
 )
 def test_a_snapshot_is_flagged_when_it_is_empty_no_24_hour_mean_or_mostly_rejected(

@@ -49,6 +49,13 @@ def test_a_failed_load_is_repeated_after_1_2_4_minutes_and_at_most_the_interval(
     assert retry_start(0, 3, 200, None, 0) == 200
 
 
+@pytest.mark.parametrize(("failures", "chance", "wait"), [(1, 0.5, 63), (2, 0.5, 126), (3, 0.25, 246)])
+def test_repetitions_are_spread_over_a_tenth_behind_their_time(
+    failures: int, chance: float, wait: float
+) -> None:
+    assert retry_start(500, failures, HOUR, None, chance) == pytest.approx(500 + wait)
+
+
 @pytest.mark.parametrize(
     ("failures", "asked", "wait"),
     [(1, 0, 60), (1, 59, 60), (1, 90, 90), (3, 90, 240), (1, 3600, 3600), (1, 10**9, 3600)],

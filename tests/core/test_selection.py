@@ -35,6 +35,7 @@ def test_the_shares_of_all_workers_are_everything_once(found: list[int], count: 
 
 def test_what_has_one_time_stays_in_the_order_given() -> None:
     assert selected([3, 1, 3, 1]) == [1, 3, 0, 2]
+    assert Selection().of([(3, "z"), (3, "a"), (1, "k")]) == ["k", "z", "a"]
 
 
 def test_the_order_is_that_of_times_though_names_would_sort_otherwise() -> None:

@@ -1,5 +1,6 @@
 """Times as texts: the feed's two forms, what a person types, and what reports show."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +20,16 @@ MOMENTS = st.datetimes(
 def test_a_timestamp_of_the_feed_is_read_as_utc_with_a_blank_or_a_t(moment: datetime, between: str) -> None:
     text = moment.replace(tzinfo=None).isoformat(between)
     assert feed_time(text) == int(moment.timestamp())
+
+
+def test_a_moment_is_shown_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        assert iso(1_703_091_600.9) == "2023-12-20T17:00:00Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_examples_of_the_specification_are_read() -> None:

@@ -1,0 +1,130 @@
+"""Change the code in small ways and see the tests fail: mutmut over core/, load.py and storage/.
+
+One rule: a change that no test notices is named in tests/mutation/equivalent.toml, or makes this fail.
+
+mutmut runs the tests that reach a changed function, in a fork, in the folder `mutants`; what it found is
+kept there, so that a run that was ended goes on. A change that survives there is tried once more in a process
+of its own, on its module's tests: what is made when a module is imported, as tables are, or remembered by a
+cache, was made before the fork.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+EQUIVALENT = ROOT / "tests" / "mutation" / "equivalent.toml"
+MUTMUT = (sys.executable, "-m", "mutmut")
+OWN = {path.relative_to(ROOT) for path in (ROOT / "tests").glob("**/test_*.py")}
+UNNOTICED = ("survived", "no tests", "suspicious")
+RESULT = re.compile(r"\s*(aqi_service\.[\w.ǁ]+): ([a-z ]+)")
+
+
+class Change(NamedTuple):
+    """A change of one file: the lines that it takes out, and those that it puts in, without margins."""
+
+    file: str
+    before: str
+    after: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run mutmut and print a row a module; 1 if a change is neither noticed nor named."""
+    parser = argparse.ArgumentParser(prog="python -m tools.mutate", description="Mutation tests.")
+    parser.add_argument("--only", default="", help="one module, as in core/frames or storage")
+    parser.add_argument("--children", type=int, default=2, help="how many at once")
+    asked = parser.parse_args(arguments)
+    module = ".".join(["aqi_service", *filter(None, asked.only.removesuffix(".py").split("/"))])
+    run = [*MUTMUT, "run", "--max-children", str(asked.children), *([f"{module}*"] if asked.only else [])]
+    if code := subprocess.run(run, cwd=ROOT, check=False).returncode:
+        return code
+    found = results(output("results", "--all", "True"), module)
+    left = judge(found, known(EQUIVALENT.read_text("utf-8")))
+    print(*table(found), sep="\n")
+    for name, change in left.items():
+        print(f"\n{name} is not noticed:\n- {change.before}\n+ {change.after}")
+    return int(bool(left))
+
+
+def output(*command: str) -> str:
+    """Give what a command of mutmut's prints."""
+    return subprocess.run([*MUTMUT, *command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def results(text: str, module: str) -> dict[str, str]:
+    """Read the names of changes and what became of them."""
+    found = (RESULT.fullmatch(line) for line in text.splitlines())
+    return {match[1]: match[2] for match in found if match and match[1].startswith(module)}
+
+
+def judge(found: dict[str, str], named: frozenset[Change]) -> dict[str, Change]:
+    """Give the changes that were not noticed and are not named; mark the named ones in `found`."""
+    left = {}
+    for name in [name for name, became in found.items() if became in UNNOTICED]:
+        change = shown(output("show", name))
+        if change in named:
+            found[name] = "equivalent"
+        elif is_noticed(name, change.file):
+            found[name] = "killed"
+        else:
+            left[name] = change
+    return left
+
+
+def is_noticed(name: str, file: str) -> bool:
+    """Tell whether the module's own tests fail in a new process with the change in it."""
+    path = Path(file)
+    own = [
+        each
+        for folder in ("tests/core", "tests/core_long", "tests")
+        if (each := Path(folder, f"test_{path.name}")) in OWN
+    ]
+    environment = os.environ | {"MUTANT_UNDER_TEST": name}
+    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *map(str, own)]
+    done = subprocess.run(pytest, cwd=ROOT / "mutants", env=environment, check=False, capture_output=True)
+    return bool(own) and done.returncode != 0
+
+
+def shown(diff: str) -> Change:
+    """Read a change from its diff."""
+    lines: dict[str, list[str]] = {"-": [], "+": []}
+    file = ""
+    for line in diff.splitlines():
+        if line.startswith("--- "):
+            file = line[4:].split("\t")[0].strip()
+        elif not line.startswith("+++ ") and line[:1] in lines:
+            lines[line[0]].append(line[1:].strip())
+    return Change(file, " ".join(lines["-"]), " ".join(lines["+"]))
+
+
+def known(text: str) -> frozenset[Change]:
+    """Read the changes that are named."""
+    files = tomllib.loads(text)
+    return frozenset(
+        Change(file, each["before"], each["after"]) for file, several in files.items() for each in several
+    )
+
+
+def table(found: dict[str, str]) -> Iterable[str]:
+    """Give a row a module: how many changes, and what became of them."""
+    modules: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, became in found.items():
+        path = name.partition(".x")[0].removeprefix("aqi_service.").replace(".", "/")
+        modules[path][became] += 1
+    columns = ("killed", "timeout", "equivalent", *UNNOTICED)
+    yield "|".join(("", "module", "changes", *columns, ""))
+    yield "|".join(("", *["---"] * (len(columns) + 2), ""))
+    modules["all"] = sum(modules.values(), Counter())
+    for path, became in modules.items():
+        yield "|".join(("", path, str(became.total()), *(str(became[name]) for name in columns), ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
