@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check matrix crash chaos soak siege host conformance bench lock audit clean
+.PHONY: help demo map run test test-all check matrix crash chaos soak siege host conformance mutate bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ conformance: ## the storage contract and a part of the matrix on dynalite and Se
 	$(call setup,--extra test)
 	@$(RUN) -m tools.conformance $(ARGS)
 
+mutate: ## change the code of core/ in small ways and see the tests fail; ONLY=core/frames is one module
+	$(call setup,--extra test --extra mutate)
+	@exec $(RUN) -m tools.mutate $${ONLY:+--only $$ONLY} $(ARGS)
+
 bench: ## the figures, side by side with a peer
 	$(call setup,--extra bench)
 	@exec $(RUN) -m bench $(ARGS)
@@ -84,5 +88,5 @@ audit: ## ask PyPI's vulnerability data about every pinned package; exit code 2 
 	@$(RUN) -m tools.audit $(ARGS)
 
 clean: ## remove environments, caches and built files; ./data stays
-	rm -rf .venv .venv-3.1* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-3.1* .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants build dist *.egg-info
 	find . -path ./data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -35,6 +35,13 @@ class Change(NamedTuple):
     after: str
 
 
+class Named(NamedTuple):
+    """What no test has to notice; functions by mutmut's names."""
+
+    changes: frozenset[Change]
+    functions: frozenset[str]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run mutmut and print a row a module; 1 if a change is neither noticed nor named."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutate", description="Mutation tests.")
@@ -64,12 +71,12 @@ def results(text: str, module: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match and match[1].startswith(module)}
 
 
-def judge(found: dict[str, str], named: frozenset[Change]) -> dict[str, Change]:
+def judge(found: dict[str, str], named: Named) -> dict[str, Change]:
     """Give the changes that were not noticed and are not named; mark the named ones in `found`."""
     left = {}
     for name in [name for name, became in found.items() if became in UNNOTICED]:
         change = shown(output("show", name))
-        if change in named:
+        if change in named.changes or name.partition("__mutmut_")[0] in named.functions:
             found[name] = "equivalent"
         elif is_noticed(name, change.file):
             found[name] = "killed"
@@ -104,12 +111,15 @@ def shown(diff: str) -> Change:
     return Change(file, " ".join(lines["-"]), " ".join(lines["+"]))
 
 
-def known(text: str) -> frozenset[Change]:
-    """Read the changes that are named."""
-    files = tomllib.loads(text)
-    return frozenset(
-        Change(file, each["before"], each["after"]) for file, several in files.items() for each in several
-    )
+def known(text: str) -> Named:
+    """Read what is named: changes, and functions of which no change matters."""
+    named = tomllib.loads(text)
+    changes = {
+        Change(file, each["before"], each["after"])
+        for file, several in named["changes"].items()
+        for each in several
+    }
+    return Named(frozenset(changes), frozenset(named["functions"]))
 
 
 def table(found: dict[str, str]) -> Iterable[str]:
@@ -122,8 +132,8 @@ def table(found: dict[str, str]) -> Iterable[str]:
     yield "|".join(("", "module", "changes", *columns, ""))
     yield "|".join(("", *["---"] * (len(columns) + 2), ""))
     modules["all"] = sum(modules.values(), Counter())
-    for path, became in modules.items():
-        yield "|".join(("", path, str(became.total()), *(str(became[name]) for name in columns), ""))
+    for path, ends in modules.items():
+        yield "|".join(("", path, str(ends.total()), *(str(ends[name]) for name in columns), ""))
 
 
 if __name__ == "__main__":
