@@ -118,7 +118,7 @@ async def test_over_tls_the_checksum_comes_behind_the_body_and_is_checked(
     moto_endpoint: str, tmp_path: Path
 ) -> None:
     shim = Shim(moto_endpoint, tls=stranger(tmp_path))
-    async with shim, through(shim, AWS_CA_BUNDLE=str(tmp_path / "self-signed.pem")) as opened:
+    async with shim, through(shim, AWS_CA_BUNDLE=str(tmp_path / "certificate.pem")) as opened:
         world = opened.fresh()
         await world.make_bucket()
         await upload(world, BODY)
