@@ -161,7 +161,7 @@ async def scene(moto_endpoint: str, seed: int) -> AsyncIterator[Scene]:
         await asyncio.gather(*(one.task for one in found.living.values()))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 @by_jumps
 async def test_through_many_loads_and_faults_one_loads_at_a_time_and_another_always_takes_over(
     seed: int, moto_endpoint: str
