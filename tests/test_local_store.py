@@ -199,10 +199,16 @@ class TestRefusal:
     ) -> None:
         loop = asyncio.get_running_loop()
         task = asyncio.create_task(store.put(numbered(0, 100), conditional=conditional))
+        is_cancelled = threading.Event()
+
+        def cancel() -> None:
+            task.cancel()
+            is_cancelled.set()
 
         def cancelling(item: Item) -> tuple[int | str | None, ...]:
             if item.id == "50":
-                loop.call_soon_threadsafe(task.cancel)
+                loop.call_soon_threadsafe(cancel)
+                is_cancelled.wait()
             return local_table.to_row(item)
 
         monkeypatch.setattr("aqi_service.storage.local_store.to_row", cancelling)
