@@ -3,10 +3,12 @@
 One rule: a limit or a refusal set here ends with its block or its test.
 """
 
+import asyncio
 import os
 import random
 import resource
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -87,3 +89,15 @@ def count(folder: Path) -> int:
 
 def numbered(first: int, last: int) -> list[Item]:
     return [FULL._replace(id=str(number)) for number in range(first, last)]
+
+
+def cancel_from_thread(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]") -> None:
+    """Cancel a task of a loop that runs on another thread, and wait until it knows."""
+    knows = threading.Event()
+
+    def cancel() -> None:
+        task.cancel()
+        knows.set()
+
+    loop.call_soon_threadsafe(cancel)
+    knows.wait()

@@ -24,6 +24,7 @@ from tests.local_helpers import (
     STEPS,
     WHOLE,
     bytes_of,
+    cancel_from_thread,
     failing,
     files,
     files_up_to,
@@ -147,7 +148,7 @@ async def test_an_upload_cancelled_at_any_step_leaves_a_whole_snapshot_or_none(
     def cancelling(do: Callable[..., Any]) -> Callable[..., Any]:
         def cancel(*args: object) -> object:
             if not next(left):
-                loop.call_soon_threadsafe(task.cancel)
+                cancel_from_thread(loop, task)
             return do(*args)
 
         return cancel

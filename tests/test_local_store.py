@@ -14,7 +14,15 @@ from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.storage import PutResult, local_table
 from aqi_service.storage.local_store import LocalStore
 from tests.backends import local_store
-from tests.local_helpers import count, failing, files_up_to, numbered, opened, other_program
+from tests.local_helpers import (
+    cancel_from_thread,
+    count,
+    failing,
+    files_up_to,
+    numbered,
+    opened,
+    other_program,
+)
 from tests.storage_items import FULL
 
 ON_ONE_STORE = settings(
@@ -199,16 +207,10 @@ class TestRefusal:
     ) -> None:
         loop = asyncio.get_running_loop()
         task = asyncio.create_task(store.put(numbered(0, 100), conditional=conditional))
-        is_cancelled = threading.Event()
-
-        def cancel() -> None:
-            task.cancel()
-            is_cancelled.set()
 
         def cancelling(item: Item) -> tuple[int | str | None, ...]:
             if item.id == "50":
-                loop.call_soon_threadsafe(cancel)
-                is_cancelled.wait()
+                cancel_from_thread(loop, task)
             return local_table.to_row(item)
 
         monkeypatch.setattr("aqi_service.storage.local_store.to_row", cancelling)
