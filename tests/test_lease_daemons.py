@@ -87,8 +87,8 @@ async def test_a_holder_that_is_out_of_action_past_its_lease_is_replaced_and_wri
         gate.set()
         end(first, aws.shim)
         report = await first.report()
-        # Failed where the other has taken its name; complete where what was left is in the table by the other, and
-        # nothing was to be written: that nothing was is seen below.
+        # Failed where the other has taken its name; complete where the other has brought what was left into
+        # the table, so that nothing was to be written: that nothing was is seen below.
         assert report["status"] == "complete" or report["pending"] > 0
         assert len(feed.requests) == 2
         await first.line("lease_waiting .* held by b pid ")
