@@ -89,7 +89,7 @@ async def test_a_holder_that_is_out_of_action_past_its_lease_is_replaced_and_wri
         report = await first.report()
         # Failed where the other has taken its name; complete where the other has brought what was left into
         # the table, so that nothing was to be written: that nothing was is seen below.
-        assert report["status"] == "complete" or report["pending"] > 0
+        assert report["pending"] > 0 or (report["status"] == "complete" and report["superseded"] > 0)
         assert len(feed.requests) == 2
         await first.line("lease_waiting .* held by b pid ")
     assert [taking.call.sender for taking in takeovers(journal)] == ["first", "second"]
