@@ -3,10 +3,10 @@
 One rule: what it received is compared with what was to arrive, after every run.
 """
 
-import hashlib
 import http.client
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ def verify_object(counts: dict[str, Any], document: Path) -> None:
     (pieces,) = snapshots.values()
     with document.open("rb") as file:
         for size, came in pieces:
-            if hashlib.sha256(file.read(size)).hexdigest() != came:
+            if f"{zlib.crc32(file.read(size)):08x}" != came:
                 raise AssertionError(f"the bytes before {file.tell()} arrived as others")
         if file.read(1):
             raise AssertionError("not all bytes arrived")
