@@ -5,18 +5,21 @@ that the table cannot be reached.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from aqi_service.core.decimals import integer
 from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemOutdated, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage import READ_LIMIT, PutResult, free
-from aqi_service.storage.attributes import from_attributes, key, key_kind, to_attributes
+from aqi_service.storage.attributes import from_attributes, key, key_kind, put_request, to_attributes
 from aqi_service.storage.aws import WRITE_CONCURRENCY
 from aqi_service.storage.aws_errors import refused_as, translated
+from aqi_service.storage.bodies import answer_of
 from aqi_service.storage.pace import Pace
 from aqi_service.storage.retry import Sleep, Tries, call, together, until_done
 
@@ -116,13 +119,13 @@ class DynamoStore:
         self, client: "DynamoDBClient", keys: Sequence[Any], found: dict[str, Item], **how: bool
     ) -> Sequence[Any]:
         """Ask once for these keys; put into `found` what is there, and return what was not processed."""
-        asked: Any = {self._table: {"Keys": keys, **how}}
-        answer = await client.batch_get_item(RequestItems=asked)
+        asked: Any = {self._table: orjson.dumps({"Keys": keys, **how})}
+        answer = answer_of(await client.batch_get_item(RequestItems=asked))
         for values in answer.get("Responses", {}).get(self._table, []):
             item = from_attributes(values)
             found[item.id] = item
-        unprocessed: Any = answer.get("UnprocessedKeys", {})
-        return unprocessed.get(self._table, {}).get("Keys", [])  # type: ignore[no-any-return]  # AWS's JSON
+        unprocessed: Sequence[Any] = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        return unprocessed
 
     async def read(self, ids: Sequence[str]) -> dict[str, Item]:
         """Read up to READ_LIMIT ids consistently; unprocessed keys are asked for again."""
@@ -205,12 +208,15 @@ class DynamoStore:
     ) -> None:
         """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
 
-        async def request(left: Sequence[Any]) -> Sequence[Any]:
+        async def request(left: Mapping[str, bytes]) -> Mapping[str, bytes]:
+            asked: Any = {self._table: b"[%s]" % b",".join(left.values())}
             async with self._try(guard):
-                answer = await self._writes.batch_write_item(RequestItems={self._table: left})
-            return answer.get("UnprocessedItems", {}).get(self._table, [])
+                answer = answer_of(await self._writes.batch_write_item(RequestItems=asked))
+            unprocessed = answer.get("UnprocessedItems", {}).get(self._table, [])
+            again = [put["PutRequest"]["Item"]["id"][kind] for put in unprocessed]
+            return {i: left[i] for i in again}
 
-        puts: Sequence[Any] = [{"PutRequest": {"Item": to_attributes(item, kind)}} for item in items]
+        puts: Mapping[str, bytes] = {item.id: put_request(item, kind) for item in items}
         try:
             await until_done(puts, request, self._what, self._pace, self._sleep)
         except ItemRefused:
