@@ -23,6 +23,7 @@ from bench.run import Run
 
 PARTS = {
     "parse": "bench.parsing",
+    "write": "bench.writing",
     "load": "bench.loading",
     "start": "bench.starting",
     "index": "bench.indexing",
