@@ -25,6 +25,8 @@ PARTS = {
     "parse": "bench.parsing",
     "write": "bench.writing",
     "load": "bench.loading",
+    "whole": "bench.whole",
+    "upload": "bench.uploading",
     "start": "bench.starting",
     "index": "bench.indexing",
 }

@@ -110,7 +110,7 @@ def _records(draw: random.Random, number_of: int, every: int) -> Iterator[str]:
             if pair // every % 2:
                 new += 1
                 continue
-            text = _record(random.Random(number), number, place, later=3600)
+            text = _record(random.Random(number), number, place, later=86_400)  # it is newer
         yield text
     for number in range(number_of, number_of + new):
         yield _record(draw, number, place, later=3600)
