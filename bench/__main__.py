@@ -27,6 +27,7 @@ PARTS = {
     "load": "bench.loading",
     "whole": "bench.whole",
     "upload": "bench.uploading",
+    "miss": "bench.missing",
     "start": "bench.starting",
     "index": "bench.indexing",
 }

@@ -6,9 +6,9 @@ One rule: with a single core both share it, which is said nowhere but in the num
 import os
 
 
-def measured() -> None:
-    """Keep this process on the first core that it may use."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def measured(pid: int = 0) -> None:
+    """Keep a process (0: this one) on the first core that this one may use."""
+    os.sched_setaffinity(pid, {min(os.sched_getaffinity(0))})
 
 
 def apart(pid: int) -> None:
