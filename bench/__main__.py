@@ -28,6 +28,7 @@ PARTS = {
     "whole": "bench.whole",
     "upload": "bench.uploading",
     "miss": "bench.missing",
+    "pace": "bench.pacing",
     "start": "bench.starting",
     "index": "bench.indexing",
 }

@@ -1,0 +1,47 @@
+"""Pace: how much of a throttled table's write units a load uses, and how many of its requests are refused.
+
+One rule: the first seconds, in which it learns the limit, and the last one do not count.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.cores import apart
+from bench.figures import Figure, Goal, Side
+from bench.processes import fresh
+from bench.run import Run
+from bench.standing import StandIn, standing
+
+LIMITS = (25, 1_000, 4_000)
+"""Write units a second: a small table's, one of middle size, and a new on-demand table's."""
+
+LEARNING = 5
+"""Seconds that do not count."""
+
+
+def shares(standin: StandIn, document: Path, limit: int, seconds: int) -> tuple[float, float]:
+    """Write what the limit allows in so many seconds; return the shares of units used and of refusals, in %."""
+    standin.clear()
+    standin.set(throttle=limit)
+    _, wanted = fresh("bench.writing:write", "ours", standin.port, document, limit * seconds)
+    counts = standin.counts()
+    if counts["items"] != wanted:
+        raise AssertionError(f"the table has {counts['items']}, not {wanted}")
+    each = [counted for _, counted in sorted((int(s), c) for s, c in counts["seconds"].items())]
+    counted = each[LEARNING:-1] or each
+    requests, units, refused = (sum(column) for column in zip(*counted, strict=True))
+    return 100 * units / (limit * len(counted)), 100 * refused / requests
+
+
+def figures(run: Run) -> Iterator[Figure]:
+    """Measure."""
+    seconds = run.pick(1, 20, 60)
+    document = run.feed(run.pick(4, 80, 240))
+    limits = LIMITS[: run.pick(2, 3, 3)]
+    with standing() as standin:
+        apart(standin.pid)
+        for limit in limits:
+            used, refused = shares(standin, document, limit, seconds)
+            name = f"Pace, {limit:,} units a second"
+            yield Figure(f"{name}, used", "%", Side("ours", [used]), goal=Goal(90))
+            yield Figure(f"{name}, refused", "%", Side("ours", [refused]), goal=Goal(5, at_most=True))
