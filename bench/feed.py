@@ -121,7 +121,7 @@ def _record(draw: random.Random, number: int, place: tuple[float, float, float, 
     values = _values(draw, kind.values)
     first = _FIRST_VALUE_ID + number * _VALUE_IDS
     listed = [each for i, value in enumerate(values) for each in (value, first + i)]
-    taken = _clock(later + int(draw.random() * 86_400) - 86_400)
+    taken = _clock(int(draw.random() * 86_400) - 86_399 if not later else 1 + int(draw.random() * later))
     flags = int(draw.random() * 4)
     return _template(kind) % (
         *listed, FIRST_ID + number, taken, number // 2, *place, flags & 1, flags >> 1, number

@@ -59,6 +59,7 @@ def test_of_a_changed_feed_the_share_that_was_asked_for_is_new_or_has_other_valu
     assert len(after) == len(before)
     assert abs(len(new | other) / len(after) - 0.05) < 0.005
     assert abs(len(new) - len(other)) <= 4
+    assert {i for i in other if after[i]["timestamp"] <= before[i]["timestamp"]} == set()
 
 
 def test_a_feed_in_a_file_is_the_same(tmp_path: Path) -> None:
