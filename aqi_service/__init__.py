@@ -25,6 +25,7 @@ The files, in the order in which to read them:
       schedule.py       when to do something next;   selection.py   which of several snapshots
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
       showing.py        what may be seen of a foreign text: one line, no secret
+      sparing.py        which of many like lines a log gets
       frames.py         the wire's frames
     latest.py         what lookups see in memory;   misses.py   lookups that go to the table together
     following.py      the newest finished snapshot, out of the archive into memory
