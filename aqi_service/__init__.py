@@ -38,6 +38,7 @@ The files, in the order in which to read them:
     leasing.py        waits for the lease, keeps it renewed, gives it back
     storage/          the ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients; aws_errors.py, attributes.py, retry.py, pace.py,
+                           rate.py: how much a table takes; bodies.py: batches as JSON;
                            provision.py: what --create makes)
       s3_upload.py, s3_holders.py, s3_objects.py   an upload; who holds which, and the sweep; reading
                            (s3_bucket.py: one bucket's calls; finishing.py: what a cancelled task still ends)

@@ -136,6 +136,10 @@ def free() -> None:
 class Store(Protocol):
     """Items by id. Reads and writes may run at the same time; a lookup never waits for a load."""
 
+    @property
+    def items_per_second(self) -> float | None:
+        """How many items a second it takes, as far as it said so by refusing some; None where it did not."""
+
     async def check(self) -> None:
         """Return if the table can be read and has the key this program uses; raise otherwise."""
 
