@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,9 +19,10 @@ from aqi_service.errors import ConfigError, ItemOutdated, ItemRefused, MissingRe
 from aqi_service.storage import READ_LIMIT, PutResult, free
 from aqi_service.storage.attributes import from_attributes, key, key_kind, put_request, to_attributes
 from aqi_service.storage.aws import WRITE_CONCURRENCY
-from aqi_service.storage.aws_errors import refused_as, translated
+from aqi_service.storage.aws_errors import is_throttled, refused_as, translated
 from aqi_service.storage.bodies import answer_of
 from aqi_service.storage.pace import Pace
+from aqi_service.storage.rate import Rate
 from aqi_service.storage.retry import Sleep, Tries, call, together, until_done
 
 if TYPE_CHECKING:
@@ -55,16 +57,23 @@ class DynamoStore:
         writes: "DynamoDBClient",
         lookups: "DynamoDBClient",
         table: str,
-        concurrency: int = WRITE_CONCURRENCY,
         sleep: Sleep = asyncio.sleep,
+        turn: Sleep | None = None,
     ) -> None:
         self._writes = writes
         self._lookups = lookups
         self._table = table
         self._what = f"table {table}"
         self._sleep = sleep
-        self._pace = Pace(concurrency)
+        self._turn = sleep if turn is None else turn
+        self._pace = Pace(WRITE_CONCURRENCY)
+        self._rate = Rate()
         self._key_kind: str | None = None
+
+    @property
+    def items_per_second(self) -> float | None:
+        """What the table takes, as far as refusals told."""
+        return self._rate.items_per_second
 
     async def check(self) -> None:
         """Read the table's description: its state and the type of its key."""
@@ -196,12 +205,20 @@ class DynamoStore:
             raise
 
     @asynccontextmanager
-    async def _try(self, guard: Callable[[], None]) -> AsyncIterator[None]:
-        """Let one write go if the guard does, and give it up after WRITE_SECONDS."""
-        with translated(self._what):
-            async with asyncio.timeout(WRITE_SECONDS):
-                guard()
-                yield
+    async def _try(self, items: int, guard: Callable[[], None]) -> AsyncIterator[None]:
+        """Let a write of so many items go in its turn, if the guard does; give it up after WRITE_SECONDS."""
+        clock = asyncio.get_running_loop().time
+        if wait := self._rate.due(items, clock()):
+            await self._turn(wait)
+        try:
+            with translated(self._what):
+                async with asyncio.timeout(WRITE_SECONDS):
+                    guard()
+                    yield
+        except Unavailable as error:
+            if is_throttled(error):
+                self._rate.took(0, items, clock())
+            raise
 
     async def _put_batch(
         self, items: Sequence[Item], kind: str, refused: dict[str, str], guard: Callable[[], None]
@@ -209,12 +226,14 @@ class DynamoStore:
         """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
 
         async def request(left: Mapping[str, bytes]) -> Mapping[str, bytes]:
-            asked: Any = {self._table: b"[%s]" % b",".join(left.values())}
-            async with self._try(guard):
+            some = dict(islice(left.items(), self._rate.most(WRITE_LIMIT)))
+            asked: Any = {self._table: b"[%s]" % b",".join(some.values())}
+            async with self._try(len(some), guard):
                 answer = answer_of(await self._writes.batch_write_item(RequestItems=asked))
             unprocessed = answer.get("UnprocessedItems", {}).get(self._table, [])
-            again = [put["PutRequest"]["Item"]["id"][kind] for put in unprocessed]
-            return {i: left[i] for i in again}
+            again = {i for put in unprocessed for i in put["PutRequest"]["Item"]["id"].values()}
+            self._rate.took(len(some) - len(again), len(again), asyncio.get_running_loop().time())
+            return {i: put for i, put in left.items() if i in again or i not in some}
 
         puts: Mapping[str, bytes] = {item.id: put_request(item, kind) for item in items}
         try:
@@ -235,8 +254,9 @@ class DynamoStore:
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
             values: Any = to_attributes(item, kind)
-            async with self._try(guard):
+            async with self._try(1, guard):
                 await self._writes.put_item(TableName=self._table, Item=values, **condition)
+            self._rate.took(1, 0, asyncio.get_running_loop().time())
             return left[1:]
 
         left: Sequence[Item] = [item]
