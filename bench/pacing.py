@@ -20,15 +20,16 @@ LEARNING = 5
 
 
 def shares(standin: StandIn, document: Path, limit: int, seconds: int) -> tuple[float, float]:
-    """Write what the limit allows in so many seconds; return the shares of units used and of refusals, in %."""
+    """Write for so many seconds at the limit; return the share of units used and that of refusals, in %."""
     standin.clear()
     standin.set(throttle=limit)
     _, wanted = fresh("bench.writing:write", "ours", standin.port, document, limit * seconds)
     counts = standin.counts()
     if counts["items"] != wanted:
         raise AssertionError(f"the table has {counts['items']}, not {wanted}")
-    each = [counted for _, counted in sorted((int(s), c) for s, c in counts["seconds"].items())]
-    counted = each[LEARNING:-1] or each
+    each = {int(second): counted for second, counted in counts["seconds"].items()}
+    whole = [each.get(second, [0, 0, 0]) for second in range(min(each), max(each) + 1)]
+    counted = whole[LEARNING:-1] or whole
     requests, units, refused = (sum(column) for column in zip(*counted, strict=True))
     return 100 * units / (limit * len(counted)), 100 * refused / requests
 
