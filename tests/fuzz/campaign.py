@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import NamedTuple
 
@@ -82,17 +83,15 @@ def campaign(
     every: int = 0,
     patience: float = 0,
 ) -> Outcome:
-    """Feed the inputs of some numbers; measure the cost of every so many; give one up after so many seconds."""
+    """Feed the inputs of some numbers, measure one of every so many, give one up after so many seconds."""
     for number in numbers:
         data, again = input_of(target, seed, number), f"--only {outcome.name} --number {number}"
         begun = time.thread_time()
-        _try(outcome, data, again, lambda data=data: _count(outcome, fed(target, data)), patience)
+        _try(outcome, data, again, partial(_feed, outcome, target), patience)
         outcome.slowest = max(outcome.slowest, time.thread_time() - begun)
         if every and number % every == 0:
             long = stretched(target.seeds, f"{seed}/{number}/cost", SIZE)
-            _try(
-                outcome, long, again + " --cost", lambda long=long: _measure(outcome, target, long), patience
-            )
+            _try(outcome, long, again + " --cost", partial(_measure, outcome, target), patience)
         if len(outcome.failures) >= MOST_FAILURES:
             break
     return outcome
@@ -110,7 +109,7 @@ def examples(
     def each(data: bytes) -> None:
         nonlocal last
         last = data
-        _count(outcome, fed(target, data))
+        _feed(outcome, target, data)
 
     try:
         each()
@@ -119,9 +118,9 @@ def examples(
     return outcome
 
 
-def _count(outcome: Outcome, taken: bool) -> None:  # it is what is counted
+def _feed(outcome: Outcome, target: Target, data: bytes) -> None:
+    outcome.refused += not fed(target, data)
     outcome.inputs += 1
-    outcome.refused += not taken
 
 
 def _measure(outcome: Outcome, target: Target, data: bytes) -> None:
@@ -129,13 +128,13 @@ def _measure(outcome: Outcome, target: Target, data: bytes) -> None:
     outcome.dearest = max(outcome.dearest, afford(target, data))
 
 
-def _try(outcome: Outcome, data: bytes, again: str, work: Callable[[], None], patience: float) -> None:
+def _try(outcome: Outcome, data: bytes, again: str, work: Callable[[bytes], None], patience: float) -> None:
     """Do some work; whatever comes out of it is a failure."""
     if patience:
         signal.signal(signal.SIGALRM, _too_long)
         signal.setitimer(signal.ITIMER_REAL, patience)
     try:
-        work()
+        work(data)
     except Exception as error:  # whatever comes out is what is looked for
         outcome.failures.append(Failure(data, repr(error), again))
     finally:

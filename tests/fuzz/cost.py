@@ -21,7 +21,7 @@ MORE_CALLS, SOME_CALLS = 2.0, 5_000
 """How many times the calls of the plain input, and how many besides."""
 
 MORE_SECONDS, SOME_SECONDS = 5.0, 0.01
-"""The same of CPU time; digits tried again from each of them took 27 times that of the plain input."""
+"""The same of CPU time; digits tried again from each of them took 12 times that of the plain input."""
 
 LOOKS = 3
 """How often both are measured, until an input counts as too slow."""

@@ -29,7 +29,7 @@ from aqi_service.storage.attributes import from_attributes, to_attributes
 from tests.core.helpers import SNAPSHOT_AT, WHOLE, Outcome, pieces, split
 from tests.fuzz.mutations import cuts_of
 
-WINDOWS = (32, 100, 400, 2000, WINDOW)
+WINDOWS = (64, 200, 1000, WINDOW)
 SPLITTER_ERRORS = (CutShort, SnapshotRejected)
 
 

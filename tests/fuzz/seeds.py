@@ -55,7 +55,22 @@ def _few(document: bytes, start: int, number: int) -> bytes:
     return b"[" + b",".join(text for _, text, _ in split([document]).elements[start : start + number]) + b"]"
 
 
-_VALUES = ("1e999", "1_0", " 12 ", "+5", "\u0661", "", None, [], True, "999.9", "1999.90", 0.1, 10**40, "-0")
+_VALUES: tuple[object, ...] = (
+    "1e999",
+    "1_0",
+    " 12 ",
+    "+5",
+    "\u0661",
+    "",
+    None,
+    [],
+    True,
+    "999.9",
+    "1999.90",
+    0.1,
+    10**40,
+    "-0",
+)
 _IDS = ("007", 1.0, -1, 2**63, 2**63 - 1, True, None, "x")
 _TIMES = ("2023-12-20T17:00:00", "2023-12-20 17:00:00Z", "2023-02-30 00:00:00", "1970-01-01 00:00:00", "", 17)
 
