@@ -170,7 +170,7 @@ def test_a_failing_input_is_shown_kept_and_repeated_by_the_printed_commands(
     assert program.main(["--inputs", "3000", "--seed", "5", "--out", str(tmp_path)]) == 1
     told = capsys.readouterr().out
     assert "failures=3" in told
-    commands = re.findall(r"python -m tests\.fuzz (.*)", told)
+    commands = re.findall(r'make fuzz ARGS="(.*)"', told)
     assert len(commands) == 6
     for command in commands:
         assert program.main([*shlex.split(command), "--out", str(tmp_path)]) == 1

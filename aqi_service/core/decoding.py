@@ -17,7 +17,7 @@ _INFINITE = re.compile(
 )
 """A string, or a number that may be too large for a binary float, which orjson refuses.
 
-It is tried once at a string, whatever that holds, and once at a run of digits: else 60 KB could take 10 s.
+It is tried once at a string, whatever that holds, and once at a run of digits: else 60 KB take seconds.
 """
 
 

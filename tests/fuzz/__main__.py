@@ -93,8 +93,8 @@ def _tell(outcome: Outcome, asked: argparse.Namespace) -> None:
         print(f"  {failure.error[:SHOWN]}\n  {shown[:SHOWN]}{'...' if len(shown) > SHOWN else ''}")
         file = asked.out / f"fuzz-{outcome.name}-{asked.seed}-{number}.bin"
         file.write_bytes(failure.data)
-        print(f"  again: python -m tests.fuzz --seed {asked.seed} {failure.again}")
-        print(f"  kept:  python -m tests.fuzz --only {outcome.name} --file {file}", flush=True)
+        print(f'  again: make fuzz ARGS="--seed {asked.seed} {failure.again}"')
+        print(f'  kept:  make fuzz ARGS="--only {outcome.name} --file {file}"', flush=True)
 
 
 if __name__ == "__main__":
