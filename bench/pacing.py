@@ -12,8 +12,8 @@ from bench.processes import fresh
 from bench.run import Run
 from bench.standing import StandIn, standing
 
-LIMITS = (25, 1_000, 4_000)
-"""Write units a second: a small table's, one of middle size, and a new on-demand table's."""
+LIMITS = ((25, 60), (1_000, 20), (4_000, 20))
+"""Write units a second (of a small table, a larger one, a new on-demand one), and for how many seconds."""
 
 LEARNING = 5
 """Seconds that do not count."""
@@ -36,12 +36,10 @@ def shares(standin: StandIn, document: Path, limit: int, seconds: int) -> tuple[
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    seconds = run.pick(1, 20, 60)
     document = run.feed(run.pick(4, 80, 240))
-    limits = LIMITS[: run.pick(2, 3, 3)]
     with standing() as standin:
         apart(standin.pid)
-        for limit in limits:
+        for limit, seconds in run.pick(((25, 1), (1_000, 1)), LIMITS, [(each, 60) for each, _ in LIMITS]):
             used, refused = shares(standin, document, limit, seconds)
             name = f"Pace, {limit:,} units a second"
             yield Figure(f"{name}, used", "%", Side("ours", [used]), goal=Goal(90))
