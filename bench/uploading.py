@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import boto3
+import boto3  # type: ignore[import-untyped]  # it has no types of its own
 import uvloop
 
 from aqi_service import __version__

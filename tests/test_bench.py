@@ -254,7 +254,7 @@ def test_a_document_is_changed_only_as_the_one_that_was_read() -> None:
 
 
 def test_every_part_of_the_bench_works_and_what_arrived_is_verified() -> None:
-    pytest.importorskip("ijson", reason="the extra `bench` is not installed")
+    pytest.importorskip("aiodynamo", reason="the extra `bench` is not installed")
     done = subprocess.run(
         [sys.executable, "-m", "bench"], capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
         env={"SMOKE": "1", "PATH": ""},
