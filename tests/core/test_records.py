@@ -74,6 +74,16 @@ def test_the_text_of_every_batch_is_the_documents_bytes_at_its_offset(window: in
     assert seen > 66_000
 
 
+@pytest.mark.parametrize("window", [1024, 4096, WINDOW])
+def test_a_window_of_plain_records_is_taken_at_once_but_for_its_last_part(window: int) -> None:
+    texts = [b'{"id":%d,"a":[{"b":1},{"c":[2]},{}],"d":{"e":5},"f":""}' % number for number in range(1000)]
+    document, _ = joined(texts, [])
+    splitter = RecordSplitter(window)
+    sizes = [len(batch.text) for piece in pieces(document, 10_000) for batch in splitter.feed(piece)]
+    assert len(document) - sum(sizes) < 2 * window
+    assert min(sizes) >= window * 15 // 16
+
+
 @pytest.mark.parametrize("text", [b"1", b"-2.5e3", b'"a,b]"', b"true", b"null", b"[]", b'[{"a":[1]},2]'])
 def test_an_element_that_is_no_object_is_given_as_it_decodes(text: bytes) -> None:
     document, elements = joined([text, b"{}", text], [b"\n"])
