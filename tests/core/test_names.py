@@ -44,6 +44,7 @@ def test_names_are_of_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatc
     try:
         assert snapshot_name(TAKEN) == NAME
         assert parse_name(NAME) == (NAME, TAKEN)
+        assert not can_name(datetime(1999, 12, 31, 23, tzinfo=UTC).timestamp())
     finally:
         monkeypatch.undo()
         time.tzset()
