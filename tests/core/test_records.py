@@ -147,3 +147,26 @@ def test_a_rejected_document_is_refused_while_it_is_fed_and_what_came_before_sta
     with pytest.raises(SnapshotRejected) as caught:
         next(given_out)
     assert caught.value.offset == 16
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_splitter_may_begin_at_any_element(size: int) -> None:
+    document, elements = joined([b'{"a":1}', b"12", b'{"b":[2]}', b'{"c":3}'] * 9, [b"\n"])
+    for number, (start, _, _) in enumerate(elements):
+        splitter, found = RecordSplitter(16, start=start), []
+        for batch in [b for piece in pieces(document[start:], size) for b in splitter.feed(piece)]:
+            found += [(*batch.locate(index), value) for index, value in enumerate(batch.values)]
+        found += [(*batch.locate(0), *batch.values) for batch in splitter.close()]
+        assert found == elements[number:]
+
+
+@pytest.mark.parametrize("text", [b"12", b"123456", b'"ab"', b"[1]", b"true"])
+def test_elements_without_a_brace_are_not_cut_in_two(text: bytes) -> None:
+    document, elements = joined([text] * 40, [])
+    assert all(outcome == Outcome(elements, WHOLE) for outcome in every_way(document))
+
+
+def test_what_fills_the_window_is_given_out_without_more_bytes() -> None:
+    splitter = RecordSplitter(window=7)
+    assert list(splitter.feed(b"[")) == []
+    assert [batch.values for batch in splitter.feed(b'{"a":1}')] == [[{"a": 1}]]

@@ -82,6 +82,7 @@ def test_an_environment_s_secrets_are_those_of_aws_that_are_no_mere_word() -> No
         "AWS_REGION": "eu-west-1",
     }
     assert secrets_of(environ) == ["FwoGZXIvYXdz"]
+    assert secrets_of({"AWS_SESSION_TOKEN": "1234567", "AWS_SECURITY_TOKEN": "12345678"}) == ["12345678"]
 
 
 @pytest.mark.parametrize(
