@@ -16,7 +16,7 @@ def test_what_can_be_printed_stays_as_it_is(text: str) -> None:
     ("text", "shown"),
     [
         ("a\nb\r\tc\x00", r"a\nb\r\tc\x00"),
-        ("C:\\it's \"x\"\n", r"""C:\it's "x"\n"""),
+        ('C:\\it\'s "x"\n', r"""C:\it's "x"\n"""),
         ("\x1b[31m\x7f\x85\x9b", r"\x1b[31m\x7f\x85\x9b"),
         ("\u2028\u2029\x0b\x0c\x1c", r"\u2028\u2029\x0b\x0c\x1c"),
         ("\u202e\u2066\u200f", r"\u202e\u2066\u200f"),
