@@ -114,16 +114,13 @@ class RecordSplitter:
             raise CutShort(f"the document is cut short: after {end} bytes its JSON array is not closed")
 
     def _cut(self) -> Iterator[Batch]:
-        while len(self._buffer) >= self._window:
-            if self._scanner is None:
-                if not self._at_element():
+        while len(self._buffer) >= self._window and (self._scanner or self._at_element()):
+            if self._scanner is None and (batch := self._bulk()):
+                yield batch
+            else:
+                yield from self._exact(self._window)
+                if self._scanner:
                     return
-                if batch := self._bulk():
-                    yield batch
-                    continue
-            yield from self._exact(self._window)
-            if self._scanner:
-                return
 
     def _open(self) -> None:
         """Pass over byte-order mark and blanks to the opening bracket."""

@@ -30,6 +30,7 @@ from tests.core.helpers import (
         (b"null", 0),
         (b"\x1f\x8b\x08\x00", 0),
         (b"\xef\xbb", 0),
+        (b"\xef\xbb\xbf", 3),
         (b" \n<html>", 2),
         (b"\xef\xbb\xbf{}", 3),
         (b" \xef\xbb\xbf[]", 1),
