@@ -141,6 +141,14 @@ def test_the_error_of_a_cut_document_says_after_how_many_bytes() -> None:
             list(batches([document]))
 
 
+@pytest.mark.parametrize(
+    ("document", "where"), [(b"[:1]", "byte 1, in the"), (b"[{}]x", "byte 4, behind the")]
+)
+def test_the_error_of_a_rejected_document_says_at_which_byte(document: bytes, where: str) -> None:
+    with pytest.raises(SnapshotRejected, match=f"^{where} JSON array"):
+        list(batches([document]))
+
+
 def test_a_rejected_document_is_refused_while_it_is_fed_and_what_came_before_stands() -> None:
     splitter = RecordSplitter(window=4)
     given_out = splitter.feed(b'[{"a":1},{"b":2};' + b" " * 10)
