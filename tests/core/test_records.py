@@ -142,10 +142,13 @@ def test_the_error_of_a_cut_document_says_after_how_many_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "where"), [(b"[:1]", "byte 1, in the"), (b"[{}]x", "byte 4, behind the")]
+    ("document", "where", "shown"),
+    [(b"[:1]", "byte 1, in the", ":1]"), (b"[{}]" + b"x" * 30, "byte 4, behind the", "x" * 20)],
 )
-def test_the_error_of_a_rejected_document_says_at_which_byte(document: bytes, where: str) -> None:
-    with pytest.raises(SnapshotRejected, match=f"^{where} JSON array"):
+def test_the_error_of_a_rejected_document_says_at_which_byte_and_shows_20_of_them(
+    document: bytes, where: str, shown: str
+) -> None:
+    with pytest.raises(SnapshotRejected, match=f"^{where} JSON array, should not be there: '{shown}'$"):
         list(batches([document]))
 
 
