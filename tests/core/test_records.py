@@ -178,6 +178,11 @@ def test_elements_without_a_brace_are_not_cut_in_two(text: bytes) -> None:
     assert all(outcome == Outcome(elements, WHOLE) for outcome in every_way(document))
 
 
+def test_a_string_full_of_what_looks_like_borders_hides_none_and_is_cut_at_none() -> None:
+    document, elements = joined([b"12", b'"' + b"},]" * 100 + b'"', b"34"], [])
+    assert all(outcome == Outcome(elements, WHOLE) for outcome in every_way(document))
+
+
 def test_what_fills_the_window_is_given_out_without_more_bytes() -> None:
     splitter = RecordSplitter(window=7)
     assert list(splitter.feed(b"[")) == []
