@@ -16,7 +16,7 @@ from aqi_service.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
 from aqi_service.core.sparing import Sparing
 from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
-from aqi_service.listening import default_max_connections, listen, prepare
+from aqi_service.listening import default_max_connections, listen, peer_of, prepare
 from aqi_service.server_replies import Answer, Replies, shown
 
 __all__ = ["Answer", "Limits", "Server", "ServerCounts", "default_max_connections", "listen"]
@@ -157,7 +157,7 @@ class Server:
         refusal = self._refusal(connection.address)
         if refusal is None:
             self.counts.open += 1
-            self._places[connection.address] += 1
+            self._places[peer_of(connection.address)] += 1
             _run(self._serve(connection), connection, self._serving, self._leave)
             return
         self._note_refusal(connection, refusal)
@@ -171,15 +171,16 @@ class Server:
         full = {
             "stopping": self._stopping,
             "connections": self.counts.open >= self.limits.max_connections,
-            "address": 0 < self.limits.max_per_address <= self._places[address],
+            "address": 0 < self.limits.max_per_address <= self._places[peer_of(address)],
         }
         return next((reason for reason, is_so in full.items() if is_so), None)
 
     def _leave(self, connection: Connection) -> None:
         self.counts.open -= 1
-        self._places[connection.address] -= 1
-        if not self._places[connection.address]:
-            del self._places[connection.address]
+        peer = peer_of(connection.address)
+        self._places[peer] -= 1
+        if not self._places[peer]:
+            del self._places[peer]
 
     # The life of a connection that has a place.
 
