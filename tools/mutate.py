@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.mutation_areas import ROOT, Area, areas_of, folder_of
+from tools.mutation_areas import ROOT, Area, areas_of, covers, folder_of
 
 EQUIVALENT = ROOT / "tests" / "mutation" / "equivalent.toml"
 MUTMUT = (sys.executable, "-m", "mutmut")
@@ -46,7 +46,9 @@ class Named(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run mutmut area by area and print a row a module; 1 if a change is neither noticed nor named."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutate", description="Mutation tests.")
-    parser.add_argument("--only", default="", help="one module or folder, as in core/frames or storage")
+    parser.add_argument(
+        "--only", default="", help="an area, a module or a folder, as in s3, core/frames or storage"
+    )
     parser.add_argument("--children", type=int, default=2, help="how many at once")
     asked = parser.parse_args(arguments)
     only = asked.only.removesuffix(".py").strip("/")
@@ -60,8 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def change_area(area: Area, only: str, children: int) -> int:
     """Run mutmut over an area, or what `only` names of it, and print what was found."""
     folder = folder_of(area)
-    module = ".".join(["aqi_service", *filter(None, only.split("/"))])
-    run = [*MUTMUT, "run", "--max-children", str(children), *([f"{module}*"] if only else [])]
+    module = ".".join(["aqi_service", *([] if covers(area, only) else only.split("/"))])
+    part = [] if covers(area, only) else [f"{module}*"]  # what is named is run again, the rest goes on
+    run = [*MUTMUT, "run", "--max-children", str(children), *part]
     if code := subprocess.run(run, cwd=folder, check=False).returncode:
         return code
     found = results(output(folder, "results", "--all", "True"), module)

@@ -36,12 +36,20 @@ AREAS = (
     Area(
         "s3",
         ("storage/s3*.py", "storage/aws*.py"),
-        ("test_s3*.py", "test_aws*.py", "test_archive_sweep.py"),
+        ("test_s3*.py", "test_aws*.py", "test_archive_sweep.py", "test_storage_contract.py"),
     ),
     Area(
         "dynamodb",
         ("storage/dynamodb.py", "storage/attributes.py", "storage/retry.py", "storage/pace.py"),
-        ("test_dynamodb.py", "test_dynamodb_table.py", "test_attributes.py", "test_retry.py", "test_pace.py"),
+        (
+            "test_dynamodb.py",
+            "test_dynamodb_table.py",
+            "test_attributes.py",
+            "test_retry.py",
+            "test_pace.py",
+            "test_storage_contract.py",
+            "test_store_identity.py",
+        ),
     ),
     Area("lease", ("storage/lease.py",), ("test_dynamodb_lease*.py", "test_lease_contract.py")),
     Area("provision", ("storage/provision.py",), ("test_provision.py",)),
@@ -49,8 +57,14 @@ AREAS = (
 
 
 def areas_of(only: str) -> list[Area]:
-    """Give the areas with a file whose path in the package, without its ending, starts with `only`."""
-    return [area for area in AREAS if any(path.startswith(only) for path in files_of(area))]
+    """Give the area of that name, or those with a file whose path starts with `only`."""
+    named = [area for area in AREAS if area.name == only]
+    return named or [area for area in AREAS if any(path.startswith(only) for path in files_of(area))]
+
+
+def covers(area: Area, only: str) -> bool:
+    """Tell whether `only` asks for the whole area."""
+    return only == area.name or all(path.startswith(only) for path in files_of(area))
 
 
 def files_of(area: Area) -> list[str]:
