@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check matrix crash chaos soak siege host conformance mutate bench lock audit clean
+.PHONY: help demo map run test test-all check matrix crash chaos soak siege fuzz host conformance mutate bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ host: ## lookups while 500 MB load, 500 MB in 256 MB of memory, 90 s of SIGSTOP,
 siege: ## 8,000 idle and 20,000 hostile connections beside an honest client; SEED=N chooses the attacks
 	$(call setup,--extra test)
 	@exec $(RUN) -m tests.siege $${SEED:+--seed $$SEED} $(ARGS)
+
+fuzz: ## 2,000,000 hostile inputs into whatever reads foreign bytes; SEED=N chooses, INPUTS=N or MINUTES=N how many
+	$(call setup,--extra test)
+	@exec $(RUN) -m tests.fuzz $${SEED:+--seed $$SEED} $${INPUTS:+--inputs $$INPUTS} $${MINUTES:+--minutes $$MINUTES} $(ARGS)
 
 conformance: ## the storage contract and a part of the matrix on dynalite and SeaweedFS, which it installs
 	$(call setup,--extra test)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from aqi_service.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
+from aqi_service.core.sparing import Sparing
 from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
 from aqi_service.listening import default_max_connections, listen, prepare
 from aqi_service.server_replies import Answer, Replies, shown
@@ -34,6 +35,9 @@ ACCEPT_BURST = 32
 
 LAST_REPLY_SECONDS = 1.0
 """How much of a stop's grace is kept for sending the last replies."""
+
+CUT_LINES = 20
+"""Lines a minute in the log on connections that were cut, of each reason; the others are only counted."""
 
 _REFUSALS = {
     "connections": "the server has as many connections as it takes ({0.max_connections}); try again later",
@@ -100,7 +104,7 @@ class Server:
         self._serving: dict[Connection, asyncio.Task[None]] = {}
         self._refusing: dict[Connection, asyncio.Task[None]] = {}
         self._places: Counter[str] = Counter()
-        self._warned: dict[str, float] = {}
+        self._cut_lines, self._refusal_lines = Sparing(CUT_LINES), Sparing(1)
         self._stopping = False
 
     async def start(self) -> None:
@@ -133,6 +137,8 @@ class Server:
             connection.abort()  # peers that do not read
             task.cancel()  # answers that do not come
         await self._ended(1.0)
+        for reason, left_out in self._cut_lines.rest().items():
+            _tell_left_out(reason, left_out)
 
     async def _ended(self, seconds: float) -> None:
         """Wait until all handlers have ended, at most so long."""
@@ -207,21 +213,29 @@ class Server:
     # What is counted and logged.
 
     def _note_cut(self, connection: Connection, reason: str, error: BaseException) -> None:
+        """Count a cut and log it; of many for one reason in a minute only some, or a flood floods the log."""
         self.counts.cut[reason] += 1
+        left_out = self._cut_lines.line(reason, asyncio.get_running_loop().time())
+        if left_out is None:
+            return
+        if left_out:
+            _tell_left_out(reason, left_out)
         start = shown(connection.start(80))
         log.info(
             "connection_cut peer=%s reason=%s why=%r start=%s", connection.peer, reason, str(error), start
         )
 
     def _note_refusal(self, connection: Connection, reason: str) -> None:
-        """Count a refusal; warn of each reason once a minute, or a flood of connections floods the log."""
+        """Count a refusal; warn of each reason once a minute."""
         self.counts.refused[reason] += 1
-        now = asyncio.get_running_loop().time()
-        if now - self._warned.get(reason, -60.0) >= 60.0:
-            self._warned[reason] = now
+        if self._refusal_lines.line(reason, asyncio.get_running_loop().time()) is not None:
             log.warning(
                 "connections_refused peer=%s reason=%s open=%d", connection.peer, reason, self.counts.open
             )
+
+
+def _tell_left_out(reason: str, count: int) -> None:
+    log.info("cuts_not_logged reason=%s count=%d: more than %d in a minute", reason, count, CUT_LINES)
 
 
 _CUTS: dict[type[Exception], str] = {FrameCut: "inside_frame", HandshakeFailed: "handshake"}

@@ -1,5 +1,7 @@
 """Replies taken apart and made harmless: CSV in, guarded CSV, JSON and visible text out."""
 
+import tracemalloc
+
 import pytest
 
 from aqi_service.core.csvtext import guard, json_line, number, parse, safe, visible
@@ -93,3 +95,15 @@ def test_foreign_text_reaches_a_terminal_as_text_only(text: str, shown: str) -> 
 def test_a_long_foreign_text_is_cut() -> None:
     assert visible("x" * 300) == "x" * 200 + "..."
     assert visible("x" * 200) == "x" * 200
+
+
+@pytest.mark.parametrize("more", ["\r\n", "\n", "1\r\n"])
+def test_a_reply_of_endless_rows_is_refused_at_the_third_without_keeping_the_others(more: str) -> None:
+    text = "id\r\n1\r\n" + more * 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="one header line and one row"):
+            parse(text)
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(text) + 100_000
+    finally:
+        tracemalloc.stop()
