@@ -80,7 +80,7 @@ mutate: ## change the code of core/ in small ways and see the tests fail; ONLY=c
 	$(call setup,--extra test --extra mutate)
 	@exec $(RUN) -m tools.mutate $${ONLY:+--only $$ONLY} $(ARGS)
 
-bench: ## the figures, side by side with a peer
+bench: ## the figures, side by side with a peer; ONLY=start is one part, FULL=1 all sizes, SMOKE=1 tiny ones
 	$(call setup,--extra bench)
 	@exec $(RUN) -m bench $(ARGS)
 

@@ -1,0 +1,81 @@
+"""Figure 13: the latest snapshot in memory: how long it takes to build, and how much it holds.
+
+One rule: time and memory are taken in runs of their own, because counting memory takes time.
+"""
+
+import time
+import tracemalloc
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from aqi_service.core.index import Edition, Growing, Index
+from bench.feed import FIRST_ID, NEWEST, RECORD_BYTES
+from bench.figures import Figure, Goal, Side, in_turns
+from bench.parsing import items_of
+from bench.processes import fresh
+from bench.run import Run
+
+
+def _build(document: str) -> Index:
+    growing = Growing()
+    growing.add(items_of(document))
+    taken = int(NEWEST.timestamp())
+    return growing.done(Edition("data.json", taken, "daqi", len(growing.numbers()), taken, ""), taken)
+
+
+def _checked(index: Index, records: int) -> None:
+    reply = index.reply(FIRST_ID + 1, NEWEST.timestamp())
+    if len(index) != records or reply is None or str(FIRST_ID + 1).encode() not in reply:
+        raise AssertionError(f"the index has {len(index)} records, not {records}")
+
+
+def packing(document: str, records: str) -> float:
+    """Return the processor seconds that it takes to pack items that are there already."""
+    items = list(items_of(document))
+    begun = time.process_time()
+    growing = Growing()
+    growing.add(items)
+    taken = int(NEWEST.timestamp())
+    index = growing.done(Edition("data.json", taken, "daqi", len(items), taken, ""), taken)
+    seconds = time.process_time() - begun
+    _checked(index, int(records))
+    return seconds
+
+
+def reading(document: str, records: str) -> float:
+    """Return the processor seconds from a file's bytes to the index."""
+    begun = time.process_time()
+    index = _build(document)
+    seconds = time.process_time() - begun
+    _checked(index, int(records))
+    return seconds
+
+
+def memory(document: str, records: str) -> float:
+    """Return the megabytes that an index holds."""
+    list(items_of(document))  # fills the caches of numbers, which are not the index's
+    tracemalloc.start()
+    index = _build(document)
+    held = tracemalloc.get_traced_memory()[0]
+    _checked(index, int(records))
+    return held / 1e6
+
+
+def side(name: str, document: Path, records: int) -> float:
+    """Run one of the three in a fresh process."""
+    return float(fresh(f"bench.indexing:{name}", document, records))
+
+
+def figures(run: Run) -> Iterator[Figure]:
+    """Measure."""
+    records = run.pick(500, 30_000, 30_000)
+    document = run.feed(records * 2 * RECORD_BYTES / 1e6)
+    packed, read, held = in_turns(
+        run.rounds,
+        *(partial(side, name, document, records) for name in ("packing", "reading", "memory")),
+    )
+    name = f"13 index of {records:,} sensors"
+    yield Figure(f"{name}, packed", "s", Side("ours", packed), goal=Goal(1, at_most=True))
+    yield Figure(f"{name}, from the file's bytes", "s", Side("ours", read))
+    yield Figure(f"{name}, memory", "MB", Side("ours", held), goal=Goal(60, at_most=True))

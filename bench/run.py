@@ -1,0 +1,50 @@
+"""One run of the bench: how large it is, and the feeds that its parts share.
+
+One rule: a feed is made once and read by all.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bench.feed import write
+
+Choice = TypeVar("Choice")
+
+SIZES = ("smoke", "usual", "full")
+
+
+@dataclass(slots=True)
+class Run:
+    """A run.
+
+    Attributes:
+        folder: where its files are.
+        size: one of SIZES: does everything work, what 10 minutes give, or all of it.
+    """
+
+    folder: Path
+    size: str = "usual"
+    _feeds: dict[tuple[float, float], Path] = field(default_factory=dict)
+
+    @property
+    def rounds(self) -> int:
+        """How many runs a figure has at least."""
+        return self.pick(1, 3, 5)
+
+    @property
+    def is_judged(self) -> bool:
+        """Tell whether times mean anything."""
+        return self.size != "smoke"
+
+    def pick(self, smoke: Choice, usual: Choice, full: Choice) -> Choice:
+        """Choose by the run's size."""
+        return (smoke, usual, full)[SIZES.index(self.size)]
+
+    def feed(self, megabytes: float, changed: float = 0.0) -> Path:
+        """Give a feed of that size in a file; see `bench.feed.feed` for `changed`."""
+        key = (megabytes, changed)
+        if key not in self._feeds:
+            path = self.folder / f"feed-{megabytes:g}-{changed:g}.json"
+            self._feeds[key] = write(path, int(megabytes * 1_000_000), changed=changed)
+        return self._feeds[key]
