@@ -16,6 +16,11 @@ def test_a_line_end_inside_a_cell_stays_as_it_was_sent() -> None:
     assert parse('id,note\r\n1,"a\r\nb"\r\n')["note"] == "a\r\nb"
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+def test_lines_may_end_in_any_of_the_three_ways(end: str) -> None:
+    assert parse(f"id,AQI{end}1,2{end}") == {"id": "1", "AQI": "2"}
+
+
 @pytest.mark.parametrize(
     "text",
     [
