@@ -31,7 +31,14 @@ AREAS = (
     Area(
         "load",
         ("load.py",),
-        ("test_load.py", "test_load_again.py", "test_load_calls.py", "test_load_ends.py"),
+        (
+            "test_load.py",
+            "test_load_again.py",
+            "test_load_calls.py",
+            "test_load_ends.py",
+            "test_load_faults.py",
+        ),
+        without="aws",
     ),
     Area(
         "local",
@@ -45,13 +52,22 @@ AREAS = (
     ),
     Area(
         "dynamodb",
-        ("storage/dynamodb.py", "storage/attributes.py", "storage/retry.py", "storage/pace.py"),
+        (
+            "storage/dynamodb.py",
+            "storage/attributes.py",
+            "storage/retry.py",
+            "storage/pace.py",
+            "storage/bodies.py",
+            "storage/rate.py",
+        ),
         (
             "test_dynamodb.py",
             "test_dynamodb_table.py",
             "test_attributes.py",
             "test_retry.py",
             "test_pace.py",
+            "test_bodies.py",
+            "test_rate.py",
             "test_storage_contract.py",
             "test_store_identity.py",
         ),
