@@ -26,6 +26,9 @@ PARTS = {
     "load": "bench.loading",
     "start": "bench.starting",
     "index": "bench.indexing",
+    "lookup": "bench.serving",
+    "during": "bench.during",
+    "idle": "bench.idling",
 }
 """What ONLY chooses -> the module whose `figures` measures it."""
 
