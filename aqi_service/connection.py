@@ -9,13 +9,15 @@ import contextlib
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import cast
 
 from aqi_service.connection_tls import handshake
 from aqi_service.core.frames import MAX_REQUEST, FrameSplitter
-from aqi_service.errors import FrameCut, FrameError, FrameTimeout
+from aqi_service.errors import FrameCut, FrameTimeout
 
 READ_SIZE = 16 * 1024
 """Bytes of one read, about 250 requests: what is found in one read is answered with one write.
@@ -36,7 +38,13 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Wait(StrEnum):
-    """What a connection waits for; the value is the field of Deadlines, and the reason of a cut."""
+    """What a connection waits for; the value is the field of Deadlines, and the reason of a cut.
+
+    `seconds` reads that field.
+    """
+
+    def __init__(self, field: str) -> None:
+        self.seconds: Callable[[Deadlines], float] = attrgetter(field)
 
     IDLE = "idle_timeout"
     FRAME = "frame_timeout"
@@ -123,7 +131,7 @@ class Connection:
         Raises FrameError (a malformed header, a length over MAX_REQUEST; frames before it are given first),
         FrameCut (the peer ended inside a frame), FrameTimeout, ConnectionError.
         """
-        while not (payloads := self._take()):
+        while not (payloads := self._splitter.take_all()):
             data = await self._read()
             if not data:
                 if self._splitter and not self._last_call:
@@ -198,21 +206,11 @@ class Connection:
         above = 0 if self._transport is self._socket else self._transport.get_write_buffer_size()
         return above + self._socket.get_write_buffer_size()
 
-    def _take(self) -> list[bytes]:
-        payloads: list[bytes] = []
-        try:
-            while (payload := self._splitter.take()) is not None:
-                payloads.append(payload)
-        except FrameError:
-            if not payloads:
-                raise
-        return payloads
-
     async def _read(self) -> bytes:
         """Read what there is, waiting for it under the deadline of what is missing; b"" is the end."""
         if self._last_call:
             return await self._read_at_once()
-        self._begin(Wait.FRAME if self._splitter else Wait.WRITE if self.unsent() else Wait.IDLE)
+        self._begin(Wait.FRAME if self._splitter else Wait.WRITE if self._unsent and self.unsent() else Wait.IDLE)
         self._waiting = True
         try:
             data = await self._reader.read(READ_SIZE)
@@ -239,12 +237,12 @@ class Connection:
     def _raise_if_cut(self) -> None:
         if self.cut is not None:
             wait = Wait(self.cut)
-            raise FrameTimeout(_GAVE_UP[wait].format(self._seconds(wait)))
+            raise FrameTimeout(_GAVE_UP[wait].format(wait.seconds(self._deadlines)))
 
     def _raise_if_gone(self) -> None:
         """Raise when nothing can be sent; drain() returns in silence after an abort."""
-        self._raise_if_cut()
-        if self._transport.is_closing():
+        if self.cut is not None or self._transport.is_closing():
+            self._raise_if_cut()
             raise ConnectionResetError("the peer reset the connection")
 
     # The one timer. It is never put off: when it fires too early, it is set anew for what is waited for now.
@@ -256,14 +254,10 @@ class Connection:
             self._since = self._looked = self._loop.time()
             self._arm()
 
-    def _seconds(self, wait: Wait) -> float:
-        seconds: float = getattr(self._deadlines, wait)
-        return seconds
-
     def _arm(self) -> None:
         if self._wait is None:
             return
-        seconds = self._seconds(self._wait)
+        seconds = self._wait.seconds(self._deadlines)
         due = self._since + seconds
         if self._wait is Wait.WRITE:
             due = min(due, self._loop.time() + seconds / LOOKS)
@@ -283,7 +277,7 @@ class Connection:
             self._since = looked  # it took them since then; when, nobody knows
             if not self._unsent and self._waiting:
                 self._wait = Wait.IDLE
-        if self._wait is None or now < self._since + self._seconds(self._wait):
+        if self._wait is None or now < self._since + self._wait.seconds(self._deadlines):
             self._arm()
             return
         if self._wait is not Wait.LINGER:
