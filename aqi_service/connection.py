@@ -9,7 +9,6 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -44,7 +43,7 @@ class Wait(StrEnum):
     """
 
     def __init__(self, field: str) -> None:
-        self.seconds: Callable[[Deadlines], float] = attrgetter(field)
+        self.seconds = attrgetter(field)
 
     IDLE = "idle_timeout"
     FRAME = "frame_timeout"
@@ -210,7 +209,9 @@ class Connection:
         """Read what there is, waiting for it under the deadline of what is missing; b"" is the end."""
         if self._last_call:
             return await self._read_at_once()
-        self._begin(Wait.FRAME if self._splitter else Wait.WRITE if self._unsent and self.unsent() else Wait.IDLE)
+        self._begin(
+            Wait.FRAME if self._splitter else Wait.WRITE if self._unsent and self.unsent() else Wait.IDLE
+        )
         self._waiting = True
         try:
             data = await self._reader.read(READ_SIZE)
@@ -257,7 +258,7 @@ class Connection:
     def _arm(self) -> None:
         if self._wait is None:
             return
-        seconds = self._wait.seconds(self._deadlines)
+        seconds: float = self._wait.seconds(self._deadlines)
         due = self._since + seconds
         if self._wait is Wait.WRITE:
             due = min(due, self._loop.time() + seconds / LOOKS)

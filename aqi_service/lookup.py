@@ -28,7 +28,6 @@ DEADLINE = 5.0
 QUIET_SECONDS = 60.0
 """A table that cannot be read is logged at most this often."""
 
-MOST_DIGITS = 20
 _BAD = BAD_REQUEST + b"a record id is 1 to 20 decimal digits"
 _CANNOT_READ = UNAVAILABLE + b"the table cannot be read now; try again later"
 
@@ -56,7 +55,7 @@ class Lookup:
 
     def at_once(self, payload: bytes) -> bytes | None:
         """Return the reply that needs no table; None if the table has to be asked."""
-        if len(payload) > MOST_DIGITS or not payload.isdigit():
+        if len(payload) > 20 or not payload.isdigit():
             return _BAD
         number = int(payload)
         if number > MAX_INTEGER:

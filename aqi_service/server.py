@@ -81,7 +81,8 @@ class Server:
     """Answer framed requests on sockets that are bound already, from start() to stop().
 
     `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
-    `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before `answer`.
+    `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before
+    `answer`, and its None is for that one.
     """
 
     def __init__(

@@ -51,12 +51,10 @@ class Replies:
     async def of(self, payloads: list[bytes]) -> bytes:
         """Return the replies' frames, in the order of the requests."""
         frames = self._now(payloads)
+        if frames == [b""]:
+            return encode(await self._reply(payloads[0]))  # one request: no tasks, and no turn to wait for
         if b"" in frames:
-            waiting = [place for place, frame in enumerate(frames) if not frame]
-            if len(waiting) == 1:  # the common case: no tasks, and no turn to wait for
-                frames[waiting[0]] = encode(await self._reply(payloads[waiting[0]]))
-            else:
-                await self._fill_in_time(frames, payloads, waiting)
+            await self._fill_in_time(frames, payloads)
         elif len(payloads) > TURN:
             await asyncio.sleep(0)  # nothing was waited for, and other connections have their turn
         return b"".join(frames)
@@ -67,8 +65,8 @@ class Replies:
         for payload in payloads:
             try:
                 reply = at_once(payload)
-            except Exception:
-                reply = _failed(payload)
+            except Exception as error:
+                reply = _failed(payload, error)
             if reply is None:
                 frames.append(b"")
             else:
@@ -76,7 +74,9 @@ class Replies:
                 frames.append(encode(reply))
         return frames
 
-    async def _fill_in_time(self, frames: list[bytes], payloads: list[bytes], waiting: list[int]) -> None:
+    async def _fill_in_time(self, frames: list[bytes], payloads: list[bytes]) -> None:
+        """Fill the empty places."""
+        waiting = [place for place, frame in enumerate(frames) if not frame]
         try:
             async with asyncio.timeout_at(self._due()):
                 await self._fill(frames, payloads, waiting)
@@ -110,15 +110,15 @@ class Replies:
     async def _reply(self, payload: bytes) -> bytes:
         try:
             reply = await self._answer(payload)
-        except Exception:
-            reply = _failed(payload)
+        except Exception as error:
+            reply = _failed(payload, error)
         self._counts[kind(reply)] += 1
         return reply
 
 
-def _failed(payload: bytes) -> bytes:
-    """Log the exception that is handled, and give what the peer is told."""
-    log.exception("answer_failed request=%s", shown(payload))
+def _failed(payload: bytes, error: Exception) -> bytes:
+    """Log the error, and give what the peer is told."""
+    log.error("answer_failed request=%s", shown(payload), exc_info=error)
     return UNAVAILABLE + b"internal error"
 
 

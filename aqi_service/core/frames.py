@@ -114,7 +114,7 @@ class FrameSplitter:
         return self._take(HEADER, self._checked(decode_header(head)))
 
     def take_all(self) -> list[bytes]:
-        """Give all payloads that are complete; raises what `take` does where there is none before the fault."""
+        """Give all payloads that are complete; raises FrameError if there is none before the fault."""
         payloads: list[bytes] = []
         if not self._buffer:
             return payloads
