@@ -51,11 +51,13 @@ class Wait(StrEnum):
     LINGER = "linger_timeout"
 
 
+IDLE, FRAME, WRITE, LINGER = Wait
+
 _GAVE_UP = {
-    Wait.IDLE: "nothing was asked for {:g} s",
-    Wait.FRAME: "a frame was not complete {:g} s after its first byte",
-    Wait.WRITE: "the peer took nothing of its replies for {:g} s",
-    Wait.LINGER: "the peer did not close for {:g} s",
+    IDLE: "nothing was asked for {:g} s",
+    FRAME: "a frame was not complete {:g} s after its first byte",
+    WRITE: "the peer took nothing of its replies for {:g} s",
+    LINGER: "the peer did not close for {:g} s",
 }
 
 
@@ -149,7 +151,7 @@ class Connection:
         self._writer.write(data)
         self._unsent = self.unsent()
         if self._unsent:
-            self._begin(Wait.WRITE)
+            self._begin(WRITE)
             with contextlib.suppress(ConnectionError):
                 await self._writer.drain()
         self._raise_if_gone()
@@ -166,10 +168,10 @@ class Connection:
             self._transport.resume_reading()
             if self._transport.can_write_eof():
                 self._writer.write_eof()
-                self._begin(Wait.LINGER)
+                self._begin(LINGER)
                 while await self._reader.read(READ_SIZE):
                     pass
-        self._begin(Wait.LINGER)
+        self._begin(LINGER)
         self._writer.close()
         await self._writer.wait_closed()
 
@@ -177,9 +179,9 @@ class Connection:
         """Take no more: requests that arrived whole are answered, a peer that is owed nothing is closed."""
         self._last_call = True
         if self._waiting:
-            self._begin(Wait.LINGER)
+            self._begin(LINGER)
             self._transport.close()  # it waits for nothing but us: its read ends
-        elif self._wait is not Wait.LINGER:
+        elif self._wait is not LINGER:
             self._transport.pause_reading()
 
     def abort(self) -> None:
@@ -188,7 +190,7 @@ class Connection:
         A peer that does not read is reset: otherwise the kernel keeps what it has taken for it, for minutes
         (nginx has `reset_timedout_connection` for this).
         """
-        if self._wait is Wait.WRITE and not self._socket.is_closing():
+        if self._wait is WRITE and not self._socket.is_closing():
             self._plain.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._wait = None
         if self._timer is not None:
@@ -209,9 +211,7 @@ class Connection:
         """Read what there is, waiting for it under the deadline of what is missing; b"" is the end."""
         if self._last_call:
             return await self._read_at_once()
-        self._begin(
-            Wait.FRAME if self._splitter else Wait.WRITE if self._unsent and self.unsent() else Wait.IDLE
-        )
+        self._begin(FRAME if self._splitter else WRITE if self._unsent and self.unsent() else IDLE)
         self._waiting = True
         try:
             data = await self._reader.read(READ_SIZE)
@@ -260,7 +260,7 @@ class Connection:
             return
         seconds: float = self._wait.seconds(self._deadlines)
         due = self._since + seconds
-        if self._wait is Wait.WRITE:
+        if self._wait is WRITE:
             due = min(due, self._loop.time() + seconds / LOOKS)
         if self._timer is not None:
             if self._due <= due:  # not when(): uvloop rounds it
@@ -273,15 +273,15 @@ class Connection:
         self._timer = None
         now, looked = self._loop.time(), self._looked
         self._looked = now
-        if self._wait is Wait.WRITE and self.unsent() < self._unsent:
+        if self._wait is WRITE and self.unsent() < self._unsent:
             self._unsent = self.unsent()
             self._since = looked  # it took them since then; when, nobody knows
             if not self._unsent and self._waiting:
-                self._wait = Wait.IDLE
+                self._wait = IDLE
         if self._wait is None or now < self._since + self._wait.seconds(self._deadlines):
             self._arm()
             return
-        if self._wait is not Wait.LINGER:
+        if self._wait is not LINGER:
             self.cut = self._wait
         self.abort()
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
-from aqi_service.core.frames import KINDS, UNAVAILABLE, encode, kind
+from aqi_service.core.frames import ERRORS, KINDS, UNAVAILABLE, encode, kind
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Replies:
 
     def _now(self, payloads: list[bytes]) -> list[bytes]:
         """Return the frames of replies that nothing has to be waited for; b"" for each of the others."""
-        frames, counts, at_once = [], self._counts, self._at_once
+        frames, at_once, found = [], self._at_once, 0
         for payload in payloads:
             try:
                 reply = at_once(payload)
@@ -69,9 +69,13 @@ class Replies:
                 reply = _failed(payload, error)
             if reply is None:
                 frames.append(b"")
+                continue
+            frames.append(encode(reply))
+            if reply.startswith(ERRORS):
+                self._counts[kind(reply)] += 1
             else:
-                counts[kind(reply)] += 1
-                frames.append(encode(reply))
+                found += 1
+        self._counts["found"] += found
         return frames
 
     async def _fill_in_time(self, frames: list[bytes], payloads: list[bytes]) -> None:

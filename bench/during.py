@@ -17,13 +17,13 @@ from aqi_service.core.frames import NOT_FOUND
 from aqi_service.core.render import csv_reply
 from bench.feed import FIRST_ID
 from bench.figures import Figure, Goal, Side
-from bench.pacing import pacing
 from bench.parsing import items_of
 from bench.processes import program
 from bench.programs import Program, python, running
 from bench.run import Run
 from bench.servers import TAKEN
 from bench.standing import StandIn, standing, verify_items
+from bench.waiting import pacing
 
 FEW = 1600
 """Records that are asked for; every second is particulate, and so in memory, and the others nowhere."""

@@ -12,9 +12,9 @@ import pytest
 from aqi_service.core.frames import encode
 from bench.asking import BATCHES, WIRES, Batch, Peer, Seen, batches, converse
 from bench.during import p99
-from bench.pacing import Paced
 from bench.servers import redis_server
 from bench.serving import of_shape
+from bench.waiting import Paced
 
 TRUTH = {str(number): f"row {number}".encode() for number in range(100)}
 

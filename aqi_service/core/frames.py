@@ -26,7 +26,7 @@ BUSY = b"Busy: "
 KINDS = {NOT_FOUND: "not_found", BAD_REQUEST: "bad_request", UNAVAILABLE: "unavailable", BUSY: "busy"}
 """How an error reply starts, and its name; every other reply is CSV, named "found"."""
 
-_ERRORS = tuple(KINDS)
+ERRORS = tuple(KINDS)
 _RECORD_ID = re.compile(r"[0-9]{1,20}")
 # One pattern for whole headers and for their beginnings, so that a TLS or HTTP hello shorter than a header
 # is refused as it arrives and not after a time-out.
@@ -57,7 +57,7 @@ def encode(payload: bytes) -> bytes:
 
 def kind(reply: bytes) -> str:
     """Name what a reply payload is: a value of KINDS, or "found" for CSV."""
-    if not reply.startswith(_ERRORS):
+    if not reply.startswith(ERRORS):
         return "found"
     return next(name for text, name in KINDS.items() if reply.startswith(text))
 

@@ -3,7 +3,7 @@
 One rule: each is timed from the moment at which it was due, so that one long stop cannot hide behind the
 thousands that were quick before it; and each reply's bytes are checked.
 
-    python -m bench.pacing PORT FILE    until stdin ends; the file has the right payload for each id
+    python -m bench.waiting PORT FILE    until stdin ends; the file has the right payload for each id
 """
 
 import select
@@ -91,7 +91,7 @@ def pace(port: int, truth: Mapping[str, bytes], over: int) -> dict[str, list[flo
 def pacing(port: int, truth: Path) -> Iterator[dict[str, list[float]]]:
     """Ask while the block runs; what came of it is there after the block."""
     found: dict[str, list[float]] = {}
-    command = [sys.executable, "-m", "bench.pacing", str(port), str(truth)]
+    command = [sys.executable, "-m", "bench.waiting", str(port), str(truth)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         try:
             assert process.stdout is not None  # noqa: S101  # for mypy: it is a pipe
