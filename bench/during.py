@@ -7,7 +7,6 @@ have been complete.
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,12 +17,10 @@ from aqi_service.core.render import csv_reply
 from bench.feed import FIRST_ID
 from bench.figures import Figure, Goal, Side
 from bench.parsing import items_of
-from bench.processes import program
-from bench.programs import Program, python, running
+from bench.programs import python, running
 from bench.run import Run
-from bench.servers import TAKEN
-from bench.standing import StandIn, standing, verify_items
-from bench.waiting import pacing
+from bench.standing import BUCKET, TABLE, StandIn, standing, verify_items
+from bench.waiting import Took, pacing
 
 FEW = 1600
 """Records that are asked for; every second is particulate, and so in memory, and the others nowhere."""
@@ -32,8 +29,9 @@ GOAL = Goal(10, at_most=True)
 LONG = 3600.0
 """Seconds after which a load is taken for hanging."""
 
-KINDS = ("memory", "table")
-Taken = Mapping[str, Sequence[float]]
+REPORT = r'^\{"status".*'
+KINDS = {"memory": True, "table": False}
+"""Who answers -> whether the record is found."""
 
 
 class Place(NamedTuple):
@@ -44,9 +42,18 @@ class Place(NamedTuple):
     environment: Mapping[str, str]
 
 
-def p99(taken: Sequence[float]) -> float:
-    """Give the time within which 99 of 100 lookups were answered."""
-    return sorted(taken)[max(0, math.ceil(0.99 * len(taken)) - 1)]
+class Turn(NamedTuple):
+    """One load: lookups before it and meanwhile, and the percent of its time that the daemon had no core."""
+
+    idle: list[Took]
+    busy: list[Took]
+    waited: float
+
+
+def p99(taken: Sequence[Took], *, found: bool) -> float:
+    """Give the milliseconds within which 99 of 100 lookups of a kind were answered."""
+    ordered = sorted(each.seconds for each in taken if each.found is found)
+    return 1000 * ordered[max(0, math.ceil(0.99 * len(ordered)) - 1)]
 
 
 def truth_of(document: Path, file: Path) -> Path:
@@ -58,48 +65,56 @@ def truth_of(document: Path, file: Path) -> Path:
     return file
 
 
-@contextmanager
-def loading(place: Place, feed_url: str, folder: Path) -> Iterator[Program]:
-    """Run a daemon that loads the feed as soon as it serves."""
-    options = ("--feed-url", feed_url, "--load-deadline", f"{LONG:.0f}", "--port", "0", "--no-http")
-    with running(python("-m", "aqi_service", *place.options, *options), place.environment, folder) as ours:
-        yield ours
+def waited(pid: int) -> float:
+    """Read the seconds that a process's first thread could have run and had no core."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
-def measured(run: Run, place: Place, standin: StandIn, small: Path, large: Path) -> tuple[Taken, Taken]:
-    """Return what lookups took while the large document loaded, and idle after that."""
+def measured(run: Run, place: Place, standin: StandIn, small: Path, large: Path) -> Turn:
+    """Have a daemon load the small document, then the large one, and look up from the first one's end on.
+
+    So memory has what is asked for, as it has in a daemon that has run for a while.
+    """
     folder = run.folder / "during"
     folder.mkdir(exist_ok=True)
     truth = truth_of(small, folder / "truth.json")
-    first = ("-m", "aqi_service", *place.options, "--load-only", "--from", str(small), *TAKEN)
-    program(first, place.environment, folder)
-    standin.set(feed=str(large))
-    with loading(place, f"{standin.endpoint}/__feed", folder) as ours:
+    standin.set(feed=str(small))
+    times = ("--interval", str(run.pick(3, 15, 30)), "--load-deadline", f"{LONG:.0f}")
+    options = (*place.options, "--feed-url", f"{standin.endpoint}/__feed", *times, "--port", "0", "--no-http")
+    with running(python("-m", "aqi_service", *options), place.environment, folder) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
-        with pacing(port, truth) as busy:
-            report = orjson.loads(ours.line(r'^\{"status".*', LONG)[0])
-        with pacing(port, truth) as idle:
-            time.sleep(run.pick(0.2, 10, 20))
+        ours.line(REPORT)
+        standin.set(feed=str(large))
+        with pacing(port, truth) as taken:
+            before = waited(ours.pid)
+            report = orjson.loads(ours.line(REPORT, LONG)[0])
+            end, without = time.time(), waited(ours.pid) - before
     if (report["status"], report["bytes"]) != ("complete", large.stat().st_size):
         raise AssertionError(f"the load was not complete: {report}")
-    return busy, idle
+    begun = end - report["seconds"]
+    idle = [each for each in taken if each.due + each.seconds < begun]
+    busy = [each for each in taken if begun <= each.due < end]
+    return Turn(idle, busy, 100 * without / report["seconds"])
 
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    megabytes = run.pick(1.5, 100, 500)
-    small, large = run.feed(run.pick(0.7, 0.7, 0.7)), run.feed(megabytes)
+    megabytes = run.pick(3, 100, 500)
+    small, large = run.feed(0.7), run.feed(megabytes)
     with standing() as standin:
-        aws = standin.options[1:-2]
-        places = (
+        for place in (
             Place("files and SQLite", ("--local", "d"), {}),
-            Place("S3 and DynamoDB", tuple(aws), standin.environment),
-        )
-        for place in places:
+            Place("S3 and DynamoDB", ("--table", TABLE, "--bucket", BUCKET), standin.environment),
+        ):
             turns = [measured(run, place, standin, small, large) for _ in range(run.pick(1, 1, 3))]
-            for kind in KINDS:
-                busy, idle = ([p99(each[kind]) for each in side] for side in zip(*turns, strict=True))
-                name = f"8 {megabytes:g} MB into {place.name}, {kind}: p99"
-                yield Figure(name, "ms", Side("ours", busy), goal=GOAL)
-                yield Figure(f"{name} beside idle", "ms", Side("ours", busy), limit=Side("idle", idle))
+            yield from _of_place(f"8 {megabytes:g} MB into {place.name}", turns)
         verify_items(standin.counts(), large)
+
+
+def _of_place(name: str, turns: Sequence[Turn]) -> Iterator[Figure]:
+    for kind, found in KINDS.items():
+        busy = Side("ours", [p99(turn.busy, found=found) for turn in turns])
+        idle = Side("idle", [p99(turn.idle, found=found) for turn in turns])
+        yield Figure(f"{name}, {kind}: p99", "ms", busy, goal=GOAL)
+        yield Figure(f"{name}, {kind}: p99", "ms", busy, limit=idle)
+    yield Figure(f"{name}, waited for a core", "%", Side("ours", [turn.waited for turn in turns]))

@@ -14,7 +14,7 @@ from bench.asking import BATCHES, WIRES, Batch, Peer, Seen, batches, converse
 from bench.during import p99
 from bench.servers import redis_server
 from bench.serving import of_shape
-from bench.waiting import Paced
+from bench.waiting import Paced, Took
 
 TRUTH = {str(number): f"row {number}".encode() for number in range(100)}
 
@@ -99,16 +99,21 @@ def test_a_paced_lookup_is_timed_from_when_it_was_due(pair: tuple[socket.socket,
     theirs.sendall(b"ab")
     assert list(paced.take(11.0)) == []
     theirs.sendall(b"cde")
-    assert list(paced.take(12.0)) == [(2.0, b"abc"), (1.5, b"de")]
+    assert list(paced.take(12.0)) == [(10.0, 2.0, True), (10.5, 1.5, True)]
     theirs.sendall(b"f")
     with pytest.raises(AssertionError, match="came"):
         list(paced.take(13.0))
 
 
 def test_the_p99_is_the_time_within_which_99_of_100_were_answered() -> None:
-    assert p99([1.0] * 99 + [7.0]) == 1.0
-    assert p99([1.0] * 98 + [7.0, 7.0]) == 7.0
-    assert p99([3.0]) == 3.0
+    def of(*seconds: float) -> float:
+        return p99(
+            [Took(0.0, each, found=True) for each in seconds] + [Took(0.0, 9.0, found=False)], found=True
+        )
+
+    assert of(*[1.0] * 99, 7.0) == 1000
+    assert of(*[1.0] * 98, 7.0, 7.0) == 7000
+    assert of(3.0) == 3000
 
 
 def test_where_redis_is_not_there_the_table_says_so_and_no_goal_is_judged() -> None:
