@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check matrix crash chaos soak siege host conformance mutate bench lock audit clean
+.PHONY: help demo map run test test-all check matrix crash chaos soak siege fuzz host conformance mutate bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ run: ## the service on the live feed, kept in ./data, until Ctrl-C
 
 test: ## set up, then run the tests
 	$(call setup,--extra test)
-	@$(RUN) -m pytest -n 2 $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has
 	@$(PYTHON) -m tools.test_all $(ARGS)
@@ -48,9 +48,9 @@ matrix: ## every fault on every call that it can fall on, once, twice and always
 	$(call setup,--extra test)
 	@MATRIX=all $(RUN) -m pytest -n 2 tests/matrix $(ARGS)
 
-crash: ## kill -9 at 200 random moments of a load on each kind of place; KILL_SEED=N chooses others
+crash: ## kill -9 at each step and 200 random moments of a load, power cuts; KILL_SEED=N chooses others
 	$(call setup,--extra test)
-	@KILLS=$${KILLS:-200} $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py $(ARGS)
+	@KILLS=$${KILLS:-200} POWER_SEEDS=3 $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py tests/test_kills.py $(ARGS)
 
 chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
 	$(call setup,--extra test)
@@ -67,6 +67,10 @@ host: ## lookups while 500 MB load, 500 MB in 256 MB of memory, 90 s of SIGSTOP,
 siege: ## 8,000 idle and 20,000 hostile connections beside an honest client; SEED=N chooses the attacks
 	$(call setup,--extra test)
 	@exec $(RUN) -m tests.siege $${SEED:+--seed $$SEED} $(ARGS)
+
+fuzz: ## 2,000,000 hostile inputs into whatever reads foreign bytes; SEED=N chooses, INPUTS=N or MINUTES=N how many
+	$(call setup,--extra test)
+	@exec $(RUN) -m tests.fuzz $${SEED:+--seed $$SEED} $${INPUTS:+--inputs $$INPUTS} $${MINUTES:+--minutes $$MINUTES} $(ARGS)
 
 conformance: ## the storage contract and a part of the matrix on dynalite and SeaweedFS, which it installs
 	$(call setup,--extra test)

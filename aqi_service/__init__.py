@@ -25,6 +25,7 @@ The files, in the order in which to read them:
       schedule.py       when to do something next;   selection.py   which of several snapshots
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
       showing.py        what may be seen of a foreign text: one line, no secret
+      sparing.py        which of many like lines a log gets
       frames.py         the wire's frames
     latest.py         what lookups see in memory;   misses.py   lookups that go to the table together
     following.py      the newest finished snapshot, out of the archive into memory
@@ -37,6 +38,7 @@ The files, in the order in which to read them:
     leasing.py        waits for the lease, keeps it renewed, gives it back
     storage/          the ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients; aws_errors.py, attributes.py, retry.py, pace.py,
+                           rate.py: how much a table takes; bodies.py: batches as JSON;
                            provision.py: what --create makes)
       s3_upload.py, s3_holders.py, s3_objects.py   an upload; who holds which, and the sweep; reading
                            (s3_bucket.py: one bucket's calls; finishing.py: what a cancelled task still ends)

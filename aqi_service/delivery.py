@@ -28,7 +28,12 @@ GROUPS_AT_ONCE = 4
 
 @dataclass(slots=True)
 class DeliveryCounts:
-    """What became of the announced items so far; `refused` is id -> why."""
+    """What became of the announced items so far.
+
+    Attributes:
+        refused: id -> why.
+        items_per_second: what the table took, where it refused some and so told; else None.
+    """
 
     announced: int = 0
     stored: int = 0
@@ -36,6 +41,7 @@ class DeliveryCounts:
     superseded: int = 0
     expired: int = 0
     refused: dict[str, str] = field(default_factory=dict)
+    items_per_second: float | None = None
 
     @property
     def pending(self) -> int:
@@ -234,6 +240,7 @@ class Delivery:
             if wanted:
                 self.seen(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
                 result = await self._put(wanted)
+                self.counts.items_per_second = self._store.items_per_second
                 verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
                 self._refuse(result.refused)
                 for record_id in result.refused:

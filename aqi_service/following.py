@@ -25,6 +25,10 @@ POLL_SECONDS = 30.0
 """How often `latest.json` is looked at: with the time that a snapshot takes to read, memory is at most a
 minute behind."""
 
+MOST_LOOKS = 64
+"""A snapshot that could not be read is read again at the next look, then 2, 4 ... looks later, at most so
+many: half an hour."""
+
 
 class Follower:
     """Keeps a Latest at the newest finished snapshot of one table.
@@ -45,6 +49,8 @@ class Follower:
         self._latest = latest
         self._asking = asking
         self._told = told
+        self._failed: Edition | None = None
+        self._failures = self._looks_left = 0
 
     async def run(self, stop: Stop) -> None:
         """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile."""
@@ -52,7 +58,7 @@ class Follower:
             try:
                 await stop.guard(self.look())
             except AqiError as error:
-                log.info("memory_not_renewed error=%r: tried again in %.0f s", str(error), POLL_SECONDS)
+                log.info("memory_not_renewed error=%r: tried again later", str(error))
             except Exception:
                 log.exception("memory_not_renewed")
             await stop.wait(POLL_SECONDS)
@@ -68,8 +74,21 @@ class Follower:
             return
         edition = edition_of(manifest)
         scale = SCALES.get(edition.scale) if edition else None
-        if edition and scale and self._latest.wants(edition):
-            self._latest.offer(await self._read(edition, scale, manifest))
+        if edition and scale and self._latest.wants(edition) and self._is_due(edition):
+            try:
+                self._latest.offer(await self._read(edition, scale, manifest))
+            except AqiError:
+                self._put_off(edition)
+                raise
+
+    def _is_due(self, edition: Edition) -> bool:
+        """Tell whether to read a snapshot at this look: one that failed is left alone for a while."""
+        self._looks_left -= 1
+        return edition != self._failed or self._looks_left <= 0
+
+    def _put_off(self, edition: Edition) -> None:
+        self._failures = self._failures + 1 if edition == self._failed else 1
+        self._failed, self._looks_left = edition, min(2 ** (self._failures - 1), MOST_LOOKS)
 
     async def _is_of_this_table(self, manifest: Manifest) -> bool:
         try:

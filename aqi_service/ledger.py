@@ -17,7 +17,7 @@ from aqi_service.core.names import latest_key, manifest_key, order_of, parse_nam
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import feed_time
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
-from aqi_service.storage import SnapshotInfo, Storage
+from aqi_service.storage import DOCUMENT_LIMIT, SnapshotInfo, Storage
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,11 @@ class Ledger:
 
     async def manifest(self, name: str) -> Manifest | None:
         """Read a snapshot's manifest; None when there is none that can be read."""
-        return _parse(await self._archive.get(manifest_key(self._table, name)))
+        return await self._read(manifest_key(self._table, name))
 
     async def latest(self) -> Manifest | None:
         """Read the manifest of the newest finished snapshot."""
-        return _parse(await self._archive.get(latest_key(self._table)))
+        return await self._read(latest_key(self._table))
 
     async def finished(self, name: str, scale: str) -> bool:
         """Tell whether the snapshot is certainly in this table, as created, as a whole and on this scale."""
@@ -117,9 +117,12 @@ class Ledger:
                 f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
             )
 
+    async def _read(self, key: str) -> Manifest | None:
+        return _parse(key, await self._archive.get(key))
+
     async def _write(self, key: str, body: bytes, stays: Callable[[Manifest | None], bool]) -> None:
         """Write a document unless the one that is there `stays`."""
-        await self._archive.change(key, lambda there: None if stays(_parse(there)) else body)
+        await self._archive.change(key, lambda there: None if stays(_parse(key, there)) else body)
 
     async def _table_id(self, status: Status) -> str | None:
         """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""
@@ -181,7 +184,15 @@ def newest_name(names: Sequence[str]) -> str | None:
     return max(names, key=order_of, default=None)
 
 
-def _parse(body: bytes | None) -> Manifest | None:
+def _parse(key: str, body: bytes | None) -> Manifest | None:
+    if body is not None and len(body) > DOCUMENT_LIMIT:
+        log.warning(
+            "manifest_too_large key=%s: over %d bytes are no manifest of ours; "
+            "it counts as none until a load replaces it",
+            key,
+            DOCUMENT_LIMIT,
+        )
+        return None
     try:
         found = None if body is None else orjson.loads(body)
     except orjson.JSONDecodeError:

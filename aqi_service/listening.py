@@ -4,6 +4,7 @@ Rule: a port that cannot be had is a PortTaken whose sentence says what to do; n
 """
 
 import errno
+import ipaddress
 import socket
 from typing import Any
 
@@ -123,3 +124,17 @@ def _port_taken(host: str, port: int, problem: OSError | None) -> PortTaken:
     code = problem.errno if problem is not None else None
     why = _WHY.get(code or 0) or f"{problem}; choose another address or port"
     return PortTaken(f"cannot listen on {host or '*'}:{port}: {why}")
+
+
+def peer_of(address: str) -> str:
+    """Return who counts as one peer: an IPv4 address, or the /64 network of an IPv6 one, all of which one
+    host may have (RFC 6177)."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))

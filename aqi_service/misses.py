@@ -56,8 +56,10 @@ class Misses:
         return await waiter
 
     async def close(self) -> None:
-        """Give up what is under way; whoever waits for it is cancelled."""
-        self._waiting.clear()
+        """Give up what is under way or waits; whoever waits for it is cancelled."""
+        waiting, self._waiting = self._waiting, {}
+        for waiter in _open(waiting):
+            waiter.cancel()
         requests = set(self._asking)
         for request in requests:
             request.cancel()

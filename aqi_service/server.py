@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from aqi_service.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
+from aqi_service.core.sparing import Sparing
 from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
-from aqi_service.listening import default_max_connections, listen, prepare
+from aqi_service.listening import default_max_connections, listen, peer_of, prepare
 from aqi_service.server_replies import Answer, AtOnce, Replies, shown
 
 __all__ = ["Answer", "Limits", "Server", "ServerCounts", "default_max_connections", "listen"]
@@ -34,6 +35,9 @@ ACCEPT_BURST = 32
 
 LAST_REPLY_SECONDS = 1.0
 """How much of a stop's grace is kept for sending the last replies."""
+
+CUT_LINES = 20
+"""Lines a minute in the log on connections that were cut, of each reason; the others are only counted."""
 
 _REFUSALS = {
     "connections": "the server has as many connections as it takes ({0.max_connections}); try again later",
@@ -102,7 +106,7 @@ class Server:
         self._serving: dict[Connection, asyncio.Task[None]] = {}
         self._refusing: dict[Connection, asyncio.Task[None]] = {}
         self._places: Counter[str] = Counter()
-        self._warned: dict[str, float] = {}
+        self._cut_lines, self._refusal_lines = Sparing(CUT_LINES), Sparing(1)
         self._stopping = False
 
     async def start(self) -> None:
@@ -135,6 +139,8 @@ class Server:
             connection.abort()  # peers that do not read
             task.cancel()  # answers that do not come
         await self._ended(1.0)
+        for reason, left_out in self._cut_lines.rest().items():
+            _tell_left_out(reason, left_out)
 
     async def _ended(self, seconds: float) -> None:
         """Wait until all handlers have ended, at most so long."""
@@ -153,7 +159,7 @@ class Server:
         refusal = self._refusal(connection.address)
         if refusal is None:
             self.counts.open += 1
-            self._places[connection.address] += 1
+            self._places[peer_of(connection.address)] += 1
             _run(self._serve(connection), connection, self._serving, self._leave)
             return
         self._note_refusal(connection, refusal)
@@ -167,15 +173,16 @@ class Server:
         full = {
             "stopping": self._stopping,
             "connections": self.counts.open >= self.limits.max_connections,
-            "address": 0 < self.limits.max_per_address <= self._places[address],
+            "address": 0 < self.limits.max_per_address <= self._places[peer_of(address)],
         }
         return next((reason for reason, is_so in full.items() if is_so), None)
 
     def _leave(self, connection: Connection) -> None:
         self.counts.open -= 1
-        self._places[connection.address] -= 1
-        if not self._places[connection.address]:
-            del self._places[connection.address]
+        peer = peer_of(connection.address)
+        self._places[peer] -= 1
+        if not self._places[peer]:
+            del self._places[peer]
 
     # The life of a connection that has a place.
 
@@ -209,21 +216,29 @@ class Server:
     # What is counted and logged.
 
     def _note_cut(self, connection: Connection, reason: str, error: BaseException) -> None:
+        """Count a cut and log it; of many for one reason in a minute only some, or a flood floods the log."""
         self.counts.cut[reason] += 1
+        left_out = self._cut_lines.line(reason, asyncio.get_running_loop().time())
+        if left_out is None:
+            return
+        if left_out:
+            _tell_left_out(reason, left_out)
         start = shown(connection.start(80))
         log.info(
             "connection_cut peer=%s reason=%s why=%r start=%s", connection.peer, reason, str(error), start
         )
 
     def _note_refusal(self, connection: Connection, reason: str) -> None:
-        """Count a refusal; warn of each reason once a minute, or a flood of connections floods the log."""
+        """Count a refusal; warn of each reason once a minute."""
         self.counts.refused[reason] += 1
-        now = asyncio.get_running_loop().time()
-        if now - self._warned.get(reason, -60.0) >= 60.0:
-            self._warned[reason] = now
+        if self._refusal_lines.line(reason, asyncio.get_running_loop().time()) is not None:
             log.warning(
                 "connections_refused peer=%s reason=%s open=%d", connection.peer, reason, self.counts.open
             )
+
+
+def _tell_left_out(reason: str, count: int) -> None:
+    log.info("cuts_not_logged reason=%s count=%d: more than %d in a minute", reason, count, CUT_LINES)
 
 
 _CUTS: dict[type[Exception], str] = {FrameCut: "inside_frame", HandshakeFailed: "handshake"}

@@ -93,6 +93,8 @@ class Tally:
     ) -> LoadReport:
         """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
         warnings = dict(findings.warnings)
+        if counts.items_per_second is not None:
+            warnings["throttled_items_per_second"] = round(counts.items_per_second)
         if self.whole and outcome.status in _ARRIVED:
             older = latest if latest and str(latest.get("snapshot_time", "")) <= iso(self.taken) else None
             warnings |= _odd(findings, counts, older)

@@ -67,6 +67,9 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, key_file: Path | None
         context.load_cert_chain(cert, key_file, password=encrypted)
     except ssl.SSLError as error:
         raise ConfigError(_why(cert, key_file, error)) from error
+    except OSError as error:  # it went away since it was read just above, as a renewal may have it
+        files = f"--tls-cert {cert}" + (f" or --tls-key {key_file}" if key_file else "")
+        raise ConfigError(f"{files} cannot be read: {error.strerror}") from error
 
 
 def _why(cert: Path, key: Path | None, error: ssl.SSLError) -> str:

@@ -13,6 +13,7 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
@@ -23,7 +24,12 @@ from bench.run import Run
 
 PARTS = {
     "parse": "bench.parsing",
+    "write": "bench.writing",
     "load": "bench.loading",
+    "whole": "bench.whole",
+    "upload": "bench.uploading",
+    "miss": "bench.missing",
+    "pace": "bench.pacing",
     "start": "bench.starting",
     "index": "bench.indexing",
     "lookup": "bench.serving",
@@ -68,8 +74,9 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         run = Run(Path(folder), size)
         print(f"{size}: median of at least {run.rounds} runs in turns (least to greatest)\n", flush=True)
         for name in names:
-            print(f"... {name}", file=sys.stderr, flush=True)
+            begun = time.monotonic()
             found += importlib.import_module(PARTS[name]).figures(run)
+            print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     print(table(found if run.is_judged else [replace(figure, goal=None) for figure in found]))
     return 0
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.frames import DISCONNECT, encode
+from bench.cores import apart
 from bench.processes import fresh
 
 BATCHES = 8
@@ -114,7 +115,6 @@ class Asked:
         connections: how many.
         depth: how many requests of a connection are under way together.
         seconds: for how long.
-        core: the one to stay on; None is any.
     """
 
     port: int
@@ -124,7 +124,6 @@ class Asked:
     connections: int
     depth: int
     seconds: float
-    core: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +186,7 @@ def measure(peers: Mapping[int, Peer], asked: Asked) -> Seen:
 def main(text: str) -> Seen:
     """Do what is asked for, as JSON."""
     asked = Asked(**orjson.loads(text))
-    if asked.core is not None:
-        os.sched_setaffinity(0, {asked.core})
+    apart(os.getpid())
     wire, known = WIRES[asked.wire], orjson.loads(Path(asked.truth).read_bytes())
     truth = {record_id: reply.encode() for record_id, reply in known.items()}
     made = list(batches(wire, truth, asked.connections, asked.depth))

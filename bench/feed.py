@@ -110,7 +110,7 @@ def _records(draw: random.Random, number_of: int, every: int) -> Iterator[str]:
             if pair // every % 2:
                 new += 1
                 continue
-            text = _record(random.Random(number), number, place, later=3600)
+            text = _record(random.Random(number), number, place, later=86_400)  # it is newer
         yield text
     for number in range(number_of, number_of + new):
         yield _record(draw, number, place, later=3600)
@@ -121,7 +121,7 @@ def _record(draw: random.Random, number: int, place: tuple[float, float, float, 
     values = _values(draw, kind.values)
     first = _FIRST_VALUE_ID + number * _VALUE_IDS
     listed = [each for i, value in enumerate(values) for each in (value, first + i)]
-    taken = _clock(later + int(draw.random() * 86_400) - 86_400)
+    taken = _clock(int(draw.random() * 86_400) - 86_399 if not later else 1 + int(draw.random() * later))
     flags = int(draw.random() * 4)
     return _template(kind) % (
         *listed, FIRST_ID + number, taken, number // 2, *place, flags & 1, flags >> 1, number

@@ -13,14 +13,17 @@ from bench.run import Run
 from bench.standing import StandIn, standing, verify_items, verify_object
 
 
-def load(standin: StandIn, document: Path, folder: Path) -> Ended:
-    """Load the live feed into an empty bucket and table, from start to exit, and verify what arrived."""
-    standin.clear()
+def load(standin: StandIn, document: Path, folder: Path, over: Path | None = None) -> Ended:
+    """Load the live feed into an empty bucket, from start to exit, and verify what arrived.
+
+    The table is empty, or filled by the document `over`.
+    """
+    standin.clear("objects", "counts", *(() if over else ("items",)))
     standin.set(feed=str(document))
     ended = program(["-m", "aqi_service", *standin.options], standin.environment, folder)
     counts = standin.counts()
     verify_object(counts, document)
-    verify_items(counts, document)
+    verify_items(counts, document, over)
     return ended
 
 

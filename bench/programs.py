@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,17 +62,17 @@ def running(
     arguments: Sequence[str | Path],
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    core: int | None = None,
+    pin: Callable[[int], None] | None = None,
 ) -> Iterator[Program]:
-    """Run a program, on one core if that is given, until the block ends; then SIGTERM."""
+    """Run a program until the block ends; then SIGTERM. `pin` keeps it on a core: see `bench.cores`."""
     variables = os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {})
     process = subprocess.Popen(
         [*map(str, arguments)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables,
         cwd=cwd,
     )  # fmt: skip
-    if core is not None:
-        os.sched_setaffinity(process.pid, {core})
+    if pin:
+        pin(process.pid)
     lines: SimpleQueue[str] = SimpleQueue()
     assert process.stdout is not None  # noqa: S101  # for mypy: it is a pipe
     reading = Thread(target=_pass_on, args=(process.stdout, lines), daemon=True)

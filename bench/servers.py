@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from aqi_service.core.frames import encode
 from aqi_service.core.items import Item
 from aqi_service.core.render import csv_reply
 from aqi_service.storage.attributes import to_attributes
+from bench.cores import apart, measured
 from bench.feed import NEWEST
 from bench.parsing import items_of
 from bench.processes import ROOT, program
@@ -42,6 +43,9 @@ REPORTED = (
     "AQI",
     "AQI_range",
 )
+
+Pin = Callable[[int], None] | None
+"""Keeps a process on a core: see `bench.cores`."""
 
 _BATCH = 25
 
@@ -69,11 +73,11 @@ def loaded(folder: Path, document: Path) -> Path:
 
 
 @contextmanager
-def daemon(folder: Path, document: Path, core: int | None = None) -> Iterator[Server]:
+def daemon(folder: Path, document: Path, pin: Pin = None) -> Iterator[Server]:
     """Serve a document out of memory with the program as it is started."""
     truth = loaded(folder, document)
     options = ("--serve-only", "--no-http", *PLACES)
-    with running(python(*DAEMON, *options), cwd=folder, core=core) as ours:
+    with running(python(*DAEMON, *options), cwd=folder, pin=pin) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
         ours.line(r" memory snapshot=\S+ records=\d+")
         yield Server(port, ours.pid, truth)
@@ -86,12 +90,12 @@ def redis_server() -> str | None:
 
 
 @contextmanager
-def redis(path: str, folder: Path, truth: Path, core: int | None = None) -> Iterator[Server]:
+def redis(path: str, folder: Path, truth: Path, pin: Pin = None) -> Iterator[Server]:
     """Serve the same payloads with redis, in memory alone."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]  # redis takes no port 0
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
-    with running((path, *options), cwd=folder, core=core) as theirs:
+    with running((path, *options), cwd=folder, pin=pin) as theirs:
         theirs.line("Ready to accept connections")
         _fill(port, orjson.loads(truth.read_bytes()))
         yield Server(port, theirs.pid, truth)
@@ -108,18 +112,17 @@ def _fill(port: int, payloads: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def report(folder: Path, document: Path, records: int, cores: Sequence[int | None]) -> Iterator[Server]:
-    """Serve the first records with the report's server, its table being the stand-in, on the second core."""
+def report(folder: Path, document: Path, records: int) -> Iterator[Server]:
+    """Serve the first records with the report's server on the first core; its table is the stand-in."""
     items = items_of(str(document))
     rows = [_reported(item) for item, _ in zip(items, range(records), strict=False)]
     truth = folder / "truth-report.json"
     truth.write_bytes(orjson.dumps({row["id"]["N"]: _csv(row) for row in rows}))
     with standing() as standin:
-        if cores[1] is not None:
-            os.sched_setaffinity(standin.pid, {cores[1]})
+        apart(standin.pid)
         _put(standin.port, rows)
         server = (ROOT / "tests" / "report_peers.py", "server", "127.0.0.1", "0", TABLE, standin.endpoint)
-        with running(python("-u", *server), standin.environment, folder, cores[0]) as theirs:
+        with running(python("-u", *server), standin.environment, folder, measured) as theirs:
             yield Server(int(theirs.line(r"^Server is listening on (\d+)")[1]), theirs.pid, truth)
 
 
@@ -150,7 +153,7 @@ def _put(port: int, rows: Sequence[Mapping[str, Mapping[str, str]]]) -> None:
 
 
 @contextmanager
-def least(folder: Path, truth: Path, core: int | None = None) -> Iterator[Server]:
+def least(folder: Path, truth: Path, pin: Pin = None) -> Iterator[Server]:
     """Send one payload as often as anything is asked: see `bench.responding`."""
     record_id, text = next(iter(orjson.loads(truth.read_bytes()).items()))
     one = folder / "truth-one.json"
@@ -158,5 +161,5 @@ def least(folder: Path, truth: Path, core: int | None = None) -> Iterator[Server
     reply = folder / "reply"
     reply.write_bytes(encode(text.encode()))
     size = str(len(encode(record_id.encode())))
-    with running(python("-m", "bench.responding", size, reply), core=core) as responding:
+    with running(python("-m", "bench.responding", size, reply), pin=pin) as responding:
         yield Server(int(responding.line(r"^(\d+)$")[1]), responding.pid, one)

@@ -4,7 +4,6 @@ One rule: server and generator have a core each, and each reply's bytes are chec
 work takes time from both, so beside the clock's seconds stand those that the server had its core for.
 """
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bench.asking import BATCHES, Asked, Seen, ask
+from bench.cores import measured
 from bench.feed import RECORD_BYTES
 from bench.figures import Figure, Goal, Side
 from bench.run import Run
@@ -40,30 +40,24 @@ Turn = Callable[[Shape, float], Seen]
 """Ask one server in that shape for so many seconds."""
 
 
-def cores() -> tuple[int | None, int | None]:
-    """Give the server's core and that of what asks it; none where there is only one."""
-    mine = sorted(os.sched_getaffinity(0))
-    return (mine[0], mine[1]) if len(mine) > 1 else (None, None)
-
-
 def turn(server: Server, wire: str, shape: Shape, seconds: float) -> Seen:
     """Ask one server."""
     place, how = (server.port, server.pid, wire, str(server.truth)), (shape.connections, shape.depth)
-    return ask(Asked(*place, *how, seconds, cores()[1]))
+    return ask(Asked(*place, *how, seconds))
 
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     records = run.pick(800, 30_000, 30_000)
-    document, (first, second) = run.feed(records * 2 * RECORD_BYTES / 1e6), cores()
+    document = run.feed(records * 2 * RECORD_BYTES / 1e6)
     path, seconds = redis_server(), run.pick(0.1, 1.5, 5.0)
     with ExitStack() as stack:
-        ours = stack.enter_context(daemon(run.folder, document, first))
-        echo = stack.enter_context(least(run.folder, ours.truth, first))
-        slow = stack.enter_context(report(run.folder, document, REPORTED, (first, second)))
+        ours = stack.enter_context(daemon(run.folder, document, measured))
+        echo = stack.enter_context(least(run.folder, ours.truth, measured))
+        slow = stack.enter_context(report(run.folder, document, REPORTED))
         turns: list[Turn] = [partial(turn, each, "frames") for each in (ours, echo, slow)]
         if path:
-            peer = stack.enter_context(redis(path, run.folder, ours.truth, first))
+            peer = stack.enter_context(redis(path, run.folder, ours.truth, measured))
             turns.append(partial(turn, peer, "resp"))
         for shape in (each._replace(connections=each.connections // run.pick(10, 1, 1)) for each in SHAPES):
             taken = [[each(shape, seconds) for each in turns] for _ in range(run.rounds)]

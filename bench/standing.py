@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.storage.attributes import to_attributes
 from bench.parsing import items_of
 from bench.processes import ROOT, fresh
@@ -104,19 +105,23 @@ def verify_object(counts: dict[str, Any], document: Path) -> None:
             raise AssertionError("not all bytes arrived")
 
 
-def verify_items(counts: dict[str, Any], document: Path) -> None:
-    """Raise AssertionError unless the table has exactly the items of the document."""
-    wanted = expected(document)
+def verify_items(counts: dict[str, Any], document: Path, over: Path | None = None) -> None:
+    """Raise AssertionError unless the table has exactly the items of the document, over those of another."""
+    wanted = expected(document, over)
     if counts["items"] != wanted:
         raise AssertionError(f"the table has {counts['items']}, not {wanted}")
 
 
 @lru_cache(maxsize=8)
-def expected(document: Path) -> dict[str, Any]:
+def expected(document: Path, over: Path | None = None) -> dict[str, Any]:
     """Sum up the items of a generated document; in a process of its own, so that this one stays small."""
-    return dict(fresh("bench.standing:sum_of_items", document))
+    return dict(fresh("bench.standing:sum_of_items", *filter(None, (over, document))))
 
 
-def sum_of_items(document: str) -> dict[str, Any]:
-    """Do so here."""
-    return digest((to_attributes(item, "S") for item in items_of(document)), WITHOUT)
+def sum_of_items(*documents: str) -> dict[str, Any]:
+    """Do so here; of two items with one id the newer counts, of two as new that of the later document."""
+    items: dict[str, Item] = {}
+    for item in (item for document in documents for item in items_of(document)):
+        if judge(item, items.get(item.id)) is Verdict.STORE:
+            items[item.id] = item
+    return digest((to_attributes(item, "S") for item in items.values()), WITHOUT)

@@ -37,6 +37,7 @@ class World:
     bucket: str = ""
     table: str = ""
     waits: Waits = field(default_factory=Waits)
+    turns: Waits = field(default_factory=Waits)
 
     @property
     def s3(self) -> Any:
@@ -49,8 +50,9 @@ class World:
     def archive(self, owner: str | None = None) -> S3Archive:
         return S3Archive(self.clients.s3, self.bucket, owner, sleep=self.waits)
 
-    def store(self, **options: Any) -> DynamoStore:
-        return DynamoStore(self.clients.writes, self.clients.lookups, self.table, sleep=self.waits, **options)
+    def store(self) -> DynamoStore:
+        """Give the table; waits for a turn are noted apart, in `turns`."""
+        return DynamoStore(self.clients.writes, self.clients.lookups, self.table, self.waits, self.turns)
 
     async def open_uploads(self) -> list[str]:
         """Name the multipart uploads that are neither completed nor aborted."""

@@ -82,6 +82,8 @@ class _MemoryUpload:
 class MemoryStore:
     """A table in a dict; `writes` counts the items that were put, `settled` how often it was made durable."""
 
+    items_per_second: float | None = None
+
     def __init__(self, *items: Item, refuses: Mapping[str, str] | None = None) -> None:
         self.items = {item.id: item for item in items}
         self.writes = 0

@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
+from aqi_service.core.measurements import Findings
 from aqi_service.core.records import Batch
+from aqi_service.core.report import Status
 from aqi_service.delivery import GROUPS_AT_ONCE, Delivery
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.intake import Mark
 from aqi_service.storage import READ_LIMIT
+from aqi_service.tally import Outcome, Tally
 from tests.core.helpers import QUICK
 from tests.storage_doubles import Before, MemoryStore, failing
 from tests.storage_items import FULL
@@ -66,6 +69,7 @@ def fates(delivery: Delivery) -> dict[str, int]:
     """Give the fates that any item met; they add up to what was announced."""
     counts = asdict(delivery.counts) | {"refused": len(delivery.counts.refused)}
     counts["pending"] = delivery.counts.pending
+    del counts["items_per_second"]  # no fate
     assert counts.pop("announced") == sum(counts.values())
     return {name: count for name, count in counts.items() if count}
 
@@ -82,6 +86,16 @@ async def test_items_are_read_and_written_in_groups_of_100_and_made_durable_once
     delivery = await delivered(Watched(store), map(item, range(250)))
     assert sizes == [READ_LIMIT, READ_LIMIT, 50]
     assert (fates(delivery), len(store.items), store.settled) == ({"stored": 250}, 250, 1)
+
+
+async def test_what_a_table_takes_that_refuses_some_is_counted_and_told_in_the_report() -> None:
+    store = MemoryStore()
+    store.items_per_second = 949.6
+    delivery = await delivered(store, [item(1)])
+    assert delivery.counts.items_per_second == 949.6
+    tally = Tally("feed", "table", "daqi", NOW, int(NOW))
+    report = tally.report(Outcome(Status.COMPLETE), Findings(), delivery.counts)
+    assert report.as_json()["warnings"] == {"throttled_items_per_second": 950}
 
 
 async def test_what_the_table_has_already_is_not_written_again() -> None:

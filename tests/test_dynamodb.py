@@ -11,6 +11,7 @@ from aqi_service.core.items import Item
 from aqi_service.core.schedule import BACKOFF_CAP
 from aqi_service.errors import AccessDenied, ConfigError, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage import READ_LIMIT
+from aqi_service.storage.aws import WRITE_CONCURRENCY
 from aqi_service.storage.dynamodb import WRITE_LIMIT
 from aqi_service.storage.retry import ATTEMPTS
 from tests.aws_answers import Answer, cut, error, held, lost, poison, unprocessed
@@ -69,16 +70,16 @@ async def test_more_ids_than_one_read_takes_are_a_mistake_of_the_caller(world: W
 
 
 async def test_a_replay_writes_item_by_item_and_few_at_a_time(world: World) -> None:
-    await world.store(concurrency=3).put(ITEMS, conditional=True)
+    await world.store().put(ITEMS, conditional=True)
     assert world.double.count("BatchWriteItem") == 0
     assert world.double.count("PutItem") == 100
-    assert world.double.at_once["PutItem"] == 3
+    assert 2 <= world.double.at_once["PutItem"] <= WRITE_CONCURRENCY
 
 
 async def test_batches_go_out_a_few_at_a_time(world: World) -> None:
-    store = world.store(concurrency=2)
+    store = world.store()
     await asyncio.gather(*(store.put(ITEMS, conditional=False) for _ in range(3)))
-    assert world.double.at_once["BatchWriteItem"] == 2
+    assert 2 <= world.double.at_once["BatchWriteItem"] <= WRITE_CONCURRENCY
 
 
 @pytest.mark.parametrize("processed", [0, 1, 24])
@@ -95,6 +96,17 @@ async def test_unprocessed_keys_are_asked_for_again_until_none_is_left(world: Wo
     await world.store().put(ITEMS, conditional=False)
     world.double.on("BatchGetItem", unprocessed(processed), times=3)
     assert await world.store().read(IDS) == {item.id: item for item in ITEMS}
+
+
+async def test_after_a_refusal_batches_wait_for_their_turn_and_the_rate_is_told(world: World) -> None:
+    store = world.store()
+    assert store.items_per_second is None
+    world.double.on("BatchWriteItem", unprocessed(1), times=1)
+    await store.put(ITEMS, conditional=False)
+    assert store.items_per_second == 25
+    assert len(world.turns) >= 1
+    assert max(world.turns) >= 1
+    assert await stored(world) == {item.id: item for item in ITEMS}
 
 
 async def test_as_long_as_one_item_gets_through_there_is_no_end_of_patience(world: World) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ import pytest
 from aqi_service.core.names import latest_key
 from aqi_service.core.render import csv_reply
 from aqi_service.core.scales import REPORT, US_EPA
-from aqi_service.errors import ArchiveFailed, MissingResource, Unavailable
+from aqi_service.errors import AqiError, ArchiveFailed, MissingResource, Unavailable
 from aqi_service.following import POLL_SECONDS, Follower
 from aqi_service.latest import Latest
 from aqi_service.lookup import Lookup
@@ -41,6 +42,20 @@ class Rounds(Stop):
             return True
         self._between.pop(0)()
         return False
+
+
+class Counting(MemoryArchive):
+    """Another's snapshots and documents; `reads` counts how often a snapshot was read."""
+
+    def __init__(self, other: MemoryArchive) -> None:
+        super().__init__()
+        self.snapshots, self.documents = other.snapshots, other.documents
+        self.reads = 0
+
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        self.reads += 1
+        async for piece in super().read(name, offset):
+            yield piece
 
 
 async def loaded(*bodies: bytes, **changes: Any) -> Storage:
@@ -134,20 +149,11 @@ async def test_a_document_that_is_missing_or_names_no_snapshot_is_passed_over(bo
 
 async def test_what_memory_has_is_not_read_again() -> None:
     storage = await loaded(document(1))
-    reads: list[None] = []
-
-    class Counting(MemoryArchive):
-        async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
-            reads.append(None)
-            async for piece in super().read(name, offset):
-                yield piece
-
-    archive = Counting()
-    archive.snapshots, archive.documents = archive_of(storage).snapshots, archive_of(storage).documents
+    archive = Counting(archive_of(storage))
     _, follower = following(Storage(archive, storage.store))
     for _ in range(3):
         await follower.look()
-    assert len(reads) == 1
+    assert archive.reads == 1
 
 
 @pytest.mark.parametrize("port", ["archive", "store"])
@@ -172,7 +178,7 @@ async def test_what_cannot_be_read_now_is_one_log_line_and_is_read_later(
         await follower.run(Rounds(lambda: None, lambda: None))
     assert snapshot(latest) == NAME
     lines = [r.getMessage() for r in caplog.records if r.name == "aqi_service.following"]
-    assert lines == ["memory_not_renewed error='away': tried again in 30 s"] * 2
+    assert lines == ["memory_not_renewed error='away': tried again later"] * 2
 
 
 async def test_a_snapshot_that_is_damaged_in_the_archive_leaves_what_was_there(
@@ -191,6 +197,24 @@ async def test_a_snapshot_that_is_damaged_in_the_archive_leaves_what_was_there(
         await follower.run(Rounds(mend))
     assert snapshot(latest) == "data_20_12_23_19_01.json"
     assert "memory_not_renewed" in caplog.text
+
+
+async def test_a_snapshot_that_stays_damaged_is_read_ever_more_seldom_and_a_newer_one_at_once() -> None:
+    storage, newer = await loaded(document(1)), await loaded(document(1), document(2, 3))
+    archive = Counting(archive_of(storage))
+    archive.snapshots[NAME] = archive.snapshots[NAME][:-5]
+    latest, follower = following(Storage(archive, storage.store))
+    looks = []
+    for number in range(200):
+        before = archive.reads
+        with suppress(AqiError):
+            await follower.look()
+        looks += [number] * (archive.reads - before)
+    assert looks == [0, 1, 3, 7, 15, 31, 63, 127, 191]
+    archive.snapshots |= archive_of(newer).snapshots
+    archive.documents |= archive_of(newer).documents
+    await follower.look()
+    assert snapshot(latest) == "data_20_12_23_19_01.json"
 
 
 async def test_a_defect_is_logged_and_the_next_look_comes(caplog: pytest.LogCaptureFixture) -> None:

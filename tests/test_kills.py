@@ -1,5 +1,6 @@
 """kill -9 at every step of a load, then a plain start: the same table, one whole object, no more."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -23,8 +24,8 @@ MOST_STEPS = 300
 POINTS = 20
 """Least number of different points at which each kind of place is left."""
 
-SEEDS = range(2)
-"""Of power cuts at each step."""
+SEEDS = range(int(os.environ.get("POWER_SEEDS", "1")))
+"""Of power cuts at each step; `make crash` tries more of them."""
 
 EACH = {"local": 1, "aws": 2}
 """Every so manieth step is tried by one test: on AWS, where a run takes long, the two take turns."""

@@ -13,7 +13,7 @@ from aqi_service.core.names import latest_key
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import AccessDenied, AqiError, ArchiveFailed, Unavailable
 from aqi_service.ledger import Ledger
-from aqi_service.storage import Storage
+from aqi_service.storage import DOCUMENT_LIMIT, Storage
 from tests.load_helpers import NAME, NOW, TABLE, document, manifest_of, run, written
 from tests.storage_doubles import TABLE_ID, Before, MemoryArchive, MemoryStore, in_memory
 
@@ -42,6 +42,24 @@ async def test_a_manifest_that_says_finished_stays_whatever_a_later_load_comes_t
     before = dict(archive.documents)
     await Ledger(storage, TABLE).write(replace(report, status=Status.INCOMPLETE), b"rejects")
     assert archive.documents == before
+
+
+async def test_a_manifest_past_the_limit_is_named_and_counts_as_none_and_the_next_load_replaces_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = MemoryArchive()
+    storage = in_memory(archive)
+    report = await loaded(tmp_path, storage)
+    key = latest_key(TABLE)
+    archive.documents[key] += b" " * DOCUMENT_LIMIT
+    assert await Ledger(storage, TABLE).latest() is None
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line == (
+        f"manifest_too_large key={key}: over {DOCUMENT_LIMIT} bytes are no manifest of ours; "
+        "it counts as none until a load replaces it"
+    )
+    await Ledger(storage, TABLE).write(at(report, 1), b"")
+    assert of_latest(archive)["records"] == 1
 
 
 @pytest.mark.parametrize("change", ["scale", "table"])

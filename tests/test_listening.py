@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from aqi_service.errors import PortTaken
-from aqi_service.listening import default_max_connections, listen
+from aqi_service.listening import default_max_connections, listen, peer_of
 
 
 @pytest.fixture
@@ -61,3 +61,22 @@ def test_a_family_that_is_switched_off_is_passed_over(monkeypatch: pytest.Monkey
 )
 def test_the_cap_leaves_room_among_the_descriptors(descriptors: int, connections: int) -> None:
     assert default_max_connections(descriptors) == connections
+
+
+@pytest.mark.parametrize(
+    ("address", "peer"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_a_peer_is_an_address_or_the_network_of_64_bits_that_one_host_may_have(
+    address: str, peer: str
+) -> None:
+    assert peer_of(address) == peer

@@ -257,7 +257,7 @@ async def test_closed_it_gives_up_what_is_under_way_and_asks_nothing_more() -> N
     advance(PATIENCE * 2)
     await turns()
     assert len(store.asked) == 1
-    waiting[0].cancel()
+    assert waiting[0].cancelled()
 
 
 @by_hand

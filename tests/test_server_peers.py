@@ -11,7 +11,7 @@ from aqi_service.connection import READ_SIZE
 from aqi_service.core.frames import MAX_REQUEST, encode, encode_header
 from aqi_service.listening import KEEPALIVE, RECEIVE_BUFFER, UNSENT
 from aqi_service.lookup import Lookup
-from aqi_service.server import Limits
+from aqi_service.server import CUT_LINES, Limits
 from tests.core.test_frames import MALFORMED, malformed
 from tests.storage_doubles import MemoryStore
 from tests.wire_fixtures import (
@@ -19,6 +19,7 @@ from tests.wire_fixtures import (
     IDS,
     Held,
     Peer,
+    Served,
     advance,
     answers,
     by_hand,
@@ -80,6 +81,29 @@ async def test_a_peers_bytes_are_shown_in_logs_as_ascii_and_cut(caplog: pytest.L
     assert message.isascii()
     assert message.isprintable()
     assert len(message.partition("start=")[2]) == 80
+
+
+@by_hand
+async def test_a_flood_of_cuts_is_counted_in_full_and_logged_in_part(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def cut(served: Served, times: int) -> None:
+        for _ in range(times):
+            async with served.peer() as peer:
+                await peer.send(malformed("sign"))
+                await peer.rest()
+
+    async with serving() as served:
+        await cut(served, CUT_LINES + 5)
+        assert caplog.text.count("connection_cut ") == CUT_LINES
+        advance(60.0)
+        await cut(served, CUT_LINES + 2)
+        assert "cuts_not_logged reason=malformed count=5" in caplog.text
+        assert served.server.counts.cut["malformed"] == 2 * CUT_LINES + 7
+    assert caplog.text.count("connection_cut ") == 2 * CUT_LINES
+    assert caplog.text.count("cuts_not_logged reason=malformed count=2") == 1
 
 
 STRANGE = (

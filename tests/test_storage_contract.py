@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed, NameTaken
-from aqi_service.storage import READ_LIMIT, Archive, SnapshotInfo, Store
+from aqi_service.storage import DOCUMENT_LIMIT, READ_LIMIT, Archive, SnapshotInfo, Store
 from tests.backends import ARCHIVES, STORES
 from tests.storage_items import FULL, ITEMS
 
@@ -195,10 +195,20 @@ class TestArchive:
         await keep(archive, [b"[]"], info=info)
         assert await archive.info(NAME) == info
 
-    @pytest.mark.parametrize("body", [b"", b"{}", bytes(range(256)), b"x" * 3_000_000])
+    @pytest.mark.parametrize("body", [b"", b"{}", bytes(range(256)), b"x" * DOCUMENT_LIMIT])
     async def test_a_document_comes_back_as_it_was_put(self, archive: Archive, body: bytes) -> None:
         await archive.put(MANIFEST, body)
         assert await archive.get(MANIFEST) == body
+
+    async def test_of_a_document_past_the_limit_only_so_much_is_read_that_this_shows(
+        self, archive: Archive
+    ) -> None:
+        given: list[bytes | None] = []
+        await archive.put(MANIFEST, b"x" * (DOCUMENT_LIMIT + 300_000))
+        await archive.change(MANIFEST, given.append)
+        assert [len(body or b"") for body in (*given, await archive.get(MANIFEST))] == [
+            DOCUMENT_LIMIT + 1
+        ] * 2
 
     async def test_an_unknown_document_is_none(self, archive: Archive) -> None:
         assert await archive.get(MANIFEST) is None

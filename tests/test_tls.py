@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from aqi_service import tls
 from aqi_service.errors import ConfigError
 from aqi_service.tls import Certificates, client_context
 from tests.certificates import Authority
@@ -108,3 +109,22 @@ async def test_the_server_and_the_client_end_with_exit_2(files: Files, tmp_path:
     )
     client = await ran("1", "--no-save", "--tls-ca", "junk", cwd=tmp_path, module="aqi_service.client")
     assert (client.code, client.err) == (2, "aqi-client: --tls-ca junk holds no certificate in PEM form\n")
+
+
+@pytest.mark.parametrize("gone", ["s.pem", "s.key"])
+def test_a_file_that_is_replaced_just_while_it_is_read_is_one_that_cannot_be_used(
+    gone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert, key = Authority(tmp_path).issue("s")
+    certificates = Certificates(cert, key)
+    before = certificates.context
+
+    def read_and_gone(_: str, path: Path) -> None:
+        path.read_bytes()
+        if path.name == gone:
+            path.unlink()
+
+    monkeypatch.setattr(tls, "_readable", read_and_gone)
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        certificates.reload()
+    assert certificates.context is before

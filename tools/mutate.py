@@ -93,10 +93,12 @@ def is_noticed(name: str, file: str) -> bool:
         for folder in ("tests/core", "tests/core_long", "tests")
         if (each := Path(folder, f"test_{path.name}")) in OWN
     ]
+    if not own:
+        return False
     environment = os.environ | {"MUTANT_UNDER_TEST": name}
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *map(str, own)]
     done = subprocess.run(pytest, cwd=ROOT / "mutants", env=environment, check=False, capture_output=True)
-    return bool(own) and done.returncode != 0
+    return done.returncode != 0
 
 
 def shown(diff: str) -> Change:

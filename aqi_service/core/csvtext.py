@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from aqi_service.core import showing
 
@@ -26,7 +27,7 @@ def parse(text: str) -> dict[str, str]:
     Raises ValueError, with a sentence, for any other text.
     """
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), strict=True), 3))
     except csv.Error as error:
         raise ValueError(f"the reply is no CSV: {error}") from error
     if len(rows) != 2 or len(rows[0]) != len(rows[1]) or not rows[0]:

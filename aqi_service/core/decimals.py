@@ -18,6 +18,9 @@ MAX_WHOLE = 126
 MAX_INTEGER = 2**63 - 1
 
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
+_PLAIN = re.compile(r"(?:0|-?[1-9][0-9]{0,18}|-?(?:0|[1-9][0-9]{0,18})\.[0-9]{0,18}[1-9])")
+"""What is written as it should be already, as most numbers are; longer ones are looked at more closely."""
+
 _CACHED_LENGTH = 48
 _LARGE = 10**MAX_WHOLE
 
@@ -28,7 +31,10 @@ def canonical(value: object) -> str | None:
     Takes a text `-?(digits[.digits]|.digits)` of at most MAX_DIGITS significant digits, or a JSON number,
     which counts as its repr. Returns None for anything else.
     """
-    if type(value) is not str:
+    if type(value) is str:
+        if _PLAIN.fullmatch(value):
+            return value
+    else:
         if type(value) is not int and type(value) is not float:
             return None
         if not -_LARGE < value < _LARGE:

@@ -12,8 +12,13 @@ from aqi_service.core.scanner import MAX_DEPTH
 
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'{}[]"\\'))
 _ONE_KIND = bytes.maketrans(b"[]", b"{}")
-_INFINITE = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}+')
-"""A string, or a number that may be too large for a binary float, which orjson refuses."""
+_INFINITE = re.compile(
+    rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}+', re.DOTALL
+)
+"""A string, or a number that may be too large for a binary float, which orjson refuses.
+
+It is tried once at a string, whatever that holds, and once at a run of digits: else 60 KB take seconds.
+"""
 
 
 class Unreadable(NamedTuple):

@@ -67,8 +67,10 @@ def number_within(limit: int) -> Callable[[object], str | None]:
 
     def read(value: object) -> str | None:
         number = canonical(value)
+        if number is None or -limit < float(number) < limit:  # rounding takes no number over a whole one
+            return number
         # Comparing is exact; abs() would round to the context's 28 digits.
-        return number if number is not None and -limit <= Decimal(number) <= limit else None
+        return number if -limit <= Decimal(number) <= limit else None
 
     return read
 

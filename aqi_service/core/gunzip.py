@@ -59,8 +59,7 @@ class Gunzip:
             try:
                 piece = self._member.decompress(data, PIECE)
             except zlib.error as error:
-                what = "damaged" if self._member.unconsumed_tail or self.decoded else "not gzip"
-                raise FetchFailed(f"the gzip stream is {what}: {error}") from error
+                raise FetchFailed(f"the gzip stream is damaged: {error}") from error
             yield piece
             data = self._member.unconsumed_tail
             if self._member.eof:

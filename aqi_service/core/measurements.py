@@ -185,9 +185,9 @@ class Assembler:
         self._warn_of_values(half, pm10, pm25)
         aqi, band, pollutant = _score(rules.scale, half, pm10, pm25)
         location = self._object(record, "location")
-        latitude, longitude, altitude, country = (
+        latitude, longitude, altitude, country = [
             self._optional(name, location.get(name), read) for name, read in LOCATION
-        )
+        ]
         return Item(
             record_id,
             latitude,

@@ -88,8 +88,7 @@ class RecordSplitter:
         self._expect = _Expect.ELEMENT if start else _Expect.ARRAY
         self._scanner: ElementScanner | None = None
         self._scanned = 0  # bytes of the buffer that the scanner has seen
-        self._start = 0  # of the overlong element in the document
-        self._dropped: bytes | None = None  # the beginning of an overlong element
+        self._dropped: Batch | None = None  # what is given out of an overlong element
 
     def feed(self, chunk: bytes) -> Iterator[Batch]:
         """Take the next bytes of the document and yield the batches that are complete.
@@ -115,16 +114,13 @@ class RecordSplitter:
             raise CutShort(f"the document is cut short: after {end} bytes its JSON array is not closed")
 
     def _cut(self) -> Iterator[Batch]:
-        while len(self._buffer) >= self._window:
-            if self._scanner is None:
-                if not self._at_element():
+        while len(self._buffer) >= self._window and (self._scanner or self._at_element()):
+            if self._scanner is None and (batch := self._bulk()):
+                yield batch
+            else:
+                yield from self._exact(self._window)
+                if self._scanner:
                     return
-                if batch := self._bulk():
-                    yield batch
-                    continue
-            yield from self._exact(self._window)
-            if self._scanner:
-                return
 
     def _open(self) -> None:
         """Pass over byte-order mark and blanks to the opening bracket."""
@@ -189,7 +185,8 @@ class RecordSplitter:
         end = scanner.advance(self._buffer, self._scanned)
         size = len(self._buffer) if end < 0 else end
         if self._dropped is None and size > MAX_RECORD:
-            self._dropped, self._start = bytes(self._buffer[:KEPT_TEXT]), self._offset
+            text = bytes(self._buffer[:KEPT_TEXT])
+            self._dropped = Batch(self._offset, text, [Unreadable("too_long")])
         if end < 0:
             self._scanned = size
             if self._dropped is not None:
@@ -204,7 +201,7 @@ class RecordSplitter:
 
     def _finish(self, scanner: ElementScanner, end: int) -> Batch:
         if self._dropped is not None:
-            return Batch(self._start, self._dropped, [Unreadable("too_long")])
+            return self._dropped
         text = bytes(self._buffer[:end])
         if scanner.deepest > MAX_DEPTH:
             return Batch(self._offset, text, [Unreadable("too_deep")])

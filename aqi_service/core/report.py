@@ -11,7 +11,7 @@ from typing import Any
 from aqi_service.core.times import iso
 
 NOT_24H_RATIO = 1.5
-"""From this many PM records a sensor on, a snapshot is not one of 24-hour means (one record a sensor)."""
+"""With more PM records a sensor than this, a snapshot is not one of 24-hour means (one record a sensor)."""
 
 
 class Status(StrEnum):
@@ -118,6 +118,6 @@ def snapshot_warnings(records: int, pm_records: int, pm_rejected: int, sensors: 
     odd = {
         "empty_feed": records == 0,
         "not_24h_mean": pm_records > NOT_24H_RATIO * sensors > 0,
-        "mostly_rejected": pm_rejected * 2 > pm_records > 0,
+        "mostly_rejected": pm_rejected * 2 > pm_records,
     }
     return {name: 1 for name, true in odd.items() if true}

@@ -79,27 +79,33 @@ class Score(NamedTuple):
 
 def score(scale: Scale, p1: str | None, p2: str | None) -> Score:
     """Score a pair of concentrations, P1 (PM10) and P2 (PM2.5), each canonical text or None."""
-    values = {"P1": p1, "P2": p2}
-    placed = [
-        Score(*place, table.pollutant)
-        for table in scale.tables
-        if (value := values[table.reads] or table.missing) is not None
-        and (place := _place(table, value)) is not None
-    ]
-    if not placed:
-        return Score(*scale.below, scale.tables[0].pollutant)
-    decide = max if scale.worst else min
-    return decide(placed, key=lambda s: s.aqi)
+    decided = None
+    for table in scale.tables:
+        value = (p1 if table.reads == "P1" else p2) or table.missing
+        placed = None if value is None else _place(table, value)
+        if placed and (decided is None or _decides(placed.aqi, decided.aqi, worst=scale.worst)):
+            decided = placed
+    return decided or Score(*scale.below, scale.tables[0].pollutant)
+
+
+def _decides(new: int, old: int, *, worst: bool) -> bool:
+    return new > old if worst else new < old
 
 
 @lru_cache(maxsize=32_768)
-def _place(table: PollutantTable, value: str) -> tuple[int, str] | None:
-    concentration = Fraction(table.rounding(Decimal(value)))
+def _place(table: PollutantTable, value: str) -> Score | None:
+    return _place_of(table, table.rounding(Decimal(value)))
+
+
+@lru_cache(maxsize=4096)
+def _place_of(table: PollutantTable, rounded: Decimal) -> Score | None:
+    concentration = Fraction(rounded)
     if concentration < table.steps[0].low:
         return None
     step = next((s for s in table.steps if concentration <= s.high), table.steps[-1])
     slope = Fraction(step.index_high - step.index_low) / (step.high - step.low)
-    return floor(step.index_low + slope * (concentration - step.low) + Fraction(1, 2)), step.band
+    index = floor(step.index_low + slope * (concentration - step.low) + Fraction(1, 2))
+    return Score(index, step.band, table.pollutant)
 
 
 def half_up_to_whole(value: Decimal) -> Decimal:

@@ -16,6 +16,9 @@ from aqi_service.core.items import Item
 READ_LIMIT = 100
 """Most ids of one read (the limit of DynamoDB's BatchGetItem)."""
 
+DOCUMENT_LIMIT = 1024 * 1024
+"""Most bytes of a document that is read: a manifest has a few thousand."""
+
 SNAPSHOT_PREFIX = "data_"
 """How the name of every snapshot begins."""
 
@@ -84,14 +87,14 @@ class Archive(Protocol):
         """Write a document, over an older one of that key; whole or not at all."""
 
     async def change(self, key: str, new: Callable[[bytes | None], bytes | None]) -> None:
-        """Write over a document what `new` makes of it, for which it is called with what is there.
+        """Write over a document what `new` makes of it, for which it is called with what `get` gives.
 
         None leaves all as it is. When another changes it meanwhile, `new` is asked again; it may be called
         on another thread, and what it raises comes out.
         """
 
     async def get(self, key: str) -> bytes | None:
-        """Read a document, or None if there is none."""
+        """Read a document, or None if there is none; one byte over DOCUMENT_LIMIT stands for a longer one."""
 
     async def close(self) -> None:
         """Let go of connections and files."""
@@ -132,6 +135,10 @@ def free() -> None:
 
 class Store(Protocol):
     """Items by id. Reads and writes may run at the same time; a lookup never waits for a load."""
+
+    @property
+    def items_per_second(self) -> float | None:
+        """How many items a second it takes, as far as it said so by refusing some; None where it did not."""
 
     async def check(self) -> None:
         """Return if the table can be read and has the key this program uses; raise otherwise."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import orjson
+
 from aqi_service.core.decimals import MAX_PLACES, canonical
 from aqi_service.core.items import ATTRIBUTES, TIMES, Item
 from aqi_service.core.times import feed_time
@@ -38,6 +40,11 @@ def to_attributes(item: Item, key_kind: str) -> AttributeValues:
     }
     values["id"] = {key_kind: item.id}
     return values
+
+
+def put_request(item: Item, key_kind: str) -> bytes:
+    """Return the item as one put of a batch, in JSON."""
+    return orjson.dumps({"PutRequest": {"Item": to_attributes(item, key_kind)}})
 
 
 def from_attributes(values: Mapping[str, Mapping[str, Any]]) -> Item:

@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 import aioboto3
 from aiobotocore.config import AioConfig
 
+from aqi_service import __version__
 from aqi_service.core.showing import redacted
 from aqi_service.storage.aws_errors import translated
+from aqi_service.storage.bodies import prepare
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -53,6 +55,8 @@ async def open_clients() -> AsyncIterator[Clients]:
             lookups = await stack.enter_async_context(
                 session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, 2, 2))
             )
+        for client in (writes, lookups):
+            prepare(client)
         yield Clients(s3, writes, lookups)
 
 
@@ -109,5 +113,6 @@ def _config(connections: int, connect_timeout: float, read_timeout: float) -> Ai
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": 1},
         tcp_keepalive=True,
+        user_agent=f"aqi-service/{__version__}",  # botocore's own is put together anew for each request
         parameter_validation=False,  # half of the time that a batch takes; what is sent is ours
     )

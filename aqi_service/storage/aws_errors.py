@@ -184,6 +184,11 @@ def may_pass(error: AqiError) -> bool:
     return status >= 500 or status == 429 or _code(cause) in _BUSY
 
 
+def is_throttled(error: AqiError) -> bool:
+    """Tell whether AWS refused the request because it was asked for too much."""
+    return isinstance(error.__cause__, aws.ClientError) and _code(error.__cause__) in _BUSY
+
+
 def translate(error: aws.ClientError, what: str) -> AqiError:
     """Return our error for a code of AWS's."""
     code = _code(error)

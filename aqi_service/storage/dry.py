@@ -68,6 +68,8 @@ class _DryUpload:
 class DryStore:
     """A table that is empty and stays so."""
 
+    items_per_second: float | None = None
+
     async def check(self) -> None:
         """Return at once."""
 

@@ -5,19 +5,24 @@ that the table cannot be reached.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from aqi_service.core.decimals import integer
 from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemOutdated, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage import READ_LIMIT, PutResult, free
-from aqi_service.storage.attributes import from_attributes, key, key_kind, to_attributes
+from aqi_service.storage.attributes import from_attributes, key, key_kind, put_request, to_attributes
 from aqi_service.storage.aws import WRITE_CONCURRENCY
-from aqi_service.storage.aws_errors import refused_as, translated
+from aqi_service.storage.aws_errors import is_throttled, refused_as, translated
+from aqi_service.storage.bodies import answer_of
 from aqi_service.storage.pace import Pace
+from aqi_service.storage.rate import Rate
 from aqi_service.storage.retry import Sleep, Tries, call, together, until_done
 
 if TYPE_CHECKING:
@@ -52,16 +57,23 @@ class DynamoStore:
         writes: "DynamoDBClient",
         lookups: "DynamoDBClient",
         table: str,
-        concurrency: int = WRITE_CONCURRENCY,
         sleep: Sleep = asyncio.sleep,
+        turn: Sleep | None = None,
     ) -> None:
         self._writes = writes
         self._lookups = lookups
         self._table = table
         self._what = f"table {table}"
         self._sleep = sleep
-        self._pace = Pace(concurrency)
+        self._turn = sleep if turn is None else turn
+        self._pace = Pace(WRITE_CONCURRENCY)
+        self._rate = Rate()
         self._key_kind: str | None = None
+
+    @property
+    def items_per_second(self) -> float | None:
+        """What the table takes, as far as refusals told."""
+        return self._rate.items_per_second
 
     async def check(self) -> None:
         """Read the table's description: its state and the type of its key."""
@@ -116,13 +128,13 @@ class DynamoStore:
         self, client: "DynamoDBClient", keys: Sequence[Any], found: dict[str, Item], **how: bool
     ) -> Sequence[Any]:
         """Ask once for these keys; put into `found` what is there, and return what was not processed."""
-        asked: Any = {self._table: {"Keys": keys, **how}}
-        answer = await client.batch_get_item(RequestItems=asked)
+        asked: Any = {self._table: orjson.dumps({"Keys": keys, **how})}
+        answer = answer_of(await client.batch_get_item(RequestItems=asked))
         for values in answer.get("Responses", {}).get(self._table, []):
             item = from_attributes(values)
             found[item.id] = item
-        unprocessed: Any = answer.get("UnprocessedKeys", {})
-        return unprocessed.get(self._table, {}).get("Keys", [])  # type: ignore[no-any-return]  # AWS's JSON
+        unprocessed: Sequence[Any] = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        return unprocessed
 
     async def read(self, ids: Sequence[str]) -> dict[str, Item]:
         """Read up to READ_LIMIT ids consistently; unprocessed keys are asked for again."""
@@ -193,24 +205,37 @@ class DynamoStore:
             raise
 
     @asynccontextmanager
-    async def _try(self, guard: Callable[[], None]) -> AsyncIterator[None]:
-        """Let one write go if the guard does, and give it up after WRITE_SECONDS."""
-        with translated(self._what):
-            async with asyncio.timeout(WRITE_SECONDS):
-                guard()
-                yield
+    async def _try(self, items: int, guard: Callable[[], None]) -> AsyncIterator[None]:
+        """Let a write of so many items go in its turn, if the guard does; give it up after WRITE_SECONDS."""
+        clock = asyncio.get_running_loop().time
+        if wait := self._rate.due(items, clock()):
+            await self._turn(wait)
+        try:
+            with translated(self._what):
+                async with asyncio.timeout(WRITE_SECONDS):
+                    guard()
+                    yield
+        except Unavailable as error:
+            if is_throttled(error):
+                self._rate.took(0, items, clock())
+            raise
 
     async def _put_batch(
         self, items: Sequence[Item], kind: str, refused: dict[str, str], guard: Callable[[], None]
     ) -> None:
         """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
 
-        async def request(left: Sequence[Any]) -> Sequence[Any]:
-            async with self._try(guard):
-                answer = await self._writes.batch_write_item(RequestItems={self._table: left})
-            return answer.get("UnprocessedItems", {}).get(self._table, [])
+        async def request(left: Mapping[str, bytes]) -> Mapping[str, bytes]:
+            some = dict(islice(left.items(), self._rate.most(WRITE_LIMIT)))
+            asked: Any = {self._table: b"[%s]" % b",".join(some.values())}
+            async with self._try(len(some), guard):
+                answer = answer_of(await self._writes.batch_write_item(RequestItems=asked))
+            unprocessed = answer.get("UnprocessedItems", {}).get(self._table, [])
+            again = {i for put in unprocessed for i in put["PutRequest"]["Item"]["id"].values()}
+            self._rate.took(len(some) - len(again), len(again), asyncio.get_running_loop().time())
+            return {i: put for i, put in left.items() if i in again or i not in some}
 
-        puts: Sequence[Any] = [{"PutRequest": {"Item": to_attributes(item, kind)}} for item in items]
+        puts: Mapping[str, bytes] = {item.id: put_request(item, kind) for item in items}
         try:
             await until_done(puts, request, self._what, self._pace, self._sleep)
         except ItemRefused:
@@ -229,8 +254,9 @@ class DynamoStore:
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
             values: Any = to_attributes(item, kind)
-            async with self._try(guard):
+            async with self._try(1, guard):
                 await self._writes.put_item(TableName=self._table, Item=values, **condition)
+            self._rate.took(1, 0, asyncio.get_running_loop().time())
             return left[1:]
 
         left: Sequence[Item] = [item]

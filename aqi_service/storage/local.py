@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, Unavailable
+from aqi_service.storage import DOCUMENT_LIMIT
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -190,11 +191,17 @@ def write_whole(path: Path, body: bytes) -> None:
     sync_folder(path.parent)
 
 
+def read_document(path: Path) -> bytes:
+    """Return a file's bytes; of one over DOCUMENT_LIMIT a byte more than that."""
+    with path.open("rb") as file:
+        return file.read(DOCUMENT_LIMIT + 1)
+
+
 def change_whole(path: Path, new: Callable[[bytes | None], bytes | None]) -> None:
     """Write over a file what `new` makes of its bytes, None for nothing; one process at a time."""
     make_folder(path.parent)
     with locked(path.parent):
-        body = new(path.read_bytes() if path.exists() else None)
+        body = new(read_document(path) if path.exists() else None)
         if body is not None:
             write_whole(path, body)
 

@@ -12,7 +12,15 @@ from pathlib import Path
 
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.local import MIN_FREE, Threads, change_whole, disk, make_usable, write_whole
+from aqi_service.storage.local import (
+    MIN_FREE,
+    Threads,
+    change_whole,
+    disk,
+    make_usable,
+    read_document,
+    write_whole,
+)
 from aqi_service.storage.local_snapshots import PIECE, Draft, Reading, Shelf, sweep
 
 BEHIND_LIMIT = 4 * 1024 * 1024
@@ -117,7 +125,7 @@ class LocalArchive:
         path = self._document(key)
         with disk(f"{path} cannot be read"):
             try:
-                return await self._threads.run(path.read_bytes)
+                return await self._threads.run(read_document, path)
             except FileNotFoundError:
                 return None
 

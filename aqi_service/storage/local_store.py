@@ -42,6 +42,8 @@ class LocalStore:
     how long a statement waits for another process's transaction before Unavailable.
     """
 
+    items_per_second: float | None = None
+
     def __init__(self, folder: Path, *, read_only: bool = False, busy_seconds: float = 5.0) -> None:
         file = folder.absolute() / FILE
         self._writer = Link(file, read_only=read_only, busy_seconds=busy_seconds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
 from aqi_service.errors import Unavailable
-from aqi_service.storage import SnapshotInfo
+from aqi_service.storage import DOCUMENT_LIMIT, SnapshotInfo
 from aqi_service.storage.aws_errors import error_code
 from aqi_service.storage.retry import CALL, Sleep, Tries, call
 
@@ -87,13 +87,15 @@ class Bucket:
                 return
 
     async def document(self, key: str) -> Document | None:
-        """Read a whole object, or None if there is none."""
+        """Read an object, of one over DOCUMENT_LIMIT a byte more than that; None if there is none."""
 
         async def read() -> Document:
             answer = await self.once("get_object", Key=key)
-            async with answer["Body"] as body:
-                written = answer["LastModified"].timestamp()
-                return Document(bytes(await body.read()), answer["ETag"], written)
+            body, some = bytearray(), answer["Body"]
+            async with some:
+                while piece := await some.read(DOCUMENT_LIMIT + 1 - len(body)):
+                    body += piece
+            return Document(bytes(body), answer["ETag"], answer["LastModified"].timestamp())
 
         try:
             return await self.repeat(read)

@@ -1,5 +1,7 @@
 """Replies taken apart and made harmless: CSV in, guarded CSV, JSON and visible text out."""
 
+import tracemalloc
+
 import pytest
 
 from aqi_service.core.csvtext import guard, json_line, number, parse, safe, visible
@@ -12,6 +14,11 @@ def test_a_reply_is_cells_by_column_in_its_own_order() -> None:
 
 def test_a_line_end_inside_a_cell_stays_as_it_was_sent() -> None:
     assert parse('id,note\r\n1,"a\r\nb"\r\n')["note"] == "a\r\nb"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+def test_lines_may_end_in_any_of_the_three_ways(end: str) -> None:
+    assert parse(f"id,AQI{end}1,2{end}") == {"id": "1", "AQI": "2"}
 
 
 @pytest.mark.parametrize(
@@ -93,3 +100,15 @@ def test_foreign_text_reaches_a_terminal_as_text_only(text: str, shown: str) -> 
 def test_a_long_foreign_text_is_cut() -> None:
     assert visible("x" * 300) == "x" * 200 + "..."
     assert visible("x" * 200) == "x" * 200
+
+
+@pytest.mark.parametrize("more", ["\r\n", "\n", "1\r\n"])
+def test_a_reply_of_endless_rows_is_refused_at_the_third_without_keeping_the_others(more: str) -> None:
+    text = "id\r\n1\r\n" + more * 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="one header line and one row"):
+            parse(text)
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(text) + 100_000
+    finally:
+        tracemalloc.stop()

@@ -164,11 +164,19 @@ def test_another_text_without_header_is_refused(text: bytes) -> None:
         splitter.take()
 
 
-def test_without_a_bare_reply_every_reply_has_a_header() -> None:
+@pytest.mark.parametrize("text", [NOT_FOUND, *(bytes([n]) for n in range(256) if n not in b"0123456789")])
+def test_without_a_bare_reply_every_reply_has_a_header(text: bytes) -> None:
     splitter = FrameSplitter(MAX_REQUEST)
-    splitter.feed(NOT_FOUND)
+    splitter.feed(text)
     with pytest.raises(FrameError):
         splitter.take()
+
+
+def test_the_first_bytes_that_wait_are_shown_and_still_wait() -> None:
+    splitter = FrameSplitter(MAX_REQUEST)
+    splitter.feed(b"GET / HTTP/1.1")
+    assert [splitter.start(size) for size in (0, 3, 99)] == [b"", b"GET", b"GET / HTTP/1.1"]
+    assert len(splitter) == 14
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ DAMAGED = {
 @pytest.mark.parametrize("body", DAMAGED.values(), ids=DAMAGED)
 def test_damaged_gzip_fails_with_a_sentence(body: bytes) -> None:
     for size in (1, 7, len(body)):
-        with pytest.raises(FetchFailed, match=r"the gzip stream is (damaged|not gzip)"):
+        with pytest.raises(FetchFailed, match="the gzip stream is damaged: "):
             decoded(pieces(body, size))
 
 

@@ -58,15 +58,25 @@ def test_of_two_records_with_one_id_the_newer_is_kept_and_of_equally_new_ones_th
         growing = Growing()
         growing.add(items)
         assert growing.repeated == 1
-        assert growing.done(EDITION, NOW).reply(7, NOW) == csv_reply(kept)
+        made = growing.done(EDITION, NOW)
+        assert made.reply(7, NOW) == csv_reply(kept)
+        assert unpack(made.packed[7]) == kept
+
+
+def test_every_record_with_the_id_of_an_earlier_one_is_counted() -> None:
+    growing = Growing()
+    growing.add([PLAIN, PLAIN._replace(id="8"), PLAIN])
+    assert growing.repeated == 1
+    growing.add([PLAIN, PLAIN._replace(id="9"), PLAIN._replace(id="8")])
+    assert growing.repeated == 3
 
 
 def test_records_beyond_its_room_are_left_to_the_table_but_those_it_has_are_kept_up_to_date() -> None:
     growing = Growing(room=2)
-    for number, value in ((1, "1"), (2, "2"), (3, "3"), (2, "9")):
+    for number, value in ((1, "1"), (2, "2"), (3, "3"), (2, "9"), (4, "4")):
         growing.put(number, PLAIN._replace(id=str(number), pm10=value))
     made = growing.done(EDITION, NOW)
-    assert (len(made), growing.left_out) == (2, 1)
+    assert (len(made), growing.left_out, made.left_out) == (2, 2, 2)
     assert made.reply(2, NOW) == csv_reply(PLAIN._replace(id="2", pm10="9"))
     assert made.reply(3, NOW) is None
 
@@ -84,10 +94,24 @@ def test_a_record_unlike_any_of_the_feeds_takes_no_memory(item: Item) -> None:
     assert len(index(item)) == 0
 
 
+def test_a_record_of_1024_bytes_is_kept_and_one_byte_more_is_not() -> None:
+    room = 1024 - len(pack(PLAIN._replace(sensor_type="")) or b"")
+    assert len(pack(PLAIN._replace(sensor_type="x" * room)) or b"") == 1024
+    assert pack(PLAIN._replace(sensor_type="x" * (room + 1))) is None
+
+
+@pytest.mark.parametrize("expires_at", [0, 2**63 - 1])
+def test_any_time_that_a_table_can_hold_is_kept_as_the_records_end(expires_at: int) -> None:
+    item = PLAIN._replace(expires_at=expires_at)
+    assert unpack(pack(item) or b"") == item
+
+
 def test_what_the_table_may_have_otherwise_is_taken_out() -> None:
     growing = Growing()
     growing.add([PLAIN, PLAIN._replace(id="8")])
+    assert growing.numbers() == [7, 8]
     growing.put(7, None)
+    assert growing.numbers() == [8]
     made = growing.done(EDITION, NOW)
     assert (made.reply(7, NOW), len(made)) == (None, 1)
 

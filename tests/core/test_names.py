@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from aqi_service.core.names import (
     can_name,
     first_free,
+    holder_key,
     latest_key,
     manifest_key,
     order_of,
@@ -43,6 +44,7 @@ def test_names_are_of_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatc
     try:
         assert snapshot_name(TAKEN) == NAME
         assert parse_name(NAME) == (NAME, TAKEN)
+        assert not can_name(datetime(1999, 12, 31, 23, tzinfo=UTC).timestamp())
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -129,3 +131,7 @@ def test_manifest_and_rejects_lie_by_table_and_snapshot() -> None:
     assert manifest_key("t", NAME) == "manifests/t/data_20_12_23_18_55.json"
     assert rejects_key("t", NAME) == "rejects/t/data_20_12_23_18_55.ndjson"
     assert latest_key("t") == "manifests/t/latest.json"
+
+
+def test_who_holds_a_running_upload_is_named_beside_the_snapshots() -> None:
+    assert holder_key(NAME) == "uploads/data_20_12_23_18_55.json"

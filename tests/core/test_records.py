@@ -74,6 +74,16 @@ def test_the_text_of_every_batch_is_the_documents_bytes_at_its_offset(window: in
     assert seen > 66_000
 
 
+@pytest.mark.parametrize("window", [1024, 4096, WINDOW])
+def test_a_window_of_plain_records_is_taken_at_once_but_for_its_last_part(window: int) -> None:
+    texts = [b'{"id":%d,"a":[{"b":1},{"c":[2]},{}],"d":{"e":5},"f":""}' % number for number in range(1000)]
+    document, _ = joined(texts, [])
+    splitter = RecordSplitter(window)
+    sizes = [len(batch.text) for piece in pieces(document, 10_000) for batch in splitter.feed(piece)]
+    assert len(document) - sum(sizes) < 2 * window
+    assert min(sizes) >= window * 15 // 16
+
+
 @pytest.mark.parametrize("text", [b"1", b"-2.5e3", b'"a,b]"', b"true", b"null", b"[]", b'[{"a":[1]},2]'])
 def test_an_element_that_is_no_object_is_given_as_it_decodes(text: bytes) -> None:
     document, elements = joined([text, b"{}", text], [b"\n"])
@@ -126,8 +136,20 @@ def test_a_document_cut_anywhere_is_cut_short_and_gives_the_records_that_were_wh
 
 
 def test_the_error_of_a_cut_document_says_after_how_many_bytes() -> None:
-    with pytest.raises(CutShort, match="after 9 bytes"):
-        list(batches([b'[{"a":1},']))
+    for document in (b'[{"a":1},', b'[{"a":1},{"b":'):
+        with pytest.raises(CutShort, match=f"after {len(document)} bytes"):
+            list(batches([document]))
+
+
+@pytest.mark.parametrize(
+    ("document", "where", "shown"),
+    [(b"[:1]", "byte 1, in the", ":1]"), (b"[{}]" + b"x" * 30, "byte 4, behind the", "x" * 20)],
+)
+def test_the_error_of_a_rejected_document_says_at_which_byte_and_shows_20_of_them(
+    document: bytes, where: str, shown: str
+) -> None:
+    with pytest.raises(SnapshotRejected, match=f"^{where} JSON array, should not be there: '{shown}'$"):
+        list(batches([document]))
 
 
 def test_a_rejected_document_is_refused_while_it_is_fed_and_what_came_before_stands() -> None:
@@ -137,3 +159,31 @@ def test_a_rejected_document_is_refused_while_it_is_fed_and_what_came_before_sta
     with pytest.raises(SnapshotRejected) as caught:
         next(given_out)
     assert caught.value.offset == 16
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_splitter_may_begin_at_any_element(size: int) -> None:
+    document, elements = joined([b'{"a":1}', b"12", b'{"b":[2]}', b'{"c":3}'] * 9, [b"\n"])
+    for number, (start, _, _) in enumerate(elements):
+        splitter, found = RecordSplitter(16, start=start), []
+        for batch in [b for piece in pieces(document[start:], size) for b in splitter.feed(piece)]:
+            found += [(*batch.locate(index), value) for index, value in enumerate(batch.values)]
+        found += [(*batch.locate(0), *batch.values) for batch in splitter.close()]
+        assert found == elements[number:]
+
+
+@pytest.mark.parametrize("text", [b"12", b"123456", b'"ab"', b"[1]", b"true", b"X"])
+def test_elements_without_a_brace_are_not_cut_in_two(text: bytes) -> None:
+    document, elements = joined([text] * 40, [])
+    assert all(outcome == Outcome(elements, WHOLE) for outcome in every_way(document))
+
+
+def test_a_string_full_of_what_looks_like_borders_hides_none_and_is_cut_at_none() -> None:
+    document, elements = joined([b"12", b'"' + b"},]" * 100 + b'"', b"34"], [])
+    assert all(outcome == Outcome(elements, WHOLE) for outcome in every_way(document))
+
+
+def test_what_fills_the_window_is_given_out_without_more_bytes() -> None:
+    splitter = RecordSplitter(window=7)
+    assert list(splitter.feed(b"[")) == []
+    assert [batch.values for batch in splitter.feed(b'{"a":1}')] == [[{"a": 1}]]

@@ -30,6 +30,7 @@ from tests.core.helpers import (
         (b"null", 0),
         (b"\x1f\x8b\x08\x00", 0),
         (b"\xef\xbb", 0),
+        (b"\xef\xbb\xbf", 3),
         (b" \n<html>", 2),
         (b"\xef\xbb\xbf{}", 3),
         (b" \xef\xbb\xbf[]", 1),
@@ -106,4 +107,18 @@ def test_a_record_of_64_kib_is_read_and_one_byte_more_is_too_long(size: int, win
     assert [element[0] for element in outcome.elements] == [element[0] for element in elements]
     assert outcome.elements[1] == elements[1]
     assert outcome.elements[3][1] == sized(65_537)[:KEPT_TEXT]
+    assert outcome.elements[4] == elements[4]
+
+
+@pytest.mark.parametrize("window", [4096, WINDOW])
+@pytest.mark.parametrize(
+    "text", [b'{"a":"' + b"}," * 100_000 + b'"}', b"7" * 200_000, b'["' + b"\\\\" * 100_000 + b'"]']
+)
+def test_a_record_far_too_long_costs_only_itself(text: bytes, window: int) -> None:
+    good = b'{"b":1}'
+    document, elements = joined([good, text, good, text, good], [b"\n"])
+    outcome = split(pieces(document, 50_000), window)
+    assert reasons(outcome) == [None, "too_long", None, "too_long", None]
+    assert [element[0] for element in outcome.elements] == [element[0] for element in elements]
+    assert outcome.elements[3][1] == text[:KEPT_TEXT]
     assert outcome.elements[4] == elements[4]

@@ -39,3 +39,29 @@ def test_no_text_is_longer_than_4_kib_whatever_its_bytes(text: bytes) -> None:
     record = lines(rejects)[0]["record"]
     assert isinstance(record, str)
     assert TEXT_LIMIT // 2 <= len(record) <= TEXT_LIMIT
+
+
+def test_there_are_10_000_lines_at_most_and_the_first_stay() -> None:
+    rejects = Rejects()
+    rejects.add(Rejection("bad_id", None, n, b"") for n in range(9_998))
+    assert [json.loads(line)["id"] for line in last(rejects, 3)] == [None, "a", "b"]
+    rejects.add(Rejection("bad_id", None, n, b"") for n in range(9_998, 10_003))
+    assert [json.loads(line)["offset"] for line in last(rejects, 2)] == [9_998, 9_999]
+
+
+def last(rejects: Rejects, count: int) -> list[bytes]:
+    """Give the last lines of a list that has all its 10,000."""
+    found = rejects.body(dict.fromkeys("abc", "late")).splitlines()
+    assert len(found) == 10_000
+    return found[-count:]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept"), [([4095, 5000, 5000, 255], [4095, 4096, 256, 255]), ([4096, 5000], [4096, 256])]
+)
+def test_behind_8_mib_of_text_256_characters_of_each_are_kept(sizes: list[int], kept: list[int]) -> None:
+    rejects = Rejects()
+    rejects.add(Rejection("bad_id", None, n, b"a" * 4096) for n in range(2047))
+    rejects.add(Rejection("bad_id", None, n, b"a" * size) for n, size in enumerate(sizes))
+    found = rejects.body({}).splitlines()[2047:]
+    assert [len(json.loads(line)["record"]) for line in found] == kept

@@ -24,6 +24,7 @@ def test_a_number_or_a_word_ends_where_other_bytes_begin_and_not_before_they_com
     text: bytes, behind: bytes
 ) -> None:
     assert ElementScanner().advance(text + behind, 0) == len(text)
+    assert ElementScanner().advance(b"{}," + text + behind, 3) == 3 + len(text)
     scanner = ElementScanner()
     assert scanner.advance(text, 0) == -1
     assert scanner.advance(text + behind, len(text)) == len(text)

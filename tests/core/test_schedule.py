@@ -92,3 +92,8 @@ def test_a_throttled_request_waits_anywhere_up_to_an_edge_that_doubles_to_20_sec
     assert full_jitter(attempt, chance) == pytest.approx(chance * edge)
     assert full_jitter(attempt, 0.0) == 0
     assert full_jitter(attempt, chance, base=1, cap=3) <= min(3, 2 ** min(attempt - 1, 2))
+
+
+@pytest.mark.parametrize(("attempt", "edge"), [(1, 0.05), (2, 0.1), (3, 0.2), (4, 0.4), (9, 12.8), (10, 20)])
+def test_a_wait_s_edge_doubles_from_50_ms_to_20_s(attempt: int, edge: float) -> None:
+    assert full_jitter(attempt, 1.0) == pytest.approx(edge)

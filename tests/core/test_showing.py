@@ -16,6 +16,7 @@ def test_what_can_be_printed_stays_as_it_is(text: str) -> None:
     ("text", "shown"),
     [
         ("a\nb\r\tc\x00", r"a\nb\r\tc\x00"),
+        ('C:\\it\'s "x"\n', r"""C:\it's "x"\n"""),
         ("\x1b[31m\x7f\x85\x9b", r"\x1b[31m\x7f\x85\x9b"),
         ("\u2028\u2029\x0b\x0c\x1c", r"\u2028\u2029\x0b\x0c\x1c"),
         ("\u202e\u2066\u200f", r"\u202e\u2066\u200f"),
@@ -81,6 +82,7 @@ def test_an_environment_s_secrets_are_those_of_aws_that_are_no_mere_word() -> No
         "AWS_REGION": "eu-west-1",
     }
     assert secrets_of(environ) == ["FwoGZXIvYXdz"]
+    assert secrets_of({"AWS_SESSION_TOKEN": "1234567", "AWS_SECURITY_TOKEN": "12345678"}) == ["12345678"]
 
 
 @pytest.mark.parametrize(

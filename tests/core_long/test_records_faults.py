@@ -95,3 +95,21 @@ def test_a_million_opening_brackets_that_are_never_closed_are_cut_short_and_not_
     assert 50_000 < held < 300_000
     with pytest.raises(CutShort):
         list(splitter.close())
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"7" * 60_000,
+        b"-1." + b"7" * 60_000 + b"x",
+        b'{"a":"' + rb"\"" * 30_000 + b'\\\n"}',
+        b'{"a":' + b"1e99" * 15_000 + b"}",
+    ],
+    ids=["digits", "a fraction", "escaped quotes before a raw newline", "exponents"],
+)
+def test_a_hundred_long_records_that_no_decoder_takes_are_looked_at_once_each(text: bytes) -> None:
+    document, elements = joined([text] * 100, [])
+    outcome = split(pieces(document, WINDOW))
+    assert outcome == Outcome(elements, WHOLE)
+    assert set(reasons(outcome)) == {"unreadable"}

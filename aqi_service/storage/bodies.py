@@ -1,0 +1,61 @@
+"""Batch requests whose JSON is made and read here: botocore signs and sends it, and does not walk through it.
+
+One rule: botocore's events alone are used (`provide-client-params`, `before-call`, `before-parse`); what is
+sent and what came back is the same as without them, at a fraction of the time.
+
+A client that was prepared takes a batch call's `RequestItems` as `{table: JSON}`, the JSON as bytes;
+`answer_of` gives what came back, as orjson reads it. Errors come as ever.
+"""
+
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from aqi_service.errors import Unavailable
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+
+OPERATIONS = ("BatchGetItem", "BatchWriteItem")
+
+_BODY = "aqi_service.body"
+_ANSWER = "Answer"
+
+
+def prepare(client: "DynamoDBClient") -> None:
+    """Make a client take and give JSON in batch calls."""
+    for operation in OPERATIONS:
+        for event, handler in (
+            ("provide-client-params", _take), ("before-call", _put), ("before-parse", _keep),
+        ):  # fmt: skip
+            client.meta.events.register(f"{event}.dynamodb.{operation}", handler)
+
+
+def answer_of(answered: Any) -> dict[str, Any]:
+    """Return the JSON that came back. Raises Unavailable if it was none: then nobody knows what was done."""
+    answer = answered.get(_ANSWER)
+    if not isinstance(answer, dict):
+        raise Unavailable("the endpoint's answer is no answer of DynamoDB's: see what is between it and here")
+    return answer
+
+
+def _take(params: Any, context: dict[str, Any], **_: object) -> Any:
+    """Put the body aside; leave the table's name, which botocore chooses an endpoint by."""
+    [(table, body)] = params["RequestItems"].items()
+    context[_BODY] = b'{"RequestItems":{%s:%s}}' % (orjson.dumps(table), body)
+    return {"RequestItems": {table: {}}}
+
+
+def _put(params: Any, context: dict[str, Any], **_: object) -> None:
+    """Have the body signed and sent."""
+    params["body"] = context.pop(_BODY)
+
+
+def _keep(response_dict: Any, customized_response_dict: Any, **_: object) -> None:
+    """Read the answer, unless it is an error or no JSON; leave botocore nothing to walk through."""
+    if response_dict["status_code"] == HTTPStatus.OK:
+        with suppress(orjson.JSONDecodeError):
+            customized_response_dict[_ANSWER] = orjson.loads(response_dict["body"])
+        response_dict["body"] = b"{}"

@@ -1,0 +1,77 @@
+"""How many items a second a table takes, learned from what it refuses: arithmetic only, time is an argument.
+
+One rule: nothing is held back before the table refuses something. From then on requests go out at the rate
+that it took between two refusals, when it had nothing left, and a little faster after many taken whole.
+
+So a steady load uses its table's limit, and about one request in 25 is refused.
+"""
+
+SHARE = 0.97
+"""The share of what the table took that is asked for after a refusal."""
+
+FIRST_LEAST = 25.0
+"""Items a second that are tried after the first refusal, if not more: it says little."""
+
+SURE_SECONDS, SURE_ITEMS = 1.0, 100
+"""So long after a refusal, and so many items, the next one tells the limit; or after 4 times as long."""
+
+HOLD = 100
+"""Requests taken whole in a row until the rate begins to grow."""
+
+GROWTH, MOST_GROWTH = 0.0025, 0.05
+"""By which share it grows with a request then; twice that with each further HOLD of them, up to the most."""
+
+FORGET_SECONDS = 60.0
+"""After so long without a write nothing is known: the table's limit may be another by then."""
+
+
+class Rate:
+    """Says when a request may go out, and is told what became of it. `now` is in seconds, on any clock."""
+
+    def __init__(self) -> None:
+        self.items_per_second: float | None = None  # what the table takes; None while it refused nothing
+        self._next = float("-inf")  # when the next request may go out
+        self._since = float("-inf")  # the last refusal, or the first write
+        self._used = float("-inf")
+        self._taken = 0  # items since then
+        self._in_a_row = 0
+
+    def most(self, limit: int) -> int:
+        """Return how many items a request should have, at most `limit`: no more than it takes in a second."""
+        rate = self.items_per_second
+        return limit if rate is None else max(1, min(limit, int(rate)))
+
+    def due(self, items: int, now: float) -> float:
+        """Give a request of so many items its turn; return the seconds until it."""
+        if now - max(self._used, self._next) > FORGET_SECONDS:
+            self.items_per_second, self._taken, self._since = None, 0, now
+        self._used = now
+        if self.items_per_second is None:
+            return 0.0
+        turn = max(now, self._next)
+        self._next = turn + items / self.items_per_second
+        return turn - now
+
+    def took(self, items: int, left: int, now: float) -> None:
+        """Note that the table took so many items of a request, and left some."""
+        self._taken += items
+        if left:
+            self._refused(now)
+            return
+        self._in_a_row += 1
+        if self.items_per_second is not None and self._in_a_row > HOLD:
+            growth = GROWTH * 2.0 ** min(self._in_a_row // HOLD - 1, 30)
+            self.items_per_second *= 1 + min(MOST_GROWTH, growth)
+
+    def _refused(self, now: float) -> None:
+        """Learn the rate; then let the table save up for one request before the next."""
+        self._in_a_row = 0
+        since = now - self._since
+        if self.items_per_second is None:
+            rate = max(FIRST_LEAST, SHARE * self._taken / max(1.0, since))
+        elif since >= 4 * SURE_SECONDS or (since >= SURE_SECONDS and self._taken >= SURE_ITEMS):
+            rate = max(1.0, SHARE * self._taken / since)
+        else:
+            return  # too soon to tell: what was sent at the old rate comes back as well
+        self.items_per_second, self._since, self._taken = rate, now, 0
+        self._next = max(now, self._next) + min(FIRST_LEAST, rate) / rate

@@ -1,0 +1,141 @@
+"""Figure 7: lookups a second that go to DynamoDB, 50 connections, beside one get_item for each.
+
+One rule: the same client asks both, one request at a time on each connection, and checks every reply.
+
+    python -m bench.missing PORT    that server, on DynamoDB at this port; it prints where it listens
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import aioboto3
+import uvloop
+
+from aqi_service.core.frames import HEADER, decode_header, encode
+from aqi_service.core.render import csv_reply
+from aqi_service.storage.attributes import from_attributes
+from bench.cores import apart, measured
+from bench.figures import Figure, Goal, Side, in_turns
+from bench.loading import load
+from bench.parsing import items_of
+from bench.processes import ROOT, fresh
+from bench.run import Run
+from bench.standing import TABLE, StandIn, standing
+
+CONNECTIONS = 50
+OURS = (
+    "-m",
+    "aqi_service",
+    "--serve-only",
+    "--no-http",
+    "--port",
+    "0",
+    "--table",
+    TABLE,
+    "--bucket",
+    "bench-bucket",
+)
+
+
+async def ask(port: int, ids: Sequence[str], each: int) -> float:
+    """Ask `each` times on every connection; return the seconds. Raises AssertionError for a wrong reply."""
+
+    async def one(first: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for number in range(first, first + each):
+            wanted = ids[number % len(ids)].encode()
+            writer.write(encode(wanted))
+            reply = await reader.readexactly(decode_header(await reader.readexactly(HEADER)))
+            if not reply.partition(b"\r\n")[2].startswith(wanted + b","):
+                raise AssertionError(f"asked for {wanted.decode()}, came {reply[:200]!r}")
+        writer.close()
+        await writer.wait_closed()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(one(number * each) for number in range(CONNECTIONS)))
+    return time.perf_counter() - begun
+
+
+def seconds(port: str, document: str, each: str) -> float:
+    """Ask for the first ids of a document."""
+    ids = [item.id for item in islice(items_of(document), CONNECTIONS * int(each))]
+    uvloop.run(ask(int(port), ids, 2))  # it has opened its connections then
+    return uvloop.run(ask(int(port), ids, int(each)))
+
+
+async def peer(endpoint: str) -> None:
+    """Serve with a get_item for each request."""
+    session = aioboto3.Session(region_name="us-east-1")
+    async with session.client("dynamodb", endpoint_url=endpoint) as client:
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while header := await reader.read(HEADER):
+                asked = await reader.readexactly(decode_header(header))
+                answer = await client.get_item(TableName=TABLE, Key={"id": {"S": asked.decode()}})
+                writer.write(encode(csv_reply(from_attributes(answer["Item"]))))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        print("listening on", f"127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True, file=sys.stderr)
+        await server.serve_forever()
+
+
+@contextmanager
+def serving(standin: StandIn, arguments: Sequence[str]) -> Iterator[int]:
+    """Run a server on the first core; give its port."""
+    variables = os.environ | standin.environment
+    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=variables, stderr=subprocess.PIPE)
+    with process:
+        measured(process.pid)
+        try:
+            assert process.stderr is not None  # noqa: S101  # for mypy: it is a pipe
+            lines = (line.decode() for line in process.stderr)
+            line = next(line for line in lines if line.startswith("listening on "))
+            yield int(line.split()[2].rpartition(":")[2])
+        finally:
+            process.terminate()
+
+
+def rate(standin: StandIn, document: Path, each: int, arguments: Sequence[str]) -> float:
+    """Return lookups a second. Raises AssertionError if the table was not asked for each record."""
+    with serving(standin, arguments) as port:
+        standin.clear("counts")
+        taken = float(fresh("bench.missing:seconds", port, document, each))
+    asked = standin.counts()["table"]["items_read"]
+    if asked < CONNECTIONS * each:
+        raise AssertionError(f"the table was asked for {asked} records, not {CONNECTIONS * each}")
+    return CONNECTIONS * each / taken
+
+
+def figures(run: Run) -> Iterator[Figure]:
+    """Measure."""
+    document, each = run.feed(run.pick(0.2, 25, 25)), run.pick(2, 200, 1000)
+    with standing() as standin:
+        load(standin, document, run.folder)
+        standin.clear("objects")  # no snapshot is there to be held in memory
+        apart(standin.pid)
+        work: Callable[..., float] = partial(rate, standin, document, each)
+        mine, theirs = in_turns(
+            run.rounds,
+            partial(work, OURS),
+            partial(work, ("-m", "bench.missing", standin.endpoint)),
+        )
+    yield Figure(
+        "7 lookups in DynamoDB, 50 connections",
+        "lookups/s",
+        Side("ours", mine),
+        Side("aioboto3 get_item each", theirs),
+        goal=Goal(10),
+    )
+
+
+if __name__ == "__main__":
+    uvloop.run(peer(sys.argv[1]))

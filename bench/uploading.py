@@ -1,0 +1,107 @@
+"""Figure 4: a large snapshot through the load into S3, with a store that discards, beside boto3 and the CLI.
+
+One rule: every byte must arrive.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import boto3  # type: ignore[import-untyped]  # it has no types of its own
+import uvloop
+
+from aqi_service import __version__
+from aqi_service.core.report import Status
+from aqi_service.core.scales import DAQI
+from aqi_service.load import load
+from aqi_service.plan import Plan
+from aqi_service.sources import source_of
+from aqi_service.storage import Storage
+from aqi_service.storage.aws import open_clients
+from aqi_service.storage.dry import DryStore
+from aqi_service.storage.s3 import S3Archive
+from bench.feed import NEWEST
+from bench.figures import Figure, Goal, Side, in_turns
+from bench.processes import ROOT, fresh
+from bench.run import Run
+from bench.standing import BUCKET, StandIn, standing, verify_object
+
+KEY = "data_23_11_26_15_00.json"
+
+
+async def _load(document: str) -> float:
+    async with open_clients() as clients:
+        storage = Storage(S3Archive(clients.s3, BUCKET), DryStore())
+        plan = Plan("bench", DAQI, f"aqi-service/{__version__}", 2**40, live=False)
+        begun = time.perf_counter()
+        report = await load(source_of(document), storage, plan, now=NEWEST.timestamp)
+        seconds = time.perf_counter() - begun
+    if report.status is not Status.COMPLETE:
+        raise AssertionError(f"the load is {report.status}: {report.error}")
+    return seconds
+
+
+def ours(port: str, document: str) -> float:
+    """Load, with a table that discards: split, parse and score all of it while it goes to S3."""
+    os.environ.update(StandIn(int(port), 0).environment)
+    return uvloop.run(_load(document))
+
+
+def upload_fileobj(port: str, document: str) -> float:
+    """Upload the file with boto3."""
+    standin = StandIn(int(port), 0)
+    os.environ.update(standin.environment)
+    s3 = boto3.client("s3")
+    begun = time.perf_counter()
+    with Path(document).open("rb") as file:
+        s3.upload_fileobj(file, BUCKET, KEY)
+    return time.perf_counter() - begun
+
+
+def cli(standin: StandIn, document: Path) -> float:
+    """Upload it with the AWS CLI from its standard input, as a shell script would a download."""
+    command = [str(Path(sys.executable).with_name("aws")), "s3", "cp", "-", f"s3://{BUCKET}/{KEY}"]
+    begun = time.perf_counter()
+    with document.open("rb") as file:
+        subprocess.run(
+            command,
+            stdin=file,
+            env=os.environ | standin.environment,
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+    return time.perf_counter() - begun
+
+
+def rate(standin: StandIn, document: Path, seconds: Callable[[], float]) -> float:
+    """Upload; return MB a second. Raises AssertionError unless every byte arrived."""
+    standin.clear()
+    taken = seconds()
+    verify_object(standin.counts(), document)
+    return document.stat().st_size / 1e6 / taken
+
+
+def figures(run: Run) -> Iterator[Figure]:
+    """Measure."""
+    megabytes = run.pick(6, 100, 500)
+    document = run.feed(megabytes)
+    with standing() as standin:
+        mine, boto, shell = in_turns(
+            run.rounds,
+            *(
+                partial(rate, standin, document, seconds)
+                for seconds in (
+                    lambda: float(fresh("bench.uploading:ours", standin.port, document)),
+                    lambda: float(fresh("bench.uploading:upload_fileobj", standin.port, document)),
+                    partial(cli, standin, document),
+                )
+            ),
+        )
+    name = f"4 {megabytes:g} MB through the load into S3"
+    yield Figure(name, "MB/s", Side("ours", mine), Side("boto3 upload_fileobj", boto), goal=Goal(1))
+    yield Figure(name, "MB/s", Side("ours", mine), Side("aws s3 cp -, start to exit", shell), goal=Goal(1.5))

@@ -1,0 +1,143 @@
+"""How fast items go to a table that refuses some: near its limit, and seldom over it.
+
+The table is a bucket of write units that fills at its limit, as AWS describes it; time is simulated.
+"""
+
+import heapq
+from random import Random
+
+import pytest
+
+from aqi_service.storage.rate import FORGET_SECONDS, Rate
+
+HALFWAY = 0.01
+"""Seconds from a request's going to the table, and from there to its answer."""
+
+
+class Table:
+    """Takes `limit` units a second, and keeps what it did not use for `burst` seconds."""
+
+    def __init__(self, limit: float, burst: float = 1.0) -> None:
+        self._burst = burst
+        self._seen = 0.0
+        self.set(limit)
+        self.requests: list[tuple[float, int, int]] = []  # when, of how many items, how many were left
+
+    def set(self, limit: float) -> None:
+        """Change the limit."""
+        self._limit, self._units = limit, limit * self._burst
+
+    def take(self, items: int, now: float) -> int:
+        """Take some of a request; return how many are left."""
+        self._units = min(self._limit * self._burst, self._units + (now - self._seen) * self._limit)
+        self._seen = now
+        taken = min(items, int(self._units))
+        self._units -= taken
+        self.requests.append((now, items, items - taken))
+        return items - taken
+
+    def shares(self, begun: float, end: float) -> tuple[float, float]:
+        """Return the share of the units used in that time, and that of requests that were refused some."""
+        counted = [each for each in self.requests if begun <= each[0] < end]
+        taken = sum(items - left for _, items, left in counted)
+        return taken / (self._limit * (end - begun)), sum(left > 0 for _, _, left in counted) / len(counted)
+
+
+def write(table: Table, rate: Rate, begun: float, until: float, writers: int = 8) -> None:
+    """Write until then with so many requests at once, each of 25 items, or of what was left of its last."""
+    draw = Random(1)  # noqa: S311  # spreads load, guards nothing
+    steps: list[tuple[float, int, str, int]] = [(begun, number, "ask", 0) for number in range(writers)]
+    while steps:
+        now, writer, step, items = heapq.heappop(steps)
+        if step == "ask" and now < until:
+            items = rate.most(min(25, items or 25))
+            heapq.heappush(steps, (now + rate.due(items, now) + HALFWAY, writer, "arrive", items))
+        elif step == "arrive":
+            left = table.take(items, now)
+            heapq.heappush(steps, (now + HALFWAY, writer, f"answer {items - left}", left))
+        elif step.startswith("answer"):
+            rate.took(int(step.split()[1]), items, now)
+            pause = draw.random() * 0.1 if items else 0.0
+            heapq.heappush(steps, (now + pause, writer, "ask", items))
+
+
+@pytest.mark.parametrize("limit", [4, 25, 100, 1000, 4000])
+def test_a_load_uses_nine_tenths_of_a_tables_limit_and_few_requests_are_refused(limit: int) -> None:
+    table = Table(limit)
+    write(table, Rate(), 0, 120)
+    used, refused = table.shares(20, 120)
+    assert used >= (0.9 if limit >= 25 else 0.8)  # a table so small takes whole items only
+    assert refused < 0.05
+
+
+@pytest.mark.parametrize("limit", [25, 1000])
+def test_a_table_that_had_saved_up_units_for_five_minutes_is_asked_for_no_more_than_its_limit_after_that(
+    limit: int,
+) -> None:
+    table = Table(limit, burst=300)
+    write(table, Rate(), 0, 300)
+    used, refused = table.shares(200, 300)
+    assert used >= 0.9
+    assert refused < 0.05
+
+
+def test_a_limit_that_is_lowered_or_raised_is_found() -> None:
+    table, rate = Table(200), Rate()
+    write(table, rate, 0, 60)
+    for limit, begun, end in ((1000, 60, 180), (300, 180, 300)):
+        table.set(limit)
+        write(table, rate, begun, end)
+        used, refused = table.shares(end - 30, end)
+        assert used >= 0.9
+        assert refused < 0.05
+
+
+def test_where_nothing_is_refused_nothing_waits() -> None:
+    rate = Rate()
+    for now in range(1000):
+        assert rate.due(25, now) == 0
+        rate.took(25, 0, now)
+    assert rate.items_per_second is None
+    assert rate.most(25) == 25
+
+
+def test_after_a_first_refusal_it_asks_for_what_was_taken_until_then_a_second() -> None:
+    rate = Rate()
+    rate.due(500, 10)
+    rate.took(400, 100, 14)
+    assert rate.items_per_second == pytest.approx(97)
+    pause = 25 / 97
+    assert rate.due(10, 14) == pytest.approx(pause)
+    assert rate.due(10, 14) == pytest.approx(pause + 10 / 97)
+
+
+def test_refusals_that_follow_at_once_change_nothing() -> None:
+    rate = Rate()
+    rate.due(25, 0)
+    rate.took(0, 25, 0)
+    assert rate.items_per_second == 25
+    for now in (0.1, 0.5, 0.9, 3.9):
+        rate.took(0, 25, now)
+        assert rate.items_per_second == 25
+    rate.took(0, 25, 4)
+    assert rate.items_per_second == 1
+
+
+def test_a_request_has_no_more_items_than_the_table_takes_in_a_second() -> None:
+    rate = Rate()
+    rate.due(25, 0)
+    rate.took(0, 25, 0)
+    rate.took(20, 5, 5)
+    assert rate.items_per_second == pytest.approx(3.88)
+    assert rate.most(25) == 3
+    assert rate.most(2) == 2
+
+
+def test_after_a_minute_without_a_write_the_limit_is_found_anew() -> None:
+    rate = Rate()
+    rate.due(25, 0)
+    rate.took(0, 25, 0)
+    rate.due(25, FORGET_SECONDS)
+    assert rate.items_per_second == 25
+    assert rate.due(25, 2 * FORGET_SECONDS + 3) == 0
+    assert rate.items_per_second is None
