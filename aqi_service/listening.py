@@ -127,8 +127,10 @@ def _port_taken(host: str, port: int, problem: OSError | None) -> PortTaken:
 
 
 def peer_of(address: str) -> str:
-    """Return who counts as one peer: an IPv4 address, or the /64 network of an IPv6 one, all of which one
-    host may have (RFC 6177)."""
+    """Return who counts as one peer: an IPv4 address, or the /64 network of an IPv6 one.
+
+    One host may have all addresses of such a network (RFC 6177).
+    """
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

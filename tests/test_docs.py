@@ -16,7 +16,7 @@ from aqi_service.core.names import parse_name
 from aqi_service.core.render import csv_reply
 from aqi_service.core.scales import DAQI
 from aqi_service.listening import KEEPALIVE, RECEIVE_BUFFER, SEND_BUFFER, UNSENT, default_max_connections
-from aqi_service.server import ACCEPT_BURST, LISTEN_QUEUE, Limits
+from aqi_service.server import ACCEPT_BURST, CUT_LINES, LISTEN_QUEUE, Limits
 from aqi_service.server_replies import ANSWER_SECONDS, AT_ONCE, TURN, TURNS
 from aqi_service.stopping import GRACE_SECONDS, LAST_SECONDS
 from tests.config import config
@@ -92,6 +92,7 @@ def the_limits() -> dict[str, str]:
         "kernel: received": f"{RECEIVE_BUFFER // 1024} KiB",
         "kernel: to be sent": f"{SEND_BUFFER // 1024} KiB",
         "kernel: not sent yet": f"{UNSENT // 1024} KiB",
+        "lines in the log on cut connections": f"{CUT_LINES} a minute of each reason",
         "keepalive": f"after {idle} s, every {every} s, {probes} times",
         "stop: answers": f"{GRACE_SECONDS:g} s",
         "stop: in all": f"{LAST_SECONDS:g} s",
