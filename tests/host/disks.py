@@ -44,9 +44,9 @@ def read_only(folder: Path, view: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def filled(folder: Path) -> Iterator[None]:
-    """Leave no byte free on a file system inside."""
-    rest = folder / "rest"
+def filled(folder: Path, name: str = "rest") -> Iterator[None]:
+    """Leave no byte free on a file system inside; `name` is that of the file that takes them."""
+    rest = folder / name
     with rest.open("wb", buffering=0) as file:
         for size in (2**20, 4096):
             with suppress(OSError):
