@@ -92,6 +92,25 @@ def test_a_limit_that_is_lowered_or_raised_is_found() -> None:
         assert refused < 0.05
 
 
+def test_a_table_that_stops_refusing_is_not_asked_for_more_than_can_be_sent() -> None:
+    table, rate = Table(100), Rate()
+    write(table, rate, 0, 60)
+    table.set(1e12)
+    write(table, rate, 60, 600)
+    sendable = 8 * 25 / (2 * HALFWAY)
+    assert rate.items_per_second is not None
+    assert sendable / 2 < rate.items_per_second < sendable * 2
+
+
+def test_a_pause_is_no_time_in_which_the_table_took_nothing() -> None:
+    table, rate = Table(1000), Rate()
+    write(table, rate, 0, 30)
+    write(table, rate, 80, 110)
+    used, refused = table.shares(85, 110)
+    assert used >= 0.9
+    assert refused < 0.1
+
+
 def test_where_nothing_is_refused_nothing_waits() -> None:
     rate = Rate()
     for now in range(1000):

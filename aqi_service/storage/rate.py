@@ -16,10 +16,13 @@ SURE_SECONDS, SURE_ITEMS = 1.0, 100
 """So long after a refusal, and so many items, the next one tells the limit; or after 4 times as long."""
 
 HOLD = 100
-"""Requests taken whole in a row until the rate begins to grow."""
+"""Requests taken whole in a row, while the next had to wait for its turn, until the rate begins to grow."""
 
 GROWTH, MOST_GROWTH = 0.0025, 0.05
 """By which share it grows with a request then; twice that with each further HOLD of them, up to the most."""
+
+PAUSE_SECONDS = 1.0
+"""So long without a write is no time in which the table took nothing."""
 
 FORGET_SECONDS = 60.0
 """After so long without a write nothing is known: the table's limit may be another by then."""
@@ -32,7 +35,7 @@ class Rate:
         self.items_per_second: float | None = None  # what the table takes; None while it refused nothing
         self._next = float("-inf")  # when the next request may go out
         self._since = float("-inf")  # the last refusal, or the first write
-        self._used = float("-inf")
+        self._used = float("-inf")  # the last write or its answer
         self._taken = 0  # items since then
         self._in_a_row = 0
 
@@ -43,8 +46,11 @@ class Rate:
 
     def due(self, items: int, now: float) -> float:
         """Give a request of so many items its turn; return the seconds until it."""
-        if now - max(self._used, self._next) > FORGET_SECONDS:
+        pause = now - max(self._used, self._next)
+        if pause > FORGET_SECONDS:
             self.items_per_second, self._taken, self._since = None, 0, now
+        elif pause > PAUSE_SECONDS:
+            self._since += pause
         self._used = now
         if self.items_per_second is None:
             return 0.0
@@ -55,10 +61,13 @@ class Rate:
     def took(self, items: int, left: int, now: float) -> None:
         """Note that the table took so many items of a request, and left some."""
         self._taken += items
+        self._used = now
         if left:
             self._refused(now)
             return
-        self._in_a_row += 1
+        self._in_a_row = (
+            self._in_a_row + 1 if self._next > now else 0
+        )  # else it is not the rate that holds back
         if self.items_per_second is not None and self._in_a_row > HOLD:
             growth = GROWTH * 2.0 ** min(self._in_a_row // HOLD - 1, 30)
             self.items_per_second *= 1 + min(MOST_GROWTH, growth)
