@@ -81,6 +81,18 @@ def test_a_table_that_had_saved_up_units_for_five_minutes_is_asked_for_no_more_t
     assert refused < 0.05
 
 
+@pytest.mark.parametrize("outage", [0.0, 5.0])
+def test_refusals_before_much_was_taken_are_made_good_within_two_minutes(outage: float) -> None:
+    table, rate = Table(1000), Rate()
+    for now in (0.0, outage):
+        rate.due(25, now)
+        rate.took(0, 25, now)
+    write(table, rate, outage, 150)
+    used, refused = table.shares(120, 150)
+    assert used >= 0.9
+    assert refused < 0.05
+
+
 def test_a_limit_that_is_lowered_or_raised_is_found() -> None:
     table, rate = Table(200), Rate()
     write(table, rate, 0, 60)

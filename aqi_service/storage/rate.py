@@ -1,7 +1,8 @@
 """How many items a second a table takes, learned from what it refuses: arithmetic only, time is an argument.
 
 One rule: nothing is held back before the table refuses something. From then on requests go out at the rate
-that it took between two refusals, when it had nothing left, and a little faster after many taken whole.
+that it took between two refusals, when it had nothing left, and a little faster after many taken whole,
+as long as something waits for it.
 
 So a steady load uses its table's limit, and about one request in 25 is refused.
 """
@@ -18,8 +19,11 @@ SURE_SECONDS, SURE_ITEMS = 1.0, 100
 HOLD = 100
 """Requests taken whole in a row, while the next had to wait for its turn, until the rate begins to grow."""
 
+UNSURE_HOLD = 10
+"""So many after a refusal before which nothing was taken, so that it says little."""
+
 GROWTH, MOST_GROWTH = 0.0025, 0.05
-"""By which share it grows with a request then; twice that with each further HOLD of them, up to the most."""
+"""By which share it grows with a request then; twice that with each further hold, up to the most."""
 
 PAUSE_SECONDS = 1.0
 """So long without a write is no time in which the table took nothing."""
@@ -38,6 +42,7 @@ class Rate:
         self._used = float("-inf")  # the last write or its answer
         self._taken = 0  # items since then
         self._in_a_row = 0
+        self._hold = HOLD
 
     def most(self, limit: int) -> int:
         """Return how many items a request should have, at most `limit`: no more than it takes in a second."""
@@ -65,12 +70,13 @@ class Rate:
         if left:
             self._refused(now)
             return
-        self._in_a_row = (
-            self._in_a_row + 1 if self._next > now else 0
-        )  # else it is not the rate that holds back
-        if self.items_per_second is not None and self._in_a_row > HOLD:
-            growth = GROWTH * 2.0 ** min(self._in_a_row // HOLD - 1, 30)
+        is_held_back = self._next > now  # else it is not the rate that decides how much is sent
+        self._in_a_row = self._in_a_row + 1 if is_held_back else 0
+        if self.items_per_second is not None and self._in_a_row > self._hold:
+            growth = GROWTH * 2.0 ** min(self._in_a_row // self._hold - 1, 30)
             self.items_per_second *= 1 + min(MOST_GROWTH, growth)
+            if self._in_a_row % self._hold == 0 and now - self._since >= 4 * SURE_SECONDS:
+                self._since, self._taken = now, 0  # when less was asked for says no limit
 
     def _refused(self, now: float) -> None:
         """Learn the rate; then let the table save up for one request before the next."""
@@ -82,5 +88,6 @@ class Rate:
             rate = max(1.0, SHARE * self._taken / since)
         else:
             return  # too soon to tell: what was sent at the old rate comes back as well
+        self._hold = HOLD if self._taken else UNSURE_HOLD
         self.items_per_second, self._since, self._taken = rate, now, 0
         self._next = max(now, self._next) + min(FIRST_LEAST, rate) / rate
