@@ -76,7 +76,7 @@ conformance: ## the storage contract and a part of the matrix on dynalite and Se
 	$(call setup,--extra test)
 	@$(RUN) -m tools.conformance $(ARGS)
 
-mutate: ## change the code of core/ in small ways and see the tests fail; ONLY=core/frames is one module
+mutate: ## change core, load and storage in small ways and see tests fail; ONLY=core/frames or ONLY=s3 for a part
 	$(call setup,--extra test --extra mutate)
 	@exec $(RUN) -m tools.mutate $${ONLY:+--only $$ONLY} $(ARGS)
 

@@ -11,11 +11,12 @@ import ssl
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import cast
 
 from aqi_service.connection_tls import handshake
 from aqi_service.core.frames import MAX_REQUEST, FrameSplitter
-from aqi_service.errors import FrameCut, FrameError, FrameTimeout
+from aqi_service.errors import FrameCut, FrameTimeout
 
 READ_SIZE = 16 * 1024
 """Bytes of one read, about 250 requests: what is found in one read is answered with one write.
@@ -36,7 +37,13 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Wait(StrEnum):
-    """What a connection waits for; the value is the field of Deadlines, and the reason of a cut."""
+    """What a connection waits for; the value is the field of Deadlines, and the reason of a cut.
+
+    `seconds` reads that field.
+    """
+
+    def __init__(self, field: str) -> None:
+        self.seconds = attrgetter(field)
 
     IDLE = "idle_timeout"
     FRAME = "frame_timeout"
@@ -44,11 +51,13 @@ class Wait(StrEnum):
     LINGER = "linger_timeout"
 
 
+IDLE, FRAME, WRITE, LINGER = Wait
+
 _GAVE_UP = {
-    Wait.IDLE: "nothing was asked for {:g} s",
-    Wait.FRAME: "a frame was not complete {:g} s after its first byte",
-    Wait.WRITE: "the peer took nothing of its replies for {:g} s",
-    Wait.LINGER: "the peer did not close for {:g} s",
+    IDLE: "nothing was asked for {:g} s",
+    FRAME: "a frame was not complete {:g} s after its first byte",
+    WRITE: "the peer took nothing of its replies for {:g} s",
+    LINGER: "the peer did not close for {:g} s",
 }
 
 
@@ -123,7 +132,7 @@ class Connection:
         Raises FrameError (a malformed header, a length over MAX_REQUEST; frames before it are given first),
         FrameCut (the peer ended inside a frame), FrameTimeout, ConnectionError.
         """
-        while not (payloads := self._take()):
+        while not (payloads := self._splitter.take_all()):
             data = await self._read()
             if not data:
                 if self._splitter and not self._last_call:
@@ -142,7 +151,7 @@ class Connection:
         self._writer.write(data)
         self._unsent = self.unsent()
         if self._unsent:
-            self._begin(Wait.WRITE)
+            self._begin(WRITE)
             with contextlib.suppress(ConnectionError):
                 await self._writer.drain()
         self._raise_if_gone()
@@ -159,10 +168,10 @@ class Connection:
             self._transport.resume_reading()
             if self._transport.can_write_eof():
                 self._writer.write_eof()
-                self._begin(Wait.LINGER)
+                self._begin(LINGER)
                 while await self._reader.read(READ_SIZE):
                     pass
-        self._begin(Wait.LINGER)
+        self._begin(LINGER)
         self._writer.close()
         await self._writer.wait_closed()
 
@@ -170,9 +179,9 @@ class Connection:
         """Take no more: requests that arrived whole are answered, a peer that is owed nothing is closed."""
         self._last_call = True
         if self._waiting:
-            self._begin(Wait.LINGER)
+            self._begin(LINGER)
             self._transport.close()  # it waits for nothing but us: its read ends
-        elif self._wait is not Wait.LINGER:
+        elif self._wait is not LINGER:
             self._transport.pause_reading()
 
     def abort(self) -> None:
@@ -181,7 +190,7 @@ class Connection:
         A peer that does not read is reset: otherwise the kernel keeps what it has taken for it, for minutes
         (nginx has `reset_timedout_connection` for this).
         """
-        if self._wait is Wait.WRITE and not self._socket.is_closing():
+        if self._wait is WRITE and not self._socket.is_closing():
             self._plain.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._wait = None
         if self._timer is not None:
@@ -198,21 +207,11 @@ class Connection:
         above = 0 if self._transport is self._socket else self._transport.get_write_buffer_size()
         return above + self._socket.get_write_buffer_size()
 
-    def _take(self) -> list[bytes]:
-        payloads: list[bytes] = []
-        try:
-            while (payload := self._splitter.take()) is not None:
-                payloads.append(payload)
-        except FrameError:
-            if not payloads:
-                raise
-        return payloads
-
     async def _read(self) -> bytes:
         """Read what there is, waiting for it under the deadline of what is missing; b"" is the end."""
         if self._last_call:
             return await self._read_at_once()
-        self._begin(Wait.FRAME if self._splitter else Wait.WRITE if self.unsent() else Wait.IDLE)
+        self._begin(FRAME if self._splitter else WRITE if self._unsent and self.unsent() else IDLE)
         self._waiting = True
         try:
             data = await self._reader.read(READ_SIZE)
@@ -239,12 +238,12 @@ class Connection:
     def _raise_if_cut(self) -> None:
         if self.cut is not None:
             wait = Wait(self.cut)
-            raise FrameTimeout(_GAVE_UP[wait].format(self._seconds(wait)))
+            raise FrameTimeout(_GAVE_UP[wait].format(wait.seconds(self._deadlines)))
 
     def _raise_if_gone(self) -> None:
         """Raise when nothing can be sent; drain() returns in silence after an abort."""
-        self._raise_if_cut()
-        if self._transport.is_closing():
+        if self.cut is not None or self._transport.is_closing():
+            self._raise_if_cut()
             raise ConnectionResetError("the peer reset the connection")
 
     # The one timer. It is never put off: when it fires too early, it is set anew for what is waited for now.
@@ -256,16 +255,12 @@ class Connection:
             self._since = self._looked = self._loop.time()
             self._arm()
 
-    def _seconds(self, wait: Wait) -> float:
-        seconds: float = getattr(self._deadlines, wait)
-        return seconds
-
     def _arm(self) -> None:
         if self._wait is None:
             return
-        seconds = self._seconds(self._wait)
+        seconds: float = self._wait.seconds(self._deadlines)
         due = self._since + seconds
-        if self._wait is Wait.WRITE:
+        if self._wait is WRITE:
             due = min(due, self._loop.time() + seconds / LOOKS)
         if self._timer is not None:
             if self._due <= due:  # not when(): uvloop rounds it
@@ -278,15 +273,15 @@ class Connection:
         self._timer = None
         now, looked = self._loop.time(), self._looked
         self._looked = now
-        if self._wait is Wait.WRITE and self.unsent() < self._unsent:
+        if self._wait is WRITE and self.unsent() < self._unsent:
             self._unsent = self.unsent()
             self._since = looked  # it took them since then; when, nobody knows
             if not self._unsent and self._waiting:
-                self._wait = Wait.IDLE
-        if self._wait is None or now < self._since + self._seconds(self._wait):
+                self._wait = IDLE
+        if self._wait is None or now < self._since + self._wait.seconds(self._deadlines):
             self._arm()
             return
-        if self._wait is not Wait.LINGER:
+        if self._wait is not LINGER:
             self.cut = self._wait
         self.abort()
 

@@ -113,7 +113,7 @@ async def _serve(
         latest = Latest(time.time)
         lookup = Lookup(found.storage.store, time.time, latest=latest)
         stack.push_async_callback(lookup.close)
-        server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None)
+        server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
         status = ServiceStatus(server.counts, lookup.counts, latest)
         _warn(config)
         if http_sockets:

@@ -30,7 +30,7 @@ class Latest:
 
     def reply(self, number: int) -> bytes | None:
         """Return the CSV of the record with this id; None if the table has to be asked."""
-        if self.index is None or number in self._moved:
+        if self.index is None or (self._moved and number in self._moved):
             return None
         return self.index.reply(number, self.now())
 

@@ -9,7 +9,6 @@ went wrong inside.
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 
 from aqi_service.core.decimals import MAX_INTEGER
@@ -29,7 +28,6 @@ DEADLINE = 5.0
 QUIET_SECONDS = 60.0
 """A table that cannot be read is logged at most this often."""
 
-_RECORD_ID = re.compile(rb"0*([0-9]{1,20})")
 _BAD = BAD_REQUEST + b"a record id is 1 to 20 decimal digits"
 _CANNOT_READ = UNAVAILABLE + b"the table cannot be read now; try again later"
 
@@ -53,16 +51,19 @@ class Lookup:
 
     async def answer(self, payload: bytes) -> bytes:
         """Return the CSV of the record, `Item not found`, `Bad request: ...` or `Unavailable: ...`."""
-        match = _RECORD_ID.fullmatch(payload) if len(payload) <= 20 else None
-        if match is None:
+        return self.at_once(payload) or await self._from_table(str(int(payload)))
+
+    def at_once(self, payload: bytes) -> bytes | None:
+        """Return the reply that needs no table; None if the table has to be asked."""
+        if len(payload) > 20 or not payload.isdigit():
             return _BAD
-        number = int(match[1])
+        number = int(payload)
         if number > MAX_INTEGER:
             return NOT_FOUND
-        if reply := self._latest.reply(number):
+        reply = self._latest.reply(number)
+        if reply is not None:
             self.counts.memory += 1
-            return reply
-        return await self._from_table(str(number))
+        return reply
 
     async def close(self) -> None:
         """Give up what the table has not answered yet; nothing is to be asked any more."""

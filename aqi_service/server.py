@@ -17,7 +17,7 @@ from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
 from aqi_service.core.sparing import Sparing
 from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
 from aqi_service.listening import default_max_connections, listen, peer_of, prepare
-from aqi_service.server_replies import Answer, Replies, shown
+from aqi_service.server_replies import Answer, AtOnce, Replies, shown
 
 __all__ = ["Answer", "Limits", "Server", "ServerCounts", "default_max_connections", "listen"]
 
@@ -85,7 +85,8 @@ class Server:
     """Answer framed requests on sockets that are bound already, from start() to stop().
 
     `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
-    `context` is asked for the TLS context of each connection; None is plain TCP.
+    `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before
+    `answer`, and its None is for that one.
     """
 
     def __init__(
@@ -94,11 +95,12 @@ class Server:
         answer: Answer,
         limits: Limits | None = None,
         context: Callable[[], ssl.SSLContext | None] = lambda: None,
+        at_once: AtOnce = lambda _: None,
     ) -> None:
         self.limits = limits or Limits()
         self.counts = ServerCounts()
         self._sockets = sockets
-        self._replies = Replies(answer, self.counts.replies)
+        self._replies = Replies(answer, self.counts.replies, at_once)
         self._context = context
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}

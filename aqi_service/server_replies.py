@@ -10,12 +10,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
-from aqi_service.core.frames import KINDS, UNAVAILABLE, encode, kind
+from aqi_service.core.frames import ERRORS, KINDS, UNAVAILABLE, encode, kind
 
 log = logging.getLogger(__name__)
 
 Answer = Callable[[bytes], Awaitable[bytes]]
 """Request payload to reply payload; it answers errors itself, as `Unavailable: ` and so on."""
+
+AtOnce = Callable[[bytes], bytes | None]
+"""The same where nothing has to be waited for; None is for `Answer`."""
 
 AT_ONCE = 16
 """Requests of one read looked up at the same time: one peer must not take the store's whole pool."""
@@ -38,34 +41,62 @@ class Replies:
     `last` is the loop's time after which no answer is awaited any more.
     """
 
-    def __init__(self, answer: Answer, counts: Counter[str]) -> None:
+    def __init__(self, answer: Answer, counts: Counter[str], at_once: AtOnce) -> None:
         self.last = math.inf
         self._answer = answer
+        self._at_once = at_once
         self._counts = counts
         self._turns = asyncio.Semaphore(TURNS)
 
     async def of(self, payloads: list[bytes]) -> bytes:
         """Return the replies' frames, in the order of the requests."""
-        if len(payloads) == 1:  # the common case: no tasks, and no turn to wait for
-            return encode(await self._reply(payloads[0]))
-        frames = [b""] * len(payloads)
-        try:
-            async with asyncio.timeout_at(self._due()):
-                await self._fill(frames, payloads)
-        except TimeoutError:
-            self._fill_late(frames)
+        frames = self._now(payloads)
+        if frames == [b""]:
+            return encode(await self._reply(payloads[0]))  # one request: no tasks, and no turn to wait for
+        if b"" in frames:
+            await self._fill_in_time(frames, payloads)
+        elif len(payloads) > TURN:
+            await asyncio.sleep(0)  # nothing was waited for, and other connections have their turn
         return b"".join(frames)
 
-    async def _fill(self, frames: list[bytes], payloads: list[bytes]) -> None:
-        """Put each reply's frame in its place, turn after turn."""
-        todo = enumerate(payloads)
+    def _now(self, payloads: list[bytes]) -> list[bytes]:
+        """Return the frames of replies that nothing has to be waited for; b"" for each of the others."""
+        frames, at_once, found = [], self._at_once, 0
+        for payload in payloads:
+            try:
+                reply = at_once(payload)
+            except Exception as error:
+                reply = _failed(payload, error)
+            if reply is None:
+                frames.append(b"")
+                continue
+            frames.append(encode(reply))
+            if reply.startswith(ERRORS):
+                self._counts[kind(reply)] += 1
+            else:
+                found += 1
+        self._counts["found"] += found
+        return frames
 
-        async def work(turn: Iterator[tuple[int, bytes]]) -> None:
-            for place, payload in turn:
-                frames[place] = encode(await self._reply(payload))
+    async def _fill_in_time(self, frames: list[bytes], payloads: list[bytes]) -> None:
+        """Fill the empty places."""
+        waiting = [place for place, frame in enumerate(frames) if not frame]
+        try:
+            async with asyncio.timeout_at(self._due()):
+                await self._fill(frames, payloads, waiting)
+        except TimeoutError:
+            self._fill_late(frames)
 
-        for start in range(0, len(payloads), TURN):
-            turn, workers = islice(todo, TURN), min(AT_ONCE, len(payloads) - start)
+    async def _fill(self, frames: list[bytes], payloads: list[bytes], waiting: list[int]) -> None:
+        """Put each reply's frame that is waited for in its place, turn after turn."""
+        todo = iter(waiting)
+
+        async def work(turn: Iterator[int]) -> None:
+            for place in turn:
+                frames[place] = encode(await self._reply(payloads[place]))
+
+        for start in range(0, len(waiting), TURN):
+            turn, workers = islice(todo, TURN), min(AT_ONCE, len(waiting) - start)
             async with self._turns:
                 await asyncio.gather(*(work(turn) for _ in range(workers)))
 
@@ -83,11 +114,16 @@ class Replies:
     async def _reply(self, payload: bytes) -> bytes:
         try:
             reply = await self._answer(payload)
-        except Exception:
-            log.exception("answer_failed request=%s", shown(payload))
-            reply = UNAVAILABLE + b"internal error"
+        except Exception as error:
+            reply = _failed(payload, error)
         self._counts[kind(reply)] += 1
         return reply
+
+
+def _failed(payload: bytes, error: Exception) -> bytes:
+    """Log the error, and give what the peer is told."""
+    log.error("answer_failed request=%s", shown(payload), exc_info=error)
+    return UNAVAILABLE + b"internal error"
 
 
 def shown(data: bytes) -> str:

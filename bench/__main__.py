@@ -32,6 +32,9 @@ PARTS = {
     "pace": "bench.pacing",
     "start": "bench.starting",
     "index": "bench.indexing",
+    "lookup": "bench.serving",
+    "during": "bench.during",
+    "idle": "bench.idling",
 }
 """What ONLY chooses -> the module whose `figures` measures it."""
 

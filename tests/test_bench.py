@@ -256,9 +256,9 @@ def test_a_document_is_changed_only_as_the_one_that_was_read() -> None:
 def test_every_part_of_the_bench_works_and_what_arrived_is_verified() -> None:
     pytest.importorskip("aiodynamo", reason="the extra `bench` is not installed")
     done = subprocess.run(
-        [sys.executable, "-m", "bench"], capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+        [sys.executable, "-m", "bench"], capture_output=True, text=True, check=False, cwd=ROOT, timeout=240,
         env={"SMOKE": "1", "PATH": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     numbers = {line.split()[0] for line in done.stdout.partition("\nfigure")[2].splitlines()[1:]}
-    assert {"1", "5", "10", "13"} <= numbers
+    assert {"1", "5", "6", "8", "9", "10", "12", "13"} <= numbers

@@ -26,7 +26,9 @@ from tests.local_helpers import (
 from tests.storage_items import FULL
 
 ON_ONE_STORE = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 SCHEMA_1 = (
     "CREATE TABLE items (id INTEGER PRIMARY KEY, latitude TEXT, longitude TEXT, altitude TEXT, country TEXT, "

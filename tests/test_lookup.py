@@ -43,6 +43,13 @@ async def test_a_stored_record_is_answered_as_csv() -> None:
     assert await lookup(ITEM).answer(b"28456691289") == CSV
 
 
+def test_what_needs_no_table_is_answered_at_once_and_only_that() -> None:
+    asked = lookup(ITEM)
+    assert asked.at_once(b"28456691289") is None
+    assert asked.at_once(b"x") == BAD
+    assert asked.at_once(b"9" * 20) == NOT_FOUND
+
+
 @pytest.mark.parametrize("payload", [b"028456691289", b"00000000028456691289"])
 async def test_leading_zeros_drop_within_20_digits(payload: bytes) -> None:
     assert await lookup(ITEM).answer(payload) == CSV

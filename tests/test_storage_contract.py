@@ -242,7 +242,11 @@ class TestStore:
         await store.check()
         assert await store.get(FULL.id) is None
 
-    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=50,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     @given(item=ITEMS)
     async def test_any_item_comes_back_as_it_was_put(self, store: Store, item: Item) -> None:
         assert await store.put([item], conditional=False) == (frozenset(), {})

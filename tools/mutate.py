@@ -19,7 +19,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools.mutation_areas import ROOT, Area, areas_of, covers, folder_of
+
 EQUIVALENT = ROOT / "tests" / "mutation" / "equivalent.toml"
 MUTMUT = (sys.executable, "-m", "mutmut")
 OWN = {path.relative_to(ROOT) for path in (ROOT / "tests").glob("**/test_*.py")}
@@ -43,26 +44,40 @@ class Named(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run mutmut and print a row a module; 1 if a change is neither noticed nor named."""
+    """Run mutmut area by area and print a row a module; 1 if a change is neither noticed nor named."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutate", description="Mutation tests.")
-    parser.add_argument("--only", default="", help="one module, as in core/frames or storage")
+    parser.add_argument(
+        "--only", default="", help="an area, a module or a folder, as in s3, core/frames or storage"
+    )
     parser.add_argument("--children", type=int, default=2, help="how many at once")
     asked = parser.parse_args(arguments)
-    module = ".".join(["aqi_service", *filter(None, asked.only.removesuffix(".py").split("/"))])
-    run = [*MUTMUT, "run", "--max-children", str(asked.children), *([f"{module}*"] if asked.only else [])]
-    if code := subprocess.run(run, cwd=ROOT, check=False).returncode:
+    only = asked.only.removesuffix(".py").strip("/")
+    areas = areas_of(only)
+    if not areas:
+        parser.error(f"{asked.only} is in no area: see tools/mutation_areas.py")
+    ends = [change_area(area, only, asked.children) for area in areas]
+    return int(any(ends))
+
+
+def change_area(area: Area, only: str, children: int) -> int:
+    """Run mutmut over an area, or what `only` names of it, and print what was found."""
+    folder = folder_of(area)
+    module = ".".join(["aqi_service", *([] if covers(area, only) else only.split("/"))])
+    part = [] if covers(area, only) else [f"{module}*"]  # what is named is run again, the rest goes on
+    run = [*MUTMUT, "run", "--max-children", str(children), *part]
+    if code := subprocess.run(run, cwd=folder, check=False).returncode:
         return code
-    found = results(output("results", "--all", "True"), module)
-    left = judge(found, known(EQUIVALENT.read_text("utf-8")))
+    found = results(output(folder, "results", "--all", "True"), module)
+    left = judge(folder, found, known(EQUIVALENT.read_text("utf-8")))
     print(*table(found), sep="\n")
     for name, change in left.items():
         print(f"\n{name} is not noticed:\n- {change.before}\n+ {change.after}")
     return int(bool(left))
 
 
-def output(*command: str) -> str:
+def output(folder: Path, *command: str) -> str:
     """Give what a command of mutmut's prints."""
-    return subprocess.run([*MUTMUT, *command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return subprocess.run([*MUTMUT, *command], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 def results(text: str, module: str) -> dict[str, str]:
@@ -71,21 +86,21 @@ def results(text: str, module: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match and match[1].startswith(module)}
 
 
-def judge(found: dict[str, str], named: Named) -> dict[str, Change]:
+def judge(folder: Path, found: dict[str, str], named: Named) -> dict[str, Change]:
     """Give the changes that were not noticed and are not named; mark the named ones in `found`."""
     left = {}
     for name in [name for name, became in found.items() if became in UNNOTICED]:
-        change = shown(output("show", name))
+        change = shown(output(folder, "show", name))
         if change in named.changes or name.partition("__mutmut_")[0] in named.functions:
             found[name] = "equivalent"
-        elif is_noticed(name, change.file):
+        elif is_noticed(folder, name, change.file):
             found[name] = "killed"
         else:
             left[name] = change
     return left
 
 
-def is_noticed(name: str, file: str) -> bool:
+def is_noticed(folder: Path, name: str, file: str) -> bool:
     """Tell whether the module's own tests fail in a new process with the change in it."""
     path = Path(file)
     own = [
@@ -97,7 +112,7 @@ def is_noticed(name: str, file: str) -> bool:
         return False
     environment = os.environ | {"MUTANT_UNDER_TEST": name}
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *map(str, own)]
-    done = subprocess.run(pytest, cwd=ROOT / "mutants", env=environment, check=False, capture_output=True)
+    done = subprocess.run(pytest, cwd=folder / "mutants", env=environment, check=False, capture_output=True)
     return done.returncode != 0
 
 

@@ -5,6 +5,7 @@ Rule: bytes in, bytes out; "more is needed" is a value (None), a broken peer is 
 """
 
 import re
+from functools import lru_cache
 
 from aqi_service.errors import BadId, FrameError
 
@@ -25,7 +26,7 @@ BUSY = b"Busy: "
 KINDS = {NOT_FOUND: "not_found", BAD_REQUEST: "bad_request", UNAVAILABLE: "unavailable", BUSY: "busy"}
 """How an error reply starts, and its name; every other reply is CSV, named "found"."""
 
-_ERRORS = tuple(KINDS)
+ERRORS = tuple(KINDS)
 _RECORD_ID = re.compile(r"[0-9]{1,20}")
 # One pattern for whole headers and for their beginnings, so that a TLS or HTTP hello shorter than a header
 # is refused as it arrives and not after a time-out.
@@ -33,6 +34,7 @@ _DIGITS_THEN_SPACES = re.compile(rb"([0-9]{1,19}) *")
 _MALFORMED = f"the header is not a length in decimal digits, padded with spaces to {HEADER} bytes"
 
 
+@lru_cache(maxsize=MAX_REQUEST)
 def encode_header(length: int) -> bytes:
     """Write a payload's length as the 64 bytes before it; raise FrameError past 19 digits or below 0."""
     if not 0 <= length < 10**19:
@@ -55,7 +57,7 @@ def encode(payload: bytes) -> bytes:
 
 def kind(reply: bytes) -> str:
     """Name what a reply payload is: a value of KINDS, or "found" for CSV."""
-    if not reply.startswith(_ERRORS):
+    if not reply.startswith(ERRORS):
         return "found"
     return next(name for text, name in KINDS.items() if reply.startswith(text))
 
@@ -65,6 +67,10 @@ def checked_id(text: str) -> str:
     if _RECORD_ID.fullmatch(text) is None:
         raise BadId(f"{text[:40]!a} is no record id: an id is 1 to 20 decimal digits")
     return text
+
+
+_LENGTHS = {encode_header(length): length for length in range(21)}
+"""Headers of requests as clients write them, and their payload's length: an id has 1 to 20 digits."""
 
 
 class FrameSplitter:
@@ -106,6 +112,31 @@ class FrameSplitter:
         if len(head) < HEADER:
             return None
         return self._take(HEADER, self._checked(decode_header(head)))
+
+    def take_all(self) -> list[bytes]:
+        """Give all payloads that are complete; raises FrameError if there is none before the fault."""
+        payloads: list[bytes] = []
+        if not self._buffer:
+            return payloads
+        data, start = bytes(self._buffer), 0
+        while (length := _LENGTHS.get(data[start : start + HEADER], self._limit + 1)) <= self._limit:
+            end = start + HEADER + length
+            if end > len(data):
+                break
+            payloads.append(data[start + HEADER : end])
+            start = end
+        del self._buffer[:start]
+        return self._take_others(payloads) if self._buffer else payloads
+
+    def _take_others(self, payloads: list[bytes]) -> list[bytes]:
+        """Add what is complete from the first frame on that has not come whole or has a rare header."""
+        try:
+            while (payload := self.take()) is not None:
+                payloads.append(payload)
+        except FrameError:
+            if not payloads:
+                raise
+        return payloads
 
     def _checked(self, length: int) -> int:
         if length > self._limit:

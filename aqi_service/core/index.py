@@ -14,14 +14,14 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.items import Item, Verdict, judge
-from aqi_service.core.render import csv_row, with_header
+from aqi_service.core.render import csv_reply
 from aqi_service.core.times import DAY
 
 MOST_RECORDS = 100_000
 """Records that memory has room for: over twice what the feed has today; the table answers the others."""
 
 MOST_BYTES = 1024
-"""Largest packed record (the feed's have 250 to 300 bytes)."""
+"""Largest packed record (the feed's have 320 to 370 bytes)."""
 
 KEPT_SECONDS = DAY
 """How long an index answers, from when it was built: an item that a person deletes from the table is not
@@ -34,7 +34,8 @@ Seen = Callable[[Mapping[str, Item | None]], None]
 """Told of records, by id, as both the snapshot and the table have them now; None where they differ."""
 
 _HEAD = Struct("<qH")
-"""When the record expires (epoch seconds), and how long its row is, which follows; then the item, as JSON."""
+"""When the record expires (epoch seconds) and how long its reply is; reply and item (as JSON) follow."""
+_START = _HEAD.size
 _NEVER = 2**63 - 1
 
 
@@ -83,7 +84,7 @@ class Index:
         if packed is None or now - self.built >= KEPT_SECONDS:
             return None
         expires_at, size = _HEAD.unpack_from(packed)
-        return None if expires_at <= now else with_header(packed[_HEAD.size : _HEAD.size + size])
+        return None if expires_at <= now else packed[_START : _START + size]
 
     def says(self, number: int, packed: bytes | None) -> bool:
         """Tell whether it answers with just this record."""
@@ -146,11 +147,11 @@ class Growing:
 
 def pack(item: Item) -> bytes | None:
     """Return an item as bytes; None if it is larger than any of the feed's."""
-    row = csv_row(item)
+    reply = csv_reply(item)
     expires_at = _NEVER if item.expires_at is None else item.expires_at
-    if len(row) > MOST_BYTES or not 0 <= expires_at <= _NEVER:
+    if len(reply) > MOST_BYTES or not 0 <= expires_at <= _NEVER:
         return None
-    packed = _HEAD.pack(expires_at, len(row)) + row + orjson.dumps(tuple(item))
+    packed = _HEAD.pack(expires_at, len(reply)) + reply + orjson.dumps(tuple(item))
     return packed if len(packed) <= MOST_BYTES else None
 
 
@@ -161,7 +162,7 @@ def unpack(packed: bytes) -> Item:
 
 def _answer(packed: bytes) -> bytes:
     """Return the part that a reply depends on."""
-    return packed[: _HEAD.size + _HEAD.unpack_from(packed)[1]]
+    return packed[: _START + _HEAD.unpack_from(packed)[1]]
 
 
 def replaces(new: Edition, old: Index | None, now: float) -> bool:

@@ -22,15 +22,10 @@ def csv_reply(item: Item) -> bytes:
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers never do.
     """
-    return with_header(csv_row(item))
+    return _HEADER + _csv_row(item)
 
 
-def with_header(row: bytes) -> bytes:
-    """Return the reply that a row of `csv_row` makes."""
-    return _HEADER + row
-
-
-def csv_row(item: Item) -> bytes:
+def _csv_row(item: Item) -> bytes:
     """Write the row alone, CRLF included."""
     cells = [
         "" if cell is None else cell if numeric else plain_text(str(cell))

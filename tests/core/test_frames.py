@@ -102,6 +102,17 @@ def test_what_follows_the_last_frame_waits(tail: bytes) -> None:
     assert len(splitter) == len(tail)
 
 
+def test_all_complete_frames_are_given_at_once_and_a_fault_behind_them_the_next_time() -> None:
+    splitter = FrameSplitter(MAX_REQUEST)
+    assert splitter.take_all() == []
+    rare = b"003".ljust(HEADER) + b"two" + encode(b"x" * 100)
+    splitter.feed(encode(b"one") + rare + encode(b"three") + b"GET / HTTP/1.1")
+    assert splitter.take_all() == [b"one", b"two", b"x" * 100, b"three"]
+    for _ in range(2):
+        with pytest.raises(FrameError):
+            splitter.take_all()
+
+
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_header_is_refused_at_its_first_wrong_byte(name: str) -> None:
     header = malformed(name)

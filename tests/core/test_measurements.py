@@ -56,6 +56,8 @@ def test_report_scores_the_values_of_failed_sensors_that_the_item_leaves_out() -
     assert (item.pm10, item.pm25, item.aqi, item.scale) == (None, "34", "3", "report")
     low, _ = only_item(document_of(record(1, "unavailable", "120")), rules)
     assert (low.pm10, low.pm25, low.aqi) == (None, "120", "1")
+    absent, _ = only_item(document_of(record(1, None, "120")), rules)
+    assert (absent.pm10, absent.pm25, absent.aqi) == (None, "120", "1")
     assert only_rejection(document_of(record(1, "1999.90", "999.90")), rules).reason == "no_pm_value"
 
 

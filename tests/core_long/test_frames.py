@@ -38,3 +38,22 @@ def test_arbitrary_pieces_raise_nothing_but_a_frame_error(pieces: list[bytes]) -
     except FrameError:
         with pytest.raises(FrameError):
             splitter.take()
+
+
+@given(st.lists(st.binary(max_size=30) | st.binary(max_size=30).map(encode), max_size=8), st.integers(0, 40))
+def test_all_frames_at_once_are_those_that_are_taken_one_by_one(pieces: list[bytes], limit: int) -> None:
+    at_once, one_by_one = FrameSplitter(limit), FrameSplitter(limit)
+    for piece in pieces:
+        at_once.feed(piece)
+        one_by_one.feed(piece)
+        wanted: list[bytes] = []
+        try:
+            while (payload := one_by_one.take()) is not None:
+                wanted.append(payload)
+        except FrameError:
+            if not wanted:
+                with pytest.raises(FrameError):
+                    at_once.take_all()
+                return
+        assert at_once.take_all() == wanted
+        assert len(at_once) == len(one_by_one)

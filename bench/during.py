@@ -1,0 +1,120 @@
+"""Figure 8: p99 of lookups while a large snapshot loads in the same process, beside the same process idle.
+
+One rule: lookups that memory answers and those that the table has to answer stand apart, and the load must
+have been complete.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from aqi_service.core.frames import NOT_FOUND
+from aqi_service.core.render import csv_reply
+from bench.feed import FIRST_ID
+from bench.figures import Figure, Goal, Side
+from bench.parsing import items_of
+from bench.programs import python, running
+from bench.run import Run
+from bench.standing import BUCKET, TABLE, StandIn, standing, verify_items
+from bench.waiting import Took, pacing
+
+FEW = 1600
+"""Records that are asked for; every second is particulate, and so in memory, and the others nowhere."""
+
+GOAL = Goal(10, at_most=True)
+LONG = 3600.0
+"""Seconds after which a load is taken for hanging."""
+
+REPORT = r'^\{"status".*'
+KINDS = {"memory": True, "table": False}
+"""Who answers -> whether the record is found."""
+
+
+class Place(NamedTuple):
+    """Where a daemon keeps what it loads: its name, and the options and variables that lead there."""
+
+    name: str
+    options: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+class Turn(NamedTuple):
+    """One load: lookups before it and meanwhile, and the percent of its time that the daemon had no core."""
+
+    idle: list[Took]
+    busy: list[Took]
+    waited: float
+
+
+def p99(taken: Sequence[Took], *, found: bool) -> float:
+    """Give the milliseconds within which 99 of 100 lookups of a kind were answered."""
+    ordered = sorted(each.seconds for each in taken if each.found is found)
+    return 1000 * ordered[max(0, math.ceil(0.99 * len(ordered)) - 1)]
+
+
+def truth_of(document: Path, file: Path) -> Path:
+    """Write what is to be answered for the first ids of a document."""
+    replies = {str(FIRST_ID + number): NOT_FOUND.decode() for number in range(FEW)}
+    found = {item.id: csv_reply(item).decode() for item in items_of(str(document))}
+    replies |= {record_id: found[record_id] for record_id in replies if record_id in found}
+    file.write_bytes(orjson.dumps(replies))
+    return file
+
+
+def waited(pid: int) -> float:
+    """Read the seconds that a process's first thread could have run and had no core."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+
+
+def measured(run: Run, place: Place, standin: StandIn, small: Path, large: Path) -> Turn:
+    """Have a daemon load the small document, then the large one, and look up from the first one's end on.
+
+    So memory has what is asked for, as it has in a daemon that has run for a while.
+    """
+    folder = run.folder / "during"
+    folder.mkdir(exist_ok=True)
+    truth = truth_of(small, folder / "truth.json")
+    standin.set(feed=str(small))
+    times = ("--interval", str(run.pick(3, 15, 30)), "--load-deadline", f"{LONG:.0f}")
+    options = (*place.options, "--feed-url", f"{standin.endpoint}/__feed", *times, "--port", "0", "--no-http")
+    with running(python("-m", "aqi_service", *options), place.environment, folder) as ours:
+        port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
+        ours.line(REPORT)
+        standin.set(feed=str(large))
+        with pacing(port, truth) as taken:
+            before = waited(ours.pid)
+            report = orjson.loads(ours.line(REPORT, LONG)[0])
+            end, without = time.time(), waited(ours.pid) - before
+    if (report["status"], report["bytes"]) != ("complete", large.stat().st_size):
+        raise AssertionError(f"the load was not complete: {report}")
+    begun = end - report["seconds"]
+    idle = [each for each in taken if each.due + each.seconds < begun]
+    busy = [each for each in taken if begun <= each.due < end]
+    return Turn(idle, busy, 100 * without / report["seconds"])
+
+
+def figures(run: Run) -> Iterator[Figure]:
+    """Measure."""
+    megabytes = run.pick(3, 100, 500)
+    small, large = run.feed(0.7), run.feed(megabytes)
+    with standing() as standin:
+        for place in (
+            Place("files and SQLite", ("--local", "d"), {}),
+            Place("S3 and DynamoDB", ("--table", TABLE, "--bucket", BUCKET), standin.environment),
+        ):
+            turns = [measured(run, place, standin, small, large) for _ in range(run.pick(1, 1, 3))]
+            yield from _of_place(f"8 {megabytes:g} MB into {place.name}", turns)
+        verify_items(standin.counts(), large)
+
+
+def _of_place(name: str, turns: Sequence[Turn]) -> Iterator[Figure]:
+    for kind, found in KINDS.items():
+        busy = Side("ours", [p99(turn.busy, found=found) for turn in turns])
+        idle = Side("idle", [p99(turn.idle, found=found) for turn in turns])
+        yield Figure(f"{name}, {kind}: p99", "ms", busy, goal=GOAL)
+        yield Figure(f"{name}, {kind}: p99", "ms", busy, limit=idle)
+    yield Figure(f"{name}, waited for a core", "%", Side("ours", [turn.waited for turn in turns]))

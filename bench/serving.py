@@ -1,0 +1,93 @@
+"""Figure 6: lookups a second out of memory, beside redis with the same payloads and the report's server.
+
+One rule: server and generator have a core each, and each reply's bytes are checked. A machine that does other
+work takes time from both, so beside the clock's seconds stand those that the server had its core for.
+"""
+
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import NamedTuple
+
+from bench.asking import BATCHES, Asked, Seen, ask
+from bench.cores import measured
+from bench.feed import RECORD_BYTES
+from bench.figures import Figure, Goal, Side
+from bench.run import Run
+from bench.servers import Server, daemon, least, redis, redis_server, report
+
+
+class Shape(NamedTuple):
+    """How it is asked."""
+
+    name: str
+    connections: int
+    depth: int
+
+
+SHAPES = (
+    Shape("50 connections", 50, 1),
+    Shape("50 connections, 16 deep", 50, 16),
+    Shape("500 connections", 500, 1),
+)
+OF_REDIS, OF_REPORT = Goal(0.5), Goal(100)
+REPORTED = 50 * 16 * BATCHES
+"""Records that the report's server has, as many as are asked for at most: asked for one by two connections at
+the same time, it sends the one what it has not finished writing for the other."""
+
+Turn = Callable[[Shape, float], Seen]
+"""Ask one server in that shape for so many seconds."""
+
+
+def turn(server: Server, wire: str, shape: Shape, seconds: float) -> Seen:
+    """Ask one server."""
+    place, how = (server.port, server.pid, wire, str(server.truth)), (shape.connections, shape.depth)
+    return ask(Asked(*place, *how, seconds))
+
+
+def figures(run: Run) -> Iterator[Figure]:
+    """Measure."""
+    records = run.pick(800, 30_000, 30_000)
+    document = run.feed(records * 2 * RECORD_BYTES / 1e6)
+    path, seconds = redis_server(), run.pick(0.1, 1.5, 5.0)
+    with ExitStack() as stack:
+        ours = stack.enter_context(daemon(run.folder, document, measured))
+        echo = stack.enter_context(least(run.folder, ours.truth, measured))
+        slow = stack.enter_context(report(run.folder, document, REPORTED))
+        turns: list[Turn] = [partial(turn, each, "frames") for each in (ours, echo, slow)]
+        if path:
+            peer = stack.enter_context(redis(path, run.folder, ours.truth, measured))
+            turns.append(partial(turn, peer, "resp"))
+        for shape in (each._replace(connections=each.connections // run.pick(10, 1, 1)) for each in SHAPES):
+            taken = [[each(shape, seconds) for each in turns] for _ in range(run.rounds)]
+            yield from of_shape(f"6 {shape.name}", version(path), *zip(*taken, strict=True))
+
+
+def of_shape(
+    name: str, theirs: str, ours: Sequence[Seen], echo: Sequence[Seen], slow: Sequence[Seen],
+    *redis: Sequence[Seen],
+) -> Iterator[Figure]:  # fmt: skip
+    """Give the figures of one shape out of what each side reached, a value a turn."""
+    for unit, field in (("/s", "rate"), ("/s of the core", "served")):
+        peer = Side(theirs, values(redis[0], field)) if redis else None
+        limit = Side("streams that only echo", values(echo, field))
+        said = name if redis else f"{name}; {theirs}"
+        yield Figure(said, unit, Side("ours", values(ours, field)), peer, limit, OF_REDIS if redis else None)
+    asked = Side("the generator", values(redis[0] if redis else echo, "asked"))
+    yield Figure(name, "/s of the core", Side("ours", values(ours, "served")), limit=asked)
+    report = Side("the report's server", values(slow, "served"))
+    yield Figure(name, "/s of the core", Side("ours", values(ours, "served")), report, goal=OF_REPORT)
+
+
+def values(seen: Sequence[Seen], field: str) -> list[float]:
+    """Give one field of each."""
+    return [getattr(each, field) for each in seen]
+
+
+def version(path: str | None) -> str:
+    """Name redis and its version, or say that it is not there."""
+    if path is None:
+        return "redis is not there"
+    told = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    return f"redis {told.partition('v=')[2].split()[0]}"

@@ -1,0 +1,124 @@
+"""Which tests judge a change of which file: the areas of `make mutate`.
+
+One rule: an area is a row of the table. mutmut reads one configuration a folder, so each area has a folder of
+its own in `mutants`, with links to the project's files and a pyproject.toml that names its files and tests.
+"""
+
+import re
+import tomllib
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Area(NamedTuple):
+    """Files that are changed, as globs, and what of `tests` runs for each change of them.
+
+    Attributes:
+        without: a word in the names of tests that are left out, because others see the same sooner.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    without: str = ""
+
+
+AREAS = (
+    Area("core", ("core/*.py",), ("core",)),
+    Area(
+        "load",
+        ("load.py",),
+        (
+            "test_load.py",
+            "test_load_again.py",
+            "test_load_calls.py",
+            "test_load_ends.py",
+            "test_load_faults.py",
+        ),
+        without="aws",
+    ),
+    Area(
+        "local",
+        ("storage/local*.py", "storage/finishing.py", "storage/dry.py", "storage/holder.py"),
+        ("test_local*.py", "test_finishing.py", "test_dry.py", "test_holder.py"),
+    ),
+    Area(
+        "s3",
+        ("storage/s3*.py", "storage/aws*.py"),
+        ("test_s3*.py", "test_aws*.py", "test_archive_sweep.py", "test_storage_contract.py"),
+    ),
+    Area(
+        "dynamodb",
+        (
+            "storage/dynamodb.py",
+            "storage/attributes.py",
+            "storage/retry.py",
+            "storage/pace.py",
+            "storage/bodies.py",
+            "storage/rate.py",
+        ),
+        (
+            "test_dynamodb.py",
+            "test_dynamodb_table.py",
+            "test_attributes.py",
+            "test_retry.py",
+            "test_pace.py",
+            "test_bodies.py",
+            "test_rate.py",
+            "test_storage_contract.py",
+            "test_store_identity.py",
+        ),
+    ),
+    Area("lease", ("storage/lease.py",), ("test_dynamodb_lease*.py", "test_lease_contract.py")),
+    Area("provision", ("storage/provision.py",), ("test_provision.py",)),
+)
+
+
+def areas_of(only: str) -> list[Area]:
+    """Give the area of that name, or those with a file whose path starts with `only`."""
+    named = [area for area in AREAS if area.name == only]
+    return named or [area for area in AREAS if any(path.startswith(only) for path in files_of(area))]
+
+
+def covers(area: Area, only: str) -> bool:
+    """Tell whether `only` asks for the whole area."""
+    return only == area.name or all(path.startswith(only) for path in files_of(area))
+
+
+def files_of(area: Area) -> list[str]:
+    """Give the paths of an area's files in the package, as in core/frames."""
+    package = ROOT / "aqi_service"
+    paths = sorted(path.relative_to(package).as_posix() for path in package.glob("**/*.py"))
+    return [path.removesuffix(".py") for path in paths if any(fnmatchcase(path, glob) for glob in area.files)]
+
+
+def folder_of(area: Area) -> Path:
+    """Make the folder in which mutmut runs for an area, and give it; what was found there before is kept."""
+    folder = ROOT / "mutants" / area.name
+    folder.mkdir(parents=True, exist_ok=True)
+    pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
+    for name in ("aqi_service", "tests", *tomllib.loads(pyproject)["tool"]["mutmut"]["also_copy"]):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(ROOT / name)
+    (folder / "pyproject.toml").write_text(configured(pyproject, area), "utf-8")
+    return folder
+
+
+def configured(pyproject: str, area: Area) -> str:
+    """Put an area's files and tests into the text of the project's configuration of mutmut."""
+    tests = [
+        found.relative_to(ROOT).as_posix()
+        for glob in area.tests
+        for found in sorted((ROOT / "tests").glob(glob))
+    ]
+    lines = {
+        "only_mutate": [f"aqi_service/{glob}" for glob in area.files],
+        "pytest_add_cli_args_test_selection": tests,
+    }
+    for name, values in lines.items():
+        pyproject = re.sub(rf"(?m)^{name} = .*$", f"{name} = {list(values)!r}", pyproject)
+    chosen = f'"-k", "not {area.without}", ' if area.without else ""
+    return pyproject.replace("pytest_add_cli_args = [", f"pytest_add_cli_args = [{chosen}")
