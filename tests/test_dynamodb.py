@@ -137,8 +137,9 @@ async def test_what_was_not_processed_is_written_again_whatever_it_is_called(wor
     assert await stored(world) == {"7": ITEMS[6]}
 
 
-async def test_an_answer_whose_parts_are_null_is_one_without_them(world: World) -> None:
-    nothing = body('{"Responses":null,"UnprocessedItems":null,"UnprocessedKeys":null}')
+@pytest.mark.parametrize("keys", ["null", '{"t":null}', '{"t":{}}'])
+async def test_an_answer_whose_parts_are_null_is_one_without_them(world: World, keys: str) -> None:
+    nothing = body('{"Responses":null,"UnprocessedItems":null,"UnprocessedKeys":' + keys + "}")
     for operation in ("BatchWriteItem", "BatchGetItem"):
         world.double.on(operation, nothing)
     await world.store().put(ITEMS, conditional=False)

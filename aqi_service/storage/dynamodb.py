@@ -133,7 +133,7 @@ class DynamoStore:
         for values in chain(*tables_of(answer, "Responses")):
             item = from_attributes(values)
             found[item.id] = item
-        return [key for said in tables_of(answer, "UnprocessedKeys") for key in said["Keys"]]
+        return [key for said in tables_of(answer, "UnprocessedKeys") for key in said.get("Keys", [])]
 
     async def read(self, ids: Sequence[str]) -> dict[str, Item]:
         """Read up to READ_LIMIT ids consistently; unprocessed keys are asked for again."""
