@@ -239,8 +239,10 @@ class Delivery:
             wanted = [item for i, item in group.items.items() if verdicts[i] is Verdict.STORE]
             if wanted:
                 self.seen(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
-                result = await self._put(wanted)
-                self.counts.items_per_second = self._store.items_per_second
+                try:
+                    result = await self._put(wanted)
+                finally:
+                    self.counts.items_per_second = self._store.items_per_second
                 verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
                 self._refuse(result.refused)
                 for record_id in result.refused:

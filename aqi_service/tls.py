@@ -4,6 +4,8 @@ Rule: a file that cannot be used is a ConfigError that names the option; what wa
 """
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aqi_service.errors import ConfigError
@@ -63,13 +65,11 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, key_file: Path | None
     _readable("--tls-cert", cert)
     if key_file is not None:
         _readable("--tls-key", key_file)
-    try:
-        context.load_cert_chain(cert, key_file, password=encrypted)
-    except ssl.SSLError as error:
-        raise ConfigError(_why(cert, key_file, error)) from error
-    except OSError as error:  # it went away since it was read just above, as a renewal may have it
-        files = f"--tls-cert {cert}" + (f" or --tls-key {key_file}" if key_file else "")
-        raise ConfigError(f"{files} cannot be read: {error.strerror}") from error
+    with _at_hand(f"--tls-cert {cert}" + (f" or --tls-key {key_file}" if key_file else "")):
+        try:
+            context.load_cert_chain(cert, key_file, password=encrypted)
+        except ssl.SSLError as error:
+            raise ConfigError(_why(cert, key_file, error)) from error
 
 
 def _why(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
@@ -91,14 +91,22 @@ def _holds(path: Path, what: str) -> bool:
 
 def _load_authorities(context: ssl.SSLContext, option: str, path: Path) -> None:
     _readable(option, path)
-    try:
-        context.load_verify_locations(path)
-    except ssl.SSLError as error:
-        raise ConfigError(f"{option} {path} holds no certificate in PEM form") from error
+    with _at_hand(f"{option} {path}"):
+        try:
+            context.load_verify_locations(path)
+        except ssl.SSLError as error:
+            raise ConfigError(f"{option} {path} holds no certificate in PEM form") from error
 
 
 def _readable(option: str, path: Path) -> None:
-    try:
+    with _at_hand(f"{option} {path}"):
         path.read_bytes()
+
+
+@contextmanager
+def _at_hand(files: str) -> Iterator[None]:
+    """Raise ConfigError for a file that cannot be read, or no more: a renewal may take it away meanwhile."""
+    try:
+        yield
     except OSError as error:
-        raise ConfigError(f"{option} {path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{files} cannot be read: {error.strerror}") from error

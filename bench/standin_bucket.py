@@ -61,7 +61,7 @@ class Heap:
     """The file for what is large; with `keep` off its bytes are dropped, and only digests stay."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process is
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # open until `close`, or as long as the process is
         self._end = 0
         self.keep = True
 
@@ -78,6 +78,10 @@ class Heap:
     def read(self, at: int, size: int) -> bytes:
         """Give bytes of the file back."""
         return os.pread(self._file.fileno(), size, at)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
     def clear(self) -> None:
         """Forget everything."""

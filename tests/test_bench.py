@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,13 @@ def test_the_sum_of_items_is_that_of_what_they_hold_in_any_order() -> None:
     assert digest([one], ()) != digest([item(1, a="x")], ())
 
 
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    found = Bucket()
+    yield found
+    found.heap.close()
+
+
 def parts(bucket: Bucket, key: str, *bodies: bytes) -> str:
     begun = bucket.answer("POST", key, {"uploads": ""}, {}, b"").body.decode()
     upload = begun.partition("<UploadId>")[2].partition("<")[0]
@@ -225,8 +233,7 @@ def complete(bucket: Bucket, key: str, upload: str, number: int) -> int:
     return bucket.answer("POST", key, {"uploadId": upload}, {"if-none-match": "*"}, body).status
 
 
-def test_an_upload_appears_when_it_is_complete_and_only_where_nothing_is() -> None:
-    bucket = Bucket()
+def test_an_upload_appears_when_it_is_complete_and_only_where_nothing_is(bucket: Bucket) -> None:
     upload, second = (parts(bucket, "k", b"x" * 300_000, b"yz") for _ in range(2))
     assert bucket.answer("GET", "k", {}, {}, b"").status == 404
     assert complete(bucket, "k", upload, 1) == 400
@@ -235,8 +242,7 @@ def test_an_upload_appears_when_it_is_complete_and_only_where_nothing_is() -> No
     assert [size for size, _ in bucket.listed()["k"]] == [300_000, 2]
 
 
-def test_a_part_of_an_object_is_read_from_where_it_was_asked() -> None:
-    bucket = Bucket()
+def test_a_part_of_an_object_is_read_from_where_it_was_asked(bucket: Bucket) -> None:
     complete(bucket, "k", parts(bucket, "k", b"x" * 299_999 + b"!", b"yz"), 2)
     reply = bucket.answer("GET", "k", {}, {"range": "bytes=299999-"}, b"")
     assert reply.status == 206
@@ -244,8 +250,7 @@ def test_a_part_of_an_object_is_read_from_where_it_was_asked() -> None:
     assert dict(reply.headers)["Content-Range"] == "bytes 299999-300001/300002"
 
 
-def test_a_document_is_changed_only_as_the_one_that_was_read() -> None:
-    bucket = Bucket()
+def test_a_document_is_changed_only_as_the_one_that_was_read(bucket: Bucket) -> None:
     tag = dict(bucket.answer("PUT", "k", {}, {}, b"1").headers)["ETag"]
     assert bucket.answer("PUT", "k", {}, {"if-match": tag}, b"2").status == 200
     assert bucket.answer("PUT", "k", {}, {"if-match": tag}, b"3").status == 412

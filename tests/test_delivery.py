@@ -98,6 +98,13 @@ async def test_what_a_table_takes_that_refuses_some_is_counted_and_told_in_the_r
     assert report.as_json()["warnings"] == {"throttled_items_per_second": 950}
 
 
+async def test_what_a_table_takes_is_told_although_it_then_took_nothing_more() -> None:
+    store = MemoryStore()
+    store.items_per_second = 1.0
+    refusing = Before(store, put=failing(Unavailable("throttled")))
+    assert (await delivered(refusing, [item(1)])).counts.items_per_second == 1
+
+
 async def test_what_the_table_has_already_is_not_written_again() -> None:
     older = [item(i, snapshot_at=1) for i in range(150)]
     store = MemoryStore(*older)

@@ -1,8 +1,10 @@
 """The store over DynamoDB: how it batches, and that each item gets through whatever the table answers."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,7 +16,7 @@ from aqi_service.storage import READ_LIMIT
 from aqi_service.storage.aws import WRITE_CONCURRENCY
 from aqi_service.storage.dynamodb import WRITE_LIMIT
 from aqi_service.storage.retry import ATTEMPTS
-from tests.aws_answers import Answer, cut, error, held, lost, poison, unprocessed
+from tests.aws_answers import Answer, body, cut, error, held, lost, poison, unprocessed
 from tests.aws_world import World, fresh, opened, until
 from tests.storage_items import FULL
 
@@ -98,15 +100,50 @@ async def test_unprocessed_keys_are_asked_for_again_until_none_is_left(world: Wo
     assert await world.store().read(IDS) == {item.id: item for item in ITEMS}
 
 
-async def test_after_a_refusal_batches_wait_for_their_turn_and_the_rate_is_told(world: World) -> None:
+async def test_after_a_refusal_a_batch_waits_for_its_turn_and_the_rate_is_told(world: World) -> None:
     store = world.store()
     assert store.items_per_second is None
     world.double.on("BatchWriteItem", unprocessed(1), times=1)
-    await store.put(ITEMS, conditional=False)
+    await store.put(ITEMS[:25], conditional=False)
     assert store.items_per_second == 25
-    assert len(world.turns) >= 1
-    assert max(world.turns) >= 1
-    assert await stored(world) == {item.id: item for item in ITEMS}
+    [turn] = world.turns
+    assert 0 < turn <= 1
+    assert await stored(world) == {item.id: item for item in ITEMS[:25]}
+
+
+@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("conditional", [False, True])
+async def test_only_what_asks_for_less_tells_a_rate(world: World, fault: str, conditional: bool) -> None:
+    store = world.store()
+    for operation in ("BatchWriteItem", "PutItem"):
+        world.double.on(operation, PASSING[fault], times=1)
+    await store.put(ITEMS[:1], conditional=conditional)
+    is_throttled = fault in ("throttled", "request limit", "throttling")
+    assert store.items_per_second == (25 if is_throttled else None)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"{table}": [{"PutRequest": {"Item": {"id": {"N": "07.0"}}}}]},
+        {"arn:aws:dynamodb:us-east-1:1:table/{table}": [{"PutRequest": {"Item": {"id": {"S": "7"}}}}]},
+    ],
+    ids=["of a key in another form", "of the table by another name"],
+)
+async def test_what_was_not_processed_is_written_again_whatever_it_is_called(world: World, left: Any) -> None:
+    named = {name.format(table=world.table): puts for name, puts in left.items()}
+    world.double.on("BatchWriteItem", body(json.dumps({"UnprocessedItems": named})), times=1)
+    await world.store().put(ITEMS[6:7], conditional=False)
+    assert await stored(world) == {"7": ITEMS[6]}
+
+
+@pytest.mark.parametrize("keys", ["null", '{"t":null}', '{"t":{}}'])
+async def test_an_answer_whose_parts_are_null_is_one_without_them(world: World, keys: str) -> None:
+    nothing = body('{"Responses":null,"UnprocessedItems":null,"UnprocessedKeys":' + keys + "}")
+    for operation in ("BatchWriteItem", "BatchGetItem"):
+        world.double.on(operation, nothing)
+    await world.store().put(ITEMS, conditional=False)
+    assert await world.store().read(IDS) == {}
 
 
 async def test_as_long_as_one_item_gets_through_there_is_no_end_of_patience(world: World) -> None:

@@ -56,7 +56,7 @@ async def test_a_batch_that_aws_refuses_is_refused_whole_where_moto_takes_it(
     world: World, batch: list[Any]
 ) -> None:
     with pytest.raises(ClientError, match="ValidationException"):
-        await world.dynamodb.batch_write_item(RequestItems={world.table: batch})
+        await world.batch("batch_write_item", batch)
     assert world.journal.applied("BatchWriteItem") == 0
     assert await stored(world) == []
 
@@ -70,7 +70,7 @@ async def test_numbers_come_back_canonical_however_they_were_written(
         past: Any = {"id": {"S": "2"}, "p": {"N": "0.90"}}
         await straight.dynamodb.put_item(TableName=world.table, Item=past)
     keys = [{"id": {"S": "1"}}, {"id": {"S": "2"}}]
-    answer = await world.dynamodb.batch_get_item(RequestItems={world.table: {"Keys": keys}})
+    answer = await world.batch("batch_get_item", {"Keys": keys})
     found = {item["id"]["S"]: item for item in answer["Responses"][world.table]}
     assert found["1"] == {"id": {"S": "1"}, "p": {"N": "48.8"}, "q": {"L": [{"N": "100"}]}}
     assert found["2"]["p"] == {"N": "0.9"}
@@ -112,17 +112,17 @@ async def test_items_left_for_ever_end_in_unavailable(world: World) -> None:
 async def test_a_batch_over_the_rate_is_stored_in_part_and_an_empty_bucket_is_an_error(world: World) -> None:
     clock = HandClock()
     world.fail("*Item", Throttle(Bucket(10, clock=clock)))
-    batch = {world.table: puts(*IDS[:25])}
-    answer = await world.dynamodb.batch_write_item(RequestItems=batch)
+    batch = puts(*IDS[:25])
+    answer = await world.batch("batch_write_item", batch)
     assert len(answer["UnprocessedItems"][world.table]) == 15
     for refused in (
-        world.dynamodb.batch_write_item(RequestItems=batch),
+        world.batch("batch_write_item", batch),
         world.dynamodb.put_item(TableName=world.table, Item={"id": {"S": "1"}}),
     ):
         with pytest.raises(ClientError, match="ProvisionedThroughputExceededException"):
             await refused
     clock.advance(0.3)
-    answer = await world.dynamodb.batch_write_item(RequestItems=batch)
+    answer = await world.batch("batch_write_item", batch)
     assert len(answer["UnprocessedItems"][world.table]) == 22
     assert await stored(world) == IDS[:10]
 
@@ -142,7 +142,7 @@ async def test_a_throttled_store_ends_at_the_tables_rate(world: World) -> None:
 async def test_an_invalid_request_is_refused_even_where_its_answer_would_be_left(world: World) -> None:
     world.fail("BatchWriteItem", effects.LEAVE_MOST)
     with pytest.raises(ClientError, match="ValidationException"):
-        await world.dynamodb.batch_write_item(RequestItems={world.table: puts("1", "1")})
+        await world.batch("batch_write_item", puts("1", "1"))
 
 
 async def test_a_tables_key_is_learned_anew_when_it_is_made_anew(world: World) -> None:
@@ -151,4 +151,4 @@ async def test_a_tables_key_is_learned_anew_when_it_is_made_anew(world: World) -
     await world.make_table("k")
     twice = [{"PutRequest": {"Item": {"k": {"S": "1"}, "id": {"S": i}}}} for i in "ab"]
     with pytest.raises(ClientError, match="duplicates"):
-        await world.dynamodb.batch_write_item(RequestItems={world.table: twice})
+        await world.batch("batch_write_item", twice)

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aqi_service.core.items import Item
 from aqi_service.errors import LeaseLost
@@ -11,6 +12,9 @@ from aqi_service.storage import LEASE_SECONDS, READ_LIMIT
 from aqi_service.storage.dynamodb import WRITE_SECONDS, DynamoStore
 from aqi_service.storage.lease import SPARE_SECONDS
 from tests.faults.clock import jumping
+
+TURN = 1.0
+"""Seconds until a write may follow the first that was refused."""
 
 ITEMS = [Item(str(number), pm25="1", measured_at=1) for number in range(READ_LIMIT)]
 
@@ -62,3 +66,35 @@ def test_writes_to_a_silent_table_end_before_the_lease_that_let_them_go_may_be_a
 
 def test_a_try_is_shorter_than_the_part_of_a_lease_that_its_holder_does_not_use() -> None:
     assert WRITE_SECONDS < SPARE_SECONDS
+
+
+class Throttled(Silent):
+    """A client whose table refuses what it is asked first, and then takes all."""
+
+    async def batch_write_item(self, **_: Any) -> Any:
+        self.tries.append((self.now(), self.now()))
+        if len(self.tries) == 1:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "BatchWriteItem")
+        return {"Answer": {"UnprocessedItems": {}}}
+
+    put_item = batch_write_item
+
+
+@pytest.mark.parametrize("conditional", [False, True], ids=["batches", "single items"])
+def test_a_write_that_waited_for_its_turn_goes_out_only_if_the_lease_still_lasts(conditional: bool) -> None:
+    @jumping
+    async def run() -> None:
+        client: Any = Throttled()
+        begun = client.now()
+
+        def guard() -> None:
+            if client.now() - begun >= TURN / 2:
+                raise LeaseLost("it ran out")
+
+        store = DynamoStore(client, client, "t")
+        with pytest.raises(LeaseLost):
+            await store.put(ITEMS[:1], conditional=conditional, guard=guard)
+        assert len(client.tries) == 1
+        assert client.now() - begun >= TURN / 2
+
+    run()

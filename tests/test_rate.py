@@ -81,6 +81,18 @@ def test_a_table_that_had_saved_up_units_for_five_minutes_is_asked_for_no_more_t
     assert refused < 0.05
 
 
+@pytest.mark.parametrize("outage", [0.0, 5.0])
+def test_refusals_before_much_was_taken_are_made_good_within_two_minutes(outage: float) -> None:
+    table, rate = Table(1000), Rate()
+    for now in (0.0, outage):
+        rate.due(25, now)
+        rate.took(0, 25, now)
+    write(table, rate, outage, 150)
+    used, refused = table.shares(120, 150)
+    assert used >= 0.9
+    assert refused < 0.05
+
+
 def test_a_limit_that_is_lowered_or_raised_is_found() -> None:
     table, rate = Table(200), Rate()
     write(table, rate, 0, 60)
@@ -90,6 +102,25 @@ def test_a_limit_that_is_lowered_or_raised_is_found() -> None:
         used, refused = table.shares(end - 30, end)
         assert used >= 0.9
         assert refused < 0.05
+
+
+def test_a_table_that_stops_refusing_is_not_asked_for_more_than_can_be_sent() -> None:
+    table, rate = Table(100), Rate()
+    write(table, rate, 0, 60)
+    table.set(1e12)
+    write(table, rate, 60, 600)
+    sendable = 8 * 25 / (2 * HALFWAY)
+    assert rate.items_per_second is not None
+    assert sendable / 2 < rate.items_per_second < sendable * 2
+
+
+def test_a_pause_is_no_time_in_which_the_table_took_nothing() -> None:
+    table, rate = Table(1000), Rate()
+    write(table, rate, 0, 30)
+    write(table, rate, 80, 110)
+    used, refused = table.shares(85, 110)
+    assert used >= 0.9
+    assert refused < 0.1
 
 
 def test_where_nothing_is_refused_nothing_waits() -> None:

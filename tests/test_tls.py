@@ -111,12 +111,12 @@ async def test_the_server_and_the_client_end_with_exit_2(files: Files, tmp_path:
     assert (client.code, client.err) == (2, "aqi-client: --tls-ca junk holds no certificate in PEM form\n")
 
 
-@pytest.mark.parametrize("gone", ["s.pem", "s.key"])
+@pytest.mark.parametrize("gone", ["s.pem", "s.key", "ca.pem"])
 def test_a_file_that_is_replaced_just_while_it_is_read_is_one_that_cannot_be_used(
     gone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cert, key = Authority(tmp_path).issue("s")
-    certificates = Certificates(cert, key)
+    authority = Authority(tmp_path)
+    certificates = Certificates(*authority.issue("s"), authority.ca)
     before = certificates.context
 
     def read_and_gone(_: str, path: Path) -> None:
@@ -128,3 +128,19 @@ def test_a_file_that_is_replaced_just_while_it_is_read_is_one_that_cannot_be_use
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         certificates.reload()
     assert certificates.context is before
+
+
+def test_a_bad_file_that_goes_away_while_it_is_asked_why_is_one_that_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert, key = Authority(tmp_path).issue("s")
+    holds = tls._holds
+
+    def gone_and_asked(path: Path, what: str) -> bool:
+        path.unlink()
+        return holds(path, what)
+
+    monkeypatch.setattr(tls, "_holds", gone_and_asked)
+    key.write_text("junk")
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        Certificates(cert, key)

@@ -82,21 +82,23 @@ _CODES: dict[str, tuple[type[AqiError], str]] = {
 }
 """AWS's error code (of a HEAD, the status) -> our error and what to do; the others may pass (Unavailable)."""
 
-_BUSY = frozenset(
+_THROTTLED = frozenset(
     {
-        "InternalServerError",
-        "LimitExceededException",
-        "OperationAborted",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "RequestTimeout",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
-        "TransactionInProgressException",
     }
 )
+_BUSY = _THROTTLED | {
+    "InternalServerError",
+    "LimitExceededException",
+    "OperationAborted",
+    "RequestTimeout",
+    "TransactionInProgressException",
+}
 """Codes that ask for a repetition, whatever the HTTP status (DynamoDB throttles with 400)."""
 
 _CONFIG_ERRORS = (
@@ -186,7 +188,7 @@ def may_pass(error: AqiError) -> bool:
 
 def is_throttled(error: AqiError) -> bool:
     """Tell whether AWS refused the request because it was asked for too much."""
-    return isinstance(error.__cause__, aws.ClientError) and _code(error.__cause__) in _BUSY
+    return isinstance(error.__cause__, aws.ClientError) and _code(error.__cause__) in _THROTTLED
 
 
 def translate(error: aws.ClientError, what: str) -> AqiError:

@@ -7,6 +7,7 @@ A client that was prepared takes a batch call's `RequestItems` as `{table: JSON}
 `answer_of` gives what came back, as orjson reads it. Errors come as ever.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,11 @@ def answer_of(answered: Any) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise Unavailable("the endpoint's answer is no answer of DynamoDB's: see what is between it and here")
     return answer
+
+
+def tables_of(answer: Mapping[str, Any], part: str) -> list[Any]:
+    """Return what a part of an answer says of each table; one was asked, by whatever name it calls that."""
+    return [said for said in (answer.get(part) or {}).values() if said]
 
 
 def _take(params: Any, context: dict[str, Any], **_: object) -> Any:

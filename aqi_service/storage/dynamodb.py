@@ -5,10 +5,10 @@ that the table cannot be reached.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,7 +20,7 @@ from aqi_service.storage import READ_LIMIT, PutResult, free
 from aqi_service.storage.attributes import from_attributes, key, key_kind, put_request, to_attributes
 from aqi_service.storage.aws import WRITE_CONCURRENCY
 from aqi_service.storage.aws_errors import is_throttled, refused_as, translated
-from aqi_service.storage.bodies import answer_of
+from aqi_service.storage.bodies import answer_of, tables_of
 from aqi_service.storage.pace import Pace
 from aqi_service.storage.rate import Rate
 from aqi_service.storage.retry import Sleep, Tries, call, together, until_done
@@ -130,11 +130,10 @@ class DynamoStore:
         """Ask once for these keys; put into `found` what is there, and return what was not processed."""
         asked: Any = {self._table: orjson.dumps({"Keys": keys, **how})}
         answer = answer_of(await client.batch_get_item(RequestItems=asked))
-        for values in answer.get("Responses", {}).get(self._table, []):
+        for values in chain(*tables_of(answer, "Responses")):
             item = from_attributes(values)
             found[item.id] = item
-        unprocessed: Sequence[Any] = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        return unprocessed
+        return [key for said in tables_of(answer, "UnprocessedKeys") for key in said.get("Keys", [])]
 
     async def read(self, ids: Sequence[str]) -> dict[str, Item]:
         """Read up to READ_LIMIT ids consistently; unprocessed keys are asked for again."""
@@ -230,8 +229,7 @@ class DynamoStore:
             asked: Any = {self._table: b"[%s]" % b",".join(some.values())}
             async with self._try(len(some), guard):
                 answer = answer_of(await self._writes.batch_write_item(RequestItems=asked))
-            unprocessed = answer.get("UnprocessedItems", {}).get(self._table, [])
-            again = {i for put in unprocessed for i in put["PutRequest"]["Item"]["id"].values()}
+            again = _unprocessed(answer, some.keys())
             self._rate.took(len(some) - len(again), len(again), asyncio.get_running_loop().time())
             return {i: put for i, put in left.items() if i in again or i not in some}
 
@@ -267,6 +265,13 @@ class DynamoStore:
                 superseded.add(item.id)
         except ItemRefused as error:
             refused[item.id] = str(error)
+
+
+def _unprocessed(answer: Mapping[str, Any], sent: Set[str]) -> Set[str]:
+    """Return the ids that are not written yet: all, if an id among them is in a form that was not sent."""
+    puts = chain(*tables_of(answer, "UnprocessedItems"))
+    ids = {record_id for put in puts for record_id in put["PutRequest"]["Item"]["id"].values()}
+    return sent if ids - sent else ids
 
 
 def _not_newer(item: Item) -> dict[str, Any]:

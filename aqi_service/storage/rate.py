@@ -1,7 +1,8 @@
 """How many items a second a table takes, learned from what it refuses: arithmetic only, time is an argument.
 
 One rule: nothing is held back before the table refuses something. From then on requests go out at the rate
-that it took between two refusals, when it had nothing left, and a little faster after many taken whole.
+that it took between two refusals, when it had nothing left, and a little faster after many taken whole,
+as long as something waits for it.
 
 So a steady load uses its table's limit, and about one request in 25 is refused.
 """
@@ -16,10 +17,16 @@ SURE_SECONDS, SURE_ITEMS = 1.0, 100
 """So long after a refusal, and so many items, the next one tells the limit; or after 4 times as long."""
 
 HOLD = 100
-"""Requests taken whole in a row until the rate begins to grow."""
+"""Requests taken whole in a row, while the next had to wait for its turn, until the rate begins to grow."""
+
+UNSURE_HOLD = 10
+"""So many after a refusal before which nothing was taken, so that it says little."""
 
 GROWTH, MOST_GROWTH = 0.0025, 0.05
-"""By which share it grows with a request then; twice that with each further HOLD of them, up to the most."""
+"""By which share it grows with a request then; twice that with each further hold, up to the most."""
+
+PAUSE_SECONDS = 1.0
+"""So long without a write is no time in which the table took nothing."""
 
 FORGET_SECONDS = 60.0
 """After so long without a write nothing is known: the table's limit may be another by then."""
@@ -32,9 +39,10 @@ class Rate:
         self.items_per_second: float | None = None  # what the table takes; None while it refused nothing
         self._next = float("-inf")  # when the next request may go out
         self._since = float("-inf")  # the last refusal, or the first write
-        self._used = float("-inf")
+        self._used = float("-inf")  # the last write or its answer
         self._taken = 0  # items since then
         self._in_a_row = 0
+        self._hold = HOLD
 
     def most(self, limit: int) -> int:
         """Return how many items a request should have, at most `limit`: no more than it takes in a second."""
@@ -43,8 +51,11 @@ class Rate:
 
     def due(self, items: int, now: float) -> float:
         """Give a request of so many items its turn; return the seconds until it."""
-        if now - max(self._used, self._next) > FORGET_SECONDS:
+        pause = now - max(self._used, self._next)
+        if pause > FORGET_SECONDS:
             self.items_per_second, self._taken, self._since = None, 0, now
+        elif pause > PAUSE_SECONDS:
+            self._since += pause
         self._used = now
         if self.items_per_second is None:
             return 0.0
@@ -55,13 +66,17 @@ class Rate:
     def took(self, items: int, left: int, now: float) -> None:
         """Note that the table took so many items of a request, and left some."""
         self._taken += items
+        self._used = now
         if left:
             self._refused(now)
             return
-        self._in_a_row += 1
-        if self.items_per_second is not None and self._in_a_row > HOLD:
-            growth = GROWTH * 2.0 ** min(self._in_a_row // HOLD - 1, 30)
+        is_held_back = self._next > now  # else it is not the rate that decides how much is sent
+        self._in_a_row = self._in_a_row + 1 if is_held_back else 0
+        if self.items_per_second is not None and self._in_a_row > self._hold:
+            growth = GROWTH * 2.0 ** min(self._in_a_row // self._hold - 1, 30)
             self.items_per_second *= 1 + min(MOST_GROWTH, growth)
+            if self._in_a_row % self._hold == 0 and now - self._since >= 4 * SURE_SECONDS:
+                self._since, self._taken = now, 0  # when less was asked for says no limit
 
     def _refused(self, now: float) -> None:
         """Learn the rate; then let the table save up for one request before the next."""
@@ -73,5 +88,6 @@ class Rate:
             rate = max(1.0, SHARE * self._taken / since)
         else:
             return  # too soon to tell: what was sent at the old rate comes back as well
+        self._hold = HOLD if self._taken else UNSURE_HOLD
         self.items_per_second, self._since, self._taken = rate, now, 0
         self._next = max(now, self._next) + min(FIRST_LEAST, rate) / rate

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from botocore.exceptions import ClientError
 
 from aqi_service.storage.aws import Clients
@@ -42,13 +43,13 @@ class Asked:
 
     async def write(self, ids: Sequence[str]) -> None:
         """Put items in one batch."""
-        puts: Any = [{"PutRequest": {"Item": {"id": {"S": i}}}} for i in ids]
+        puts: Any = orjson.dumps([{"PutRequest": {"Item": {"id": {"S": i}}}} for i in ids])
         await self.clients.writes.batch_write_item(RequestItems={self.table: puts})
 
     async def read(self, ids: Sequence[str]) -> None:
         """Read items in one batch."""
-        keys: Any = [{"id": {"S": i}} for i in ids]
-        await self.clients.writes.batch_get_item(RequestItems={self.table: {"Keys": keys}})
+        keys: Any = orjson.dumps({"Keys": [{"id": {"S": i}} for i in ids]})
+        await self.clients.writes.batch_get_item(RequestItems={self.table: keys})
 
     async def object(self, **how: Any) -> None:
         """Put an object."""

@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pytest
 
 from aqi_service.storage.aws import Clients, open_clients
+from aqi_service.storage.bodies import answer_of
 from aqi_service.storage.dynamodb import DynamoStore
 from aqi_service.storage.retry import Sleep
 from aqi_service.storage.s3 import S3Archive
@@ -70,6 +72,11 @@ class World:
         end = uuid.uuid4().hex[:12]
         self.shim.renew()
         return World(self.shim, self.clients, f"bucket-{end}", f"table-{end}")
+
+    async def batch(self, operation: str, asked: object) -> dict[str, Any]:
+        """Make a batch call that asks this of the table; return its answer."""
+        wanted = {self.table: orjson.dumps(asked)}
+        return answer_of(await getattr(self.dynamodb, operation)(RequestItems=wanted))
 
     async def make_table(self, key: str = "id") -> None:
         """Make the table, empty."""
