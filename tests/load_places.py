@@ -6,7 +6,7 @@ One rule: what a load left is read here by other means than the ports: files, SQ
 import gzip
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -92,9 +92,10 @@ class AwsPlace:
         listed = await self.clients.s3.list_objects_v2(Bucket=self.bucket)
         found = {}
         for entry in listed.get("Contents", []):
-            answer = await self.clients.s3.get_object(Bucket=self.bucket, Key=entry["Key"])
-            async with answer["Body"] as body:
-                found[entry["Key"]] = await body.read()
+            with suppress(self.clients.s3.exceptions.NoSuchKey):  # a killed process's last request came late
+                answer = await self.clients.s3.get_object(Bucket=self.bucket, Key=entry["Key"])
+                async with answer["Body"] as body:
+                    found[entry["Key"]] = await body.read()
         return found
 
     async def under_way(self) -> list[str]:
