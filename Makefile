@@ -32,7 +32,7 @@ run: ## the service on the live feed, kept in ./data, until Ctrl-C
 
 test: ## set up, then run the tests
 	$(call setup,--extra test)
-	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(RUN) -m pytest -n 3 --dist worksteal $(ARGS)
 
 test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has
 	@$(PYTHON) -m tools.test_all $(ARGS)
