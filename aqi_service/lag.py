@@ -4,13 +4,13 @@ One rule: it measures and tells; nobody decides anything by it.
 """
 
 import logging
-import math
 import time
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from aqi_service.core.sparing import Sparing
 from aqi_service.stopping import Stop
 
 log = logging.getLogger(__name__)
@@ -49,14 +49,13 @@ class LoopLag:
 
 async def watch(lag: LoopLag, stop: Stop, clock: Callable[[], float] = time.monotonic) -> None:
     """Measure until `stop`; warn, once a minute, of a loop that is more than LATE_SECONDS late."""
-    quiet_until = -math.inf
+    lines = Sparing(1, QUIET_SECONDS)
     due = clock() + EVERY_SECONDS
     while not await stop.wait(EVERY_SECONDS):
         now = clock()
         late = max(0.0, now - due)
         lag.note(late)
-        if late > LATE_SECONDS and now >= quiet_until:
-            quiet_until = now + QUIET_SECONDS
+        if late > LATE_SECONDS and lines.line("loop_lag", now) is not None:
             log.warning(
                 "loop_lag seconds=%.1f: the process was held up for so long, and lookups with it", late
             )

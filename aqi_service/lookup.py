@@ -15,6 +15,7 @@ from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import is_expired
 from aqi_service.core.render import csv_reply
+from aqi_service.core.sparing import Sparing
 from aqi_service.errors import AqiError, MissingResource
 from aqi_service.latest import Latest
 from aqi_service.misses import LookupCounts, Misses
@@ -47,7 +48,7 @@ class Lookup:
         self._misses = Misses(store, self.counts, deadline)
         self._now = now
         self._deadline = deadline
-        self._quiet_until = 0.0
+        self._lines = Sparing(1, QUIET_SECONDS)
 
     async def answer(self, payload: bytes) -> bytes:
         """Return the CSV of the record, `Item not found`, `Bad request: ...` or `Unavailable: ...`."""
@@ -84,6 +85,5 @@ class Lookup:
 
     def _note(self, error: Exception) -> None:
         now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
-        if now >= self._quiet_until:
-            self._quiet_until = now + QUIET_SECONDS
+        if self._lines.line("lookup_failed", now) is not None:
             log.warning("lookup_failed error=%r", str(error) or "no answer in time")

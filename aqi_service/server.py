@@ -156,10 +156,11 @@ class Server:
     def _admit(self, connection: Connection) -> None:
         """Give it a place, or say why there is none; just close it when many are being told."""
         self.counts.accepted += 1
-        refusal = self._refusal(connection.address)
+        peer = peer_of(connection.address)
+        refusal = self._refusal(peer)
         if refusal is None:
             self.counts.open += 1
-            self._places[peer_of(connection.address)] += 1
+            self._places[peer] += 1
             _run(self._serve(connection), connection, self._serving, self._leave)
             return
         self._note_refusal(connection, refusal)
@@ -169,11 +170,11 @@ class Server:
         else:
             connection.abort()
 
-    def _refusal(self, address: str) -> str | None:
+    def _refusal(self, peer: str) -> str | None:
         full = {
             "stopping": self._stopping,
             "connections": self.counts.open >= self.limits.max_connections,
-            "address": 0 < self.limits.max_per_address <= self._places[peer_of(address)],
+            "address": 0 < self.limits.max_per_address <= self._places[peer],
         }
         return next((reason for reason, is_so in full.items() if is_so), None)
 

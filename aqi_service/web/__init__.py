@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from aqi_service.core.sparing import Sparing
 from aqi_service.web.doors import REFUSALS, SILENT_SECONDS, Doors
 
 log = logging.getLogger(__name__)
@@ -87,13 +88,11 @@ async def _server(sock: socket.socket, protocols: Callable[[], asyncio.Protocol]
 
 def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:
     """Count every refusal, and log each reason once a minute, or a flood of connections floods the log."""
-    quiet: dict[str, float] = {}
+    lines = Sparing(1)
 
     def note(reason: str) -> None:
         refused(reason)
-        now = asyncio.get_running_loop().time()
-        if now >= quiet.get(reason, 0.0):
-            quiet[reason] = now + 60.0
+        if lines.line(reason, asyncio.get_running_loop().time()) is not None:
             log.warning("http_refused reason=%s: %s", reason, REFUSALS[reason])
 
     return note
