@@ -32,6 +32,7 @@ run: ## the service on the live feed, kept in ./data, until Ctrl-C
 
 test: ## set up, then run the tests
 	$(call setup,--extra test)
+	@$(RUN) -m compileall -q aqi_service bench tests tools  # once, not in each process that the tests start
 	@$(RUN) -m pytest -n 3 --dist worksteal $(ARGS)
 
 test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has

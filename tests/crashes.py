@@ -8,8 +8,10 @@ its whole effect. With `power` the machine's power is cut then: of the folder on
 """
 
 import asyncio
+import importlib
 import json
 import os
+import pkgutil
 import re
 import signal
 import sqlite3
@@ -22,6 +24,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, NoReturn
 
+from tests.conftest import Moto
+from tests.models import read_models_once
 from tests.power import Disk, came_back
 
 KILLED = 86
@@ -76,11 +80,16 @@ class Crashes:
 
 
 @asynccontextmanager
-async def crashing(folder: Path) -> AsyncIterator[Crashes]:
+async def crashing(folder: Path, moto: Moto) -> AsyncIterator[Crashes]:
     """Start the process that forks."""
     await asyncio.to_thread(folder.mkdir)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.crashes", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        sys.executable,
+        "-m",
+        "tests.crashes",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | moto.environment,
     )
     try:
         yield Crashes(process, folder)
@@ -194,13 +203,28 @@ def _run(asked: dict[str, Any]) -> NoReturn:
         os._exit(code)
 
 
+def _import_all() -> None:
+    """Do once what each forked process would begin with: import the program, read the SDK's models."""
+    import uvloop  # noqa: F401, PLC0415  # only in the process that forks
+
+    import aqi_service  # noqa: PLC0415  # likewise
+    from aqi_service.storage.aws import open_clients  # noqa: PLC0415  # likewise
+
+    for module in pkgutil.walk_packages(aqi_service.__path__, "aqi_service."):
+        if module.name != "aqi_service.__main__":
+            importlib.import_module(module.name)
+    read_models_once()
+
+    async def open_once() -> None:
+        async with open_clients():
+            pass
+
+    asyncio.run(open_once())
+
+
 def _serve() -> None:
     """Fork a process for each line of stdin, and print its exit code."""
-    import aqi_service.daemon  # noqa: PLC0415  # imported once, for all that are forked
-    import aqi_service.running  # noqa: PLC0415  # likewise
-    import aqi_service.storage.dynamodb  # noqa: PLC0415  # likewise
-    import aqi_service.storage.local_store  # noqa: PLC0415  # likewise
-    import aqi_service.storage.s3  # noqa: F401, PLC0415  # likewise
+    _import_all()
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     for line in sys.stdin:

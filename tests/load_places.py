@@ -147,12 +147,15 @@ async def local_place(folder: Path) -> AsyncIterator[LocalPlace]:
 async def aws_place(moto: Moto) -> AsyncIterator[AwsPlace]:
     """Open a bucket and a table of their own."""
     async with open_clients() as clients:
-        await create_bucket(clients.s3, moto.bucket, None)
-        await create_table(clients.writes, moto.table)
-        storage = Storage(
-            S3Archive(clients.s3, moto.bucket), DynamoStore(clients.writes, clients.lookups, moto.table)
-        )
-        yield AwsPlace(storage, clients, moto.bucket, moto.table)
+        yield await new_aws_place(moto, clients)
+
+
+async def new_aws_place(moto: Moto, clients: Clients) -> AwsPlace:
+    """Make a bucket and a table."""
+    await create_bucket(clients.s3, moto.bucket, None)
+    await create_table(clients.writes, moto.table)
+    store = DynamoStore(clients.writes, clients.lookups, moto.table)
+    return AwsPlace(Storage(S3Archive(clients.s3, moto.bucket), store), clients, moto.bucket, moto.table)
 
 
 Opener = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Place]]

@@ -24,8 +24,8 @@ PIECES, PAUSE = 5, 0.5
 HELD = READ_LIMIT * (GROUPS_AT_ONCE + 1)
 """Items that a load holds in memory for the table at most."""
 
-DEADLINES = {"throttled": 20.0, "answers 503": 120.0, "refuses": 120.0, "silent": 1800.0}
-"""Longer than the table is tried in all: a silent one costs each try its 10 s, and they take turns."""
+DEADLINES = {"throttled": 20.0, "answers 503": 480.0, "refuses": 480.0, "silent": 1800.0}
+"""Longer than the table is tried in all: groups take turns of up to 50 s; silence costs each try 10 s."""
 
 
 def position(record_id: int) -> int:

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
+from aqi_service.storage.aws import Clients, open_clients
 from tests.conftest import Moto
 from tests.core.helpers import document_of, record
 from tests.crashes import KILLED, Crashes, Run, crashing
 from tests.feed_server import FeedServer, Step, answer, feed_server
 from tests.load_helpers import records
-from tests.load_places import Place, aws_place, local_place
+from tests.load_places import Place, local_place, new_aws_place
 
 FIRST = document_of(*records((1, 2, 3)), record(4, p1="unavailable"))
 SECOND = document_of(*records((5, 6)))
@@ -58,18 +59,8 @@ class World:
     async def load(self, **how: float) -> Run:
         return await self._crashes.run(*self._options, env=self.env, **how)
 
-    async def snapshots(self) -> dict[str, bytes]:
-        documents = await self.place.documents()
-        return {key: body for key, body in documents.items() if key.startswith("data_")}
-
-    async def manifests(self) -> dict[str, Any]:
-        prefix = f"manifests/{self.place.table}/"
-        documents = await self.place.documents()
-        return {
-            key.removeprefix(prefix): orjson.loads(body)
-            for key, body in documents.items()
-            if key.startswith(prefix)
-        }
+    async def snapshots(self) -> list[bytes]:
+        return snapshots_of(await self.place.documents())
 
     async def values(self) -> dict[str, Any]:
         """Give the ids and values of the table's records, its lease apart."""
@@ -78,14 +69,22 @@ class World:
             key: (item["P2.5"], item["P10"], item["AQI"]) for key, item in items.items() if key != "lease"
         }
 
-    async def check_whole(self) -> None:
-        """See that nothing is left half done, and that each snapshot is finished."""
+    async def whole(self) -> list[bytes]:
+        """See that nothing is left half done, and that each snapshot is finished; give the snapshots."""
         assert await self.place.under_way() == []
         documents = await self.place.documents()
         assert not [key for key in documents if key.startswith("uploads/")]
-        manifests, snapshots = await self.manifests(), await self.snapshots()
-        assert manifests.keys() == {*snapshots, "latest.json"}
+        prefix = f"manifests/{self.place.table}/"
+        manifests = {key: orjson.loads(documents[key]) for key in documents if key.startswith(prefix)}
+        names = {key for key in documents if key.startswith("data_")}
+        assert manifests.keys() == {prefix + name for name in (*names, "latest.json")}
         assert {manifest["status"] for manifest in manifests.values()} == {"complete"}
+        return snapshots_of(documents)
+
+
+def snapshots_of(documents: Mapping[str, bytes]) -> list[bytes]:
+    """Give the snapshots among all that an archive holds."""
+    return sorted(body for key, body in documents.items() if key.startswith("data_"))
 
 
 @asynccontextmanager
@@ -95,23 +94,27 @@ async def local_world(feed: FeedServer, crashes: Crashes, folder: Path) -> Async
 
 
 @asynccontextmanager
-async def aws_world(feed: FeedServer, crashes: Crashes, moto: Moto) -> AsyncIterator[World]:
-    fresh = Moto(moto.endpoint)
-    async with aws_place(fresh) as place:
-        world = World(feed, place, crashes, "--bucket", fresh.bucket)
-        world.env = fresh.environment
-        yield world
+async def aws_world(feed: FeedServer, crashes: Crashes, clients: Clients) -> AsyncIterator[World]:
+    fresh = Moto(clients.s3.meta.endpoint_url)
+    place = await new_aws_place(fresh, clients)
+    world = World(feed, place, crashes, "--bucket", fresh.bucket)
+    world.env = fresh.environment
+    yield world
 
 
 @pytest.fixture(params=["local", "aws"])
 async def worlds(request: pytest.FixtureRequest, moto: Moto, tmp_path: Path) -> AsyncIterator[Worlds]:
     """Each kind of place in turn."""
-    async with feed_server((answer(FIRST),)) as feed, crashing(tmp_path / "runs") as crashes:
+    async with (
+        feed_server((answer(FIRST),)) as feed,
+        crashing(tmp_path / "runs", moto) as crashes,
+        open_clients() as clients,
+    ):
         number = iter(range(10_000))
 
         def opened() -> AbstractAsyncContextManager[World]:
             if request.param == "aws":
-                return aws_world(feed, crashes, moto)
+                return aws_world(feed, crashes, clients)
             return local_world(feed, crashes, tmp_path / str(next(number)))
 
         yield Worlds(opened, EACH[request.param])
@@ -122,8 +125,7 @@ async def check_finished(world: World, wanted: dict[str, Any], where: str) -> No
     again = await world.load()
     assert again.code == 0, (where, again.err)
     assert await world.values() == wanted, where
-    assert list((await world.snapshots()).values()) == [world.first], where
-    await world.check_whole()
+    assert await world.whole() == [world.first], where
 
 
 async def undisturbed(worlds: Worlds) -> dict[str, Any]:
@@ -178,13 +180,12 @@ async def moved_on(world: World, **kill: float) -> tuple[Run, int]:
     again = await world.load()
     assert again.code == 0, (where, again.err)
     assert again.reports[0]["status"] == "complete", "the live load comes first"
-    bodies = sorted((await world.snapshots()).values())
+    bodies = await world.whole()
     assert bodies in ([SECOND], sorted([world.first, SECOND])), where
     assert world.first in bodies or not killed.reports, "what was reported is there"
     assert {"5", "6"} <= (await world.values()).keys(), where
     if world.first in bodies:
         assert (await world.values()).keys() == world.ids | {"5", "6"}, where
-    await world.check_whole()
     return killed, len(again.reports) - 1
 
 

@@ -10,6 +10,7 @@ import gc
 import json
 import logging
 import os
+import re
 import selectors
 import sys
 import threading
@@ -48,6 +49,9 @@ REPLAY_EVERY = 10
 DEADLINE = 3.0
 FULL = 100
 """Lookups at once that open all that lookups will ever open."""
+
+LATER_OF_A_POOL = re.compile(r"_[1-9]\d*$")
+"""The names of a pool's threads but the first: how many it ever needs at once is chance, and bounded."""
 
 ESTABLISHED_OR_CLOSING = frozenset(f"{state:02X}" for state in range(1, 13)) - {"0A"}  # all but LISTEN
 
@@ -164,7 +168,7 @@ def _sample() -> dict[str, int]:
         "tasks": len(asyncio.all_tasks()),
         "descriptors": len(os.listdir("/proc/self/fd")) - 1,  # noqa: PTH208  # the one that lists them
         "connections": sum(inode in sockets for inode in _connected()),
-        "threads": threading.active_count(),
+        "threads": sum(not LATER_OF_A_POOL.search(thread.name) for thread in threading.enumerate()),
     }
 
 
