@@ -13,7 +13,8 @@ from tests.soak.__main__ import main
 from tests.soak.samples import Sample, grown, table
 from tests.soak.world import Soak
 
-SOAK = Soak(loads=18, every=6, speed=5.0)
+SOAK = Soak(loads=18, every=6, speed=5.0, deadline=120.0)
+"""Its loads end in time however slow the machine is."""
 
 
 async def all_of(samples: AsyncIterator[Sample]) -> list[Sample]:

@@ -46,7 +46,6 @@ IDLE_SECONDS = 60.0
 TURNS = 200
 GOOD = (Status.COMPLETE, Status.UNCHANGED)
 REPLAY_EVERY = 10
-DEADLINE = 3.0
 FULL = 100
 """Lookups at once that open all that lookups will ever open."""
 
@@ -90,6 +89,7 @@ def main() -> None:
     parser.add_argument("--table", default="table")
     parser.add_argument("--local", type=Path)
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster its clock runs")
+    parser.add_argument("--deadline", type=float, required=True, help="seconds by it that a load may take")
     parser.add_argument("--leak", action="store_true", help="keep a socket and a task of each load")
     asked = parser.parse_args()
     logging.getLogger("aqi_service").setLevel(logging.CRITICAL)
@@ -101,7 +101,11 @@ def main() -> None:
 
 async def _soak(asked: argparse.Namespace) -> None:
     settings = config(
-        feed_url=asked.url, bucket=asked.bucket, table=asked.table, local=asked.local, load_deadline=DEADLINE
+        feed_url=asked.url,
+        bucket=asked.bucket,
+        table=asked.table,
+        local=asked.local,
+        load_deadline=asked.deadline,
     )
     chance = Random(asked.seed)  # noqa: S311  # must be replayable
     async with opened(settings) as found:

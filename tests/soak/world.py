@@ -102,13 +102,15 @@ class _Feed:
 class Soak:
     """How many loads, after how many a sample is taken, and the seed of what fails.
 
-    `speed` is how much faster the measured process's clock runs, so that it waits less between tries.
+    `speed` is how much faster the measured process's clock runs, so that it waits less between tries;
+    `deadline` the seconds by it that a load may take, which an outage uses up.
     """
 
     loads: int
     every: int
     seed: int = 1
     speed: float = 1.0
+    deadline: float = 3.0
     leak: bool = False
 
     async def in_a_folder(self, folder: Path) -> AsyncIterator[Sample]:
@@ -146,8 +148,8 @@ class Soak:
 
     async def _samples(self, *options: str, env: dict[str, str]) -> AsyncIterator[Sample]:
         """Run the measured process and give its samples as they come."""
-        numbers = {"--loads": self.loads, "--every": self.every, "--seed": self.seed, "--speed": self.speed}
-        options += tuple(str(each) for pair in numbers.items() for each in pair)
+        names = ("loads", "every", "seed", "speed", "deadline")
+        options += tuple(f"--{name}={getattr(self, name)}" for name in names)
         options += ("--leak",) if self.leak else ()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.soak.measured", *options,
