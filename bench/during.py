@@ -99,7 +99,7 @@ def measured(run: Run, place: Place, standin: StandIn, small: Path, large: Path)
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    megabytes = run.pick(3, 100, 500)
+    megabytes = run.pick(3, 50, 500)
     small, large = run.feed(0.7), run.feed(megabytes)
     with standing() as standin:
         for place in (
