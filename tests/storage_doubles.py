@@ -80,7 +80,10 @@ class _MemoryUpload:
 
 
 class MemoryStore:
-    """A table in a dict; `writes` counts the items that were put, `settled` how often it was made durable."""
+    """A table in a dict; it counts the items that were put, and how often it was made durable.
+
+    `expired` are the times by which items were to be deleted.
+    """
 
     items_per_second: float | None = None
 
@@ -88,6 +91,7 @@ class MemoryStore:
         self.items = {item.id: item for item in items}
         self.writes = 0
         self.settled = 0
+        self.expired: list[int] = []
         self._refuses = refuses or {}
         self.table_id = TABLE_ID
 
@@ -127,7 +131,7 @@ class MemoryStore:
         self.settled += 1
 
     async def expire(self, now: int) -> int:
-        del now
+        self.expired.append(now)
         return 0
 
     async def close(self) -> None:

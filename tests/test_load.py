@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ from aqi_service import __version__
 from aqi_service.core.report import Status
 from aqi_service.core.scales import SCALES
 from aqi_service.core.times import DAY
+from aqi_service.sources import archived_source, source_of
 from aqi_service.storage import Storage
 from aqi_service.storage.dry import DryArchive, DryStore
 from tests.core.helpers import GENERATED, document_of, real_capture, record
 from tests.core_long.test_captures import Plain, plain
 from tests.feed_server import answer, feed_server
-from tests.load_helpers import AGENT, NAME, NOW, document, fates, records, run, written
+from tests.load_helpers import AGENT, NAME, NOW, document, fates, manifest_of, records, run, written
 from tests.load_places import Place, place
-from tests.storage_doubles import MemoryStore, in_memory
+from tests.storage_doubles import MemoryArchive, MemoryStore, in_memory
 
 __all__ = ["place"]  # a fixture
 
@@ -154,6 +156,30 @@ async def test_with_a_ttl_records_expire_by_their_own_time_and_expired_ones_are_
     report = await run(written(tmp_path, body), place.storage, table=place.table, ttl=2 * DAY)
     assert fates(report) == {"stored": 1, "expired": 1}
     assert {i: item["expires_at"] for i, item in (await place.items()).items()} == {"2": int(NOW) + 1}
+    assert manifest_of(await place.documents(), table=place.table)["ttl"] == 2 * DAY
+
+
+async def test_a_load_deletes_what_has_expired_by_the_second_of_its_end(tmp_path: Path) -> None:
+    store = MemoryStore()
+    await run(written(tmp_path, document(1)), in_memory(store=store), now=NOW + 0.75)
+    assert store.expired == [int(NOW)]
+
+
+async def test_what_is_not_to_be_kept_is_stored_and_reported_without_a_snapshot(tmp_path: Path) -> None:
+    archive, store = MemoryArchive(), MemoryStore()
+    source = replace(source_of(str(written(tmp_path, document(1, 2), NAME))), kept=False)
+    report = await run(source, in_memory(archive, store))
+    assert (report.status, report.snapshot, fates(report)) == (Status.COMPLETE, None, {"stored": 2})
+    assert (archive.snapshots, archive.documents, set(store.items)) == ({}, {}, {"1", "2"})
+
+
+async def test_an_archived_snapshot_that_is_loaded_again_gets_its_manifest() -> None:
+    archive = MemoryArchive()
+    archive.snapshots[NAME] = document(1, 2)
+    report = await run(archived_source(archive, NAME, int(NOW)), in_memory(archive))
+    assert (report.status, report.snapshot, fates(report)) == (Status.COMPLETE, NAME, {"stored": 2})
+    assert list(archive.snapshots) == [NAME]
+    assert manifest_of(archive.documents) == report.as_json()
 
 
 async def test_a_scale_is_told_in_report_and_items(tmp_path: Path) -> None:
@@ -172,9 +198,12 @@ async def test_a_dry_run_counts_all_and_writes_nothing(tmp_path: Path) -> None:
     assert fates(report) == {"stored": 2, "superseded": 1, "rejected": 1}
 
 
-async def test_progress_tells_the_bytes_and_records_read_so_far(tmp_path: Path) -> None:
+async def test_progress_tells_the_bytes_and_records_read_so_far_and_how_many_bytes_will_come(
+    tmp_path: Path,
+) -> None:
     body, told = document(*range(1000)), []
     await run(written(tmp_path, body), in_memory(), progress=lambda *counts: told.append(counts))
     assert told == sorted(told)
     assert told[-1][0] == len(body)
     assert 0 < told[-1][1] <= 1000
+    assert {total for *_, total in told} == {len(body)}

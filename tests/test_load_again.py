@@ -66,6 +66,16 @@ async def test_snapshots_of_one_minute_get_a_suffix_each_and_the_last_is_the_new
     assert (await into(place, written(tmp_path, document(*range(3))))).status is Status.UNCHANGED
 
 
+async def test_the_same_bytes_for_a_minute_that_has_them_are_unchanged_behind_a_newer_snapshot(
+    tmp_path: Path,
+) -> None:
+    archive, source = MemoryArchive(), written(tmp_path, BODY)
+    await run(source, in_memory(archive))
+    await run(written(tmp_path, document(1), "newer.json"), in_memory(archive), now=NOW + HOUR)
+    again = await run(source, in_memory(archive))
+    assert (again.status, again.snapshot, len(archive.snapshots)) == (Status.UNCHANGED, None, 2)
+
+
 async def test_the_newest_finished_snapshot_moves_only_forward_in_time(place: Place, tmp_path: Path) -> None:
     for offset, newest in ((HOUR, 1), (0, 1), (2 * HOUR, 2), (HOUR, 2)):
         body = document(offset, len(await place.documents()))

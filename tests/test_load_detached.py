@@ -77,20 +77,6 @@ async def test_waiting_adds_up_a_table_that_is_slow_each_time_holds_back_5_s_in_
     assert (report.status, fates(report)) == (Status.COMPLETE, {"stored": len(IDS)})
 
 
-@by_hand
-async def test_a_file_is_held_back_as_long_as_the_table_likes(tmp_path: Any) -> None:
-    gate = Gate()
-    archive, store, storage = storage_with(put=gate)
-    work = task(run(written(tmp_path, BODY), storage))
-    await until(lambda: gate.calls == GROUPS_AT_ONCE)
-    advance(10_000)
-    await asyncio.sleep(0)
-    assert not archive.snapshots
-    gate.open.set()
-    report = await work
-    assert (report.status, store.writes) == (Status.COMPLETE, len(IDS))
-
-
 @pytest.mark.parametrize("method", ["read", "put"])
 @by_hand
 async def test_a_table_that_stops_answering_leaves_the_load_incomplete_at_its_deadline_and_archived(

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.load import EXPIRE_SECONDS, LAST_WORDS_SECONDS, MANIFEST_SECONDS
+from aqi_service.errors import AqiError, ArchiveFailed, Unavailable
+from aqi_service.load import EXPIRE_SECONDS, LAST_WORDS_SECONDS, LOOK_SECONDS, MANIFEST_SECONDS
+from aqi_service.sources import archived_source
 from aqi_service.storage import SnapshotInfo, Storage
 from tests.core.helpers import document_of, record
 from tests.feed_server import Step, feed_server, head
-from tests.load_helpers import NAME, TABLE, document, fates, manifest_of, run
+from tests.load_helpers import NAME, NOW, TABLE, document, fates, manifest_of, run
 from tests.load_places import Place, place
 from tests.storage_doubles import Before, MemoryArchive, MemoryStore, Stuck, failing
 from tests.wire_fixtures import advance, by_hand, task, turns, until
@@ -169,6 +171,42 @@ async def test_what_another_load_archived_under_the_name_does_not_count_as_ours(
         ENDS[end][0](load)
         report = await load.report()
     assert (report.status, report.snapshot) == (Status.FAILED, None)
+
+
+@pytest.mark.parametrize("error", [Unavailable("down"), ArchiveFailed("damaged"), None])
+@pytest.mark.parametrize("end", ENDS)
+@by_hand
+async def test_an_archive_that_does_not_tell_whether_the_snapshot_is_there_is_asked_for_a_moment_only(
+    end: str, error: AqiError | None
+) -> None:
+    stuck = Stuck()
+
+    async def asked() -> None:
+        if error:
+            raise error
+        advance(LOOK_SECONDS + 0.1)
+        await asyncio.Event().wait()
+
+    async with running(head(), BODY, port="archive", complete=stuck, info=asked) as load:
+        await stuck.reached.wait()
+        ENDS[end][0](load)
+        report = await load.report()
+    assert (report.status, report.error, report.snapshot) == (Status.FAILED, ENDS[end][1], None)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@by_hand
+async def test_an_archived_snapshot_whose_load_ends_before_its_time_is_incomplete(end: str) -> None:
+    archive, store, stuck = MemoryArchive(), MemoryStore(), Stuck()
+    archive.snapshots[NAME] = BODY
+    storage = Storage(archive, Before(store, put=stuck))
+    work = task(run(archived_source(archive, NAME, int(NOW)), storage, deadline=DEADLINE))
+    await stuck.reached.wait()
+    ENDS[end][0](Running(work, archive, store))
+    report = await work
+    assert (report.status, report.error, report.snapshot) == (Status.INCOMPLETE, ENDS[end][1], NAME)
+    assert fates(report) == {"pending": report.records}
+    assert manifest_of(archive.documents) == report.as_json()
 
 
 @by_hand

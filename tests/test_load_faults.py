@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from aqi_service.errors import (
     AqiError,
     ArchiveFailed,
     ConfigError,
-    MissingResource,
+    FetchFailed,
     Unavailable,
 )
 from aqi_service.ledger import Ledger, newest_name
+from aqi_service.sources import stored_source
 from aqi_service.storage import Storage
 from tests.core.helpers import CUT, document_of, record
 from tests.load_helpers import NAME, NOW, TABLE, document, fates, manifest_of, records, run, written
@@ -67,6 +68,21 @@ async def test_a_document_that_turns_out_bad_leaves_what_was_stored_and_no_objec
     assert len(await place.items()) == 400
 
 
+@pytest.mark.parametrize(
+    "error", [FetchFailed("asks to wait", 7.5), FetchFailed("is gone", for_good=True), FetchFailed("is shut")]
+)
+async def test_a_source_that_fails_is_told_with_how_long_it_asks_to_be_left_alone_or_for_good(
+    error: FetchFailed,
+) -> None:
+    async def read() -> AsyncGenerator[bytes, None]:
+        yield BODY[:-1]
+        raise error
+
+    report = await run(stored_source("feed", read), in_memory())
+    assert (report.status, report.error) == (Status.FAILED, str(error))
+    assert (report.retry_after, report.for_good) == (error.retry_after, error.for_good)
+
+
 FAILURES = {
     "listing": ("names", {"stored": 0}),
     "the newest manifest": ("get", {"stored": 400}),
@@ -99,29 +115,6 @@ async def test_an_archive_that_refuses_raises_what_waiting_cannot_mend(tmp_path:
     assert archive.open == 0
 
 
-@pytest.mark.parametrize("error", [Unavailable("down"), MissingResource("deleted"), AccessDenied("denied")])
-@pytest.mark.parametrize("method", ["read", "put", "settle"])
-async def test_a_table_that_fails_or_refuses_makes_the_load_incomplete(
-    tmp_path: Path, method: str, error: AqiError
-) -> None:
-    archive = MemoryArchive()
-    store = Before(MemoryStore(), **{method: failing(error)})
-    report = await run(written(tmp_path, BODY), Storage(archive, store))
-    assert (report.status, report.error, report.snapshot) == (Status.INCOMPLETE, str(error), NAME)
-    assert fates(report) == ({"stored": 400} if method == "settle" else {"pending": 400})
-    assert set(archive.documents) == {f"manifests/{TABLE}/{NAME}"}
-
-
-async def test_a_table_that_fails_under_known_bytes_fails_the_load(tmp_path: Path) -> None:
-    archive, source = MemoryArchive(), written(tmp_path, BODY)
-    await run(source, in_memory(archive))
-    before = dict(archive.documents)
-    store = Before(MemoryStore(), put=failing(Unavailable("down")))
-    report = await run(source, Storage(archive, store))
-    assert (report.status, report.error, fates(report)) == (Status.FAILED, "down", {"pending": 400})
-    assert archive.documents == before
-
-
 async def test_expired_items_that_cannot_be_deleted_now_do_not_fail_the_load(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,6 +133,14 @@ async def test_a_manifest_that_cannot_be_written_makes_the_load_incomplete(tmp_p
     report = await run(written(tmp_path, BODY), in_memory(broken))
     why = "the manifest could not be written: down"
     assert (report.status, report.error, fates(report)) == (Status.INCOMPLETE, why, {"stored": 400})
+
+
+async def test_a_manifest_that_cannot_be_written_costs_the_report_no_warning(tmp_path: Path) -> None:
+    archive = MemoryArchive()
+    await run(written(tmp_path, BODY), in_memory(archive))
+    broken = Before(archive, change=failing(Unavailable("down")))
+    report = await run(written(tmp_path, document(1)), in_memory(broken), now=NOW + 3600)
+    assert (report.status, report.warnings) == (Status.INCOMPLETE, {"halved_feed": 1})
 
 
 async def test_what_the_table_refuses_is_rejected_and_listed_with_its_reason(tmp_path: Path) -> None:

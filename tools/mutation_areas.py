@@ -37,6 +37,8 @@ AREAS = (
             "test_load_calls.py",
             "test_load_ends.py",
             "test_load_faults.py",
+            "test_load_names.py",
+            "test_load_table.py",
         ),
         without="aws",
     ),
