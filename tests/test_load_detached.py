@@ -2,7 +2,8 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,18 +12,31 @@ from aqi_service.core.report import Status
 from aqi_service.delivery import GROUPS_AT_ONCE
 from aqi_service.errors import Unavailable
 from aqi_service.load import PATIENCE_SECONDS
-from aqi_service.sources import archived_source
+from aqi_service.sources import Source, archived_source, stored_source
 from aqi_service.storage import READ_LIMIT, Storage
 from tests.core.helpers import document_of, record
 from tests.feed_server import feed_server, head
 from tests.load_helpers import NAME, NOW, document, fates, manifest_of, run, written
 from tests.storage_doubles import Before, Gate, MemoryArchive, MemoryStore, Stuck, failing
-from tests.wire_fixtures import advance, by_hand, passing, task, until
+from tests.wire_fixtures import advance, by_hand, passing, task, turns, until
 
 IDS = range(1, 1201)
 BODY = document(*IDS)
 HALVES = document_of(*(half for i in IDS for half in (record(i, p1="12.5"), record(i, p2="7.5"))))
 ROOM = READ_LIMIT * GROUPS_AT_ONCE
+
+
+FULL = 100
+"""Turns of the loop after which whoever is sending is held back."""
+
+
+def sending(body: bytes) -> Source:
+    """Give a peer that sends this as fast as it is taken."""
+
+    async def read() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    return replace(stored_source("feed", read), waits=False)
 
 
 def storage_with(**hooks: Any) -> tuple[MemoryArchive, MemoryStore, Storage]:
@@ -38,16 +52,17 @@ async def test_the_feed_is_held_back_5_s_then_archived_and_the_table_gets_the_re
 ) -> None:
     gate = Gate()
     archive, store, storage = storage_with(**{method: gate})
-    async with feed_server((head(), body)) as feed:
-        work = task(run(feed.url(), storage, live=True, deadline=900))
-        await until(lambda: gate.calls == GROUPS_AT_ONCE)
-        advance(PATIENCE_SECONDS - 0.5)
-        assert not archive.snapshots
-        advance(1)
-        await until(lambda: NAME in archive.snapshots)
-        assert (gate.calls, store.writes) == (GROUPS_AT_ONCE, 0)
-        gate.open.set()
-        report = await work
+    work = task(run(sending(body), storage, live=True, deadline=900))
+    await until(lambda: gate.calls == GROUPS_AT_ONCE)
+    await turns(FULL)
+    advance(PATIENCE_SECONDS - 0.5)
+    await turns(FULL)
+    assert not archive.snapshots
+    advance(1)
+    await until(lambda: NAME in archive.snapshots)
+    assert (gate.calls, store.writes) == (GROUPS_AT_ONCE, 0)
+    gate.open.set()
+    report = await work
     merged = {"merged": len(IDS)} if body is HALVES else {}
     assert (report.status, fates(report)) == (Status.COMPLETE, {"stored": len(IDS), **merged})
     assert archive.snapshots[NAME] == body
@@ -63,17 +78,17 @@ async def test_waiting_adds_up_a_table_that_is_slow_each_time_holds_back_5_s_in_
         await held.acquire()
 
     archive, _, storage = storage_with(read=slow)
-    async with feed_server((head(), BODY)) as feed:
-        work = task(run(feed.url(), storage, live=True, deadline=900))
-        for waited in range(1, 4):
-            await until(lambda: len(held._waiters or ()) >= GROUPS_AT_ONCE)
-            advance(2)
-            assert not archive.snapshots, waited
-            held.release()
-        await until(lambda: NAME in archive.snapshots)
-        for _ in IDS:
-            held.release()
-        report = await work
+    work = task(run(sending(BODY), storage, live=True, deadline=900))
+    for waited in range(1, 4):
+        await until(lambda: len(held._waiters or ()) >= GROUPS_AT_ONCE)
+        await turns(FULL)
+        assert not archive.snapshots, waited
+        advance(2)
+        held.release()
+    await until(lambda: NAME in archive.snapshots)
+    for _ in IDS:
+        held.release()
+    report = await work
     assert (report.status, fates(report)) == (Status.COMPLETE, {"stored": len(IDS)})
 
 

@@ -35,6 +35,7 @@ AREAS = (
             "test_load.py",
             "test_load_again.py",
             "test_load_calls.py",
+            "test_load_detached.py",
             "test_load_ends.py",
             "test_load_faults.py",
             "test_load_names.py",
