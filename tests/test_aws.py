@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aqi_service import __version__
 from aqi_service.checking import START_SECONDS
 from aqi_service.errors import AccessDenied, AqiError, ConfigError, Unavailable
 from aqi_service.lookup import DEADLINE
@@ -167,6 +168,15 @@ class TestLimits:
                 assert config.retries == {"mode": "standard", "total_max_attempts": 1}
                 assert 0 < config.connect_timeout < START_SECONDS
                 assert 0 < config.read_timeout <= 30
+
+    async def test_each_client_names_the_program_and_keeps_its_connections_alive(
+        self,
+    ) -> None:
+        async with open_clients() as clients:
+            for client in (clients.s3, clients.writes, clients.lookups):
+                config: Any = client.meta.config
+                assert config.user_agent.startswith(f"aqi-service/{__version__} ")
+                assert config.tcp_keepalive is True
 
     async def test_a_start_that_nobody_answers_ends_when_the_caller_says(
         self, monkeypatch: pytest.MonkeyPatch

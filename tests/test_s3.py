@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 
 from aqi_service.errors import AccessDenied, ArchiveFailed, ConfigError, MissingResource, Unavailable
-from aqi_service.storage import SnapshotInfo
+from aqi_service.storage import SnapshotInfo, s3_bucket
+from aqi_service.storage.retry import Tries
 from aqi_service.storage.s3 import S3Archive
 from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, Forward, Reply, Request, body, cut, cut_inside, error, held
@@ -225,6 +226,16 @@ async def test_a_document_that_is_put_again_after_a_lost_answer_is_there_once(wo
     world.double.on("PutObject", cut, times=2)
     await world.archive().put("manifests/t/x.json", b"{}")
     assert await world.archive().get("manifests/t/x.json") == b"{}"
+
+
+async def test_a_document_that_s3_does_not_read_is_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_bucket, "SLOW", Tries(attempts=2, seconds=0.05))
+    world.double.on("PutObject", held(asyncio.Event()))
+    with pytest.raises(Unavailable, match=f"^bucket {world.bucket}: no answer in time"):
+        await world.archive().put("manifests/t/x.json", b"{}")
+    assert world.double.count("PutObject") == 2
 
 
 async def test_a_missing_snapshot_is_named(world: World) -> None:

@@ -68,6 +68,7 @@ async def test_a_snapshot_says_what_it_is_and_whence(world: World) -> None:
     await keep(world.archive(), b"[]")
     begun = world.double.seen("CreateMultipartUpload")[0].headers
     assert begun["Content-Type"] == "application/json"
+    assert begun["x-amz-checksum-algorithm"] == "CRC32"
     assert begun["x-amz-meta-source"] == INFO.source
     assert begun["x-amz-meta-load-id"] == INFO.load_id
     assert "ODbL" in begun["x-amz-meta-licence"]
@@ -193,12 +194,13 @@ async def test_an_abort_that_fails_does_not_hide_what_ended_the_upload(world: Wo
     assert len(world.waits) == 4
 
 
-async def test_a_part_that_s3_does_not_read_is_given_up(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
+async def test_what_s3_does_not_read_or_answer_is_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     monkeypatch.setattr(s3_upload, "SLOW", Tries(attempts=2, seconds=0.05))
-    world.double.on("UploadPart", held(asyncio.Event()))
+    world.double.on(operation, held(asyncio.Event()))
     with pytest.raises(ArchiveFailed, match="no answer in time"):
         await keep(world.archive(), b"[]")
-    assert world.double.count("UploadPart") == 2
+    assert world.double.count(operation) == 2
     assert await world.open_uploads() == []
