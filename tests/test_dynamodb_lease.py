@@ -206,6 +206,18 @@ async def test_a_holder_that_is_told_that_it_was_replaced_trusts_no_clock(contes
         first.check()
 
 
+async def test_a_holder_that_was_replaced_without_knowing_it_gives_nothing_of_the_others_back(
+    contest: Contest,
+) -> None:
+    first, second = await contest.held(), contest.lease("second")
+    contest.dead.add("first")
+    assert await second.take() is None
+    await first.release()
+    assert (await contest.item())["holder"] == {"S": "second"}
+    await second.renew()
+    second.check()
+
+
 async def test_a_paused_holder_that_nobody_replaced_may_renew(contest: Contest) -> None:
     lease = await contest.held()
     contest.clock.advance(90)
