@@ -88,6 +88,7 @@ async def test_one_that_was_never_asked_for_or_is_given_back_already_asks_nothin
     await lease.release()
     await contest.lease("second").release()
     assert contest.world.double.requests == []
+    assert await lease.take() is None
 
 
 async def test_a_silent_holder_is_replaced_once_its_term_was_seen_for_the_whole_time(

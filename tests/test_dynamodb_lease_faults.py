@@ -102,7 +102,7 @@ async def test_a_taking_whose_answers_are_all_lost_is_no_taking_until_it_is_repe
 ) -> None:
     lease = contest.lease("first")
     contest.world.double.on("PutItem", lost, times=3)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=f"^the lease of table {contest.world.table}: no answer"):
         await lease.take()
     with pytest.raises(LeaseLost):
         lease.check()
