@@ -89,7 +89,7 @@ def test_an_error_without_any_code_may_pass() -> None:
     ):
         raise ClientError({}, "GetItem")
     assert may_pass(caught.value)
-    assert lacks(caught.value) == ""
+    assert [lacks(caught.value), lacks(AccessDenied("x"))] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,14 @@ def test_a_text_of_awss_is_told_without_secrets(monkeypatch: pytest.MonkeyPatch)
         raise client_error("ValidationException", 400, "no s3cret-s3cret at https://u:s3cret@h/?s3cret")
     assert "s3cret" not in str(caught.value)
     assert "at https://h/" in str(caught.value)
+
+
+def test_of_a_long_text_of_awss_the_beginning_is_told() -> None:
+    with pytest.raises(ItemRefused) as caught, translated("thing"):
+        raise client_error("ValidationException", 400, "x" * 1000)
+    before, _, told = str(caught.value).removesuffix(")").partition("ValidationException: ")
+    assert before == "thing: AWS calls the request invalid ("
+    assert len(told) == 300
 
 
 def test_a_code_that_is_none_is_cut() -> None:

@@ -82,6 +82,17 @@ async def test_parts_carry_a_checksum_and_complete_refuses_a_taken_name(world: W
     assert b"<ChecksumCRC32>" in done.body
 
 
+async def test_parts_carry_a_checksum_even_where_the_clients_settings_ask_for_none(
+    moto_endpoint: str,
+) -> None:
+    async with opened(moto_endpoint, AWS_REQUEST_CHECKSUM_CALCULATION="when_required") as there:
+        world = await fresh(there, bucket=True)
+        await keep(world.archive(), b"[]")
+        headers = world.double.seen("UploadPart")[0].headers
+        assert headers["x-amz-sdk-checksum-algorithm"] == "CRC32"
+        assert "x-amz-checksum-crc32" in headers
+
+
 async def test_metadata_of_any_length_and_script_fits_what_s3_takes(world: World) -> None:
     info = SnapshotInfo("Köln 100% " * 200, "load-1", "é" * 600, "x" * 600)
     async with world.archive().upload(NAME, info) as upload:
@@ -89,6 +100,7 @@ async def test_metadata_of_any_length_and_script_fits_what_s3_takes(world: World
     headers = world.double.seen("CreateMultipartUpload")[0].headers
     kept = {name: value for name, value in headers.items() if name.lower().startswith("x-amz-meta-")}
     assert all(value.isascii() for value in kept.values())
+    assert max(map(len, kept.values())) == 500
     assert sum(len(name.removeprefix("x-amz-meta-")) + len(value) for name, value in kept.items()) <= 2048
     found = await world.archive().info(NAME)
     assert found is not None
