@@ -2,13 +2,16 @@
 
 import asyncio
 import gc
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from aqi_service import __version__
 from aqi_service.checking import START_SECONDS
 from aqi_service.errors import AccessDenied, AqiError, ConfigError, Unavailable
 from aqi_service.lookup import DEADLINE
@@ -82,6 +85,8 @@ class TestRegion:
             ({"AWS_PROFILE": "home"}, "eu-north-1"),
             ({"AWS_PROFILE": "bare"}, "us-east-1"),
             ({"AWS_PROFILE": "home", "AWS_REGION": "eu-west-2"}, "eu-west-2"),
+            ({"AWS_PROFILE": "home", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"),
+            ({"AWS_DEFAULT_REGION": ""}, "us-east-1"),
         ],
     )
     async def test_it_comes_from_the_environment_then_the_profile_then_is_us_east_1(
@@ -168,6 +173,25 @@ class TestLimits:
                 assert 0 < config.connect_timeout < START_SECONDS
                 assert 0 < config.read_timeout <= 30
 
+    async def test_each_client_names_the_program_and_keeps_its_connections_alive(
+        self,
+    ) -> None:
+        async with open_clients() as clients:
+            for client in (clients.s3, clients.writes, clients.lookups):
+                config: Any = client.meta.config
+                assert config.user_agent.startswith(f"aqi-service/{__version__} ")
+                assert config.tcp_keepalive is True
+
+    async def test_no_client_takes_the_time_to_check_what_it_is_asked_to_send(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
+        async with open_clients() as clients:
+            calls: Any = (clients.s3.list_buckets, clients.writes.list_tables, clients.lookups.list_tables)
+            for call, name in zip(calls, ("Prefix", "Limit", "Limit"), strict=True):
+                with pytest.raises(EndpointConnectionError):
+                    await call(**{name: {}})
+
     async def test_a_start_that_nobody_answers_ends_when_the_caller_says(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -228,6 +252,14 @@ class TestCredentials:
         assert "s3cret" not in str(caught.value)
         assert "\n" not in str(caught.value)
         assert caplog.records == []
+
+    async def test_only_the_log_of_credentials_is_made_quiet(self, caplog: pytest.LogCaptureFixture) -> None:
+        noisy = logging.getLogger("aiobotocore.credentials")
+        for logger in (noisy, logging.getLogger()):
+            caplog.set_level(logging.INFO, logger.name)
+        async with open_clients():
+            assert noisy.level == logging.ERROR
+            assert logging.getLogger().level == logging.INFO
 
     async def test_a_profile_that_is_not_there_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_PROFILE", "nobody")

@@ -16,7 +16,14 @@ from aqi_service.errors import (
     MissingResource,
     Unavailable,
 )
-from aqi_service.storage.aws_errors import error_code, lacks, may_pass, refused_as, translated
+from aqi_service.storage.aws_errors import (
+    error_code,
+    is_throttled,
+    lacks,
+    may_pass,
+    refused_as,
+    translated,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +83,29 @@ def test_awss_codes_come_out_as_ours_and_name_the_code(
 
 
 def test_an_error_without_any_code_may_pass() -> None:
-    with pytest.raises(Unavailable) as caught, translated("thing"):
+    with (
+        pytest.raises(Unavailable, match=r"^thing: AWS cannot do it now \(\?\)$") as caught,
+        translated("thing"),
+    ):
         raise ClientError({}, "GetItem")
     assert may_pass(caught.value)
+    assert [lacks(caught.value), lacks(AccessDenied("x"))] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("raised", "throttled"),
+    [
+        (ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem"), True),
+        (ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "PutItem"), True),
+        (ClientError({"Error": {"Code": "SlowDown"}}, "PutObject"), True),
+        (ClientError({"Error": {"Code": "InternalServerError"}}, "PutItem"), False),
+        (TimeoutError(), False),
+    ],
+)
+def test_only_what_was_asked_for_too_much_counts_as_throttled(raised: Exception, throttled: bool) -> None:
+    with pytest.raises(Unavailable) as caught, translated("thing"):
+        raise raised
+    assert is_throttled(caught.value) is throttled
 
 
 def test_only_of_an_invalid_request_is_awss_own_text_told() -> None:
@@ -109,10 +136,18 @@ def test_a_text_of_awss_is_told_without_secrets(monkeypatch: pytest.MonkeyPatch)
     assert "at https://h/" in str(caught.value)
 
 
+def test_of_a_long_text_of_awss_the_beginning_is_told() -> None:
+    with pytest.raises(ItemRefused) as caught, translated("thing"):
+        raise client_error("ValidationException", 400, "x" * 1000)
+    before, _, told = str(caught.value).removesuffix(")").partition("ValidationException: ")
+    assert before == "thing: AWS calls the request invalid ("
+    assert len(told) == 300
+
+
 def test_a_code_that_is_none_is_cut() -> None:
     with pytest.raises(Unavailable) as caught, translated("thing"):
         raise client_error("x" * 1000, 500)
-    assert len(str(caught.value)) < 150
+    assert str(caught.value) == f"thing: AWS cannot do it now ({'x' * 64})"
 
 
 def test_a_refusal_of_what_is_no_item_takes_the_name_it_is_given() -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
 
 from aqi_service.errors import LeaseLost
 from aqi_service.storage import LEASE_SECONDS
-from aqi_service.storage.lease import SPARE_SECONDS
+from aqi_service.storage.lease import SPARE_SECONDS, awake_or_not
 from tests.aws_answers import Forward, Reply, Request
 from tests.aws_world import World, fresh, opened
 from tests.lease_world import Contest, meanwhile, of
@@ -29,6 +30,16 @@ async def contest(aws: World) -> Contest:
     world = await fresh(aws)
     await world.make_table()
     return Contest(world)
+
+
+@pytest.mark.parametrize(("platform", "seconds"), [("linux", 107.0), ("darwin", 5.0), ("win32", 5.0)])
+async def test_its_clock_goes_on_while_a_machine_with_linux_sleeps(
+    monkeypatch: pytest.MonkeyPatch, platform: str, seconds: float
+) -> None:
+    clocks = SimpleNamespace(CLOCK_BOOTTIME=7, clock_gettime=(100.0).__add__, monotonic=lambda: 5.0)
+    monkeypatch.setattr("aqi_service.storage.lease.time", clocks)
+    monkeypatch.setattr("aqi_service.storage.lease.sys", SimpleNamespace(platform=platform))
+    assert awake_or_not() == seconds
 
 
 async def test_the_item_names_its_holder_and_never_expires(contest: Contest) -> None:
@@ -66,6 +77,18 @@ async def test_giving_it_back_leaves_no_item(contest: Contest) -> None:
     lease = await contest.held()
     await lease.release()
     assert await contest.item() is None
+
+
+async def test_one_that_was_never_asked_for_or_is_given_back_already_asks_nothing_to_be_given_back(
+    contest: Contest,
+) -> None:
+    lease = await contest.held()
+    await lease.release()
+    contest.world.double.clear()
+    await lease.release()
+    await contest.lease("second").release()
+    assert contest.world.double.requests == []
+    assert await lease.take() is None
 
 
 async def test_a_silent_holder_is_replaced_once_its_term_was_seen_for_the_whole_time(
@@ -142,7 +165,9 @@ async def test_a_lease_is_good_until_a_while_before_others_may_take_it(contest: 
     contest.clock.advance(VALID - 0.1)
     lease.check()
     contest.clock.advance(0.1)
-    with pytest.raises(LeaseLost, match="ran out"):
+    with pytest.raises(
+        LeaseLost, match=f"^the lease of table {contest.world.table} is not ours, or ran out$"
+    ):
         lease.check()
 
 
@@ -180,6 +205,18 @@ async def test_a_holder_that_is_told_that_it_was_replaced_trusts_no_clock(contes
         await first.renew()
     with pytest.raises(LeaseLost):
         first.check()
+
+
+async def test_a_holder_that_was_replaced_without_knowing_it_gives_nothing_of_the_others_back(
+    contest: Contest,
+) -> None:
+    first, second = await contest.held(), contest.lease("second")
+    contest.dead.add("first")
+    assert await second.take() is None
+    await first.release()
+    assert (await contest.item())["holder"] == {"S": "second"}
+    await second.renew()
+    second.check()
 
 
 async def test_a_paused_holder_that_nobody_replaced_may_renew(contest: Contest) -> None:

@@ -87,12 +87,22 @@ async def test_one_lost_answer_costs_nobody_the_lease(contest: Contest, fault: A
         lease.check()
 
 
+async def test_a_look_at_the_table_is_tried_three_times(contest: Contest) -> None:
+    contest.world.double.on("GetItem", cut, times=2)
+    assert await contest.lease("first").take() is None
+    contest.world.double.clear()
+    contest.world.double.on("GetItem", cut)
+    with pytest.raises(Unavailable, match=f"^the lease of table {contest.world.table}: no answer"):
+        await contest.lease("second").take()
+    assert contest.world.double.count("GetItem") == 3
+
+
 async def test_a_taking_whose_answers_are_all_lost_is_no_taking_until_it_is_repeated(
     contest: Contest,
 ) -> None:
     lease = contest.lease("first")
     contest.world.double.on("PutItem", lost, times=3)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=f"^the lease of table {contest.world.table}: no answer"):
         await lease.take()
     with pytest.raises(LeaseLost):
         lease.check()

@@ -1,10 +1,12 @@
-"""What `--create` makes of bucket and table, what it adds to those that are there, and what it leaves."""
+"""What `--create` makes of a table, what it adds to one that is there, and what it leaves."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
 from aqi_service.storage import provision
@@ -15,7 +17,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INDEX = "sensor_id-measured_at-index"
 UNITS = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 3}
-WRITES = {"CreateTable", "UpdateTable", "UpdateTimeToLive", "CreateBucket", "PutPublicAccessBlock"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -27,10 +28,6 @@ async def aws(moto_endpoint: str) -> AsyncIterator[World]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(aws: World) -> World:
     return await fresh(aws)
-
-
-async def create_bucket(world: World, owner: str | None = None) -> None:
-    await provision.create_bucket(world.clients.s3, world.bucket, owner, world.waits)
 
 
 async def create_table(world: World) -> None:
@@ -49,72 +46,6 @@ async def described(world: World) -> dict[str, Any]:
 async def ttl(world: World) -> dict[str, Any]:
     answer = await world.dynamodb.describe_time_to_live(TableName=world.table)
     return dict(answer["TimeToLiveDescription"])
-
-
-class TestBucket:
-    async def test_a_new_one_is_private_and_encrypted(self, world: World) -> None:
-        await create_bucket(world)
-        access = await world.s3.get_public_access_block(Bucket=world.bucket)
-        assert set(access["PublicAccessBlockConfiguration"].values()) == {True}
-        assert len(access["PublicAccessBlockConfiguration"]) == 4
-        encryption = await world.s3.get_bucket_encryption(Bucket=world.bucket)
-        rule = encryption["ServerSideEncryptionConfiguration"]["Rules"][0]
-        assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-        await world.archive().check()
-
-    async def test_one_that_is_there_is_left_as_it_is(self, world: World) -> None:
-        await world.s3.create_bucket(Bucket=world.bucket)
-        world.double.clear()
-        await create_bucket(world)
-        assert world.double.operations() == ["ListObjectsV2"]
-
-    async def test_making_it_twice_is_making_it_once(self, world: World) -> None:
-        await create_bucket(world)
-        world.double.clear()
-        await create_bucket(world)
-        assert WRITES.isdisjoint(world.double.operations())
-
-    async def test_one_of_another_account_is_left_alone(self, world: World) -> None:
-        world.double.on("ListObjectsV2", error(403, "AccessDenied"))
-        await create_bucket(world)
-        assert world.double.operations() == ["ListObjectsV2"]
-
-    async def test_a_name_taken_between_two_looks_is_anothers(self, world: World) -> None:
-        world.double.on("CreateBucket", error(409, "BucketAlreadyExists"))
-        with pytest.raises(ConfigError, match="bucket names are global and this one is another account's"):
-            await create_bucket(world)
-
-    async def test_bad_credentials_are_told(self, world: World) -> None:
-        world.double.on("ListObjectsV2", error(403, "InvalidAccessKeyId"))
-        with pytest.raises(AccessDenied, match="does not know these credentials"):
-            await create_bucket(world)
-
-    @pytest.mark.parametrize("answer", [cut, lost, error(503, "SlowDown"), error(409, "OperationAborted")])
-    @pytest.mark.parametrize("operation", ["CreateBucket", "PutPublicAccessBlock", "PutBucketEncryption"])
-    async def test_what_passes_is_waited_out(self, world: World, operation: str, answer: Answer) -> None:
-        world.double.on(operation, answer, times=2)
-        await create_bucket(world)
-        assert (await world.s3.get_public_access_block(Bucket=world.bucket))["PublicAccessBlockConfiguration"]
-
-    async def test_one_made_by_a_lost_request_is_ours(self, world: World) -> None:
-        world.double.on("CreateBucket", done_but(409, "BucketAlreadyOwnedByYou"))
-        await create_bucket(world)
-        assert world.double.count("PutBucketEncryption") == 1
-
-    async def test_the_owner_is_named_in_all_requests_that_can_name_one(self, world: World) -> None:
-        await create_bucket(world, "123456789012")
-        named = {r.operation for r in world.double.requests if r.headers.get("x-amz-expected-bucket-owner")}
-        assert set(world.double.operations()) - named == {"CreateBucket"}
-
-    @pytest.mark.parametrize(("region", "place"), [("us-east-1", b""), ("eu-west-1", b"eu-west-1")])
-    async def test_it_is_made_in_the_region_of_the_client(
-        self, moto_endpoint: str, region: str, place: bytes
-    ) -> None:
-        async with opened(moto_endpoint, AWS_REGION=region) as there:
-            world = await fresh(there)
-            await create_bucket(world)
-            made = world.double.seen("CreateBucket")[0].body
-            assert (b"<LocationConstraint>" + place in made) if place else made == b""
 
 
 class TestTable:
@@ -183,7 +114,7 @@ class TestTable:
             KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
         )
         world.double.clear()
-        with pytest.raises(MissingResource, match="has another key than `id`"):
+        with pytest.raises(MissingResource, match=f"^table {world.table} has another key than `id`"):
             await create_table(world)
         assert world.double.operations() == ["DescribeTable"]
 
@@ -192,6 +123,50 @@ class TestTable:
         await create_table(world)
         assert world.waits == [provision.POLL_SECONDS] * 3
         assert await missing(world) == []
+
+    async def test_one_that_another_makes_just_now_is_waited_for_and_then_extended(
+        self, world: World
+    ) -> None:
+        await world.make_table()
+        world.double.clear()
+        world.double.on("DescribeTable", creating, times=2)
+        await create_table(world)
+        assert world.waits == [provision.POLL_SECONDS]
+        assert world.double.operations() == [
+            *["DescribeTable"] * 3,
+            "DescribeTimeToLive",
+            "UpdateTimeToLive",
+            "DescribeTable",
+            "UpdateTable",
+        ]
+
+    async def test_one_that_is_active_is_looked_at_once(self, world: World) -> None:
+        await create_table(world)
+        world.double.clear()
+        await create_table(world)
+        assert world.double.count("DescribeTable") == 1
+
+    async def test_one_just_made_that_is_not_yet_seen_is_waited_for(self, world: World) -> None:
+        world.double.on("DescribeTable", error(400, "ResourceNotFoundException"), times=3)
+        await create_table(world)
+        assert world.waits == [provision.POLL_SECONDS] * 2
+        assert await missing(world) == []
+
+    async def test_one_described_without_index_and_figures_gets_the_index(self, world: World) -> None:
+        await world.make_table()
+        world.double.on("DescribeTable", bare)
+        assert f"index {INDEX}" in await missing(world)
+        await create_table(world)
+        [update] = world.double.seen("UpdateTable")
+        assert update.json["GlobalSecondaryIndexUpdates"][0]["Create"]["IndexName"] == INDEX
+        assert "ProvisionedThroughput" not in update.json["GlobalSecondaryIndexUpdates"][0]["Create"]
+
+    async def test_ttl_that_is_being_enabled_is_not_asked_for_again(self, world: World) -> None:
+        await create_table(world)
+        world.double.clear()
+        world.double.on("DescribeTimeToLive", enabling)
+        await create_table(world)
+        assert world.double.count("UpdateTimeToLive") == 0
 
     async def test_it_is_not_waited_for_for_ever(self, world: World) -> None:
         await world.make_table()
@@ -209,6 +184,7 @@ class TestTable:
     async def test_what_passes_is_waited_out(self, world: World, operation: str, answer: Answer) -> None:
         world.double.on(operation, answer, times=2)
         await create_table(world)
+        assert len(world.waits) == 2
         assert await missing(world) == []
 
     @pytest.mark.parametrize("operation", ["DescribeTable", "CreateTable", "UpdateTimeToLive"])
@@ -250,9 +226,25 @@ class TestMissing:
             await missing(world)
 
 
-async def creating(request: Request, forward: Forward) -> Reply:
-    """Describe a table as one that is being made."""
-    response = await forward(request)
-    response.body = content(response).replace(b'"ACTIVE"', b'"CREATING"')
-    response.headers.pop("x-amz-crc32", None)
-    return response
+def worded(before: bytes, after: bytes) -> Answer:
+    """Give moto's answer with this word for that."""
+
+    async def answer(request: Request, forward: Forward) -> Reply:
+        response = await forward(request)
+        response.body = content(response).replace(before, after)
+        response.headers.pop("x-amz-crc32", None)
+        return response
+
+    return answer
+
+
+creating = worded(b'"ACTIVE"', b'"CREATING"')
+enabling = worded(b'"ENABLED"', b'"ENABLING"')
+
+
+async def bare(request: Request, forward: Forward) -> Reply:
+    """Describe a table without what AWS leaves out where there is none: its indexes and its figures."""
+    table = json.loads(content(await forward(request)))
+    for name in ("GlobalSecondaryIndexes", "ProvisionedThroughput"):
+        table["Table"].pop(name, None)
+    return web.json_response(table, content_type="application/x-amz-json-1.0")

@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 
 from aqi_service.errors import AccessDenied, ArchiveFailed, ConfigError, MissingResource, Unavailable
-from aqi_service.storage import SnapshotInfo
+from aqi_service.storage import SnapshotInfo, s3_bucket
+from aqi_service.storage.retry import Tries
 from aqi_service.storage.s3 import S3Archive
 from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, Forward, Reply, Request, body, cut, cut_inside, error, held
@@ -111,6 +112,59 @@ async def test_all_pages_of_names_are_read_and_only_names_of_snapshots_count(wor
         await world.s3.put_object(Bucket=world.bucket, Key=key, Body=b"[]")
     assert sorted(await world.archive().names()) == sorted(names)
     assert world.double.count("ListObjectsV2") == 7
+
+
+async def test_a_check_asks_for_one_name_of_the_owners_bucket_and_waits_out_what_passes(world: World) -> None:
+    world.double.on("ListObjectsV2", error(503, "SlowDown"), times=1)
+    await world.archive(OWNER).check()
+    _, asked = world.double.requests
+    assert asked.headers["x-amz-expected-bucket-owner"] == OWNER
+    assert (asked.query["prefix"], asked.query["max-keys"]) == ("data_", "1")
+    assert len(world.waits) == 1
+
+
+async def test_names_are_looked_for_under_their_prefix_and_in_no_folder(world: World) -> None:
+    for key in (NAME, "data_20_12_23.csv", f"{NAME}.gz"):
+        await world.s3.put_object(Bucket=world.bucket, Key=key, Body=b"[]")
+    assert await world.archive().names() == [NAME]
+    asked = world.double.seen("ListObjectsV2")[0].query
+    assert (asked["prefix"], asked["delimiter"]) == ("data_", "/")
+
+
+async def test_a_list_that_says_that_more_follows_but_not_where_ends(world: World) -> None:
+    cut_short = "<?xml version='1.0'?><ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
+    world.double.on("ListObjectsV2", body(cut_short), times=3)
+    assert await world.archive().names() == []
+    assert world.double.count("ListObjectsV2") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("a/x.json", "application/json"), ("a/x.ndjson", "application/x-ndjson")]
+)
+async def test_a_document_says_of_which_kind_it_is(world: World, key: str, kind: str) -> None:
+    await world.archive().put(key, b"{}")
+    assert world.double.seen("PutObject")[0].headers["Content-Type"] == kind
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error(409, "ConditionalRequestConflict"),
+        error(412, "PreconditionFailed"),
+        error(404, "NoSuchKey"),
+    ],
+)
+async def test_a_change_that_another_comes_before_is_made_of_what_is_there_then(
+    world: World, answer: Answer
+) -> None:
+    archive = world.archive()
+    await archive.change("a.json", lambda there: b"1")
+    world.double.on("PutObject", answer, times=1)
+    await archive.change("a.json", lambda there: (there or b"") + b"2")
+    assert await archive.get("a.json") == b"12"
+    first, second, third = world.double.seen("PutObject")
+    assert first.headers["If-None-Match"] == "*"
+    assert second.headers["If-Match"] == third.headers["If-Match"] != ""
 
 
 async def test_every_request_names_the_owner_that_the_bucket_must_have(world: World) -> None:
@@ -225,6 +279,16 @@ async def test_a_document_that_is_put_again_after_a_lost_answer_is_there_once(wo
     world.double.on("PutObject", cut, times=2)
     await world.archive().put("manifests/t/x.json", b"{}")
     assert await world.archive().get("manifests/t/x.json") == b"{}"
+
+
+async def test_a_document_that_s3_does_not_read_is_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_bucket, "SLOW", Tries(attempts=2, seconds=0.05))
+    world.double.on("PutObject", held(asyncio.Event()))
+    with pytest.raises(Unavailable, match=f"^bucket {world.bucket}: no answer in time"):
+        await world.archive().put("manifests/t/x.json", b"{}")
+    assert world.double.count("PutObject") == 2
 
 
 async def test_a_missing_snapshot_is_named(world: World) -> None:

@@ -108,6 +108,7 @@ async def test_a_create_that_never_answers_keeps_nobody_waiting_and_its_upload_i
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_upload, "CREATE_SECONDS", 0.05)
+    monkeypatch.setattr(s3_upload, "ABORT_SECONDS", 60.0)
     done = asyncio.Event()
     world.double.on(CREATE, done_and_held(asyncio.Event(), done))
     task = asyncio.create_task(keep(world))
@@ -173,6 +174,7 @@ async def test_uploads_of_other_names_are_not_taken_for_lost_ones(world: World) 
         await world.s3.create_multipart_upload(Bucket=world.bucket, Key=key)
     world.double.on(CREATE, lost, times=1)
     await keep(world)
+    assert [asked.query["prefix"] for asked in world.double.seen("ListMultipartUploads")] == [NAME]
     assert sorted(await world.open_uploads()) == sorted(others)
 
 
@@ -197,6 +199,7 @@ async def test_a_document_that_never_arrives_keeps_nobody_waiting(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_holders, "WRITE_SECONDS", 0.05)
+    monkeypatch.setattr(s3_holders, "RELEASE_SECONDS", 60.0)
     world.double.on("PutObject", held(asyncio.Event()))
     task = asyncio.create_task(keep(world))
     await until(lambda: world.double.count("PutObject") == 1)

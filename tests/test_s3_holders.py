@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -17,7 +18,7 @@ from aqi_service.storage.s3_holders import Holder, decode, encode
 from tests.aws_answers import Answer, Forward, Reply, Request, cut, error, held, lost
 from tests.aws_world import World, fresh, opened
 from tests.core.helpers import QUICK
-from tests.s3_helpers import ABROAD, KEY, NAME, STARTED, archive, dead, hold, keep
+from tests.s3_helpers import ABROAD, KEY, NAME, NOW, STARTED, archive, dead, hold, keep
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -126,6 +127,18 @@ class TestTheDocument:
         world.double.on("DeleteObject", overtaken)
         await keep(world)
         assert decode(Document(await archive(world).get(KEY) or b"", "", 0)).name == ABROAD
+
+
+@pytest.mark.parametrize("zone", ["XXX-9", "XXX5"])
+async def test_its_start_is_in_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        written = encode(Holder("h", "load-1", NOW))
+    time.tzset()
+    assert json.loads(written)["started"] == STARTED
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)

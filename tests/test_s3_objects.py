@@ -18,7 +18,7 @@ from aqi_service.errors import (
     MissingResource,
 )
 from aqi_service.storage import ObjectEntry
-from aqi_service.storage.s3_objects import BREAKS, PROGRESS, S3Objects
+from aqi_service.storage.s3_objects import BREAKS, PROGRESS, READ_SIZE, S3Objects
 from tests.aws_answers import Answer, Cut, Forward, Reply, Request, cut, error, held, lost
 from tests.aws_world import World, fresh, opened, until
 
@@ -105,6 +105,10 @@ class TestRead:
         await put(world, "x.json", BODY[:size])
         assert await read(world, "x.json") == BODY[:size]
         assert world.waits == []
+
+    async def test_it_comes_in_small_pieces(self, world: World) -> None:
+        sizes = [len(chunk) async for chunk in objects(world).read(world.bucket, KEY)]
+        assert (max(sizes) <= READ_SIZE, sum(sizes)) == (True, len(BODY))
 
     async def test_bytes_that_are_called_gzip_are_not_decoded(self, world: World) -> None:
         async def called_gzip(request: Request, forward: Forward) -> Reply:

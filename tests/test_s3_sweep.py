@@ -105,6 +105,18 @@ class TestSweep:
         assert sorted(await world.open_uploads()) == sorted(keys)
         assert len(await world.holders()) == len(keys)
 
+    async def test_no_object_but_the_documents_of_holders_is_looked_at_however_old(
+        self, world: World
+    ) -> None:
+        kept = [NAME, SECOND, f"manifests/t/{NAME}"]
+        for key in kept:
+            await world.s3.put_object(Bucket=world.bucket, Key=key, Body=b"[]")
+        world.double.clear()
+        assert await archive(world, NOW + 10_000 * FOREIGN_SECONDS).sweep() == 0
+        asked = [(request.operation, request.query.get("prefix")) for request in world.double.requests]
+        assert asked == [("ListMultipartUploads", "data_"), ("ListObjectsV2", "uploads/")]
+        assert [await archive(world).get(key) for key in kept] == [b"[]"] * 3
+
     async def test_documents_without_an_upload_go_when_their_holder_is_dead(self, world: World) -> None:
         await hold(world, NAME, dead())
         await hold(world, SECOND, holder_name())

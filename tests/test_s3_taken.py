@@ -112,6 +112,13 @@ async def test_whatever_complete_says_another_loads_object_means_that_the_name_i
     assert await kept(world) == b"[2]"
 
 
+async def test_a_name_that_is_taken_says_that_complete_was_not_answered(world: World) -> None:
+    await put_another(world)
+    world.double.on(COMPLETE, cut)
+    with pytest.raises(NameTaken, match=rf"the name {NAME} \(no answer\)$"):
+        await keep(world)
+
+
 async def test_a_repeated_complete_that_finds_no_upload_and_no_object_fails(world: World) -> None:
     world.double.on(COMPLETE, error(404, "NoSuchUpload"))
     world.double.on(COMPLETE, cut, times=1)

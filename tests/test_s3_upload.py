@@ -68,6 +68,7 @@ async def test_a_snapshot_says_what_it_is_and_whence(world: World) -> None:
     await keep(world.archive(), b"[]")
     begun = world.double.seen("CreateMultipartUpload")[0].headers
     assert begun["Content-Type"] == "application/json"
+    assert begun["x-amz-checksum-algorithm"] == "CRC32"
     assert begun["x-amz-meta-source"] == INFO.source
     assert begun["x-amz-meta-load-id"] == INFO.load_id
     assert "ODbL" in begun["x-amz-meta-licence"]
@@ -81,6 +82,17 @@ async def test_parts_carry_a_checksum_and_complete_refuses_a_taken_name(world: W
     assert b"<ChecksumCRC32>" in done.body
 
 
+async def test_parts_carry_a_checksum_even_where_the_clients_settings_ask_for_none(
+    moto_endpoint: str,
+) -> None:
+    async with opened(moto_endpoint, AWS_REQUEST_CHECKSUM_CALCULATION="when_required") as there:
+        world = await fresh(there, bucket=True)
+        await keep(world.archive(), b"[]")
+        headers = world.double.seen("UploadPart")[0].headers
+        assert headers["x-amz-sdk-checksum-algorithm"] == "CRC32"
+        assert "x-amz-checksum-crc32" in headers
+
+
 async def test_metadata_of_any_length_and_script_fits_what_s3_takes(world: World) -> None:
     info = SnapshotInfo("Köln 100% " * 200, "load-1", "é" * 600, "x" * 600)
     async with world.archive().upload(NAME, info) as upload:
@@ -88,6 +100,7 @@ async def test_metadata_of_any_length_and_script_fits_what_s3_takes(world: World
     headers = world.double.seen("CreateMultipartUpload")[0].headers
     kept = {name: value for name, value in headers.items() if name.lower().startswith("x-amz-meta-")}
     assert all(value.isascii() for value in kept.values())
+    assert max(map(len, kept.values())) == 500
     assert sum(len(name.removeprefix("x-amz-meta-")) + len(value) for name, value in kept.items()) <= 2048
     found = await world.archive().info(NAME)
     assert found is not None
@@ -193,12 +206,13 @@ async def test_an_abort_that_fails_does_not_hide_what_ended_the_upload(world: Wo
     assert len(world.waits) == 4
 
 
-async def test_a_part_that_s3_does_not_read_is_given_up(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
+async def test_what_s3_does_not_read_or_answer_is_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     monkeypatch.setattr(s3_upload, "SLOW", Tries(attempts=2, seconds=0.05))
-    world.double.on("UploadPart", held(asyncio.Event()))
+    world.double.on(operation, held(asyncio.Event()))
     with pytest.raises(ArchiveFailed, match="no answer in time"):
         await keep(world.archive(), b"[]")
-    assert world.double.count("UploadPart") == 2
+    assert world.double.count(operation) == 2
     assert await world.open_uploads() == []

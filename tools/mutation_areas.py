@@ -76,7 +76,7 @@ AREAS = (
         ),
     ),
     Area("lease", ("storage/lease.py",), ("test_dynamodb_lease*.py", "test_lease_contract.py")),
-    Area("provision", ("storage/provision.py",), ("test_provision.py",)),
+    Area("provision", ("storage/provision.py",), ("test_provision*.py",)),
 )
 
 

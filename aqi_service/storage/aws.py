@@ -81,11 +81,8 @@ def region() -> str:
 
     boto reads AWS_DEFAULT_REGION only, every other SDK AWS_REGION; here both count.
     """
-    named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if named:
-        return named
-    profile = aioboto3.Session().region_name
-    return str(profile) if profile else DEFAULT_REGION
+    named = os.environ.get("AWS_REGION") or aioboto3.Session().region_name
+    return str(named) if named else DEFAULT_REGION
 
 
 def described(clients: Clients) -> str:

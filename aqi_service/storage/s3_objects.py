@@ -4,7 +4,7 @@ One rule: a reading is whole, and of one version of its object, or it ends in an
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from random import random
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class S3Objects:
         self._client = client
         self._sleep = sleep
 
-    async def list(self, bucket: str, prefix: str) -> list[ObjectEntry]:
+    async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         """Return the objects whose keys begin with the prefix, in the order of their keys.
 
         Raises MissingResource without the bucket, AccessDenied, FetchFailed if S3 does not answer.

@@ -30,7 +30,7 @@ class S3Upload:
         self._bucket = bucket
         self._name = name
         self._info = info
-        self._creating: asyncio.Task[str] | None = None
+        self._creating: asyncio.Task[None] | None = None
         self._asked = 0
         self._id: dict[str, Any] = {}
         self._buffer = bytearray()
@@ -74,7 +74,7 @@ class S3Upload:
         if not self._done:
             await finish(self._abort(), ABORT_SECONDS)
 
-    async def _create(self) -> str:
+    async def _create(self) -> None:
         async def create() -> Any:
             self._asked += 1
             return await self._bucket.once(
@@ -89,7 +89,6 @@ class S3Upload:
         if not begun:
             raise ArchiveFailed(f"{self._bucket.what}: S3 began an upload without naming it")
         self._id = {"Key": self._name, "UploadId": begun}
-        return str(begun)
 
     async def _send(self, size: int) -> None:
         """Start the next part; raise what an earlier one failed with."""
