@@ -97,6 +97,11 @@ async def test_an_error_is_an_error_of_botocores(peer: Peer) -> None:
     assert caught.value.response["Error"] == {"Code": "ValidationException", "Message": "no"}
 
 
+async def test_botocore_has_nothing_to_walk_through(peer: Peer) -> None:
+    peer.answer = b'{"UnprocessedItems":{"t":[]}}'
+    assert set(await sent_by_us("batch_write_item", PUTS)) == {"Answer", "ResponseMetadata"}
+
+
 @pytest.mark.parametrize("answer", [b"<html>", b"", b"[]"])
 async def test_an_answer_of_something_else_does_not_count_as_done(peer: Peer, answer: bytes) -> None:
     peer.answer = answer
