@@ -119,9 +119,19 @@ class TestUntilDone:
         assert waits == [0.05, 0.1, 0.2, 0.05, 0.1, 0.2]
 
     async def test_what_gave_its_turn_away_goes_on_in_its_next(self) -> None:
-        pace, left = Pace(2), [[1, 2, 3], [1, 2, 3]]
-        halfway = [[1, 2], [2], []]
-        await asyncio.gather(*(until_done(each, scripted(halfway), "table", pace, Waits()) for each in left))
+        both_have_one = asyncio.Barrier(2)
+        done: list[int] = []
+
+        async def request(left: list[int]) -> list[int]:
+            if len(left) == 3:
+                await both_have_one.wait()
+            done.append(left[0])
+            return left[1:]
+
+        pace = Pace(2)
+        works = [[1, 2, 3], [4, 5, 6]]
+        await asyncio.gather(*(until_done(each, request, "table", pace, Waits()) for each in works))
+        assert sorted(done) == [1, 2, 3, 4, 5, 6]
 
     async def test_after_ten_repetitions_without_progress_the_last_real_error_is_raised(self) -> None:
         waits = Waits()
