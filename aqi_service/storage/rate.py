@@ -41,7 +41,7 @@ class Rate:
         self._since = float("-inf")  # the last refusal, or the first write
         self._used = float("-inf")  # the last write or its answer
         self._taken = 0  # items since then
-        self._in_a_row = 0
+        self._in_a_row = 0  # requests taken whole while the next had to wait
         self._hold = HOLD
 
     def most(self, limit: int) -> int:
