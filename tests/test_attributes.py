@@ -85,6 +85,21 @@ def test_what_is_no_usable_number_is_absent(name: str, value: dict[str, Any]) ->
     assert from_attributes({"id": {"S": "1"}, name: value}) == Item("1")
 
 
+@pytest.mark.parametrize("value", [{"S": ""}, {"NULL": True}, {"L": []}, {"B": b"1"}, {}])
+def test_what_is_no_text_or_an_empty_one_is_absent(value: dict[str, Any]) -> None:
+    assert from_attributes({"id": {"S": "1"}, "country": value}) == Item("1")
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [("1E-130", f"0.{'0' * 129}1"), ("1E-131", None), ("1E+125", f"1{'0' * 125}"), ("1E+126", None)],
+)
+def test_the_smallest_and_the_largest_number_that_dynamodb_holds_are_read(
+    text: str, plain: str | None
+) -> None:
+    assert from_attributes({"id": {"S": "1"}, "AQI": {"N": text}}).aqi == plain
+
+
 def test_a_time_must_be_a_whole_number() -> None:
     read = from_attributes({"id": {"S": "1"}, "expires_at": {"N": "17.5"}, "snapshot_at": {"S": "1700.0"}})
     assert read == Item("1", snapshot_at=1700)

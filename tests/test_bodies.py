@@ -97,6 +97,28 @@ async def test_an_error_is_an_error_of_botocores(peer: Peer) -> None:
     assert caught.value.response["Error"] == {"Code": "ValidationException", "Message": "no"}
 
 
+async def test_a_table_named_by_its_arn_is_asked_at_its_accounts_endpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+    def instead_of_sending(request: Any, **_: object) -> None:
+        raise LookupError(request.url)
+
+    async with open_clients() as clients:
+        clients.writes.meta.events.register("before-send.dynamodb.BatchWriteItem", instead_of_sending)
+        asked: Any = {"arn:aws:dynamodb:us-east-1:123456789012:table/air": b"[]"}
+        with pytest.raises(LookupError, match=r"^https://123456789012\.ddb\.us-east-1\.amazonaws\.com/$"):
+            await clients.writes.batch_write_item(RequestItems=asked)
+
+
+async def test_botocore_has_nothing_to_walk_through(peer: Peer) -> None:
+    peer.answer = b'{"UnprocessedItems":{"t":[]}}'
+    assert set(await sent_by_us("batch_write_item", PUTS)) == {"Answer", "ResponseMetadata"}
+
+
 @pytest.mark.parametrize("answer", [b"<html>", b"", b"[]"])
 async def test_an_answer_of_something_else_does_not_count_as_done(peer: Peer, answer: bytes) -> None:
     peer.answer = answer

@@ -134,6 +134,12 @@ async def test_the_description_is_read_once(world: World) -> None:
     assert world.double.count("DescribeTable") == 1
 
 
+async def test_to_delete_what_expired_is_left_to_the_table(world: World) -> None:
+    await world.store().put([FULL], conditional=False)
+    assert await world.store().expire(2**40) == 0
+    assert await world.store().get(FULL.id) == FULL
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
@@ -160,7 +166,9 @@ async def test_a_table_that_cannot_be_used_is_told_in_one_sentence(
 async def test_a_table_with_another_key_is_refused(aws: World, key: tuple[str, str]) -> None:
     world = await fresh(aws)
     await make_table(world, [key])
-    with pytest.raises(MissingResource, match=r"has another key than `id`.*name another with --table"):
+    with pytest.raises(
+        MissingResource, match=f"^table {world.table} has another key than `id`.*name another with --table"
+    ):
         await world.store().check()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,57 @@ async def test_a_turn_that_ends_while_the_limit_is_lower_lets_nobody_in() -> Non
     for gate in gates:
         gate.set()
     await asyncio.gather(*tasks)
+
+
+async def test_who_was_about_to_begin_does_not_when_the_limit_was_lowered_just_before() -> None:
+    pace, gate = Pace(2), asyncio.Event()
+    begun: list[int] = []
+    tasks = [asyncio.create_task(hold(pace, gate, begun, 0))]
+    await turns()
+    tasks.append(asyncio.create_task(hold(pace, gate, begun, 1)))
+    await asyncio.sleep(0)
+    pace.slower()
+    await turns()
+    assert begun == [0]
+    gate.set()
+    await asyncio.gather(*tasks)
+    assert begun == [0, 1]
+
+
+async def test_who_was_cancelled_just_before_its_turn_leaves_the_place_to_the_next() -> None:
+    pace, gate = Pace(1), asyncio.Event()
+    gate.set()
+    begun: list[int] = []
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    alone = asyncio.create_task(hold(pace, gate, begun, 0))
+    await asyncio.sleep(0)
+    alone.cancel()
+    await turns()
+    await hold(pace, gate, begun, 1)
+    assert (begun, complaints) == ([1], [])
+
+
+async def test_the_loop_is_left_in_peace_while_nobody_may_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    loop = asyncio.get_running_loop()
+    call_soon = loop.call_soon
+    pace, gate = Pace(1), asyncio.Event()
+    begun: list[int] = []
+
+    def noting(work: Any, *args: Any, **how: Any) -> asyncio.Handle:
+        if getattr(work, "__self__", None) is pace:
+            asked.append(work)
+        return call_soon(work, *args, **how)
+
+    monkeypatch.setattr(loop, "call_soon", noting)
+    tasks = [asyncio.create_task(hold(pace, gate, begun, number)) for number in range(2)]
+    await turns()
+    assert (begun, len(asked)) == ([0], 1)
+    gate.set()
+    await asyncio.gather(*tasks)
+    await turns()
+    assert (begun, len(asked)) == ([0, 1], 2)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["cancel", "release", "slower", "faster"]))))

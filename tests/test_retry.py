@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aqi_service.core.schedule import BACKOFF_CAP, full_jitter
 from aqi_service.errors import AccessDenied, ItemRefused, Unavailable
+from aqi_service.storage import retry
 from aqi_service.storage.pace import Pace
 from aqi_service.storage.retry import ATTEMPTS, CALL, Tries, call, together, until_done
 from tests.aws_world import Waits
@@ -46,6 +47,13 @@ class TestCall:
         assert await call("thing", scripted([*faults, "answer"]), waits) == "answer"
         assert len(waits) == 3
         assert all(0 <= wait <= CALL.base * 2**number for number, wait in enumerate(waits))
+
+    async def test_the_first_wait_is_up_to_its_base(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(retry, "random", lambda: 1.0)
+        waits = Waits()
+        faults = [aws_error("SlowDown", 503)] * 3
+        await call("thing", scripted([*faults, "answer"]), waits, Tries(base=0.3))
+        assert waits == [0.3, 0.6, 1.2]
 
     async def test_after_the_last_try_the_last_error_is_raised(self) -> None:
         waits = Waits()
@@ -102,6 +110,28 @@ class TestUntilDone:
         waits = Waits()
         await until_done(list(range(len(stalls))), scripted(script), "table", Pace(8), waits)
         assert len(waits) == sum(stalls) + len(stalls) - 1
+
+    async def test_the_waits_double_until_something_was_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(retry, "random", lambda: 1.0)
+        waits = Waits()
+        script = [[1, 2], [1, 2], [1, 2], [1], [1], [1], []]
+        await until_done([1, 2], scripted(script), "table", Pace(8), waits)
+        assert waits == [0.05, 0.1, 0.2, 0.05, 0.1, 0.2]
+
+    async def test_what_gave_its_turn_away_goes_on_in_its_next(self) -> None:
+        both_have_one = asyncio.Barrier(2)
+        done: list[int] = []
+
+        async def request(left: list[int]) -> list[int]:
+            if len(left) == 3:
+                await both_have_one.wait()
+            done.append(left[0])
+            return left[1:]
+
+        pace = Pace(2)
+        works = [[1, 2, 3], [4, 5, 6]]
+        await asyncio.gather(*(until_done(each, request, "table", pace, Waits()) for each in works))
+        assert sorted(done) == [1, 2, 3, 4, 5, 6]
 
     async def test_after_ten_repetitions_without_progress_the_last_real_error_is_raised(self) -> None:
         waits = Waits()

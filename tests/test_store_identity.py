@@ -1,6 +1,7 @@
 """Which creation of a table a store speaks of: the same until it is deleted, another one afterwards."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -98,6 +99,19 @@ async def test_without_an_id_the_time_of_its_making_and_then_its_name_stand_in(
 ) -> None:
     client: Any = Described(table)
     assert await DynamoStore(client, client, "air").identity() == identity
+
+
+async def test_the_time_of_its_making_is_in_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client: Any = Described({"CreationDateTime": MADE})
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        assert await DynamoStore(client, client, "air").identity() == "2026-01-02T03:04:05+00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 async def test_a_table_that_is_not_there_has_no_identity(world: World) -> None:

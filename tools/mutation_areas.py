@@ -66,6 +66,7 @@ AREAS = (
         (
             "test_dynamodb.py",
             "test_dynamodb_table.py",
+            "test_dynamodb_rate.py",
             "test_attributes.py",
             "test_retry.py",
             "test_pace.py",

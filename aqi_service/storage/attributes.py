@@ -34,7 +34,7 @@ def key(record_id: str, key_kind: str) -> AttributeValues:
 def to_attributes(item: Item, key_kind: str) -> AttributeValues:
     """Return the item's attributes; fields that are None are left out."""
     values: AttributeValues = {
-        name: {kind: value if type(value) is str else str(value)}
+        name: {kind: str(value)}
         for (_, name, kind), value in zip(ATTRIBUTES, item, strict=True)
         if value is not None
     }

@@ -77,10 +77,7 @@ class DynamoStore:
 
     async def check(self) -> None:
         """Read the table's description: its state and the type of its key."""
-        table = await self._describe()
-        if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
-            raise Unavailable(f"{self._what} is {table['TableStatus'].lower()}")
-        self._key_kind = key_kind(self._what, table)
+        await self._look()
 
     async def identity(self) -> str:
         """Return the id that AWS gave this table when it was made, or what an emulator has in its place."""
@@ -182,10 +179,15 @@ class DynamoStore:
             )
         return answer["Table"]
 
+    async def _look(self) -> str:
+        table = await self._describe()
+        if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
+            raise Unavailable(f"{self._what} is {table['TableStatus'].lower()}")
+        self._key_kind = kind = key_kind(self._what, table)
+        return kind
+
     async def _key(self) -> str:
-        if self._key_kind is None:
-            await self.check()
-        return self._key_kind or "S"
+        return self._key_kind or await self._look()
 
     @asynccontextmanager
     async def keyed(self) -> AsyncIterator[str]:
@@ -255,7 +257,7 @@ class DynamoStore:
             async with self._try(1, guard):
                 await self._writes.put_item(TableName=self._table, Item=values, **condition)
             self._rate.took(1, 0, asyncio.get_running_loop().time())
-            return left[1:]
+            return ()
 
         left: Sequence[Item] = [item]
         try:

@@ -13,8 +13,8 @@ SHARE = 0.97
 FIRST_LEAST = 25.0
 """Items a second that are tried after the first refusal, if not more: it says little."""
 
-SURE_SECONDS, SURE_ITEMS = 1.0, 100
-"""So long after a refusal, and so many items, the next one tells the limit; or after 4 times as long."""
+SURE_SECONDS, SURE_ITEMS, LONG_SECONDS = 1.0, 100, 4.0
+"""So long after a refusal, and so many items, the next one tells the limit; or after LONG_SECONDS."""
 
 HOLD = 100
 """Requests taken whole in a row, while the next had to wait for its turn, until the rate begins to grow."""
@@ -41,7 +41,7 @@ class Rate:
         self._since = float("-inf")  # the last refusal, or the first write
         self._used = float("-inf")  # the last write or its answer
         self._taken = 0  # items since then
-        self._in_a_row = 0
+        self._in_a_row = 0  # requests taken whole while the next had to wait
         self._hold = HOLD
 
     def most(self, limit: int) -> int:
@@ -75,7 +75,7 @@ class Rate:
         if self.items_per_second is not None and self._in_a_row > self._hold:
             growth = GROWTH * 2.0 ** min(self._in_a_row // self._hold - 1, 30)
             self.items_per_second *= 1 + min(MOST_GROWTH, growth)
-            if self._in_a_row % self._hold == 0 and now - self._since >= 4 * SURE_SECONDS:
+            if self._in_a_row % self._hold == 0 and now - self._since >= LONG_SECONDS:
                 self._since, self._taken = now, 0  # when less was asked for says no limit
 
     def _refused(self, now: float) -> None:
@@ -84,7 +84,7 @@ class Rate:
         since = now - self._since
         if self.items_per_second is None:
             rate = max(FIRST_LEAST, SHARE * self._taken / max(1.0, since))
-        elif since >= 4 * SURE_SECONDS or (since >= SURE_SECONDS and self._taken >= SURE_ITEMS):
+        elif since >= LONG_SECONDS or (since >= SURE_SECONDS and self._taken >= SURE_ITEMS):
             rate = max(1.0, SHARE * self._taken / since)
         else:
             return  # too soon to tell: what was sent at the old rate comes back as well
