@@ -88,7 +88,8 @@ async def test_a_file_that_was_just_made_is_opened_once(
 
     def counting(*args: Any, **kwargs: Any) -> sqlite3.Connection:
         next(calls)
-        return connect(*args, **kwargs)
+        connection: sqlite3.Connection = connect(*args, **kwargs)
+        return connection
 
     monkeypatch.setattr(sqlite3, "connect", counting)
     async with opened(tmp_path / "local") as store:
