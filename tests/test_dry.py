@@ -18,6 +18,7 @@ async def test_a_snapshot_is_taken_and_is_not_there() -> None:
         await upload.complete()
     assert list(await archive.names()) == []
     assert await archive.info(NAME) is None
+    assert await archive.sweep() == 0
     with pytest.raises(ArchiveFailed, match=NAME):
         [piece async for piece in archive.read(NAME)]
     await archive.close()

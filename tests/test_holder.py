@@ -1,5 +1,6 @@
 """A process's name: what it holds, and when a process counts as dead by its name."""
 
+import errno
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.storage.holder import described, holder_name, is_dead
+from tests.local_helpers import failing
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells enough of a process")
 
@@ -83,6 +85,18 @@ def test_this_process_is_alive() -> None:
     assert not is_dead(holder_name())
 
 
+def test_judging_a_process_sends_it_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *what: sent.append(what))
+    assert not is_dead(holder_name())
+    assert sent == [(os.getpid(), 0)]
+
+
+def test_another_users_process_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "kill", failing(errno.EPERM))
+    assert not is_dead(holder_name())
+
+
 def test_another_process_is_alive_until_it_is_killed() -> None:
     with other_process() as (process, name):
         assert f"pid={process.pid} " in name
@@ -125,6 +139,12 @@ def test_where_the_system_tells_nothing_a_name_is_made_and_nobody_is_dead(tmp_pa
     assert not is_dead(name, tmp_path)
 
 
+def test_a_boot_that_is_told_in_a_strange_way_counts_as_not_told(tmp_path: Path) -> None:
+    proc = proc_of(tmp_path, os.getpid(), b"")
+    (proc / "sys/kernel/random/boot_id").write_text("no boot", "ascii")
+    assert " boot=0 " in holder_name(proc)
+
+
 def test_a_process_that_got_the_id_of_a_dead_one_does_not_stand_for_it() -> None:
     assert is_dead(changed(holder_name(), "start", "1"))
 
@@ -148,6 +168,11 @@ def test_a_name_that_is_none_is_never_dead_and_is_shown_on_one_line(name: str) -
     assert not is_dead(name)
     assert described(name).isprintable()
     assert len(described(name)) <= 1100
+
+
+def test_a_holder_of_another_kind_is_shown_as_it_wrote_itself_cut_at_a_hundred_characters() -> None:
+    assert described("me\n") == r"'me\n'"
+    assert described("x" * 101) == f"'{'x' * 100}'"
 
 
 def test_a_holder_without_a_name_is_said_to_have_none() -> None:

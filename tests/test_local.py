@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,32 @@ class TestSnapshotsOnDisk:
         (tmp_path / "snapshots" / names[2]).write_bytes(b"[]")
         assert await archive.delete([names[0], names[2], "data_01_01_23_00_00.json"]) == 2
         assert files(tmp_path) == {f"{names[1]}.gz", "data_20_12_23_18_51.meta.json"}
+
+    async def test_deleting_takes_the_rejects_of_every_table_and_leaves_the_manifests(
+        self, archive: LocalArchive, tmp_path: Path
+    ) -> None:
+        await keep(archive)
+        rejects = ["rejects/a/data_20_12_23_18_55.ndjson", "rejects/b/data_20_12_23_18_55.ndjson"]
+        for key in (*rejects, "rejects/a/data_20_12_23_19_55.ndjson", f"manifests/a/{NAME}"):
+            await archive.put(key, b"{}")
+        assert await archive.delete([NAME]) == 1
+        assert [await archive.get(key) for key in rejects] == [None, None]
+        assert files(tmp_path) == {"data_20_12_23_19_55.ndjson", NAME}
+
+    async def test_what_others_delete_meanwhile_costs_nothing(
+        self, archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await keep(archive)
+        await archive.put("rejects/a/data_20_12_23_18_55.ndjson", b"{}")
+        orphan = tmp_path / "snapshots" / "data_20_12_23_19_55.meta.json"
+        orphan.write_bytes(b"{}")
+        unlink = os.unlink
+
+        def late(path: Path) -> None:
+            unlink(path)
+            unlink(path)
+
+        monkeypatch.setattr(os, "unlink", late)
+        assert await archive.delete([NAME]) == 1
+        assert await archive.sweep() == 1
+        assert files(tmp_path) == set()

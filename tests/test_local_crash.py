@@ -166,6 +166,15 @@ async def test_a_sweep_during_an_upload_of_this_process_costs_it_nothing(
     assert files(tmp_path) == WHOLE
 
 
+async def test_a_sweep_leaves_the_facts_of_a_snapshot_that_is_on_its_way(
+    archive: LocalArchive, tmp_path: Path
+) -> None:
+    async with archive.upload(NAME, INFO):
+        (tmp_path / "snapshots" / SIDECAR).write_bytes(b"{}")
+        assert await archive.sweep() == 0
+        assert (tmp_path / "snapshots" / SIDECAR).read_bytes() == b"{}"
+
+
 async def test_a_sweep_takes_facts_without_their_snapshot_and_dead_documents(
     archive: LocalArchive, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, MissingResource, Unavailable
 from aqi_service.storage.local_archive import BEHIND_LIMIT, LocalArchive
-from aqi_service.storage.local_snapshots import Draft
+from aqi_service.storage.local_snapshots import PIECE, Draft
 from tests.backends import local_archive
 from tests.local_helpers import (
     INCOMPRESSIBLE,
@@ -91,7 +91,7 @@ async def test_no_upload_begins_with_less_than_a_gigabyte_free(
 ) -> None:
     free = shutil.disk_usage(tmp_path)._replace(free=10**9 - 1)
     enough = free._replace(free=10**9)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    monkeypatch.setattr(shutil, "disk_usage", {tmp_path / "snapshots": free}.__getitem__)
     async with closed_after(LocalArchive(tmp_path)) as archive:
         with pytest.raises(ArchiveFailed, match=r"under 1 GB free, .*: free some space"):
             await keep(archive)
@@ -99,6 +99,9 @@ async def test_no_upload_begins_with_less_than_a_gigabyte_free(
         monkeypatch.setattr(shutil, "disk_usage", lambda _: enough)
         await keep(archive)
         assert files(tmp_path) == WHOLE
+    async with closed_after(LocalArchive(tmp_path, min_free=2 * 10**9)) as archive:
+        with pytest.raises(ArchiveFailed, match="under 2 GB free"):
+            await keep(archive, name="data_20_12_23_19_55.json")
 
 
 async def test_a_folder_that_is_moved_away_while_running_is_made_again(
@@ -182,6 +185,45 @@ async def test_a_writer_waits_while_the_disk_is_behind(
     assert await bytes_of(archive, offset=BEHIND_LIMIT - 1) == b"[]"
 
 
+async def test_a_writer_waits_for_what_is_past_the_limit_and_for_no_more(
+    archive: LocalArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed, write = threading.Semaphore(0), Draft.write
+
+    def held_up(draft: Draft, piece: bytes) -> None:
+        allowed.acquire()
+        write(draft, piece)
+
+    monkeypatch.setattr(Draft, "write", held_up)
+    async with archive.upload(NAME, INFO) as upload:
+        sizes = (BEHIND_LIMIT - PIECE, PIECE, PIECE + 1)
+        writes = [asyncio.create_task(upload.write(b"x" * size)) for size in sizes]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert [write.done() for write in writes] == [True, True, False]
+        allowed.release()
+        await writes[2]
+        allowed.release(9)
+        await upload.complete()
+    assert len(await bytes_of(archive)) == sum(sizes)
+
+
+async def test_a_piece_that_the_disk_refused_fails_the_snapshot_though_later_ones_are_taken(
+    archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, left = Draft.write, itertools.count(-1)
+
+    def refused_once(draft: Draft, piece: bytes) -> None:
+        if not next(left):
+            raise ArchiveFailed("refused")
+        write(draft, piece)
+
+    monkeypatch.setattr(Draft, "write", refused_once)
+    with pytest.raises(ArchiveFailed, match="refused"):
+        await keep(archive)
+    assert files(tmp_path) == set()
+
+
 class Place(NamedTuple):
     """A folder that cannot be used, and the error that says so."""
 
@@ -215,6 +257,14 @@ async def test_a_folder_that_cannot_be_used_is_named_in_one_sentence(
     assert str(folder / inside) in str(raised.value)
 
 
+async def test_a_folder_that_cannot_be_listed_is_named(
+    archive: LocalArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "scandir", failing(errno.EACCES))
+    with pytest.raises(ConfigError, match="snapshots cannot be read: permission is denied"):
+        await archive.names()
+
+
 async def test_a_reader_of_a_folder_that_is_not_there_creates_nothing(tmp_path: Path) -> None:
     async with closed_after(LocalArchive(tmp_path / "none", read_only=True)) as archive:
         with pytest.raises(MissingResource, match="start a loader"):
@@ -242,5 +292,5 @@ async def test_closing_ends_every_thread_and_what_comes_later_is_told(tmp_path: 
         await keep(archive)
         await asyncio.gather(*(bytes_of(archive) for _ in range(8)))
     assert set(threading.enumerate()) == before
-    with pytest.raises(Unavailable, match="closed"):
+    with pytest.raises(Unavailable, match="The archive is closed"):
         await archive.names()

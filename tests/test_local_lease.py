@@ -3,7 +3,9 @@
 import asyncio
 import errno
 import fcntl
+import threading
 from collections.abc import AsyncIterator
+from io import BufferedRandom, FileIO
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,10 @@ async def other(tmp_path: Path) -> AsyncIterator[LocalLease]:
     made = LocalLease(tmp_path, "second")
     yield made
     await made.close()
+
+
+class Refusing(BufferedRandom):
+    """A file of which a test says what it refuses."""
 
 
 async def test_nothing_is_made_before_it_is_taken(tmp_path: Path) -> None:
@@ -96,6 +102,38 @@ async def test_closing_gives_it_back_and_may_be_done_twice(lease: LocalLease, ot
     assert await other.take() is None
     with pytest.raises(LeaseLost):
         lease.check()
+    with pytest.raises(Unavailable, match="The lease is closed"):
+        await lease.take()
+
+
+async def test_a_second_taking_waits_for_the_first(
+    lease: LocalLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, lock = threading.Event(), fcntl.flock
+
+    def held_up(file: int, operation: int) -> None:
+        gate.wait()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", held_up)
+    tasks = [asyncio.create_task(lease.take()) for _ in range(2)]
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    gate.set()
+    assert await asyncio.gather(*tasks) == [None, None]
+
+
+async def test_a_disk_that_keeps_the_name_keeps_no_lease(
+    other: LocalLease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, real = LocalLease(tmp_path, "Jürgen"), Path.open
+    monkeypatch.setattr(Path, "open", lambda path, _: Refusing(FileIO(path, "a+")))
+    assert await lease.take() is None
+    monkeypatch.setattr(Path, "open", real)
+    monkeypatch.setattr(Refusing, "truncate", failing(errno.EIO))
+    await lease.close()
+    assert (tmp_path / FILE).read_text() == "J?rgen\n"
+    assert await other.take() is None
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 """The store in SQLite beside others: readers, other loaders, replicas, and what a dead one left."""
 
 import asyncio
+import itertools
+import sqlite3
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, MissingResource, Unavailable
+from aqi_service.storage import local_table
 from aqi_service.storage.local_store import LocalStore
 from tests.backends import local_store
 from tests.local_helpers import count, numbered, opened, other_program
@@ -51,6 +55,53 @@ async def test_a_lookup_does_not_wait_for_an_open_transaction(store: LocalStore,
             await store.put([FULL], conditional=False)
         loader.execute("ROLLBACK")
     assert await store.put([FULL], conditional=True) == (frozenset(), {})
+
+
+async def test_a_table_that_is_there_is_opened_while_another_process_writes(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    await store.put([FULL], conditional=False)
+    with other_program(tmp_path) as loader:
+        loader.execute("BEGIN IMMEDIATE")
+        async with opened(tmp_path) as late:
+            await late.check()
+            assert await late.read([FULL.id]) == {FULL.id: FULL}
+
+
+async def test_an_older_table_gets_what_newer_schemas_add_and_keeps_its_items(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.put([FULL], conditional=False)
+    newer = (*local_table.SCHEMAS, ("CREATE TABLE more (text)",))
+    monkeypatch.setattr(local_table, "SCHEMAS", newer)
+    async with opened(tmp_path) as late:
+        assert await late.read([FULL.id]) == {FULL.id: FULL}
+    with other_program(tmp_path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
+
+
+async def test_a_file_that_was_just_made_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, calls = sqlite3.connect, itertools.count()
+
+    def counting(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        next(calls)
+        connection: sqlite3.Connection = connect(*args, **kwargs)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", counting)
+    async with opened(tmp_path / "local") as store:
+        for _ in range(3):
+            await store.put([FULL], conditional=False)
+    assert next(calls) == 1
+
+
+def test_an_error_that_has_no_code_is_told_with_its_text(tmp_path: Path) -> None:
+    link = local_table.Link(tmp_path / "x.db", read_only=False, busy_seconds=0)
+    with pytest.raises(Unavailable, match=r"x\.db cannot be used \(strange\)"), link.use():
+        raise sqlite3.ProgrammingError("strange")
 
 
 async def test_settling_does_not_wait_for_a_reader(store: LocalStore, tmp_path: Path) -> None:

@@ -145,21 +145,21 @@ class TestItems:
         assert await store.get(item.id) == item
 
     @pytest.mark.parametrize(
-        "poison",
+        ("poison", "says"),
         [
-            FULL._replace(id="lease"),
-            FULL._replace(id=str(2**63)),
-            FULL._replace(id="2", sensor_type="\ud800"),
-            FULL._replace(id="2", measured_at=2**63),
+            (FULL._replace(id="lease"), "id is not an integer"),
+            (FULL._replace(id=str(2**63)), "id is not an integer"),
+            (FULL._replace(id="2", sensor_type="\ud800"), "surrogates not allowed"),
+            (FULL._replace(id="2", measured_at=2**63), "too large"),
         ],
     )
     async def test_an_item_that_no_table_takes_costs_its_neighbours_nothing(
-        self, store: LocalStore, poison: Item
+        self, store: LocalStore, poison: Item, says: str
     ) -> None:
         first, last = FULL._replace(id="1"), FULL._replace(id="3")
         result = await store.put([first, poison, last], conditional=False)
         assert list(result.refused) == [poison.id]
-        assert result.refused[poison.id]
+        assert says in result.refused[poison.id]
         assert await store.read(["1", "2", "3"]) == {"1": first, "3": last}
 
     @ON_ONE_STORE
@@ -231,6 +231,7 @@ class TestRefusal:
         await asyncio.sleep(0)
         second.cancel()
         await asyncio.wait([second])
+        assert second.cancelled()
         gate.set()
         await first
         assert count(tmp_path) == 100
@@ -262,6 +263,8 @@ class TestRefusal:
         assert not [path for path in held if path.is_relative_to(tmp_path)]
         with pytest.raises(Unavailable, match="The table is closed"):
             await store.get(FULL.id)
+        with pytest.raises(Unavailable, match="The table is closed"):
+            await store.settle()
 
 
 def gated(gate: threading.Event) -> Callable[[Item], tuple[int | str | None, ...]]:

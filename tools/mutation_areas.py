@@ -46,7 +46,15 @@ AREAS = (
     Area(
         "local",
         ("storage/local*.py", "storage/finishing.py", "storage/dry.py", "storage/holder.py"),
-        ("test_local*.py", "test_finishing.py", "test_dry.py", "test_holder.py"),
+        (
+            "test_local*.py",
+            "test_finishing.py",
+            "test_dry.py",
+            "test_holder.py",
+            "test_storage_contract.py",
+            "test_store_identity.py",
+            "test_lease_contract.py",
+        ),
     ),
     Area(
         "s3",

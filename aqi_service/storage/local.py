@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, ParamSpec, TypeVar
+from typing import Any, BinaryIO, TypeVar, TypeVarTuple
 
 from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, Unavailable
 from aqi_service.storage import DOCUMENT_LIMIT
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 MIN_FREE = 10**9
 """Bytes that must be free on the disk for a load to begin."""
@@ -61,19 +61,19 @@ class Threads:
         self._at_end = at_end
         self._closed = False
 
-    def start(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def start(self, work: Callable[[*Ts], T], *args: *Ts) -> Future[T]:
         """Begin `work` when a thread is free. Raises Unavailable after `close`."""
         if self._closed:
             raise Unavailable(f"The {self._name} is closed, since the program is stopping.")
-        return self._executor.submit(work, *args, **kwargs)
+        return self._executor.submit(work, *args)
 
-    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """Return what `work` returns; cancelled, it has not begun or has run to its end when this raises."""
-        return await _to_the_end(self.start(work, *args, **kwargs), give_up=True)
+        return await _to_the_end(self.start(work, *args), give_up=True)
 
-    async def ensure(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def ensure(self, work: Callable[[], T]) -> T:
         """Return what `work` returns; cancelled, it has run to its end all the same. For cleaning up."""
-        return await _to_the_end(self.start(work, *args, **kwargs), give_up=False)
+        return await _to_the_end(self.start(work), give_up=False)
 
     async def close(self) -> None:
         """Let the work that was begun end, and the threads with it; may be called again."""
@@ -98,11 +98,9 @@ async def _to_the_end(job: Future[T], *, give_up: bool) -> T:
             interruption = error
             if give_up:
                 job.cancel()  # works as long as it has not begun
-    if interruption is None:
-        return job.result()
-    if not job.cancelled():
-        job.exception()  # seen; the cancelling is what counts
-    raise interruption
+    if interruption is not None:
+        raise interruption
+    return job.result()
 
 
 async def _ended(job: Future[Any]) -> None:

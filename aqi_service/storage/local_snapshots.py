@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from aqi_service.errors import ArchiveFailed, NameTaken
 from aqi_service.storage import SnapshotInfo
@@ -199,7 +199,7 @@ class Reading:
         self._shelf = shelf
         self._name = name
         self._offset = offset
-        self._file: BinaryIO | None = None
+        self._file: BinaryIO | gzip.GzipFile | None = None
 
     def next(self) -> bytes:
         """Return up to PIECE decoded bytes, none at the end. Raises ArchiveFailed."""
@@ -214,11 +214,11 @@ class Reading:
         if self._file is not None:
             self._file.close()
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> BinaryIO | gzip.GzipFile:
         path = self._shelf.find(self._name)
         if path is None:
             raise ArchiveFailed(f"There is no snapshot {self._name} in {self._shelf.folder}.")
-        return cast("BinaryIO", gzip.open(path)) if _is_gzip(path) else path.open("rb")
+        return gzip.open(path) if _is_gzip(path) else path.open("rb")
 
 
 def _is_gzip(path: Path) -> bool:
