@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from aqi_service.errors import (
     AccessDenied,
@@ -87,6 +88,20 @@ class TestList:
             await put(world, key, b"")
         assert [entry.key for entry in await objects(world).list(world.bucket, "many/")] == keys
         assert world.double.count("ListObjectsV2") == 3
+
+    async def test_a_page_is_asked_for_by_the_mark_of_the_one_before(self, world: World) -> None:
+        marks: list[str | None] = []
+
+        async def paged(request: Request, _forward: Forward) -> Reply:
+            marks.append(request.query.get("continuation-token"))
+            more = "true</IsTruncated><NextContinuationToken>m</NextContinuationToken>"
+            entry = f"<Contents><Key>{len(marks)}</Key><Size>1</Size></Contents>"
+            text = f"<IsTruncated>{'false</IsTruncated>' if marks[1:] else more}{entry}"
+            return web.Response(text=f"<?xml version='1.0'?><ListBucketResult>{text}</ListBucketResult>")
+
+        world.double.on("ListObjectsV2", paged)
+        found = await objects(world).list(world.bucket, "")
+        assert (found, marks) == ([ObjectEntry("1", 1), ObjectEntry("2", 1)], [None, "m"])
 
     async def test_a_fault_that_passes_is_waited_out(self, world: World) -> None:
         world.double.on("ListObjectsV2", error(503, "SlowDown"), times=2)
