@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -200,10 +200,11 @@ async def test_a_writer_waits_for_what_is_past_the_limit_and_for_no_more(
         writes = [asyncio.create_task(upload.write(b"x" * size)) for size in sizes]
         for _ in range(100):
             await asyncio.sleep(0)
-        assert [write.done() for write in writes] == [True, True, False]
-        allowed.release()
-        await writes[2]
-        allowed.release(9)
+        with ExitStack() as undo:
+            undo.callback(allowed.release, 9)
+            assert [write.done() for write in writes] == [True, True, False]
+            allowed.release()
+            await asyncio.wait_for(writes[2], 5)
         await upload.complete()
     assert len(await bytes_of(archive)) == sum(sizes)
 
