@@ -79,7 +79,7 @@ def measured(run: Run, place: Place, standin: StandIn, small: Path, large: Path)
     folder.mkdir(exist_ok=True)
     truth = truth_of(small, folder / "truth.json")
     standin.set(feed=str(small))
-    times = ("--interval", str(run.pick(3, 15, 30)), "--load-deadline", f"{LONG:.0f}")
+    times = ("--interval", str(run.pick(3, 10, 30)), "--load-deadline", f"{LONG:.0f}")
     options = (*place.options, "--feed-url", f"{standin.endpoint}/__feed", *times, "--port", "0", "--no-http")
     with running(python("-m", "aqi_service", *options), place.environment, folder) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
@@ -99,7 +99,7 @@ def measured(run: Run, place: Place, standin: StandIn, small: Path, large: Path)
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    megabytes = run.pick(3, 50, 500)
+    megabytes = run.pick(3, 45, 500)
     small, large = run.feed(0.7), run.feed(megabytes)
     with standing() as standin:
         for place in (

@@ -37,7 +37,7 @@ def peak(standin: StandIn, document: Path, folder: Path) -> float:
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    small, large = run.pick((0.1, 0.2), (25, 50), (25, 500))
+    small, large = run.pick((0.1, 0.2), (25, 45), (25, 500))
     with standing() as standin:
         documents = [run.feed(megabytes) for megabytes in (small, large)]
         low, high = in_turns(

@@ -12,7 +12,7 @@ from bench.processes import fresh
 from bench.run import Run
 from bench.standing import StandIn, standing
 
-LIMITS = ((25, 40), (1_000, 15), (4_000, 15))
+LIMITS = ((25, 30), (1_000, 12), (4_000, 12))
 """Write units a second (of a small table, a larger one, a new on-demand one), and for how many seconds."""
 
 LEARNING = 5
@@ -36,7 +36,7 @@ def shares(standin: StandIn, document: Path, limit: int, seconds: int) -> tuple[
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    document = run.feed(run.pick(4, 60, 240))
+    document = run.feed(run.pick(4, 45, 240))
     with standing() as standin:
         apart(standin.pid)
         for limit, seconds in run.pick(((25, 1), (1_000, 1)), LIMITS, [(each, 60) for each, _ in LIMITS]):

@@ -81,7 +81,7 @@ def rate(side: str, document: Path, records: int, wanted: int) -> float:
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    small, large = run.pick((0.1, 0.2), (25, 50), (25, 500))
+    small, large = run.pick((0.1, 0.2), (25, 45), (25, 500))
     rates = {}
     for megabytes in (small, large):
         document, records = run.feed(megabytes), count(int(megabytes * 1_000_000))

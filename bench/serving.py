@@ -50,7 +50,7 @@ def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     records = run.pick(800, 30_000, 30_000)
     document = run.feed(records * 2 * RECORD_BYTES / 1e6)
-    path, seconds = redis_server(), run.pick(0.1, 1.0, 5.0)
+    path, seconds = redis_server(), run.pick(0.1, 0.8, 5.0)
     with ExitStack() as stack:
         ours = stack.enter_context(daemon(run.folder, document, measured))
         echo = stack.enter_context(least(run.folder, ours.truth, measured))

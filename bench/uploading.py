@@ -88,7 +88,7 @@ def rate(standin: StandIn, document: Path, seconds: Callable[[], float]) -> floa
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    megabytes = run.pick(6, 50, 500)
+    megabytes = run.pick(6, 45, 500)
     document = run.feed(megabytes)
     with standing() as standin:
         mine, boto, shell = in_turns(

@@ -129,8 +129,8 @@ def rate(standin: StandIn, document: Path, most: int, side: str) -> float:
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    most = run.pick(200, 20_000, 100_000)
-    document = run.feed(run.pick(0.2, 25, 100))
+    most = run.pick(200, 12_000, 100_000)
+    document = run.feed(run.pick(0.2, 12, 100))
     with standing() as standin:
         apart(standin.pid)
         work = partial(rate, standin, document)
