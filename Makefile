@@ -51,7 +51,7 @@ matrix: ## every fault on every call that it can fall on, once, twice and always
 
 crash: ## kill -9 at each step and 200 random moments of a load, power cuts; KILL_SEED=N chooses others
 	$(call setup,--extra test)
-	@KILLS=$${KILLS:-200} POWER_SEEDS=3 $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py tests/test_kills.py $(ARGS)
+	@KILLS=$${KILLS:-200} POWER_SEEDS=3 EACH_STEP=1 $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py tests/test_kills.py $(ARGS)
 
 chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
 	$(call setup,--extra test)

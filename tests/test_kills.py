@@ -28,8 +28,8 @@ POINTS = 20
 SEEDS = range(int(os.environ.get("POWER_SEEDS", "1")))
 """Of power cuts at each step; `make crash` tries more of them."""
 
-EACH = {"local": 1, "aws": 2}
-"""Every so manieth step is tried by one test: on AWS, where a run takes long, the two take turns."""
+EACH = {"local": 1, "aws": int(os.environ.get("EACH_STEP", "2"))}
+"""Every so manieth step is tried by one test: on AWS two of them take turns; `make crash` tries all in each."""
 
 
 class Worlds(NamedTuple):
