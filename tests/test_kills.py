@@ -29,7 +29,7 @@ SEEDS = range(int(os.environ.get("POWER_SEEDS", "1")))
 """Of power cuts at each step; `make crash` tries more of them."""
 
 EACH = {"local": 1, "aws": int(os.environ.get("EACH_STEP", "2"))}
-"""Every so manieth step is tried by one test: on AWS two of them take turns; `make crash` tries all in each."""
+"""Every so manieth step is tried by one test: on AWS two tests take turns; `make crash` tries all in both."""
 
 
 class Worlds(NamedTuple):
