@@ -20,7 +20,7 @@ from aqi_service.storage import provision
 from aqi_service.storage.aws import Clients, open_clients
 from aqi_service.storage.dynamodb import DynamoStore
 from aqi_service.storage.s3 import S3Archive
-from tests.conftest import Moto
+from tests.moto_names import Moto
 
 
 @cache

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from aqi_service.storage import provision
 from aqi_service.storage.aws import Clients, open_clients
 from aqi_service.storage.dynamodb import DynamoStore
 from aqi_service.storage.s3 import S3Archive
 from tests.aws_double import AwsDouble, aws_double
-from tests.conftest import Moto
+from tests.moto_names import Moto
 
 
 class Waits(list[float]):
@@ -111,3 +112,10 @@ async def fresh(world: World, *, bucket: bool = False, table: bool = False) -> W
     new.waits.clear()
     world.double.clear()
     return new
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def aws(moto_endpoint: str) -> AsyncIterator[World]:
+    """Clients that the tests of a file share, on the session's moto server."""
+    async with opened(moto_endpoint) as found:
+        yield found

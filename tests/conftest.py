@@ -1,14 +1,16 @@
 """What every test shares: a moto server, and an environment without the user's AWS and AQI settings."""
 
 import os
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.aws_world import aws
 from tests.models import read_models_once
+from tests.moto_names import Moto
+
+__all__ = ["aws"]  # a fixture
 
 
 @pytest.fixture(autouse=True)
@@ -26,28 +28,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def one_reading_of_the_models() -> None:
     """Opening clients costs a third of the time then."""
     read_models_once()
-
-
-@dataclass(frozen=True)
-class Moto:
-    """A moto server, and names in it that no other test uses (its state is the process's)."""
-
-    endpoint: str
-    bucket: str = field(default_factory=lambda: f"bucket-{uuid.uuid4().hex[:12]}")
-    table: str = field(default_factory=lambda: f"table-{uuid.uuid4().hex[:12]}")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The AWS variables that lead a program to it."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
 
 
 @pytest.fixture(scope="session")

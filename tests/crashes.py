@@ -24,8 +24,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, NoReturn
 
-from tests.conftest import Moto
 from tests.models import read_models_once
+from tests.moto_names import Moto
 from tests.power import Disk, came_back
 
 KILLED = 86

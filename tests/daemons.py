@@ -14,10 +14,10 @@ from moto.dynamodb.models import dynamodb_backends
 
 from aqi_service.storage.aws import open_clients
 from aqi_service.storage.provision import create_bucket, create_table
-from tests.conftest import Moto
 from tests.faults.clients import at_once
 from tests.faults.journal import Journal, Record
 from tests.faults.shim import Shim
+from tests.moto_names import Moto
 from tests.program import Running, running
 
 ROOT = Path(__file__).parent.parent

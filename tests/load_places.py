@@ -23,8 +23,8 @@ from aqi_service.storage.local_archive import LocalArchive
 from aqi_service.storage.local_store import FILE, LocalStore
 from aqi_service.storage.provision import create_bucket, create_table
 from aqi_service.storage.s3 import S3Archive
-from tests.conftest import Moto
 from tests.load_helpers import TABLE
+from tests.moto_names import Moto
 
 Table = dict[str, dict[str, Any]]
 """Items by id, each as its attributes: text, and int for times."""

@@ -27,7 +27,7 @@ from aqi_service.storage.dynamodb import DynamoStore
 from aqi_service.storage.s3 import S3Archive
 from aqi_service.storage.s3_upload import PARTS_IN_FLIGHT
 from tests.aws_world import Waits
-from tests.conftest import Moto
+from tests.moto_names import Moto
 
 NOWHERE = "http://127.0.0.1:9"  # the port of `discard`: nobody listens
 

@@ -7,11 +7,11 @@ import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
 from aqi_service.core.names import snapshot_name
-from tests.conftest import Moto
 from tests.faults.effects import Refuse
 from tests.faults.rules import Rule
 from tests.faults.shim import Shim
 from tests.load_helpers import document
+from tests.moto_names import Moto
 from tests.program import Ran, ran
 
 START = 1_703_095_200

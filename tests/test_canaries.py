@@ -20,8 +20,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from tests.aws_world import until
-from tests.conftest import Moto
 from tests.feed_server import Step, answer, feed_server, head
+from tests.moto_names import Moto
 from tests.program import RECORD, Ran, environment, ran, running
 from tests.refusing_aws import FOUND, refusing_aws
 

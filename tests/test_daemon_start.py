@@ -10,8 +10,8 @@ from typing import Any
 import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
-from tests.conftest import Moto
 from tests.feed_server import answer, feed_server
+from tests.moto_names import Moto
 from tests.program import ran, running
 from tests.refusing_aws import absent_aws, refusing_aws, silent_aws
 

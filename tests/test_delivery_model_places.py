@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, example, given, settings
 from aqi_service.core.names import snapshot_name
 from aqi_service.storage.dynamodb import DynamoStore
 from aqi_service.storage.local_store import LocalStore
-from tests.conftest import Moto
 from tests.core.helpers import document_of
 from tests.delivery_checks import check_archive, check_reports, check_table
 from tests.delivery_processes import FAULTS, Job, Process, Step, Turned, jobs, steps
@@ -23,6 +22,7 @@ from tests.delivery_snapshots import NOW, TAKEN, TIMES, TTLS, element
 from tests.delivery_world import World, in_pieces, on_standing_clock
 from tests.faults.clients import at_once
 from tests.load_places import Place, aws_place, local_place
+from tests.moto_names import Moto
 
 FEW = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 """Every example makes a new table; what else a fixture gives is the same for all."""

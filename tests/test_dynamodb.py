@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +16,7 @@ from aqi_service.storage.aws import WRITE_CONCURRENCY
 from aqi_service.storage.dynamodb import WRITE_LIMIT
 from aqi_service.storage.retry import ATTEMPTS
 from tests.aws_answers import Answer, body, cut, error, held, lost, poison, unprocessed
-from tests.aws_world import World, fresh, opened, until
+from tests.aws_world import World, fresh, until
 from tests.storage_items import FULL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,12 +32,6 @@ PASSING: dict[str, Answer] = {
     "reset": cut,
     "lost": lost,
 }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

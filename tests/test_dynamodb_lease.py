@@ -1,7 +1,6 @@
 """The lease of a DynamoDB table: what it writes, how long it lasts, and who takes it over when."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
@@ -11,18 +10,12 @@ from aqi_service.errors import LeaseLost
 from aqi_service.storage import LEASE_SECONDS
 from aqi_service.storage.lease import SPARE_SECONDS, awake_or_not
 from tests.aws_answers import Forward, Reply, Request
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 from tests.lease_world import Contest, meanwhile, of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 VALID = LEASE_SECONDS - SPARE_SECONDS
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,6 +1,5 @@
 """The lease of a DynamoDB table when answers are lost, holders pause, and the table is cut off or strange."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from aqi_service.errors import LeaseLost, MissingResource, Unavailable
 from aqi_service.storage import LEASE_SECONDS, RENEW_SECONDS
 from aqi_service.storage.lease import SPARE_SECONDS
 from tests.aws_answers import Answer, Forward, Reply, Request, cut, done_but, error, lost, unprocessed
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 from tests.lease_world import KEY, Contest, of
 from tests.storage_items import FULL
 
@@ -18,12 +17,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 VALID = LEASE_SECONDS - SPARE_SECONDS
 ITEMS = [FULL._replace(id=str(number)) for number in range(1, 101)]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,14 +1,14 @@
 """The store over DynamoDB at a table that refuses: how many items go out when, by a clock moved by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 import pytest_asyncio
 
 from aqi_service.storage.dynamodb import DynamoStore
 from tests.aws_answers import Answer, Forward, Reply, Request, error, unprocessed
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 from tests.storage_items import FULL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -16,12 +16,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ITEMS = [FULL._replace(id=str(number)) for number in range(1, 26)]
 THROTTLED = error(400, "ThrottlingException")
 Later = Callable[[float, Answer], Answer]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,6 +1,5 @@
 """Tables that this program did not make: another type of key, items of another program, gone or made anew."""
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
@@ -13,7 +12,7 @@ from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.render import csv_reply
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
 from tests.aws_answers import Answer, error
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 from tests.storage_items import FULL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -44,12 +43,6 @@ READ = Item(
     aqi_range="Low",
     measured_at=1703091600,
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

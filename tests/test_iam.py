@@ -17,7 +17,6 @@ from aqi_service.core.names import holder_key, snapshot_name
 from aqi_service.storage.aws import Clients, open_clients
 from aqi_service.storage.provision import create_bucket, create_table
 from tests.aws_backends import plain_table
-from tests.conftest import Moto
 from tests.faults.clients import at_once
 from tests.faults.effects import Refuse
 from tests.faults.rules import Rule
@@ -25,6 +24,7 @@ from tests.faults.shim import Shim
 from tests.feed_server import answer, feed_server
 from tests.iam_policies import Grant, Need, Place, grants, needs
 from tests.load_helpers import document
+from tests.moto_names import Moto
 from tests.program import ran, running
 
 GENERATED = (Path(__file__).parent / "data" / "generated-2026-form.json.gz").read_bytes()

@@ -10,12 +10,12 @@ import orjson
 import pytest
 
 from aqi_service.storage.aws import Clients, open_clients
-from tests.conftest import Moto
 from tests.core.helpers import document_of, record
 from tests.crashes import KILLED, Crashes, Run, crashing
 from tests.feed_server import FeedServer, Step, answer, feed_server
 from tests.load_helpers import records
 from tests.load_places import Place, local_place, new_aws_place
+from tests.moto_names import Moto
 
 FIRST = document_of(*records((1, 2, 3)), record(4, p1="unavailable"))
 SECOND = document_of(*records((5, 6)))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from aqi_service.storage import LEASE_SECONDS
-from tests.conftest import Moto
 from tests.daemons import Daemons, in_a_folder, on_aws
 from tests.feed_server import FeedServer, answer, feed_server, head
 from tests.load_helpers import document, written
+from tests.moto_names import Moto
 from tests.program import Running
 
 BODY = document(*range(1, 101))

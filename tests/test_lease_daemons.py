@@ -10,7 +10,6 @@ import pytest
 
 from aqi_service.storage import LEASE_SECONDS
 from tests.aws_world import until
-from tests.conftest import Moto
 from tests.core.helpers import document_of, record
 from tests.daemons import AwsDaemons, is_lease, on_aws, takeovers, trespasses
 from tests.faults.effects import RESET_BEFORE
@@ -19,6 +18,7 @@ from tests.faults.rules import Rule
 from tests.faults.shim import Shim
 from tests.feed_server import Step, answer, feed_server, head
 from tests.load_helpers import document
+from tests.moto_names import Moto
 from tests.program import Running
 
 IDS = range(1, 601)

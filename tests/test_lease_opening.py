@@ -13,7 +13,7 @@ from aqi_service.storage.pace import Pace
 from aqi_service.storage.retry import until_done
 from tests.aws_world import Waits
 from tests.config import config
-from tests.conftest import Moto
+from tests.moto_names import Moto
 
 
 async def test_two_that_open_one_folder_contend_for_one_lease(tmp_path: Path) -> None:

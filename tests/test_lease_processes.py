@@ -17,9 +17,9 @@ from aqi_service.storage.dynamodb import DynamoStore
 from aqi_service.storage.holder import described, holder_name, is_dead
 from aqi_service.storage.lease import DynamoLease, Means
 from aqi_service.storage.local_lease import LocalLease
-from tests.conftest import Moto
 from tests.faults.clients import at_once
 from tests.faults.clock import HandClock
+from tests.moto_names import Moto
 
 LOCAL = """
 import asyncio, subprocess, sys

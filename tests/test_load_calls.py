@@ -3,7 +3,6 @@
 One rule: a load runs whole, through the real client, and the requests are counted where they arrive.
 """
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from aqi_service.core.report import LoadReport, Status
 from aqi_service.storage import READ_LIMIT, Storage
 from aqi_service.storage.dynamodb import NOT_NEWER, WRITE_LIMIT
 from tests.aws_answers import Request, unprocessed
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 from tests.core.helpers import document_of
 from tests.load_helpers import NOW, document, fates, records, run, written
 from tests.storage_doubles import MemoryArchive
@@ -25,12 +24,6 @@ COUNT = 103
 IDS = range(COUNT)
 LIVE = pytest.mark.parametrize("live", [True, False], ids=["live", "replay"])
 WRITES = ("BatchWriteItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -17,8 +17,8 @@ from aqi_service.opening import Opened
 from aqi_service.storage import Storage
 from aqi_service.storage.dry import DryArchive, DryStore
 from tests.config import config
-from tests.conftest import Moto
 from tests.feed_server import CHUNKED, chunked, feed_server, head
+from tests.moto_names import Moto
 from tests.program import CAPTURE, Ran, ran, running
 from tests.refusing_aws import FOUND, RefusingAws, absent_aws, refusing_aws, silent_aws
 from tests.wire_fixtures import advance, by_hand

@@ -1,7 +1,6 @@
 """What `--create` makes of a table, what it adds to one that is there, and what it leaves."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,18 +10,12 @@ from aiohttp import web
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
 from aqi_service.storage import provision
 from tests.aws_answers import Answer, Forward, Reply, Request, content, cut, done_but, error, lost
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INDEX = "sensor_id-measured_at-index"
 UNITS = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 3}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,7 +1,5 @@
 """What `--create` makes of a bucket, and when it leaves one alone."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 
@@ -13,12 +11,6 @@ from tests.aws_world import World, fresh, opened
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WRITES = {"CreateBucket", "PutPublicAccessBlock", "PutBucketEncryption"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

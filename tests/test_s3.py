@@ -1,7 +1,7 @@
 """The archive over S3: what it says of a bucket it cannot use, what it reads, and whose bucket it asks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +13,7 @@ from aqi_service.storage.retry import Tries
 from aqi_service.storage.s3 import S3Archive
 from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, Forward, Reply, Request, body, cut, cut_inside, error, held
-from tests.aws_world import World, fresh, opened, until
+from tests.aws_world import World, fresh, until
 
 NAME = "data_20_12_23_18_55.json"
 INFO = SnapshotInfo("a.json", "load-1")
@@ -21,12 +21,6 @@ OWNER = "123456789012"  # moto's own account
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,7 +1,7 @@
 """A load that is cancelled, at whatever request: no upload and no document of its own is left."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 import pytest_asyncio
@@ -10,7 +10,7 @@ from aqi_service.errors import Unavailable
 from aqi_service.storage import SnapshotInfo, s3_holders, s3_upload
 from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, Forward, Reply, Request, cut, done_but, error, held, lost
-from tests.aws_world import World, fresh, opened, until
+from tests.aws_world import World, fresh, until
 
 NAME = "data_20_12_23_18_55.json"
 BODY = b"[" + b" " * PART_SIZE + b"]"
@@ -19,12 +19,6 @@ REQUESTS = ("PutObject", CREATE, "UploadPart", "CompleteMultipartUpload", "GetOb
 """Of a load, in order: the document, the upload, and the document again."""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

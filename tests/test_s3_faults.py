@@ -1,7 +1,6 @@
 """What becomes of a snapshot when S3 answers wrong or not at all: one object, or none and nothing open."""
 
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -10,7 +9,7 @@ from aqi_service.errors import AccessDenied, AqiError, ArchiveFailed
 from aqi_service.storage import SnapshotInfo
 from aqi_service.storage.s3_upload import PART_SIZE
 from tests.aws_answers import Answer, body, cut, done_but, error, lost
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 
 NAME = "data_20_12_23_18_55.json"
 BODY = random.Random(1).randbytes(PART_SIZE + 10)  # noqa: S311 (a body that no compression shortens)
@@ -28,12 +27,6 @@ ERROR_IN_200 = '<?xml version="1.0"?>\n<Error><Code>InternalError</Code><Message
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -16,17 +15,11 @@ from aqi_service.storage.holder import holder_name
 from aqi_service.storage.s3_bucket import Document
 from aqi_service.storage.s3_holders import Holder, decode, encode
 from tests.aws_answers import Answer, Forward, Reply, Request, cut, error, held, lost
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 from tests.core.helpers import QUICK
 from tests.s3_helpers import ABROAD, KEY, NAME, NOW, STARTED, archive, dead, hold, keep
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

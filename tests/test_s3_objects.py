@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -21,19 +21,13 @@ from aqi_service.errors import (
 from aqi_service.storage import ObjectEntry
 from aqi_service.storage.s3_objects import BREAKS, PROGRESS, READ_SIZE, S3Objects
 from tests.aws_answers import Answer, Cut, Forward, Reply, Request, cut, error, held, lost
-from tests.aws_world import World, fresh, opened, until
+from tests.aws_world import World, fresh, until
 
 KEY = "captures/data_20_12_23_18_55.json"
 NAME = "data_20_12_23_18_55.json"
 BODY = random.Random(1).randbytes(3 * PROGRESS + 7)  # noqa: S311 (a body that no compression shortens)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

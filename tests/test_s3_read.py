@@ -2,7 +2,6 @@
 
 import io
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,18 +11,12 @@ from aiohttp import web
 from aqi_service.errors import ArchiveFailed, FetchFailed, Unavailable
 from aqi_service.storage.s3_objects import S3Objects
 from tests.aws_answers import Answer, Cut, Forward, Reply, Request
-from tests.aws_world import Waits, World, fresh, opened
+from tests.aws_world import Waits, World, fresh
 
 NAME = "data_20_12_23_18_55.json"
 BODY = random.Random(1).randbytes(300_000)  # noqa: S311 (a body that no compression shortens)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

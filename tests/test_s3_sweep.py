@@ -1,7 +1,5 @@
 """What a sweep of a bucket takes: uploads and documents of the dead, and nothing of the living."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 
@@ -9,8 +7,8 @@ from aqi_service.errors import AccessDenied, Unavailable
 from aqi_service.storage.holder import holder_name
 from aqi_service.storage.s3_holders import FOREIGN_SECONDS
 from tests.aws_answers import Answer, Forward, Reply, Request, cut, error
-from tests.aws_world import World, fresh, opened
-from tests.conftest import Moto
+from tests.aws_world import World, fresh
+from tests.moto_names import Moto
 from tests.s3_helpers import (
     ABROAD,
     KEY,
@@ -27,12 +25,6 @@ from tests.s3_helpers import (
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

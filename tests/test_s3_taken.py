@@ -1,14 +1,12 @@
 """Complete meets another load's object, or does not say what it did: HEAD decides, and nothing stays open."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 
 from aqi_service.errors import ArchiveFailed, NameTaken
 from aqi_service.storage import SnapshotInfo
 from tests.aws_answers import Answer, Forward, Reply, Request, body, cut, error, lost
-from tests.aws_world import World, fresh, opened
+from tests.aws_world import World, fresh
 from tests.faults import effects
 from tests.faults.clients import through
 from tests.faults.rules import Rule
@@ -20,12 +18,6 @@ COMPLETE = "CompleteMultipartUpload"
 IN_200 = "<?xml version='1.0'?>\n<Error><Code>{}</Code><Message>no</Message></Error>"
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

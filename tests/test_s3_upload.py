@@ -1,7 +1,6 @@
 """A snapshot on its way into S3: its parts, how far it runs ahead, and what is left when it ends early."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -19,12 +18,6 @@ INFO = SnapshotInfo("https://example.org/data.json", "load-1", '"e"', "Wed, 20 D
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aws(moto_endpoint: str) -> AsyncIterator[World]:
-    async with opened(moto_endpoint) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Moto
+from tests.moto_names import Moto
 from tests.soak.__main__ import main
 from tests.soak.samples import Sample, grown, table
 from tests.soak.world import Soak

@@ -79,7 +79,7 @@ AREAS = (
             "test_retry.py",
             "test_pace.py",
             "test_bodies.py",
-            "test_rate.py",
+            "test_rate*.py",
             "test_storage_contract.py",
             "test_store_identity.py",
         ),

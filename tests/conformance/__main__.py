@@ -11,8 +11,8 @@ import sys
 from aqi_service.storage.aws import open_clients
 from tests.aws_backends import moto_endpoint, others
 from tests.conformance.probes import PROBES, Probe, all_answers
-from tests.conftest import Moto
 from tests.faults.shim import Shim
+from tests.moto_names import Moto
 
 
 async def answers(endpoint: str, **more: str) -> dict[str, str]:
