@@ -78,7 +78,7 @@ def figures(run: Run) -> Iterator[Figure]:
     taken = [each_connection(folder, few, connections) for _ in range(run.rounds)]
     name = f"9 {connections:,} idle connections, each"
     yield Figure(name, "KiB", Side("ours", taken), goal=Goal(10, at_most=True))
-    seconds = run.pick(0.5, 20, 600)
+    seconds = run.pick(0.5, 15, 600)
     used, grown = idle_daemon(folder, feed, seconds, run.pick(0, 35, 65))
     name = f"12 the daemon idle for {seconds:g} s"
     yield Figure(f"{name}, of a core", "%", Side("ours", (used,)), goal=Goal(0.5, at_most=True))

@@ -12,7 +12,7 @@ from bench.processes import fresh
 from bench.run import Run
 from bench.standing import StandIn, standing
 
-LIMITS = ((25, 30), (1_000, 12), (4_000, 12))
+LIMITS = ((25, 20), (1_000, 12), (4_000, 12))
 """Write units a second (of a small table, a larger one, a new on-demand one), and for how many seconds."""
 
 LEARNING = 5
