@@ -11,7 +11,7 @@ import pytest_asyncio
 from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.render import csv_reply
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
-from tests.aws_answers import Answer, error
+from tests.aws_answers import Answer, error, poison
 from tests.aws_world import World, fresh
 from tests.storage_items import FULL
 
@@ -101,6 +101,22 @@ async def test_replays_in_any_order_end_with_the_same_table(world: World, order:
     for number in order:
         await world.store().put([versions[number]], conditional=True)
     assert await world.store().get(FULL.id) == versions[3]
+
+
+async def test_what_a_live_feed_writes_beside_a_poison_item_asks_for_no_condition(world: World) -> None:
+    newer = FULL._replace(measured_at=1703091601)
+    await world.store().put([newer], conditional=False)
+    for operation in ("BatchWriteItem", "PutItem"):
+        world.double.on(operation, poison("7"))
+    result = await world.store().put([FULL._replace(id="7"), FULL], conditional=False)
+    assert list(result.refused) == ["7"]
+    assert await world.store().get(FULL.id) == FULL != newer
+
+
+async def test_a_description_that_fails_for_a_while_is_asked_for_again_after_a_pause(world: World) -> None:
+    world.double.on("DescribeTable", error(500, "InternalServerError"), times=2)
+    await world.store().check()
+    assert len(world.waits) == 2
 
 
 async def test_an_item_in_a_table_with_a_number_key_has_all_its_fields(world: World) -> None:
