@@ -9,6 +9,8 @@ import pytest_asyncio
 from aiohttp import web
 
 from aqi_service.errors import ArchiveFailed, FetchFailed, Unavailable
+from aqi_service.storage import s3_objects
+from aqi_service.storage.retry import CALL
 from aqi_service.storage.s3_objects import S3Objects
 from tests.aws_answers import Answer, Cut, Forward, Reply, Request
 from tests.aws_world import Waits, World, fresh
@@ -130,3 +132,15 @@ async def test_a_body_that_stays_shorter_than_its_length_fails_the_fetch() -> No
     client: Any = Short(b"0123456789", brings=0)
     with pytest.raises(FetchFailed, match=r"^s3://b/k.json: .* broke off at byte 0 of 10$"):
         [chunk async for chunk in S3Objects(client, sleep=Waits()).read("b", "k.json")]
+
+
+@pytest.mark.parametrize(("much", "edges"), [(4, [1, 2, 4]), (3, [1, 1, 1])])
+async def test_the_pause_after_a_break_doubles_unless_much_came_before_it(
+    monkeypatch: pytest.MonkeyPatch, much: int, edges: list[int]
+) -> None:
+    monkeypatch.setattr(s3_objects, "PROGRESS", much)
+    monkeypatch.setattr(s3_objects, "random", lambda: 0.75)
+    client: Any = Short(b"0123456789")
+    waits = Waits()
+    assert [chunk async for chunk in S3Objects(client, sleep=waits).read("b", "k.json")][-1] == b"9"
+    assert waits == pytest.approx([0.75 * CALL.base * edge for edge in edges])

@@ -1,6 +1,7 @@
 """A snapshot on its way into S3: its parts, how far it runs ahead, and what is left when it ends early."""
 
 import asyncio
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -9,7 +10,8 @@ from aqi_service.errors import ArchiveFailed, MissingResource
 from aqi_service.storage import SnapshotInfo, s3_upload
 from aqi_service.storage.retry import Tries
 from aqi_service.storage.s3 import S3Archive
-from aqi_service.storage.s3_upload import PART_SIZE, PARTS_IN_FLIGHT
+from aqi_service.storage.s3_bucket import Bucket
+from aqi_service.storage.s3_upload import PART_SIZE, PARTS_IN_FLIGHT, S3Upload
 from tests.aws_answers import cut, error, held
 from tests.aws_world import World, fresh, opened, settled, until
 
@@ -51,7 +53,7 @@ async def test_every_part_but_the_last_has_the_part_size_and_none_is_empty(
     body = bytes(range(251)) * (size // 251 + 1)
     await keep(world.archive(), body[:size], step)
     sent = {int(each.query["partNumber"]): len(each.body) for each in world.double.seen("UploadPart")}
-    assert [sent[number] for number in sorted(sent)] == parts
+    assert sorted(sent.items()) == list(enumerate(parts, start=1))
     stored = await world.s3.get_object(Bucket=world.bucket, Key=NAME)
     assert await stored["Body"].read() == body[:size]
     assert await world.open_uploads() == []
@@ -135,6 +137,38 @@ async def test_an_upload_that_is_left_with_parts_on_their_way_is_aborted(world: 
         await load()
     assert await world.open_uploads() == []
     assert await world.archive().names() == []
+
+
+class Slow:
+    """A client whose part takes some turns of the loop to give up when it is cancelled."""
+
+    def __init__(self) -> None:
+        self.begun, self.ends = asyncio.Event(), list[str]()
+
+    async def create_multipart_upload(self, **_: object) -> dict[str, str]:
+        return {"UploadId": "u"}
+
+    async def upload_part(self, **_: object) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _turn in range(5):
+                await asyncio.sleep(0)
+            self.ends.append("part")
+
+    async def abort_multipart_upload(self, **_: object) -> None:
+        self.ends.append("upload")
+
+
+async def test_an_upload_is_aborted_only_when_none_of_its_parts_is_on_its_way_any_more() -> None:
+    client: Any = Slow()
+    upload = S3Upload(Bucket(client, "b"), NAME, INFO)
+    await upload.begin()
+    await upload.write(b"x" * PART_SIZE)
+    await client.begun.wait()
+    await upload.close()
+    assert client.ends == ["part", "upload"]
 
 
 @pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
