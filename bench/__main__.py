@@ -73,12 +73,20 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), size)
         print(f"{size}: median of at least {run.rounds} runs in turns (least to greatest)\n", flush=True)
-        for name in names:
-            begun = time.monotonic()
-            found += importlib.import_module(PARTS[name]).figures(run)
-            print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-    print(table(found if run.is_judged else [replace(figure, goal=None) for figure in found]))
+        try:
+            for name in names:
+                measure(run, name, found)
+        finally:  # a run may take an hour: what was measured before it was ended is not lost
+            print(table(found if run.is_judged else [replace(figure, goal=None) for figure in found]))
     return 0
+
+
+def measure(run: Run, name: str, found: list[Figure]) -> None:
+    """Add the figures of a part to `found`, each as soon as it is there; say how long all took."""
+    begun = time.monotonic()
+    for figure in importlib.import_module(PARTS[name]).figures(run):
+        found.append(figure)  # noqa: PERF402  # those before an error count
+    print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

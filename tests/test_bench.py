@@ -1,15 +1,18 @@
 """The bench: what it feeds, what takes it in, how figures are written; `.ci/run` runs all of it small."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 
-from bench.__main__ import PARTS, chosen
+from bench.__main__ import PARTS, chosen, main
 from bench.feed import FIRST_ID, RECORD_BYTES, count, feed, write
 from bench.figures import Figure, Goal, Side, in_turns, table
+from bench.run import Run
 from bench.standin_bucket import Bucket
 from bench.standin_table import Table, digest
 
@@ -254,3 +257,16 @@ def test_a_document_is_changed_only_as_the_one_that_was_read(bucket: Bucket) -> 
     assert bucket.answer("PUT", "k", {}, {"if-match": tag}, b"3").status == 412
     assert bucket.answer("PUT", "k", {}, {"if-none-match": "*"}, b"3").status == 412
     assert bucket.answer("GET", "k", {}, {}, b"").body == b"2"
+
+
+def test_what_was_measured_before_a_run_was_ended_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def figures(_run: Run) -> Iterator[Figure]:
+        yield Figure("99 of a test", "s", Side("ours", [2.5]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, PARTS["start"], SimpleNamespace(figures=figures))
+    with pytest.raises(KeyboardInterrupt):
+        main({"ONLY": "start"})
+    assert "99 of a test  2.50 s" in capsys.readouterr().out
