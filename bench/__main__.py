@@ -75,18 +75,12 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         print(f"{size}: median of at least {run.rounds} runs in turns (least to greatest)\n", flush=True)
         try:
             for name in names:
-                measure(run, name, found)
+                begun = time.monotonic()
+                found += importlib.import_module(PARTS[name]).figures(run)
+                print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
         finally:  # a run may take an hour: what was measured before it was ended is not lost
             print(table(found if run.is_judged else [replace(figure, goal=None) for figure in found]))
     return 0
-
-
-def measure(run: Run, name: str, found: list[Figure]) -> None:
-    """Add the figures of a part to `found`, each as soon as it is there; say how long all took."""
-    begun = time.monotonic()
-    for figure in importlib.import_module(PARTS[name]).figures(run):
-        found.append(figure)  # noqa: PERF402  # those before an error count
-    print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,8 @@ class Slow:
     """A client whose part takes some turns of the loop to give up when it is cancelled."""
 
     def __init__(self) -> None:
-        self.begun, self.ends = asyncio.Event(), list[str]()
+        self.begun = asyncio.Event()
+        self.ends: list[str] = []
 
     async def create_multipart_upload(self, **_: object) -> dict[str, str]:
         return {"UploadId": "u"}
