@@ -21,7 +21,7 @@ demo: ## set up, then load a snapshot, score it and look records up; needs no AW
 	$(call setup)
 	@exec $(RUN) -m aqi_service.demo $(ARGS)
 
-map: ## the same, and serve map and lookups until Ctrl-C
+map: ## the same, and serve lookups, health and metrics until Ctrl-C (the map itself is not there yet)
 	$(call setup)
 	@exec $(RUN) -m aqi_service.demo --serve $(ARGS)
 
