@@ -33,6 +33,7 @@ class DeliveryCounts:
     Attributes:
         refused: id -> why.
         items_per_second: what the table took, where it refused some and so told; else None.
+        example: an id that the table has, of the newest of these items, to look up; None while it has none.
     """
 
     announced: int = 0
@@ -42,6 +43,7 @@ class DeliveryCounts:
     expired: int = 0
     refused: dict[str, str] = field(default_factory=dict)
     items_per_second: float | None = None
+    example: str | None = None
 
     @property
     def pending(self) -> int:
@@ -90,6 +92,7 @@ class Delivery:
         self._slots = asyncio.Semaphore(GROUPS_AT_ONCE)
         self._stored_ids = IdSet()
         self._unchanged_ids = IdSet()
+        self._example = (-1, 0)  # the example's age and, negative, its number
         self._taken = 0  # every item below this number was taken once
         self._again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
@@ -254,7 +257,15 @@ class Delivery:
         else:
             for record_id, verdict in verdicts.items():
                 self._count(int(record_id), verdict)
+            self._note_example(group, verdicts)
             self.seen({i: _held(item, verdicts.get(i), old.get(i)) for i, item in group.items.items()})
+
+    def _note_example(self, group: _Group, there: Iterable[str]) -> None:
+        """Keep the id of the newest item, of equally new ones the first, of those that the table has."""
+        for record_id in there:
+            age = (group.items[record_id].measured_at or 0, -group.numbers[record_id])
+            if age > self._example:
+                self._example, self.counts.example = age, record_id
 
     def _refuse(self, refused: Mapping[str, str]) -> None:
         """Count items that the table will never take; of two records with one id, one is superseded."""

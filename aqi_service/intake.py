@@ -1,6 +1,7 @@
 """A document's bytes into numbered items and rejections, in the document's order.
 
-One rule: reading may begin anew at any Mark, and gives the same items under the same numbers from there on.
+One rule: reading may begin anew at any Mark, and gives the same items under the same numbers from there on;
+and a document that ends too early gives none that it would not give whole.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from aqi_service.core.items import Item
 from aqi_service.core.measurements import Assembler, Findings, Rejection, Rules
 from aqi_service.core.records import Batch, RecordSplitter
+from aqi_service.errors import SnapshotRejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +67,23 @@ class Intake:
 
     def close(self) -> Iterator[Portion]:
         """Give what is left. Raises CutShort when the document is not at its end."""
-        yield from self._portions(self._splitter.close())
-        yield from self.leave()
-
-    def leave(self) -> Iterator[Portion]:
-        """Give the record that was held back for its neighbour, if there is one; the rest is left."""
-        if held := self._assembler.held_back():
-            yield self._portion(Mark(self._number, *held), self._assembler.close())
+        return self._portions(self._splitter.close())
 
     def _portions(self, batches: Iterable[Batch]) -> Iterator[Portion]:
-        for batch in batches:
-            held = self._assembler.held_back()
-            mark = Mark(self._number, *held) if held else Mark(self._number, batch)
-            yield self._portion(mark, self._assembler.add(batch))
+        try:
+            for batch in batches:
+                half = self._assembler.pending_half()
+                mark = Mark(self._number, *half) if half else Mark(self._number, batch)
+                yield self._portion(mark, self._assembler.add(batch))
+        except SnapshotRejected:  # perhaps for what stands behind the closing bracket
+            yield from self._behind_the_bracket()
+            raise
+        yield from self._behind_the_bracket()
+
+    def _behind_the_bracket(self) -> Iterator[Portion]:
+        """Give the pending half once the array is closed: no other half follows."""
+        if self._splitter.closed and (half := self._assembler.pending_half()):
+            yield self._portion(Mark(self._number, *half), self._assembler.close())
 
     def _portion(self, mark: Mark, outcomes: list[Item | Rejection]) -> Portion:
         items = [outcome for outcome in outcomes if isinstance(outcome, Item)]

@@ -12,6 +12,7 @@ import logging
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -143,9 +144,8 @@ class _Load:
         except SnapshotRejected as error:
             return await self._ended(Outcome(Status.REJECTED, str(error)))
         except FetchFailed as error:
-            return await self._ended(
-                Outcome(Status.FAILED, str(error), error.retry_after, for_good=error.for_good)
-            )
+            outcome = Outcome(Status.FAILED, str(error), error.retry_after, for_good=error.for_good)
+            return await self._ended(outcome)
         except (SnapshotFailed, Unavailable) as error:
             return await self._ended(Outcome(Status.FAILED, str(error), again=isinstance(error, NameTaken)))
         except TimeoutError:
@@ -267,19 +267,19 @@ class _Load:
             await asyncio.sleep(0)  # lookups get their turn between two batches
 
     async def _ended(self, outcome: Outcome) -> Outcome:
-        """End a load whose document turned out bad: what was parsed is valid, so it is delivered."""
+        """End a load whose document turned out bad: what was parsed is valid, so it is delivered.
+
+        Half a measurement is not: it stays pending. With the snapshot archived, just its rereading failed.
+        """
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
-                await self._take(self._intake.leave())
                 await self.delivery.finish()
         except TimeoutError:
             await self.delivery.stop()
-        return outcome
+        return replace(outcome, status=Status.INCOMPLETE) if self._tally.archived else outcome
 
     async def _cut(self, error: str) -> Outcome:
         """End a load before its time: stop writing at once; all that is not in the table stays pending."""
-        for portion in self._intake.leave():
-            self.delivery.announce(len(portion.items))
         await self.delivery.stop()
         if self._source.archived:
             self._tally.archived = self._name

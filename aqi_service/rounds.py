@@ -96,7 +96,7 @@ def tell(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> 
         say(f"aqi-service: the report cannot be printed: {error.strerror}")
         printed = False
     count = report.fates.stored + report.fates.unchanged + report.fates.superseded
-    if report.example and count and not report.dry_run:
+    if report.example and not report.dry_run:
         where = ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if tls else "")
         say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
     return printed

@@ -112,7 +112,7 @@ class Tally:
             fates=_fates(findings, counts),
             sensors=len(findings.sensors),
             newest=findings.newest[1] if findings.newest else None,
-            example=findings.newest[2] if findings.newest else None,
+            example=counts.example,
             reasons=dict(findings.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
             warnings=warnings,
             started=self.started,
@@ -140,7 +140,7 @@ def _fates(findings: Findings, counts: DeliveryCounts) -> Fates:
         rejected=findings.rejected + len(counts.refused),
         without_pm=findings.without_pm,
         expired=counts.expired,
-        pending=counts.pending,
+        pending=counts.pending + findings.pending_half,
     )
 
 

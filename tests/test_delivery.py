@@ -69,7 +69,7 @@ def fates(delivery: Delivery) -> dict[str, int]:
     """Give the fates that any item met; they add up to what was announced."""
     counts = asdict(delivery.counts) | {"refused": len(delivery.counts.refused)}
     counts["pending"] = delivery.counts.pending
-    del counts["items_per_second"]  # no fate
+    del counts["items_per_second"], counts["example"]  # no fates
     assert counts.pop("announced") == sum(counts.values())
     return {name: count for name, count in counts.items() if count}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aqi_service.core.items import Item
 from aqi_service.core.measurements import Rules
 from aqi_service.core.scales import DAQI
-from aqi_service.errors import CutShort
+from aqi_service.errors import AqiError, CutShort, SnapshotRejected
 from aqi_service.intake import Intake, Portion
 from tests.core.helpers import QUICK, document_of, record
 from tests.load_helpers import NOW
@@ -80,9 +80,52 @@ def test_a_mark_in_front_of_a_held_half_goes_back_to_that_half() -> None:
     assert items(again) == late.items
 
 
-def test_what_is_cut_raises_and_the_held_half_can_still_be_had() -> None:
+def begun(body: bytes) -> tuple[list[Portion], Intake, AqiError | None]:
+    """Read as far as it goes; give what came, and what it ended in."""
     intake = Intake(RULES)
-    assert list(intake.feed(document_of(record(1, p1="12.5"))[:-1])) == []
-    with pytest.raises(CutShort):
-        list(intake.close())
-    assert [item.id for portion in intake.leave() for item in portion.items] == ["1"]
+    portions: list[Portion] = []
+    try:
+        portions.extend(intake.feed(body))
+        portions.extend(intake.close())
+    except (CutShort, SnapshotRejected) as error:
+        return portions, intake, error
+    return portions, intake, None
+
+
+def fates(portions: list[Portion], intake: Intake) -> int:
+    """Count what came of records, those that are pending included."""
+    found = intake.findings
+    decided = sum(len(portion.items) + len(portion.rejections) for portion in portions)
+    return decided + found.merged + found.without_pm + found.pending_half
+
+
+ENDS = {"cut": b"", "cut behind the comma": b",", "bad byte": b"\x00", "bad byte behind the comma": b",\x00"}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@QUICK
+@given(body=st.lists(RECORDS, min_size=1, max_size=6))
+def test_wherever_a_document_ends_too_early_it_gives_only_what_it_gives_whole(
+    body: list[object], end: bytes
+) -> None:
+    whole = items(read(document_of(*body), 100_000)[0])
+    for count in range(1, len(body) + 1):
+        portions, intake, error = begun(document_of(*body[:count])[:-1] + end)
+        assert error is not None
+        assert items(portions) == whole[: len(items(portions))]
+        assert fates(portions, intake) == intake.findings.records == count
+
+
+def test_a_half_where_a_document_is_cut_is_pending_and_what_was_before_it_is_given() -> None:
+    body = document_of(record(2, p1="1", p2="1"), record(1, p1="10"), record(7))
+    portions, intake, error = begun(body[:-1])
+    assert isinstance(error, CutShort)
+    assert ([item.id for item in items(portions)], intake.findings.pending_half) == (["2"], 1)
+
+
+@pytest.mark.parametrize("behind", [b"", b" ", b"]", b"\x00garbage", b"," * 40_000])
+def test_the_closing_bracket_decides_a_half_whatever_follows_it(behind: bytes) -> None:
+    portions, intake, error = begun(document_of(record(1, p1="10")) + behind)
+    assert isinstance(error, SnapshotRejected) is bool(behind.strip())
+    assert ([item.id for item in items(portions)], intake.findings.pending_half) == (["1"], 0)
+    assert portions[-1].mark.offset == 1

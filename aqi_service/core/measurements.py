@@ -77,7 +77,9 @@ class Findings:
 
     `pm_records` are the measurements with a P1 or P2, merged ones once, `pm_rejected` those of them that were
     rejected, `sensors` the ids of their sensors.
-    `newest` is the newest item's `measured_at`, timestamp and id.
+    `pending_half` is 1 while the last record with a PM value may yet be half of a measurement: it is neither
+    an item nor rejected then, and none of the other counts but `records` has it.
+    `newest` is the newest item's `measured_at` and timestamp.
     """
 
     records: int = 0
@@ -86,10 +88,11 @@ class Findings:
     pm_records: int = 0
     pm_rejected: int = 0
     rejected: int = 0
+    pending_half: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     sensors: IdSet = field(default_factory=IdSet)
-    newest: tuple[int, str, str] | None = None
+    newest: tuple[int, str] | None = None
 
 
 class _Half(NamedTuple):
@@ -106,16 +109,18 @@ class Assembler:
     """Turns batches of records into items and rejections, in order; `findings` counts them.
 
     Neighbours with the same id, sensor and timestamp of which one has P1 and the other P2 are one
-    measurement, also across batches; records without PM values between them do not part them.
+    measurement, also across batches; records without PM values between them do not part them. So a half is
+    decided by the next element that has a PM value or is no record, or by the array's closing bracket
+    (`close`), and by nothing else: where the bytes merely end, its other half may have been the next.
     """
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._held: _Half | None = None
+        self._pending_half: _Half | None = None
         self.findings = Findings()
 
     def add(self, batch: Batch) -> list[Item | Rejection]:
-        """Take the next batch; a half at its end is held back until its neighbour is known."""
+        """Take the next batch; a half at its end is pending until its neighbour is known."""
         out: list[Item | Rejection] = []
         self.findings.records += len(batch.values)
         for index, record in enumerate(batch.values):
@@ -127,32 +132,38 @@ class Assembler:
             p1, p2 = pm_values(record)
             if p1 is ABSENT and p2 is ABSENT:
                 self.findings.without_pm += 1
-            elif p1 is ABSENT or p2 is ABSENT or self._held:
+            elif p1 is ABSENT or p2 is ABSENT or self._pending_half:
                 out += self._join(_Half(record, p1, p2, batch, index))
             else:
                 out.append(self._build(_Half(record, p1, p2, batch, index)))
         return out
 
     def _join(self, half: _Half) -> list[Item | Rejection]:
-        """Merge the record with the one held back, or let that one go; hold this one if it is a half."""
-        if self._held is not None and _are_one(self._held, half):
-            first, self._held = self._held, None
+        """Merge the record with the pending half, or decide that one; a half is the next that is pending."""
+        if self._pending_half is not None and _are_one(self._pending_half, half):
+            first = self._pending_half
+            self._wait_for_other(None)
             return [self._build(self._merge(first, half))]
         out = self.close()
-        if half.p1 is ABSENT or half.p2 is ABSENT:
-            self._held = half
+        if _may_be_half(half):
+            self._wait_for_other(half)
         else:
             out.append(self._build(half))
         return out
 
     def close(self) -> list[Item | Rejection]:
-        """Give out the record that was held back, if there is one."""
-        held, self._held = self._held, None
-        return [] if held is None else [self._build(held)]
+        """Decide the pending half, if there is one: its other half does not follow."""
+        half = self._pending_half
+        self._wait_for_other(None)
+        return [] if half is None else [self._build(half)]
 
-    def held_back(self) -> tuple[Batch, int] | None:
-        """Tell which record is held back: its batch, and its place in it."""
-        return None if self._held is None else (self._held.batch, self._held.position)
+    def pending_half(self) -> tuple[Batch, int] | None:
+        """Tell which record is pending: its batch, and its place in it."""
+        half = self._pending_half
+        return None if half is None else (half.batch, half.position)
+
+    def _wait_for_other(self, half: _Half | None) -> None:
+        self._pending_half, self.findings.pending_half = half, int(half is not None)
 
     def _merge(self, first: _Half, second: _Half) -> _Half:
         self.findings.merged += 1
@@ -181,7 +192,7 @@ class Assembler:
             reason = _reason(record_id, measured_at, sensor_type)
             return self._reject(reason, record_id, half.batch, half.position)
         if findings.newest is None or measured_at > findings.newest[0]:
-            findings.newest = (measured_at, str(timestamp), record_id)
+            findings.newest = (measured_at, str(timestamp))
         self._warn_of_values(half, pm10, pm25)
         aqi, band, pollutant = _score(rules.scale, half, pm10, pm25)
         location = self._object(record, "location")
@@ -244,6 +255,11 @@ class Assembler:
             warnings["bad_pm25"] += 1
         if pm10 is not None and pm25 is not None and Decimal(pm25) > Decimal(pm10):
             warnings["pm25_over_pm10"] += 1
+
+
+def _may_be_half(half: _Half) -> bool:
+    """Tell whether another record may be the other half of this one's measurement."""
+    return (half.p1 is ABSENT or half.p2 is ABSENT) and identity(half.record)[0] is not None
 
 
 def _are_one(first: _Half, second: _Half) -> bool:

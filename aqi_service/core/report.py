@@ -49,7 +49,7 @@ class LoadReport:
 
     `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
     timestamp; `started` epoch seconds; `retry_after` what a failed source asked for, `for_good` that waiting
-    cannot mend what failed, and `example` the newest record's id (none of the three is printed).
+    cannot mend what failed, and `example` an id that the table has (none of the three is printed).
     """
 
     status: Status

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aqi_service.core.items import Item
-from aqi_service.core.measurements import REASONS, Assembler, Rejection, Rules
+from aqi_service.core.measurements import REASONS, Assembler, Findings, Rejection, Rules
 from aqi_service.core.records import KEPT_TEXT, WINDOW, Batch
 from aqi_service.core.scales import DAQI, REPORT, US_EPA
 from tests.core.helpers import (
@@ -74,19 +74,35 @@ def test_neighbours_of_one_id_are_one_measurement_across_chunks_and_batches(
     assert (out[1].aqi, findings.records, findings.merged, findings.pm_records) == ("1", 4, 1, 3)
 
 
-def test_a_half_is_held_back_until_its_neighbour_is_known() -> None:
+def test_a_half_is_pending_until_its_neighbour_is_known() -> None:
     assembler = Assembler(RULES)
     assert assembler.add(Batch(0, b"", [record(1, "8")])) == []
-    assert assembler.held_back() is not None
+    assert assembler.pending_half() is not None
     assert assembler.add(Batch(9, b"", [BME])) == []
+    assert assembler.findings.pending_half == 1
     (item,) = assembler.add(Batch(20, b"", [record(1, None, "4")]))
     assert isinstance(item, Item)
     assert (item.pm10, item.pm25) == ("8", "4")
-    assert assembler.held_back() is None
+    assert (assembler.pending_half(), assembler.findings.pending_half) == (None, 0)
     assert assembler.close() == []
     assert len(assembler.add(Batch(30, b"", [record(2, "1", "1"), record(3, "1")]))) == 1
+    assert assembler.findings.pending_half == 1
     assert len(assembler.close()) == 1
-    assert assembler.held_back() is None
+    assert (assembler.pending_half(), assembler.findings.pending_half) == (None, 0)
+
+
+@pytest.mark.parametrize("half", [record("x", "8"), record(None, None, "4"), record(-1, "8")])
+def test_a_half_whose_id_is_no_id_is_nobodys_half_and_rejected_at_once(half: dict[str, Any]) -> None:
+    assembler = Assembler(RULES)
+    (rejection,) = assembler.add(Batch(0, b"", [half]))
+    assert isinstance(rejection, Rejection)
+    assert (rejection.reason, assembler.findings.pending_half) == ("bad_id", 0)
+
+
+def test_a_pending_half_is_counted_as_nothing_but_a_record() -> None:
+    assembler = Assembler(RULES)
+    assembler.add(Batch(0, b"", [record(1, "1999.90", timestamp="never"), BME]))
+    assert assembler.findings == Findings(records=2, without_pm=1, pending_half=1)
 
 
 P1, P2, BOTH, EMPTY = (record(5, "8"), record(5, None, "4"), record(5, "2", "1"), BME | {"id": 5})
@@ -213,9 +229,10 @@ def test_a_half_that_is_let_go_by_a_bad_record_comes_behind_what_was_before_it()
     assert told(document_of(OTHER, P1, 17)) == [("6", "3", "3"), ("5", "8", None), "not_an_object"]
 
 
-def test_of_several_items_of_the_newest_time_the_first_is_named() -> None:
-    _, findings = assemble(document_of(record(1, "1", "1"), record(2, "1", "1")))
-    assert findings.newest == (1_703_091_600, "2023-12-20 17:00:00", "1")
+def test_of_several_items_of_the_newest_time_the_first_is_told() -> None:
+    later = record(2, "1", "1", timestamp="2023-12-20T17:00:00")
+    _, findings = assemble(document_of(record(1, "1", "1"), later))
+    assert findings.newest == (1_703_091_600, "2023-12-20 17:00:00")
 
 
 def test_findings_name_the_newest_time_of_an_item_and_count_sensors_and_measurements() -> None:
@@ -228,5 +245,5 @@ def test_findings_name_the_newest_time_of_an_item_and_count_sensors_and_measurem
             record(5, "1", "1", timestamp="2033-12-20 17:30:00", sensor={}),
         )
     )
-    assert findings.newest == (1_703_088_000, "2023-12-20T16:00:00", "2")
+    assert findings.newest == (1_703_088_000, "2023-12-20T16:00:00")
     assert (findings.pm_records, len(findings.sensors), findings.rejected) == (5, 3, 2)

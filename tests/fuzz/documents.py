@@ -112,7 +112,6 @@ class Read:
             self._take(intake.close())
         except SPLITTER_ERRORS as error:
             self.error = error
-            self._take(intake.leave())
         self.findings: Findings = intake.findings
 
     def _take(self, portions: Iterator[Any]) -> None:
@@ -152,7 +151,9 @@ def items(data: bytes) -> None:
 
 def _counted(read: Read) -> None:
     found = read.findings
-    assert found.records == len(read.items) + len(read.rejections) + found.merged + found.without_pm
+    decided = len(read.items) + len(read.rejections) + found.merged + found.without_pm
+    assert found.records == decided + found.pending_half
+    assert read.error is not None or not found.pending_half
     assert found.rejected == len(read.rejections) == sum(found.reasons.values())
     assert found.pm_records - found.pm_rejected == len(read.items)
 
