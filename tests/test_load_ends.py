@@ -159,6 +159,7 @@ async def test_a_half_that_waits_for_its_neighbour_has_a_fate_at_the_end(
         ENDS[end][0](load)
         report = await load.report()
     assert fates(report) == {"stored": 300, fate: 1, "without_pm": report.records - 301}
+    assert "301" not in load.store.items
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -7,21 +7,18 @@ import asyncio
 import zlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aqi_service.core.index import Edition
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import ArchiveFailed, Unavailable
-from aqi_service.latest import Latest
 from aqi_service.storage import Storage
 from aqi_service.storage.dry import DryArchive, DryStore
 from tests.core.helpers import document_of, record
 from tests.feed_server import RESET, Step, answer, feed_server, head
-from tests.load_helpers import NAME, NOW, document, fates, manifest_of, records, run, written
+from tests.load_helpers import NAME, document, fates, manifest_of, records, run, written
 from tests.load_places import Place, place
 from tests.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
@@ -168,21 +165,6 @@ def failing_once() -> Callable[[], Any]:
             raise error
 
     return fail
-
-
-EDITION = Edition(NAME, int(NOW), "daqi", 1, int(NOW), "now")
-
-
-async def test_memory_has_no_half_of_a_load_that_did_not_end_well() -> None:
-    latest, storage = Latest(lambda: NOW), in_memory()
-    async with feed_server((head(), BEGUN), (answer(WHOLE),)) as feed:
-        load = partial(run, feed.url(), storage, live=True, seen=latest.begin)
-        await load()
-        latest.finish(None)
-        assert latest.reply(int(ID)) is None
-        await load()
-        latest.finish(EDITION)
-    assert b",80,10,10,Very High" in (latest.reply(int(ID)) or b"")
 
 
 async def test_the_example_is_an_id_that_the_table_has() -> None:
