@@ -1,6 +1,7 @@
 """What earlier loads left unfinished in the archive, because they were killed or their time was over.
 
-One rule: the newest first; and a manifest that says that a snapshot is finished is read once.
+One rule: the newest first; a manifest that says that a snapshot is complete is read once, but the table is
+asked each time whether that is still so: it may have been made anew, or put back to an earlier state.
 """
 
 import math
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 from aqi_service.core.names import order_of, parse_name
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.ledger import Ledger
+from aqi_service.ledger import Claim, Ledger
 from aqi_service.sources import Source, archived_source
 from aqi_service.storage import Archive
 
@@ -18,8 +19,6 @@ RECENT_SECONDS = 48 * 3600
 
 MOST_OLD = 1000
 """How many manifests of older snapshots are looked at, at most: what is left there is only counted."""
-
-_SETTLED = frozenset({Status.COMPLETE, Status.UNCHANGED, Status.REJECTED})
 
 
 class Older(NamedTuple):
@@ -37,7 +36,8 @@ class CatchUp:
         self._ledger = ledger
         self._scale = scale
         self._now = now
-        self._settled: set[str] = set()
+        self._finished: dict[str, Claim] = {}
+        self._no_snapshots: set[str] = set()
 
     async def recent(self) -> list[Source]:
         """Return the unfinished snapshots of the last 48 hours, newest first."""
@@ -52,8 +52,8 @@ class CatchUp:
 
     def loaded(self, source: Source, report: LoadReport) -> None:
         """Note how a load ended, so that what is no snapshot is not tried for ever."""
-        if source.named and report.status in _SETTLED:
-            self._settled.add(source.named[0])
+        if source.named and report.status is Status.REJECTED:
+            self._no_snapshots.add(source.named[0])
 
     async def _named(self, after: float, until: float) -> list[str]:
         """Return the snapshots whose time lies in (after, until], newest first."""
@@ -61,7 +61,12 @@ class CatchUp:
         return [name for name in ordered if after < order_of(name)[0] <= until]
 
     async def _unfinished(self, names: Sequence[str]) -> list[str]:
-        asked = [name for name in names if name not in self._settled]
-        finished = await self._ledger.finished_of(asked, self._scale)
-        self._settled |= finished
-        return [name for name in asked if name not in finished]
+        left = [name for name in names if name not in self._no_snapshots]
+        self._finished = await self._borne_out(self._finished)
+        unknown = [name for name in left if name not in self._finished]
+        self._finished |= await self._borne_out(await self._ledger.claims(unknown, self._scale))
+        return [name for name in unknown if name not in self._finished]
+
+    async def _borne_out(self, claims: dict[str, Claim]) -> dict[str, Claim]:
+        found = await self._ledger.borne_out(claims)
+        return {name: claim for name, claim in claims.items() if name in found}

@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -27,11 +27,24 @@ AT_ONCE = 16
 """How many manifests are read at the same time."""
 
 
+class Claim(NamedTuple):
+    """What a manifest says of the table that has all of its snapshot.
+
+    Attributes:
+        table_id: which creation of the table it is.
+        receipt: a text that the table knows unless it was put back to an earlier state; None is no such text.
+    """
+
+    table_id: object
+    receipt: str | None
+
+
 class Ledger:
     """The manifests of one table in one archive.
 
-    A manifest also tells (`table_id`) which creation of the table it speaks of: one that was deleted and made
-    anew, or restored, is to be filled again; and, where records expire, after how many seconds (`ttl`).
+    A manifest also tells (`table_id`, `receipt`) which table it speaks of: one that was deleted and made
+    anew, or put back to an earlier state, is to be filled again; and, where records expire, after how many
+    seconds (`ttl`).
     """
 
     def __init__(self, storage: Storage, table: str, ttl: int | None = None) -> None:
@@ -55,18 +68,34 @@ class Ledger:
             return False
 
     async def finished_of(self, names: Sequence[str], scale: str) -> frozenset[str]:
-        """Tell which of the snapshots are finished; AT_ONCE manifests are read at a time."""
-        done: list[tuple[str, object]] = []
+        """Tell which of the snapshots are finished: their manifest says so, and the table bears it out."""
+        return await self.borne_out(await self.claims(names, scale))
+
+    async def claims(self, names: Sequence[str], scale: str) -> dict[str, Claim]:
+        """Return the claims of the manifests that say that their snapshot is complete on this scale.
+
+        AT_ONCE manifests are read at a time.
+        """
+        found: dict[str, Claim] = {}
         for start in range(0, len(names), AT_ONCE):
             some = names[start : start + AT_ONCE]
             manifests = await asyncio.gather(*map(self.manifest, some))
-            done += [
-                (name, manifest.get("table_id"))
+            found |= {
+                name: _claim(manifest)
                 for name, manifest in zip(some, manifests, strict=True)
                 if manifest and is_complete(manifest) and manifest.get("scale") == scale
-            ]
-        identity = await self._store.identity() if done else None
-        return frozenset(name for name, table_id in done if table_id == identity)
+            }
+        return found
+
+    async def borne_out(self, claims: Mapping[str, Claim]) -> frozenset[str]:
+        """Tell which of the snapshots this table has, as it is now."""
+        if not claims:
+            return frozenset()
+        identity = await self._store.identity()
+        ours = {name: claim.receipt for name, claim in claims.items() if claim.table_id == identity}
+        receipts = {receipt for receipt in ours.values() if receipt is not None}
+        known = await self._store.known_receipts(receipts) if receipts else frozenset()
+        return frozenset(name for name, receipt in ours.items() if receipt is None or receipt in known)
 
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
         """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""
@@ -100,6 +129,8 @@ class Ledger:
         ours |= {} if self._ttl is None else {"ttl": self._ttl}
         if _outranks(await self.manifest(report.snapshot), ours):
             return
+        if is_complete(ours) and (receipt := await self._store.receipt()):
+            ours |= {"receipt": receipt}
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
         body = orjson.dumps(ours, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -153,6 +184,11 @@ class Ledger:
 def is_complete(manifest: Manifest | None) -> bool:
     """Tell whether the manifest says that the snapshot was loaded as a whole."""
     return manifest is not None and manifest.get("status") == Status.COMPLETE
+
+
+def _claim(manifest: Manifest) -> Claim:
+    receipt = manifest.get("receipt")  # versions before it wrote none
+    return Claim(manifest.get("table_id"), None if receipt is None else str(receipt))
 
 
 def edition_of(manifest: Mapping[str, Any]) -> Edition | None:

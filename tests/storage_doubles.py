@@ -4,7 +4,7 @@ One rule: they keep what the ports promise, and nothing of them is patched from 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -129,6 +129,13 @@ class MemoryStore:
 
     async def settle(self) -> None:
         self.settled += 1
+
+    async def receipt(self) -> str | None:
+        return None  # as DynamoDB does
+
+    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+        del receipts
+        return frozenset()
 
     async def expire(self, now: int) -> int:
         self.expired.append(now)

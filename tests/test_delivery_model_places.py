@@ -64,7 +64,8 @@ async def in_sqlite(folder: Path) -> AsyncIterator[Opened]:
         def way(process: Process) -> Turned:
             store = LocalStore(folder)
             opened.push_async_callback(store.close)
-            return Turned(store, process, ["read", "put", "identity", "settle", "expire"], ["read", "put"])
+            turned = ["read", "put", "identity", "settle", "receipt", "known_receipts", "expire"]
+            return Turned(store, process, turned, ["read", "put"])
 
         yield place, way
 

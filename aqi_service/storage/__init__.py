@@ -6,7 +6,7 @@ library behind them. `s3`, `dynamodb` and `lease` keep them on AWS; `local_*` ke
 Every method raises AccessDenied or MissingResource for what waiting cannot mend, Unavailable for what it may.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -144,7 +144,7 @@ class Store(Protocol):
         """Return if the table can be read and has the key this program uses; raise otherwise."""
 
     async def identity(self) -> str:
-        """Name this creation of the table: another one once it was deleted and made anew, or restored."""
+        """Name this creation of the table: another one once it was deleted and made anew."""
 
     async def get(self, record_id: str) -> Item | None:
         """Look one item up, for a reply; expired ones are the caller's to judge."""
@@ -172,6 +172,15 @@ class Store(Protocol):
 
     async def settle(self) -> None:
         """Return once all that was put survives a power cut."""
+
+    async def receipt(self) -> str | None:
+        """Note in the table that a load is complete: return a text that only this state and later ones know.
+
+        None where a table that is put back to an earlier state gets another identity.
+        """
+
+    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+        """Tell which receipts the table knows: not those from after the state that it was put back to."""
 
     async def expire(self, now: int) -> int:
         """Delete what has expired, where the table does not do so itself; return how many."""

@@ -3,7 +3,7 @@
 One rule: a load over these tells what it would do with an empty table.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
@@ -101,6 +101,15 @@ class DryStore:
 
     async def settle(self) -> None:
         """Return at once."""
+
+    async def receipt(self) -> str | None:
+        """Return None."""
+        return None
+
+    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+        """Return none of them."""
+        del receipts
+        return frozenset()
 
     async def expire(self, now: int) -> int:
         """Return 0."""

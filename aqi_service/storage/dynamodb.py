@@ -5,7 +5,7 @@ that the table cannot be reached.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -163,6 +163,15 @@ class DynamoStore:
 
     async def settle(self) -> None:
         """Return at once: what DynamoDB acknowledged is on three disks."""
+
+    async def receipt(self) -> str | None:
+        """Return None: a table is restored under another id."""
+        return None
+
+    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+        """Return none of them."""
+        del receipts
+        return frozenset()
 
     async def expire(self, now: int) -> int:
         """Return 0: the table's own TTL on `expires_at` deletes."""

@@ -3,9 +3,10 @@
 One rule: the event loop never waits for SQLite; every statement runs on a worker thread, over `local_table`.
 """
 
+import secrets
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,13 +15,16 @@ from aqi_service.core.items import Item
 from aqi_service.storage import PutResult, free
 from aqi_service.storage.local import Threads
 from aqi_service.storage.local_table import (
+    ADD_RECEIPT,
     EXPIRE,
     GET,
+    HAS_RECEIPT,
     IDENTITY,
     PUT,
     PUT_UNLESS_NEWER,
     SETTLE,
     Link,
+    durable,
     from_row,
     get_many,
     row_id,
@@ -101,6 +105,14 @@ class LocalStore:
         """
         await self._writing.run(self._settle)
 
+    async def receipt(self) -> str | None:
+        """Store a new random text and return it, once it survives a power cut."""
+        return await self._writing.run(self._receipt)
+
+    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+        """Tell which of the texts the file has."""
+        return await self._writing.run(self._known_receipts, receipts)
+
     async def expire(self, now: int) -> int:
         """Delete the items whose `expires_at` (epoch seconds) is not after `now`; return how many."""
         deleted = last = await self._writing.run(self._expire, now)
@@ -148,12 +160,20 @@ class LocalStore:
 
     def _settle(self) -> None:
         with self._writer.use() as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            with transaction(connection):
+            with durable(connection):
                 connection.execute(SETTLE)  # a commit that changes nothing would sync nothing
-            connection.execute("PRAGMA synchronous = NORMAL")
             # Not for durability: it lets the log start over, and PASSIVE never makes others wait.
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _receipt(self) -> str:
+        receipt = secrets.token_hex(8)
+        with self._writer.use() as connection, durable(connection):
+            connection.execute(ADD_RECEIPT, (receipt,))
+        return receipt
+
+    def _known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+        with self._writer.use() as connection:
+            return frozenset(each for each in receipts if connection.execute(HAS_RECEIPT, (each,)).fetchone())
 
     def _expire(self, now: int) -> int:
         with self._writer.use() as connection, transaction(connection):

@@ -13,6 +13,7 @@ from typing import Any
 
 from aqi_service.core.items import ATTRIBUTES, TIMES, Item
 from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
+from aqi_service.storage import local_additions
 from aqi_service.storage.local import disk, locked, make_folder, sync_folder
 
 APPLICATION_ID = 0x41514931
@@ -35,7 +36,10 @@ SCHEMAS = (
         "INSERT INTO about VALUES (lower(hex(randomblob(8))), 0)",
     ),
 )
-"""What makes schema N + 1 of schema N (0: an empty file). One that was ever released is never changed."""
+"""What makes schema N + 1 of schema N (0: an empty file). One that was ever released is never changed.
+
+A program refuses a file with a number that it does not know; what it need not know is in `local_additions`.
+"""
 
 GET = f"SELECT {_COLUMNS} FROM items WHERE id = ?"  # noqa: S608 (our own field names only, here and below)
 PUT = (
@@ -50,6 +54,8 @@ PUT_UNLESS_NEWER = PUT + (
 EXPIRE = "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires_at <= ? LIMIT ?)"
 IDENTITY = "SELECT table_id FROM about"
 SETTLE = "UPDATE about SET settled = settled + 1"
+ADD_RECEIPT = "INSERT INTO receipts VALUES (?)"
+HAS_RECEIPT = "SELECT 1 FROM receipts WHERE receipt = ?"
 
 _ID = re.compile("[0-9]{1,19}")
 
@@ -94,6 +100,15 @@ def from_row(row: tuple[Any, ...]) -> Item:
 def get_many(count: int) -> str:
     """Return the statement that reads the rows of `count` ids."""
     return f"SELECT {_COLUMNS} FROM items WHERE id IN ({', '.join('?' * count)})"  # noqa: S608
+
+
+@contextmanager
+def durable(connection: sqlite3.Connection) -> Iterator[None]:
+    """Do what is inside in one transaction, which survives a power cut with all those before it."""
+    connection.execute("PRAGMA synchronous = FULL")
+    with transaction(connection):
+        yield
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 @contextmanager
@@ -193,7 +208,7 @@ class Link:
             )
         connection.execute("PRAGMA synchronous = NORMAL")  # LocalStore.settle says why that is enough
         connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes the log keeps once it was larger
-        if schema < len(SCHEMAS):
+        if schema < len(SCHEMAS) or not local_additions.is_whole(connection):
             self._upgrade(connection, schema)
 
     def _schema(self, connection: sqlite3.Connection) -> int:
@@ -220,6 +235,7 @@ class Link:
                     connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {len(SCHEMAS)}")
+            local_additions.add(connection)
         sync_folder(self._file.parent)
 
     def _missing(self) -> MissingResource:
