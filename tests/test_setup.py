@@ -157,7 +157,7 @@ def wheel(folder: Path, name: str) -> str:
 
 def source(folder: Path, name: str) -> str:
     """Pack a package that has to be built, and give its hash."""
-    (folder / f"{name}-1").mkdir()
+    (folder / f"{name}-1").mkdir(parents=True)
     (folder / f"{name}-1/setup.py").write_text("raise SystemExit('built')", encoding="utf-8")
     path = folder / f"{name}-1.tar.gz"
     with tarfile.open(path, "w:gz") as file:
@@ -169,8 +169,11 @@ def test_only_what_is_built_and_has_the_hash_of_the_list_is_installed(tmp_path: 
     project = new_project(tmp_path / "p", ["ourneed"], ["alsoneed"])
     right, also = wheel(tmp_path, "ourneed"), wheel(tmp_path, "alsoneed")
 
-    project.lock("run", "ourneed", digest=source(tmp_path, "ourneed"))
-    assert "DO NOT MATCH THE HASHES" in sentence(project.setup(wheels=tmp_path))
+    project.lock("run", "ourneed", digest=source(tmp_path / "sources", "ourneed"))
+    assert "Could not find a version" in sentence(project.setup(wheels=tmp_path / "sources"))
+
+    (project.folder / "requirements/run.txt").write_text("ourneed==1\n", encoding="utf-8")
+    assert "Hashes are required in --require-hashes mode" in sentence(project.setup(wheels=tmp_path))
     assert project.imports("ourneed") == ""
 
     project.lock("run", "ourneed", digest=right)

@@ -63,12 +63,12 @@ def prepare(venv: Path, names: set[str]) -> None:
     if stamp == wanted:
         return
     if has_all(requirements(lists)):
-        print(f"setup: Python {VERSION} has all requirements; {venv.name} uses them", flush=True)
         create(venv, "--without-pip")
+        print(f"setup: Python {VERSION} has all requirements; {venv.name} uses them", flush=True)
         lenders = [folder for folder in sys.path if folder.endswith("-packages")]
     else:
-        print(f"setup: installing {', '.join(lists)} of requirements/ into {venv.name}", flush=True)
         create(venv)
+        print(f"setup: installing {', '.join(lists)} of requirements/ into {venv.name}", flush=True)
         pip = [str(venv / "bin/python"), *PIP, *(f"--requirement={path}" for path in lists.values())]
         run("pip could not install the requirements", *pip)
         lenders = []
