@@ -49,7 +49,7 @@ _OPTIONS = (
     _option(
         "--contact",
         metavar="TEXT",
-        help="Goes into the User-Agent.  [default: the project's URL]",
+        help="Goes into the User-Agent; the feed's operators ask for it.",
     ),
     _option("--bucket", metavar="NAME", default="mysensordatainjson", help="S3 bucket of the snapshots."),
     _option("--bucket-owner", metavar="ID", help="Account that must own the bucket."),
@@ -158,10 +158,9 @@ _OPTIONS = (
 
 
 def _run(**options: Any) -> int:
-    from aqi_service.config import PROJECT_URL, Config  # noqa: PLC0415  # heavy: not for --help
+    from aqi_service.config import Config  # noqa: PLC0415  # heavy: not for --help
     from aqi_service.running import run  # noqa: PLC0415  # heavy: not for --help
 
-    options["contact"] = options["contact"] or PROJECT_URL
     if options["sources"] and options["shard"] is None:
         options["shard"] = shard_of(os.environ)
     return run(Config(**options))

@@ -24,7 +24,6 @@ LEAST_INTERVAL = 300
 """The feed is regenerated every 5 minutes; its operators ask not to poll faster."""
 
 DEFAULT_PORT, DEFAULT_HTTP_PORT = 12_000, 8080
-PROJECT_URL = "https://pypi.org/project/aqi-service/"
 
 FROM = "a file, - (standard input), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive"
 
@@ -42,7 +41,7 @@ class Config:
     load_only: bool
     serve_only: bool
     feed_url: str
-    contact: str
+    contact: str | None
     bucket: str
     bucket_owner: str | None
     table: str
@@ -91,7 +90,7 @@ class Config:
                 self.interval < LEAST_INTERVAL and self.is_official_feed,
                 f"--interval must be at least {LEAST_INTERVAL} for {FEED_HOST}: it changes every 5 minutes",
             ),
-            (not self.contact.isprintable(), "--contact must be printable text on one line"),
+            (not (self.contact or "").isprintable(), "--contact must be printable text on one line"),
             (not _BUCKET.fullmatch(self.bucket), "--bucket must be 3 to 63 of a-z 0-9 . - (AWS's rule)"),
             (
                 not _TABLE.fullmatch(self.table),

@@ -27,7 +27,7 @@ from aqi_service.loader import Loader, Serving, supervise
 from aqi_service.logs import say
 from aqi_service.lookup import Lookup
 from aqi_service.opening import Opened, first_line, opened
-from aqi_service.rounds import agent_of
+from aqi_service.rounds import agent_of, warn_without_contact
 from aqi_service.server import Limits, Server
 from aqi_service.sources import Asking
 from aqi_service.status import ServiceStatus, metrics
@@ -194,6 +194,8 @@ def _tell_listening(sockets: Sequence[socket], kind: str) -> None:
 
 def _warn(config: Config) -> None:
     """Log what an operator should know of the settings."""
+    if not config.serve_only:
+        warn_without_contact(config)
     if config.tls_cert is None and not _is_loopback(config.host):
         log.warning(
             "plaintext host=%s: anyone on the way can read and change what is sent; --tls-cert encrypts it",

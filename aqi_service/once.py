@@ -26,6 +26,7 @@ from aqi_service.rounds import (
     prune,
     tell,
     tell_older,
+    warn_without_contact,
 )
 from aqi_service.sources import live_feed
 from aqi_service.stopping import Stop
@@ -95,6 +96,7 @@ def _time_of_others(config: Config) -> int:
 
 async def _live(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
     """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
+    warn_without_contact(config)
     if wait := await courtesy(config, found):
         say(f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes")
         await asyncio.sleep(wait)

@@ -78,7 +78,13 @@ async def load_one(config: Config, found: Opened, source: Source, how: How) -> L
 
 def agent_of(config: Config) -> str:
     """Return the User-Agent to ask with."""
-    return f"aqi_service/{__version__} (+{config.contact})"
+    return f"aqi_service/{__version__}" + (f" (+{config.contact})" if config.contact else "")
+
+
+def warn_without_contact(config: Config) -> None:
+    """Log a warning if the feed's operators will not learn whom to ask about this program."""
+    if config.is_official_feed and not config.contact:
+        log.warning("no_contact: the feed's operators ask for one in the User-Agent; --contact gives it")
 
 
 def tell(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> bool:

@@ -1,7 +1,7 @@
 """Run the benchmark: `python -m bench`.
 
 One rule: a figure stands beside a peer or a limit that did its work in the same run, and what our side made
-is checked, so that no speed comes from work left out.
+is checked, so that no speed comes from work left out. Each has a file, named by its number and subject.
 
     ONLY=start python -m bench    one part (or several: ONLY=start,index)
     FULL=1     python -m bench    all sizes and more runs
@@ -19,24 +19,24 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
-from bench.figures import Figure, table
-from bench.run import Run
+from bench.lib.figures import Figure, table
+from bench.lib.run import Run
 
 PARTS = {
-    "parse": "bench.parsing",
-    "write": "bench.writing",
-    "load": "bench.loading",
-    "whole": "bench.whole",
-    "upload": "bench.uploading",
-    "miss": "bench.missing",
-    "pace": "bench.pacing",
-    "start": "bench.starting",
-    "index": "bench.indexing",
-    "lookup": "bench.serving",
-    "during": "bench.during",
-    "idle": "bench.idling",
+    "parse": ("figure_01_bytes_to_items",),
+    "write": ("figure_02_items_into_dynamodb",),
+    "load": ("figure_05_peak_memory",),
+    "whole": ("figure_03_whole_load", "figure_11_load_over_filled_table"),
+    "upload": ("figure_04_snapshot_into_s3",),
+    "miss": ("figure_07_lookups_from_dynamodb",),
+    "pace": ("figure_pace_throttled_table",),
+    "start": ("figure_10_start",),
+    "index": ("figure_13_memory_index",),
+    "lookup": ("figure_06_lookups_from_memory",),
+    "during": ("figure_08_lookups_during_load",),
+    "idle": ("figure_09_idle_connections", "figure_12_idle_daemon"),
 }
-"""What ONLY chooses -> the module whose `figures` measures it."""
+"""What ONLY chooses -> the files whose `figures` measure it, in the order of the table."""
 
 PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "ijson", "orjson", "uvloop")
 
@@ -45,8 +45,8 @@ def machine() -> str:
     """Say what this runs on."""
     with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
         models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    found = {each.name: each.version for each in metadata.distributions()}
-    versions = ", ".join(f"{name} {found[name]}" for name in PACKAGES if name in found)
+    installed = {each.name: each.version for each in metadata.distributions()}
+    versions = ", ".join(f"{name} {installed[name]}" for name in PACKAGES if name in installed)
     load = " ".join(f"{each:.1f}" for each in os.getloadavg())
     return (
         f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, {platform.system()} "
@@ -69,17 +69,18 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         (size for size in ("smoke", "full") if environ.get(size.upper(), "0") not in ("", "0")), "usual"
     )
     print(machine(), flush=True)
-    found: list[Figure] = []
+    measured: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), size)
         print(f"{size}: median of at least {run.rounds} runs in turns (least to greatest)\n", flush=True)
         try:
             for name in names:
                 begun = time.monotonic()
-                found += importlib.import_module(PARTS[name]).figures(run)
+                for file in PARTS[name]:
+                    measured += importlib.import_module(f"bench.{file}").figures(run)
                 print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
         finally:  # a run may take an hour: what was measured before it was ended is not lost
-            print(table(found if run.is_judged else [replace(figure, goal=None) for figure in found]))
+            print(table(measured if run.is_judged else [replace(figure, goal=None) for figure in measured]))
     return 0
 
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from aqi_service.config import PROJECT_URL, Config
+from aqi_service.config import Config
 
 
 def config(**changes: Any) -> Config:
     """Give the daemon's default settings, with changes."""
     usual: dict[str, Any] = {
         "load_only": False, "serve_only": False, "feed_url": "http://localhost/feed.json",
-        "contact": PROJECT_URL, "bucket": "bucket", "bucket_owner": None, "table": "table", "local": None,
+        "contact": None, "bucket": "bucket", "bucket_owner": None, "table": "table", "local": None,
         "create": False, "host": "127.0.0.1", "port": 0, "tls_cert": None, "tls_key": None,
         "tls_client_ca": None, "http_host": "127.0.0.1", "http_port": 0,
         "no_http": False, "max_connections": None, "max_per_address": None, "interval": 3600, "sources": (),

@@ -10,11 +10,12 @@ import orjson
 import pytest
 
 from bench.__main__ import PARTS, chosen, main
-from bench.feed import FIRST_ID, RECORD_BYTES, count, feed, write
-from bench.figures import Figure, Goal, Side, in_turns, table
-from bench.run import Run
-from bench.standin_bucket import Bucket
-from bench.standin_table import Table, digest
+from bench.lib.feed import FIRST_ID, RECORD_BYTES, count, feed, write
+from bench.lib.figures import Figure, Goal, Side, in_turns, table
+from bench.lib.run import Run
+from bench.lib.standin.digest import digest
+from bench.lib.standin.dynamodb import Table
+from bench.lib.standin.s3 import Bucket
 
 ROOT = Path(__file__).parent.parent
 SIZE = 400_000
@@ -109,6 +110,12 @@ def test_a_goal_is_of_the_ratio_to_the_peer_else_to_the_limit_else_of_the_value(
     figure: Figure, reached: bool
 ) -> None:
     assert figure.reached is reached
+
+
+def test_every_figure_is_of_a_part_and_has_a_file_that_measures_it() -> None:
+    files = sorted(path.stem for path in (ROOT / "bench").glob("figure_*.py"))
+    assert sorted(file for part in PARTS.values() for file in part) == files
+    assert all("def figures(run: Run)" in (ROOT / f"bench/{file}.py").read_text() for file in files)
 
 
 def test_parts_are_chosen_by_name() -> None:
@@ -266,7 +273,7 @@ def test_what_was_measured_before_a_run_was_ended_is_printed(
         yield Figure("99 of a test", "s", Side("ours", [2.5]))
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(sys.modules, PARTS["start"], SimpleNamespace(figures=figures))
+    monkeypatch.setitem(sys.modules, f"bench.{PARTS['start'][0]}", SimpleNamespace(figures=figures))
     with pytest.raises(KeyboardInterrupt):
         main({"ONLY": "start"})
     assert "99 of a test  2.50 s" in capsys.readouterr().out

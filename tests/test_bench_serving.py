@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from aqi_service.core.frames import encode
-from bench.asking import BATCHES, WIRES, Batch, Peer, Seen, batches, converse
-from bench.during import p99
-from bench.servers import redis_server
-from bench.serving import of_shape
-from bench.waiting import Paced, Took
+from bench.figure_06_lookups_from_memory import of_shape
+from bench.figure_08_lookups_during_load import p99
+from bench.lib.lookup_generator import BATCHES, WIRES, Batch, LookupRates, Peer, batches, converse
+from bench.lib.paced_lookups import Paced, TimedLookup
+from bench.lib.servers import redis_server
 
 TRUTH = {str(number): f"row {number}".encode() for number in range(100)}
 
@@ -108,7 +108,8 @@ def test_a_paced_lookup_is_timed_from_when_it_was_due(pair: tuple[socket.socket,
 def test_the_p99_is_the_time_within_which_99_of_100_were_answered() -> None:
     def of(*seconds: float) -> float:
         return p99(
-            [Took(0.0, each, found=True) for each in seconds] + [Took(0.0, 9.0, found=False)], found=True
+            [TimedLookup(0.0, each, found=True) for each in seconds] + [TimedLookup(0.0, 9.0, found=False)],
+            found=True,
         )
 
     assert of(*[1.0] * 99, 7.0) == 1000
@@ -117,11 +118,11 @@ def test_the_p99_is_the_time_within_which_99_of_100_were_answered() -> None:
 
 
 def test_where_redis_is_not_there_the_table_says_so_and_no_goal_is_judged() -> None:
-    seen = [Seen(1000.0, 2000.0, 3000.0)]
+    seen = [LookupRates(1000.0, 2000.0, 3000.0)]
     shown = list(of_shape("6 x", "redis is not there", seen, seen, seen))
     assert "redis is not there" in shown[0].name
     assert (shown[0].goal, shown[0].peer) == (None, None)
-    shown = list(of_shape("6 x", "redis 6", seen, seen, seen, [Seen(4000.0, 8000.0, 0.0)]))
+    shown = list(of_shape("6 x", "redis 6", seen, seen, seen, [LookupRates(4000.0, 8000.0, 0.0)]))
     assert [figure.ratio for figure in shown[:2]] == [0.25, 0.25]
     assert not shown[0].reached
 

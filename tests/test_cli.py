@@ -7,11 +7,11 @@ import pytest
 
 from aqi_service import running
 from aqi_service.cli import FEED_URL, main, option_names, unknown_variables
-from aqi_service.config import PROJECT_URL, Config
+from aqi_service.config import Config
 from aqi_service.core.selection import Shard
 
 DEFAULTS: dict[str, Any] = {
-    "load_only": False, "serve_only": False, "feed_url": FEED_URL, "contact": PROJECT_URL,
+    "load_only": False, "serve_only": False, "feed_url": FEED_URL, "contact": None,
     "bucket": "mysensordatainjson", "bucket_owner": None, "table": "air_quality_data", "local": None,
     "create": False, "host": "127.0.0.1", "port": 12000, "tls_cert": None, "tls_key": None,
     "tls_client_ca": None, "http_host": "127.0.0.1", "http_port": None,

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from aqi_service import __version__
+from aqi_service.cli import FEED_URL
+from aqi_service.rounds import warn_without_contact
+from tests.config import config
 from tests.feed_server import CHUNKED, answer, chunked, feed_server, head
 from tests.program import CAPTURE, RECORD, environment, ran, running
 
@@ -109,6 +112,19 @@ async def test_without_a_source_the_live_feed_is_loaded(tmp_path: Path) -> None:
     assert (first.code, second.code) == (0, 0)
     assert (first.reports[0]["status"], second.reports[0]["status"]) == ("complete", "unchanged")
     assert feed.requests[1].headers["if-none-match"] == '"a"'
+    assert feed.requests[1].headers["user-agent"] == f"aqi_service/{__version__}"
+    assert "no_contact" not in first.err  # this feed is no one's who asks for a contact
+
+
+@pytest.mark.parametrize(
+    ("feed_url", "contact", "warns"),
+    [(FEED_URL, None, True), (FEED_URL, "me@example.org", False), ("http://localhost/f.json", None, False)],
+)
+def test_the_official_feed_without_a_contact_is_one_warning(
+    feed_url: str, contact: str | None, warns: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_without_contact(config(feed_url=feed_url, contact=contact))
+    assert ["no_contact: the feed's operators ask" in line for line in caplog.messages] == [True] * warns
 
 
 async def test_a_source_that_does_not_answer_is_exit_1_and_one_sentence(tmp_path: Path) -> None:

@@ -5,57 +5,45 @@ One rule: each version has an environment of its own, .venv-3.X; the end says wh
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tools.setup import ROOT, interpreters, version_of
+from tools.setup import ROOT
 
-VERSIONS = ((3, 11), (3, 12), (3, 13))
-
-
-def main(argv: list[str]) -> int:
-    """Give the exit code: 0 when every version found passed, and there was one."""
-    outcomes = {}
-    for version in VERSIONS:
-        python = find(version)
-        outcomes[version] = "is not on this machine" if python is None else run_tests(version, python, argv)
-    for (major, minor), outcome in outcomes.items():
-        print(f"test-all: Python {major}.{minor} {outcome}")
-    return (
-        0
-        if set(outcomes.values()) <= {"passed", "is not on this machine"} and "passed" in outcomes.values()
-        else 1
-    )
+VERSIONS = ("3.11", "3.12", "3.13")
+PASSED, ABSENT = "passed", "is not on this machine"
 
 
-def find(version: tuple[int, int]) -> str | None:
-    """Look for a version on the PATH and among pyenv's."""
-    major, minor = version
-    name = f"python{major}.{minor}"
-    pyenv = sorted(Path.home().glob(f".pyenv/versions/{major}.{minor}*/bin/{name}"))
-    found = [place for place in interpreters((name, *map(str, pyenv))) if version_of(place) == version]
-    return found[0] if found else None
+def main(options: list[str]) -> int:
+    """Give the exit code: 0 when every version that is here passed, and there was one."""
+    outcomes = {version: run_tests(version, options) for version in VERSIONS}
+    for version, outcome in outcomes.items():
+        print(f"test-all: Python {version} {outcome}")
+    return 0 if PASSED in outcomes.values() and {*outcomes.values()} <= {PASSED, ABSENT} else 1
 
 
-def run_tests(version: tuple[int, int], python: str, argv: list[str]) -> str:
+def find(version: str) -> str | None:
+    """Look for a version on the PATH and among pyenv's; what does not start, as some do not, is none."""
+    name = f"python{version}"
+    pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}*/bin/{name}"))
+    for python in filter(None, (shutil.which(name), *map(str, pyenv))):
+        if subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return python
+    return None
+
+
+def run_tests(version: str, options: list[str]) -> str:
     """Set up and run the tests; give the end of a sentence that begins with the version."""
-    venv = ROOT / ".venv-{}.{}".format(*version)
-    print(f"test-all: Python {version[0]}.{version[1]} is {python}", flush=True)
-    setup = [
-        sys.executable,
-        str(ROOT / "tools/setup.py"),
-        "--python",
-        python,
-        "--venv",
-        str(venv),
-        "--extra",
-        "test",
-    ]
-    if subprocess.call(setup):
+    python, venv = find(version), ROOT / f".venv-{version}"
+    if python is None:
+        return ABSENT
+    print(f"test-all: Python {version} is {python}", flush=True)
+    if subprocess.call([python, str(ROOT / "tools/setup.py"), "--venv", str(venv), "--extra", "test"]):
         return "could not be set up"
-    code = subprocess.call([str(venv / "bin/python"), "-m", "pytest", "-n", "2", *argv], cwd=ROOT)
-    return "passed" if code == 0 else f"failed (pytest's exit code {code})"
+    code = subprocess.call([str(venv / "bin/python"), "-m", "pytest", "-n", "2", *options], cwd=ROOT)
+    return PASSED if code == 0 else f"failed (pytest's exit code {code})"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bench.feed import feed
+from bench.lib.feed import feed
 from tests.host.figures import Figure, latencies, peak_memory, waited_for_a_core, worst_lag
 from tests.host.limits import Took, load
 from tests.host.lookups import asking

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bench.feed import feed
+from bench.lib.feed import feed
 
 FEED = "data.24h.json"
 

@@ -3,7 +3,7 @@
 One rule: each is timed from the moment at which it was due, so that one long stop cannot hide behind the
 thousands that were quick before it; and each reply's bytes are checked.
 
-    python -m bench.waiting PORT FILE    until stdin ends; the file has the right payload for each id
+    python -m bench.lib.paced_lookups PORT FILE    until stdin ends; FILE has the right payload of each id
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.frames import NOT_FOUND, encode
-from bench.processes import ROOT
+from bench.lib.processes import ROOT
 
 CONNECTIONS = 4
 EVERY = 0.005
@@ -32,7 +32,7 @@ MISSING = encode(NOT_FOUND)
 _READ = 65536
 
 
-class Took(NamedTuple):
+class TimedLookup(NamedTuple):
     """A lookup: when it was due, the seconds until its reply was there, and whether that was a record."""
 
     due: float
@@ -53,22 +53,22 @@ class Paced:
         self._waiting.append((due, reply))
         self.sock.sendall(request)
 
-    def take(self, now: float) -> Iterator[Took]:
+    def take(self, now: float) -> Iterator[TimedLookup]:
         """Read; give what each lookup took that is answered. Raises AssertionError for other bytes."""
         data = self.sock.recv(_READ)
         self._got += data
         while self._waiting and self._got.startswith(self._waiting[0][1]):
             due, reply = self._waiting.popleft()
             self._got = self._got[len(reply) :]
-            yield Took(due, now - due, found=reply != MISSING)
+            yield TimedLookup(due, now - due, found=reply != MISSING)
         wanted = self._waiting[0][1] if self._waiting else b""
         if not data or not wanted.startswith(self._got):
             raise AssertionError(f"{self._got!r} came")
 
 
-def pace(port: int, truth: Mapping[str, bytes], over: int) -> list[Took]:
+def pace(port: int, truth: Mapping[str, bytes], over: int) -> list[TimedLookup]:
     """Ask until the descriptor `over` can be read, but once at least; return what each lookup took."""
-    taken: list[Took] = []
+    lookups: list[TimedLookup] = []
     asked = cycle([(encode(record_id.encode()), encode(reply)) for record_id, reply in truth.items()])
     with ExitStack() as stack:
         poller = stack.enter_context(select.epoll())
@@ -82,34 +82,34 @@ def pace(port: int, truth: Mapping[str, bytes], over: int) -> list[Took]:
             poller.register(descriptor, select.EPOLLIN)
         print("asking", flush=True)
         due, turns, goes_on = time.time(), cycle(peers.values()), True
-        while goes_on or not taken:
+        while goes_on or not lookups:
             for descriptor, _ in poller.poll(max(0.0, due - time.time())):
                 if descriptor == over:
                     goes_on = False
                     poller.unregister(over)
                 else:
-                    taken += peers[descriptor].take(time.time())
+                    lookups += peers[descriptor].take(time.time())
             while due <= time.time():
                 next(turns).ask(due, *next(asked))
                 due += EVERY
-    return taken
+    return lookups
 
 
 @contextmanager
-def pacing(port: int, truth: Path) -> Iterator[list[Took]]:
+def paced_lookups(port: int, truth: Path) -> Iterator[list[TimedLookup]]:
     """Ask while the block runs; what came of it is there after the block."""
-    taken: list[Took] = []
-    command = [sys.executable, "-m", "bench.waiting", str(port), str(truth)]
+    lookups: list[TimedLookup] = []
+    command = [sys.executable, "-m", "bench.lib.paced_lookups", str(port), str(truth)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         try:
             assert process.stdout is not None  # noqa: S101  # for mypy: it is a pipe
             process.stdout.readline()  # it has its connections
-            yield taken
+            yield lookups
         finally:
             out, _ = process.communicate()
     if process.returncode:
         raise RuntimeError("a lookup was answered with other bytes")
-    taken += [Took(*each) for each in orjson.loads(out)]
+    lookups += [TimedLookup(*each) for each in orjson.loads(out)]
 
 
 def main(port: str, file: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from bench.feed import write
+from bench.lib.feed import write
 
 Choice = TypeVar("Choice")
 
@@ -42,7 +42,7 @@ class Run:
         return (smoke, usual, full)[SIZES.index(self.size)]
 
     def feed(self, megabytes: float, changed: float = 0.0) -> Path:
-        """Give a feed of that size in a file; see `bench.feed.feed` for `changed`."""
+        """Give a feed of that size in a file; see `bench.lib.feed.feed` for `changed`."""
         key = (megabytes, changed)
         if key not in self._feeds:
             path = self.folder / f"feed-{megabytes:g}-{changed:g}.json"

@@ -2,7 +2,7 @@
 
 One rule: what counts time or memory starts anew for each run, so that none profits from the one before.
 
-    python -m bench.processes bench.parsing:ours feed.json
+    python -m bench.lib.processes bench.figure_01_bytes_to_items:ours feed.json
 """
 
 import importlib
@@ -17,7 +17,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+"""The unit in which the system counts processor time."""
 
 
 class Ended(NamedTuple):
@@ -64,13 +67,19 @@ def program(
 
 def fresh(function: str, *arguments: str | float | Path) -> Any:
     """Call `module:function` with texts in an interpreter of its own; return what it returned."""
-    return orjson.loads(program(["-m", "bench.processes", function, *map(str, arguments)]).out)
+    return orjson.loads(program(["-m", "bench.lib.processes", function, *map(str, arguments)]).out)
 
 
 def memory(mark: str, pid: int | None = None) -> float:
     """Read a process's memory in MB (None: this one's): `VmRSS` is that of now, `VmHWM` the most."""
     status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="ascii")
     return int(status.partition(f"{mark}:")[2].split()[0]) / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """Read how much processor time a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK
 
 
 def main(arguments: Sequence[str]) -> None:

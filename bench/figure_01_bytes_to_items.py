@@ -12,16 +12,14 @@ from pathlib import Path
 
 import orjson
 
-from aqi_service.core.items import Item
 from aqi_service.core.measurements import Assembler, Rules
 from aqi_service.core.records import RecordSplitter
 from aqi_service.core.scales import DAQI
-from bench.feed import NEWEST, count
-from bench.figures import TENTH, Figure, Goal, Side, in_turns
-from bench.processes import fresh
-from bench.run import Run
-
-CHUNK = 64 * 1024
+from bench.lib.feed import NEWEST, count
+from bench.lib.figures import TENTH, Figure, Goal, Side, in_turns
+from bench.lib.items import CHUNK
+from bench.lib.processes import fresh
+from bench.lib.run import Run
 
 Result = tuple[float, int]
 """Seconds of processor time, and how many items or records came out."""
@@ -60,20 +58,9 @@ def streamed(document: str) -> Result:
     return time.process_time() - begun, records
 
 
-def items_of(document: str) -> Iterator[Item]:
-    """Build the items of a document, for whoever checks what arrived."""
-    assembler, splitter = Assembler(Rules(DAQI, int(NEWEST.timestamp()))), RecordSplitter()
-    with Path(document).open("rb") as file:
-        while chunk := file.read(CHUNK):
-            for batch in splitter.feed(chunk):
-                yield from (item for item in assembler.add(batch) if isinstance(item, Item))
-    for batch in splitter.close():
-        yield from (item for item in assembler.add(batch) if isinstance(item, Item))
-
-
 def rate(side: str, document: Path, records: int, wanted: int) -> float:
     """Run a side; return thousands of records a second. Raises AssertionError if it made another number."""
-    seconds, made = fresh(f"bench.parsing:{side}", document)
+    seconds, made = fresh(f"{__name__}:{side}", document)
     if made != wanted:
         raise AssertionError(f"{side} made {made} of {document.name}, not {wanted}")
     return float(records / seconds / 1000)

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.frames import DISCONNECT, encode
-from bench.cores import apart
-from bench.processes import fresh
+from bench.lib.cores import pin_to_last_core
+from bench.lib.processes import TICK, cpu_seconds, fresh
 
 BATCHES = 8
 """Batches of requests that a connection has and asks in turn."""
@@ -32,9 +32,6 @@ WARM = 0.2
 
 PATIENCE = 20.0
 """Seconds without any reply until the server is given up."""
-
-TICK = 1 / os.sysconf("SC_CLK_TCK")
-"""The unit in which the system counts processor time."""
 
 _READ = 256 * 1024
 
@@ -104,7 +101,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LookupJob:
     """What is to be asked.
 
     Attributes:
@@ -127,7 +124,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LookupRates:
     """What was seen meanwhile: lookups a second, and a second of the server's and of this one's core."""
 
     rate: float
@@ -140,12 +137,6 @@ def batches(wire: Wire, truth: Mapping[str, bytes], connections: int, depth: int
     known = cycle([(wire.request(record_id), wire.reply(reply)) for record_id, reply in truth.items()])
     for _ in range(connections):
         yield [Batch(*map(b"".join, zip(*islice(known, depth), strict=True))) for _ in range(BATCHES)]
-
-
-def cpu_seconds(pid: int) -> float:
-    """Read how much processor time a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK
 
 
 def converse(peers: Mapping[int, Peer], until: float, *, goes_on: bool = True) -> None:
@@ -168,7 +159,7 @@ def converse(peers: Mapping[int, Peer], until: float, *, goes_on: bool = True) -
                     waiting -= 1
 
 
-def measure(peers: Mapping[int, Peer], asked: Asked) -> Seen:
+def measure(peers: Mapping[int, Peer], asked: LookupJob) -> LookupRates:
     """Let the peers converse; the beginning does not count."""
     for peer in peers.values():
         peer.ask()
@@ -180,13 +171,13 @@ def measure(peers: Mapping[int, Peer], asked: Asked) -> Seen:
     lookups = asked.depth * (sum(peer.progress() for peer in peers.values()) - before)
     served, own = cpu_seconds(asked.pid) - served, time.process_time() - own
     converse(peers, time.perf_counter() + PATIENCE, goes_on=False)
-    return Seen(lookups / seconds, lookups / max(served, TICK), lookups / own)
+    return LookupRates(lookups / seconds, lookups / max(served, TICK), lookups / own)
 
 
-def main(text: str) -> Seen:
+def main(text: str) -> LookupRates:
     """Do what is asked for, as JSON."""
-    asked = Asked(**orjson.loads(text))
-    apart(os.getpid())
+    asked = LookupJob(**orjson.loads(text))
+    pin_to_last_core(os.getpid())
     wire, known = WIRES[asked.wire], orjson.loads(Path(asked.truth).read_bytes())
     truth = {record_id: reply.encode() for record_id, reply in known.items()}
     made = list(batches(wire, truth, asked.connections, asked.depth))
@@ -204,6 +195,6 @@ def main(text: str) -> Seen:
     return seen
 
 
-def ask(asked: Asked) -> Seen:
+def ask(asked: LookupJob) -> LookupRates:
     """Ask in a process of its own."""
-    return Seen(**fresh("bench.asking:main", orjson.dumps(asdict(asked)).decode()))
+    return LookupRates(**fresh(f"{__name__}:main", orjson.dumps(asdict(asked)).decode()))

@@ -10,18 +10,20 @@ from functools import partial
 from pathlib import Path
 
 from aqi_service.core.index import Edition, Growing, Index
-from bench.feed import FIRST_ID, NEWEST, RECORD_BYTES
-from bench.figures import Figure, Goal, Side, in_turns
-from bench.parsing import items_of
-from bench.processes import fresh
-from bench.run import Run
+from bench.lib.feed import FIRST_ID, NEWEST, RECORD_BYTES
+from bench.lib.figures import Figure, Goal, Side, in_turns
+from bench.lib.items import items_of
+from bench.lib.processes import fresh
+from bench.lib.run import Run
 
 
 def _build(document: str) -> Index:
     growing = Growing()
     growing.add(items_of(document))
-    taken = int(NEWEST.timestamp())
-    return growing.done(Edition("data.json", taken, "daqi", len(growing.numbers()), taken, ""), taken)
+    snapshot_time = int(NEWEST.timestamp())
+    return growing.done(
+        Edition("data.json", snapshot_time, "daqi", len(growing.numbers()), snapshot_time, ""), snapshot_time
+    )
 
 
 def _checked(index: Index, records: int) -> None:
@@ -36,8 +38,10 @@ def packing(document: str, records: str) -> float:
     begun = time.process_time()
     growing = Growing()
     growing.add(items)
-    taken = int(NEWEST.timestamp())
-    index = growing.done(Edition("data.json", taken, "daqi", len(items), taken, ""), taken)
+    snapshot_time = int(NEWEST.timestamp())
+    index = growing.done(
+        Edition("data.json", snapshot_time, "daqi", len(items), snapshot_time, ""), snapshot_time
+    )
     seconds = time.process_time() - begun
     _checked(index, int(records))
     return seconds
@@ -64,7 +68,7 @@ def memory(document: str, records: str) -> float:
 
 def side(name: str, document: Path, records: int) -> float:
     """Run one of the three in a fresh process."""
-    return float(fresh(f"bench.indexing:{name}", document, records))
+    return float(fresh(f"{__name__}:{name}", document, records))
 
 
 def figures(run: Run) -> Iterator[Figure]:

@@ -2,16 +2,13 @@
 
 One rule: the same client asks both, one request at a time on each connection, and checks every reply.
 
-    python -m bench.missing PORT    that server, on DynamoDB at this port; it prints where it listens
+    python -m bench.figure_07_lookups_from_dynamodb ENDPOINT    serve as the peer does, from this DynamoDB
 """
 
 import asyncio
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,27 +19,17 @@ import uvloop
 from aqi_service.core.frames import HEADER, decode_header, encode
 from aqi_service.core.render import csv_reply
 from aqi_service.storage.attributes import from_attributes
-from bench.cores import apart, measured
-from bench.figures import Figure, Goal, Side, in_turns
-from bench.loading import load
-from bench.parsing import items_of
-from bench.processes import ROOT, fresh
-from bench.run import Run
-from bench.standing import TABLE, StandIn, standing
+from bench.lib.background import python, running
+from bench.lib.cores import pin_to_first_core, pin_to_last_core
+from bench.lib.figures import Figure, Goal, Side, in_turns
+from bench.lib.items import items_of
+from bench.lib.loads import load
+from bench.lib.processes import fresh
+from bench.lib.run import Run
+from bench.lib.standin.client import BUCKET, TABLE, StandIn, running_standin
 
 CONNECTIONS = 50
-OURS = (
-    "-m",
-    "aqi_service",
-    "--serve-only",
-    "--no-http",
-    "--port",
-    "0",
-    "--table",
-    TABLE,
-    "--bucket",
-    "bench-bucket",
-)
+OURS = ("aqi_service", "--serve-only", "--no-http", "--port", "0", "--table", TABLE, "--bucket", BUCKET)
 
 
 async def ask(port: int, ids: Sequence[str], each: int) -> float:
@@ -88,45 +75,31 @@ async def peer(endpoint: str) -> None:
         await server.serve_forever()
 
 
-@contextmanager
-def serving(standin: StandIn, arguments: Sequence[str]) -> Iterator[int]:
-    """Run a server on the first core; give its port."""
-    variables = os.environ | standin.environment
-    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=variables, stderr=subprocess.PIPE)
-    with process:
-        measured(process.pid)
-        try:
-            assert process.stderr is not None  # noqa: S101  # for mypy: it is a pipe
-            lines = (line.decode() for line in process.stderr)
-            line = next(line for line in lines if line.startswith("listening on "))
-            yield int(line.split()[2].rpartition(":")[2])
-        finally:
-            process.terminate()
-
-
 def rate(standin: StandIn, document: Path, each: int, arguments: Sequence[str]) -> float:
     """Return lookups a second. Raises AssertionError if the table was not asked for each record."""
-    with serving(standin, arguments) as port:
+    command = python("-m", *arguments)
+    with running(command, standin.environment, pin=pin_to_first_core) as server:
+        port = server.line(r"^listening on \S+:(\d+)")[1]
         standin.clear("counts")
-        taken = float(fresh("bench.missing:seconds", port, document, each))
+        elapsed = float(fresh(f"{__name__}:seconds", port, document, each))
     asked = standin.counts()["table"]["items_read"]
     if asked < CONNECTIONS * each:
         raise AssertionError(f"the table was asked for {asked} records, not {CONNECTIONS * each}")
-    return CONNECTIONS * each / taken
+    return CONNECTIONS * each / elapsed
 
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     document, each = run.feed(run.pick(0.2, 8, 50)), run.pick(2, 90, 1000)
-    with standing() as standin:
+    with running_standin() as standin:
         load(standin, document, run.folder)
         standin.clear("objects")  # no snapshot is there to be held in memory
-        apart(standin.pid)
+        pin_to_last_core(standin.pid)
         work: Callable[..., float] = partial(rate, standin, document, each)
         mine, theirs = in_turns(
             run.rounds,
             partial(work, OURS),
-            partial(work, ("-m", "bench.missing", standin.endpoint)),
+            partial(work, (__name__, standin.endpoint)),
         )
     yield Figure(
         "7 lookups in DynamoDB, 50 connections",

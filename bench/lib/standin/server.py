@@ -1,4 +1,4 @@
-"""A DynamoDB and an S3 that answer at once, in a process of their own: `python -m bench.standin`.
+"""A DynamoDB and an S3 that answer at once, in a process of their own: `python -m bench.lib.standin.server`.
 
 One rule: it is never what is measured. It keeps and counts what it got, and tells when asked:
 
@@ -23,8 +23,8 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from bench.standin_bucket import Bucket, Reply
-from bench.standin_table import Table
+from bench.lib.standin.dynamodb import Table
+from bench.lib.standin.s3 import Bucket, Reply
 
 STREAM = 512 * 1024
 """Bytes of a file that are sent at a time."""
@@ -48,14 +48,14 @@ class World:
         self.bucket = Bucket()
         self._feed: IO[bytes] | None = None
 
-    def side(self, place: str, body: bytes) -> tuple[Reply, list[Source]]:
+    def side(self, path: str, body: bytes) -> tuple[Reply, list[Source]]:
         """Answer on the side path."""
-        if place == "__counts":
+        if path == "__counts":
             return Reply(body=orjson.dumps(self.counted(), option=orjson.OPT_NON_STR_KEYS)), []
-        if place == "__set":
+        if path == "__set":
             self.set(orjson.loads(body))
             return Reply(body=b"{}"), []
-        if place == "__feed" and self._feed is not None:
+        if path == "__feed" and self._feed is not None:
             number = self._feed.fileno()
             size = os.fstat(number).st_size
             headers = (("Content-Length", str(size)), ("Last-Modified", formatdate(usegmt=True)))
@@ -158,14 +158,14 @@ class Connection(asyncio.Protocol):
         if line is None:
             self._transport.abort()
             return
-        method, place, query = ((part or b"").decode() for part in line.groups())
-        place = unquote(place)
-        if place.startswith("__"):
-            reply, sources = self._world.side(place, body)
+        method, path, query = ((part or b"").decode() for part in line.groups())
+        path = unquote(path)
+        if path.startswith("__"):
+            reply, sources = self._world.side(path, body)
         else:
             headers = dict(_header(each) for each in head.decode("latin-1").split("\r\n")[1:-2])
             asked = dict(parse_qsl(query, keep_blank_values=True))
-            reply = self._world.bucket.answer(method, place.partition("/")[2], asked, headers, body)
+            reply = self._world.bucket.answer(method, path.partition("/")[2], asked, headers, body)
             sources = [(self._world.bucket.heap.read, at, size) for at, size in reply.ranges]
         self._reply(reply, [] if method == "HEAD" else sources, no_body=method == "HEAD")
 

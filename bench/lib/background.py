@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO
 
-from bench.processes import ROOT
+from bench.lib.processes import ROOT
 
 WITHIN = 60.0
 GRACE = 15.0
@@ -64,7 +64,7 @@ def running(
     cwd: Path | None = None,
     pin: Callable[[int], None] | None = None,
 ) -> Iterator[Program]:
-    """Run a program until the block ends; then SIGTERM. `pin` keeps it on a core: see `bench.cores`."""
+    """Run a program until the block ends; then SIGTERM. `pin` keeps it on a core: see `bench.lib.cores`."""
     variables = os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {})
     process = subprocess.Popen(
         [*map(str, arguments)],

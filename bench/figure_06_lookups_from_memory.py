@@ -10,12 +10,12 @@ from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
-from bench.asking import BATCHES, Asked, Seen, ask
-from bench.cores import measured
-from bench.feed import RECORD_BYTES
-from bench.figures import Figure, Goal, Side
-from bench.run import Run
-from bench.servers import Server, daemon, least, redis, redis_server, report
+from bench.lib.cores import pin_to_first_core
+from bench.lib.feed import RECORD_BYTES
+from bench.lib.figures import Figure, Goal, Side
+from bench.lib.lookup_generator import BATCHES, LookupJob, LookupRates, ask
+from bench.lib.run import Run
+from bench.lib.servers import Server, daemon, echo, redis, redis_server, report
 
 
 class Shape(NamedTuple):
@@ -36,14 +36,17 @@ REPORTED = 50 * 16 * BATCHES
 """Records that the report's server has, as many as are asked for at most: asked for one by two connections at
 the same time, it sends the one what it has not finished writing for the other."""
 
-Turn = Callable[[Shape, float], Seen]
+Rates = Sequence[LookupRates]
+"""Of one side, one a turn."""
+
+Turn = Callable[[Shape, float], LookupRates]
 """Ask one server in that shape for so many seconds."""
 
 
-def turn(server: Server, wire: str, shape: Shape, seconds: float) -> Seen:
+def turn(server: Server, wire: str, shape: Shape, seconds: float) -> LookupRates:
     """Ask one server."""
-    place, how = (server.port, server.pid, wire, str(server.truth)), (shape.connections, shape.depth)
-    return ask(Asked(*place, *how, seconds))
+    where, how = (server.port, server.pid, wire, str(server.truth)), (shape.connections, shape.depth)
+    return ask(LookupJob(*where, *how, seconds))
 
 
 def figures(run: Run) -> Iterator[Figure]:
@@ -52,22 +55,21 @@ def figures(run: Run) -> Iterator[Figure]:
     document = run.feed(records * 2 * RECORD_BYTES / 1e6)
     path, seconds = redis_server(), run.pick(0.1, 0.8, 5.0)
     with ExitStack() as stack:
-        ours = stack.enter_context(daemon(run.folder, document, measured))
-        echo = stack.enter_context(least(run.folder, ours.truth, measured))
+        ours = stack.enter_context(daemon(run.folder, document, pin_to_first_core))
+        echoing = stack.enter_context(echo(run.folder, ours.truth, pin_to_first_core))
         slow = stack.enter_context(report(run.folder, document, REPORTED))
-        turns: list[Turn] = [partial(turn, each, "frames") for each in (ours, echo, slow)]
+        turns: list[Turn] = [partial(turn, each, "frames") for each in (ours, echoing, slow)]
         if path:
-            peer = stack.enter_context(redis(path, run.folder, ours.truth, measured))
+            peer = stack.enter_context(redis(path, run.folder, ours.truth, pin_to_first_core))
             turns.append(partial(turn, peer, "resp"))
         for shape in (each._replace(connections=each.connections // run.pick(10, 1, 1)) for each in SHAPES):
-            taken = [[each(shape, seconds) for each in turns] for _ in range(run.rounds)]
-            yield from of_shape(f"6 {shape.name}", version(path), *zip(*taken, strict=True))
+            rates = [[each(shape, seconds) for each in turns] for _ in range(run.rounds)]
+            yield from of_shape(f"6 {shape.name}", version(path), *zip(*rates, strict=True))
 
 
 def of_shape(
-    name: str, theirs: str, ours: Sequence[Seen], echo: Sequence[Seen], slow: Sequence[Seen],
-    *redis: Sequence[Seen],
-) -> Iterator[Figure]:  # fmt: skip
+    name: str, theirs: str, ours: Rates, echo: Rates, slow: Rates, *redis: Rates
+) -> Iterator[Figure]:
     """Give the figures of one shape out of what each side reached, a value a turn."""
     for unit, field in (("/s", "rate"), ("/s of the core", "served")):
         peer = Side(theirs, values(redis[0], field)) if redis else None
@@ -80,9 +82,9 @@ def of_shape(
     yield Figure(name, "/s of the core", Side("ours", values(ours, "served")), report, goal=OF_REPORT)
 
 
-def values(seen: Sequence[Seen], field: str) -> list[float]:
+def values(rates: Rates, field: str) -> list[float]:
     """Give one field of each."""
-    return [getattr(each, field) for each in seen]
+    return [getattr(each, field) for each in rates]
 
 
 def version(path: str | None) -> str:

@@ -1,6 +1,6 @@
-"""Figure 2: items a second into DynamoDB, written by one core.
+"""Ways to write items into DynamoDB: ours, and those that other programs use.
 
-One rule: each side is handed what it writes ready made, as it likes it best, and all of it must arrive.
+One rule: each is handed what it writes ready made, as it likes it best.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
 import aioboto3
@@ -29,16 +28,12 @@ from aqi_service.storage import READ_LIMIT
 from aqi_service.storage.attributes import to_attributes
 from aqi_service.storage.aws import WRITE_CONCURRENCY, open_clients
 from aqi_service.storage.dynamodb import WRITE_LIMIT, DynamoStore
-from bench.cores import apart, measured
-from bench.figures import TENTH, Figure, Goal, Side, in_turns
-from bench.parsing import items_of
-from bench.processes import fresh
-from bench.run import Run
-from bench.standin_table import digest
-from bench.standing import TABLE, WITHOUT, StandIn, standing
+from bench.lib.cores import pin_to_first_core
+from bench.lib.items import items_of
+from bench.lib.standin.client import TABLE, WITHOUT, StandIn
+from bench.lib.standin.digest import digest
 
 REGION = "us-east-1"
-
 Element = TypeVar("Element")
 Work = Callable[[Sequence[Item], str], Awaitable[float]]
 """Writes items into the table behind an endpoint; returns the seconds that it took."""
@@ -49,8 +44,8 @@ def groups(elements: Sequence[Element], size: int) -> Iterator[Sequence[Element]
     return (elements[start : start + size] for start in range(0, len(elements), size))
 
 
-async def few_at_once(works: Iterator[Callable[[], Awaitable[Any]]], most: int) -> None:
-    """Do all of these, so many at once."""
+async def run_concurrently(works: Iterator[Callable[[], Awaitable[Any]]], most: int) -> None:
+    """Do all of these, at most so many concurrently."""
 
     async def do() -> None:
         for work in works:
@@ -66,7 +61,7 @@ async def ours(items: Sequence[Item], _endpoint: str) -> float:
         await store.check()
         begun = time.perf_counter()
         puts = (partial(store.put, group, conditional=False) for group in groups(items, READ_LIMIT))
-        await few_at_once(puts, GROUPS_AT_ONCE)
+        await run_concurrently(puts, GROUPS_AT_ONCE)
         return time.perf_counter() - begun
 
 
@@ -99,7 +94,7 @@ async def aiodynamo(items: Sequence[Item], endpoint: str) -> float:
         client = Client(AIOHTTP(session), credentials, REGION, URL(endpoint), numeric_type=Decimal)
         begun = time.perf_counter()
         batches = ({TABLE: BatchWriteRequest(items_to_put=list(g))} for g in groups(made, WRITE_LIMIT))
-        await few_at_once((partial(client.batch_write, batch) for batch in batches), WRITE_CONCURRENCY)
+        await run_concurrently((partial(client.batch_write, batch) for batch in batches), WRITE_CONCURRENCY)
         return time.perf_counter() - begun
 
 
@@ -113,41 +108,9 @@ def write(side: str, port: str, document: str, most: str) -> tuple[float, dict[s
     standin = StandIn(int(port), 0)
     os.environ.update(standin.environment)
     items = list(islice(items_of(document), int(most)))
-    measured()
+    pin_to_first_core()
     seconds = uvloop.run(_seconds(SIDES[side], items, standin.endpoint))
     return seconds, digest((to_attributes(item, "S") for item in items), WITHOUT)
-
-
-def rate(standin: StandIn, document: Path, most: int, side: str) -> float:
-    """Run a side; return items a second. Raises AssertionError if the table has others than it wrote."""
-    standin.clear()
-    seconds, wanted = fresh("bench.writing:write", side, standin.port, document, most)
-    if (counts := standin.counts())["items"] != wanted:
-        raise AssertionError(f"{side}: the table has {counts['items']}, not {wanted}")
-    return float(wanted["items"] / seconds)
-
-
-def figures(run: Run) -> Iterator[Figure]:
-    """Measure."""
-    most = run.pick(200, 12_000, 100_000)
-    document = run.feed(run.pick(0.2, 12, 100))
-    with standing() as standin:
-        apart(standin.pid)
-        work = partial(rate, standin, document)
-        found = in_turns(
-            run.rounds,
-            partial(work, most, "ours"),
-            partial(work, most // 10, "batch_writer"),
-            partial(work, most, "aiodynamo"),
-            partial(work, most // 10, "put_item"),
-        )
-    mine = Side("ours", found[0])
-    for name, values, note, goal in (
-        ("aioboto3 batch_writer", found[1], TENTH, 7),
-        ("aiodynamo batch_write", found[2], "", 1),
-        ("put_item loop, as the report", found[3], TENTH, 40),
-    ):
-        yield Figure("2 into DynamoDB, one core", "items/s", mine, Side(name, values, note), goal=Goal(goal))
 
 
 async def _seconds(work: Work, items: Sequence[Item], endpoint: str) -> float:

@@ -24,11 +24,12 @@ from aqi_service.storage import Storage
 from aqi_service.storage.aws import open_clients
 from aqi_service.storage.dry import DryStore
 from aqi_service.storage.s3 import S3Archive
-from bench.feed import NEWEST
-from bench.figures import Figure, Goal, Side, in_turns
-from bench.processes import ROOT, fresh
-from bench.run import Run
-from bench.standing import BUCKET, StandIn, standing, verify_object
+from bench.lib.feed import NEWEST
+from bench.lib.figures import Figure, Goal, Side, in_turns
+from bench.lib.processes import ROOT, fresh
+from bench.lib.run import Run
+from bench.lib.standin.client import BUCKET, StandIn, running_standin
+from bench.lib.verify import verify_object
 
 KEY = "data_23_11_26_15_00.json"
 
@@ -81,23 +82,23 @@ def cli(standin: StandIn, document: Path) -> float:
 def rate(standin: StandIn, document: Path, seconds: Callable[[], float]) -> float:
     """Upload; return MB a second. Raises AssertionError unless every byte arrived."""
     standin.clear()
-    taken = seconds()
+    elapsed = seconds()
     verify_object(standin.counts(), document)
-    return document.stat().st_size / 1e6 / taken
+    return document.stat().st_size / 1e6 / elapsed
 
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     megabytes = run.pick(6, 45, 500)
     document = run.feed(megabytes)
-    with standing() as standin:
+    with running_standin() as standin:
         mine, boto, shell = in_turns(
             run.rounds,
             *(
                 partial(rate, standin, document, seconds)
                 for seconds in (
-                    lambda: float(fresh("bench.uploading:ours", standin.port, document)),
-                    lambda: float(fresh("bench.uploading:upload_fileobj", standin.port, document)),
+                    lambda: float(fresh(f"{__name__}:ours", standin.port, document)),
+                    lambda: float(fresh(f"{__name__}:upload_fileobj", standin.port, document)),
                     partial(cli, standin, document),
                 )
             ),

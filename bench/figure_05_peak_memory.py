@@ -7,24 +7,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bench.figures import Figure, Goal, Side, in_turns
-from bench.processes import Ended, program
-from bench.run import Run
-from bench.standing import StandIn, standing, verify_items, verify_object
-
-
-def load(standin: StandIn, document: Path, folder: Path, over: Path | None = None) -> Ended:
-    """Load the live feed into an empty bucket, from start to exit, and verify what arrived.
-
-    The table is empty, or filled by the document `over`.
-    """
-    standin.clear("objects", "counts", *(() if over else ("items",)))
-    standin.set(feed=str(document))
-    ended = program(["-m", "aqi_service", *standin.options], standin.environment, folder)
-    counts = standin.counts()
-    verify_object(counts, document)
-    verify_items(counts, document, over)
-    return ended
+from bench.lib.figures import Figure, Goal, Side, in_turns
+from bench.lib.loads import load
+from bench.lib.run import Run
+from bench.lib.standin.client import StandIn, running_standin
 
 
 def peak(standin: StandIn, document: Path, folder: Path) -> float:
@@ -38,7 +24,7 @@ def peak(standin: StandIn, document: Path, folder: Path) -> float:
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     small, large = run.pick((0.1, 0.2), (25, 45), (25, 500))
-    with standing() as standin:
+    with running_standin() as standin:
         documents = [run.feed(megabytes) for megabytes in (small, large)]
         low, high = in_turns(
             run.rounds, *(partial(peak, standin, document, run.folder) for document in documents)

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from aqi_service.core.frames import HEADER, decode_header, encode
-from bench.figures import Figure, Goal, Side, in_turns
-from bench.processes import program
-from bench.run import Run
+from bench.lib.figures import Figure, Goal, Side, in_turns
+from bench.lib.processes import program
+from bench.lib.run import Run
 
 RECORD = "28600000001"
 ROW = f"id,latitude\n{RECORD},48.8\n"

@@ -6,11 +6,11 @@ One rule: the first seconds, in which it learns the limit, and the last one do n
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.cores import apart
-from bench.figures import Figure, Goal, Side
-from bench.processes import fresh
-from bench.run import Run
-from bench.standing import StandIn, standing
+from bench.lib.cores import pin_to_last_core
+from bench.lib.figures import Figure, Goal, Side
+from bench.lib.processes import fresh
+from bench.lib.run import Run
+from bench.lib.standin.client import StandIn, running_standin
 
 LIMITS = ((25, 20), (1_000, 12), (4_000, 12))
 """Write units a second (of a small table, a larger one, a new on-demand one), and for how many seconds."""
@@ -23,7 +23,7 @@ def shares(standin: StandIn, document: Path, limit: int, seconds: int) -> tuple[
     """Write for so many seconds at the limit; return the share of units used and that of refusals, in %."""
     standin.clear()
     standin.set(throttle=limit)
-    _, wanted = fresh("bench.writing:write", "ours", standin.port, document, limit * seconds)
+    _, wanted = fresh("bench.lib.table_writes:write", "ours", standin.port, document, limit * seconds)
     counts = standin.counts()
     if counts["items"] != wanted:
         raise AssertionError(f"the table has {counts['items']}, not {wanted}")
@@ -37,8 +37,8 @@ def shares(standin: StandIn, document: Path, limit: int, seconds: int) -> tuple[
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     document = run.feed(run.pick(4, 45, 240))
-    with standing() as standin:
-        apart(standin.pid)
+    with running_standin() as standin:
+        pin_to_last_core(standin.pid)
         for limit, seconds in run.pick(((25, 1), (1_000, 1)), LIMITS, [(each, 60) for each, _ in LIMITS]):
             used, refused = shares(standin, document, limit, seconds)
             name = f"Pace, {limit:,} units a second"

@@ -1,19 +1,17 @@
 """The stand-in's S3: objects and multipart uploads, counted, with a digest of each part.
 
-One rule: what is small stays in memory, what is large goes into one file without a name, or nowhere at all.
+One rule: a condition (If-Match, If-None-Match) is held to what is there, as S3 does.
 """
 
-import os
-import tempfile
 import time
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from email.utils import formatdate
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
-LARGE = 256 * 1024
+from bench.lib.standin.pieces import Heap, Piece
+
 META = "x-amz-meta-"
 
 
@@ -23,15 +21,6 @@ class Refusal(Exception):  # noqa: N818  # it is an answer of AWS's, no fault
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
         self.status = status
-
-
-class Piece(NamedTuple):
-    """Bytes that were kept: where, how many, their digest. `text` holds them if they are few."""
-
-    at: int
-    size: int
-    digest: str
-    text: bytes | None
 
 
 class Stored(NamedTuple):
@@ -55,38 +44,6 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     ranges: tuple[tuple[int, int], ...] = ()
-
-
-class Heap:
-    """The file for what is large; with `keep` off its bytes are dropped, and only digests stay."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # open until `close`, or as long as the process is
-        self._end = 0
-        self.keep = True
-
-    def add(self, body: bytes) -> Piece:
-        """Keep bytes."""
-        digest = f"{zlib.crc32(body):08x}"
-        if len(body) <= LARGE:
-            return Piece(-1, len(body), digest, bytes(body))
-        at, self._end = self._end, self._end + len(body)
-        if self.keep:
-            os.pwrite(self._file.fileno(), body, at)
-        return Piece(at, len(body), digest, None)
-
-    def read(self, at: int, size: int) -> bytes:
-        """Give bytes of the file back."""
-        return os.pread(self._file.fileno(), size, at)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._file.truncate(0)
-        self._end = 0
 
 
 class Bucket:

@@ -2,7 +2,7 @@
 
 One rule: the same arguments give the same bytes. Every second record is particulate; ids are unique and grow.
 
-    python -m bench.feed 25 > feed.json
+    python -m bench.lib.feed 25 > feed.json
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Servers of lookups, each a process of its own: ours, redis, the report's, and the least that one can be.
+"""Servers of lookups, each a process of its own: ours, redis, the report's, and one that only echoes.
 
 One rule: all have the same records, and what each is to answer is known from them and not from a server.
 """
@@ -21,16 +21,16 @@ from aqi_service.core.frames import encode
 from aqi_service.core.items import Item
 from aqi_service.core.render import csv_reply
 from aqi_service.storage.attributes import to_attributes
-from bench.cores import apart, measured
-from bench.feed import NEWEST
-from bench.parsing import items_of
-from bench.processes import ROOT, program
-from bench.programs import python, running
-from bench.standing import TABLE, standing
+from bench.lib.background import python, running
+from bench.lib.cores import pin_to_first_core, pin_to_last_core
+from bench.lib.feed import NEWEST
+from bench.lib.items import items_of
+from bench.lib.processes import ROOT, program
+from bench.lib.standin.client import TABLE, running_standin
 
 DAEMON = ("-m", "aqi_service", "--local", "served", "--port", "0")
-PLACES = ("--max-connections", "10000", "--max-per-address", "0")
-TAKEN = ("--snapshot-time", f"{NEWEST:%Y-%m-%dT%H:%M}")
+CONNECTIONS = ("--max-connections", "10000", "--max-per-address", "0")
+SNAPSHOT_TIME = ("--snapshot-time", f"{NEWEST:%Y-%m-%dT%H:%M}")
 REPORTED = (
     "latitude",
     "longitude",
@@ -45,7 +45,7 @@ REPORTED = (
 )
 
 Pin = Callable[[int], None] | None
-"""Keeps a process on a core: see `bench.cores`."""
+"""Keeps a process on a core: see `bench.lib.cores`."""
 
 _BATCH = 25
 
@@ -59,12 +59,21 @@ class Server:
     truth: Path
 
 
-def loaded(folder: Path, document: Path) -> Path:
+def load_once(folder: Path, document: Path) -> Path:
     """Load a document into `served` of the folder, unless it is there; return the file of what is served."""
     truth = folder / f"truth-{document.stem}.json"
     if not truth.exists():
         program(
-            ["-m", "aqi_service", "--load-only", "--local", "served", "--from", str(document), *TAKEN],
+            [
+                "-m",
+                "aqi_service",
+                "--load-only",
+                "--local",
+                "served",
+                "--from",
+                str(document),
+                *SNAPSHOT_TIME,
+            ],
             cwd=folder,
         )
         replies = {item.id: csv_reply(item).decode() for item in items_of(str(document))}
@@ -75,8 +84,8 @@ def loaded(folder: Path, document: Path) -> Path:
 @contextmanager
 def daemon(folder: Path, document: Path, pin: Pin = None) -> Iterator[Server]:
     """Serve a document out of memory with the program as it is started."""
-    truth = loaded(folder, document)
-    options = ("--serve-only", "--no-http", *PLACES)
+    truth = load_once(folder, document)
+    options = ("--serve-only", "--no-http", *CONNECTIONS)
     with running(python(*DAEMON, *options), cwd=folder, pin=pin) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
         ours.line(r" memory snapshot=\S+ records=\d+")
@@ -85,8 +94,8 @@ def daemon(folder: Path, document: Path, pin: Pin = None) -> Iterator[Server]:
 
 def redis_server() -> str | None:
     """Find redis: the one that came with the extra `bench`, else the system's."""
-    places = (str(Path(sys.executable).parent), os.environ.get("PATH", ""))
-    return shutil.which("redis-server", path=os.pathsep.join(places))
+    folders = (str(Path(sys.executable).parent), os.environ.get("PATH", ""))
+    return shutil.which("redis-server", path=os.pathsep.join(folders))
 
 
 @contextmanager
@@ -118,11 +127,11 @@ def report(folder: Path, document: Path, records: int) -> Iterator[Server]:
     rows = [_reported(item) for item, _ in zip(items, range(records), strict=False)]
     truth = folder / "truth-report.json"
     truth.write_bytes(orjson.dumps({row["id"]["N"]: _csv(row) for row in rows}))
-    with standing() as standin:
-        apart(standin.pid)
+    with running_standin() as standin:
+        pin_to_last_core(standin.pid)
         _put(standin.port, rows)
         server = (ROOT / "tests" / "report_peers.py", "server", "127.0.0.1", "0", TABLE, standin.endpoint)
-        with running(python("-u", *server), standin.environment, folder, measured) as theirs:
+        with running(python("-u", *server), standin.environment, folder, pin_to_first_core) as theirs:
             yield Server(int(theirs.line(r"^Server is listening on (\d+)")[1]), theirs.pid, truth)
 
 
@@ -153,13 +162,13 @@ def _put(port: int, rows: Sequence[Mapping[str, Mapping[str, str]]]) -> None:
 
 
 @contextmanager
-def least(folder: Path, truth: Path, pin: Pin = None) -> Iterator[Server]:
-    """Send one payload as often as anything is asked: see `bench.responding`."""
+def echo(folder: Path, truth: Path, pin: Pin = None) -> Iterator[Server]:
+    """Send one payload as often as anything is asked: see `bench.lib.echo_server`."""
     record_id, text = next(iter(orjson.loads(truth.read_bytes()).items()))
     one = folder / "truth-one.json"
     one.write_bytes(orjson.dumps({record_id: text}))
     reply = folder / "reply"
     reply.write_bytes(encode(text.encode()))
     size = str(len(encode(record_id.encode())))
-    with running(python("-m", "bench.responding", size, reply), pin=pin) as responding:
+    with running(python("-m", "bench.lib.echo_server", size, reply), pin=pin) as responding:
         yield Server(int(responding.line(r"^(\d+)$")[1]), responding.pid, one)

@@ -14,13 +14,14 @@ import orjson
 
 from aqi_service.core.frames import NOT_FOUND
 from aqi_service.core.render import csv_reply
-from bench.feed import FIRST_ID
-from bench.figures import Figure, Goal, Side
-from bench.parsing import items_of
-from bench.programs import python, running
-from bench.run import Run
-from bench.standing import BUCKET, TABLE, StandIn, standing, verify_items
-from bench.waiting import Took, pacing
+from bench.lib.background import python, running
+from bench.lib.feed import FIRST_ID
+from bench.lib.figures import Figure, Goal, Side
+from bench.lib.items import items_of
+from bench.lib.paced_lookups import TimedLookup, paced_lookups
+from bench.lib.run import Run
+from bench.lib.standin.client import BUCKET, TABLE, StandIn, running_standin
+from bench.lib.verify import verify_items
 
 FEW = 1600
 """Records that are asked for; every second is particulate, and so in memory, and the others nowhere."""
@@ -30,11 +31,11 @@ LONG = 3600.0
 """Seconds after which a load is taken for hanging."""
 
 REPORT = r'^\{"status".*'
-KINDS = {"memory": True, "table": False}
+ANSWERED_BY = {"memory": True, "table": False}
 """Who answers -> whether the record is found."""
 
 
-class Place(NamedTuple):
+class Backend(NamedTuple):
     """Where a daemon keeps what it loads: its name, and the options and variables that lead there."""
 
     name: str
@@ -45,14 +46,14 @@ class Place(NamedTuple):
 class Turn(NamedTuple):
     """One load: lookups before it and meanwhile, and the percent of its time that the daemon had no core."""
 
-    idle: list[Took]
-    busy: list[Took]
+    idle: list[TimedLookup]
+    busy: list[TimedLookup]
     waited: float
 
 
-def p99(taken: Sequence[Took], *, found: bool) -> float:
-    """Give the milliseconds within which 99 of 100 lookups of a kind were answered."""
-    ordered = sorted(each.seconds for each in taken if each.found is found)
+def p99(lookups: Sequence[TimedLookup], *, found: bool) -> float:
+    """Give the milliseconds within which 99 of 100 such lookups were answered."""
+    ordered = sorted(each.seconds for each in lookups if each.found is found)
     return 1000 * ordered[max(0, math.ceil(0.99 * len(ordered)) - 1)]
 
 
@@ -65,12 +66,12 @@ def truth_of(document: Path, file: Path) -> Path:
     return file
 
 
-def waited(pid: int) -> float:
+def seconds_without_a_core(pid: int) -> float:
     """Read the seconds that a process's first thread could have run and had no core."""
     return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
-def measured(run: Run, place: Place, standin: StandIn, small: Path, large: Path) -> Turn:
+def load_beside_lookups(run: Run, backend: Backend, standin: StandIn, small: Path, large: Path) -> Turn:
     """Have a daemon load the small document, then the large one, and look up from the first one's end on.
 
     So memory has what is asked for, as it has in a daemon that has run for a while.
@@ -80,20 +81,28 @@ def measured(run: Run, place: Place, standin: StandIn, small: Path, large: Path)
     truth = truth_of(small, folder / "truth.json")
     standin.set(feed=str(small))
     times = ("--interval", str(run.pick(3, 10, 30)), "--load-deadline", f"{LONG:.0f}")
-    options = (*place.options, "--feed-url", f"{standin.endpoint}/__feed", *times, "--port", "0", "--no-http")
-    with running(python("-m", "aqi_service", *options), place.environment, folder) as ours:
+    options = (
+        *backend.options,
+        "--feed-url",
+        f"{standin.endpoint}/__feed",
+        *times,
+        "--port",
+        "0",
+        "--no-http",
+    )
+    with running(python("-m", "aqi_service", *options), backend.environment, folder) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
         ours.line(REPORT)
         standin.set(feed=str(large))
-        with pacing(port, truth) as taken:
-            before = waited(ours.pid)
+        with paced_lookups(port, truth) as lookups:
+            before = seconds_without_a_core(ours.pid)
             report = orjson.loads(ours.line(REPORT, LONG)[0])
-            end, without = time.time(), waited(ours.pid) - before
+            end, without = time.time(), seconds_without_a_core(ours.pid) - before
     if (report["status"], report["bytes"]) != ("complete", large.stat().st_size):
         raise AssertionError(f"the load was not complete: {report}")
     begun = end - report["seconds"]
-    idle = [each for each in taken if each.due + each.seconds < begun]
-    busy = [each for each in taken if begun <= each.due < end]
+    idle = [each for each in lookups if each.due + each.seconds < begun]
+    busy = [each for each in lookups if begun <= each.due < end]
     return Turn(idle, busy, 100 * without / report["seconds"])
 
 
@@ -101,20 +110,22 @@ def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     megabytes = run.pick(3, 45, 500)
     small, large = run.feed(0.7), run.feed(megabytes)
-    with standing() as standin:
-        for place in (
-            Place("files and SQLite", ("--local", "d"), {}),
-            Place("S3 and DynamoDB", ("--table", TABLE, "--bucket", BUCKET), standin.environment),
+    with running_standin() as standin:
+        for backend in (
+            Backend("files and SQLite", ("--local", "d"), {}),
+            Backend("S3 and DynamoDB", ("--table", TABLE, "--bucket", BUCKET), standin.environment),
         ):
-            turns = [measured(run, place, standin, small, large) for _ in range(run.pick(1, 1, 3))]
-            yield from _of_place(f"8 {megabytes:g} MB into {place.name}", turns)
+            turns = [
+                load_beside_lookups(run, backend, standin, small, large) for _ in range(run.pick(1, 1, 3))
+            ]
+            yield from _of_backend(f"8 {megabytes:g} MB into {backend.name}", turns)
         verify_items(standin.counts(), large)
 
 
-def _of_place(name: str, turns: Sequence[Turn]) -> Iterator[Figure]:
-    for kind, found in KINDS.items():
+def _of_backend(name: str, turns: Sequence[Turn]) -> Iterator[Figure]:
+    for source, found in ANSWERED_BY.items():
         busy = Side("ours", [p99(turn.busy, found=found) for turn in turns])
         idle = Side("idle", [p99(turn.idle, found=found) for turn in turns])
-        yield Figure(f"{name}, {kind}: p99", "ms", busy, goal=GOAL)
-        yield Figure(f"{name}, {kind}: p99", "ms", busy, limit=idle)
+        yield Figure(f"{name}, {source}: p99", "ms", busy, goal=GOAL)
+        yield Figure(f"{name}, {source}: p99", "ms", busy, limit=idle)
     yield Figure(f"{name}, waited for a core", "%", Side("ours", [turn.waited for turn in turns]))

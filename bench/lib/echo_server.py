@@ -1,6 +1,8 @@
-"""The least that a server of lookups can do on asyncio's streams: `python -m bench.responding SIZE FILE`.
+"""The least that a server of lookups can do on asyncio's streams.
 
 One rule: for each request's worth of bytes that comes it sends what is in the file, and looks at nothing.
+
+    python -m bench.lib.echo_server SIZE FILE    requests of SIZE bytes; the file has the reply
 """
 
 import asyncio

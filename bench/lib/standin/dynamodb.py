@@ -3,18 +3,17 @@
 One rule: it takes what AWS would take and counts what AWS would charge; the table's index is not counted.
 """
 
-import hashlib
-import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-Values = Mapping[str, Mapping[str, Any]]
+from bench.lib.standin.batches import id_of, puts
+from bench.lib.standin.capacity import READ_UNIT, WRITE_UNIT, Tokens, Values, units, write_units
+from bench.lib.standin.digest import digest
 
-WRITE_UNIT, READ_UNIT = 1024, 4096
 SHAPE: dict[str, Any] = {
     "TableStatus": "ACTIVE",
     "TableId": "00000000-0000-0000-0000-000000000001",
@@ -31,11 +30,6 @@ SHAPE: dict[str, Any] = {
 }
 TTL = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}}
 _ERROR = "com.amazonaws.dynamodb.v20120810#"
-_PUT = re.compile(rb'"PutRequest": ?\{"Item": ?(\{(?:"[^"\\]*+": ?\{"[SN]": ?"[^"\\]*+"\},? ?)*+\})\}')
-"""A put of texts and numbers, as it stands in a request: to decode it would take longer than all the rest."""
-
-_ID = re.compile(rb'"id": ?\{"[SN]": ?"([^"]*)"')
-_TABLE = re.compile(rb'\{"RequestItems": ?\{("[^"]*")')
 
 
 class Refusal(Exception):  # noqa: N818  # it is an answer of AWS's, no fault
@@ -47,28 +41,6 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
-
-
-class Tokens:
-    """Write units to take: `rate` a second, of which those of one second are kept; None is no limit."""
-
-    def __init__(self, rate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rate = rate
-        self._clock = clock
-        self._left = rate or 0.0
-        self._seen = clock()
-
-    def take(self, units: int) -> bool:
-        """Take so many if there are that many (an item larger than a second's units: if all are there)."""
-        if self.rate is None:
-            return True
-        now = self._clock()
-        self._left = min(self.rate, self._left + (now - self._seen) * self.rate)
-        self._seen = now
-        if self._left < min(units, self.rate):
-            return False
-        self._left -= units
-        return True
 
 
 class Table:
@@ -133,24 +105,24 @@ class Table:
 
     def _read(self, key: Values, *, consistent: bool) -> bytes | None:
         text = self.items.get(_key(key))
-        self.counts["read_half_units"] += (2 if consistent else 1) * _units(text or b"", READ_UNIT)
+        self.counts["read_half_units"] += (2 if consistent else 1) * units(text or b"", READ_UNIT)
         self.counts["items_read"] += 1
         return text
 
     def _batch_write(self, body: bytes) -> bytes:
-        table, texts = _puts(body)
-        keys = [match[1].decode() for text in texts if (match := _ID.search(text))]
+        table, texts = puts(body)
+        keys = [key for text in texts if (key := id_of(text)) is not None]
         if not 1 <= len(texts) <= 25 or len(set(keys)) != len(texts):
             raise Refusal("ValidationException")
-        second, taken = self._second(), 0
-        while taken < len(texts) and self._store(keys[taken], texts[taken], second):
-            taken += 1
-        if taken == len(texts):
+        second, accepted = self._second(), 0
+        while accepted < len(texts) and self._store(keys[accepted], texts[accepted], second):
+            accepted += 1
+        if accepted == len(texts):
             return b'{"UnprocessedItems":{}}'
-        self._refused(second, len(texts) - taken)
-        if not taken:
+        self._refused(second, len(texts) - accepted)
+        if not accepted:
             raise Refusal("ProvisionedThroughputExceededException")
-        left = b",".join(b'{"PutRequest":{"Item":%b}}' % text for text in texts[taken:])
+        left = b",".join(b'{"PutRequest":{"Item":%b}}' % text for text in texts[accepted:])
         return b'{"UnprocessedItems":{%b:[%b]}}' % (table, left)
 
     def _put(self, asked: Any) -> bytes:
@@ -190,7 +162,7 @@ class Table:
             raise Refusal("ConditionalCheckFailedException")
 
     def _store(self, key: str, text: bytes, second: list[int]) -> bool:
-        units = 1 if len(text) <= WRITE_UNIT else _units_of(orjson.loads(text))
+        units = 1 if len(text) <= WRITE_UNIT else write_units(orjson.loads(text))
         if not self.tokens.take(units):
             return False
         self.items[key] = text
@@ -211,46 +183,13 @@ class Table:
         self.counts["items_refused"] += items
 
 
-def digest(items: Any, without: Sequence[str]) -> dict[str, Any]:
-    """Sum up items given as attribute values, in any order; `without` are attributes that do not count."""
-    total, number = 0, 0
-    for item in items:
-        kept = {name: value for name, value in item.items() if name not in without}
-        text = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
-        total += int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
-        number += 1
-    return {"items": number, "sum": f"{total % 2**64:016x}"}
-
-
 def _unknown(_: Any) -> Any:
     raise Refusal("UnknownOperationException")
-
-
-def _puts(body: bytes) -> tuple[bytes, list[bytes]]:
-    """Return the table's name, in quotes, and the items' texts; other types than those are decoded."""
-    texts, table = _PUT.findall(body), _TABLE.match(body)
-    if table and len(texts) == body.count(b'"PutRequest"'):
-        return table[1], texts
-    ((name, requests),) = orjson.loads(body)["RequestItems"].items()
-    return orjson.dumps(name), [orjson.dumps(each["PutRequest"]["Item"]) for each in requests]
 
 
 def _key(values: Values) -> str:
     (text,) = values["id"].values()
     return str(text)
-
-
-def _units(text: bytes, unit: int) -> int:
-    return max(1, -(-len(text) // unit))
-
-
-def _units_of(item: Values) -> int:
-    """Count an item as AWS does: names, texts as UTF-8, numbers by two digits a byte and one more."""
-    size = 0
-    for name, value in item.items():
-        for kind, text in value.items():
-            size += len(name.encode()) + (len(str(text)) // 2 + 2 if kind == "N" else len(str(text).encode()))
-    return max(1, -(-size // WRITE_UNIT))
 
 
 def _not_newer(there: Values, values: Values) -> bool:

@@ -1,0 +1,1 @@
+"""What the figures share: feeds, stand-ins, peers, generators of lookups, and the table."""
