@@ -37,6 +37,22 @@ async def check(config: Config, found: Opened) -> None:
     if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
         ledger = Ledger(found.storage, config.table)
         await _in_time(found, ledger.check_scale(config.scale_name))
+    if not config.serve_only and (config.create or not config.load_only):
+        await _name_what_is_not_right(config, found)
+
+
+async def _name_what_is_not_right(config: Config, found: Opened) -> None:
+    """Log what `--create` would add to the table, and what it leaves as it is although it is not what it makes.
+
+    A loader does without, so nothing here is an error.
+    """
+    try:
+        for thing in await found.missing():
+            log.warning("missing %s: add it with %s", thing, config.create_command)
+        for sentence in await found.wrong():
+            log.warning("not_right %s", sentence)
+    except AqiError as error:
+        log.info("missing unknown error=%r", str(error))
 
 
 async def _sweep(found: Opened) -> None:

@@ -84,18 +84,7 @@ async def _usable(config: Config, found: Opened) -> bool:
     except Unavailable as error:
         log.warning("storage_unavailable error=%r: lookups answer Unavailable until it is back", str(error))
         return False
-    if not config.serve_only:
-        await _name_missing(config, found)
     return True
-
-
-async def _name_missing(config: Config, found: Opened) -> None:
-    """Log what `--create` would add to the table; a loader does without it, so nothing here is an error."""
-    try:
-        for thing in await found.missing():
-            log.warning("missing %s: add it with %s", thing, config.create_command)
-    except AqiError as error:
-        log.info("missing unknown error=%r", str(error))
 
 
 async def _serve(

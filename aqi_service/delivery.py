@@ -12,44 +12,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
-from aqi_service.core.idset import IdSet
+from aqi_service.core.fates import FateCounter, refusal_of_all
 from aqi_service.core.items import Item, Verdict, is_expired, judge
-from aqi_service.errors import AqiError
+from aqi_service.errors import AqiError, TableRefused
 from aqi_service.intake import Mark
 from aqi_service.plan import unseen
-from aqi_service.storage import READ_LIMIT, PutResult, Store
+from aqi_service.storage import READ_LIMIT, Judged, PutResult, Store
 
 log = logging.getLogger(__name__)
 
 GROUPS_AT_ONCE = 4
 """Groups of READ_LIMIT items on their way at once; with the one being filled they bound the memory."""
-
-
-@dataclass(slots=True)
-class DeliveryCounts:
-    """What became of the announced items so far.
-
-    Attributes:
-        refused: id -> why.
-        items_per_second: what the table took, where it refused some and so told; else None.
-        example: an id that the table has, of the newest of these items, to look up; None while it has none.
-    """
-
-    announced: int = 0
-    stored: int = 0
-    unchanged: int = 0
-    superseded: int = 0
-    expired: int = 0
-    refused: dict[str, str] = field(default_factory=dict)
-    items_per_second: float | None = None
-    example: str | None = None
-
-    @property
-    def pending(self) -> int:
-        """Items that are announced and not decided."""
-        decided = self.stored + self.unchanged + self.superseded + self.expired + len(self.refused)
-        return self.announced - decided
 
 
 @dataclass(slots=True)
@@ -61,7 +36,54 @@ class _Group:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
-Put = Callable[[Sequence[Item]], Awaitable[PutResult]]
+class Put(Protocol):
+    """Writes items, as `Store.put` does."""
+
+    def __call__(self, items: Sequence[Item], *, judged: Judged) -> Awaitable[PutResult]:
+        """Write the items; `judged` is how they were found to be worth it."""
+
+
+class _Comparison:
+    """A group's items beside what the table has of them.
+
+    Attributes:
+        old: what the table has, as far as it is not expired, by id.
+        verdicts: what becomes of each item, by id.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.old: dict[str, Item | None] = {}
+        self.verdicts: dict[str, Verdict] = {}
+
+    def judge(self, items: Iterable[Item], there: Mapping[str, Item]) -> list[Item]:
+        """Judge these items, maybe again, beside what the table has; return those that are to be written.
+
+        One that was to be written and is there, to the letter, was written by a try whose answer was lost.
+        """
+        now, wanted = self._now(), []
+        for item in items:
+            found = there.get(item.id)
+            old = None if found is None or is_expired(found, now) else found
+            if not (old == item and self.verdicts.get(item.id) is Verdict.STORE):
+                self.old[item.id] = old
+                self.verdicts[item.id] = verdict = judge(item, old)
+                if verdict is Verdict.STORE:
+                    wanted.append(item)
+        return wanted
+
+    def settle(self, result: PutResult) -> None:
+        """Note what became of a write."""
+        self.verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
+        for record_id in result.refused:
+            del self.verdicts[record_id]
+
+    def held(self, item: Item) -> Item | None:
+        """Return the item as the table has it now, if that is what the snapshot says."""
+        verdict, old = self.verdicts.get(item.id), self.old.get(item.id)
+        if verdict is Verdict.UNCHANGED and old is not None:
+            return item._replace(expires_at=old.expires_at)
+        return item if verdict is Verdict.STORE else None
 
 
 class Delivery:
@@ -90,15 +112,13 @@ class Delivery:
         self._group: _Group | None = None
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(GROUPS_AT_ONCE)
-        self._stored_ids = IdSet()
-        self._unchanged_ids = IdSet()
-        self._example = (-1, 0)  # the example's age and, negative, its number
         self._taken = 0  # every item below this number was taken once
         self._again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
         self.seen = unseen()
         """Is told of what is about to be written, and of what is decided."""
-        self.counts = DeliveryCounts()
+        self._fates = FateCounter()
+        self.counts = self._fates.counts
         self.error: AqiError | None = None
         self.detached = False
         self.behind: Mark | None = None
@@ -130,6 +150,8 @@ class Delivery:
             await asyncio.wait(set(self._flying.values()))
         if self._bug:
             raise self._bug
+        if not (self.counts.stored or self.error):
+            self._blame_the_table()
         if not self.error:
             try:
                 await self._store.settle()
@@ -141,6 +163,13 @@ class Delivery:
         mark, self.behind = self.behind, None
         self.detached, self.error, self._patience = False, None, None
         return mark
+
+    def _blame_the_table(self) -> None:
+        """See whether it refused all that it was asked to take, although in each group it was only one."""
+        refused = self.counts.refused
+        if words := refusal_of_all(refused, len(refused)):
+            self.error = TableRefused(words)
+            self._fates.take_back_refused()
 
     async def stop(self) -> None:
         """Give up what is on its way; it stays pending."""
@@ -234,65 +263,34 @@ class Delivery:
         if self.error:
             self._give_up(group)
             return
+        comparison = _Comparison(self._now)
         try:
-            there = await self._store.read(list(group.items))
-            now = self._now()
-            old = {i: item for i, item in there.items() if not is_expired(item, now)}
-            verdicts = {i: judge(item, old.get(i)) for i, item in group.items.items()}
-            wanted = [item for i, item in group.items.items() if verdicts[i] is Verdict.STORE]
-            if wanted:
-                self.seen(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
-                try:
-                    result = await self._put(wanted)
-                finally:
-                    self.counts.items_per_second = self._store.items_per_second
-                verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
-                self._refuse(result.refused)
-                for record_id in result.refused:
-                    del verdicts[record_id]
+            refused = await self._compare_and_write(group, comparison)
         except AqiError as error:
             self.error = self.error or error
             self._give_up(group)
             self._detach(str(error))
         else:
-            for record_id, verdict in verdicts.items():
-                self._count(int(record_id), verdict)
-            self._note_example(group, verdicts)
-            self.seen({i: _held(item, verdicts.get(i), old.get(i)) for i, item in group.items.items()})
+            self._fates.refuse(refused)
+            for record_id, verdict in comparison.verdicts.items():
+                self._fates.count(int(record_id), verdict)
+                self._fates.note_example(group.items[record_id], group.numbers[record_id])
+            self.seen({i: comparison.held(item) for i, item in group.items.items()})
 
-    def _note_example(self, group: _Group, there: Iterable[str]) -> None:
-        """Keep the id of the newest item, of equally new ones the first, of those that the table has."""
-        for record_id in there:
-            age = (group.items[record_id].measured_at or 0, -group.numbers[record_id])
-            if age > self._example:
-                self._example, self.counts.example = age, record_id
-
-    def _refuse(self, refused: Mapping[str, str]) -> None:
-        """Count items that the table will never take; of two records with one id, one is superseded."""
-        self.counts.superseded += len(self.counts.refused.keys() & refused.keys())
-        self.counts.refused.update(refused)
-
-    def _count(self, record_id: int, verdict: Verdict) -> None:
-        """Count an item's fate; of two records of this snapshot with one id, one is superseded."""
-        counts = self.counts
-        earlier_stored, earlier_unchanged = record_id in self._stored_ids, record_id in self._unchanged_ids
-        if verdict is Verdict.SUPERSEDED or (
-            verdict is Verdict.UNCHANGED and (earlier_stored or earlier_unchanged)
-        ):
-            counts.superseded += 1
-        elif verdict is Verdict.UNCHANGED:
-            counts.unchanged += 1
-            self._unchanged_ids.add(record_id)
-        else:
-            counts.stored += 1
-            counts.superseded += earlier_stored or earlier_unchanged
-            counts.stored -= earlier_stored
-            counts.unchanged -= self._unchanged_ids.discard(record_id)
-            self._stored_ids.add(record_id)
-
-
-def _held(item: Item, verdict: Verdict | None, old: Item | None) -> Item | None:
-    """Return the item as the table has it now, if that is what the snapshot says; `old` was there before."""
-    if verdict is Verdict.UNCHANGED and old is not None:
-        return item._replace(expires_at=old.expires_at)
-    return item if verdict is Verdict.STORE else None
+    async def _compare_and_write(self, group: _Group, comparison: _Comparison) -> Mapping[str, str]:
+        """Read what the table has, write what is new; return what it refused, id -> why."""
+        asked_at = asyncio.get_running_loop().time()
+        there = await self._store.read(list(group.items))
+        wanted = comparison.judge(group.items.values(), there)
+        if not wanted:
+            return {}
+        self.seen(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
+        try:
+            result = await self._put(wanted, judged=Judged(asked_at, comparison.judge))
+        finally:
+            self.counts.items_per_second = self._store.items_per_second
+        comparison.settle(result)
+        written = sum(comparison.verdicts.get(item.id) is Verdict.STORE for item in wanted)
+        if words := refusal_of_all(result.refused, written + len(result.refused)):
+            raise TableRefused(words)
+        return result.refused

@@ -4,6 +4,7 @@
      +-- ConfigError              waiting cannot mend it: exit code 2
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
+     |    +-- TableRefused        the table refuses every item in the same words
      |    +-- PortTaken           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
      |    +-- LeaseLost           the lease is another's, or ran out
@@ -44,6 +45,13 @@ class AccessDenied(ConfigError):
 
 class MissingResource(ConfigError):
     """The bucket or table does not exist, or has a form that the program cannot use."""
+
+
+class TableRefused(ConfigError):
+    """The table refuses every item in the same words, so that it is the table that is at fault."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(f"every item is refused in the same words: {words}")
 
 
 class PortTaken(ConfigError):

@@ -20,7 +20,15 @@ from aqi_service.core.measurements import Rules
 from aqi_service.core.names import first_free, snapshot_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.delivery import Delivery
-from aqi_service.errors import AqiError, FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
+from aqi_service.errors import (
+    AqiError,
+    ConfigError,
+    FetchFailed,
+    NameTaken,
+    SnapshotFailed,
+    SnapshotRejected,
+    Unavailable,
+)
 from aqi_service.intake import Intake, Portion
 from aqi_service.leasing import holds
 from aqi_service.ledger import Ledger, Manifest
@@ -237,9 +245,11 @@ class _Load:
         await self.delivery.finish()
         if name is not None and not self._plan.dry_run:
             await deliver_rest(self.delivery, partial(self._reread, name), self._rules, self._ends)
-        if self.delivery.error or self.delivery.counts.pending:
-            why = str(self.delivery.error or "the table did not take all of it")
-            return Outcome(Status.FAILED if self._tally.archived is None else Status.INCOMPLETE, why)
+        error = self.delivery.error
+        if error or self.delivery.counts.pending:
+            why = str(error or "the table did not take all of it")
+            status = Status.FAILED if self._tally.archived is None else Status.INCOMPLETE
+            return Outcome(status, why, for_good=isinstance(error, ConfigError))
         return Outcome(Status.UNCHANGED if unchanged else Status.COMPLETE)
 
     def _reread(self, name: str, offset: int) -> AsyncGenerator[bytes, None]:

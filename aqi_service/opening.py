@@ -35,6 +35,7 @@ class Opened:
         place: region, endpoint, bucket and table, or the folder, for a person.
         create: makes what is missing of bucket and table.
         missing: names what that would add to what is there.
+        wrong: says what is there in another form than it makes, one sentence each.
         prune: deletes snapshots by name, where this program does that itself.
         lease: who may load the live feed; nobody has taken it yet.
         places: where `--from` looks for snapshots.
@@ -44,6 +45,7 @@ class Opened:
     place: str
     create: Callable[[], Awaitable[None]] = _nothing_to_create
     missing: Extras = _nothing_missing
+    wrong: Extras = _nothing_missing
     prune: Prune | None = None
     lease: Lease = field(default_factory=DryLease)
     places: Places = field(default_factory=lambda: Places(DryArchive()))
@@ -122,7 +124,7 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
     from aqi_service.storage.s3_objects import S3Objects  # noqa: PLC0415  # only for AWS
 
     async with aws.open_clients() as clients:
-        store = DynamoStore(clients.writes, clients.lookups, config.table)
+        store = DynamoStore(clients.writes, clients.lookups, config.table, read_only=config.serve_only)
         storage = Storage(S3Archive(clients.s3, config.bucket, config.bucket_owner), store)
         lease = DynamoLease(clients.writes, config.table, store.keyed, holder_name())
 
@@ -133,9 +135,12 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
         async def missing() -> list[str]:
             return await provision.missing(clients.writes, config.table)
 
+        async def wrong() -> list[str]:
+            return await provision.wrong(clients.writes, config.table)
+
         place = f"{aws.described(clients)}, bucket {config.bucket}, table {config.table}"
         places = Places(storage.archive, config.bucket, S3Objects(clients.s3))
-        yield Opened(storage, place, create, missing, lease=lease, places=places)
+        yield Opened(storage, place, create, missing, wrong, lease=lease, places=places)
 
 
 def first_line(config: Config, found: Opened) -> str:

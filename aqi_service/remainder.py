@@ -12,7 +12,7 @@ from random import random
 from aqi_service.core.measurements import Rules
 from aqi_service.core.schedule import full_jitter
 from aqi_service.delivery import Delivery
-from aqi_service.errors import LeaseLost
+from aqi_service.errors import LeaseLost, TableRefused
 from aqi_service.intake import Intake, Mark
 
 log = logging.getLogger(__name__)
@@ -29,13 +29,13 @@ async def deliver_rest(delivery: Delivery, reread: From, rules: Rules, ends: flo
     """Deliver what is pending of the archived snapshot; returns when nothing is, or the table failed.
 
     After an error of the table it goes on trying if the load has an end (`ends`, on the loop's clock), where
-    the caller cuts it off. Without one, or when the lease is lost, it returns, and the error stands in the
-    delivery. Raises ArchiveFailed or Unavailable when the archive cannot be read.
+    the caller cuts it off. Without one, when the lease is lost, or when the table refuses every item, it
+    returns, and the error stands in the delivery. Raises ArchiveFailed or Unavailable when the archive cannot be read.
     """
     tries = 0
     while delivery.behind:
         if delivery.error:
-            if ends is None or isinstance(delivery.error, LeaseLost):
+            if ends is None or isinstance(delivery.error, LeaseLost | TableRefused):
                 return
             tries += 1
             await asyncio.sleep(full_jitter(tries, random(), WAIT_BASE, WAIT_CAP))  # noqa: S311  # spreads load

@@ -24,6 +24,7 @@ REFUSED = "refused"
 """How a load is counted that archive or table refused, so that there is no report."""
 
 _ENDS = (*Status, REFUSED)
+_FINISHED = (Status.COMPLETE, Status.UNCHANGED)
 _FATES = tuple(asdict(Fates()))
 
 
@@ -47,13 +48,14 @@ class ServiceStatus:
         """Count a load of an archived snapshot."""
         self.loads[report.status] += 1
         self.fates.update(asdict(report.fates))
-        self.seen(report.newest)
+        if report.status in _FINISHED:
+            self.seen(report.newest)  # else it may be one that the table does not have
 
     def loaded(self, report: LoadReport, now: float) -> None:
         """Count a load of the live feed that ended at `now` (epoch seconds)."""
         self.caught_up(report)
         self.last = report
-        if report.status in (Status.COMPLETE, Status.UNCHANGED):
+        if report.status in _FINISHED:
             self.finished = now
 
     def seen(self, timestamp: object) -> None:

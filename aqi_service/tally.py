@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aqi_service import __version__
+from aqi_service.core.fates import DeliveryCounts
 from aqi_service.core.measurements import Findings
 from aqi_service.core.names import parse_name
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.times import iso
-from aqi_service.delivery import DeliveryCounts
 from aqi_service.ledger import Manifest
 from aqi_service.sources import Source
 

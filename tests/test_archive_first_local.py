@@ -12,7 +12,7 @@ import orjson
 from aqi_service.core.items import Item
 from aqi_service.core.report import Status
 from aqi_service.delivery import GROUPS_AT_ONCE
-from aqi_service.storage import PutResult, Storage, free
+from aqi_service.storage import Judged, PutResult, Storage, free
 from aqi_service.storage.local_archive import LocalArchive
 from aqi_service.storage.local_store import FILE, LocalStore
 from tests.feed_server import answer, feed_server, head
@@ -88,7 +88,12 @@ class Sieve(MemoryStore):
     """A table that takes everything and keeps nothing."""
 
     async def put(
-        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+        self,
+        items: Sequence[Item],
+        *,
+        conditional: bool,
+        guard: Callable[[], None] = free,
+        judged: Judged | None = None,
     ) -> PutResult:
         guard()
         self.writes += len(items)

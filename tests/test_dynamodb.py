@@ -13,7 +13,7 @@ from aqi_service.core.schedule import BACKOFF_CAP
 from aqi_service.errors import AccessDenied, ConfigError, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage import READ_LIMIT
 from aqi_service.storage.aws import WRITE_CONCURRENCY
-from aqi_service.storage.dynamodb import WRITE_LIMIT
+from aqi_service.storage.dynamodb_writes import WRITE_LIMIT
 from aqi_service.storage.retry import ATTEMPTS
 from tests.aws_answers import Answer, body, cut, error, held, lost, poison, unprocessed
 from tests.aws_world import World, fresh, until

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 from aqi_service.core.items import Item
 from aqi_service.errors import LeaseLost
 from aqi_service.storage import LEASE_SECONDS, READ_LIMIT
-from aqi_service.storage.dynamodb import WRITE_SECONDS, DynamoStore
+from aqi_service.storage.dynamodb import DynamoStore
+from aqi_service.storage.dynamodb_writes import WRITE_SECONDS
 from aqi_service.storage.lease import SPARE_SECONDS
 from tests.faults.clock import jumping
 

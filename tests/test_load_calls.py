@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.storage import READ_LIMIT, Storage
-from aqi_service.storage.dynamodb import NOT_NEWER, WRITE_LIMIT
+from aqi_service.storage.dynamodb_writes import NOT_NEWER, WRITE_LIMIT
 from tests.aws_answers import Request, unprocessed
 from tests.aws_world import World, fresh
 from tests.core.helpers import document_of

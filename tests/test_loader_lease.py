@@ -118,10 +118,10 @@ class Guarded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def put(self, items: Any, *, conditional: bool, guard: Any) -> Any:
+    async def put(self, items: Any, *, conditional: bool, guard: Any, judged: Any) -> Any:
         assert not conditional
         guard()
-        return await self._store.put(items, conditional=conditional)
+        return await self._store.put(items, conditional=conditional, judged=judged)
 
 
 @by_hand

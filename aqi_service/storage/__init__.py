@@ -6,7 +6,7 @@ library behind them. `s3`, `dynamodb` and `lease` keep them on AWS; `local_*` ke
 Every method raises AccessDenied or MissingResource for what waiting cannot mend, Unavailable for what it may.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -117,11 +117,24 @@ class Objects(Protocol):
         """Yield an object's bytes as they are stored. Raises FetchFailed if it is not to be had whole."""
 
 
-class PutResult(NamedTuple):
-    """What became of a write; every other item of it is in the table.
+class Judged(NamedTuple):
+    """How items were found to be worth a write that asks for no condition.
 
     Attributes:
-        superseded: ids whose stored item is newer (conditional writes only).
+        asked_at: when the table was asked for what they were judged by, on the event loop's clock.
+        again: judges some of them again, beside what the table has by now (id -> item; absent ones are left
+            out), and returns those that are still to be written.
+    """
+
+    asked_at: float
+    again: Callable[[Iterable[Item], Mapping[str, Item]], Sequence[Item]]
+
+
+class PutResult(NamedTuple):
+    """What became of a write; every other item of it is in the table, or was judged again.
+
+    Attributes:
+        superseded: ids whose stored item is newer (where a write asked for that).
         refused: id -> why, for single items that the table will never take.
     """
 
@@ -160,14 +173,21 @@ class Store(Protocol):
         """Read up to READ_LIMIT distinct ids consistently, on the write side; absent ones are left out."""
 
     async def put(
-        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+        self,
+        items: Sequence[Item],
+        *,
+        conditional: bool,
+        guard: Callable[[], None] = free,
+        judged: Judged | None = None,
     ) -> PutResult:
         """Write up to READ_LIMIT items of distinct ids.
 
         `conditional` writes each only where the stored item is not newer (by `measured_at`, then
-        `snapshot_at`), so that replays may run in any order beside each other. `guard` is called right
-        before each request, repetitions included, maybe on another thread; what it raises (LeaseLost) comes
-        out, and no further request goes out.
+        `snapshot_at`), so that replays may run in any order beside each other. Where it is False, what has to
+        be written again, or was read a while ago, is read and judged again first, if there is `judged`, or
+        written under that condition as well. `guard` is called right before each request, repetitions
+        included, maybe on another thread; what it raises (LeaseLost) comes out, and no further request goes
+        out.
         """
 
     async def settle(self) -> None:

@@ -12,18 +12,64 @@ import orjson
 from aqi_service.core.decimals import MAX_PLACES, canonical
 from aqi_service.core.items import ATTRIBUTES, TIMES, Item
 from aqi_service.core.times import feed_time
-from aqi_service.errors import MissingResource
+from aqi_service.errors import ConfigError, MissingResource
 
 AttributeValues = dict[str, dict[str, str]]
 
 
 def key_kind(what: str, described: Any) -> str:
     """Return the type of a described table's key, `S` or `N`. Raises MissingResource if that is not `id`."""
-    kinds = {each["AttributeName"]: str(each["AttributeType"]) for each in described["AttributeDefinitions"]}
-    keys = [each["AttributeName"] for each in described["KeySchema"]]
-    if keys != ["id"] or kinds["id"] not in ("S", "N"):
-        raise MissingResource(f"{what} has another key than `id` (text or number): name another with --table")
-    return kinds["id"]
+    types = _types(described)
+    keys = _keys(described)
+    if keys != ["id"] or types["id"] not in ("S", "N"):
+        named = " and ".join(f"`{name}` ({_said(types[name])})" for name in keys)
+        raise MissingResource(
+            f"{what} has another key than `id` (text or number) alone, namely {named}: "
+            "name another with --table, or one that is not there yet, with --create"
+        )
+    return types["id"]
+
+
+def check_indexes(what: str, described: Any) -> None:
+    """Raise ConfigError if an index of a described table is on an attribute of another type than is written.
+
+    DynamoDB refuses every item then that has the attribute, whoever made the index, and for what.
+    """
+    types = _types(described)
+    written = {name: kind for _, name, kind in ATTRIBUTES[1:]}  # the key has the type that the table gives it
+    wrong = [
+        f"its index {index['IndexName']} has `{name}` as {_said(types[name])}, and it is written as "
+        f"{_said(written[name])}"
+        for index in indexes(described)
+        for name in _keys(index)
+        if types[name] != written.get(name, types[name])
+    ]
+    if wrong:
+        raise ConfigError(
+            f"{what} would refuse every item: {'; '.join(wrong)}: delete that index, "
+            "or name another table with --table"
+        )
+
+
+def indexes(described: Any) -> list[Any]:
+    """Return the indexes of a described table, global and local."""
+    return [
+        index
+        for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+        for index in described.get(kind) or []
+    ]
+
+
+def _types(described: Any) -> dict[str, str]:
+    return {each["AttributeName"]: str(each["AttributeType"]) for each in described["AttributeDefinitions"]}
+
+
+def _keys(described: Any) -> list[str]:
+    return [each["AttributeName"] for each in described["KeySchema"]]
+
+
+def _said(kind: str) -> str:
+    return {"S": "text (S)", "N": "a number (N)", "B": "bytes (B)"}.get(kind, kind)
 
 
 def key(record_id: str, key_kind: str) -> AttributeValues:

@@ -4,17 +4,21 @@ One rule: botocore's events alone are used (`provide-client-params`, `before-cal
 sent and what came back is the same as without them, at a fraction of the time.
 
 A client that was prepared takes a batch call's `RequestItems` as `{table: JSON}`, the JSON as bytes;
-`answer_of` gives what came back, as orjson reads it. Errors come as ever.
+`answer_of` gives what came back, as orjson reads it. Errors come as ever. `read_batch` and `write_batch` are
+one request each, and tell what it left.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from aqi_service.core.items import Item
 from aqi_service.errors import Unavailable
+from aqi_service.storage.attributes import AttributeValues, from_attributes
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -45,6 +49,29 @@ def answer_of(answered: Any) -> dict[str, Any]:
 def tables_of(answer: Mapping[str, Any], part: str) -> list[Any]:
     """Return what a part of an answer says of each table; one was asked, by whatever name it calls that."""
     return [said for said in (answer.get(part) or {}).values() if said]
+
+
+async def read_batch(
+    client: "DynamoDBClient", table: str, keys: Sequence[AttributeValues], **how: bool
+) -> tuple[dict[str, Item], list[AttributeValues]]:
+    """Ask once for these keys; return the items that are there, by id, and the unprocessed keys."""
+    asked: Any = {table: orjson.dumps({"Keys": keys, **how})}
+    answer = answer_of(await client.batch_get_item(RequestItems=asked))
+    items = map(from_attributes, chain(*tables_of(answer, "Responses")))
+    unread = [key for said in tables_of(answer, "UnprocessedKeys") for key in said.get("Keys", [])]
+    return {item.id: item for item in items}, unread
+
+
+async def write_batch(client: "DynamoDBClient", table: str, puts: Mapping[str, bytes]) -> Set[str]:
+    """Ask once to write these puts, by id; return the ids that are not written yet.
+
+    Those are all of them, if an id among what was left is in a form that was not sent.
+    """
+    asked: Any = {table: b"[%s]" % b",".join(puts.values())}
+    answer = answer_of(await client.batch_write_item(RequestItems=asked))
+    left = chain(*tables_of(answer, "UnprocessedItems"))
+    ids = {record_id for put in left for record_id in put["PutRequest"]["Item"]["id"].values()}
+    return puts.keys() if ids - puts.keys() else ids
 
 
 def _take(params: Any, context: dict[str, Any], **_: object) -> Any:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
-from aqi_service.storage import PutResult, SnapshotInfo, Upload, free
+from aqi_service.storage import Judged, PutResult, SnapshotInfo, Upload, free
 
 
 class DryArchive:
@@ -92,10 +92,15 @@ class DryStore:
         return {}
 
     async def put(
-        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+        self,
+        items: Sequence[Item],
+        *,
+        conditional: bool,
+        guard: Callable[[], None] = free,
+        judged: Judged | None = None,
     ) -> PutResult:
         """Drop the items."""
-        del items, conditional
+        del items, conditional, judged
         guard()
         return PutResult()
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from aqi_service.core.items import Item
-from aqi_service.storage import PutResult, free
+from aqi_service.storage import Judged, PutResult, free
 from aqi_service.storage.local import Threads
 from aqi_service.storage.local_table import (
     ADD_RECEIPT,
@@ -84,14 +84,21 @@ class LocalStore:
         return await self._writing.run(self._read, _row_ids(ids))
 
     async def put(
-        self, items: Sequence[Item], *, conditional: bool, guard: Callable[[], None] = free
+        self,
+        items: Sequence[Item],
+        *,
+        conditional: bool,
+        guard: Callable[[], None] = free,
+        judged: Judged | None = None,
     ) -> PutResult:
         """Write up to READ_LIMIT items in one transaction; cancelled, it has written all or nothing.
 
-        `conditional` leaves newer ones as they are. Raises Unavailable, having written nothing, if another
-        process writes for longer than `busy_seconds` or the disk is full.
+        `conditional`, or `judged`, leaves newer ones as they are: another process may have written them while
+        the transaction waited for its own. Raises Unavailable, having written nothing, if another process
+        writes for longer than `busy_seconds` or the disk is full.
         """
-        return await self._writing.run(self._put, items, PUT_UNLESS_NEWER if conditional else PUT, guard)
+        statement = PUT if judged is None and not conditional else PUT_UNLESS_NEWER
+        return await self._writing.run(self._put, items, statement, guard)
 
     async def settle(self) -> None:
         """Return once all that was put survives a power cut.
@@ -154,7 +161,8 @@ class LocalStore:
                 try:
                     if not connection.execute(statement, to_row(item)).rowcount:
                         superseded.add(item.id)
-                except (ValueError, OverflowError) as error:  # a surrogate, an integer over 64 bits
+                except (ValueError, OverflowError, sqlite3.IntegrityError) as error:
+                    # a surrogate, an integer over 64 bits, a trigger that somebody added
                     refused[item.id] = str(error)
         return PutResult(frozenset(superseded), refused)
 

@@ -72,6 +72,10 @@ _TROUBLE: dict[int, tuple[type[AqiError], str]] = {
     sqlite3.SQLITE_PERM: (ConfigError, f"cannot be opened; {_GIVE_ACCESS}"),
     sqlite3.SQLITE_READONLY: (ConfigError, f"cannot be written; {_GIVE_ACCESS}"),
     sqlite3.SQLITE_NOTADB: (ConfigError, f"is no SQLite database; {_LOAD_AGAIN}"),
+    sqlite3.SQLITE_ERROR: (
+        ConfigError,
+        f"has another form than this program gives it ({{error}}); {_LOAD_AGAIN}",
+    ),
     sqlite3.SQLITE_CORRUPT: (ConfigError, f"is damaged; {_LOAD_AGAIN}"),
 }
 
@@ -243,5 +247,5 @@ class Link:
 
     def _translated(self, error: sqlite3.Error) -> AqiError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code is the lowest byte
-        kind, what = _TROUBLE.get(code, (Unavailable, f"cannot be used ({error})"))
-        return kind(f"{self._file} {what}.")
+        kind, what = _TROUBLE.get(code, (Unavailable, "cannot be used ({error})"))
+        return kind(f"{self._file} {what.format(error=error)}.")

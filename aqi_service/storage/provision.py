@@ -6,10 +6,10 @@ One rule: it adds; it never changes or deletes what is there.
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
-from aqi_service.storage.attributes import key_kind
+from aqi_service.storage.attributes import check_indexes, indexes, key_kind
 from aqi_service.storage.aws_errors import error_code, refused_as
 from aqi_service.storage.retry import Sleep, call
 
@@ -35,6 +35,12 @@ _INDEX: Any = {
     "Projection": {"ProjectionType": "ALL"},
 }
 
+
+_TTL_ON = ("ENABLED", "ENABLING")
+_TIMES = ("measured_at", "snapshot_at")
+"""Attributes that DynamoDB takes for a time of expiry, where TTL is on them, and that is past at once."""
+
+Seen = TypeVar("Seen")
 
 _PRIVATE = {
     "BlockPublicAcls": True,
@@ -84,6 +90,7 @@ async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyn
             await maker.create()
             described = await maker.until_active()
         key_kind(f"table {table}", described)  # another program's table is left alone
+        check_indexes(f"table {table}", described)
         if described["TableStatus"] == "CREATING":
             described = await maker.until_active()
         if await maker.lacks_ttl():
@@ -93,18 +100,27 @@ async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyn
 
 
 async def missing(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
-    """Name what the table lacks of what `--create` makes; what may not be seen is not named.
-
-    A table whose TTL is on another attribute is left with that one: a table has only one.
-    """
+    """Name what the table lacks of what `--create` makes; what may not be seen is not named."""
     maker = _Table(client, table, sleep)
     lacks = []
     with suppress(MissingResource):
-        if await _seen(maker.lacks_index()):
+        if await _seen(maker.lacks_index(), no=False):
             lacks.append(f"index {SENSOR_INDEX}")
-        if await _seen(maker.lacks_ttl()):
+        if await _seen(maker.lacks_ttl(), no=False):
             lacks.append(f"TTL on {TTL_ATTRIBUTE}")
     return lacks
+
+
+async def wrong(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
+    """Say what is there in another form than `--create` makes it, and what to do: it changes nothing itself.
+
+    What may not be seen is not named.
+    """
+    maker = _Table(client, table, sleep)
+    with suppress(MissingResource):
+        sentences = [await _seen(maker.wrong_index(), no=""), await _seen(maker.wrong_ttl(), no="")]
+        return [f"table {table}: {sentence}" for sentence in sentences if sentence]
+    return []
 
 
 class _Table:
@@ -146,8 +162,32 @@ class _Table:
         return _lacks_index(await self.describe())
 
     async def lacks_ttl(self) -> bool:
-        answer = await self._ask("describe_time_to_live")
-        return answer["TimeToLiveDescription"].get("TimeToLiveStatus") not in ("ENABLED", "ENABLING")
+        return (await self._ttl()).get("TimeToLiveStatus") not in _TTL_ON
+
+    async def _ttl(self) -> Any:
+        return (await self._ask("describe_time_to_live"))["TimeToLiveDescription"]
+
+    async def wrong_index(self) -> str:
+        """Say what is other about an index of the right name; nothing if it is the right one, or none."""
+        for index in indexes(await self.describe()):
+            if index["IndexName"] == SENSOR_INDEX and (found := _form(index)) != _form(_INDEX):
+                return (
+                    f"the index {SENSOR_INDEX} has {found}, expected is {_form(_INDEX)}: delete it, "
+                    "and --create makes the right one"
+                )
+        return ""
+
+    async def wrong_ttl(self) -> str:
+        """Say which other attribute TTL is on; nothing if it is the right one, or none."""
+        ttl = await self._ttl()
+        name = ttl.get("AttributeName", TTL_ATTRIBUTE)
+        if ttl.get("TimeToLiveStatus") not in _TTL_ON or name == TTL_ATTRIBUTE:
+            return ""
+        harm = f" and deletes items by their `{name}`" if name in _TIMES else ""
+        return (
+            f"TTL is on `{name}`{harm}, expected is `{TTL_ATTRIBUTE}`, and a table has only one: switch it off "
+            "(aws dynamodb update-time-to-live), and --create puts it on the right one, an hour later"
+        )
 
     async def add_ttl(self) -> None:
         ttl = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
@@ -180,15 +220,22 @@ def _region(name: str) -> dict[str, Any]:
     return {} if name == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": name}}
 
 
-async def _seen(lack: Awaitable[bool]) -> bool:
-    """Return whether something lacks; no, where these credentials, or this endpoint, cannot tell."""
+async def _seen(look: Awaitable[Seen], *, no: Seen) -> Seen:
+    """Return what is to be seen; `no` where these credentials, or this endpoint, cannot tell."""
     try:
-        return await lack
+        return await look
     except MissingResource:
         raise
     except ConfigError:
-        return False
+        return no
 
 
 def _lacks_index(described: Any) -> bool:
-    return SENSOR_INDEX not in {index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])}
+    return SENSOR_INDEX not in {index["IndexName"] for index in indexes(described)}
+
+
+def _form(index: Any) -> str:
+    """Say what keys an index has and which attributes are in it."""
+    keys = " and ".join(f"`{key['AttributeName']}` ({key['KeyType']})" for key in index["KeySchema"])
+    projected = index.get("Projection", {}).get("ProjectionType", "ALL")
+    return f"keys {keys} and the attributes {projected}"

@@ -27,7 +27,8 @@ from aqi_service.delivery import GROUPS_AT_ONCE
 from aqi_service.storage import READ_LIMIT
 from aqi_service.storage.attributes import to_attributes
 from aqi_service.storage.aws import WRITE_CONCURRENCY, open_clients
-from aqi_service.storage.dynamodb import WRITE_LIMIT, DynamoStore
+from aqi_service.storage.dynamodb import DynamoStore
+from aqi_service.storage.dynamodb_writes import WRITE_LIMIT
 from bench.lib.cores import pin_to_first_core
 from bench.lib.items import items_of
 from bench.lib.standin.client import TABLE, WITHOUT, StandIn

@@ -16,7 +16,7 @@ import orjson
 from botocore.exceptions import ClientError
 
 from aqi_service.storage.aws import Clients
-from aqi_service.storage.dynamodb import NOT_NEWER
+from aqi_service.storage.dynamodb_writes import NOT_NEWER
 from tests.aws_backends import plain_table
 from tests.faults.s3_rules import MIN_PART
 

@@ -1,0 +1,89 @@
+"""What became of the items of one load: counted, each once.
+
+One rule: of several records with one id one counts by what the table made of it; the others are superseded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aqi_service.core.idset import IdSet
+from aqi_service.core.items import Item, Verdict
+
+
+@dataclass(slots=True)
+class DeliveryCounts:
+    """What became of the announced items so far.
+
+    Attributes:
+        refused: id -> why.
+        items_per_second: what the table took, where it refused some and so told; else None.
+        example: an id that the table has, of the newest of these items, to look up; None while it has none.
+    """
+
+    announced: int = 0
+    stored: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    expired: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+    items_per_second: float | None = None
+    example: str | None = None
+
+    @property
+    def pending(self) -> int:
+        """Items that are announced and not decided."""
+        decided = self.stored + self.unchanged + self.superseded + self.expired + len(self.refused)
+        return self.announced - decided
+
+
+class FateCounter:
+    """Counts fates into `counts`; remembers by id what was stored and what was unchanged."""
+
+    def __init__(self) -> None:
+        self.counts = DeliveryCounts()
+        self._stored_ids = IdSet()
+        self._unchanged_ids = IdSet()
+        self._example = (-1, 0)  # the example's age and, negative, its number
+
+    def count(self, record_id: int, verdict: Verdict) -> None:
+        """Count an item's fate; of two records of this snapshot with one id, one is superseded."""
+        counts = self.counts
+        earlier_stored, earlier_unchanged = record_id in self._stored_ids, record_id in self._unchanged_ids
+        if verdict is Verdict.SUPERSEDED or (
+            verdict is Verdict.UNCHANGED and (earlier_stored or earlier_unchanged)
+        ):
+            counts.superseded += 1
+        elif verdict is Verdict.UNCHANGED:
+            counts.unchanged += 1
+            self._unchanged_ids.add(record_id)
+        else:
+            counts.stored += 1
+            counts.superseded += earlier_stored or earlier_unchanged
+            counts.stored -= earlier_stored
+            counts.unchanged -= self._unchanged_ids.discard(record_id)
+            self._stored_ids.add(record_id)
+
+    def note_example(self, item: Item, number: int) -> None:
+        """Keep the id of the newest item, of equally new ones the first, of those that the table has."""
+        age = (item.measured_at or 0, -number)
+        if age > self._example:
+            self._example, self.counts.example = age, item.id
+
+    def refuse(self, refused: Mapping[str, str]) -> None:
+        """Count items that the table will never take; of two records with one id, one is superseded."""
+        self.counts.superseded += len(self.counts.refused.keys() & refused.keys())
+        self.counts.refused.update(refused)
+
+    def take_back_refused(self) -> None:
+        """Let what was refused be pending again: it was not these items that were at fault."""
+        self.counts.refused.clear()
+
+
+def refusal_of_all(refused: Mapping[str, str], asked: int) -> str | None:
+    """Return the words in which a table refused each of the `asked` items; None if it is not the table.
+
+    Several items that are refused in the same words, and none that is taken, have nothing of their own in
+    common. A lone one may well be at fault itself.
+    """
+    words = set(refused.values())
+    return words.pop() if len(refused) == asked > 1 and len(words) == 1 else None
