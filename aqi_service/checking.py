@@ -42,7 +42,7 @@ async def check(config: Config, found: Opened) -> None:
 
 
 async def _name_what_is_not_right(config: Config, found: Opened) -> None:
-    """Log what `--create` would add to the table, and what it leaves as it is although it is not what it makes.
+    """Log what `--create` would add to the table, and what it leaves although it makes it otherwise.
 
     A loader does without, so nothing here is an error.
     """
@@ -79,6 +79,8 @@ async def _usable(config: Config, found: Opened) -> None:
         raise MissingResource("; ".join(map(str, wrong)) + how)
     for error in wrong:
         raise error
+    if not config.serve_only:
+        await found.writable()
 
 
 async def _in_time(found: Opened, work: Awaitable[None], seconds: float = START_SECONDS) -> None:

@@ -20,15 +20,7 @@ from aqi_service.core.measurements import Rules
 from aqi_service.core.names import first_free, snapshot_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.delivery import Delivery
-from aqi_service.errors import (
-    AqiError,
-    ConfigError,
-    FetchFailed,
-    NameTaken,
-    SnapshotFailed,
-    SnapshotRejected,
-    Unavailable,
-)
+from aqi_service.errors import AqiError, FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.intake import Intake, Portion
 from aqi_service.leasing import holds
 from aqi_service.ledger import Ledger, Manifest
@@ -36,7 +28,7 @@ from aqi_service.plan import Plan, Progress
 from aqi_service.remainder import deliver_rest
 from aqi_service.sources import Asking, Incoming, Source, from_offset
 from aqi_service.storage import SnapshotInfo, Storage, Store, Upload
-from aqi_service.tally import Outcome, Tally
+from aqi_service.tally import Outcome, Tally, left_pending
 
 log = logging.getLogger(__name__)
 
@@ -245,11 +237,8 @@ class _Load:
         await self.delivery.finish()
         if name is not None and not self._plan.dry_run:
             await deliver_rest(self.delivery, partial(self._reread, name), self._rules, self._ends)
-        error = self.delivery.error
-        if error or self.delivery.counts.pending:
-            why = str(error or "the table did not take all of it")
-            status = Status.FAILED if self._tally.archived is None else Status.INCOMPLETE
-            return Outcome(status, why, for_good=isinstance(error, ConfigError))
+        if self.delivery.error or self.delivery.counts.pending:
+            return left_pending(self.delivery.error, archived=self._tally.archived is not None)
         return Outcome(Status.UNCHANGED if unchanged else Status.COMPLETE)
 
     def _reread(self, name: str, offset: int) -> AsyncGenerator[bytes, None]:

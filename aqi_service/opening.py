@@ -22,7 +22,7 @@ async def _nothing_missing() -> list[str]:
     return []
 
 
-async def _nothing_to_create() -> None:
+async def _nothing_to_do() -> None:
     pass
 
 
@@ -34,6 +34,7 @@ class Opened:
         storage: archive and store.
         place: region, endpoint, bucket and table, or the folder, for a person.
         create: makes what is missing of bucket and table.
+        writable: returns if the table takes what a load writes; raises ConfigError for what keeps it from it.
         missing: names what that would add to what is there.
         wrong: says what is there in another form than it makes, one sentence each.
         prune: deletes snapshots by name, where this program does that itself.
@@ -43,7 +44,8 @@ class Opened:
 
     storage: Storage
     place: str
-    create: Callable[[], Awaitable[None]] = _nothing_to_create
+    create: Callable[[], Awaitable[None]] = _nothing_to_do
+    writable: Callable[[], Awaitable[None]] = _nothing_to_do
     missing: Extras = _nothing_missing
     wrong: Extras = _nothing_missing
     prune: Prune | None = None
@@ -124,13 +126,16 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
     from aqi_service.storage.s3_objects import S3Objects  # noqa: PLC0415  # only for AWS
 
     async with aws.open_clients() as clients:
-        store = DynamoStore(clients.writes, clients.lookups, config.table, read_only=config.serve_only)
+        store = DynamoStore(clients.writes, clients.lookups, config.table)
         storage = Storage(S3Archive(clients.s3, config.bucket, config.bucket_owner), store)
         lease = DynamoLease(clients.writes, config.table, store.keyed, holder_name())
 
         async def create() -> None:
             await provision.create_bucket(clients.s3, config.bucket, config.bucket_owner)
             await provision.create_table(clients.writes, config.table)
+
+        async def writable() -> None:
+            await provision.check_writable(clients.writes, config.table)
 
         async def missing() -> list[str]:
             return await provision.missing(clients.writes, config.table)
@@ -140,7 +145,7 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
 
         place = f"{aws.described(clients)}, bucket {config.bucket}, table {config.table}"
         places = Places(storage.archive, config.bucket, S3Objects(clients.s3))
-        yield Opened(storage, place, create, missing, wrong, lease=lease, places=places)
+        yield Opened(storage, place, create, writable, missing, wrong, lease=lease, places=places)
 
 
 def first_line(config: Config, found: Opened) -> str:

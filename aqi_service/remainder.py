@@ -30,7 +30,8 @@ async def deliver_rest(delivery: Delivery, reread: From, rules: Rules, ends: flo
 
     After an error of the table it goes on trying if the load has an end (`ends`, on the loop's clock), where
     the caller cuts it off. Without one, when the lease is lost, or when the table refuses every item, it
-    returns, and the error stands in the delivery. Raises ArchiveFailed or Unavailable when the archive cannot be read.
+    returns, and the error stands in the delivery. Raises ArchiveFailed or Unavailable when the archive cannot
+    be read.
     """
     tries = 0
     while delivery.behind:

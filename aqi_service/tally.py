@@ -15,6 +15,7 @@ from aqi_service.core.names import parse_name
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.times import iso
+from aqi_service.errors import AqiError, ConfigError
 from aqi_service.ledger import Manifest
 from aqi_service.sources import Source
 
@@ -33,6 +34,13 @@ class Outcome:
     retry_after: float | None = None
     again: bool = False
     for_good: bool = False
+
+
+def left_pending(error: AqiError | None, *, archived: bool) -> Outcome:
+    """Return how a load ended of which the table did not take all; `error` is the table's, if it gave one."""
+    why = str(error or "the table did not take all of it")
+    status = Status.INCOMPLETE if archived else Status.FAILED
+    return Outcome(status, why, for_good=isinstance(error, ConfigError))
 
 
 def _loop_clock() -> Callable[[], float]:

@@ -14,7 +14,7 @@ from aqi_service.core.decimals import integer
 from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage import READ_LIMIT, Judged, PutResult, free
-from aqi_service.storage.attributes import check_indexes, from_attributes, key, key_kind
+from aqi_service.storage.attributes import from_attributes, key, key_kind
 from aqi_service.storage.aws_errors import refused_as, translated
 from aqi_service.storage.bodies import read_batch
 from aqi_service.storage.dynamodb_writes import Put, Writer
@@ -28,10 +28,7 @@ LOOKUP = Tries(attempts=3, base=0.05, seconds=5.0)
 
 
 class DynamoStore:
-    """Items in one table; `writes` and `lookups` are clients of their own.
-
-    `read_only` says that nobody writes, so that it is no matter what the table would refuse.
-    """
+    """Items in one table; `writes` and `lookups` are clients of their own."""
 
     def __init__(
         self,
@@ -40,13 +37,10 @@ class DynamoStore:
         table: str,
         sleep: Sleep = asyncio.sleep,
         turn: Sleep | None = None,
-        *,
-        read_only: bool = False,
     ) -> None:
         self._writes = writes
         self._lookups = lookups
         self._table = table
-        self._read_only = read_only
         self._what = f"table {table}"
         self._sleep = sleep
         self._writer = Writer(writes, table, sleep, sleep if turn is None else turn)
@@ -58,11 +52,8 @@ class DynamoStore:
         return self._writer.rate.items_per_second
 
     async def check(self) -> None:
-        """Read the table's description: its state, the type of its key, and of its indexes' if it is written.
-
-        Raises ConfigError for an index that would have it refuse every item.
-        """
-        await self._look(for_writes=not self._read_only)
+        """Read the table's description: its state and the type of its key."""
+        await self._look()
 
     async def identity(self) -> str:
         """Return the id that AWS gave this table when it was made, or what an emulator has in its place."""
@@ -164,13 +155,11 @@ class DynamoStore:
             )
         return answer["Table"]
 
-    async def _look(self, *, for_writes: bool = False) -> str:
+    async def _look(self) -> str:
         table = await self._describe()
         if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
             raise Unavailable(f"{self._what} is {table['TableStatus'].lower()}")
         self._key_kind = kind = key_kind(self._what, table)
-        if for_writes:
-            check_indexes(self._what, table)
         return kind
 
     async def _key(self) -> str:

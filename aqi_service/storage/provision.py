@@ -99,6 +99,11 @@ async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyn
             await maker.add_index(await maker.until_active())
 
 
+async def check_writable(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> None:
+    """Return if no index would have the table refuse every item; raises ConfigError otherwise."""
+    check_indexes(f"table {table}", await _Table(client, table, sleep).describe())
+
+
 async def missing(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
     """Name what the table lacks of what `--create` makes; what may not be seen is not named."""
     maker = _Table(client, table, sleep)
@@ -185,8 +190,8 @@ class _Table:
             return ""
         harm = f" and deletes items by their `{name}`" if name in _TIMES else ""
         return (
-            f"TTL is on `{name}`{harm}, expected is `{TTL_ATTRIBUTE}`, and a table has only one: switch it off "
-            "(aws dynamodb update-time-to-live), and --create puts it on the right one, an hour later"
+            f"TTL is on `{name}`{harm}, expected is `{TTL_ATTRIBUTE}`, and a table has only one: switch it "
+            "off (aws dynamodb update-time-to-live), and --create puts it on the right one, an hour later"
         )
 
     async def add_ttl(self) -> None:
