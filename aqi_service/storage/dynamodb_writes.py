@@ -92,10 +92,7 @@ class Writer:
             await together(self._put_batch(group, put) for group in groups)
 
     async def _put_batch(self, items: Sequence[Item], put: Put) -> None:
-        """Write one batch; if AWS calls it invalid, write its items one by one to find which is.
-
-        Those are written again, and none of them by what was read before: the table judges each itself.
-        """
+        """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
         rest: Mapping[str, Item] = {item.id: item for item in items}
         is_repeated = False
 
@@ -157,6 +154,10 @@ class Writer:
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
             await self._wait_for_turn(len(left))
+            if put.judged and not put.conditional:  # then it is one of a batch that was refused
+                _, wanted = await self._judge_again({item.id: item}, put.judged, put.key_type)
+                if not wanted:
+                    return ()
             async with self._try(1, put.guard):
                 await self._client.put_item(TableName=self._table, Item=values, **condition)
             self.rate.took(1, 0, asyncio.get_running_loop().time())

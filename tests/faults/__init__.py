@@ -38,7 +38,8 @@ In reading order:
 As AWS, and not as moto:
 
     DynamoDB  1 to 25 writes or 100 reads in a batch, a key once; numbers of at most 38 digits from 1E-130 to
-              9.99E125, canonical in answers; keys of 1 to 2,048 bytes (sort keys 1,024), items of 400 KB.
+              9.99E125, canonical in answers; keys of 1 to 2,048 bytes (sort keys 1,024), items of 400 KB;
+              attributes of the type that an index has them as.
     S3        every checksum verified (x-amz-checksum-*, Content-MD5, x-amz-content-sha256, trailers and
               lengths of aws-chunked bodies); parts of 5 MiB but the last; a part's checksum at UploadPart and
               again at Complete, if the upload was begun with an algorithm; real times in the list of uploads;

@@ -10,6 +10,8 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal, InvalidOperation
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from tests.faults.answers import Refused
@@ -17,6 +19,8 @@ from tests.faults.answers import Refused
 Body = Mapping[str, Any]
 Keys = Mapping[str, tuple[str, ...]]
 """Table -> the names of its key's attributes, the partition key first; tables not there are not checked."""
+Indexes = Mapping[str, tuple[tuple[str, str, str], ...]]
+"""Table -> (index, attribute, type) of each key of its indexes."""
 
 MAX_WRITES, MAX_READS = 25, 100
 MAX_ITEM = 400 * 1024
@@ -30,14 +34,35 @@ HIGHEST, LOWEST = 125, -130
 _EXACT = Context(prec=2000)
 
 
-def understood(operation: str, body: Body, keys: Keys) -> dict[str, Any]:
+def understood(
+    operation: str, body: Body, keys: Keys, indexes: Indexes = MappingProxyType({})
+) -> dict[str, Any]:
     """Return the request with canonical numbers; raises Refused where AWS answers ValidationException."""
     found: dict[str, Any] = canonical(body)
-    for check in CHECKS.get(operation, ()):
-        message = check(found, keys)
+    messages = (check(found, keys) for check in CHECKS.get(operation, ()))
+    for message in chain(messages, (_index_mismatch(found, indexes),)):
         if message:
             raise Refused("ValidationException", message)
     return found
+
+
+def keys_of_table(described: Body) -> tuple[str, ...]:
+    """Return the names of a described table's key, the partition key first."""
+    schema = sorted(described.get("KeySchema", ()), key=lambda key: str(key["KeyType"]))
+    return tuple(key["AttributeName"] for key in schema)
+
+
+def index_keys(described: Body) -> tuple[tuple[str, str, str], ...]:
+    """Return (index, attribute, type) of each key of a described table's indexes."""
+    types = {
+        each["AttributeName"]: each["AttributeType"] for each in described.get("AttributeDefinitions", ())
+    }
+    return tuple(
+        (index["IndexName"], key["AttributeName"], types[key["AttributeName"]])
+        for which in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+        for index in described.get(which) or ()
+        for key in index["KeySchema"]
+    )
 
 
 def canonical(value: Any) -> Any:
@@ -167,6 +192,21 @@ def _bad_key(body: Body, keys: Keys) -> str:
                 return (
                     "One or more parameter values are not valid. The AttributeValue for a key attribute "
                     f"cannot contain an empty string value. Key: {name}"
+                )
+    return ""
+
+
+def _index_mismatch(body: Body, indexes: Indexes) -> str:
+    """Say which item's attribute has another type than an index has it as; moto looks only for NULL."""
+    puts = [(body.get("TableName", ""), body)] if "Item" in body else []
+    puts += [(table, entry["PutRequest"]) for table, entry in entries(body) if "PutRequest" in entry]
+    for table, put in puts:
+        for index, name, kind in indexes.get(table, ()):
+            if name in put["Item"] and kind not in put["Item"][name]:
+                (actual,) = put["Item"][name]
+                return (
+                    "One or more parameter values were invalid: Type mismatch for Index Key "
+                    f"{name} Expected: {kind} Actual: {actual} IndexName: {index}"
                 )
     return ""
 

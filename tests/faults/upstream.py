@@ -74,14 +74,14 @@ class Upstream:
     def _endpoint_of(self, request: Request) -> str:
         return self._dynamodb if "X-Amz-Target" in request.headers else self._s3
 
-    async def ask_table(self, table: str, headers: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the names of a table's key, the partition key first; none if there is no such table."""
+    async def ask_table(self, table: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
+        """Return a table's description; an empty one if there is no such table."""
         body, _ = as_json({"TableName": table})
         asked = {**headers, "X-Amz-Target": "DynamoDB_20120810.DescribeTable"}
         async with self._session.post(self._dynamodb, headers=kept(asked), data=body) as answer:
             described = await answer.json(content_type=None)
-        keys = described.get("Table", {}).get("KeySchema", [])
-        return tuple(key["AttributeName"] for key in sorted(keys, key=lambda key: key["KeyType"]))
+        table_said: Mapping[str, Any] = described.get("Table", {})
+        return table_said
 
 
 def kept(headers: Mapping[str, str]) -> CIMultiDict[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.faults import batches
 from tests.faults.answers import Answer, Refused, as_json, error
-from tests.faults.aws_rules import canonical, keys_of, understood, write_units
+from tests.faults.aws_rules import canonical, index_keys, keys_of, keys_of_table, understood, write_units
 from tests.faults.calls import tables_of
 from tests.faults.checksums import payload
 from tests.faults.effects import BATCHES, COMPLETE, Cut, Drop, Hollow, Leave, Refuse, Throttle
@@ -21,7 +21,7 @@ from tests.faults.journal import Record
 from tests.faults.s3_rules import Aws, Uploads
 from tests.faults.upstream import Request, Upstream
 
-CHANGES_TABLES = frozenset({"CreateTable", "DeleteTable"})
+CHANGES_TABLES = frozenset({"CreateTable", "DeleteTable", "UpdateTable"})
 OVER_CAPACITY = "ProvisionedThroughputExceededException"
 XML = {"Content-Type": "application/xml"}
 
@@ -52,6 +52,7 @@ class Work:
         self._now = now
         self._uploads = Uploads(aws)
         self._keys: dict[str, tuple[str, ...]] = {}
+        self._indexes: dict[str, tuple[tuple[str, str, str], ...]] = {}
 
     async def do(self, job: Job, effect: object) -> Answer:
         """Check and do a request, under the effect that settles it (None: as AWS would)."""
@@ -157,7 +158,7 @@ class Work:
             await self._upstream.send(replace(job.asked, method="DELETE", body=b""))
 
     def _understood(self, job: Job) -> dict[str, Any]:
-        return understood(job.operation, job.body or {}, self._keys)
+        return understood(job.operation, job.body or {}, self._keys, self._indexes)
 
     async def _note_keys(self, job: Job) -> None:
         """Learn the keys of the request's tables, and note which it is about."""
@@ -165,7 +166,8 @@ class Work:
             return
         for table in tables_of(job.body):
             if not self._keys.get(table):
-                self._keys[table] = await self._upstream.ask_table(table, job.asked.headers)
+                described = await self._upstream.ask_table(table, job.asked.headers)
+                self._keys[table], self._indexes[table] = keys_of_table(described), index_keys(described)
         found = keys_of(job.body, self._keys)
         job.record.keys = frozenset((table, json.dumps(key, sort_keys=True)) for table, key in found)
 
