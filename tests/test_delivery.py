@@ -15,7 +15,7 @@ from aqi_service.core.measurements import Findings
 from aqi_service.core.records import Batch
 from aqi_service.core.report import Status
 from aqi_service.delivery import GROUPS_AT_ONCE, Delivery
-from aqi_service.errors import AqiError, MissingResource, Unavailable
+from aqi_service.errors import AqiError, MissingResource, TableRefused, Unavailable
 from aqi_service.intake import Mark
 from aqi_service.storage import READ_LIMIT
 from aqi_service.tally import Outcome, Tally
@@ -274,6 +274,30 @@ async def test_of_two_refused_records_with_one_id_one_is_superseded(group_size: 
     store = MemoryStore(refuses={"1": "too large"})
     delivery = await delivered(store, [OLD, NEW, item(2)], group_size=group_size)
     assert fates(delivery) == {"stored": 1, "superseded": 1, "refused": 1}
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("group_size", [1, 10, 100])
+async def test_a_table_that_refuses_every_item_in_the_same_words_is_at_fault_itself(
+    group_size: int, conditional: bool
+) -> None:
+    same = item(0, snapshot_at=1)
+    store = MemoryStore(same, refuses={str(number): "wrong index" for number in range(1, 25)})
+    delivery = await delivered(store, map(item, range(25)), group_size=group_size, conditional=conditional)
+    assert isinstance(delivery.error, TableRefused)
+    assert str(delivery.error) == "every item is refused in the same words: wrong index"
+    assert delivery.counts.refused == {}
+    assert fates(delivery) == ({"unchanged": 1, "pending": 24} if group_size == 1 else {"pending": 25})
+    assert (store.items, store.settled) == ({"0": same}, 0)
+
+
+@pytest.mark.parametrize("refuses", [{"1": "a", "2": "b"}, {"1": "a"}, {"1": "a", "2": "a"}])
+async def test_items_that_are_refused_for_reasons_of_their_own_or_beside_others_are_at_fault(
+    refuses: dict[str, str],
+) -> None:
+    numbers = range(1, 4) if len(set(refuses.values())) < len(refuses) else map(int, refuses)
+    delivery = await delivered(MemoryStore(refuses=refuses), map(item, numbers))
+    assert (delivery.error, delivery.counts.refused) == (None, refuses)
 
 
 @pytest.mark.parametrize("method", ["read", "put"])

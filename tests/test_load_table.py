@@ -78,3 +78,26 @@ async def test_a_table_that_fails_under_known_bytes_fails_the_load(tmp_path: Pat
     report = await run(source, Storage(archive, store))
     assert (report.status, report.error, fates(report)) == (Status.FAILED, "down", {"pending": 400})
     assert archive.documents == before
+
+
+@pytest.mark.parametrize("deadline", [None, 900.0])
+@pytest.mark.parametrize("live", [True, False], ids=["live", "replay"])
+async def test_a_table_that_refuses_every_item_leaves_the_load_unfinished_for_good(
+    tmp_path: Path, live: bool, deadline: float | None
+) -> None:
+    archive, store = MemoryArchive(), MemoryStore(refuses={str(i): "wrong index" for i in range(1, 401)})
+    report = await run(written(tmp_path, BODY), Storage(archive, store), live=live, deadline=deadline)
+    assert (report.status, report.for_good) == (Status.INCOMPLETE, True)
+    assert report.error == "every item is refused in the same words: wrong index"
+    assert (fates(report), report.reasons) == ({"pending": 400}, {})
+    assert set(archive.documents) == {f"manifests/{TABLE}/{NAME}"}
+
+
+@pytest.mark.parametrize(
+    ("error", "for_good"), [(AccessDenied("denied"), True), (Unavailable("down"), False)]
+)
+async def test_what_only_a_person_can_change_of_the_table_is_told_as_such(
+    tmp_path: Path, error: AqiError, for_good: bool
+) -> None:
+    report = await run(written(tmp_path, BODY), in_memory(store=Before(MemoryStore(), put=failing(error))))
+    assert (report.status, report.for_good) == (Status.INCOMPLETE, for_good)

@@ -31,6 +31,34 @@ async def missing(world: World) -> list[str]:
     return await provision.missing(world.clients.writes, world.table, world.waits)
 
 
+async def wrong(world: World) -> list[str]:
+    return await provision.wrong(world.clients.writes, world.table, world.waits)
+
+
+async def writable(world: World) -> None:
+    await provision.check_writable(world.clients.writes, world.table, world.waits)
+
+
+async def make_indexed(world: World, name: str, keys: dict[str, str], projection: str = "ALL") -> None:
+    """Make a table by hand, with an index on these keys (attribute -> type)."""
+    types = {"id": "S"} | keys
+    await world.dynamodb.create_table(
+        TableName=world.table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in types.items()],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": name,
+                "KeySchema": [
+                    {"AttributeName": n, "KeyType": t} for n, t in zip(keys, ("HASH", "RANGE"), strict=False)
+                ],
+                "Projection": {"ProjectionType": projection},
+            }
+        ],
+    )
+
+
 async def described(world: World) -> dict[str, Any]:
     answer = await world.dynamodb.describe_table(TableName=world.table)
     return dict(answer["Table"])
@@ -98,6 +126,70 @@ class TestTable:
         await create_table(world)
         assert (await ttl(world))["AttributeName"] == "other"
         assert await missing(world) == []
+        [sentence] = await wrong(world)
+        assert sentence.startswith(f"table {world.table}: TTL is on `other`, expected is `expires_at`, and ")
+
+    @pytest.mark.parametrize("name", ["measured_at", "snapshot_at"])
+    async def test_ttl_on_a_time_in_the_past_is_said_to_delete_items(self, world: World, name: str) -> None:
+        await world.make_table()
+        own: Any = {"Enabled": True, "AttributeName": name}
+        await world.dynamodb.update_time_to_live(TableName=world.table, TimeToLiveSpecification=own)
+        [sentence] = await wrong(world)
+        assert f"TTL is on `{name}` and deletes items by their `{name}`" in sentence
+
+    @pytest.mark.parametrize(
+        ("keys", "projection", "found"),
+        [
+            (("sensor_id", "snapshot_at"), "ALL", "`sensor_id` (HASH) and `snapshot_at` (RANGE)"),
+            (("measured_at", "sensor_id"), "ALL", "`measured_at` (HASH) and `sensor_id` (RANGE)"),
+            (("sensor_id",), "ALL", "keys `sensor_id` (HASH) and the attributes ALL"),
+            (("sensor_id", "measured_at"), "KEYS_ONLY", "the attributes KEYS_ONLY"),
+        ],
+    )
+    async def test_an_index_of_the_right_name_in_another_form_is_named_and_left_alone(
+        self, world: World, keys: tuple[str, ...], projection: str, found: str
+    ) -> None:
+        await make_indexed(world, INDEX, dict.fromkeys(keys, "N"), projection)
+        before = (await described(world))["GlobalSecondaryIndexes"]
+        await create_table(world)
+        assert (await described(world))["GlobalSecondaryIndexes"] == before
+        [sentence] = await wrong(world)
+        assert found in sentence
+        assert f"table {world.table}: the index {INDEX} has keys " in sentence
+        assert (
+            "expected is keys `sensor_id` (HASH) and `measured_at` (RANGE) and the attributes ALL" in sentence
+        )
+        assert "delete it, and --create makes the right one" in sentence
+
+    @pytest.mark.parametrize("name", [INDEX, "the-owners-own"])
+    @pytest.mark.parametrize(
+        ("key", "kind", "words"),
+        [
+            ("AQI", "S", "`AQI` as text (S), and it is written as a number (N)"),
+            ("measured_at", "S", "`measured_at` as text (S), and it is written as a number (N)"),
+            ("country", "N", "`country` as a number (N), and it is written as text (S)"),
+            ("timestamp", "B", "`timestamp` as bytes (B), and it is written as text (S)"),
+        ],
+    )
+    async def test_an_index_on_an_attribute_of_another_type_would_refuse_every_item_and_is_an_error(
+        self, world: World, name: str, key: str, kind: str, words: str
+    ) -> None:
+        await make_indexed(world, name, {"other": "S", key: kind})
+        world.double.clear()
+        for work in (create_table, writable):
+            with pytest.raises(ConfigError) as caught:
+                await work(world)
+            assert str(caught.value).startswith(f"table {world.table} would refuse every item: ")
+            assert f"its index {name} has {words}: delete that index" in str(caught.value)
+        assert world.double.operations() == ["DescribeTable"] * 2
+
+    async def test_an_owners_index_on_attributes_of_the_right_type_or_of_their_own_is_no_error(
+        self, world: World
+    ) -> None:
+        await make_indexed(world, "the-owners-own", {"AQI_range": "S", "AQI": "N"})
+        await create_table(world)
+        await writable(world)
+        assert await wrong(world) == []
 
     async def test_another_programs_table_gets_nothing(self, world: World) -> None:
         await world.dynamodb.create_table(
@@ -200,6 +292,7 @@ class TestTable:
 class TestMissing:
     async def test_nothing_is_named_of_a_table_that_is_not_there(self, world: World) -> None:
         assert await missing(world) == []
+        assert await wrong(world) == []
 
     @pytest.mark.parametrize(
         ("operation", "left"),
@@ -212,6 +305,7 @@ class TestMissing:
         await world.make_table()
         world.double.on(operation, error(400, code))
         assert await missing(world) == left
+        assert await wrong(world) == []
 
     async def test_a_table_that_does_not_answer_is_unavailable(self, world: World) -> None:
         world.double.on("DescribeTable", cut)

@@ -99,6 +99,15 @@ def test_freshness_is_the_datas_and_never_goes_back(status: ServiceStatus) -> No
 
 
 @pytest.mark.parametrize("end", Status)
+def test_records_of_a_load_that_is_not_finished_count_as_no_fresh_data(
+    end: Status, status: ServiceStatus
+) -> None:
+    status.loaded(report(end), now=5.0)
+    newest = values(status).get(("aqi_newest_record_timestamp_seconds", None))
+    assert newest == (1_703_091_600 if end in (Status.COMPLETE, Status.UNCHANGED) else None)
+
+
+@pytest.mark.parametrize("end", Status)
 def test_only_a_load_that_is_complete_or_unchanged_is_finished(end: Status, status: ServiceStatus) -> None:
     status.loaded(report(end, newest=None), now=5.0)
     finished = values(status).get(("aqi_last_finished_load_timestamp_seconds", None))
