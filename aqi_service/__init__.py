@@ -22,6 +22,7 @@ The files, in the order in which to read them:
       index.py          the latest snapshot in memory, by record id
       idset.py          many ids in a few bits
       report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
+      fates.py          what became of each item, counted
       schedule.py       when to do something next;   selection.py   which of several snapshots
       render.py         an item as CSV;   csvtext.py   what a CSV cell may hold
       showing.py        what may be seen of a foreign text: one line, no secret
@@ -38,6 +39,7 @@ The files, in the order in which to read them:
     leasing.py        waits for the lease, keeps it renewed, gives it back
     storage/          the ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients; aws_errors.py, attributes.py, retry.py, pace.py,
+                           dynamodb_writes.py: what is written, and judged again;
                            rate.py: how much a table takes; bodies.py: batches as JSON;
                            provision.py: what --create makes)
       s3_upload.py, s3_holders.py, s3_objects.py   an upload; who holds which, and the sweep; reading

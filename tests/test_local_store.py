@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
+from aqi_service.core.records import Batch
+from aqi_service.delivery import Delivery
 from aqi_service.errors import ConfigError, Unavailable
+from aqi_service.intake import Mark
 from aqi_service.storage import PutResult, local_table
 from aqi_service.storage.local_store import LocalStore
 from tests.backends import local_store
@@ -24,6 +28,7 @@ from tests.local_helpers import (
     opened,
     other_program,
 )
+from tests.storage_doubles import Before
 from tests.storage_items import FULL
 
 ON_ONE_STORE = settings(
@@ -156,6 +161,41 @@ class TestItems:
         assert list(result.refused) == [poison.id]
         assert says in result.refused[poison.id]
         assert await store.read(["1", "2", "3"]) == {"1": first, "3": last}
+
+    async def test_a_row_that_a_trigger_refuses_is_refused_alone_and_in_its_words(
+        self, store: LocalStore, tmp_path: Path
+    ) -> None:
+        with other_program(tmp_path) as connection:
+            connection.execute(
+                "CREATE TRIGGER no BEFORE INSERT ON items WHEN new.id = 2 "
+                "BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+            )
+            connection.commit()
+        result = await store.put(numbered(1, 4), conditional=False)
+        assert result.refused == {"2": "not this one"}
+        assert set(await store.read(["1", "2", "3"])) == {"1", "3"}
+
+    async def test_a_table_that_somebody_changed_is_for_a_person_to_mend(
+        self, store: LocalStore, tmp_path: Path
+    ) -> None:
+        with other_program(tmp_path) as connection:
+            connection.execute("ALTER TABLE items RENAME COLUMN pm25 TO pm")
+            connection.commit()
+        with pytest.raises(ConfigError, match=r"another form than this program gives it .*pm25.*load again"):
+            await store.put([FULL], conditional=False)
+
+    async def test_a_live_load_leaves_what_became_newer_since_it_was_read(self, store: LocalStore) -> None:
+        newer = FULL._replace(measured_at=(FULL.measured_at or 0) + 1)
+
+        async def meanwhile() -> None:
+            await store.put([newer], conditional=True)
+
+        live = Before(store, put=meanwhile)
+        delivery = Delivery(live, partial(live.put, conditional=False), now=lambda: 0.0)
+        delivery.announce(1)
+        await delivery.add([FULL], Mark(0, Batch(0, b"", [])))
+        await delivery.finish()
+        assert (delivery.counts.superseded, await store.get(FULL.id)) == (1, newer)
 
     @ON_ONE_STORE
     @given(times=st.lists(st.none() | st.integers(0, 2), min_size=4, max_size=4))

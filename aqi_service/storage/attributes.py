@@ -21,8 +21,8 @@ def key_kind(what: str, described: Any) -> str:
     """Return the type of a described table's key, `S` or `N`. Raises MissingResource if that is not `id`."""
     types = _types(described)
     keys = _keys(described)
-    if keys != ["id"] or types["id"] not in ("S", "N"):
-        named = " and ".join(f"`{name}` ({_said(types[name])})" for name in keys)
+    if keys != ["id"] or types.get("id") not in ("S", "N"):
+        named = " and ".join(f"`{name}` ({_said(types.get(name))})" for name in keys)
         raise MissingResource(
             f"{what} has another key than `id` (text or number) alone, namely {named}: "
             "name another with --table, or one that is not there yet, with --create"
@@ -42,7 +42,7 @@ def check_indexes(what: str, described: Any) -> None:
         f"{_said(written[name])}"
         for index in indexes(described)
         for name in _keys(index)
-        if types[name] != written.get(name, types[name])
+        if name in types and types[name] != written.get(name, types[name])
     ]
     if wrong:
         raise ConfigError(
@@ -68,8 +68,9 @@ def _keys(described: Any) -> list[str]:
     return [each["AttributeName"] for each in described["KeySchema"]]
 
 
-def _said(kind: str) -> str:
-    return {"S": "text (S)", "N": "a number (N)", "B": "bytes (B)"}.get(kind, kind)
+def _said(kind: str | None) -> str:
+    said = {"S": "text (S)", "N": "a number (N)", "B": "bytes (B)"}
+    return said.get(kind or "", "of no type that is told")
 
 
 def key(record_id: str, key_kind: str) -> AttributeValues:
