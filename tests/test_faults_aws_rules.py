@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.faults.answers import Refused, as_json, error
-from tests.faults.aws_rules import canonical, canonical_number, item_size, understood, write_units
+from tests.faults.aws_rules import canonical, canonical_number, index_keys, item_size, understood, write_units
 
 KEYS = {"aqi": ("id",), "pairs": ("id", "at")}
 
@@ -84,6 +84,29 @@ def test_dynamodb_refuses(operation: str, body: dict[str, Any], sentence: str) -
     with pytest.raises(Refused, match="ValidationException") as refused:
         understood(operation, body, KEYS)
     assert sentence in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("PutItem", single(AQI={"N": "1"})),
+        ("BatchWriteItem", writes(*ids(2), put({"id": {"S": "x"}, "AQI": {"N": "1"}}))),
+    ],
+)
+def test_dynamodb_refuses_an_attribute_of_another_type_than_an_index_has_it_as(
+    operation: str, body: dict[str, Any]
+) -> None:
+    def indexed(kind: str) -> dict[str, Any]:
+        index = {"IndexName": "by", "KeySchema": [{"AttributeName": "AQI", "KeyType": "HASH"}]}
+        types = [{"AttributeName": "AQI", "AttributeType": kind}]
+        return {"aqi": index_keys({"AttributeDefinitions": types, "GlobalSecondaryIndexes": [index]})}
+
+    with pytest.raises(Refused) as refused:
+        understood(operation, body, KEYS, indexed("S"))
+    assert refused.value.message.endswith(
+        "Type mismatch for Index Key AQI Expected: S Actual: N IndexName: by"
+    )
+    assert understood(operation, body, KEYS, indexed("N")) == body
 
 
 TAKEN = {
