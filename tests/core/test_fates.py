@@ -1,0 +1,34 @@
+"""Which fate is counted, and when it is the table that refuses rather than an item that is at fault."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from aqi_service.core.fates import FateCounter, refusal_of_all
+
+
+@pytest.mark.parametrize(
+    ("refused", "asked", "words"),
+    [
+        ({}, 0, None),
+        ({}, 2, None),
+        ({"1": "a"}, 1, None),
+        ({"1": "a"}, 2, None),
+        ({"1": "a", "2": "a"}, 2, "a"),
+        ({"1": "a", "2": "a"}, 3, None),
+        ({"1": "a", "2": "b"}, 2, None),
+    ],
+)
+def test_a_table_refuses_that_refuses_several_items_all_of_them_in_the_same_words(
+    refused: Mapping[str, str], asked: int, words: str | None
+) -> None:
+    assert refusal_of_all(refused, asked) == words
+
+
+def test_what_was_refused_is_pending_again_where_it_was_the_table_that_refused() -> None:
+    counter = FateCounter()
+    counter.counts.announced = 2
+    counter.refuse({"1": "a", "2": "a"})
+    assert counter.counts.pending == 0
+    counter.take_back_refused()
+    assert (counter.counts.pending, counter.counts.refused) == (2, {})
