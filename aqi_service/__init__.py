@@ -42,7 +42,7 @@ The files, in the order in which to read them:
                            dynamodb_writes.py: what is written, and judged again;
                            rate.py: how much a table takes; bodies.py: batches as JSON;
                            provision.py: what --create makes)
-      s3_upload.py, s3_holders.py, s3_objects.py   an upload; who holds which, and the sweep; reading
+      s3_upload.py, s3_objects.py   an upload; reading   (s3_lifecycle.py: the rule that --create adds)
                            (s3_bucket.py: one bucket's calls; finishing.py: what a cancelled task still ends)
       lease.py             a table's lease: one item   (holder.py: who holds it, and whether it is dead)
       local_*.py           files and SQLite   (local.py: what all share; local_lease.py: a file lock)

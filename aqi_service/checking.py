@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from contextlib import suppress
+from typing import TypeVar
 
 from aqi_service.config import Config
 from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
@@ -14,6 +15,8 @@ from aqi_service.ledger import Ledger
 from aqi_service.opening import Opened
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 START_SECONDS = 10.0
 """How long AWS may take to answer at the start."""
@@ -30,7 +33,8 @@ async def check(config: Config, found: Opened) -> None:
     if config.create:
         with suppress(ConfigError):
             await _in_time(found, _usable(config, found))
-        await _in_time(found, found.create(), CREATE_SECONDS)
+        for lack in await _in_time(found, found.create(), CREATE_SECONDS):
+            log.warning("not_created %s", lack)
     await _in_time(found, _usable(config, found))
     if not config.serve_only:
         await _sweep(found)
@@ -83,9 +87,9 @@ async def _usable(config: Config, found: Opened) -> None:
         await found.writable()
 
 
-async def _in_time(found: Opened, work: Awaitable[None], seconds: float = START_SECONDS) -> None:
+async def _in_time(found: Opened, work: Awaitable[Result], seconds: float = START_SECONDS) -> Result:
     try:
         async with asyncio.timeout(seconds):
-            await work
+            return await work
     except TimeoutError as error:
         raise Unavailable(f"{found.place}: no answer within {seconds:.0f} s") from error

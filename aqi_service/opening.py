@@ -33,7 +33,7 @@ class Opened:
     Attributes:
         storage: archive and store.
         place: region, endpoint, bucket and table, or the folder, for a person.
-        create: makes what is missing of bucket and table.
+        create: makes what is missing of bucket and table; names what it could do without.
         writable: returns if the table takes what a load writes; raises ConfigError for what keeps it from it.
         missing: names what that would add to what is there.
         wrong: says what is there in another form than it makes, one sentence each.
@@ -44,7 +44,7 @@ class Opened:
 
     storage: Storage
     place: str
-    create: Callable[[], Awaitable[None]] = _nothing_to_do
+    create: Extras = _nothing_missing
     writable: Callable[[], Awaitable[None]] = _nothing_to_do
     missing: Extras = _nothing_missing
     wrong: Extras = _nothing_missing
@@ -118,7 +118,7 @@ async def _objects(config: Config) -> AsyncIterator[Objects | None]:
 
 @asynccontextmanager
 async def _aws(config: Config) -> AsyncIterator[Opened]:
-    from aqi_service.storage import aws, provision  # noqa: PLC0415  # a second of imports, only for AWS
+    from aqi_service.storage import aws, provision, s3_lifecycle  # noqa: PLC0415  # a second of imports, only for AWS
     from aqi_service.storage.dynamodb import DynamoStore  # noqa: PLC0415  # only for AWS
     from aqi_service.storage.holder import holder_name  # noqa: PLC0415  # not for a dry run
     from aqi_service.storage.lease import DynamoLease  # noqa: PLC0415  # only for AWS
@@ -130,9 +130,12 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
         storage = Storage(S3Archive(clients.s3, config.bucket, config.bucket_owner), store)
         lease = DynamoLease(clients.writes, config.table, store.keyed, holder_name())
 
-        async def create() -> None:
-            await provision.create_bucket(clients.s3, config.bucket, config.bucket_owner)
+        async def create() -> list[str]:
+            bucket = (clients.s3, config.bucket, config.bucket_owner)
+            await provision.create_bucket(*bucket)
+            lack = await s3_lifecycle.end_incomplete_uploads(*bucket)
             await provision.create_table(clients.writes, config.table)
+            return [lack] if lack else []
 
         async def writable() -> None:
             await provision.check_writable(clients.writes, config.table)

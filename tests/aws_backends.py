@@ -20,6 +20,7 @@ from aqi_service.storage import provision
 from aqi_service.storage.aws import Clients, open_clients
 from aqi_service.storage.dynamodb import DynamoStore
 from aqi_service.storage.s3 import S3Archive
+from tests.faults.shim import Shim
 from tests.moto_names import Moto
 
 
@@ -34,9 +35,9 @@ def moto_endpoint() -> str:
 
 
 @asynccontextmanager
-async def on_moto() -> AsyncIterator[tuple[Clients, Moto]]:
-    """Open clients that lead to moto, and names that nobody else uses."""
-    moto = Moto(moto_endpoint())
+async def on_moto(endpoint: str = "") -> AsyncIterator[tuple[Clients, Moto]]:
+    """Open clients that lead to moto, or to what is before it at `endpoint`, and names that nobody else uses."""
+    moto = Moto(endpoint or moto_endpoint())
     with pytest.MonkeyPatch.context() as environment:
         for name, value in (moto.environment | others()).items():
             environment.setenv(name, value)
@@ -56,8 +57,11 @@ def others() -> dict[str, str]:
 
 @asynccontextmanager
 async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
-    """Open an archive in a bucket that `--create` made, where the server has all that it asks for."""
-    async with on_moto() as (clients, moto):
+    """Open an archive in a bucket that `--create` made, where the server has all that it asks for.
+
+    It goes through the shim, which dates uploads: moto alone has every one begin in 2010.
+    """
+    async with Shim(moto_endpoint()) as shim, on_moto(shim.endpoint) as (clients, moto):
         if others():
             await clients.s3.create_bucket(Bucket=moto.bucket)
         else:

@@ -29,6 +29,8 @@ _BY_QUERY = (
     ("GET", "list-type", "ListObjectsV2"),
     ("PUT", "publicAccessBlock", "PutPublicAccessBlock"),
     ("PUT", "encryption", "PutBucketEncryption"),
+    ("GET", "lifecycle", "GetBucketLifecycleConfiguration"),
+    ("PUT", "lifecycle", "PutBucketLifecycleConfiguration"),
 )
 
 

@@ -60,11 +60,6 @@ class World:
         answer = await self.s3.list_multipart_uploads(Bucket=self.bucket)
         return [upload["Key"] for upload in answer.get("Uploads", [])]
 
-    async def holders(self) -> list[str]:
-        """Name the documents that say who uploads."""
-        answer = await self.s3.list_objects_v2(Bucket=self.bucket, Prefix="uploads/")
-        return [entry["Key"] for entry in answer.get("Contents", [])]
-
     async def make_table(self, kind: str = "S", **options: Any) -> None:
         """Make the table as the report's owner did by hand: no index, no TTL."""
         await self.dynamodb.create_table(

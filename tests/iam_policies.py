@@ -28,14 +28,14 @@ S3: dict[str, dict[str, str]] = {
     "UploadPart": {"s3:PutObject": OBJECT},
     "CompleteMultipartUpload": {"s3:PutObject": OBJECT},
     "AbortMultipartUpload": {"s3:AbortMultipartUpload": OBJECT},
-    # With If-Match and an ETag it needs both.
-    "DeleteObject": {"s3:DeleteObject": OBJECT, "s3:GetObject": OBJECT},
     "CreateBucket": {"s3:CreateBucket": BUCKET},
     "PutPublicAccessBlock": {"s3:PutBucketPublicAccessBlock": BUCKET},
     "PutBucketEncryption": {"s3:PutEncryptionConfiguration": BUCKET},
+    "GetBucketLifecycleConfiguration": {"s3:GetLifecycleConfiguration": BUCKET},
+    "PutBucketLifecycleConfiguration": {"s3:PutLifecycleConfiguration": BUCKET},
 }
 """Operation -> action -> what it is about. Source: AWS, Service Authorization Reference, and the S3 User
-Guide's pages on multipart uploads and conditional deletes. Of DynamoDB an action has its operation's name."""
+Guide's page on multipart uploads. Of DynamoDB an action has its operation's name."""
 
 
 class Place(NamedTuple):

@@ -1,95 +1,90 @@
-"""Uploads in S3 as live, dead and far away loads leave them.
+"""Uploads in S3 as other loads leave them, and lists of them as S3 words them.
 
-One rule: what is left here is left past the archive, as by another process.
+One rule: what is left here is left past the archive, as by another process; how old it is, the list says.
 """
 
+import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import NamedTuple
 
 from aiohttp import web
 
-from aqi_service.core.names import holder_key
-from aqi_service.storage import SnapshotInfo
-from aqi_service.storage.holder import holder_name
-from aqi_service.storage.s3 import S3Archive
-from aqi_service.storage.s3_holders import Holder, encode
+from tests.aws_answers import Answer, Forward, Reply, Request
 from tests.aws_world import World
 
 NAME = "data_20_12_23_18_55.json"
 SECOND = "data_20_12_23_18_55-2.json"
-KEY = f"uploads/{NAME}"
-NOW = 1_703_098_500
-STARTED = "2023-12-20T18:55:00Z"
-ABROAD = "/".join(["elsewhere", *holder_name().split("/")[1:]])
-TELL = "from aqi_service.storage.holder import holder_name; print(holder_name())"
+NOW = 1_703_098_500.0
 
 
-@cache
-def dead() -> str:
-    """Give the name of a process of this machine that has ended."""
-    done = subprocess.run([sys.executable, "-c", TELL], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+class Open(NamedTuple):
+    """An upload that is under way; `begun` in epoch seconds."""
+
+    key: str
+    upload_id: str
+    begun: float
 
 
-def archive(world: World, now: float = NOW) -> S3Archive:
-    return S3Archive(world.s3, world.bucket, sleep=world.waits, now=lambda: now)
+def date_of(seconds: float) -> str:
+    """Give a Date header."""
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 
-async def begin(world: World, name: str = NAME, holder: str | None = None, started: float = NOW) -> None:
-    """Leave an upload open, with the document of this holder if one is given."""
-    if holder is not None:
-        await hold(world, name, holder, started)
-    await world.s3.create_multipart_upload(Bucket=world.bucket, Key=name)
+async def begin(world: World, key: str = NAME, begun: float = 0.0) -> Open:
+    """Leave an upload open."""
+    answer = await world.s3.create_multipart_upload(Bucket=world.bucket, Key=key)
+    return Open(key, answer["UploadId"], begun)
 
 
-async def hold(world: World, name: str, holder: str, started: float = NOW) -> None:
-    body = encode(Holder(holder, "load-x", started))
-    await world.s3.put_object(Bucket=world.bucket, Key=holder_key(name), Body=body)
-
-
-async def begun_id(world: World, name: str) -> str:
-    answer = await world.s3.create_multipart_upload(Bucket=world.bucket, Key=name)
-    return str(answer["UploadId"])
-
-
-def page(key: str, upload_id: str, *, truncated: bool) -> web.Response:
-    """Give a page of the list of uploads, of one entry, as S3 words it."""
-    text = (
-        "<?xml version='1.0'?>\n<ListMultipartUploadsResult>"
-        f"<IsTruncated>{str(truncated).lower()}</IsTruncated>"
-        f"<NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{upload_id}</NextUploadIdMarker>"
-        f"<Upload><Key>{key}</Key><UploadId>{upload_id}</UploadId></Upload></ListMultipartUploadsResult>"
+def page(uploads: Sequence[Open], date: str, more: Open | None = None) -> web.Response:
+    """Give a page of the list of uploads as S3 words it; `more` is the mark of the next."""
+    marks = f"<NextKeyMarker>{more.key}</NextKeyMarker>" if more else ""
+    marks += f"<NextUploadIdMarker>{more.upload_id}</NextUploadIdMarker>" if more else ""
+    text = "".join(
+        f"<Upload><Key>{key}</Key><UploadId>{upload_id}</UploadId>"
+        f"<Initiated>{datetime.fromtimestamp(begun, UTC):%Y-%m-%dT%H:%M:%S.000Z}</Initiated></Upload>"
+        for key, upload_id, begun in uploads
     )
-    return web.Response(text=text, content_type="application/xml")
+    return web.Response(
+        text=f"<?xml version='1.0'?>\n<ListMultipartUploadsResult><IsTruncated>{str(bool(more)).lower()}"
+        f"</IsTruncated>{marks}{text}</ListMultipartUploadsResult>",
+        content_type="application/xml",
+        headers={"Date": date},
+    )
 
 
-async def keep(world: World) -> None:
-    async with archive(world).upload(NAME, SnapshotInfo("a.json", "load-1")) as upload:
-        await upload.write(b"[]")
-        await upload.complete()
+def listed(*uploads: Open, date: str) -> Answer:
+    """List these uploads."""
+
+    async def answer(_request: Request, _forward: Forward) -> Reply:
+        return page(uploads, date)
+
+    return answer
 
 
-@contextmanager
-def uploading(world: World, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process that has begun an upload of NAME and goes on until it is killed."""
+async def killed_while_uploading(bucket: str, environment: dict[str, str]) -> None:
+    """Run a process that begins an upload of NAME, and kill it."""
     program = (
-        "import asyncio, sys; from aqi_service.storage import SnapshotInfo;"
+        "import asyncio; from aqi_service.storage import SnapshotInfo;"
         "from aqi_service.storage.aws import open_clients; from aqi_service.storage.s3 import S3Archive\n"
         "async def main():\n"
         "    async with open_clients() as clients:\n"
-        f"        archive = S3Archive(clients.s3, {world.bucket!r})\n"
+        f"        archive = S3Archive(clients.s3, {bucket!r})\n"
         f"        async with archive.upload({NAME!r}, SnapshotInfo('a', 'load-1')):\n"
         "            print('begun', flush=True)\n"
-        "            await asyncio.to_thread(sys.stdin.read)\n"
+        "            await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env=environment, stdout=subprocess.PIPE
+    )
+    try:
         assert process.stdout
-        assert process.stdout.readline() == b"begun\n"
-        yield process
+        assert await process.stdout.readline() == b"begun\n"
+    finally:
         process.kill()
+        await process.wait()

@@ -66,6 +66,10 @@ class Aws:
         make: Any = boto3.client  # its stubs know every service by name, and there are many
         return make("s3", endpoint_url=self.moto.endpoint, region_name="us-east-1")
 
+    def uploads(self) -> bool:
+        """Tell whether a snapshot is on its way."""
+        return bool(self.s3.list_multipart_uploads(Bucket=self.moto.bucket).get("Uploads"))
+
     def names(self) -> list[str]:
         return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=self.moto.bucket)["Contents"]]
 
@@ -123,7 +127,7 @@ async def test_a_daemon_keeps_its_secrets_from_peers_log_and_metrics(aws: Aws, t
         options = (*aws.options, "--log-format", "json", "--port", "0", "--http-port", "0", "--feed-url", url)
         async with running(*options, cwd=tmp_path, env=aws.environment) as program:
             await feed.asked.wait()
-            await until(lambda: any(key.startswith("uploads/") for key in aws.names()))
+            await until(aws.uploads)
             assert_kept_secret(*aws.kept())
             rest.set()
             assert (await program.report())["status"] == "unchanged"

@@ -107,7 +107,6 @@ TAMPERED: dict[str, Tamper] = {
     "is of a snapshot at": lambda o: an_item(o).update(snapshot_at=7),
     "was in no document": lambda o: o.items.update({"5": {"id": "5"}}),
     "is no document that the feed published": lambda o: o.objects.update({"data_20_12_23_19_00.json": b"[]"}),
-    "is left of an upload": lambda o: o.objects.update({"uploads/data_20_12_23_19_00.json": b"{}"}),
     "is open": lambda o: o.uploads.append("data_20_12_23_19_00.json"),
     "has no manifest": lambda o: o.objects.pop(a_key(o, "manifests/")),
     "says records 1,": lambda o: change_manifest(o, records=1),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.core.names import holder_key, snapshot_name
+from aqi_service.core.names import snapshot_name
 from aqi_service.storage.aws import Clients, open_clients
 from aqi_service.storage.provision import create_bucket, create_table
 from tests.aws_backends import plain_table
@@ -54,11 +54,9 @@ class World:
         return self.moto.environment | {"AWS_ENDPOINT_URL": self.shim.endpoint}
 
     async def fill(self) -> None:
-        """Leave behind what others did: a killed upload, a dead holder, a snapshot that nobody finished."""
+        """Leave behind what others did: an upload of 2010 (moto), a snapshot that nobody finished."""
         bucket = self.moto.bucket
         await self.clients.s3.create_multipart_upload(Bucket=bucket, Key=ABANDONED)
-        dead = b'{"holder": "elsewhere/b/1/1", "load_id": "x", "started": "2023-12-20T18:55:00Z"}'
-        await self.clients.s3.put_object(Bucket=bucket, Key=holder_key(ABANDONED), Body=dead)
         late = snapshot_name(int(time.time()) - 7200)
         await self.clients.s3.put_object(Bucket=bucket, Key=late, Body=gzip.decompress(GENERATED))
 
@@ -156,6 +154,7 @@ def test_a_grant_covers_its_action_on_its_resources_and_nothing_more() -> None:
         (Need("s3:GetObject", "arn:aws:s3:::b/other"), False),
         (Need("s3:GetObject", "arn:aws:s3:::b2/data_20_12_23_18_55.json"), False),
         (Need("s3:DeleteObject", "arn:aws:s3:::b/data_20_12_23_18_55.json"), False),
+        (Need("s3:PutObject", "arn:aws:s3:::b/uploads/data_20_12_23_18_55.json"), False),
         (Need("s3:PutObject", "arn:aws:s3:::b/manifests/other/x.json"), False),
         (Need("dynamodb:DeleteItem", table, key), True),
         (Need("dynamodb:DeleteItem", table, frozenset({"18456691289"})), False),

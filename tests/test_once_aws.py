@@ -230,9 +230,10 @@ async def test_a_signal_while_aws_does_not_answer_ends_the_program_at_once(tmp_p
 async def test_create_that_does_not_come_to_an_end_is_given_up() -> None:
     begun = asyncio.Event()
 
-    async def create() -> None:
+    async def create() -> list[str]:
         begun.set()
         await asyncio.Event().wait()
+        return []
 
     found = Opened(Storage(DryArchive(), DryStore()), "a place", create)
     checking = asyncio.get_running_loop().create_task(check(config(create=True), found))

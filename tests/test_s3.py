@@ -176,7 +176,7 @@ async def test_every_request_names_the_owner_that_the_bucket_must_have(world: Wo
     asked = {request.operation for request in world.double.requests}
     assert asked == {
         *("ListObjectsV2", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"),
-        *("AbortMultipartUpload", "HeadObject", "GetObject", "PutObject", "DeleteObject"),
+        *("AbortMultipartUpload", "HeadObject", "GetObject", "PutObject"),
         "ListMultipartUploads",
     }
     owners = {request.headers.get("x-amz-expected-bucket-owner") for request in world.double.requests}

@@ -60,15 +60,6 @@ def rejects_key(table: str, name: str) -> str:
     return f"rejects/{table}/{name.removesuffix('.json')}.ndjson"
 
 
-HOLDERS = "uploads/"
-"""Where the holders of running uploads are named."""
-
-
-def holder_key(name: str) -> str:
-    """Where the holder of a snapshot's upload is named."""
-    return f"{HOLDERS}{name}"
-
-
 def latest_key(table: str) -> str:
     """Where the newest finished snapshot of a table is named."""
     return f"manifests/{table}/latest.json"

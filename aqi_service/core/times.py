@@ -13,6 +13,8 @@ EARLIEST = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
 
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 _FEED = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}:([0-5][0-9])")
+_HTTP = re.compile(rf"[A-Z][a-z]{{2}}, ([0-9]{{2}}) ([A-Z][a-z]{{2}}) ([0-9]{{4}}) {_CLOCK}:([0-5][0-9]) GMT")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TYPED = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})(?:[ T]{_CLOCK}Z?)?")
 
 
@@ -33,6 +35,15 @@ def typed_time(text: str) -> int | None:
     if match is None or midnight is None:
         return None
     return midnight + 3600 * int(match[2] or 0) + 60 * int(match[3] or 0)
+
+
+def http_time(text: str) -> int | None:
+    """Read `Wed, 20 Dec 2023 18:55:00 GMT` as epoch seconds; None for anything else (RFC 9110, 5.6.7)."""
+    match = _HTTP.fullmatch(text)
+    if match is None or match[2] not in _MONTHS:
+        return None
+    midnight = _midnight(f"{match[3]}-{_MONTHS.index(match[2]) + 1:02}-{match[1]}")
+    return None if midnight is None else midnight + 3600 * int(match[4]) + 60 * int(match[5]) + int(match[6])
 
 
 def iso(seconds: float) -> str:

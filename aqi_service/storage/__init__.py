@@ -71,11 +71,11 @@ class Archive(Protocol):
     def upload(self, name: str, info: SnapshotInfo) -> AbstractAsyncContextManager[Upload]:
         """Begin a snapshot; leaving the block without `complete` takes every trace of it away.
 
-        Raises NameTaken if another load has the name, where that shows before `complete`.
+        Raises NameTaken if another load is writing it, where that shows before `complete`.
         """
 
     async def sweep(self) -> int:
-        """Take away what dead loads left half done; return how many."""
+        """Take away what certainly dead loads left half done; return how many."""
 
     async def info(self, name: str) -> SnapshotInfo | None:
         """Tell what is kept beside the snapshot, or None if there is none of that name."""

@@ -40,12 +40,6 @@ def holder_name(proc: Path = PROC) -> str:
     return "host={} boot={} pidns={} pid={} start={}".format(*process)
 
 
-def is_here(name: str, proc: Path = PROC) -> bool:
-    """Tell whether the process of this name runs, or ran, where this one can judge of it."""
-    it, we = _parsed(name), _parsed(holder_name(proc))
-    return it is not None and we is not None and it[:3] == we[:3] and _UNKNOWN not in it
-
-
 def is_dead(name: str, proc: Path = PROC) -> bool:
     """Tell whether the process of this name has certainly ended.
 
@@ -53,7 +47,8 @@ def is_dead(name: str, proc: Path = PROC) -> bool:
     container's do not); False for every name that `holder_name` did not make.
     """
     it = _parsed(name)
-    if it is None or not is_here(name, proc):
+    we = _parsed(holder_name(proc))
+    if it is None or we is None or it[:3] != we[:3] or _UNKNOWN in it:
         return False
     if not _exists(int(it.pid)):
         return True

@@ -4,23 +4,25 @@ One rule: whoever leaves an upload without completing it leaves nothing behind.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.names import parse_name
+from aqi_service.core.times import DAY, http_time
 from aqi_service.errors import AccessDenied, ArchiveFailed, Unavailable
 from aqi_service.storage import SNAPSHOT_PREFIX, SnapshotInfo
 from aqi_service.storage.aws_errors import error_code, lacks
 from aqi_service.storage.retry import Sleep
 from aqi_service.storage.s3_bucket import NOT_THERE, TAKEN, Bucket
-from aqi_service.storage.s3_holders import Hold, sweep
 from aqi_service.storage.s3_objects import read_object
 from aqi_service.storage.s3_upload import S3Upload
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
+
+ABANDONED_SECONDS = DAY
+"""Age of an upload under a snapshot's name at which its load counts as dead."""
 
 _FORBIDDEN = (
     "access is denied: bucket names are global, so it may be another account's; name your own with --bucket, "
@@ -29,10 +31,7 @@ _FORBIDDEN = (
 
 
 class S3Archive:
-    """Snapshots and documents in one bucket; `owner` is the account that must own it.
-
-    `now` gives epoch seconds, for the holders of uploads.
-    """
+    """Snapshots and documents in one bucket; `owner` is the account that must own it."""
 
     def __init__(
         self,
@@ -40,10 +39,8 @@ class S3Archive:
         bucket: str,
         owner: str | None = None,
         sleep: Sleep = asyncio.sleep,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._bucket = Bucket(client, bucket, owner, sleep)
-        self._now = now
 
     async def check(self) -> None:
         """Ask for a name in the bucket: unlike HEAD, a list says why it is refused."""
@@ -58,26 +55,36 @@ class S3Archive:
         """List the snapshots of the bucket; keys that only resemble theirs (`.json.gz`) are passed over."""
         pages = self._bucket.pages("list_objects_v2", Prefix=SNAPSHOT_PREFIX, Delimiter="/")
         keys = [entry["Key"] async for page in pages for entry in page.get("Contents", [])]
-        return [key for key in keys if (name := parse_name(key)) and name[0] == key]
+        return [key for key in keys if _is_snapshot(key)]
 
     @asynccontextmanager
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator[S3Upload]:
-        """Begin a multipart upload under a hold; it is aborted unless the block completes it."""
-        hold = Hold(self._bucket, name, info.load_id, self._now())
+        """Begin a multipart upload; it is aborted unless the block completes it."""
         upload = S3Upload(self._bucket, name, info)
         try:
-            await hold.take()
-            try:
-                await upload.begin()
-                yield upload
-            finally:
-                await upload.close()
+            await upload.begin()
+            yield upload
         finally:
-            await hold.release(strays=upload.may_have_strays)
+            await upload.close()
 
     async def sweep(self) -> int:
-        """Abort the uploads of dead loads; return how many."""
-        return await sweep(self._bucket, self._now())
+        """Abort the uploads under snapshots' names that began over ABANDONED_SECONDS ago; return how many.
+
+        How old one is, S3 alone tells: this machine's clock may be wrong, and the upload another's.
+        """
+        pages = self._bucket.pages("list_multipart_uploads", Prefix=SNAPSHOT_PREFIX)
+        abandoned = [upload async for page in pages for upload in _abandoned(page)]
+        return sum([await self._abort(*upload) for upload in abandoned])
+
+    async def _abort(self, key: str, upload_id: str) -> bool:
+        """Abort an upload; False if it had ended by itself."""
+        try:
+            await self._bucket.call("abort_multipart_upload", Key=key, UploadId=upload_id)
+        except Unavailable as error:
+            if error_code(error) == "NoSuchUpload":
+                return False
+            raise
+        return True
 
     async def info(self, name: str) -> SnapshotInfo | None:
         """Read a snapshot's metadata."""
@@ -111,3 +118,20 @@ class S3Archive:
 
     async def close(self) -> None:
         """Return at once: whoever opened the client closes it."""
+
+
+def _abandoned(page: Any) -> list[tuple[str, str]]:
+    """Return key and id of each abandoned upload of a page; none if S3 does not say what time it is."""
+    now = http_time(page["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
+    if now is None:
+        return []
+    return [
+        (each["Key"], each["UploadId"])
+        for each in page.get("Uploads", [])
+        if _is_snapshot(each["Key"]) and now - each["Initiated"].timestamp() > ABANDONED_SECONDS
+    ]
+
+
+def _is_snapshot(key: str) -> bool:
+    name = parse_name(key)
+    return name is not None and name[0] == key

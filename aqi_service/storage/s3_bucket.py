@@ -39,11 +39,10 @@ Answer = TypeVar("Answer")
 
 
 class Document(NamedTuple):
-    """A small object: its bytes, the version of it by which it can be deleted, when it was written."""
+    """A small object: its bytes, and the version of it by which it can be written over."""
 
     body: bytes
     etag: str
-    modified: float
 
 
 class Bucket:
@@ -95,7 +94,7 @@ class Bucket:
             async with some:
                 while piece := await some.read(DOCUMENT_LIMIT + 1 - len(body)):
                     body += piece
-            return Document(bytes(body), answer["ETag"], answer["LastModified"].timestamp())
+            return Document(bytes(body), answer["ETag"])
 
         try:
             return await self.repeat(read)
@@ -109,15 +108,10 @@ class Bucket:
         kind = "application/x-ndjson" if key.endswith(".ndjson") else "application/json"
         await self.call("put_object", SLOW, Key=key, Body=body, ContentType=kind, **condition)
 
-    async def change(
-        self, key: str, new: Callable[[Document | None], bytes | None], *, fresh: bool = False
-    ) -> None:
-        """Write over an object what `new` makes of it, None for nothing; ask again if another changed it.
-
-        `fresh` says that there is hardly one: it is looked for only when the first write fails.
-        """
-        for attempt in range(CHANGES):
-            there = None if fresh and not attempt else await self.document(key)
+    async def change(self, key: str, new: Callable[[Document | None], bytes | None]) -> None:
+        """Write over an object what `new` makes of it, None for nothing; ask again if another changed it."""
+        for _ in range(CHANGES):
+            there = await self.document(key)
             body = new(there)
             if body is None:
                 return

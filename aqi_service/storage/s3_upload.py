@@ -31,17 +31,11 @@ class S3Upload:
         self._name = name
         self._info = info
         self._creating: asyncio.Task[None] | None = None
-        self._asked = 0
         self._id: dict[str, Any] = {}
         self._buffer = bytearray()
         self._slots = asyncio.Semaphore(PARTS_IN_FLIGHT)
         self._parts: list[asyncio.Task[dict[str, Any]]] = []
         self._done = False
-
-    @property
-    def may_have_strays(self) -> bool:
-        """Tell whether S3 may have begun an upload whose name was lost with its answer."""
-        return self._asked > (1 if self._id else 0)
 
     async def begin(self) -> None:
         """Create the upload; cancelled meanwhile, `close` learns its name all the same."""
@@ -75,20 +69,20 @@ class S3Upload:
             await finish(self._abort(), ABORT_SECONDS)
 
     async def _create(self) -> None:
-        async def create() -> Any:
-            self._asked += 1
-            return await self._bucket.once(
-                "create_multipart_upload",
-                Key=self._name,
-                ContentType="application/json",
-                Metadata=metadata(self._info),
-                ChecksumAlgorithm="CRC32",
-            )
+        """Begin the upload.
 
-        begun = (await self._bucket.repeat(create)).get("UploadId")
-        if not begun:
+        One whose answer is lost stays, empty, for the sweep: nothing tells it from another load's.
+        """
+        begun = await self._bucket.call(
+            "create_multipart_upload",
+            Key=self._name,
+            ContentType="application/json",
+            Metadata=metadata(self._info),
+            ChecksumAlgorithm="CRC32",
+        )
+        if not begun.get("UploadId"):
             raise ArchiveFailed(f"{self._bucket.what}: S3 began an upload without naming it")
-        self._id = {"Key": self._name, "UploadId": begun}
+        self._id = {"Key": self._name, "UploadId": begun["UploadId"]}
 
     async def _send(self, size: int) -> None:
         """Start the next part; raise what an earlier one failed with."""

@@ -55,8 +55,6 @@ def _archive(outcome: Outcome) -> Iterator[str]:
     for key, body in outcome.objects.items():
         if parse_name(key) and body not in bodies:
             yield f"{key} is no document that the feed published"
-        if key.startswith("uploads/"):
-            yield f"{key} is left of an upload"
     for key in outcome.uploads:
         yield f"an upload of {key} is open"
 

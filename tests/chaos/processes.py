@@ -62,7 +62,6 @@ class Machine:
 
     Attributes:
         dead: processes that have ended, as far as others can know.
-        elsewhere: processes of another machine, of which nobody here knows whether they live.
         taken: for each process, the time of the snapshot that it began last.
         loads: the loads that ended, in order.
     """
@@ -74,7 +73,6 @@ class Machine:
     wall: Callable[[], float]
     spoil: Spoil
     dead: set[str] = field(default_factory=set)
-    elsewhere: set[str] = field(default_factory=set)
     taken: dict[str, int] = field(default_factory=dict)
     loads: list[Ended] = field(default_factory=list)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -86,10 +84,6 @@ class Machine:
         with pytest.MonkeyPatch.context() as patch:
             for name in ("rounds", "loader", "once"):
                 patch.setattr(f"aqi_service.{name}.time", clock)
-            holders = "aqi_service.storage.s3_holders"
-            patch.setattr(f"{holders}.holder_name", PROCESS.get)
-            patch.setattr(f"{holders}.is_here", lambda name: name not in self.elsewhere)
-            patch.setattr(f"{holders}.is_dead", self.dead.__contains__)
             patch.setattr("aqi_service.once.opened", self.opened)
             patch.setattr("aqi_service.rounds.load", self._load)
             patch.setattr("aqi_service.load.Tally", self._tally)
@@ -115,7 +109,7 @@ class Machine:
             store = DynamoStore(clients.writes, clients.lookups, self.table)
             means = Means(self.dead.__contains__, asyncio.get_running_loop().time, asyncio.sleep)
             lease = DynamoLease(clients.writes, self.table, store.keyed, name, means)
-            storage = self.spoil(Storage(S3Archive(clients.s3, self.bucket, now=self.wall), store))
+            storage = self.spoil(Storage(S3Archive(clients.s3, self.bucket), store))
             yield Opened(storage, name, lease=lease, places=Places(storage.archive, self.bucket))
 
     async def clients(self, stack: AsyncExitStack, name: str) -> Clients:
@@ -161,7 +155,8 @@ class Daemon:
     async def kill(self, *, seen: bool) -> None:
         """End it without a word; `seen` tells whether the others can see that it is dead."""
         self.machine.cut_off(self.name)
-        (self.machine.dead if seen else self.machine.elsewhere).add(self.name)
+        if seen:
+            self.machine.dead.add(self.name)
         self.task.cancel()
         await asyncio.gather(self.task, self.server.stop(0.0), return_exceptions=True)
         await self.stack.aclose()

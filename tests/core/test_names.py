@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from aqi_service.core.names import (
     can_name,
     first_free,
-    holder_key,
     latest_key,
     manifest_key,
     order_of,
@@ -131,7 +130,3 @@ def test_manifest_and_rejects_lie_by_table_and_snapshot() -> None:
     assert manifest_key("t", NAME) == "manifests/t/data_20_12_23_18_55.json"
     assert rejects_key("t", NAME) == "rejects/t/data_20_12_23_18_55.ndjson"
     assert latest_key("t") == "manifests/t/latest.json"
-
-
-def test_who_holds_a_running_upload_is_named_beside_the_snapshots() -> None:
-    assert holder_key(NAME) == "uploads/data_20_12_23_18_55.json"

@@ -2,12 +2,13 @@
 
 import time
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.times import DAY, EARLIEST, feed_time, iso, typed_time
+from aqi_service.core.times import DAY, EARLIEST, feed_time, http_time, iso, typed_time
 from tests.core.helpers import QUICK
 
 MOMENTS = st.datetimes(
@@ -113,3 +114,27 @@ def test_times_are_shown_in_whole_seconds_of_utc(seconds: int, part: float) -> N
 def test_the_earliest_time_is_the_beginning_of_2010_and_a_day_has_86400_seconds() -> None:
     assert iso(EARLIEST) == "2010-01-01T00:00:00Z"
     assert iso(EARLIEST + DAY) == "2010-01-02T00:00:00Z"
+
+
+@QUICK
+@given(MOMENTS.filter(lambda moment: moment.year > 999))
+def test_the_date_of_an_http_answer_is_read(moment: datetime) -> None:
+    assert http_time(format_datetime(moment, usegmt=True)) == moment.timestamp()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "0", "now", "1703098500", "2023-12-20T18:55:00Z", "Wed, 32 Dec 2023 18:55:00 GMT"),
+        *("Wed, 20 Dec 2023 18:55:00", "Wed, 20 Dec 2023 18:55:00 -0000"),  # of whose zone?
+        *("Wed, 20 Dec 99999 18:55:00 GMT", "Wed, 20 Dec 2023 18:55:00 +99999999"),
+    ],
+)
+def test_what_is_no_date_of_an_http_answer_is_none(text: str) -> None:
+    assert http_time(text) is None
+
+
+@QUICK
+@given(st.text())
+def test_whatever_an_http_answer_calls_its_date_it_is_read_or_is_none(text: str) -> None:
+    assert http_time(text) is None or isinstance(http_time(text), float)

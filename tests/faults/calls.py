@@ -62,6 +62,7 @@ OF_A_BUCKET: Table = (
     ("POST", {"delete"}, "DeleteObjects"),
     ("PUT", {"publicAccessBlock"}, "PutPublicAccessBlock"),
     ("PUT", {"encryption"}, "PutBucketEncryption"),
+    ("GET", {"lifecycle"}, "GetBucketLifecycleConfiguration"),
     ("PUT", {"lifecycle"}, "PutBucketLifecycleConfiguration"),
     ("PUT", set(), "CreateBucket"),
     ("HEAD", set(), "HeadBucket"),

@@ -17,7 +17,8 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Self
 
 from aiohttp import web
@@ -44,6 +45,7 @@ class Shim:
     Attributes:
         book: the rules; add, clear and switch while it runs.
         journal: what went through.
+        ahead: how much later than `now` it is at AWS.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Shim:
         self.book = RuleBook(rules, seed)
         self.journal = Journal()
         self.endpoint = ""
+        self.ahead = timedelta()
+        self._now: Callable[[], datetime] = lambda: now() + self.ahead
         self._upstream = Upstream(upstream)
-        self._work = Work(self._upstream, aws or Aws(), now)
+        self._work = Work(self._upstream, aws or Aws(), self._now)
         self._tls = tls
         self._sleep = sleep
 
@@ -113,6 +117,7 @@ class Shim:
             return web.Response()
         record.status, record.code = answer.status, answer.code
         response = web.StreamResponse(status=answer.status, headers=answer.headers)
+        response.headers["Date"] = format_datetime(self._now(), usegmt=True)
         if isinstance(answer.body, bytes) and request.method != "HEAD":
             response.content_length = len(answer.body)
         with suppress(ConnectionError):
