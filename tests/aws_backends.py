@@ -36,7 +36,7 @@ def moto_endpoint() -> str:
 
 @asynccontextmanager
 async def on_moto(endpoint: str = "") -> AsyncIterator[tuple[Clients, Moto]]:
-    """Open clients that lead to moto, or to what is before it at `endpoint`, and names that nobody else uses."""
+    """Open clients that lead to moto, or to the shim at `endpoint`, and names that nobody else uses."""
     moto = Moto(endpoint or moto_endpoint())
     with pytest.MonkeyPatch.context() as environment:
         for name, value in (moto.environment | others()).items():
