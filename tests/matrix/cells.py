@@ -76,7 +76,7 @@ class Cell:
         before, after: done before the load, and between the load and the next.
         cancel: the operation at which the load is cancelled, once it waits there in vain.
         fates: of the load, as far as they can be told.
-        left_to_sweep: the upload cannot be aborted now; the sweep of the next start does.
+        left_to_sweep: the upload cannot be aborted now; the sweep of a start a day later does.
         check: what else is true of the load.
         seeded: False where what the seed put into the table is lost.
     """

@@ -46,8 +46,9 @@ APPLIED: dict[str, Effect] = {
     "answer cut": Cut(20),  # of those calls whose answer has a body
     "500 after": Refuse("InternalError", applied=True),
 }
-SPOKEN = ("CreateMultipartUpload", "CompleteMultipartUpload")
-UPLOADS = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
+CREATE = "CreateMultipartUpload"
+SPOKEN = (CREATE, "CompleteMultipartUpload")
+UPLOADS = (CREATE, "UploadPart", "CompleteMultipartUpload")
 ABORT = "AbortMultipartUpload"
 
 
@@ -76,11 +77,14 @@ def s2() -> Iterator[Cell]:
             for call in SPOKEN if spoken else UPLOADS:
                 stays = pattern == "always" and call != "CompleteMultipartUpload"
                 rules = on(call, effect, pattern)
-                yield Cell("S2", fault, call, pattern, FAILED if stays else COMPLETE, rules, TWO_PARTS)
-            for key, ends in () if spoken else (("uploads", FAILED), ("manifests", INCOMPLETE)):
-                rules = on("PutObject", effect, pattern, f"*/{key}/*")
-                left = ends if pattern == "always" else COMPLETE
-                yield Cell("S2", fault, f"PutObject {key}", pattern, left, rules)
+                yield Cell(
+                    *("S2", fault, call, pattern, FAILED if stays else COMPLETE, rules, TWO_PARTS),
+                    left_to_sweep=call == CREATE,  # nothing tells it from another load's
+                )
+            if not spoken:
+                rules = on("PutObject", effect, pattern, "*/manifests/*")
+                ends = INCOMPLETE if pattern == "always" else COMPLETE
+                yield Cell("S2", fault, "PutObject manifests", pattern, ends, rules)
 
 
 def s3() -> Iterator[Cell]:
@@ -165,12 +169,18 @@ def s7() -> Iterator[Cell]:
 
 
 def s9() -> Iterator[Cell]:
-    for call in ("PutObject", *UPLOADS):
+    for call in UPLOADS:
         for fault, effect in (("cancelled before", STALL), ("cancelled after", STALL_AFTER)):
             seen = call == "CompleteMultipartUpload" and effect is STALL_AFTER
             rules = on(call, effect, "once")
             ends = INCOMPLETE if seen else FAILED
-            yield Cell(*("S9", fault, call, "", ends, rules, TWO_PARTS), cancel=call, check=_interrupted)
+            left = call == CREATE and effect is STALL_AFTER
+            yield Cell(
+                *("S9", fault, call, "", ends, rules, TWO_PARTS),
+                cancel=call,
+                check=_interrupted,
+                left_to_sweep=left,
+            )
 
 
 def _interrupted(_found: Ground, report: LoadReport) -> None:
