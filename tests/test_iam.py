@@ -5,6 +5,7 @@ in both directions: no request without a grant, and no grant without a request.
 """
 
 import gzip
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -143,6 +144,24 @@ async def test_what_create_adds_to_a_policy_is_what_it_asks_for(world: World, tm
         await plain_table(world.clients, world.moto.table, "S")
     world.assert_granted("backfill", "create")
     world.assert_used("create")
+
+
+@pytest.mark.parametrize(
+    ("operation", "line"),
+    [
+        ("ListMultipartUploads", r"sweep_failed error='bucket .*AWS denies access"),
+        ("GetBucketLifecycleConfiguration", r"not_created lifecycle rule .*AWS denies access"),
+        ("PutBucketLifecycleConfiguration", r"not_created lifecycle rule .*AWS denies access"),
+    ],
+)
+async def test_what_a_load_can_do_without_is_one_warning_where_it_is_denied(
+    world: World, operation: str, line: str, tmp_path: Path
+) -> None:
+    world.shim.book.add(Rule(operation, Refuse("AccessDenied")))
+    create = ("--load-only", "--create", *world.options, "--from", "-")
+    done = await ran(*create, cwd=tmp_path, env=world.environment, stdin=GENERATED)
+    assert (done.code, done.reports[0]["status"]) == (0, "complete")
+    assert len(re.findall(line, done.err)) == done.err.count("WARNING") == 1
 
 
 def test_a_grant_covers_its_action_on_its_resources_and_nothing_more() -> None:
