@@ -58,7 +58,7 @@ The files, in the order in which to read them:
     opening.py        opens what a Config names;   stopping.py   signals
     status.py         metrics;   lag.py   how late the event loop is
     cli.py            the options, each declared once   (cli_types.py: their values)
-    config.py         what they decided;   running.py   loop
+    config.py         what they decided;   running.py   loop;   interrupt.py   Ctrl-C before and after it
     demo.py           `make demo`;   logs.py, progress.py   what a person sees
 """
 

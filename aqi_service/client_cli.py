@@ -15,6 +15,7 @@ from typing import NoReturn
 from aqi_service.core.frames import checked_id
 from aqi_service.core.showing import visible
 from aqi_service.errors import BadId, ConfigError
+from aqi_service.interrupt import EXIT_CODE, raise_at_interrupt
 
 _ENDS = """
 exit codes: 0 all found; 1 some id not found; 2 bad usage; 3 no connection, time-out, Busy, Unavailable,
@@ -66,12 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked = parse(argv)
         from aqi_service.client_run import run  # noqa: PLC0415 - asyncio takes longer than all of --help
 
+        raise_at_interrupt()
         return run(asked)
     except (_UsageError, BadId, ConfigError) as error:
         complain(str(error))
         return 2
     except KeyboardInterrupt:
-        return 130
+        return EXIT_CODE
     except SystemExit as end:  # --help
         return _after_help(int(end.code or 0))
 

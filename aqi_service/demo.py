@@ -18,7 +18,7 @@ from aqi_service.client import Client
 
 CAPTURE = "data_10_08_17_11_23.json.gz"
 RECORDS = ("250452007", "250451653", "250451706")
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
 """Of prctl(2): the signal that a process gets when its parent is gone."""
 

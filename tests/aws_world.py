@@ -76,14 +76,6 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.002)
 
 
-async def settled(count: Callable[[], int]) -> None:
-    """Give the other tasks their turn until the count stays the same."""
-    quiet, last = 0, count()
-    while quiet < 20:
-        await asyncio.sleep(0.005)
-        quiet, last = (quiet + 1 if count() == last else 0), count()
-
-
 @asynccontextmanager
 async def opened(moto: str, tls: ssl.SSLContext | None = None, **environment: str) -> AsyncIterator[World]:
     """Open clients that lead through a double to the moto server at this URL."""

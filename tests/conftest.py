@@ -6,11 +6,14 @@ from collections.abc import Iterator
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests import profiles
 from tests.aws_world import aws
 from tests.models import read_models_once
 from tests.moto_names import Moto
 
 __all__ = ["aws"]  # a fixture
+
+profiles.in_force()
 
 
 @pytest.fixture(autouse=True)

@@ -26,13 +26,11 @@ from typing import Any, NamedTuple, NoReturn
 
 from tests.models import read_models_once
 from tests.moto_names import Moto
+from tests.patience import patience
 from tests.power import Disk, came_back
 
 KILLED = 86
 """The exit code of a run that died at its step."""
-
-WITHIN = 60.0
-"""Seconds after which a run will not end."""
 
 BEFORE = "killed before "
 
@@ -70,7 +68,7 @@ class Crashes:
             path.write_bytes(b"")  # a run that is killed at once writes nothing
         asked = {"options": options, "env": dict(env), "out": str(out), "err": str(err), **how}
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
-        async with asyncio.timeout(WITHIN):
+        async with patience():
             code = int(await self._process.stdout.readline())
         if "--local" in options:
             came_back(Path(options[options.index("--local") + 1]))

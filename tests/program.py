@@ -1,6 +1,6 @@
 """The program as its users start it: a process of its own, in a clean environment, with real streams.
 
-One rule: nothing sleeps; a test waits for a line or for the end, both under a deadline.
+One rule: nothing sleeps; a test waits for a line or for the end, with the patience of all tests.
 """
 
 import asyncio
@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from aqi_service.core.frames import HEADER, decode_header, encode
+from tests.patience import PATIENCE, patience
 
 CAPTURE = Path(__file__).parent.parent / "aqi_service" / "data" / "data_10_08_17_11_23.json.gz"
 RECORD = "250452007"
 """A record of the capture, its newest."""
-
-WITHIN = 25.0
-"""Seconds after which what a test waits for will not come."""
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -67,7 +65,7 @@ async def ran(
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(WITHIN):
+        async with patience():
             out, err = await process.communicate(stdin)
     finally:
         _kill(process)
@@ -85,7 +83,7 @@ class Running:
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def line(self, pattern: str, number: int = 1, within: float = WITHIN) -> re.Match[str]:
+    async def line(self, pattern: str, number: int = 1, within: float = PATIENCE) -> re.Match[str]:
         """Wait for the line of that number, of stdout or stderr, in which the pattern is found."""
         found: list[re.Match[str]] = []
 
@@ -105,7 +103,7 @@ class Running:
         """Wait until it listens; give the port."""
         return int((await self.line(rf"^listening on \S+:(\d+) \({kind}\)$"))[1])
 
-    async def report(self, number: int = 1, within: float = WITHIN) -> dict[str, Any]:
+    async def report(self, number: int = 1, within: float = PATIENCE) -> dict[str, Any]:
         """Wait for a load's report."""
         report: dict[str, Any] = json.loads((await self.line(r'^\{"status".*', number, within))[0])
         return report
@@ -114,21 +112,21 @@ class Running:
         """Send a signal."""
         self.process.send_signal(number)
 
-    async def ended(self, within: float = WITHIN) -> int:
+    async def ended(self) -> int:
         """Wait for the end; give the exit code."""
-        async with asyncio.timeout(within):
+        async with patience():
             return await self.process.wait()
 
     async def closed(self) -> bool:
         """Wait until nobody, of its children neither, has its stdout open any more."""
-        async with asyncio.timeout(WITHIN):
+        async with patience():
             return await self._ended.wait()
 
     async def ask(self, *payloads: bytes) -> list[bytes]:
         """Look up on a connection of its own."""
         reader, writer = await asyncio.open_connection("127.0.0.1", await self.port("tcp"))
         try:
-            async with asyncio.timeout(WITHIN):
+            async with patience():
                 writer.write(b"".join(map(encode, payloads)))
                 return [
                     await reader.readexactly(decode_header(await reader.readexactly(HEADER)))
@@ -141,7 +139,7 @@ class Running:
         """GET a page of the HTTP port; give status and text."""
         reader, writer = await asyncio.open_connection("127.0.0.1", await self.port("http"))
         try:
-            async with asyncio.timeout(WITHIN):
+            async with patience():
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
                 head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
         finally:

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "aqi_service"
 
 LAYERS = (
-    ("errors",),
+    ("errors", "interrupt"),
     ("core",),
     ("connection", "listening", "tls", "feed", "storage", "web", "logs", "progress", "stopping"),
     ("server", "client", "sources", "lag", "latest", "misses"),
@@ -71,6 +71,7 @@ WALL_CLOCK = {"daemon", "loader", "once", "rounds", "status"}
 
 CLIENT_MAY = {
     "aqi_service.errors",
+    "aqi_service.interrupt",
     "aqi_service.core.frames",
     "aqi_service.core.csvtext",
     "aqi_service.core.showing",

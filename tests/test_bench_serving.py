@@ -15,6 +15,7 @@ from bench.figure_08_lookups_during_load import p99
 from bench.lib.lookup_generator import BATCHES, WIRES, Batch, LookupRates, Peer, batches, converse
 from bench.lib.paced_lookups import Paced, TimedLookup
 from bench.lib.servers import redis_server
+from tests.patience import PATIENCE
 
 TRUTH = {str(number): f"row {number}".encode() for number in range(100)}
 
@@ -24,7 +25,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     with ExitStack() as stack:
         ours, theirs = socket.socketpair()
         for each in (ours, theirs):
-            stack.enter_context(each).settimeout(10)
+            stack.enter_context(each).settimeout(PATIENCE)
         yield ours, theirs
 
 

@@ -259,6 +259,11 @@ async def test_a_standard_output_that_is_full_is_a_sentence(tmp_path: Path) -> N
     )
 
 
+def hear_interrupts() -> None:
+    """Begin as in a terminal; a suite that runs in the background may itself have SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 async def test_an_interrupt_is_exit_code_130_without_a_word(tmp_path: Path) -> None:
     connected = asyncio.Event()
 
@@ -270,7 +275,7 @@ async def test_an_interrupt_is_exit_code_130_without_a_word(tmp_path: Path) -> N
     async with scripted(talk) as port:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "aqi_service.client", "--port", str(port), FOUND, cwd=tmp_path,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hear_interrupts,
         )  # fmt: skip
         await connected.wait()
         process.send_signal(signal.SIGINT)

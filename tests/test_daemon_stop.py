@@ -19,10 +19,11 @@ from aqi_service.loader import Loader
 from aqi_service.opening import Opened
 from aqi_service.server import ServerCounts
 from aqi_service.status import ServiceStatus
-from aqi_service.stopping import GRACE_SECONDS, Stop
+from aqi_service.stopping import Stop
 from tests.config import config
 from tests.feed_server import answer, feed_server
 from tests.load_helpers import document
+from tests.patience import patience
 from tests.storage_doubles import TABLE_ID, Before, MemoryArchive, MemoryStore, failing, in_memory
 from tests.wire_fixtures import task
 
@@ -54,17 +55,16 @@ async def test_a_load_that_is_slow_to_end_does_not_keep_the_server_from_closing_
         finally:
             await free.wait()
 
-    stop = Stop()
+    stop = Stop(grace=3600.0)  # nobody is patient for so long: the load ends when it is let go
     found = Opened(in_memory(Before(MemoryArchive(), write=stubborn)), "memory")
-    async with asyncio.timeout(10), feed_server((answer(document(1)),)) as feed:
+    async with patience(), feed_server((answer(document(1)),)) as feed:
         settings = config(feed_url=feed.url(), no_http=True)
         serving = task(_serve(settings, found, stop, usable=True))
         await loading.wait()
         listening = re.search(r"listening on 127\.0\.0\.1:(\d+) \(tcp\)", capsys.readouterr().err)
         assert listening
         stop.set()
-        async with asyncio.timeout(GRACE_SECONDS / 2):
-            await refused(int(listening[1]))
+        await refused(int(listening[1]))
         assert not serving.done()
         free.set()
         await serving
@@ -82,7 +82,7 @@ async def test_lookups_and_metrics_are_answered_while_the_loader_is_dead(
 
     monkeypatch.setattr(Loader, "run", dies)
     monkeypatch.setattr("aqi_service.loader.random", lambda: 1.0)  # then it is not started again at once
-    async with asyncio.timeout(10):
+    async with patience():
         serving = task(_serve(config(), Opened(in_memory(), "memory"), stop, usable=True))
         await died.wait()
         said = capsys.readouterr().err
@@ -110,7 +110,7 @@ async def test_a_table_that_does_not_answer_makes_it_unready_in_time(monkeypatch
 
     monkeypatch.setattr("aqi_service.daemon.READY_SECONDS", 0.01)
     stuck = Opened(in_memory(store=Before(MemoryStore(), get=never)), "memory")
-    async with asyncio.timeout(5):
+    async with patience():
         assert await _ready(stuck, Stop()) == "the table cannot be read"
 
 

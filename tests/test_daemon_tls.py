@@ -10,7 +10,8 @@ import pytest
 
 from aqi_service.core.frames import HEADER, decode_header, encode
 from tests.certificates import Authority
-from tests.program import WITHIN, Running, ran, running
+from tests.patience import patience
+from tests.program import Running, ran, running
 
 SERVE = ("--local", "d", "--port", "0", "--http-port", "0", "--feed-url", "http://127.0.0.1:9/")
 """No feed: what is served is an empty table."""
@@ -30,7 +31,7 @@ async def connect(program: Running, tls: ssl.SSLContext) -> tuple[asyncio.Stream
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
     writer.write(encode(b"1"))
-    async with asyncio.timeout(WITHIN):
+    async with patience():
         return await reader.readexactly(decode_header(await reader.readexactly(HEADER)))
 
 

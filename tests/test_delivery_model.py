@@ -14,7 +14,7 @@ from tests.delivery_snapshots import NOW, REPLAYED, TTLS
 from tests.delivery_world import World, in_pieces, on_standing_clock
 from tests.storage_doubles import MemoryStore
 
-THOROUGH = settings(deadline=None, max_examples=100)
+THOROUGH = settings(max_examples=100)
 """A busy machine is no defect, so there is no deadline."""
 
 GROUPS = st.sampled_from([1, 2, 100])

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 from aqi_service.core.names import snapshot_name
 from aqi_service.storage.dynamodb import DynamoStore
@@ -23,8 +23,9 @@ from tests.delivery_world import World, in_pieces, on_standing_clock
 from tests.faults.clients import at_once
 from tests.load_places import Place, aws_place, local_place
 from tests.moto_names import Moto
+from tests.profiles import SHARED
 
-FEW = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=10, suppress_health_check=SHARED)
 """Every example makes a new table; what else a fixture gives is the same for all."""
 
 HAPPENS = steps() | steps(*FAULTS)

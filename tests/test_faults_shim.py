@@ -16,6 +16,7 @@ from tests.faults.effects import Delay, Effect, Refuse
 from tests.faults.journal import Record
 from tests.faults.rules import Rule
 from tests.faults.shim import Shim
+from tests.patience import patience
 
 ITEMS = [Item(str(number), pm25="48.8", measured_at=1) for number in range(30)]
 IDS = [item.id for item in ITEMS]
@@ -170,9 +171,18 @@ async def test_credentials_that_expire_and_denied_access_are_errors_of_the_servi
             await world.dynamodb.get_item(TableName=world.table, Key={"id": {"S": "1"}})
 
 
-async def test_writes_of_one_key_at_the_same_time_show_in_the_journal(world: World) -> None:
-    world.fail("PutItem", Delay(0.02))
-    await asyncio.gather(*(world.store.put([ITEMS[i]], conditional=True) for i in (0, 0, 1)))
+async def test_writes_of_one_key_at_the_same_time_show_in_the_journal(moto_endpoint: str) -> None:
+    all_there = asyncio.Barrier(3)
+
+    async def wait(_: float) -> None:
+        await all_there.wait()
+
+    async with Shim(moto_endpoint, sleep=wait) as shim, through(shim) as opened:
+        world = opened.fresh()
+        await world.make_table()
+        world.fail("PutItem", Delay(60))
+        async with patience():
+            await asyncio.gather(*(world.store.put([ITEMS[i]], conditional=True) for i in (0, 0, 1)))
     assert world.journal.peak("PutItem") == 3
     assert len(list(world.journal.collisions("PutItem"))) == 1
 

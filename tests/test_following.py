@@ -22,6 +22,7 @@ from aqi_service.storage import READ_LIMIT, Storage
 from tests.core.helpers import GENERATED, document_of
 from tests.load_helpers import AGENT, NAME, NOW, TABLE, document, records, run
 from tests.memory_world import feed
+from tests.patience import patience
 from tests.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
 LATEST = latest_key(TABLE)
@@ -309,7 +310,7 @@ async def test_a_stop_ends_it_while_it_reads() -> None:
         await asyncio.Event().wait()
 
     _, follower = following(Storage(Before(storage.archive, get=hang), storage.store))
-    async with asyncio.timeout(30):
+    async with patience():
         await follower.run(stop)
 
 

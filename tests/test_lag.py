@@ -11,7 +11,8 @@ from aqi_service.lag import EDGES, EVERY_SECONDS, LoopLag, watch
 from aqi_service.stopping import Stop
 from tests.faults.clock import HandClock
 from tests.feed_server import answer, feed_server
-from tests.program import WITHIN, running
+from tests.patience import patience
+from tests.program import running
 from tests.test_daemon import BODY, ON_D
 from tests.wire_fixtures import advance, by_hand, passing, task
 
@@ -82,7 +83,7 @@ async def test_the_daemon_measures_it(tmp_path: Path) -> None:
     async with (
         feed_server((answer(BODY),)) as feed,
         running(*ON_D, "--feed-url", feed.url(), cwd=tmp_path) as program,
-        asyncio.timeout(WITHIN),
+        patience(),
     ):
         while not MEASURED.search((await program.page("/metrics"))[1]):
             pass  # the first wake-up is a moment after the start

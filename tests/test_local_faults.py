@@ -30,6 +30,7 @@ from tests.local_helpers import (
     files_up_to,
     keep,
 )
+from tests.patience import patience
 
 MANIFEST = f"manifests/air_quality_data/{NAME}"
 
@@ -204,7 +205,8 @@ async def test_a_writer_waits_for_what_is_past_the_limit_and_for_no_more(
             undo.callback(allowed.release, 9)
             assert [write.done() for write in writes] == [True, True, False]
             allowed.release()
-            await asyncio.wait_for(writes[2], 5)
+            async with patience():
+                await writes[2]
         await upload.complete()
     assert len(await bytes_of(archive)) == sum(sizes)
 

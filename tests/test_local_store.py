@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
@@ -28,14 +28,11 @@ from tests.local_helpers import (
     opened,
     other_program,
 )
+from tests.profiles import SHARED
 from tests.storage_doubles import Before
 from tests.storage_items import FULL
 
-ON_ONE_STORE = settings(
-    max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
-)
+ON_ONE_STORE = settings(max_examples=100, suppress_health_check=SHARED)
 
 
 @pytest.fixture

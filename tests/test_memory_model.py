@@ -20,7 +20,7 @@ from tests.memory_world import DAY, MemoryWorld
 from tests.storage_doubles import failing
 
 IDS = range(1, 9)
-THOROUGH = settings(deadline=None, max_examples=100)
+THOROUGH = settings(max_examples=100)
 
 
 @st.composite

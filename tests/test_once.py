@@ -16,6 +16,7 @@ from aqi_service.cli import FEED_URL
 from aqi_service.rounds import warn_without_contact
 from tests.config import config
 from tests.feed_server import CHUNKED, answer, chunked, feed_server, head
+from tests.patience import PATIENCE
 from tests.program import CAPTURE, RECORD, environment, ran, running
 
 CUT = Path(__file__).parent / "data" / "sensor-community-2017-08-10-cut.json.gz"
@@ -178,7 +179,7 @@ async def test_a_signal_ends_a_load_in_order_with_exit_1_and_leaves_nothing_half
                 await feed.asked.wait()
                 program.tell(number)
                 report = await program.report()
-                assert await program.ended(within=10) == 1
+                assert await program.ended() == 1
             assert not stalled.is_set()
         assert (report["status"], report["error"], report["snapshot"]) == ("failed", "interrupted", None)
         assert len(program.out) == 1
@@ -204,7 +205,7 @@ def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     load = f"{sys.executable} -m aqi_service --load-only --local d --from {CAPTURE} --from {CAPTURE}"
     return subprocess.run(
         ["/bin/bash", "-c", command], cwd=cwd, env=environment(LOAD=load), text=True, capture_output=True,
-        timeout=30, check=False,
+        timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 

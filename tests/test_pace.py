@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.storage.pace import Pace
+from tests.patience import patience
 from tests.wire_fixtures import turns
 
 
@@ -168,5 +169,5 @@ async def test_an_error_inside_gives_the_turn_back() -> None:
     with pytest.raises(KeyError):
         async with pace.turn():
             raise KeyError
-    async with asyncio.timeout(5), pace.turn():
+    async with patience(), pace.turn():
         pass

@@ -13,7 +13,8 @@ from aqi_service.storage.s3 import S3Archive
 from aqi_service.storage.s3_bucket import Bucket
 from aqi_service.storage.s3_upload import PART_SIZE, PARTS_IN_FLIGHT, S3Upload
 from tests.aws_answers import cut, error, held
-from tests.aws_world import World, fresh, opened, settled, until
+from tests.aws_world import World, fresh, opened, until
+from tests.wire_fixtures import turns
 
 NAME = "data_20_12_23_18_55.json"
 INFO = SnapshotInfo("https://example.org/data.json", "load-1", '"e"', "Wed, 20 Dec 2023 17:00:00 GMT")
@@ -116,7 +117,7 @@ async def test_a_slow_bucket_holds_the_writer_back_after_a_few_parts(world: Worl
 
     task = asyncio.create_task(load())
     await until(lambda: world.double.count("UploadPart") == PARTS_IN_FLIGHT)
-    await settled(lambda: written)
+    await turns()
     assert written < (PARTS_IN_FLIGHT + 1) * PART_SIZE
     gate.set()
     await task
@@ -240,7 +241,11 @@ async def test_what_s3_does_not_read_or_answer_is_given_up(
 ) -> None:
     monkeypatch.setattr(s3_upload, "SLOW", Tries(attempts=2, seconds=0.05))
     world.double.on(operation, held(asyncio.Event()))
+    tries: list[str] = []
+    event = f"before-parameter-build.s3.{operation}"
+    world.s3.meta.events.register(event, lambda event_name, **_: tries.append(event_name), unique_id=event)
     with pytest.raises(ArchiveFailed, match="no answer in time"):
         await keep(world.archive(), b"[]")
-    assert world.double.count(operation) == 2
+    world.s3.meta.events.unregister(event, unique_id=event)
+    assert tries == [event] * 2
     assert await world.open_uploads() == []

@@ -20,6 +20,19 @@ NOWHERE = "http://name:secret@127.0.0.1:9/simple"
 """A package index that refuses the connection: nothing listens on the discard port."""
 
 
+NOTING = """
+import os, sys
+
+def note(event, arguments):
+    if event in ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "os.system"):
+        with open(os.environ["STARTED"], "a") as file:
+            print(event, arguments, file=file)
+
+sys.addaudithook(note)
+"""
+"""The sitecustomize of a process that writes down what programs it starts."""
+
+
 class Project:
     """A small project with the real setup script, requirements of its own, and no package index."""
 
@@ -41,13 +54,23 @@ class Project:
         (self.folder / f"requirements/{extra}.txt").write_text("".join(pins), encoding="utf-8")
 
     def setup(
-        self, *options: str, python: str | Path = sys.executable, wheels: Path | None = None
+        self,
+        *options: str,
+        python: str | Path = sys.executable,
+        wheels: Path | None = None,
+        started: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the script; pip knows NOWHERE, or only a folder of wheels."""
+        """Run the script; pip knows NOWHERE, or only a folder of wheels.
+
+        What programs it starts is written into the folder `started`.
+        """
         env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
         env |= {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": NOWHERE}
         if wheels:
             env |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+        if started:
+            (started / "sitecustomize.py").write_text(NOTING, encoding="utf-8")
+            env |= {"PYTHONPATH": str(started), "STARTED": str(started / "programs")}
         command = [str(python), str(self.folder / "tools/setup.py"), *options]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
@@ -84,14 +107,16 @@ def test_what_the_interpreter_has_is_used_without_an_index(tmp_path: Path) -> No
     assert project.imports("pytest") == pytest.__file__
 
 
-def test_a_second_setup_does_nothing(tmp_path: Path) -> None:
+def test_a_second_setup_does_nothing(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     project = new_project(tmp_path)
     project.setup()
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
 
-    done = project.setup()
+    started = tmp_path_factory.mktemp("started")
+    done = project.setup(started=started)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (started / "programs").exists()
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.moto_names import Moto
+from tests.patience import PATIENCE
 from tests.soak.__main__ import main
 from tests.soak.samples import Sample, grown, table
 from tests.soak.world import Soak
 
-SOAK = Soak(loads=18, every=6, speed=5.0, deadline=120.0)
+SOAK = Soak(loads=18, every=6, speed=5.0, deadline=5.0 * PATIENCE)
 """Its loads end in time however slow the machine is."""
 
 

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed, NameTaken
 from aqi_service.storage import DOCUMENT_LIMIT, READ_LIMIT, Archive, SnapshotInfo, Store
 from tests.backends import ARCHIVES, STORES
+from tests.profiles import SHARED
 from tests.storage_items import FULL, ITEMS
 
 NAME = "data_20_12_23_18_55.json"
@@ -242,11 +243,7 @@ class TestStore:
         await store.check()
         assert await store.get(FULL.id) is None
 
-    @settings(
-        max_examples=50,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
-    )
+    @settings(max_examples=50, suppress_health_check=SHARED)
     @given(item=ITEMS)
     async def test_any_item_comes_back_as_it_was_put(self, store: Store, item: Item) -> None:
         assert await store.put([item], conditional=False) == (frozenset(), {})

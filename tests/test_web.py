@@ -13,7 +13,7 @@ from aqi_service.listening import listen
 from aqi_service.server import ServerCounts
 from aqi_service.status import ServiceStatus, metrics
 from aqi_service.web import Answers, http_port
-from tests.wire_fixtures import on_each_loop
+from tests.wire_fixtures import by_hand, on_each_loop, passing, task
 
 PAGES = ("/", "/healthz", "/readyz", "/metrics")
 
@@ -144,15 +144,25 @@ async def test_a_body_or_a_line_without_end_is_refused() -> None:
         assert page.startswith(b"HTTP/1.1 200 ")
 
 
+@by_hand
 async def test_the_port_ends_although_a_peer_keeps_its_connection_and_another_waits_for_an_answer() -> None:
-    async with asyncio.timeout(10):
+    opened = asyncio.Event()
+
+    async def open_and_end() -> None:
         async with served() as port:
             idle = await asyncio.open_connection("127.0.0.1", port.port)
             port.hangs = asyncio.Event()
             waiting = await asyncio.open_connection("127.0.0.1", port.port)
             waiting[1].write(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
             await waiting[1].drain()
+            opened.set()
         assert await idle[0].read() == b""
         assert await waiting[0].read() == b""
-    for _, writer in (idle, waiting):
-        writer.close()
+        for _, writer in (idle, waiting):
+            writer.close()
+
+    ending = task(open_and_end())
+    await opened.wait()
+    ahead = await passing(ending.done)
+    await ending
+    assert ahead < 10

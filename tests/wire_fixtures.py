@@ -94,11 +94,17 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-async def passing(condition: Callable[[], bool], step: float = 0.1) -> None:
-    """Let time pass on the running HandDrivenLoop, a little at a time, until something is true."""
+async def passing(condition: Callable[[], bool], step: float = 0.1) -> float:
+    """Let time pass on the running HandDrivenLoop, a little at a time, until something is true.
+
+    Returns the seconds that were let pass, which are not those that the machine took.
+    """
+    passed = 0.0
     while not condition():
         advance(step)
+        passed += step
         await asyncio.sleep(0.002)
+    return passed
 
 
 @dataclass

@@ -18,6 +18,7 @@ from hypothesis.strategies import SearchStrategy
 from tests.fuzz.cost import SIZE, afford
 from tests.fuzz.mutations import mutated, stretched
 from tests.fuzz.targets import Target
+from tests.profiles import CI
 
 MOST_FAILURES = 3
 """Failures after which a target is fed no more."""
@@ -104,7 +105,7 @@ def examples(
     last = b""
 
     @hypothesis.seed(seed)
-    @settings(max_examples=number, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(CI, max_examples=number, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def each(data: bytes) -> None:
         nonlocal last

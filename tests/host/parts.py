@@ -35,7 +35,7 @@ async def loading(folder: Path, url: str, *options: str) -> AsyncIterator[Runnin
         await program.port("tcp")
         yield program
         program.tell()
-        assert await program.ended(within=10) == 0
+        assert await program.ended() == 0
 
 
 async def serving(folder: Path, size: int) -> AsyncIterator[Figure]:

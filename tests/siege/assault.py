@@ -17,7 +17,6 @@ from tests.siege.honest import Honest, Waits, quantile
 from tests.siege.sizes import MIB, Bounds, Crowd, Size
 from tests.siege.watch import Alive, Watch
 
-WITHIN = 60.0
 LATE = 1.0
 """Seconds that a busy daemon may take to see that a deadline is over."""
 
@@ -175,7 +174,7 @@ class Assault:
         await self.order("beset", stuck=self.size.stuck, busy=self.size.busy, seed=self.seed)
         begun = time.monotonic()
         self.program.tell()
-        code = await self.program.ended(within=WITHIN)
+        code = await self.program.ended()
         self._note("stop with idle, stuck and busy clients", time.monotonic() - begun, "s", self.bounds.stop)
         self._note("its exit code", code, "", 0)
         await self.order("ended")

@@ -13,14 +13,12 @@ from random import Random
 from typing import Any
 
 from aqi_service.core.frames import BUSY
+from tests.patience import patience
 from tests.siege.attacks import TURNED, Attack, Means, Odd, asks_on, storm
 from tests.siege.peers import Peer, Peers
 
 AT_ONCE = 100
 """Connections begun at a time: fewer than the queue of a listening socket."""
-
-PATIENCE = 90.0
-"""Seconds after which an attack that has not ended never will."""
 
 SHOWN = 5
 
@@ -91,7 +89,7 @@ class Attackers:
     async def crowd(self, number: int, refused: int, address: str) -> dict[str, Any]:
         """Connect so many, from one address or all; wait until so many are sent away, and tell how."""
         peers = await self._connected(number, address)
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             while sum(peer.closed.done() for peer in peers) < refused:  # noqa: ASYNC110 - of many events
                 await asyncio.sleep(self._tick / 10)
         sent_away = [peer for peer in peers if peer.closed.done()]
@@ -133,7 +131,7 @@ class Attackers:
         """Attack, and wait until the server has cut it if it has to."""
         means = Means(Random(seed), self._ids, self._tick)  # noqa: S311 - must be replayable
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with patience():
                 reason = await attack(peer, means)
                 if reason and not peer.is_closed:
                     await peer.closed

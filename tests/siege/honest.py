@@ -11,14 +11,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 from aqi_service.core.frames import NOT_FOUND
+from tests.patience import patience
 from tests.wire_fixtures import Peer
 
 EVERY = 0.02
 NEW_EVERY = 10
 """Questions after which the next one comes on a connection of its own."""
-
-TOO_LATE = 60.0
-"""Seconds after which an answer will not come; how long it took is a figure of its own."""
 
 ABSENT = "1"
 
@@ -109,7 +107,7 @@ class Honest:
     async def _ask(self, peer: Peer) -> float:
         record_id = self._chance.choice(self._ids)
         begun = time.perf_counter()
-        async with asyncio.timeout(TOO_LATE):
+        async with patience():
             [reply] = await peer.ask(record_id.encode())
         took = time.perf_counter() - begun
         if reply != self.truth.get(record_id, NOT_FOUND):

@@ -92,5 +92,7 @@ SMALL = Size(
     stuck=30, busy=20, frame=1.5, write=1.5, grace=1.0, quiet=0.3, descriptors=2600,
     options=("--max-connections", "1500", "--max-per-address", "400"),
 )  # fmt: skip
-SMALL_BOUNDS = Bounds(hostile=160 * MIB * SMALL.hostile / WHOLE.hostile + 16 * MIB, cut=None, p99=None)
+SMALL_BOUNDS = Bounds(
+    hostile=160 * MIB * SMALL.hostile / WHOLE.hostile + 16 * MIB, cut=None, p99=None, stop=None
+)
 """Nothing that the machine's other work could change; a small process's memory comes in large steps."""

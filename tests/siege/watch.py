@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tests.patience import PATIENCE
 from tests.program import Running
 from tests.siege.besieged import SPY
 
@@ -23,8 +24,6 @@ EVERY = 0.2
 
 Alive = dict[str, int]
 """What lives in the daemon: `tasks`, `connections`, `descriptors`."""
-
-WITHIN = 20.0
 
 
 @dataclass
@@ -95,7 +94,7 @@ class Watch:
 
     async def _settled(self, look: Callable[[], Awaitable[T]], is_there: Callable[[T], bool]) -> T:
         """Look until what is seen is as it should be, or has had its time."""
-        deadline = asyncio.get_running_loop().time() + WITHIN
+        deadline = asyncio.get_running_loop().time() + PATIENCE
         while not is_there(seen := await look()):
             if asyncio.get_running_loop().time() > deadline:
                 break

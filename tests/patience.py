@@ -1,0 +1,15 @@
+"""How long a test waits for what should come: one number for all, so that it can be seen.
+
+One rule: it only ends what hangs. No verdict rests on how fast a machine is: where time is what a test is
+about, it moves a clock by hand; where cost is, it counts.
+"""
+
+import asyncio
+
+PATIENCE = 120.0
+"""Seconds after which what is waited for will not come: far more than the busiest machine takes."""
+
+
+def patience() -> asyncio.Timeout:
+    """Give up on what hangs: `async with patience(): ...`."""
+    return asyncio.timeout(PATIENCE)
