@@ -10,7 +10,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
-from aqi_service.checking import CREATE_SECONDS, check
+from aqi_service.checking import CREATE_SECONDS, START_SECONDS, check
 from aqi_service.errors import Unavailable
 from aqi_service.opening import Opened
 from aqi_service.storage import Storage
@@ -20,7 +20,8 @@ from tests.feed_server import CHUNKED, chunked, feed_server, head
 from tests.moto_names import Moto
 from tests.program import CAPTURE, Ran, ran, running
 from tests.refusing_aws import FOUND, RefusingAws, absent_aws, refusing_aws, silent_aws
-from tests.wire_fixtures import advance, by_hand
+from tests.storage_doubles import Before
+from tests.wire_fixtures import advance, by_hand, turns
 
 GENERATED = (Path(__file__).parent / "data" / "generated-2026-form.json.gz").read_bytes()
 DENIED_TABLE = (400, "AccessDeniedException")
@@ -217,6 +218,27 @@ async def test_a_signal_while_aws_does_not_answer_ends_the_program_at_once(tmp_p
             program.tell(signal.SIGINT)
             await program.line("^aqi-service: interrupted$")
             assert await program.ended() == 1
+
+
+@by_hand
+async def test_a_table_that_does_not_answer_at_the_start_is_given_up_after_10_s() -> None:
+    begun = asyncio.Event()
+
+    async def ask() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    store: Any = Before(DryStore(), check=ask)
+    checking = asyncio.get_running_loop().create_task(
+        check(config(), Opened(Storage(DryArchive(), store), "a place"))
+    )
+    await begun.wait()
+    advance(START_SECONDS / 2)
+    await turns()
+    assert not checking.done()
+    advance(START_SECONDS / 2)
+    with pytest.raises(Unavailable, match=r"a place: no answer within 10 s"):
+        await checking
 
 
 @by_hand

@@ -18,7 +18,7 @@ from typing import IO
 
 from bench.lib.processes import ROOT
 
-WITHIN = 60.0
+WITHIN = 120.0
 GRACE = 15.0
 """Seconds that a program has to end when it is told to."""
 

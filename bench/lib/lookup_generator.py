@@ -30,7 +30,7 @@ BATCHES = 8
 WARM = 0.2
 """Share of the time that goes by before counting begins."""
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds without any reply until the server is given up."""
 
 _READ = 256 * 1024

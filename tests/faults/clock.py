@@ -8,8 +8,9 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-GRACE = 0.002
-"""Real seconds in which bytes on their way through the loopback may still arrive before time jumps."""
+GRACE = 0.02
+"""Real seconds in which bytes on their way through the loopback may still arrive before time jumps. The
+kernel hands them over while they are sent, or, having much else to do, some turns of its scheduler later."""
 
 BUSY = 1.0
 """Real seconds until it is asked again whether somebody is still at work."""

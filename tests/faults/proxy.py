@@ -69,16 +69,20 @@ class TcpProxy:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._kept = socket.socket()
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind((self.host, 0))
+        self.port = self._kept.getsockname()[1]
         await self.up()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.down()
+        self._kept.close()  # it has never listened, and has kept the port while nobody did
 
     async def up(self) -> None:
         """Listen, at the same port as before."""
         self._server = await asyncio.start_server(self._accept, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         """Refuse connections, and end those that are there."""

@@ -89,7 +89,7 @@ WHOLE = Size(
 
 SMALL = Size(
     idle=1200, hostile=120, storm=300, window=200, from_one=Crowd(500, 400), from_all=Crowd(500, 1500),
-    stuck=30, busy=20, frame=1.5, write=1.5, grace=1.0, quiet=0.3, descriptors=2600,
+    stuck=30, busy=20, frame=6.0, write=6.0, grace=1.0, quiet=0.3, descriptors=2600,
     options=("--max-connections", "1500", "--max-per-address", "400"),
 )  # fmt: skip
 SMALL_BOUNDS = Bounds(
