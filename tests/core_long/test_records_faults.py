@@ -119,10 +119,14 @@ def test_a_hundred_long_records_that_no_decoder_takes_are_looked_at_once_each(
     shorter, _ = joined(
         [text(3_000)] * 2000, []
     )  # as many bytes: looked at again and again a 20th of the work
-    assert min(slowness(document, shorter) for _ in range(LOOKS)) < 5
+    assert any(slowness(document, shorter) < 5 for _ in range(LOOKS))
 
 
 def slowness(document: bytes, other: bytes) -> float:
     """Compare the CPU time of splitting one document with that of another, measured beside it."""
-    long, short = (seconds_of(partial(split, pieces(each, WINDOW))) for each in (document, other))
+
+    def work(each: bytes) -> None:
+        split(pieces(each, WINDOW))
+
+    long, short = (seconds_of(partial(work, each)) for each in (document, other))
     return long / short
