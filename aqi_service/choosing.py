@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from aqi_service.core.names import order_of, parse_name
+from aqi_service.core.names import order_of, parse_file_name, parse_name
 from aqi_service.core.places import ARCHIVE, is_prefix, is_snapshot_key, parse_s3
 from aqi_service.core.selection import Selection
 from aqi_service.errors import MissingResource
@@ -62,7 +62,7 @@ async def _named(text: str, places: Places) -> list[Source]:
 
 def _object(places: Places, objects: Objects, bucket: str, key: str, size: int | None) -> Source:
     """Return the source of one object; what lies in the archive's own bucket is not archived again."""
-    named = parse_name(key.rpartition("/")[2])
+    named = parse_file_name(key.rpartition("/")[2])
     inside = bucket == places.bucket
     if inside and named and named[0] == key:
         return archived_source(places.archive, *named)

@@ -1,17 +1,20 @@
 """Bring the newest finished snapshot into memory, out of the archive: at the start, and whenever another is.
 
-One rule: only the snapshot that `latest.json` names counts, and only as far as the table surely has it.
+One rule: only the snapshot that `latest.json` names counts, and only as far as the table surely has it: what
+loads of other processes may have written beside it is left to the table until the two have been compared.
 """
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterable
 
 from aqi_service.core.index import Edition, Growing, Index
-from aqi_service.core.items import is_expired
+from aqi_service.core.items import Item, is_expired
 from aqi_service.core.measurements import Rules
+from aqi_service.core.notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.scales import SCALES, Scale
-from aqi_service.errors import AqiError, MissingResource
+from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.intake import Intake, Portion
 from aqi_service.latest import Latest
 from aqi_service.ledger import Ledger, Manifest, edition_of
@@ -28,6 +31,10 @@ minute behind."""
 MOST_LOOKS = 64
 """A snapshot that could not be read is read again at the next look, then 2, 4 ... looks later, at most so
 many: half an hour."""
+
+
+COMPARE_SECONDS = 120.0
+"""How long it may take to compare memory with the table."""
 
 
 class Follower:
@@ -64,22 +71,42 @@ class Follower:
             await stop.wait(POLL_SECONDS)
 
     async def look(self) -> None:
-        """See which snapshot is the newest, and read it unless memory has it."""
-        manifest = await self._ledger.latest()
+        """See which snapshot is the newest, and read it unless memory has it; compare what is in doubt."""
+        manifest, notes = await self._ledger.standing()
         if manifest is None:
             return
         self._told(manifest.get("newest"))
+        edition = edition_of(manifest)
+        behind = edition is not None and self._latest.wants(edition)
+        self._latest.doubt(math.inf if behind else self._doubt(notes))
         if not await self._is_of_this_table(manifest):
             self._latest.drop()
             return
-        edition = edition_of(manifest)
         scale = SCALES.get(edition.scale) if edition else None
-        if edition and scale and self._latest.wants(edition) and self._is_due(edition):
+        if edition and scale and behind and self._is_due(edition):
             try:
                 self._latest.offer(await self._read(edition, scale, manifest))
             except AqiError:
                 self._put_off(edition)
                 raise
+            behind = False
+        if not behind:
+            await self._compare(notes)
+
+    def _doubt(self, notes: Notes) -> float:
+        latest = self._latest
+        return doubt(notes, latest.process, latest.known, latest.now()).until
+
+    async def _compare(self, notes: Notes) -> None:
+        """Compare with the table what loads that have ended may have overtaken, and doubt it no more."""
+        latest = self._latest
+        found = doubt(notes, latest.process, latest.known, latest.now())
+        latest.doubt(found.until)
+        index, until = latest.index, math.inf if latest.mixed else found.ended_until
+        known = latest.known & notes.keys()
+        if index is not None and until > NO_DOUBT:
+            latest.confirmed(index, await self._confirmed(index, until), found.ended | known)
+            latest.doubt(self._doubt(notes))
 
     def _is_due(self, edition: Edition) -> bool:
         """Tell whether to read a snapshot at this look: one that failed is left alone for a while."""
@@ -111,18 +138,20 @@ class Follower:
             async for chunk in incoming.chunks:
                 await take(intake.feed(chunk))
         await take(intake.close())
-        if _elsewhere(manifest) > growing.repeated:
-            await self._confirm(growing)
-        return growing.done(edition, now)
+        index = growing.done(edition, now)
+        return await self._confirmed(index, math.inf) if _elsewhere(manifest) > growing.repeated else index
 
-    async def _confirm(self, growing: Growing) -> None:
-        """Keep what the table has, too."""
-        numbers = growing.numbers()
-        for start in range(0, len(numbers), READ_LIMIT):
-            some = numbers[start : start + READ_LIMIT]
-            there = await self._store.get_many([str(number) for number in some])
-            for number in some:
-                growing.confirm(number, there.get(str(number)))
+    async def _confirmed(self, index: Index, until: float) -> Index:
+        """Keep, of what was measured until then, what the table has, too; Unavailable if it is too slow."""
+        numbers, found = index.numbers(until), dict[str, Item]()
+        try:
+            async with asyncio.timeout(COMPARE_SECONDS):
+                for start in range(0, len(numbers), READ_LIMIT):
+                    some = numbers[start : start + READ_LIMIT]
+                    found |= await self._store.read([str(number) for number in some])
+        except TimeoutError as error:
+            raise Unavailable("the table is too slow to be compared with memory") from error
+        return index.confirmed({number: found.get(str(number)) for number in numbers})
 
 
 def _elsewhere(manifest: Manifest) -> int:

@@ -1,15 +1,19 @@
 """What lookups see of the latest snapshot: one index at a time, swapped in whole.
 
 One rule: it never answers with less than the table had when that snapshot was complete, nor with what a load
-of this process has replaced since; where that is not certain, it answers nothing.
+of this process has replaced since, or one of another may have (`doubt`); where that is not certain, it
+answers nothing.
 """
 
 import logging
+import math
+import uuid
 from collections.abc import Callable, Mapping
 
 from aqi_service.core.idset import IdSet
-from aqi_service.core.index import Edition, Growing, Index, Seen, pack, replaces
+from aqi_service.core.index import Edition, Growing, Index, Seen, is_behind, pack, replaces
 from aqi_service.core.items import Item
+from aqi_service.core.notes import NO_DOUBT
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +23,12 @@ class Latest:
 
     It gets there in two ways: a live load of this process hands its records over as the table takes them
     (`begin`, `finish`), or it is read out of the archive (`offer`).
+
+    Attributes:
+        process: names this memory to others, so that it knows the loads again that it is told of.
+        index: what is there.
+        known: the loads of other processes for which all of it has been compared with the table.
+        mixed: True when it has parts of several snapshots, and not all has been compared since.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -26,13 +36,17 @@ class Latest:
         self._growing: Growing | None = None
         self._moved = IdSet()  # ids of which loads of this process saw the table say something else
         self._passed_over: Edition | None = None
+        self._doubt = NO_DOUBT
+        self.process = uuid.uuid4().hex
         self.index: Index | None = None
+        self.known: frozenset[str] = frozenset()
+        self.mixed = False
 
     def reply(self, number: int) -> bytes | None:
         """Return the CSV of the record with this id; None if the table has to be asked."""
         if self.index is None or (self._moved and number in self._moved):
             return None
-        return self.index.reply(number, self.now())
+        return self.index.reply(number, self.now(), self._doubt)
 
     def begin(self) -> Seen:
         """Begin anew with the live feed's next snapshot; return who is to be told of its records."""
@@ -61,26 +75,24 @@ class Latest:
 
     def wants(self, edition: Edition) -> bool:
         """Tell whether a finished snapshot is to be read out of the archive and offered."""
-        if self.index is not None:
-            there = self.index.edition
-            if edition == there or edition.taken < there.taken:
-                return False
+        if self.index is not None and (edition == self.index.edition or self._is_ahead(edition)):
+            return False
         return edition != self._passed_over or replaces(edition, self.index, self.now())
 
     def offer(self, index: Index) -> bool:
         """Put an index in the place of an older one, if it may be; tell whether it was."""
         edition = index.edition
-        if self.index is not None and edition.taken < self.index.edition.taken:
+        if self._is_ahead(edition):
             return False
         if replaces(edition, self.index, self.now()):
-            self.index = index
+            self.index, self.known, self.mixed = index, frozenset(), False
             log.info(
                 "memory snapshot=%s records=%d left_out=%d", edition.snapshot, len(index), index.left_out
             )
             return True
         self._passed_over = edition
         if self.index is not None:
-            self.index = self.index.updated(index)
+            self.index, self.known, self.mixed = self.index.updated(index), frozenset(), True
             there = self.index.edition
             log.warning(
                 "memory_kept snapshot=%s records=%d: %s has only %d",
@@ -91,11 +103,24 @@ class Latest:
             )
         return False
 
+    def doubt(self, until: float) -> None:
+        """Leave what was measured up to then (epoch seconds) to the table, until it is said otherwise."""
+        self._doubt = math.inf if self.mixed else until
+
+    def confirmed(self, before: Index, after: Index, loads: frozenset[str]) -> None:
+        """Take what is left of an index that has been compared with the table for all of these loads."""
+        if self.index is before:  # no other has come meanwhile
+            self.index, self.known, self.mixed = after, loads, False
+
     def drop(self) -> None:
         """Forget the snapshot: the table that it speaks of is gone."""
         if self.index is not None:
             log.warning("memory_dropped snapshot=%s: the table is another one", self.index.edition.snapshot)
         self.index = None
+
+    def _is_ahead(self, edition: Edition) -> bool:
+        """Tell whether what is there is newer than that; of replays, their load decided."""
+        return self.index is not None and is_behind(edition, self.index.edition, replay=False)
 
     def _note(self, number: int, packed: bytes | None) -> None:
         if self.index is None or not self.index.says(number, packed):

@@ -8,12 +8,14 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
-from aqi_service.core.index import Edition
+from aqi_service.core.index import Edition, is_behind
 from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
+from aqi_service.core.notes import Note, Notes, covered_by, end, notes_of, settle, with_notes
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import feed_time
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
@@ -25,6 +27,27 @@ Manifest = dict[str, Any]
 
 AT_ONCE = 16
 """How many manifests are read at the same time."""
+
+_PRINTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A load as `latest.json` notes it, from before its first write until it has ended.
+
+    Attributes:
+        load_id: random.
+        note: what is noted.
+        replay: True for all but the live feed.
+        covered: the loads that had ended when it began.
+        wrote: True from right before its first write.
+    """
+
+    load_id: str
+    note: Note
+    replay: bool
+    covered: frozenset[str] = frozenset()
+    wrote: bool = False
 
 
 class Claim(NamedTuple):
@@ -58,7 +81,25 @@ class Ledger:
 
     async def latest(self) -> Manifest | None:
         """Read the manifest of the newest finished snapshot."""
-        return await self._read(latest_key(self._table))
+        return (await self.standing())[0]
+
+    async def standing(self) -> tuple[Manifest | None, Notes]:
+        """Read that, and the notes on the loads that it cannot know of."""
+        document = await self._read(latest_key(self._table))
+        return document and with_notes(document, {}), notes_of(document)
+
+    async def noted(self, load_id: str, note: Note, *, replay: bool) -> Noted:
+        """See who else loads, or did, before a load begins. Nothing is written yet."""
+        _, notes = await self.standing()
+        return Noted(load_id, note, replay, covered_by(note, notes))
+
+    async def note(self, noted: Noted) -> bool:
+        """Note a load that is about to write; False where no snapshot is finished, so that nobody has one."""
+        return await self._renote(lambda notes: {**notes, noted.load_id: noted.note})
+
+    async def end(self, noted: Noted) -> None:
+        """Note that a load writes no more."""
+        await self._renote(lambda notes: _ended(notes, noted))
 
     async def finished(self, name: str, scale: str) -> bool:
         """Tell whether the snapshot is certainly in this table, as created, as a whole and on this scale."""
@@ -116,12 +157,12 @@ class Ledger:
                     return name
         return None
 
-    async def write(self, report: LoadReport, rejects: bytes) -> None:
+    async def write(self, report: LoadReport, rejects: bytes, noted: Noted) -> None:
         """Write rejects, move `latest.json` forward if this snapshot is newer, and write the manifest.
 
-        The manifest comes last: once it says that a snapshot is finished, nobody looks at it again. One that
-        says so stays, whatever a later load of that snapshot came to. `rejects` are the rejected records, a
-        JSON object a line; none are not written.
+        There, a load that is complete has ended. The manifest comes last: once it says that a snapshot is
+        finished, nobody looks at it again. One that says so stays, whatever a later load of that snapshot
+        came to. `rejects` are the rejected records, a JSON object a line; none are not written.
         """
         if report.snapshot is None:
             raise ValueError("a load that archived nothing has no manifest")
@@ -133,11 +174,10 @@ class Ledger:
             ours |= {"receipt": receipt}
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
-        body = orjson.dumps(ours, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         if is_complete(ours):
-            await self._write(latest_key(self._table), body, lambda there: _is_later(there, ours))
+            await self._change(latest_key(self._table), lambda there: _moved(there, ours, noted))
         key = manifest_key(self._table, report.snapshot)
-        await self._write(key, body, lambda there: _outranks(there, ours))
+        await self._change(key, lambda there: None if _outranks(there, ours) else ours)
 
     async def check_scale(self, scale: str) -> None:
         """Raise ConfigError when the table is scored on another scale."""
@@ -151,9 +191,27 @@ class Ledger:
     async def _read(self, key: str) -> Manifest | None:
         return _parse(key, await self._archive.get(key))
 
-    async def _write(self, key: str, body: bytes, stays: Callable[[Manifest | None], bool]) -> None:
-        """Write a document unless the one that is there `stays`."""
-        await self._archive.change(key, lambda there: None if stays(_parse(key, there)) else body)
+    async def _change(self, key: str, new: Callable[[Manifest | None], Manifest | None]) -> None:
+        """Write what `new` makes of the document that is there, unless that is None."""
+
+        def changed(there: bytes | None) -> bytes | None:
+            document = new(_parse(key, there))
+            return None if document is None else orjson.dumps(document, option=_PRINTED)
+
+        await self._archive.change(key, changed)
+
+    async def _renote(self, new: Callable[[Notes], Notes]) -> bool:
+        """Change the notes in `latest.json`, and nothing else there; False if there is none."""
+        if await self._read(latest_key(self._table)) is None:
+            return False
+
+        def changed(there: Manifest | None) -> Manifest | None:
+            before = notes_of(there)
+            notes = new(before)
+            return None if notes == before else with_notes(there, notes)
+
+        await self._change(latest_key(self._table), changed)
+        return True
 
     async def _table_id(self, status: Status) -> str | None:
         """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""
@@ -197,6 +255,7 @@ def edition_of(manifest: Mapping[str, Any]) -> Edition | None:
     if named is None or not isinstance(records, int):
         return None
     name, taken = named
+    taken = feed_time(manifest.get("snapshot_time")) or taken
     newest = min(feed_time(manifest.get("newest")) or 0, taken)
     return Edition(name, taken, str(manifest.get("scale")), records, newest, str(manifest.get("started")))
 
@@ -208,11 +267,27 @@ def _outranks(there: Manifest | None, ours: Manifest) -> bool:
     return bool(there.get("scale") == ours["scale"]) and ours["table_id"] in (None, there.get("table_id"))
 
 
-def _is_later(there: Manifest | None, ours: Manifest) -> bool:
-    """Tell whether `latest.json` names a newer snapshot in this creation of the table."""
+def _moved(there: Manifest | None, ours: Manifest, noted: Noted) -> Manifest | None:
+    """Return what `latest.json` says once our load is complete; None if that is what it says already."""
+    notes = notes_of(there)
+    if not _stays(there, ours, replay=noted.replay):
+        return with_notes(ours, settle(notes, noted.load_id, noted.covered))
+    after = _ended(notes, noted, noted.note.what)
+    return None if after == notes else with_notes(there, after)
+
+
+def _ended(notes: Notes, noted: Noted, what: str = "") -> Notes:
+    """Say that a load has ended, of which there may be no note yet."""
+    ours = {noted.load_id: noted.note} if noted.wrote else {}
+    return end({**ours, **notes}, noted.load_id, noted.covered, what)
+
+
+def _stays(there: Manifest | None, ours: Manifest, *, replay: bool) -> bool:
+    """Tell whether `latest.json` names a snapshot of this creation of the table that ours is behind."""
     if there is None or there.get("table_id") != ours["table_id"]:
         return False
-    return str(there.get("snapshot_time", "")) > str(ours["snapshot_time"])
+    theirs, our = edition_of(there), edition_of(ours)
+    return theirs is not None and our is not None and is_behind(our, theirs, replay=replay)
 
 
 def newest_name(names: Sequence[str]) -> str | None:

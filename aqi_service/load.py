@@ -16,18 +16,20 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from aqi_service.cleanup import afterwards, resume
 from aqi_service.core.measurements import Rules
 from aqi_service.core.names import first_free, snapshot_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.delivery import Delivery
-from aqi_service.errors import AqiError, FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
+from aqi_service.errors import FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.intake import Intake, Portion
 from aqi_service.leasing import holds
 from aqi_service.ledger import Ledger, Manifest
+from aqi_service.noting import END_SECONDS, Noting, note_of
 from aqi_service.plan import Plan, Progress
 from aqi_service.remainder import deliver_rest
 from aqi_service.sources import Asking, Incoming, Source, from_offset
-from aqi_service.storage import SnapshotInfo, Storage, Store, Upload
+from aqi_service.storage import SnapshotInfo, Storage, Upload
 from aqi_service.tally import Outcome, Tally, left_pending
 
 log = logging.getLogger(__name__)
@@ -81,29 +83,13 @@ async def load(
             report = await run.report(outcome)
         finally:
             await run.delivery.stop()
+            await afterwards(run.noting.end(), END_SECONDS, "end_not_noted")
         if not (outcome.again and left and source.again) or not holds(plan.guard):
             break
         log.info("load_again why=%r", outcome.error)
     report.check()
-    await _expire(storage.store, now())
+    await afterwards(storage.store.expire(int(now())), EXPIRE_SECONDS, "expire_failed")
     return report
-
-
-async def _expire(store: Store, now: float) -> None:
-    """Delete what has expired; that it cannot be done now is no fault of the load."""
-    try:
-        async with asyncio.timeout(EXPIRE_SECONDS):
-            await store.expire(int(now))
-    except (AqiError, TimeoutError) as error:
-        log.warning("expire_failed error=%r: the next load tries again", str(error))
-    except asyncio.CancelledError:
-        _resume()
-
-
-def _resume() -> None:
-    """Take back that this task is cancelled, so that it can end in order."""
-    if task := asyncio.current_task():
-        task.uncancel()
 
 
 class _Load:
@@ -123,7 +109,9 @@ class _Load:
         self._completing: tuple[str, str] | None = None  # name and load id, once it is on its way
         patience = None if source.waits else PATIENCE_SECONDS
         put = partial(storage.store.put, conditional=not plan.live, guard=plan.guard)
-        self.delivery = Delivery(storage.store, put, now=watch.now, patience=patience)
+        note = note_of(plan, source, started, taken)
+        self.noting = Noting(self._ledger, note, put, replay=not plan.live)
+        self.delivery = Delivery(storage.store, self.noting.put, now=watch.now, patience=patience)
         self.delivery.seen = plan.seen()
 
     async def outcome(self) -> Outcome:
@@ -131,10 +119,10 @@ class _Load:
         try:
             return await self._ending()
         except asyncio.CancelledError:
-            _resume()
+            resume()
         with suppress(asyncio.CancelledError):
             return await self._cut("interrupted")
-        _resume()  # cancelled a second time: what is known now has to do
+        resume()  # cancelled a second time: what is known now has to do
         return self._end("interrupted")
 
     async def _ending(self) -> Outcome:
@@ -161,13 +149,16 @@ class _Load:
                 latest = await self._ledger.latest()
                 report = self._made_report(outcome, latest)
                 if not self._plan.dry_run:
-                    await self._ledger.write(report, self._tally.rejects.body(self.delivery.counts.refused))
+                    rejects = self._tally.rejects.body(self.delivery.counts.refused)
+                    await self._ledger.write(report, rejects, self.noting.noted)
         except (Unavailable, SnapshotFailed, TimeoutError) as error:
             why = f"the manifest could not be written: {str(error) or 'no answer'}"
         except asyncio.CancelledError:
-            _resume()
+            resume()
             why = "interrupted before the manifest was written"
         else:
+            if report.status is Status.COMPLETE:
+                self.noting.settled()
             return report
         return self._made_report(Outcome(Status.INCOMPLETE, outcome.error or why), latest)
 
@@ -175,6 +166,7 @@ class _Load:
         return self._tally.report(outcome, self._intake.findings, self.delivery.counts, latest)
 
     async def _run(self) -> Outcome:
+        await self.noting.look()
         if not self._source.kept:
             return await self._run_unarchived()
         names = await self._archive.names()

@@ -168,7 +168,8 @@ class Loader:
             log.warning("catch_up_failed error=%r: tried again after the next load", str(error))
 
     async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
-        some = catching_up(self._config, self._found, self._rest, due, self._latest.note)
+        how = How(Kind.CAUGHT_UP, None, self._latest.note, self._latest.process)
+        some = catching_up(self._config, self._found, self._rest, due, how)
         async with aclosing(some) as reports:
             async for report in reports:
                 self._tell(report)
@@ -184,7 +185,7 @@ class Loader:
         if not self._usable:
             await check(self._config, self._found)
             self._usable = True
-        how = How(Kind.LIVE, self._config.deadline, self._latest.begin)
+        how = How(Kind.LIVE, self._config.deadline, self._latest.begin, self._latest.process)
         report = await load_one(self._config, self._found, live_feed(self._config.feed_url), how)
         self._latest.finish(edition_of(report.as_json()) if report.status is Status.COMPLETE else None)
         return report

@@ -36,6 +36,7 @@ class Plan:
         guard: raises LeaseLost when nothing further may be asked of source or table, or be archived.
         seen: called when reading begins, and again when it begins anew; gives who is told what the table
             has now of the records.
+        process: names the memory behind `seen` in the load's note; empty where there is none.
         dry_run: said in the report; the caller hands in storage that keeps nothing.
     """
 
@@ -49,4 +50,5 @@ class Plan:
     deadline: float | None = None
     guard: Callable[[], None] = free
     seen: Callable[[], Seen] = unseen
+    process: str = ""
     dry_run: bool = False

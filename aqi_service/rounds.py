@@ -47,11 +47,12 @@ class Kind(Enum):
 
 
 class How(NamedTuple):
-    """How a snapshot is loaded: deadline (seconds, or None) and `seen` as in a Plan."""
+    """How a snapshot is loaded: deadline (seconds, or None), `seen` and `process` as in a Plan."""
 
     kind: Kind
     deadline: float | None
     seen: Callable[[], Seen] = unseen
+    process: str = ""
 
 
 async def load_one(config: Config, found: Opened, source: Source, how: How) -> LoadReport:
@@ -68,6 +69,7 @@ async def load_one(config: Config, found: Opened, source: Source, how: How) -> L
         dry_run=config.dry_run,
         guard=free if how.kind is Kind.REPLAY else found.lease.check,
         seen=how.seen,
+        process=how.process,
     )
     line = ProgressLine(sys.stderr, time.monotonic)
     try:
@@ -132,7 +134,7 @@ async def catching_up(
     found: Opened,
     rest: CatchUp,
     ends: float = math.inf,
-    seen: Callable[[], Seen] = unseen,
+    how: How = How(Kind.CAUGHT_UP, None),  # noqa: B008
 ) -> AsyncGenerator[LoadReport, None]:
     """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
 
@@ -145,7 +147,7 @@ async def catching_up(
         if left < LEAST_SECONDS or not holds(found.lease.check):
             return
         deadline = None if left == math.inf else left
-        report = await load_one(config, found, source, How(Kind.CAUGHT_UP, deadline, seen))
+        report = await load_one(config, found, source, how._replace(deadline=deadline))
         rest.loaded(source, report)
         yield report
         if report.status is Status.INCOMPLETE:

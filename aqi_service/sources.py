@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from aqi_service.core.gunzip import Gunzip
-from aqi_service.core.names import parse_name
+from aqi_service.core.names import parse_file_name
 from aqi_service.errors import FetchFailed
 from aqi_service.feed import download, public
 from aqi_service.storage import Archive, SnapshotInfo
@@ -94,10 +94,10 @@ def source_of(text: str) -> Source:
         return Source("stdin", partial(_opened, _stdin, "stdin", None), waits=False, again=False)
     if is_url(text):
         label = public(text)
-        named = parse_name(label.rpartition("/")[2])
+        named = parse_file_name(label.rpartition("/")[2])
         return Source(label, partial(_fetched, text), named, waits=False)
     path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
-    return Source(label, partial(_opened, partial(_file, path), label, path), parse_name(path.name))
+    return Source(label, partial(_opened, partial(_file, path), label, path), parse_file_name(path.name))
 
 
 def live_feed(url: str) -> Source:

@@ -14,7 +14,7 @@ from aqi_service.core.measurements import Findings
 from aqi_service.core.names import parse_name
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
-from aqi_service.core.times import iso
+from aqi_service.core.times import is_old, iso
 from aqi_service.errors import AqiError, ConfigError
 from aqi_service.ledger import Manifest
 from aqi_service.sources import Source
@@ -106,6 +106,8 @@ class Tally:
         if self.whole and outcome.status in _ARRIVED:
             older = latest if latest and str(latest.get("snapshot_time", "")) <= iso(self.taken) else None
             warnings |= _odd(findings, counts, older)
+            if findings.newest and is_old(findings.newest[0], self.taken):
+                warnings["old_snapshot"] = 1
         return LoadReport(
             status=outcome.status,
             source=self.source,

@@ -16,10 +16,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "aqi_service"
 LAYERS = (
     ("errors", "interrupt"),
     ("core",),
-    ("connection", "listening", "tls", "feed", "storage", "web", "logs", "progress", "stopping"),
+    ("connection", "listening", "tls", "feed", "storage", "web", "logs", "progress", "stopping", "cleanup"),
     ("server", "client", "sources", "lag", "latest", "misses"),
     ("choosing", "intake", "ledger", "leasing", "plan", "status", "config"),
-    ("delivery", "catchup"),
+    ("delivery", "catchup", "noting"),
     ("remainder", "tally"),
     ("load", "lookup", "following", "opening"),
     ("checking", "rounds"),

@@ -10,7 +10,9 @@ import orjson
 import pytest
 
 from aqi_service.core.names import latest_key
+from aqi_service.core.notes import Note
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.times import DAY
 from aqi_service.errors import AccessDenied, AqiError, ArchiveFailed, Unavailable
 from aqi_service.ledger import Ledger
 from aqi_service.storage import DOCUMENT_LIMIT, Storage
@@ -31,6 +33,12 @@ def at(report: LoadReport, hours: int) -> LoadReport:
     return replace(report, snapshot_time=report.snapshot_time + hours * HOUR, records=hours)
 
 
+async def wrote(ledger: Ledger, report: LoadReport, rejects: bytes = b"", *, replay: bool = False) -> None:
+    """Write a report as a load does that wrote nothing to the table."""
+    note = Note(report.snapshot_time + DAY, int(NOW), leased=False, what="")
+    await ledger.write(report, rejects, await ledger.noted("a load", note, replay=replay))
+
+
 def of_latest(archive: MemoryArchive) -> Any:
     return orjson.loads(archive.documents[latest_key(TABLE)])
 
@@ -40,7 +48,7 @@ async def test_a_manifest_that_says_finished_stays_whatever_a_later_load_comes_t
     storage = in_memory(archive)
     report = await loaded(tmp_path, storage)
     before = dict(archive.documents)
-    await Ledger(storage, TABLE).write(replace(report, status=Status.INCOMPLETE), b"rejects")
+    await wrote(Ledger(storage, TABLE), replace(report, status=Status.INCOMPLETE), b"rejects")
     assert archive.documents == before
 
 
@@ -58,7 +66,7 @@ async def test_a_manifest_past_the_limit_is_named_and_counts_as_none_and_the_nex
         f"manifest_too_large key={key}: over {DOCUMENT_LIMIT} bytes are no manifest of ours; "
         "it counts as none until a load replaces it"
     )
-    await Ledger(storage, TABLE).write(at(report, 1), b"")
+    await wrote(Ledger(storage, TABLE), at(report, 1), b"")
     assert of_latest(archive)["records"] == 1
 
 
@@ -72,7 +80,7 @@ async def test_a_manifest_of_another_scale_or_table_is_replaced_by_a_lesser_one(
     if change == "table":
         store.table_id = "another table of that name"
     lesser = replace(report, status=Status.INCOMPLETE, scale="us-epa" if change == "scale" else "daqi")
-    await Ledger(storage, TABLE).write(lesser, b"")
+    await wrote(Ledger(storage, TABLE), lesser, b"")
     assert manifest_of(archive.documents, NAME)["status"] == "incomplete"
 
 
@@ -81,7 +89,7 @@ async def test_the_newest_snapshot_only_moves_forward_in_time(tmp_path: Path) ->
     storage = in_memory(archive)
     report, ledger, seen = await loaded(tmp_path, storage), Ledger(storage, TABLE), []
     for hours in (2, 1, 2, 3, 1):
-        await ledger.write(at(report, hours), b"")
+        await wrote(ledger, at(report, hours))
         seen.append(of_latest(archive)["records"])
     assert seen == [2, 2, 2, 3, 3]
 
@@ -91,7 +99,7 @@ async def test_the_newest_snapshot_of_a_deleted_table_gives_way_to_the_new_table
     storage = in_memory(archive, store)
     report = await loaded(tmp_path, storage)
     store.table_id = "made anew"
-    await Ledger(storage, TABLE).write(at(report, -1), b"")
+    await wrote(Ledger(storage, TABLE), at(report, -1), b"")
     assert (of_latest(archive)["records"], of_latest(archive)["table_id"]) == (-1, "made anew")
 
 
@@ -100,7 +108,7 @@ async def test_writers_beside_each_other_leave_the_newest(tmp_path: Path) -> Non
     storage = in_memory(archive)
     report = await loaded(tmp_path, storage)
     ledgers = [Ledger(storage, TABLE) for _ in range(6)]
-    await asyncio.gather(*(each.write(at(report, n), b"") for n, each in enumerate(ledgers)))
+    await asyncio.gather(*(wrote(each, at(report, n)) for n, each in enumerate(ledgers)))
     assert of_latest(archive)["records"] == 5
     assert of_latest(archive)["table_id"] == TABLE_ID
 

@@ -100,7 +100,8 @@ async def test_the_real_capture_is_archived_byte_by_byte_and_each_record_has_its
     facts = expected_report(body, source, expected)
     facts |= {"snapshot": NAME, "snapshot_time": "2023-12-20T18:01:00Z", "table": place.table}
     facts |= {"seconds": report["seconds"]}
-    facts |= {"warnings": {"not_24h_mean": 1, "pm25_over_pm10": pm25_over_pm10(expected)}, "sensors": 1667}
+    facts |= {"warnings": {"not_24h_mean": 1, "old_snapshot": 1, "pm25_over_pm10": pm25_over_pm10(expected)}}
+    facts |= {"sensors": 1667}
     assert report == facts
     assert (facts["records"], facts["stored"], facts["rejected"]) == (6874, 3565, 47)
     assert facts["sha256"] == "0d2ce8c8c07f2eaebebccd17876f7f3ca05993b914a2888d0f6451e46aaf3e41"

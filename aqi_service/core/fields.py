@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aqi_service.core.decimals import canonical, integer
 from aqi_service.core.scales import FAILED_FROM
+from aqi_service.core.times import feed_time
 
 
 class Absent:
@@ -51,10 +52,12 @@ def in_range(kind: str, value: PmValue) -> str | None:
 
 
 def identity(record: dict[str, Any]) -> tuple[str | None, str | None, object]:
-    """Return what two halves of one measurement agree in: id, sensor id and timestamp."""
+    """Return what two halves of one measurement agree in: id, sensor id and timestamp (not its form)."""
     sensor = record.get("sensor")
     sensor_id = integer(sensor.get("id")) if type(sensor) is dict else None
-    return integer(record.get("id")), sensor_id, record.get("timestamp")
+    timestamp = record.get("timestamp")
+    when = feed_time(timestamp)
+    return integer(record.get("id")), sensor_id, (timestamp,) if when is None else when
 
 
 def text(value: object) -> str | None:

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.items import Item, Verdict, judge
+from aqi_service.core.notes import NO_DOUBT
 from aqi_service.core.render import csv_reply
-from aqi_service.core.times import DAY
+from aqi_service.core.times import DAY, is_old
 
 MOST_RECORDS = 100_000
 """Records that memory has room for: over twice what the feed has today; the table answers the others."""
@@ -33,8 +34,9 @@ OLD_SECONDS = DAY
 Seen = Callable[[Mapping[str, Item | None]], None]
 """Told of records, by id, as both the snapshot and the table have them now; None where they differ."""
 
-_HEAD = Struct("<qH")
-"""When the record expires (epoch seconds) and how long its reply is; reply and item (as JSON) follow."""
+_HEAD = Struct("<qqH")
+"""When the record was measured and when it expires (epoch seconds), how long its reply is; reply and item (as
+JSON) follow."""
 _START = _HEAD.size
 _NEVER = 2**63 - 1
 
@@ -58,6 +60,11 @@ class Edition(NamedTuple):
     newest: int
     started: str
 
+    @property
+    def data_time(self) -> int:
+        """Its time, or its newest record's if that is a day older: an old file that was named now."""
+        return self.newest if self.newest and is_old(self.newest, self.taken) else self.taken
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index:
@@ -78,13 +85,31 @@ class Index:
     def __len__(self) -> int:
         return len(self.packed)
 
-    def reply(self, number: int, now: float) -> bytes | None:
-        """Return the CSV of a record; None if the table has to be asked."""
+    def reply(self, number: int, now: float, doubt: float = NO_DOUBT) -> bytes | None:
+        """Return the CSV of a record; None if the table has to be asked.
+
+        It is asked for every record that was not measured after `doubt` (epoch seconds).
+        """
         packed = self.packed.get(number)
         if packed is None or now - self.built >= KEPT_SECONDS:
             return None
-        expires_at, size = _HEAD.unpack_from(packed)
-        return None if expires_at <= now else packed[_START : _START + size]
+        measured_at, expires_at, size = _HEAD.unpack_from(packed)
+        return None if expires_at <= now or measured_at <= doubt else packed[_START : _START + size]
+
+    def numbers(self, until: float) -> list[int]:
+        """Return the ids of the records that were measured until then (epoch seconds)."""
+        return [number for number, packed in self.packed.items() if _HEAD.unpack_from(packed)[0] <= until]
+
+    def confirmed(self, there: Mapping[int, Item | None]) -> "Index":
+        """Return this index with, of these ids, only the records that the table has as well."""
+        packed = dict(self.packed)
+        for number, theirs in there.items():
+            ours = unpack(packed.pop(number))
+            same = theirs is not None and judge(ours, theirs) is Verdict.UNCHANGED
+            kept = pack(ours._replace(expires_at=theirs.expires_at)) if theirs and same else None
+            if kept is not None:
+                packed[number] = kept
+        return replace(self, packed=packed)
 
     def says(self, number: int, packed: bytes | None) -> bool:
         """Tell whether it answers with just this record."""
@@ -130,16 +155,6 @@ class Growing:
             if earlier is None or judge(item, unpack(earlier)) is not Verdict.SUPERSEDED:
                 self.put(number, item)
 
-    def numbers(self) -> list[int]:
-        """Return the ids that it has."""
-        return list(self._packed)
-
-    def confirm(self, number: int, there: Item | None) -> None:
-        """Keep a record only if the table, which has `there`, has the same."""
-        ours = unpack(self._packed[number])
-        same = there is not None and judge(ours, there) is Verdict.UNCHANGED
-        self.put(number, ours._replace(expires_at=there.expires_at) if there and same else None)
-
     def done(self, edition: Edition, now: float) -> Index:
         """Return the index; nothing may be put into this one any more."""
         return Index(edition, self._packed, now, self.left_out)
@@ -149,9 +164,10 @@ def pack(item: Item) -> bytes | None:
     """Return an item as bytes; None if it is larger than any of the feed's."""
     reply = csv_reply(item)
     expires_at = _NEVER if item.expires_at is None else item.expires_at
-    if len(reply) > MOST_BYTES or not 0 <= expires_at <= _NEVER:
+    measured_at = 0 if item.measured_at is None else item.measured_at
+    if len(reply) > MOST_BYTES or not 0 <= expires_at <= _NEVER or not 0 <= measured_at <= _NEVER:
         return None
-    packed = _HEAD.pack(expires_at, len(reply)) + reply + orjson.dumps(tuple(item))
+    packed = _HEAD.pack(measured_at, expires_at, len(reply)) + reply + orjson.dumps(tuple(item))
     return packed if len(packed) <= MOST_BYTES else None
 
 
@@ -162,7 +178,7 @@ def unpack(packed: bytes) -> Item:
 
 def _answer(packed: bytes) -> bytes:
     """Return the part that a reply depends on."""
-    return packed[: _START + _HEAD.unpack_from(packed)[1]]
+    return packed[: _START + _HEAD.unpack_from(packed)[-1]]
 
 
 def replaces(new: Edition, old: Index | None, now: float) -> bool:
@@ -173,3 +189,13 @@ def replaces(new: Edition, old: Index | None, now: float) -> bool:
     if new.records == 0:
         return False
     return old is None or new.records * 2 >= old.edition.records or now - old.edition.newest >= OLD_SECONDS
+
+
+def is_behind(new: Edition, old: Edition, *, replay: bool) -> bool:
+    """Tell whether a finished snapshot leaves another as the newest one.
+
+    A later one does not, unless it is a replay's and its data is older.
+    """
+    if not replay:
+        return new.taken < old.data_time
+    return new.data_time < old.data_time or new.newest < old.newest

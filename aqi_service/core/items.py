@@ -22,8 +22,8 @@ class Item(NamedTuple):
         longitude: degrees east, -180 to 180.
         altitude: metres above sea level.
         country: two capital letters.
-        timestamp: the end of the 24-hour mean in UTC, as the feed wrote it.
-        date: its day, `YYYY-MM-DD`.
+        timestamp: the end of the 24-hour mean, as the feed wrote it (UTC, unless it names an offset).
+        date: its day in UTC, `YYYY-MM-DD`.
         pm25: PM2.5 in µg/m³.
         pm10: PM10 in µg/m³.
         aqi: the index on `scale`.

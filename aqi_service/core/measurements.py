@@ -24,7 +24,7 @@ from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item
 from aqi_service.core.records import KEPT_TEXT, Batch, Unreadable
 from aqi_service.core.scales import NOT_MASS, Scale, Score, score
-from aqi_service.core.times import DAY, EARLIEST, feed_time
+from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time
 
 
 class Rejection(NamedTuple):
@@ -206,7 +206,7 @@ class Assembler:
             altitude,
             country,
             str(timestamp),
-            str(timestamp)[:10],
+            day_of(measured_at),
             pm25,
             pm10,
             str(aqi),

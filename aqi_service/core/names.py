@@ -7,6 +7,9 @@ import re
 from collections.abc import Container
 from datetime import UTC, datetime
 
+_COPY = re.compile(r" ?\([1-9][0-9]{0,3}\)(?=\.json(?:\.gz)?\Z|\.gz\Z|\Z)", re.ASCII)
+"""What browsers add to a name that they have already: `x (1).json`, `x(1).json.gz`, `x.json (1).gz`."""
+
 _NAME = re.compile(r"(data_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)(-[1-9][0-9]{0,8})?)\.json(?:\.gz)?", re.ASCII)
 
 
@@ -26,6 +29,11 @@ def parse_name(text: str) -> tuple[str, int] | None:
     except ValueError:
         return None
     return match[1] + ".json", int(taken.timestamp())
+
+
+def parse_file_name(text: str) -> tuple[str, int] | None:
+    """Read the name of a file of somebody's: a browser's `data_... (1).json` is that snapshot as well."""
+    return parse_name(_COPY.sub("", text, count=1))
 
 
 def can_name(taken: float) -> bool:

@@ -12,20 +12,39 @@ EARLIEST = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
 """No sensor of the network measured before 2010: an earlier timestamp is a clock that was never set."""
 
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
-_FEED = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}:([0-5][0-9])")
+_ZONE = r"Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]"
+_FEED = re.compile(
+    rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}:([0-5][0-9])(?:\.[0-9]{{1,9}})?({_ZONE})?"
+)
 _HTTP = re.compile(rf"[A-Z][a-z]{{2}}, ([0-9]{{2}}) ([A-Z][a-z]{{2}}) ([0-9]{{4}}) {_CLOCK}:([0-5][0-9]) GMT")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TYPED = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})(?:[ T]{_CLOCK}Z?)?")
 
 
 def feed_time(text: object) -> int | None:
-    """Read `2023-12-20 17:00:00`, or with a T, as epoch seconds; None for anything else."""
+    """Read `2023-12-20 17:00:00`, or with a T, as epoch seconds; None for anything else.
+
+    A fraction of a second (up to 9 digits) is dropped. `Z` or an offset (`+01:00`, `+0100`) may follow;
+    without one it is UTC.
+    """
     match = _FEED.fullmatch(text) if type(text) is str else None
     if match is None:
         return None
-    day, hour, minute, second = match.groups()
+    day, hour, minute, second, zone = match.groups()
     midnight = _midnight(day)
-    return None if midnight is None else midnight + 3600 * int(hour) + 60 * int(minute) + int(second)
+    if midnight is None:
+        return None
+    return midnight + 3600 * int(hour) + 60 * int(minute) + int(second) - (_offset(zone) if zone else 0)
+
+
+def day_of(seconds: int) -> str:
+    """Write the day of epoch seconds as `2023-12-20`, in UTC."""
+    return _day(seconds // DAY)
+
+
+def is_old(newest: int, taken: int) -> bool:
+    """Tell whether a snapshot's newest record is over a day older than the snapshot's time."""
+    return taken - newest > DAY
 
 
 def typed_time(text: str) -> int | None:
@@ -57,3 +76,17 @@ def _midnight(day: str) -> int | None:
         return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * DAY, UTC).strftime("%Y-%m-%d")
+
+
+@lru_cache(maxsize=4096)
+def _offset(zone: str) -> int:
+    """Return how many seconds a clock of this zone is ahead of UTC."""
+    if zone == "Z":
+        return 0
+    seconds = 3600 * int(zone[1:3]) + 60 * int(zone[-2:])
+    return -seconds if zone[0] == "-" else seconds

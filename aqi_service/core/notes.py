@@ -1,0 +1,149 @@
+"""Notes on loads that write to a table: of which of them the newest finished snapshot cannot know.
+
+One rule: a load is noted before its first write, so that one which is killed stays noted. (As long as no
+snapshot is finished there is nothing to note it in, and nobody who answers out of memory.)
+
+The notes stand in `latest.json` beside the snapshot that it names. The load that has it name another snapshot
+takes out its own note, and those of loads that had ended before it began: it compared each of its records
+with what they had written. Whoever answers out of memory compares with the table what the others may have
+written.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+from aqi_service.core.times import DAY
+
+KEY = "unsettled"
+"""Where the notes stand in `latest.json`; without any it is left out."""
+
+FORGOTTEN_SECONDS = DAY
+"""A load that began so long ago has ended, whatever its note says. (Clocks differ by less than an hour.)"""
+
+MOST_ENDED = 16
+"""So many notes of loads that have ended are kept apart."""
+
+_ALWAYS = 2**62
+
+NO_DOUBT = -math.inf
+"""No record is as old as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One load that wrote, or may have written.
+
+    Attributes:
+        until: epoch seconds; it writes no record that was measured later.
+        began: epoch seconds.
+        leased: True if it held the table's lease: then another that holds it knows that this one has ended.
+        what: names the document and how it is scored; two loads of the same `what` write the same.
+        process: whose load it is; empty for nobody's who answers lookups.
+        ended: True once it writes no more.
+    """
+
+    until: int
+    began: int
+    leased: bool
+    what: str
+    process: str = ""
+    ended: bool = False
+
+
+Notes = Mapping[str, Note]
+"""Notes by the random id of the load, in the order in which they were made."""
+
+
+class Doubt(NamedTuple):
+    """What memory cannot vouch for.
+
+    Attributes:
+        until: records that were measured up to then may be newer in the table.
+        ended: the loads that have ended, so that a look at the table settles what they wrote,
+        ended_until: records measured up to then are to be looked at for that.
+    """
+
+    until: float
+    ended: frozenset[str]
+    ended_until: float
+
+
+def notes_of(document: Mapping[str, Any] | None) -> Notes:
+    """Read the notes in `latest.json`."""
+    found = (document or {}).get(KEY)
+    return {} if not isinstance(found, dict) else {str(key): _note(value) for key, value in found.items()}
+
+
+def with_notes(document: Mapping[str, Any] | None, notes: Notes) -> dict[str, Any]:
+    """Return the document with these notes in the place of its own."""
+    bare = {key: value for key, value in (document or {}).items() if key != KEY}
+    return bare | ({KEY: {key: asdict(note) for key, note in notes.items()}} if notes else {})
+
+
+def covered_by(note: Note, notes: Notes) -> frozenset[str]:
+    """Tell which loads wrote nothing any more when the load of this note began: `notes` stood then."""
+    return frozenset(
+        key for key, each in notes.items() if _has_ended(each, note.began) or (note.leased and each.leased)
+    )
+
+
+def settle(notes: Notes, ours: str, covered: frozenset[str]) -> Notes:
+    """Take out our note, and those that we cover: our snapshot is the newest finished one from now on."""
+    return {key: note for key, note in notes.items() if key != ours and key not in covered}
+
+
+def end(notes: Notes, ours: str, covered: frozenset[str], what: str = "") -> Notes:
+    """Say that we write no more, nor those that we cover, nor (if we loaded it all) those of this `what`."""
+    done = {ours, *covered, *(key for key, note in notes.items() if what and note.what == what)}
+    running = {key: note for key, note in notes.items() if not note.ended and key not in done}
+    ended = {key: note for key, note in notes.items() if note.ended}
+    for key, note in notes.items():
+        if key in done and not note.ended:
+            ended = _with_ended(ended, key, replace(note, ended=True))
+    return ended | running
+
+
+def doubt(notes: Notes, process: str, known: frozenset[str], now: float) -> Doubt:
+    """Tell what the memory of a process cannot vouch for that has looked at the table for the `known` loads.
+
+    What its own loads wrote it knows anyway.
+    """
+    others = {key: note for key, note in notes.items() if note.process != process and key not in known}
+    ended = {key: note.until for key, note in others.items() if _has_ended(note, now)}
+    until = max((note.until for note in others.values()), default=NO_DOUBT)
+    return Doubt(until, frozenset(ended), max(ended.values(), default=NO_DOUBT))
+
+
+def _has_ended(note: Note, now: float) -> bool:
+    return note.ended or now - note.began >= FORGOTTEN_SECONDS
+
+
+def _with_ended(ended: dict[str, Note], key: str, note: Note) -> dict[str, Note]:
+    """Add a load that has ended just now.
+
+    Who looks at the table for it sees as well what loads wrote that ended before, of records as old: their
+    notes go. So does the last of the others where there are too many.
+    """
+    kept = {each: other for each, other in ended.items() if other.until > note.until}
+    if len(kept) >= MOST_ENDED:
+        note = replace(note, until=kept.popitem()[1].until)
+    gone = [other for each, other in ended.items() if each not in kept]
+    if any(other.process != note.process for other in gone):
+        note = replace(note, process="")
+    return kept | {key: note}
+
+
+def _note(value: object) -> Note:
+    """Read a note; what cannot be read of it counts as the most that it may say."""
+    given: dict[str, Any] = value if isinstance(value, dict) else {}
+    until, began = given.get("until"), given.get("began")
+    return Note(
+        until=until if isinstance(until, int) else _ALWAYS,
+        began=began if isinstance(began, int) else 0,
+        leased=given.get("leased") is True,
+        what=str(given.get("what", "")),
+        process=str(given.get("process", "")),
+        ended=given.get("ended") is True,
+    )

@@ -1,0 +1,65 @@
+"""One load's note in `latest.json`: made before its first write to the table, ended after its last.
+
+One rule: what is not noted is not written; and nobody waits for an end, which the next load makes up for.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from aqi_service.core.items import Item
+from aqi_service.core.notes import Note
+from aqi_service.core.times import DAY
+from aqi_service.ledger import Ledger, Noted
+from aqi_service.plan import Plan
+from aqi_service.sources import Source
+from aqi_service.storage import PutResult, free
+
+END_SECONDS = 3.0
+"""How long it may take to note the end of a load that was not complete."""
+
+Put = Callable[[Sequence[Item]], Awaitable[PutResult]]
+
+
+class Noting:
+    """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does."""
+
+    def __init__(self, ledger: Ledger, note: Note, put: Put, *, replay: bool) -> None:
+        self._ledger, self._put = ledger, put
+        self._one_at_a_time = asyncio.Lock()
+        self._is_noted = self._has_ended = False
+        self.noted = Noted(uuid.uuid4().hex, note, replay)
+
+    async def look(self) -> None:
+        """See which loads have ended before this one reads the table for the first time."""
+        noted = self.noted
+        self.noted = await self._ledger.noted(noted.load_id, noted.note, replay=noted.replay)
+
+    async def put(self, items: Sequence[Item]) -> PutResult:
+        """Write items, once the load is noted; as long as there is nothing to note it in, it is tried each time."""
+        if not self._is_noted:
+            async with self._one_at_a_time:
+                self.noted = replace(self.noted, wrote=True)
+                self._is_noted = self._is_noted or await self._ledger.note(self.noted)
+        return await self._put(items)
+
+    def settled(self) -> None:
+        """Know that the note has been ended otherwise."""
+        self._has_ended = True
+
+    async def end(self) -> None:
+        """Note that this load writes no more, if it ever did."""
+        if self.noted.wrote and not self._has_ended:
+            await self._ledger.end(self.noted)
+
+
+def note_of(plan: Plan, source: Source, started: float, taken: int) -> Note:
+    """Return what is noted of a load; no record that it writes was measured over a day after its snapshot."""
+    return Note(
+        until=taken + DAY,
+        began=int(started),
+        leased=plan.guard is not free,
+        what=f"{source.label} {taken} {plan.scale.name}" if source.named else "",
+        process=plan.process,
+    )
