@@ -37,7 +37,7 @@ class Noting:
         self.noted = await self._ledger.noted(noted.load_id, noted.note, replay=noted.replay)
 
     async def put(self, items: Sequence[Item]) -> PutResult:
-        """Write items, once the load is noted; as long as there is nothing to note it in, it is tried each time."""
+        """Write items, once the load is noted; where there is nothing to note it in, tried each time."""
         if not self._is_noted:
             async with self._one_at_a_time:
                 self.noted = replace(self.noted, wrote=True)

@@ -3,6 +3,7 @@
 One rule: what is allowed is told from the table's own history, never from what memory says.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from aqi_service.core.items import Item, is_expired
 from aqi_service.core.names import order_of
 from aqi_service.core.render import csv_reply
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.errors import Unavailable
 from aqi_service.following import Follower
 from aqi_service.latest import Latest
 from aqi_service.ledger import edition_of
@@ -20,7 +22,7 @@ from aqi_service.lookup import Lookup
 from aqi_service.sources import Asking, Source, stored_source
 from aqi_service.storage import Storage
 from tests.load_helpers import AGENT, NOW, TABLE, plan
-from tests.storage_doubles import Before, Hook, MemoryArchive, MemoryStore
+from tests.storage_doubles import Before, Hook, MemoryArchive, MemoryStore, Stuck
 
 NOT_FOUND = b"Item not found"
 DAY = 86_400
@@ -65,6 +67,7 @@ class MemoryWorld:
         finished: the moment at which each snapshot was finished last.
         noticed: the last moment at which the daemon itself changed the item of an id.
         expected: what memory is to hold.
+        looked: the moment at which the daemon last looked for the newest finished snapshot.
     """
 
     ids: range
@@ -77,8 +80,12 @@ class MemoryWorld:
     finished: dict[str, int] = field(default_factory=dict)
     noticed: dict[str, int] = field(default_factory=dict)
     expected: Expected | None = None
+    looked: int = 0
 
     def __post_init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self.latest = Latest(self.time)
         self.lookup = Lookup(self.store, self.time, latest=self.latest)
         storage = Storage(self.archive, self.store)
@@ -86,6 +93,12 @@ class MemoryWorld:
 
     def time(self) -> float:
         return self.now
+
+    async def restart(self) -> None:
+        """Kill the daemon, and start another."""
+        self._begin()
+        self.expected, self.noticed = None, {}
+        await self.look()
 
     async def load(self, body: bytes, **hooks: Hook) -> LoadReport:
         """Load the live feed as this daemon does; what it writes is noticed at once."""
@@ -111,6 +124,27 @@ class MemoryWorld:
             self._offered(report.as_json())
         return report
 
+    async def killed(self, body: bytes, **changes: Any) -> None:
+        """Load in another process, which is killed right after its first write."""
+        written, dead = Stuck(), asyncio.Event()
+
+        async def die() -> None:
+            if dead.is_set():
+                raise Unavailable("the process is dead")
+
+        archive: Any = Before(self.archive, **dict.fromkeys(("get", "put", "change", "complete"), die))
+        store: Any = Before(self.store, after_put=written)
+        how = plan(**{"live": True, "ttl": self.ttl} | changes)
+        work = asyncio.ensure_future(load(feed(body), Storage(archive, store), how, now=self.time))
+        reached = asyncio.ensure_future(written.reached.wait())
+        await asyncio.wait((work, reached), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            dead.set()
+            work.cancel()
+        reached.cancel()
+        self._done(await work)
+        self._remember()
+
     async def by_another(self, body: bytes, **changes: Any) -> LoadReport:
         """Load in another process."""
         return await self.by_another_from(feed(body), **changes)
@@ -123,10 +157,13 @@ class MemoryWorld:
     async def _loaded(self, source: Source, store: Any, **changes: Any) -> LoadReport:
         how = plan(**{"live": True, "ttl": self.ttl} | changes)
         report = await load(source, Storage(self.archive, store), how, now=self.time)
+        self._done(report)
+        return report
+
+    def _done(self, report: LoadReport) -> None:
         self.reports.append(report)
         if report.status is Status.COMPLETE and report.snapshot:
             self.finished[report.snapshot] = len(self.history)  # the moment that is remembered next
-        return report
 
     def delete(self, record_id: str) -> None:
         """Delete an item by hand."""
@@ -142,6 +179,7 @@ class MemoryWorld:
     async def look(self) -> None:
         """Look for the newest finished snapshot, as the daemon does twice a minute."""
         await self.follower.look()
+        self.looked = len(self.history) - 1
         manifest = await self.follower._ledger.latest()
         if manifest is None:
             return
@@ -180,9 +218,17 @@ class MemoryWorld:
         )
         for number in self.ids:
             record_id = str(number)
-            allowed = {self._reply(items.get(record_id)) for items in self._since(record_id)}
+            allowed = {self._reply(item) for item in self._items_since(record_id)}
             reply = await self.lookup.answer(record_id.encode())
             assert reply in allowed, (record_id, reply, allowed)
+
+    def _items_since(self, record_id: str) -> list[Item | None]:
+        """Give what the table had of an id; nothing older than it had when memory was looked after."""
+        items = [state.get(record_id) for state in self._since(record_id)]
+        known = self.history[self.looked].get(record_id)
+        return [
+            item for item in items if item is self.history[-1].get(record_id) or _age(item) >= _age(known)
+        ]
 
     def _since(self, record_id: str) -> list[dict[str, Item]]:
         """Give the states of the table that memory may know last."""
@@ -193,3 +239,7 @@ class MemoryWorld:
 
     def _reply(self, item: Item | None) -> bytes:
         return NOT_FOUND if item is None or is_expired(item, self.now) else csv_reply(item)
+
+
+def _age(item: Item | None) -> tuple[int, int]:
+    return (0, 0) if item is None else (item.measured_at or 0, item.snapshot_at or 0)

@@ -46,6 +46,9 @@ STEPS = st.lists(
         st.tuples(st.just("broken load"), documents()),
         st.tuples(st.just("half broken load"), documents()),
         st.tuples(st.just("another's load"), documents()),
+        st.tuples(st.just("another's broken load"), documents()),
+        st.tuples(st.just("another's killed load"), documents()),
+        st.tuples(st.just("restart"), st.none()),
         st.tuples(st.just("replay"), documents()),
         st.tuples(st.just("rescore"), st.integers(0, 9)),
         st.tuples(st.just("catch up"), st.integers(0, 9)),
@@ -85,6 +88,11 @@ async def half_broken_load(world: MemoryWorld, records: list[dict[str, Any]]) ->
     await world.load(written(world, records), after_put=failing(Unavailable("the answer was lost")))
 
 
+async def another_broken_load(world: MemoryWorld, records: list[dict[str, Any]]) -> None:
+    """Load a document that turns out to be cut short, in another process."""
+    await world.by_another(written(world, records)[:-1])
+
+
 async def replay(world: MemoryWorld, records: list[dict[str, Any]]) -> None:
     await world.by_another(written(world, records), live=False, snapshot_time=int(world.now) - DAY)
 
@@ -117,6 +125,9 @@ ACTS: dict[str, Callable[[MemoryWorld, Any], Awaitable[object]]] = {
     "broken load": broken_load,
     "half broken load": half_broken_load,
     "another's load": lambda world, records: world.by_another(written(world, records)),
+    "another's broken load": another_broken_load,
+    "another's killed load": lambda world, records: world.killed(written(world, records)),
+    "restart": lambda world, _: world.restart(),
     "replay": replay,
     "rescore": rescore,
     "catch up": catch_up,
