@@ -24,7 +24,7 @@ from tests.faults.rules import Rule
 from tests.faults.shim import Shim
 from tests.feed_server import answer, feed_server
 from tests.iam_policies import Grant, Need, Place, grants, needs
-from tests.load_helpers import document
+from tests.load_helpers import document, written
 from tests.moto_names import Moto
 from tests.program import ran, running
 
@@ -112,9 +112,16 @@ async def test_the_daemon_s_policy_is_what_it_asks_for(made: World, tmp_path: Pa
 
 async def test_a_replica_s_policy_is_what_it_asks_for(made: World, tmp_path: Path) -> None:
     await made.fill()
+    source = written(tmp_path, document(1, 2), "data_20_12_23_17_00.json")
+    loaded = await ran(
+        "--load-only", *made.options, "--from", str(source), cwd=tmp_path, env=made.environment
+    )
+    assert loaded.code == 0
+    made.shim.journal.records.clear()
     options = (*made.options, "--serve-only", "--port", "0", "--http-port", "0")
     async with running(*options, cwd=tmp_path, env=made.environment) as program:
-        assert await program.ask(b"1") == [b"Item not found"]
+        await program.line("memory snapshot=data_20_12_23_17_00.json")
+        assert await program.ask(b"8", b"9") == [b"Item not found"] * 2
         assert (await program.page("/readyz"))[0] == 200
         program.tell(signal.SIGTERM)
         assert await program.ended() == 0

@@ -148,3 +148,49 @@ async def test_content_that_another_load_archived_meanwhile_is_not_archived_agai
     report = await loaded(tmp_path, in_memory(Before(archive, write=overtake)))
     assert list(archive.snapshots) == [OTHER]
     assert (report.status, report.snapshot) == (Status.UNCHANGED, None)
+
+
+OLD = "2023-10-20 17:00:00"
+
+
+@pytest.mark.parametrize(
+    ("there", "ours", "replay", "moves"),
+    [
+        ((0, "2023-12-20 17:00:00"), (2, OLD), True, False),  # an old file that was named now
+        ((0, "2023-12-20 17:00:00"), (2, OLD), False, True),  # the live feed only moves forward in time
+        ((2, OLD), (0, "2023-12-20 17:00:00"), True, True),  # and gives way to newer data, whatever its name
+        ((2, OLD), (0, "2023-12-20 17:00:00"), False, True),
+        ((0, "2023-12-20 17:00:00"), (2, "2023-12-20 16:59:59Z"), True, False),
+        ((0, "2023-12-20 17:00:00"), (2, "2023-12-20T18:00:00+01:00"), True, True),
+        ((0, "2023-12-20 17:00:00"), (-1, "2023-12-20 17:00:00"), True, False),
+        ((0, "2023-12-20 17:00:00"), (2, None), True, False),
+        ((0, None), (2, "2023-12-20 17:00:00"), True, True),
+    ],
+)
+async def test_a_replay_moves_the_newest_snapshot_to_no_older_data(
+    tmp_path: Path,
+    there: tuple[int, str | None],
+    ours: tuple[int, str | None],
+    replay: bool,
+    moves: bool,
+) -> None:
+    archive = MemoryArchive()
+    storage = in_memory(archive)
+    report = await loaded(tmp_path, storage)
+    del archive.documents[latest_key(TABLE)]
+    ledger = Ledger(storage, TABLE)
+    for (hours, newest), is_replay in ((there, False), (ours, replay)):
+        await wrote(ledger, replace(at(report, hours), newest=newest), replay=is_replay)
+    assert of_latest(archive)["newest"] == (ours if moves else there)[1]
+
+
+async def test_a_file_of_two_months_ago_without_a_name_is_flagged_and_does_not_become_the_latest(
+    tmp_path: Path,
+) -> None:
+    archive = MemoryArchive()
+    storage = in_memory(archive)
+    await loaded(tmp_path, storage, live=True)
+    old = written(tmp_path, document(7, 8, 9, timestamp=OLD), "old.json")
+    report = await run(old, storage, now=NOW + HOUR)
+    assert (report.status, dict(report.warnings)) == (Status.COMPLETE, {"old_snapshot": 1})
+    assert of_latest(archive)["snapshot"] == NAME

@@ -4,8 +4,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
+from aqi_service.core.names import latest_key
+from aqi_service.core.notes import with_notes
 from aqi_service.core.report import Status
 from aqi_service.delivery import GROUPS_AT_ONCE
 from aqi_service.errors import AccessDenied, AqiError, LeaseLost, MissingResource, Unavailable
@@ -77,6 +80,9 @@ async def test_a_table_that_fails_under_known_bytes_fails_the_load(tmp_path: Pat
     store = Before(MemoryStore(), put=failing(Unavailable("down")))
     report = await run(source, Storage(archive, store))
     assert (report.status, report.error, fates(report)) == (Status.FAILED, "down", {"pending": 400})
+    assert with_notes(orjson.loads(archive.documents.pop(latest_key(TABLE))), {}) == orjson.loads(
+        before.pop(latest_key(TABLE))
+    )
     assert archive.documents == before
 
 

@@ -13,6 +13,7 @@ from aqi_service.core.names import (
     latest_key,
     manifest_key,
     order_of,
+    parse_file_name,
     parse_name,
     rejects_key,
     snapshot_name,
@@ -130,3 +131,35 @@ def test_manifest_and_rejects_lie_by_table_and_snapshot() -> None:
     assert manifest_key("t", NAME) == "manifests/t/data_20_12_23_18_55.json"
     assert rejects_key("t", NAME) == "rejects/t/data_20_12_23_18_55.ndjson"
     assert latest_key("t") == "manifests/t/latest.json"
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "data_20_12_23_18_55 (1).json",
+        "data_20_12_23_18_55(2).json",
+        "data_20_12_23_18_55 (13).json.gz",
+        "data_20_12_23_18_55.json (1).gz",
+        "data_20_12_23_18_55.json.gz",
+    ],
+)
+def test_a_browsers_copy_is_the_snapshot_of_that_name_but_no_name_in_the_archive(copy: str) -> None:
+    assert parse_file_name(copy) == parse_name("data_20_12_23_18_55.json")
+    assert parse_name(copy) is None or "(" not in copy
+
+
+def test_a_browsers_copy_keeps_the_suffix_of_a_minute() -> None:
+    assert parse_file_name("data_20_12_23_18_55-2 (1).json") == parse_name("data_20_12_23_18_55-2.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data_20_12_23_18_55 (0).json",
+        "data_20_12_23_18_55 (x).json",
+        "data_20_12_23_18_55  (1).json",
+        "old (1).json",
+    ],
+)
+def test_another_name_in_brackets_is_no_snapshots(text: str) -> None:
+    assert parse_file_name(text) is None

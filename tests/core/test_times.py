@@ -1,14 +1,14 @@
 """Times as texts: the feed's two forms, what a person types, and what reports show."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.times import DAY, EARLIEST, feed_time, http_time, iso, typed_time
+from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time, http_time, is_old, iso, typed_time
 from tests.core.helpers import QUICK
 
 MOMENTS = st.datetimes(
@@ -21,6 +21,40 @@ MOMENTS = st.datetimes(
 def test_a_timestamp_of_the_feed_is_read_as_utc_with_a_blank_or_a_t(moment: datetime, between: str) -> None:
     text = moment.replace(tzinfo=None).isoformat(between)
     assert feed_time(text) == int(moment.timestamp())
+
+
+FRACTIONS = st.one_of(st.just(""), st.integers(0, 10**9 - 1).map(".{:09d}".format), st.just(".5"))
+
+
+@QUICK
+@given(
+    MOMENTS.filter(lambda moment: 2 <= moment.year <= 9998),
+    st.sampled_from(" T"),
+    FRACTIONS,
+    st.integers(-23 * 60 - 59, 23 * 60 + 59),
+    st.booleans(),
+)
+def test_a_fraction_is_dropped_and_an_offset_is_converted(
+    moment: datetime, between: str, fraction: str, minutes: int, colon: bool
+) -> None:
+    there = moment.astimezone(timezone(timedelta(minutes=minutes)))
+    zone = there.isoformat()[-6:]
+    written = there.replace(tzinfo=None).isoformat(between) + fraction
+    assert feed_time(written + (zone if colon else zone.replace(":", ""))) == int(moment.timestamp())
+    assert feed_time(moment.replace(tzinfo=None).isoformat(between) + fraction + "Z") == int(
+        moment.timestamp()
+    )
+
+
+@QUICK
+@given(st.integers(EARLIEST, 2**33))
+def test_a_day_is_that_of_utc(seconds: int) -> None:
+    assert day_of(seconds) == iso(seconds)[:10]
+
+
+def test_a_snapshot_is_old_when_its_newest_record_is_over_a_day_older() -> None:
+    assert not is_old(1_703_091_600, 1_703_091_600 + DAY)
+    assert is_old(1_703_091_600, 1_703_091_600 + DAY + 1)
 
 
 def test_a_moment_is_shown_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
