@@ -19,7 +19,7 @@ The files, in the order in which to read them:
       decimals.py       numbers as decimal text
       times.py          timestamps;   names.py   names in the archive;   places.py   s3:// places
       gunzip.py         gzip, known by its first bytes
-      index.py          the latest snapshot in memory, by record id
+      index.py          the latest snapshot in memory, by record id;   notes.py   what it cannot vouch for
       idset.py          many ids in a few bits
       report.py         the counts of one load, and their sum's check;   rejects.py   the list of rejects
       fates.py          what became of each item, counted
@@ -36,6 +36,7 @@ The files, in the order in which to read them:
     delivery.py       a snapshot's items into the table: read, decide, write
     remainder.py      what the table did not take in time: again, out of the archive
     ledger.py         manifests, rejects, the newest finished snapshot;   tally.py   a load's report
+    noting.py         a load's note there, before its first write;   cleanup.py   what is done after a load
     leasing.py        waits for the lease, keeps it renewed, gives it back
     storage/          the ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients; aws_errors.py, attributes.py, retry.py, pace.py,

@@ -5,22 +5,20 @@ One rule: what is not noted is not written; and nobody waits for an end, which t
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from aqi_service.core.items import Item
 from aqi_service.core.notes import Note
 from aqi_service.core.times import DAY
+from aqi_service.delivery import Put
 from aqi_service.ledger import Ledger, Noted
 from aqi_service.plan import Plan
 from aqi_service.sources import Source
-from aqi_service.storage import PutResult, free
+from aqi_service.storage import Judged, PutResult, free
 
 END_SECONDS = 3.0
 """How long it may take to note the end of a load that was not complete."""
-
-Put = Callable[[Sequence[Item]], Awaitable[PutResult]]
-
 
 class Noting:
     """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does."""
@@ -36,13 +34,13 @@ class Noting:
         noted = self.noted
         self.noted = await self._ledger.noted(noted.load_id, noted.note, replay=noted.replay)
 
-    async def put(self, items: Sequence[Item]) -> PutResult:
+    async def put(self, items: Sequence[Item], *, judged: Judged) -> PutResult:
         """Write items, once the load is noted; where there is nothing to note it in, tried each time."""
         if not self._is_noted:
             async with self._one_at_a_time:
                 self.noted = replace(self.noted, wrote=True)
                 self._is_noted = self._is_noted or await self._ledger.note(self.noted)
-        return await self._put(items)
+        return await self._put(items, judged=judged)
 
     def settled(self) -> None:
         """Know that the note has been ended otherwise."""

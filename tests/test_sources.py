@@ -73,6 +73,7 @@ async def test_a_packed_file_that_is_cut_is_cut_short(tmp_path: Path, body: byte
         ("data_10_08_17_11_23.json", ("data_10_08_17_11_23.json", 1_502_364_180)),
         ("data_10_08_17_11_23.json.gz", ("data_10_08_17_11_23.json", 1_502_364_180)),
         ("data_10_08_17_11_23-2.json.gz", ("data_10_08_17_11_23-2.json", 1_502_364_180)),
+        ("data_10_08_17_11_23 (1).json", ("data_10_08_17_11_23.json", 1_502_364_180)),
         ("data_32_08_17_11_23.json", None),
         ("data_10_08_17_11_23.txt", None),
         ("feed.json", None),
