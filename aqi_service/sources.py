@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
+from urllib.parse import unquote
 
 from aqi_service.core.gunzip import Gunzip
 from aqi_service.core.names import parse_file_name
@@ -94,7 +95,7 @@ def source_of(text: str) -> Source:
         return Source("stdin", partial(_opened, _stdin, "stdin", None), waits=False, again=False)
     if is_url(text):
         label = public(text)
-        named = parse_file_name(label.rpartition("/")[2])
+        named = parse_file_name(unquote(label.rpartition("/")[2]))
         return Source(label, partial(_fetched, text), named, waits=False)
     path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
     return Source(label, partial(_opened, partial(_file, path), label, path), parse_file_name(path.name))
