@@ -20,6 +20,7 @@ from aqi_service.storage import Judged, PutResult, free
 END_SECONDS = 3.0
 """How long it may take to note the end of a load that was not complete."""
 
+
 class Noting:
     """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does."""
 
