@@ -55,6 +55,10 @@ class How(NamedTuple):
     process: str = ""
 
 
+UNSEEN = How(Kind.CAUGHT_UP, None)
+"""How an unfinished snapshot is loaded where nobody looks anything up."""
+
+
 async def load_one(config: Config, found: Opened, source: Source, how: How) -> LoadReport:
     """Load one snapshot and return its report, showing on a terminal how far it has come."""
     plan = Plan(
@@ -134,7 +138,7 @@ async def catching_up(
     found: Opened,
     rest: CatchUp,
     ends: float = math.inf,
-    how: How = How(Kind.CAUGHT_UP, None),  # noqa: B008
+    how: How = UNSEEN,
 ) -> AsyncGenerator[LoadReport, None]:
     """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
 
