@@ -8,14 +8,13 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
 from aqi_service.core.index import Edition, is_behind
 from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
-from aqi_service.core.notes import Note, Notes, covered_by, end, notes_of, settle, with_notes
+from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, settle, with_notes
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import feed_time
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
@@ -29,25 +28,6 @@ AT_ONCE = 16
 """How many manifests are read at the same time."""
 
 _PRINTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A load as `latest.json` notes it, from before its first write until it has ended.
-
-    Attributes:
-        load_id: random.
-        note: what is noted.
-        replay: True for all but the live feed.
-        covered: the loads that had ended when it began.
-        wrote: True from right before its first write.
-    """
-
-    load_id: str
-    note: Note
-    replay: bool
-    covered: frozenset[str] = frozenset()
-    wrote: bool = False
 
 
 class Claim(NamedTuple):
@@ -99,7 +79,7 @@ class Ledger:
 
     async def end(self, noted: Noted) -> None:
         """Note that a load writes no more."""
-        await self._renote(lambda notes: _ended(notes, noted))
+        await self._renote(lambda notes: ended_of(notes, noted))
 
     async def finished(self, name: str, scale: str) -> bool:
         """Tell whether the snapshot is certainly in this table, as created, as a whole and on this scale."""
@@ -272,14 +252,8 @@ def _moved(there: Manifest | None, ours: Manifest, noted: Noted) -> Manifest | N
     notes = notes_of(there)
     if not _stays(there, ours, replay=noted.replay):
         return with_notes(ours, settle(notes, noted.load_id, noted.covered))
-    after = _ended(notes, noted, noted.note.what)
+    after = ended_of(notes, noted, noted.note.what)
     return None if after == notes else with_notes(there, after)
-
-
-def _ended(notes: Notes, noted: Noted, what: str = "") -> Notes:
-    """Say that a load has ended, of which there may be no note yet."""
-    ours = {noted.load_id: noted.note} if noted.wrote else {}
-    return end({**ours, **notes}, noted.load_id, noted.covered, what)
 
 
 def _stays(there: Manifest | None, ours: Manifest, *, replay: bool) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aqi_service.core.items import Item
-from aqi_service.core.notes import Note
+from aqi_service.core.notes import Note, Noted
 from aqi_service.core.times import DAY
 from aqi_service.delivery import Put
-from aqi_service.ledger import Ledger, Noted
+from aqi_service.ledger import Ledger
 from aqi_service.plan import Plan
 from aqi_service.sources import Source
 from aqi_service.storage import Judged, PutResult, free

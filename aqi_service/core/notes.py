@@ -56,6 +56,25 @@ Notes = Mapping[str, Note]
 """Notes by the random id of the load, in the order in which they were made."""
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A load as `latest.json` notes it, from before its first write until it has ended.
+
+    Attributes:
+        load_id: random.
+        note: what is noted.
+        replay: True for all but the live feed.
+        covered: the loads that had ended when it began.
+        wrote: True from right before its first write.
+    """
+
+    load_id: str
+    note: Note
+    replay: bool
+    covered: frozenset[str] = frozenset()
+    wrote: bool = False
+
+
 class Doubt(NamedTuple):
     """What memory cannot vouch for.
 
@@ -103,6 +122,12 @@ def end(notes: Notes, ours: str, covered: frozenset[str], what: str = "") -> Not
         if key in done and not note.ended:
             ended = _with_ended(ended, key, replace(note, ended=True))
     return ended | running
+
+
+def ended_of(notes: Notes, noted: Noted, what: str = "") -> Notes:
+    """Say that a load has ended, of which there may be no note yet; `what` as in `end`."""
+    ours = {noted.load_id: noted.note} if noted.wrote else {}
+    return end({**ours, **notes}, noted.load_id, noted.covered, what)
 
 
 def doubt(notes: Notes, process: str, known: frozenset[str], now: float) -> Doubt:
