@@ -18,6 +18,8 @@ The files, in the order in which to read them:
       scales.py         the indices as data, and the one function that reads them
       decimals.py       numbers as decimal text
       times.py          timestamps;   names.py   names in the archive;   places.py   s3:// places
+      clocks.py         whether the wall clock can be right, and what ages count from
+      standing.py       which snapshot `latest.json` names
       gunzip.py         gzip, known by its first bytes
       index.py          the latest snapshot in memory, by record id;   notes.py   what it cannot vouch for
       idset.py          many ids in a few bits
@@ -37,6 +39,7 @@ The files, in the order in which to read them:
     remainder.py      what the table did not take in time: again, out of the archive
     ledger.py         manifests, rejects, the newest finished snapshot;   tally.py   a load's report
     noting.py         a load's note there, before its first write;   cleanup.py   what is done after a load
+    expiry.py         what has expired is deleted
     leasing.py        waits for the lease, keeps it renewed, gives it back
     storage/          the ports (__init__), and behind them
       s3.py, dynamodb.py   AWS   (aws.py: clients; aws_errors.py, attributes.py, retry.py, pace.py,
@@ -64,3 +67,6 @@ The files, in the order in which to read them:
 """
 
 __version__ = "0.1.0"
+
+__released__ = "2026-11-23"
+"""The day (UTC) before which no copy of this version ran: a clock that says an earlier one was never set."""

@@ -8,9 +8,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from aqi_service.core.clocks import ahead
 from aqi_service.core.names import order_of, parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.ledger import Claim, Ledger
+from aqi_service.logs import tell_ahead
 from aqi_service.sources import Source, archived_source
 from aqi_service.storage import Archive
 
@@ -38,6 +40,7 @@ class CatchUp:
         self._now = now
         self._finished: dict[str, Claim] = {}
         self._no_snapshots: set[str] = set()
+        self._named_ahead: set[str] = set()
 
     async def recent(self) -> list[Source]:
         """Return the unfinished snapshots of the last 48 hours, newest first."""
@@ -58,7 +61,14 @@ class CatchUp:
     async def _named(self, after: float, until: float) -> list[str]:
         """Return the snapshots whose time lies in (after, until], newest first."""
         ordered = sorted(await self._archive.names(), key=order_of, reverse=True)
+        self._tell_ahead(ordered)
         return [name for name in ordered if after < order_of(name)[0] <= until]
+
+    def _tell_ahead(self, names: Sequence[str]) -> None:
+        """Name in the log, once, the snapshots that count for nothing, since a wrong clock named them."""
+        new = [name for name in ahead(names, self._now()) if name not in self._named_ahead]
+        self._named_ahead.update(new)
+        tell_ahead(new)
 
     async def _unfinished(self, names: Sequence[str]) -> list[str]:
         left = [name for name in names if name not in self._no_snapshots]

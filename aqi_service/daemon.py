@@ -18,6 +18,7 @@ from socket import socket
 
 from aqi_service.checking import check
 from aqi_service.config import DEFAULT_HTTP_PORT, Config
+from aqi_service.core.clocks import clock_trouble
 from aqi_service.errors import AqiError, ConfigError, PortTaken, Unavailable
 from aqi_service.following import Follower
 from aqi_service.lag import watch
@@ -170,7 +171,12 @@ async def _http(
     from aqi_service.web import Answers, http_port  # noqa: PLC0415  # not with --no-http
     from aqi_service.web.doors import default_max_http  # noqa: PLC0415  # not with --no-http
 
-    answers = Answers(ready, metrics(status), lambda reason: status.http_refused.update((reason,)))
+    answers = Answers(
+        ready,
+        metrics(status),
+        lambda reason: status.http_refused.update((reason,)),
+        lambda: status.clock_trouble(time.time()),
+    )
     await stack.enter_async_context(http_port(sockets, answers, default_max_http(descriptors)))
     _tell_listening(sockets, "http")
 
@@ -182,7 +188,9 @@ def _tell_listening(sockets: Sequence[socket], kind: str) -> None:
 
 
 def _warn(config: Config) -> None:
-    """Log what an operator should know of the settings."""
+    """Log what an operator should know of the settings, and of the clock."""
+    if trouble := clock_trouble(time.time()):
+        log.warning("%s; until then nothing is loaded, pruned or expired, and lookups go on", trouble)
     if not config.serve_only:
         warn_without_contact(config)
     if config.tls_cert is None and not _is_loopback(config.host):

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from aqi_service.core.clocks import ages_from
 from aqi_service.core.fates import FateCounter, refusal_of_all
-from aqi_service.core.items import Item, Verdict, is_expired, judge
+from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
 from aqi_service.errors import AqiError, TableRefused
 from aqi_service.intake import Mark
 from aqi_service.plan import unseen
@@ -51,8 +52,9 @@ class _Comparison:
         verdicts: what becomes of each item, by id.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, now: float, ages: float) -> None:
+        """`now` and what ages count from, in epoch seconds."""
+        self._now, self._ages = now, ages
         self.old: dict[str, Item | None] = {}
         self.verdicts: dict[str, Verdict] = {}
 
@@ -61,13 +63,13 @@ class _Comparison:
 
         One that was to be written and is there, to the letter, was written by a try whose answer was lost.
         """
-        now, wanted = self._now(), []
+        wanted = []
         for item in items:
             found = there.get(item.id)
-            old = None if found is None or is_expired(found, now) else found
+            old = None if found is None or is_expired(found, self._ages) else found
             if not (old == item and self.verdicts.get(item.id) is Verdict.STORE):
                 self.old[item.id] = old
-                self.verdicts[item.id] = verdict = judge(item, old)
+                self.verdicts[item.id] = verdict = judge(item, old and dated(old, self._now))
                 if verdict is Verdict.STORE:
                     wanted.append(item)
         return wanted
@@ -119,6 +121,7 @@ class Delivery:
         """Is told of what is about to be written, and of what is decided."""
         self._fates = FateCounter()
         self.counts = self._fates.counts
+        self.newest: int | None = None  # time of the newest record that the table had, epoch seconds
         self.error: AqiError | None = None
         self.detached = False
         self.behind: Mark | None = None
@@ -183,7 +186,7 @@ class Delivery:
         return number >= self._taken or number in self._again
 
     async def _take(self, item: Item, number: int, mark: Mark) -> None:
-        if is_expired(item, self._now()):
+        if is_expired(item, ages_from(self._now(), self.newest)):
             self.counts.expired += 1
             self._mark_taken(number)
             return
@@ -263,7 +266,8 @@ class Delivery:
         if self.error:
             self._give_up(group)
             return
-        comparison = _Comparison(self._now)
+        now = self._now()
+        comparison = _Comparison(now, ages_from(now, self.newest))
         try:
             refused = await self._compare_and_write(group, comparison)
         except AqiError as error:

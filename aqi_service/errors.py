@@ -103,6 +103,10 @@ class CutShort(SnapshotFailed):
     """The bytes end before the document does: a transfer, a gzip stream or the JSON array is not closed."""
 
 
+class ClockOff(SnapshotFailed):
+    """The clock, or a snapshot's name, says a time that cannot be: nothing is loaded by it."""
+
+
 class ArchiveFailed(SnapshotFailed):
     """The archive did not take the snapshot."""
 

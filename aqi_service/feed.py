@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -42,6 +43,7 @@ class Download:
         etag: its `ETag`, or empty.
         last_modified: its `Last-Modified`, or empty.
         length: its `Content-Length` if the body is not packed, or None.
+        clock: what the source's clock said when the answer came (epoch seconds), or None if it does not tell.
     """
 
     status: int
@@ -49,6 +51,7 @@ class Download:
     etag: str
     last_modified: str
     length: int | None
+    clock: float | None = None
 
 
 @asynccontextmanager
@@ -69,7 +72,8 @@ async def download(url: str, agent: str, headers: Mapping[str, str] | None = Non
             _check(response, conditional=bool(headers))
             etag, last_modified = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
             length = None if response.headers.get("Content-Encoding") else response.content_length
-            yield Download(response.status, chunks, etag, last_modified, length)
+            clock = _clock(response.headers.get("Date", ""), response.headers.get("Age", "0"))
+            yield Download(response.status, chunks, etag, last_modified, length, clock)
 
 
 @contextmanager
@@ -157,6 +161,20 @@ def _retry_after(value: str, date: str) -> float | None:
     except (ValueError, TypeError):
         return None
     return max(0.0, wait)
+
+
+def _clock(date: str, age: str) -> float | None:
+    """Read what the source's clock says now: Date, and Age, the seconds a cache kept it (RFC 9111, 4.2.3).
+
+    None where either says nothing that can be read: an answer may lie in a cache for days.
+    """
+    if not (age.isascii() and age.isdigit()):
+        return None
+    try:
+        said = parsedate_to_datetime(date)
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() + float(age[:9])
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes, None]:

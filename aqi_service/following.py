@@ -14,10 +14,11 @@ from aqi_service.core.items import Item, is_expired
 from aqi_service.core.measurements import Rules
 from aqi_service.core.notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.scales import SCALES, Scale
+from aqi_service.core.standing import Manifest, edition_of, newest_of
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.intake import Intake, Portion
 from aqi_service.latest import Latest
-from aqi_service.ledger import Ledger, Manifest, edition_of
+from aqi_service.ledger import Ledger
 from aqi_service.sources import Asking, archived_source
 from aqi_service.stopping import Stop
 from aqi_service.storage import READ_LIMIT, Storage
@@ -52,7 +53,7 @@ class Follower:
         told: Callable[[object], None],
     ) -> None:
         self._archive, self._store = storage.archive, storage.store
-        self._ledger = Ledger(storage, table)
+        self._ledger = Ledger(storage, table, now=latest.now)
         self._latest = latest
         self._asking = asking
         self._told = told
@@ -76,6 +77,10 @@ class Follower:
         if manifest is None:
             return
         self._told(manifest.get("newest"))
+        self._latest.heard(newest_of(manifest))
+        if self._ledger.is_ahead(manifest):  # the table has it, and later ones may not be told of
+            self._latest.drop("the newest snapshot is named ahead of the clock")
+            return
         edition = edition_of(manifest)
         behind = edition is not None and self._latest.wants(edition)
         self._latest.doubt(math.inf if behind else self._doubt(notes))
@@ -125,12 +130,12 @@ class Follower:
 
     async def _read(self, edition: Edition, scale: Scale, manifest: Manifest) -> Index:
         """Read a snapshot as the load did that the manifest tells of."""
-        growing, now = Growing(), self._latest.now()
+        growing, built, ages = Growing(), self._latest.now(), self._latest.ages()
         intake = Intake(Rules(scale, edition.taken, manifest.get("ttl")))
 
         async def take(portions: Iterable[Portion]) -> None:
             for portion in portions:
-                growing.add(item for item in portion.items if not is_expired(item, now))
+                growing.add(item for item in portion.items if not is_expired(item, ages))
                 await asyncio.sleep(0)  # lookups get their turn between two batches
 
         source = archived_source(self._archive, edition.snapshot, edition.taken)
@@ -138,7 +143,7 @@ class Follower:
             async for chunk in incoming.chunks:
                 await take(intake.feed(chunk))
         await take(intake.close())
-        index = growing.done(edition, now)
+        index = growing.done(edition, built)
         return await self._confirmed(index, math.inf) if _elsewhere(manifest) > growing.repeated else index
 
     async def _confirmed(self, index: Index, until: float) -> Index:

@@ -10,6 +10,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping
 
+from aqi_service.core.clocks import ages_from, is_ahead
 from aqi_service.core.idset import IdSet
 from aqi_service.core.index import Edition, Growing, Index, Seen, is_behind, pack, replaces
 from aqi_service.core.items import Item
@@ -38,15 +39,25 @@ class Latest:
         self._passed_over: Edition | None = None
         self._doubt = NO_DOUBT
         self.process = uuid.uuid4().hex
+        self._newest: int | None = None
         self.index: Index | None = None
         self.known: frozenset[str] = frozenset()
         self.mixed = False
+
+    def ages(self) -> float:
+        """Return what expiry counts from: now, or the newest record known where that is older."""
+        return ages_from(self.now(), self._newest)
+
+    def heard(self, newest: int | None) -> None:
+        """Note the time (epoch seconds) of a record that is in the table; the newest counts."""
+        if newest is not None:
+            self._newest = max(newest, self._newest or newest)
 
     def reply(self, number: int) -> bytes | None:
         """Return the CSV of the record with this id; None if the table has to be asked."""
         if self.index is None or (self._moved and number in self._moved):
             return None
-        return self.index.reply(number, self.now(), self._doubt)
+        return self.index.reply(number, self.now(), self._doubt, self.ages())
 
     def begin(self) -> Seen:
         """Begin anew with the live feed's next snapshot; return who is to be told of its records."""
@@ -75,14 +86,14 @@ class Latest:
 
     def wants(self, edition: Edition) -> bool:
         """Tell whether a finished snapshot is to be read out of the archive and offered."""
-        if self.index is not None and (edition == self.index.edition or self._is_ahead(edition)):
+        if self.index is not None and (edition == self.index.edition or self._has_later(edition)):
             return False
         return edition != self._passed_over or replaces(edition, self.index, self.now())
 
     def offer(self, index: Index) -> bool:
         """Put an index in the place of an older one, if it may be; tell whether it was."""
         edition = index.edition
-        if self._is_ahead(edition):
+        if self._has_later(edition):
             return False
         if replaces(edition, self.index, self.now()):
             self.index, self.known, self.mixed = index, frozenset(), False
@@ -112,15 +123,23 @@ class Latest:
         if self.index is before:  # no other has come meanwhile
             self.index, self.known, self.mixed = after, loads, False
 
-    def drop(self) -> None:
-        """Forget the snapshot: the table that it speaks of is gone."""
+    def drop(self, why: str = "the table is another one") -> None:
+        """Forget the snapshot: the table that it speaks of is gone, or has moved on."""
         if self.index is not None:
-            log.warning("memory_dropped snapshot=%s: the table is another one", self.index.edition.snapshot)
+            log.warning("memory_dropped snapshot=%s: %s", self.index.edition.snapshot, why)
         self.index = None
 
-    def _is_ahead(self, edition: Edition) -> bool:
-        """Tell whether what is there is newer than that; of replays, their load decided."""
-        return self.index is not None and is_behind(edition, self.index.edition, replay=False)
+    def _has_later(self, edition: Edition) -> bool:
+        """Tell whether what is there is newer than that; of replays, their load decided.
+
+        What is named ahead of the clock is not.
+        """
+        there = None if self.index is None else self.index.edition
+        return (
+            there is not None
+            and is_behind(edition, there, replay=False)
+            and not is_ahead(there.taken, self.now())
+        )
 
     def _note(self, number: int, packed: bytes | None) -> None:
         if self.index is None or not self.index.says(number, packed):

@@ -6,23 +6,22 @@ One rule: a manifest is written after the data it speaks for, and only for a sna
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
-from aqi_service.core.index import Edition, is_behind
+from aqi_service.core.clocks import current, is_ahead
 from aqi_service.core.names import latest_key, manifest_key, order_of, parse_name, rejects_key
-from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, settle, with_notes
+from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.core.times import feed_time
+from aqi_service.core.standing import Manifest, moved, newest_of
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
 from aqi_service.storage import DOCUMENT_LIMIT, SnapshotInfo, Storage
 
 log = logging.getLogger(__name__)
-
-Manifest = dict[str, Any]
 
 AT_ONCE = 16
 """How many manifests are read at the same time."""
@@ -48,19 +47,28 @@ class Ledger:
     A manifest also tells (`table_id`, `receipt`) which table it speaks of: one that was deleted and made
     anew, or put back to an earlier state, is to be filled again; and, where records expire, after how many
     seconds (`ttl`).
+
+    A snapshot whose name is ahead of `now` (epoch seconds) counts for nothing: it is not the newest one.
     """
 
-    def __init__(self, storage: Storage, table: str, ttl: int | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        table: str,
+        ttl: int | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._archive, self._store = storage.archive, storage.store
         self._table = table
         self._ttl = ttl
+        self._now = now
 
     async def manifest(self, name: str) -> Manifest | None:
         """Read a snapshot's manifest; None when there is none that can be read."""
         return await self._read(manifest_key(self._table, name))
 
     async def latest(self) -> Manifest | None:
-        """Read the manifest of the newest finished snapshot."""
+        """Read the manifest of the newest finished snapshot, even if that `is_ahead`."""
         return (await self.standing())[0]
 
     async def standing(self) -> tuple[Manifest | None, Notes]:
@@ -80,6 +88,15 @@ class Ledger:
     async def end(self, noted: Noted) -> None:
         """Note that a load writes no more."""
         await self._renote(lambda notes: ended_of(notes, noted))
+
+    async def newest(self) -> int | None:
+        """Return the time (epoch seconds) of the newest record in the table, as far as is known."""
+        return newest_of(await self.latest())
+
+    def is_ahead(self, manifest: Manifest | None) -> bool:
+        """Tell whether the snapshot that a manifest speaks of is named ahead of the clock."""
+        named = parse_name(str(manifest.get("snapshot"))) if manifest else None
+        return named is not None and is_ahead(named[1], self._now())
 
     async def finished(self, name: str, scale: str) -> bool:
         """Tell whether the snapshot is certainly in this table, as created, as a whole and on this scale."""
@@ -120,14 +137,14 @@ class Ledger:
 
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
         """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""
-        newest = newest_name(names)
+        newest = newest_name(current(names, self._now()))
         if newest is None or not await self.finished(newest, scale):
             return None
         return await self._archive.info(newest)
 
     async def same(self, names: Sequence[str], taken: int, digest: str) -> str | None:
         """Name the newest of the snapshots, or one of the same minute, if its content has this sha256."""
-        newest = newest_name(names)
+        newest = newest_name(current(names, self._now()))
         for name in names:
             parsed = parse_name(name)
             if name == newest or (parsed and parsed[1] == taken):
@@ -155,7 +172,9 @@ class Ledger:
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
         if is_complete(ours):
-            await self._change(latest_key(self._table), lambda there: _moved(there, ours, noted))
+            await self._change(
+                latest_key(self._table), lambda there: moved(there, ours, noted, ahead=self.is_ahead(there))
+            )
         key = manifest_key(self._table, report.snapshot)
         await self._change(key, lambda there: None if _outranks(there, ours) else ours)
 
@@ -229,39 +248,11 @@ def _claim(manifest: Manifest) -> Claim:
     return Claim(manifest.get("table_id"), None if receipt is None else str(receipt))
 
 
-def edition_of(manifest: Mapping[str, Any]) -> Edition | None:
-    """Return which load of which snapshot a report in its printed form tells of; None if it does not."""
-    named, records = parse_name(str(manifest.get("snapshot"))), manifest.get("records")
-    if named is None or not isinstance(records, int):
-        return None
-    name, taken = named
-    taken = feed_time(manifest.get("snapshot_time")) or taken
-    newest = min(feed_time(manifest.get("newest")) or 0, taken)
-    return Edition(name, taken, str(manifest.get("scale")), records, newest, str(manifest.get("started")))
-
-
 def _outranks(there: Manifest | None, ours: Manifest) -> bool:
     """Tell whether a snapshot's manifest says more than ours does: that it is finished."""
     if there is None or not is_complete(there) or is_complete(ours):
         return False
     return bool(there.get("scale") == ours["scale"]) and ours["table_id"] in (None, there.get("table_id"))
-
-
-def _moved(there: Manifest | None, ours: Manifest, noted: Noted) -> Manifest | None:
-    """Return what `latest.json` says once our load is complete; None if that is what it says already."""
-    notes = notes_of(there)
-    if not _stays(there, ours, replay=noted.replay):
-        return with_notes(ours, settle(notes, noted.load_id, noted.covered))
-    after = ended_of(notes, noted, noted.note.what)
-    return None if after == notes else with_notes(there, after)
-
-
-def _stays(there: Manifest | None, ours: Manifest, *, replay: bool) -> bool:
-    """Tell whether `latest.json` names a snapshot of this creation of the table that ours is behind."""
-    if there is None or there.get("table_id") != ours["table_id"]:
-        return False
-    theirs, our = edition_of(there), edition_of(ours)
-    return theirs is not None and our is not None and is_behind(our, theirs, replay=replay)
 
 
 def newest_name(names: Sequence[str]) -> str | None:

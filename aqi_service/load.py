@@ -9,7 +9,6 @@ One rule: each byte of the source is read once, and each record met on the way h
 
 import asyncio
 import logging
-import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import replace
@@ -17,18 +16,21 @@ from functools import partial
 from typing import NamedTuple
 
 from aqi_service.cleanup import afterwards, resume
+from aqi_service.core.clocks import check_clock, check_time
 from aqi_service.core.measurements import Rules
 from aqi_service.core.names import first_free, snapshot_name
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.standing import Manifest
 from aqi_service.delivery import Delivery
-from aqi_service.errors import FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
+from aqi_service.errors import ClockOff, FetchFailed, NameTaken, SnapshotFailed, SnapshotRejected, Unavailable
+from aqi_service.expiry import expire
 from aqi_service.intake import Intake, Portion
 from aqi_service.leasing import holds
-from aqi_service.ledger import Ledger, Manifest
+from aqi_service.ledger import Ledger
 from aqi_service.noting import END_SECONDS, Noting, note_of
 from aqi_service.plan import Plan, Progress
 from aqi_service.remainder import deliver_rest
-from aqi_service.sources import Asking, Incoming, Source, from_offset
+from aqi_service.sources import Asking, Incoming, Source, from_offset, info_of
 from aqi_service.storage import SnapshotInfo, Storage, Upload
 from aqi_service.tally import Outcome, Tally, left_pending
 
@@ -39,9 +41,6 @@ LAST_WORDS_SECONDS = 4.0
 
 LOOK_SECONDS = 1.5
 """How long a load that was cut off while it completed may ask whether it did."""
-
-EXPIRE_SECONDS = 30.0
-"""How long the deleting of expired items may take."""
 
 MANIFEST_SECONDS = 45.0
 """How long the manifest may take: a request that is not answered (30 s), and another try."""
@@ -88,7 +87,8 @@ async def load(
             break
         log.info("load_again why=%r", outcome.error)
     report.check()
-    await afterwards(storage.store.expire(int(now())), EXPIRE_SECONDS, "expire_failed")
+    if report.status is not Status.FAILED:  # it brought no newer data, and may not know what time it is
+        await expire(storage.store, Ledger(storage, plan.table), now())
     return report
 
 
@@ -99,9 +99,10 @@ class _Load:
         self._source, self._plan, self._tried = source, plan, tried
         self._now, self._progress, self._ends = watch
         self._archive, self._store = storage.archive, storage.store
-        self._ledger = Ledger(storage, plan.table, plan.ttl)
+        self._ledger = Ledger(storage, plan.table, plan.ttl, watch.now)
         started = watch.now()
         taken = int(started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
+        self._is_named_now = source.named is None and plan.snapshot_time is None
         self._name, taken = source.named or (snapshot_name(taken), taken)
         self._tally = Tally(source.label, plan.table, plan.scale.name, started, taken, plan.dry_run)
         self._rules = Rules(plan.scale, taken, plan.ttl)
@@ -134,6 +135,8 @@ class _Load:
         except FetchFailed as error:
             outcome = Outcome(Status.FAILED, str(error), error.retry_after, for_good=error.for_good)
             return await self._ended(outcome)
+        except ClockOff as error:
+            return Outcome(Status.FAILED, str(error), clock_off=True)
         except (SnapshotFailed, Unavailable) as error:
             return await self._ended(Outcome(Status.FAILED, str(error), again=isinstance(error, NameTaken)))
         except TimeoutError:
@@ -166,12 +169,18 @@ class _Load:
         return self._tally.report(outcome, self._intake.findings, self.delivery.counts, latest)
 
     async def _run(self) -> Outcome:
+        check_clock(self._tally.started, self._plan.released)
+        check_time(self._tally.taken, self._tally.started)
         await self.noting.look()
+        if self._plan.ttl is not None:
+            self.delivery.newest = await self._ledger.newest()
         if not self._source.kept:
             return await self._run_unarchived()
         names = await self._archive.names()
         known = await self._ledger.known(names, self._plan.scale.name) if self._plan.live else None
         async with self._opened(known) as incoming:
+            if self._plan.live or self._is_named_now:  # then by the clock, as it was at the start
+                check_clock(self._tally.started, self._plan.released, incoming.clock)
             if incoming.not_modified:
                 return Outcome(Status.UNCHANGED)
             same = await self._archived(incoming, names)
@@ -196,7 +205,7 @@ class _Load:
 
     async def _archived(self, incoming: Incoming, names: Sequence[str]) -> str | None:
         """Archive what comes in while it is loaded, or name the archived snapshot that has its content."""
-        info = SnapshotInfo(self._source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified)
+        info = info_of(self._source, incoming)
         async with AsyncExitStack() as stack:
             name, upload = await self._begun(stack, info, names)
             await self._stream(incoming, upload)

@@ -15,10 +15,10 @@ from aqi_service.checking import check
 from aqi_service.config import Config
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
+from aqi_service.core.standing import edition_of
 from aqi_service.errors import AqiError, ConfigError
 from aqi_service.latest import Latest
 from aqi_service.leasing import acquire, holds, kept
-from aqi_service.ledger import edition_of
 from aqi_service.opening import Opened
 from aqi_service.rounds import (
     How,
@@ -95,6 +95,7 @@ class Loader:
         self._usable = usable
         self._rest = catch_up_of(config, found)
         self._older_told = False
+        self._clock_off = False
 
     async def run(self, stop: Stop) -> None:
         """Take the lease, then load, wait, load again, until `stop`; a load under way is aborted in order.
@@ -134,7 +135,8 @@ class Loader:
                 due = next_start(begun, clock(), interval, chance)
             if not stop.is_set():
                 log.info("next_load seconds=%.0f", due - clock())
-                await self._catch_up(stop, lost, due)
+                if not self._clock_off:
+                    await self._catch_up(stop, lost, due)
             await _wait(stop, lost, max(0.0, due - clock()))
 
     def _refused(self, error: AqiError) -> None:
@@ -153,8 +155,16 @@ class Loader:
             return None
         self._tell(report)
         self._status.loaded(report, time.time())
-        await self._prune()
+        self._judge_clock(report)
+        if not self._clock_off:
+            await self._prune()
         return report
+
+    def _judge_clock(self, report: LoadReport) -> None:
+        """Note whether the clock is off: until a load that does not fail has heard otherwise."""
+        self._clock_off = report.clock_off or (self._clock_off and report.status is Status.FAILED)
+        if report.clock_off or not self._clock_off:
+            self._status.clock_off = report.error if report.clock_off else None
 
     def _tell(self, report: LoadReport) -> None:
         tell(report, self._port, tls=self._config.tls_cert is not None)

@@ -11,10 +11,16 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 
 from aqi_service.core.showing import redacted, secrets_of, visible
+
+log = logging.getLogger(__name__)
+
+MOST_NAMES = 5
+"""How many names one line has."""
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 ERASE_LINE = "\r\033[K"
@@ -99,3 +105,15 @@ def say(text: str) -> None:
     """Write a line for a person to stderr; that nobody reads it costs nothing else."""
     with suppress(OSError, ValueError):  # ValueError: it is closed
         print(_fit(text), file=sys.stderr, flush=True)
+
+
+def tell_ahead(names: Sequence[str]) -> None:
+    """Name in the log snapshots that count for nothing, since a wrong clock named them; of many a few."""
+    if not names:
+        return
+    log.warning(
+        "snapshots_ahead count=%d names=%s: they are named ahead of this machine's clock, "
+        "and count for nothing until it is there",
+        len(names),
+        ",".join(names[:MOST_NAMES]) + (",..." if len(names) > MOST_NAMES else ""),
+    )

@@ -46,7 +46,6 @@ class Lookup:
         self.counts = LookupCounts()
         self._latest = latest or Latest(now)
         self._misses = Misses(store, self.counts, deadline)
-        self._now = now
         self._deadline = deadline
         self._lines = Sparing(1, QUIET_SECONDS)
 
@@ -79,7 +78,7 @@ class Lookup:
                 self._latest.drop()  # it speaks of a table that is gone
             self._note(error)
             return _CANNOT_READ
-        if item is None or is_expired(item, self._now()):
+        if item is None or is_expired(item, self._latest.ages()):
             return NOT_FOUND
         return csv_reply(item)
 

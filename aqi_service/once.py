@@ -70,10 +70,11 @@ def _code(report: LoadReport) -> int:
 
 async def _replays(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
     """Load what `--from` names, one snapshot after the other, and give the report of each."""
-    sources = await choose(config.sources, found.places, config.selection, _time_of_others(config))
+    others, clock = _time_of_others(config), time.time()
+    sources = await choose(config.sources, found.places, config.selection, others, clock)
     if not sources:
         say("aqi-service: nothing to load: no snapshot is in the range, or in this worker's share")
-    ledger, skips = Ledger(found.storage, config.table), 0
+    ledger, skips, off = Ledger(found.storage, config.table), 0, False
     for start in range(0, len(sources), AT_ONCE):
         some = sources[start : start + AT_ONCE]
         names = [source.named[0] for source in some if source.archived and source.named]
@@ -83,8 +84,11 @@ async def _replays(config: Config, found: Opened) -> AsyncGenerator[LoadReport, 
                 skips += 1
                 yield skipped(source, config.table, config.scale_name, time.time())
             else:
-                yield await load_one(config, found, source, How(Kind.REPLAY, config.deadline))
-    await prune(config, found)
+                report = await load_one(config, found, source, How(Kind.REPLAY, config.deadline))
+                off |= report.clock_off
+                yield report
+    if not off:
+        await prune(config, found)
     if skips:
         say(f"{skips} of {len(sources)} snapshots were finished already: --force loads them again")
 
@@ -102,6 +106,8 @@ async def _live(config: Config, found: Opened) -> AsyncGenerator[LoadReport, Non
         await asyncio.sleep(wait)
     report = await load_one(config, found, live_feed(config.feed_url), How(Kind.LIVE, config.deadline))
     yield report
+    if report.clock_off:
+        return
     await prune(config, found)
     if report.status is not Status.INCOMPLETE:
         rest = catch_up_of(config, found)

@@ -3,6 +3,7 @@
 One rule: nothing here changes while the load is under way.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class Plan:
         seen: called when reading begins, and again when it begins anew; gives who is told what the table
             has now of the records.
         process: names the memory behind `seen` in the load's note; empty where there is none.
+        released: epoch seconds; a clock that says less is wrong, and nothing is loaded by it.
         dry_run: said in the report; the caller hands in storage that keeps nothing.
     """
 
@@ -51,4 +53,5 @@ class Plan:
     guard: Callable[[], None] = free
     seen: Callable[[], Seen] = unseen
     process: str = ""
+    released: float = -math.inf
     dry_run: bool = False

@@ -8,7 +8,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -17,13 +17,14 @@ import orjson
 from aqi_service import __version__
 from aqi_service.catchup import CatchUp
 from aqi_service.config import DEFAULT_PORT, LEAST_INTERVAL, Config
+from aqi_service.core.clocks import RELEASED, ages_from, current
 from aqi_service.core.index import Seen
-from aqi_service.core.names import parse_name
+from aqi_service.core.names import order_of, parse_name
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
 from aqi_service.leasing import holds
-from aqi_service.ledger import Ledger, newest_name
+from aqi_service.ledger import AT_ONCE, Ledger, newest_name
 from aqi_service.load import load
 from aqi_service.logs import say
 from aqi_service.opening import Opened
@@ -70,6 +71,7 @@ async def load_one(config: Config, found: Opened, source: Source, how: How) -> L
         ttl=config.ttl,
         snapshot_time=config.snapshot_time,
         deadline=how.deadline,
+        released=RELEASED,
         dry_run=config.dry_run,
         guard=free if how.kind is Kind.REPLAY else found.lease.check,
         seen=how.seen,
@@ -119,17 +121,17 @@ async def courtesy(config: Config, found: Opened) -> float:
     if not config.is_official_feed:
         return 0.0
     try:
-        newest = newest_name(await found.storage.archive.names())
+        newest = newest_name(current(await found.storage.archive.names(), time.time()))
     except AqiError:
         return 0.0
     parsed = parse_name(newest) if newest else None
     due = parsed[1] + LEAST_INTERVAL - time.time() if parsed else 0.0
-    return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie in the future
+    return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie an hour ahead
 
 
 def catch_up_of(config: Config, found: Opened) -> CatchUp:
     """Make what knows of the snapshots that this configuration has to catch up."""
-    ledger = Ledger(found.storage, config.table)
+    ledger = Ledger(found.storage, config.table, now=time.time)
     return CatchUp(found.storage.archive, ledger, config.scale_name, time.time)
 
 
@@ -170,11 +172,28 @@ async def tell_older(config: Config, rest: CatchUp) -> None:
 
 
 async def prune(config: Config, found: Opened) -> None:
-    """Delete finished snapshots older than --keep-days; one without a finished manifest is kept."""
+    """Delete finished snapshots that are --keep-days older than the newest data, but for the last one.
+
+    One without a finished manifest is kept; all are where nothing tells how old the data is.
+    """
+    now = time.time()
     if config.keep_days is None or found.prune is None:
         return
-    before = time.time() - config.keep_days * DAY
-    ledger = Ledger(found.storage, config.table)
-    old = [name for name in await found.storage.archive.names() if (t := parse_name(name)) and t[1] < before]
+    ledger = Ledger(found.storage, config.table, now=time.time)
+    newest = await ledger.newest()
+    if newest is None:
+        return
+    before = ages_from(now, newest) - config.keep_days * DAY
+    names = current(await found.storage.archive.names(), now)
+    old = [name for name in names if order_of(name)[0] < before]
     if done := await ledger.finished_of(old, config.scale_name):
-        await found.prune(done)
+        await found.prune(done - {await _last_finished(ledger, names, config.scale_name)})
+
+
+async def _last_finished(ledger: Ledger, names: Sequence[str], scale: str) -> str | None:
+    """Name the newest of the snapshots that is finished."""
+    ordered = sorted(names, key=order_of, reverse=True)
+    for start in range(0, len(ordered), AT_ONCE):
+        if done := await ledger.finished_of(ordered[start : start + AT_ONCE], scale):
+            return newest_name(tuple(done))
+    return None

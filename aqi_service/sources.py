@@ -5,9 +5,11 @@ One rule: whatever the source, a load sees an Incoming: decoded bytes that are w
 
 import asyncio
 import errno
+import hashlib
 import os
 import sys
 import threading
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -54,6 +56,7 @@ class Incoming:
         last_modified: of an HTTP source.
         total: how many decoded bytes will come, if that is known.
         not_modified: True when the source says that nothing is newer than what the condition named.
+        clock: what the source's own clock says (epoch seconds), None where it tells nothing.
     """
 
     chunks: AsyncIterator[bytes]
@@ -61,6 +64,7 @@ class Incoming:
     last_modified: str = ""
     total: int | None = None
     not_modified: bool = False
+    clock: float | None = None
 
 
 Opener = Callable[[Asking], AbstractAsyncContextManager[Incoming]]
@@ -78,6 +82,7 @@ class Source:
         again: True when it can be read a second time.
         archived: True when it is the archive's own snapshot `named`.
         kept: False for what is not to be archived.
+        identity: tells a URL from every other one, in its query alone as well; empty for what is no URL.
     """
 
     label: str
@@ -87,6 +92,7 @@ class Source:
     again: bool = True
     archived: bool = False
     kept: bool = True
+    identity: str = ""
 
 
 def source_of(text: str) -> Source:
@@ -96,14 +102,19 @@ def source_of(text: str) -> Source:
     if is_url(text):
         label = public(text)
         named = parse_file_name(unquote(label.rpartition("/")[2]))
-        return Source(label, partial(_fetched, text), named, waits=False)
+        return Source(label, partial(_fetched, text), named, waits=False, identity=identity_of(text))
     path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
     return Source(label, partial(_opened, partial(_file, path), label, path), parse_file_name(path.name))
 
 
 def live_feed(url: str) -> Source:
     """Return the live feed, which is named by the time of its reading, whatever its URL."""
-    return Source(public(url), partial(_fetched, url), waits=False)
+    return Source(public(url), partial(_fetched, url), waits=False, identity=identity_of(url))
+
+
+def identity_of(url: str) -> str:
+    """Return what a URL is known by: a hash of all of it, since the label leaves out query and password."""
+    return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def archived_source(archive: Archive, name: str, taken: int) -> Source:
@@ -136,6 +147,13 @@ async def from_offset(source: Source, asking: Asking, offset: int) -> AsyncGener
             offset = max(0, offset - len(chunk))
 
 
+def info_of(source: Source, incoming: Incoming) -> SnapshotInfo:
+    """Return what is kept beside a snapshot of the source, with an id of its own for this load."""
+    return SnapshotInfo(
+        source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified, source.identity
+    )
+
+
 def is_url(text: str) -> bool:
     """Tell whether the text is an http(s) URL."""
     return text.lower().startswith(("http://", "https://"))
@@ -143,13 +161,14 @@ def is_url(text: str) -> bool:
 
 @asynccontextmanager
 async def _fetched(url: str, asking: Asking) -> AsyncIterator[Incoming]:
-    headers = _conditions(asking.known) if asking.known and asking.known.source == public(url) else {}
+    known = asking.known if asking.known and asking.known.source_id == identity_of(url) else None
+    headers = _conditions(known) if known else {}
     async with (
         download(url, asking.agent, headers) as answer,
         aclosing(decoded(answer.chunks, asking.max_bytes)) as chunks,
     ):
         not_modified = answer.status == 304
-        yield Incoming(chunks, answer.etag, answer.last_modified, answer.length, not_modified)
+        yield Incoming(chunks, answer.etag, answer.last_modified, answer.length, not_modified, answer.clock)
 
 
 @asynccontextmanager

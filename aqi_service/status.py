@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from aqi_service import __version__
+from aqi_service.core.clocks import clock_trouble
 from aqi_service.core.report import Fates, LoadReport, Status
 from aqi_service.core.times import feed_time
 from aqi_service.lag import LoopLag
@@ -43,6 +44,11 @@ class ServiceStatus:
     last: LoadReport | None = None
     newest: int | None = None
     finished: float | None = None
+    clock_off: str | None = None
+
+    def clock_trouble(self, now: float) -> str | None:
+        """Return why this machine's clock, which says `now` (epoch seconds), is taken for wrong, or None."""
+        return clock_trouble(now) or self.clock_off
 
     def caught_up(self, report: LoadReport) -> None:
         """Count a load of an archived snapshot."""
@@ -101,6 +107,8 @@ class _Metrics(Collector):
         yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
         yield CounterMetricFamily("aqi_lookup_requests", "Lookups' requests.", status.lookups.requests)
         yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
+        off = status.clock_trouble(time.time()) is not None
+        yield GaugeMetricFamily("aqi_clock_off", "1 while the clock is wrong and nothing is loaded.", off)
         index = status.latest.index
         yield GaugeMetricFamily(
             "aqi_memory_records", "Records in memory.", 0 if index is None else len(index)

@@ -14,9 +14,9 @@ from aqi_service.core.measurements import Findings
 from aqi_service.core.names import parse_name
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
+from aqi_service.core.standing import Manifest
 from aqi_service.core.times import is_old, iso
 from aqi_service.errors import AqiError, ConfigError
-from aqi_service.ledger import Manifest
 from aqi_service.sources import Source
 
 _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
@@ -26,7 +26,8 @@ _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 class Outcome:
     """How a load ended.
 
-    `again` tells that it may begin anew, from the source, and `for_good` that waiting cannot mend it.
+    `again` tells that it may begin anew, from the source, `for_good` that waiting cannot mend it, and
+    `clock_off` that it was not begun because of the clock.
     """
 
     status: Status
@@ -34,6 +35,7 @@ class Outcome:
     retry_after: float | None = None
     again: bool = False
     for_good: bool = False
+    clock_off: bool = False
 
 
 def left_pending(error: AqiError | None, *, archived: bool) -> Outcome:
@@ -131,6 +133,7 @@ class Tally:
             error=outcome.error,
             retry_after=outcome.retry_after,
             for_good=outcome.for_good,
+            clock_off=outcome.clock_off,
         )
 
 

@@ -19,12 +19,12 @@ TAKEN = tuple(LIVE_TAKEN - HOUR * ago for ago in (5, 4, 3, 2, 1))
 """When replayed snapshots were taken: all before the live one."""
 
 TTLS = st.sampled_from([None, 25 * HOUR])
-"""For how long items are kept; if not for ever, the oldest of FAR_TIMES is expired."""
+"""For how long items are kept; if not for ever, the oldest of FAR_TIMES is expired beside any other."""
 
 IDS = ("1", 28_012_345_678)
 TIMES = ("2023-12-20 12:00:00", "2023-12-20 17:00:00")
 FAR_TIMES = (
-    "2023-12-19 12:00:00",
+    "2023-12-19 10:00:00",
     "2023-12-20T17:00:00",  # the same as with a blank, but another text
     "2023-12-21 15:00:00",  # more than a day ahead of the first snapshots, not of the last
 )

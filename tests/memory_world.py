@@ -13,10 +13,10 @@ from aqi_service.core.items import Item, is_expired
 from aqi_service.core.names import order_of
 from aqi_service.core.render import csv_reply
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.standing import edition_of
 from aqi_service.errors import Unavailable
 from aqi_service.following import Follower
 from aqi_service.latest import Latest
-from aqi_service.ledger import edition_of
 from aqi_service.load import load
 from aqi_service.lookup import Lookup
 from aqi_service.sources import Asking, Source, stored_source
@@ -68,6 +68,7 @@ class MemoryWorld:
         noticed: the last moment at which the daemon itself changed the item of an id.
         expected: what memory is to hold.
         looked: the moment at which the daemon last looked for the newest finished snapshot.
+        heard: the time of the newest record that the daemon knows to be in the table.
     """
 
     ids: range
@@ -81,6 +82,7 @@ class MemoryWorld:
     noticed: dict[str, int] = field(default_factory=dict)
     expected: Expected | None = None
     looked: int = 0
+    heard: float | None = None
 
     def __post_init__(self) -> None:
         self._begin()
@@ -183,6 +185,8 @@ class MemoryWorld:
         manifest = await self.follower._ledger.latest()
         if manifest is None:
             return
+        if manifest["newest"] and any(manifest[fate] for fate in ("stored", "unchanged", "superseded")):
+            self.heard = max(_seconds(manifest["newest"]), self.heard or 0)
         if manifest["table_id"] != self.store.table_id:
             self.expected = None
         elif self.expected is None or self.finished[manifest["snapshot"]] != self.expected.finished:
@@ -191,7 +195,7 @@ class MemoryWorld:
     def _offered(self, manifest: dict[str, Any]) -> None:
         """Work out what memory is to hold once this snapshot is finished."""
         name, records = manifest["snapshot"], manifest["records"]
-        told = datetime.fromisoformat(f"{manifest['newest'] or '1970-01-01 00:00:00'}+00:00").timestamp()
+        told = _seconds(manifest["newest"] or "1970-01-01 00:00:00")
         newest = min(
             told, order_of(name)[0]
         )  # a record of the future makes data no fresher than its snapshot
@@ -238,8 +242,13 @@ class MemoryWorld:
         return self.history[begun:] or self.history[-1:]
 
     def _reply(self, item: Item | None) -> bytes:
-        return NOT_FOUND if item is None or is_expired(item, self.now) else csv_reply(item)
+        ages = self.now if self.heard is None else min(self.now, self.heard)
+        return NOT_FOUND if item is None or is_expired(item, ages) else csv_reply(item)
 
 
 def _age(item: Item | None) -> tuple[int, int]:
     return (0, 0) if item is None else (item.measured_at or 0, item.snapshot_at or 0)
+
+
+def _seconds(timestamp: str) -> float:
+    return datetime.fromisoformat(f"{timestamp}+00:00").timestamp()

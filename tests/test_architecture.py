@@ -19,7 +19,7 @@ LAYERS = (
     ("connection", "listening", "tls", "feed", "storage", "web", "logs", "progress", "stopping", "cleanup"),
     ("server", "client", "sources", "lag", "latest", "misses"),
     ("choosing", "intake", "ledger", "leasing", "plan", "status", "config"),
-    ("delivery", "catchup"),
+    ("delivery", "catchup", "expiry"),
     ("remainder", "tally", "noting"),
     ("load", "lookup", "following", "opening"),
     ("checking", "rounds"),
@@ -66,7 +66,7 @@ CORE_MAY = {
 CLOCK_AND_FILES = {"now", "utcnow", "today", "open", "print", "input"}
 """Calls that would bring the clock or files into the core by way of modules it may import."""
 
-WALL_CLOCK = {"daemon", "loader", "once", "rounds", "status"}
+WALL_CLOCK = {"daemon", "ledger", "loader", "once", "rounds", "status"}
 """Who reads the clock that a person may set: for names, ages and expiry. All that waits goes by another."""
 
 CLIENT_MAY = {

@@ -6,6 +6,7 @@ One rule: no test waits; the wall clock is one that the test sets, and the loop'
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,21 @@ from aqi_service.lookup import Lookup
 from aqi_service.server import ServerCounts
 from aqi_service.sources import source_of
 from aqi_service.status import ServiceStatus
+from tests import load_helpers
 from tests.config import config
 from tests.faults.clock import HandClock
 from tests.feed_server import Step, answer, feed_server, head
-from tests.load_helpers import NAME, NOW, document, plan, written
+from tests.load_helpers import plan, written
 from tests.storage_doubles import MemoryArchive, MemoryStore, in_memory
 from tests.test_daemon_loader import Waits, opened, spread
 from tests.wire_fixtures import advance, by_hand
 
+NOW = 1_829_325_665.0
+"""2027-12-20T18:01:05Z: a time at which this program may run."""
+
 HOUR = 3600.0
-AN_HOUR_LATER = "data_20_12_23_19_01.json"
+NAME, AN_HOUR_LATER = "data_20_12_27_18_01.json", "data_20_12_27_19_01.json"
+document = partial(load_helpers.document, timestamp="2027-12-20 17:00:00")
 
 
 @pytest.fixture

@@ -158,12 +158,15 @@ async def test_the_networks_own_feed_is_not_asked_within_5_minutes_of_the_last_s
     assert left - (time.time() - minute) <= stop.seconds[0] <= max(0, left - (begun - minute))
 
 
-async def test_a_snapshot_named_in_the_future_puts_the_first_load_off_for_5_minutes_at_most() -> None:
+@pytest.mark.parametrize(("ahead", "wait"), [(3000, 300), (7200, 0)])
+async def test_a_snapshot_named_in_the_future_puts_the_first_load_off_for_5_minutes_or_counts_for_nothing(
+    ahead: int, wait: int
+) -> None:
     archive = MemoryArchive()
-    archive.snapshots["data_01_01_90_00_00.json"] = b"[]"
+    archive.snapshots[snapshot_name(time.time() + ahead)] = b"[]"
     stop = Waits(0)
     await Loader(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
-    assert stop.seconds == [300]
+    assert stop.seconds == [wait]
 
 
 async def test_courtesy_does_not_need_an_archive_that_answers() -> None:

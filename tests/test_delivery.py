@@ -261,6 +261,18 @@ async def test_an_expired_item_in_the_table_counts_as_absent() -> None:
     assert store.items["1"] == NEW
 
 
+async def test_beside_a_newest_record_that_is_older_than_the_clock_nothing_expires_by_the_clock() -> None:
+    there = NEWER._replace(expires_at=int(NOW) - 5)
+    store = MemoryStore(there)
+    delivery = delivery_to(store)
+    delivery.newest = int(NOW) - 10
+    await add(delivery, [NEW, item(2, expires_at=int(NOW) - 5), item(3, expires_at=int(NOW) - 10)])
+    await delivery.finish()
+    assert fates(delivery) == {"superseded": 1, "stored": 1, "expired": 1}
+    assert store.items.keys() == {"1", "2"}
+    assert store.items["1"] == there
+
+
 @pytest.mark.parametrize("group_size", [1, 100])
 async def test_an_item_that_the_table_refuses_costs_its_neighbours_nothing(group_size: int) -> None:
     store = MemoryStore(refuses={"2": "too large"})

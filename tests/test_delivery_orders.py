@@ -29,7 +29,7 @@ def snapshot(hour: int, pm10: str, measured: str = NOON) -> Snapshot:
 
 async def replay(one: Snapshot, store: Any, **how: Any) -> LoadReport:
     source = Job(one, "file", snapshot_name(one.taken)).source(None)
-    return await run(source, Storage(MemoryArchive(), store), **how)
+    return await run(source, Storage(MemoryArchive(), store), now=LIVE_TAKEN + 4 * HOUR, **how)
 
 
 async def after(*snapshots: Snapshot) -> tuple[str | None, int]:

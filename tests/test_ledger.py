@@ -103,6 +103,18 @@ async def test_the_newest_snapshot_of_a_deleted_table_gives_way_to_the_new_table
     assert (of_latest(archive)["records"], of_latest(archive)["table_id"]) == (-1, "made anew")
 
 
+@pytest.mark.parametrize(("fate", "newest"), [("stored", 1_703_091_600), ("expired", None)])
+async def test_the_newest_record_is_told_by_a_load_of_which_the_table_has_something(
+    fate: str, newest: int | None
+) -> None:
+    archive = MemoryArchive()
+    ledger = Ledger(in_memory(archive), TABLE)
+    assert await ledger.newest() is None
+    told = {"snapshot": NAME, "newest": "2023-12-20 17:00:00", "stored": 0, "expired": 0} | {fate: 3}
+    archive.documents[latest_key(TABLE)] = orjson.dumps(told)
+    assert await ledger.newest() == newest
+
+
 async def test_writers_beside_each_other_leave_the_newest(tmp_path: Path) -> None:
     archive = MemoryArchive()
     storage = in_memory(archive)

@@ -112,10 +112,12 @@ async def test_the_generated_capture_with_every_oddity_is_loaded_as_a_replay(
     place: Place, tmp_path: Path
 ) -> None:
     source = written(tmp_path, GENERATED)
-    report = (await run(source, place.storage, table=place.table, snapshot_time=SNAPSHOT)).as_json()
+    report = (
+        await run(source, place.storage, now=SNAPSHOT, table=place.table, snapshot_time=SNAPSHOT)
+    ).as_json()
     expected = plain(GENERATED, "daqi", "2026-11-23 15:00")
     facts = expected_report(GENERATED, source, expected, snapshot=GENERATED_NAME, table=place.table)
-    facts |= {"snapshot_time": "2026-11-23T15:00:00Z"}
+    facts |= dict.fromkeys(("snapshot_time", "started"), "2026-11-23T15:00:00Z")
     assert {name: value for name, value in report.items() if name in facts} == facts
     assert facts["stored"] > 30
     assert report["warnings"]["pm25_over_pm10"] == pm25_over_pm10(expected)
@@ -162,8 +164,24 @@ async def test_with_a_ttl_records_expire_by_their_own_time_and_expired_ones_are_
 
 async def test_a_load_deletes_what_has_expired_by_the_second_of_its_end(tmp_path: Path) -> None:
     store = MemoryStore()
-    await run(written(tmp_path, document(1)), in_memory(store=store), now=NOW + 0.75)
+    a_minute_on = document(1, timestamp="2023-12-20 18:02:05")
+    await run(written(tmp_path, a_minute_on), in_memory(store=store), now=NOW + 0.75)
     assert store.expired == [int(NOW)]
+
+
+async def test_a_load_deletes_what_has_expired_beside_the_newest_record_where_that_is_older_than_the_clock(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    body = document(1, timestamp="2023-12-20 17:00:00")
+    await run(written(tmp_path, body), in_memory(store=store), now=NOW + 60 * DAY)
+    assert store.expired == [1_703_091_600]
+
+
+async def test_a_load_deletes_nothing_while_no_record_tells_how_old_the_data_is(tmp_path: Path) -> None:
+    store = MemoryStore()
+    await run(written(tmp_path, b"[]"), in_memory(store=store))
+    assert store.expired == []
 
 
 async def test_what_is_not_to_be_kept_is_stored_and_reported_without_a_snapshot(tmp_path: Path) -> None:

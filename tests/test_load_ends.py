@@ -10,7 +10,8 @@ import pytest
 
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import AqiError, ArchiveFailed, Unavailable
-from aqi_service.load import EXPIRE_SECONDS, LAST_WORDS_SECONDS, LOOK_SECONDS, MANIFEST_SECONDS
+from aqi_service.expiry import EXPIRE_SECONDS
+from aqi_service.load import LAST_WORDS_SECONDS, LOOK_SECONDS, MANIFEST_SECONDS
 from aqi_service.sources import archived_source
 from aqi_service.storage import SnapshotInfo, Storage
 from tests.core.helpers import document_of, record

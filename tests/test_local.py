@@ -47,7 +47,7 @@ class TestSnapshotsOnDisk:
         beside = json.loads((tmp_path / "snapshots" / "data_20_12_23_18_55.meta.json").read_bytes())
         assert beside == {
             "source": "a.json", "load_id": "load-1", "etag": '"e"',
-            "last_modified": "Wed, 20 Dec 2023 17:00:00 GMT",
+            "last_modified": "Wed, 20 Dec 2023 17:00:00 GMT", "source_id": "",
         }  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -63,6 +63,14 @@ class TestSnapshotsOnDisk:
         if beside is not None:
             sidecar.write_bytes(beside)
         assert await archive.info(NAME) == SnapshotInfo(source="", load_id="")
+
+    async def test_what_an_earlier_version_kept_beside_a_snapshot_is_read_and_has_no_identity(
+        self, archive: LocalArchive, tmp_path: Path
+    ) -> None:
+        await keep(archive)
+        sidecar = tmp_path / "snapshots" / "data_20_12_23_18_55.meta.json"
+        sidecar.write_text('{"source": "a", "load_id": "b", "etag": "c", "last_modified": "d"}')
+        assert await archive.info(NAME) == SnapshotInfo("a", "b", "c", "d", source_id="")
 
     @pytest.mark.parametrize("body", [BODY, gzip.compress(BODY, mtime=0)], ids=["plain", "packed"])
     async def test_a_plain_file_that_somebody_put_there_is_a_snapshot(

@@ -59,6 +59,9 @@ MADE = Capture(
     {"not_mass": 1, "no_pm_value": 2, "bad_id": 1, "bad_timestamp": 2},
     ("28600001402", "64.4", "101", "10"),
 )
+AFTER = 1_829_325_665.0
+"""2027-12-20T18:01:05Z: after both captures were taken."""
+
 PLACES = {
     "local": (local_archive, local_store, REAL),
     "aws": (s3_archive, dynamo_store, MADE),
@@ -92,7 +95,7 @@ def attributes(item: Item) -> dict[str, object]:
 async def test_the_capture_is_archived_to_the_byte_and_every_record_has_one_fate(
     storage: Storage, capture: Capture, tmp_path: Path
 ) -> None:
-    report = await run(capture.file(tmp_path), storage)
+    report = await run(capture.file(tmp_path), storage, now=AFTER)
     assert (report.status, report.snapshot) == ("complete", capture.name)
     assert fates(report) == capture.fates
     assert report.reasons == capture.reasons
@@ -104,7 +107,7 @@ async def test_the_capture_is_archived_to_the_byte_and_every_record_has_one_fate
 async def test_the_table_holds_what_the_specification_makes_of_the_capture(
     storage: Storage, capture: Capture, tmp_path: Path
 ) -> None:
-    await run(capture.file(tmp_path), storage)
+    await run(capture.file(tmp_path), storage, now=AFTER)
     wanted = plain(capture.body, "daqi", capture.taken).items
     ids = [str(item["id"]) for item in wanted]
     found: dict[str, Item] = {}
@@ -116,7 +119,7 @@ async def test_the_table_holds_what_the_specification_makes_of_the_capture(
 async def test_the_manifest_is_the_report_and_the_rejects_name_their_bytes(
     storage: Storage, capture: Capture, tmp_path: Path
 ) -> None:
-    report = await run(capture.file(tmp_path), storage)
+    report = await run(capture.file(tmp_path), storage, now=AFTER)
     manifest = await storage.archive.get(manifest_key(TABLE, capture.name))
     told = report.as_json() | {"table_id": await storage.store.identity()}
     assert orjson.loads(manifest or b"") == await Ledger(storage, TABLE).latest() == told
@@ -131,8 +134,8 @@ async def test_the_manifest_is_the_report_and_the_rejects_name_their_bytes(
 async def test_the_same_snapshot_again_is_unchanged_and_leaves_nothing(
     storage: Storage, capture: Capture, tmp_path: Path
 ) -> None:
-    await run(capture.file(tmp_path), storage)
-    again = await run(capture.file(tmp_path), storage)
+    await run(capture.file(tmp_path), storage, now=AFTER)
+    again = await run(capture.file(tmp_path), storage, now=AFTER)
     assert (again.status, again.snapshot) == ("unchanged", None)
     assert again.fates.unchanged == capture.fates["stored"]
     assert again.fates.stored == 0
@@ -159,7 +162,7 @@ async def test_an_older_snapshot_replayed_later_changes_nothing(storage: Storage
 
 
 async def test_a_record_is_answered_over_the_wire(storage: Storage, capture: Capture, tmp_path: Path) -> None:
-    await run(capture.file(tmp_path), storage)
+    await run(capture.file(tmp_path), storage, now=AFTER)
     record_id, pm25, pm10, aqi = capture.looked_up
     lookup = Lookup(storage.store, lambda: NOW)
     async with serving(lookup.answer) as served, Client("127.0.0.1", served.port) as client:

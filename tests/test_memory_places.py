@@ -9,9 +9,9 @@ from aqi_service.core.index import unpack
 from aqi_service.core.items import Item
 from aqi_service.core.render import csv_reply
 from aqi_service.core.report import LoadReport
+from aqi_service.core.standing import edition_of
 from aqi_service.following import Follower
 from aqi_service.latest import Latest
-from aqi_service.ledger import edition_of
 from aqi_service.load import load
 from aqi_service.sources import Asking
 from aqi_service.storage import READ_LIMIT, Store

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from aqi_service.cli import FEED_URL
 from aqi_service.rounds import warn_without_contact
 from tests.config import config
 from tests.feed_server import CHUNKED, answer, chunked, feed_server, head
+from tests.load_helpers import document
 from tests.patience import PATIENCE
 from tests.program import CAPTURE, RECORD, environment, ran, running
 
@@ -163,7 +165,8 @@ async def test_keep_days_deletes_old_snapshots_that_are_finished(tmp_path: Path)
     await ran(*ON_D, "--from", str(CAPTURE), cwd=tmp_path)
     rejects = "d/rejects/air_quality_data/data_10_08_17_11_23.ndjson"
     assert {"d/snapshots/data_10_08_17_11_23.json.gz", rejects} < files(tmp_path)
-    await ran(*ON_D, "--from", "-", "--keep-days", "14", cwd=tmp_path, stdin=b"[]")
+    body = document(1, timestamp=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+    await ran(*ON_D, "--from", "-", "--keep-days", "14", cwd=tmp_path, stdin=body)
     left = [name for name in files(tmp_path) if name.startswith("d/snapshots/") and name.endswith(".gz")]
     assert len(left) == 1
     assert "10_08_17" not in left[0]

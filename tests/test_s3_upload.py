@@ -90,7 +90,7 @@ async def test_parts_carry_a_checksum_even_where_the_clients_settings_ask_for_no
 
 
 async def test_metadata_of_any_length_and_script_fits_what_s3_takes(world: World) -> None:
-    info = SnapshotInfo("Köln 100% " * 200, "load-1", "é" * 600, "x" * 600)
+    info = SnapshotInfo("Köln 100% " * 200, "load-1", "é" * 600, "x" * 600, "f" * 64)
     async with world.archive().upload(NAME, info) as upload:
         await upload.complete()
     headers = world.double.seen("CreateMultipartUpload")[0].headers

@@ -190,6 +190,7 @@ class TestArchive:
         [
             INFO,
             SnapshotInfo("captures/Köln 2017.json", "x", etag='W/"5f-1"', last_modified="Wed, 20 Dec 2023"),
+            SnapshotInfo("https://example.org/", "x", source_id="0123456789abcdef" * 4),
         ],
     )
     async def test_what_is_kept_beside_it_comes_back(self, archive: Archive, info: SnapshotInfo) -> None:

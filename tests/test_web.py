@@ -27,10 +27,11 @@ class Page:
 
 @dataclass
 class Served:
-    """The port under test; `problem` is what readiness lacks."""
+    """The port under test; `problem` is what readiness lacks, `trouble` what a person should see to."""
 
     port: int
     problem: str | None = None
+    trouble: str | None = None
     hangs: asyncio.Event | None = None
 
     async def ready(self) -> str | None:
@@ -56,7 +57,9 @@ class Served:
 async def served() -> AsyncIterator[Served]:
     sockets = listen("127.0.0.1", 0)
     port = Served(sockets[0].getsockname()[1])
-    async with http_port(sockets, Answers(port.ready, metrics(ServiceStatus(ServerCounts())))):
+    shown = metrics(ServiceStatus(ServerCounts()))
+    answers = Answers(port.ready, shown, trouble=lambda: port.trouble)
+    async with http_port(sockets, answers):
         yield port
 
 
@@ -66,6 +69,17 @@ async def test_healthz_says_that_the_process_lives_ready_or_not() -> None:
         port.problem = "the table cannot be read"
         page = await port.ask("/healthz")
         assert (page.status, page.text) == (200, "ok\n")
+
+
+@on_each_loop
+async def test_readyz_names_a_clock_that_is_off_and_stays_ready_since_lookups_are_answered() -> None:
+    async with served() as port:
+        port.trouble = "clock_off: set it"
+        page = await port.ask("/readyz")
+        assert (page.status, page.text) == (200, "ready\nclock_off: set it\n")
+        port.problem = "stopping"
+        page = await port.ask("/readyz")
+        assert (page.status, page.text) == (503, "stopping\n")
 
 
 @on_each_loop

@@ -85,16 +85,21 @@ class Index:
     def __len__(self) -> int:
         return len(self.packed)
 
-    def reply(self, number: int, now: float, doubt: float = NO_DOUBT) -> bytes | None:
+    def reply(
+        self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
+    ) -> bytes | None:
         """Return the CSV of a record; None if the table has to be asked.
 
-        It is asked for every record that was not measured after `doubt` (epoch seconds).
+        It is asked for every record that was not measured after `doubt`. `ages` is what expiry counts from:
+        `now` unless given (all in epoch seconds).
         """
         packed = self.packed.get(number)
         if packed is None or now - self.built >= KEPT_SECONDS:
             return None
         measured_at, expires_at, size = _HEAD.unpack_from(packed)
-        return None if expires_at <= now or measured_at <= doubt else packed[_START : _START + size]
+        if expires_at <= (now if ages is None else ages) or measured_at <= doubt:
+            return None
+        return packed[_START : _START + size]
 
     def numbers(self, until: float) -> list[int]:
         """Return the ids of the records that were measured until then (epoch seconds)."""

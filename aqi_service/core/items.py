@@ -9,6 +9,8 @@ epoch seconds. `None` is a field that the record did not have, or not in a usabl
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from aqi_service.core.clocks import is_ahead
+
 LEASE_IDS = ("lease", "-1")
 """Keys of the lease item in a table with a text key and with a number key; never a record's."""
 
@@ -121,6 +123,16 @@ def judge(new: Item, old: Item | None) -> Verdict:
 def is_expired(item: Item, now: float) -> bool:
     """Tell whether the item counts as absent at `now` (epoch seconds)."""
     return item.expires_at is not None and item.expires_at <= now
+
+
+def dated(item: Item, now: float) -> Item:
+    """Return the item as it counts beside another: a `snapshot_at` ahead of `now` was a wrong clock's.
+
+    Such an item is older than any of the same `measured_at`.
+    """
+    if item.snapshot_at is None or not is_ahead(item.snapshot_at, now):
+        return item
+    return item._replace(snapshot_at=None)
 
 
 def _content(item: Item) -> tuple[Any, ...]:

@@ -49,7 +49,8 @@ class LoadReport:
 
     `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
     timestamp; `started` epoch seconds; `retry_after` what a failed source asked for, `for_good` that waiting
-    cannot mend what failed, and `example` an id that the table has (none of the three is printed).
+    cannot mend what failed, `clock_off` that the clock is wrong, and `example` an id that the table has (none
+    of the four is printed).
     """
 
     status: Status
@@ -73,6 +74,7 @@ class LoadReport:
     error: str | None = None
     retry_after: float | None = field(default=None, compare=False)
     for_good: bool = field(default=False, compare=False)
+    clock_off: bool = field(default=False, compare=False)
     example: str | None = field(default=None, compare=False)
 
     def check(self) -> None:

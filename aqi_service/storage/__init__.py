@@ -34,16 +34,19 @@ class SnapshotInfo:
     """What is kept beside an archived snapshot.
 
     Attributes:
-        source: URL or path that it was read from, without credentials or query.
+        source: URL or path that it was read from, without credentials or query: for people to read.
         load_id: random text that names the load; tells our object from another's.
         etag: the source's `ETag`, or empty.
         last_modified: the source's `Last-Modified`, or empty.
+        source_id: a hash of the whole URL, which tells it from others with the same label; empty for what was
+            no URL, or was archived by a version that kept none: then no source is known to be the same.
     """
 
     source: str
     load_id: str
     etag: str = ""
     last_modified: str = ""
+    source_id: str = ""
 
 
 class Upload(Protocol):

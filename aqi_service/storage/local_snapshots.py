@@ -114,6 +114,7 @@ def _read_info(sidecar: Path) -> SnapshotInfo:
     try:
         with sidecar.open("rb") as file:
             facts = json.loads(file.read(_SIDECAR_LIMIT))
+        facts = {"source_id": ""} | facts  # which earlier versions did not keep
         texts = {field.name: str(facts[field.name]) for field in fields(SnapshotInfo)}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return SnapshotInfo(source="", load_id="")

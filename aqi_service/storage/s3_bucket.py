@@ -138,6 +138,7 @@ class Bucket:
             load_id=kept.get("load-id", ""),
             etag=kept.get("etag", ""),
             last_modified=kept.get("last-modified", ""),
+            source_id=kept.get("source-id", ""),
         )
 
 
@@ -148,6 +149,7 @@ def metadata(info: SnapshotInfo) -> dict[str, str]:
         "load-id": info.load_id,
         "etag": info.etag,
         "last-modified": info.last_modified,
+        "source-id": info.source_id,
         "licence": LICENCE,
     }
     return {

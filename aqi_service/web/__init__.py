@@ -45,11 +45,13 @@ class Answers:
         ready: tells whether lookups can be answered.
         metrics: Prometheus' text form.
         refused: is told why a connection is closed unanswered (see `doors.REFUSALS`).
+        trouble: tells what a person should see to although lookups are answered, or None.
     """
 
     ready: Ready
     metrics: Callable[[], bytes]
     refused: Callable[[str], None] = lambda _: None
+    trouble: Callable[[], str | None] = lambda: None
 
 
 @asynccontextmanager
@@ -127,7 +129,10 @@ def application(answers: Answers, doors: Doors) -> web.Application:
 
     async def readyz(_: web.Request) -> web.Response:
         problem = await answers.ready()
-        return _text(f"{problem or 'ready'}\n", 503 if problem else 200)
+        if problem:
+            return _text(f"{problem}\n", 503)
+        trouble = answers.trouble()
+        return _text(f"ready\n{trouble}\n" if trouble else "ready\n")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=answers.metrics(), headers={"Content-Type": METRICS_TYPE})

@@ -35,8 +35,8 @@ from tests.faults.proxy import Dose, TcpProxy
 from tests.faults.shim import Shim
 from tests.feed_server import feed_server
 
-BEGUN = 1_703_095_265.0
-"""2023-12-20T18:01:05Z: what time it is when a campaign begins."""
+BEGUN = 1_829_325_665.0
+"""2027-12-20T18:01:05Z: what time it is when a campaign begins."""
 
 PATIENCE = 3600.0
 """Simulated seconds in which the daemons finish everything once the faults are over."""

@@ -55,14 +55,14 @@ class Network:
             self._former[record_id] = (timestamp, values)
             self._there[record_id] = (timestamp, self._values())
         elif roll < 0.28:  # an older measurement, after a newer one
-            self._there[record_id] = ("2023-12-20 12:00:00", self._values())
+            self._there[record_id] = ("2027-12-20 12:00:00", self._values())
         elif roll < 0.29:  # and back to what it was
             self._there[record_id] = self._former.get(record_id, (timestamp, values))
 
     def _time(self) -> str:
         at = self._now - self._chance.randrange(300)
         hours, rest = divmod(at, 3600)
-        return f"2023-12-20{self._chance.choice(' T')}{hours:02}:{rest // 60:02}:{rest % 60:02}"
+        return f"2027-12-20{self._chance.choice(' T')}{hours:02}:{rest // 60:02}:{rest % 60:02}"
 
     def _values(self) -> Values:
         p1, p2 = self._chance.randrange(1, 19_000) / 100, self._chance.randrange(1, 9_000) / 100
@@ -82,7 +82,7 @@ class Network:
 
     def _useless(self) -> Any:
         """Write something that comes to no item: rejected, or without PM."""
-        record_id, timestamp = FIRST_ID + USED_UP + self._chance.randrange(1000), "2023-12-20 17:00:00"
+        record_id, timestamp = FIRST_ID + USED_UP + self._chance.randrange(1000), "2027-12-20 17:00:00"
         choices: Elements = [
             element(self._chance.choice(BAD_IDS), timestamp, 7, P1="1"),
             element(record_id, self._chance.choice((*BAD_TIMES, "2031-01-01 00:00:00")), 7, P1="1"),

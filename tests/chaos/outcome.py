@@ -23,7 +23,7 @@ COLUMNS = (
     *("timestamp", "date", "P2.5", "P10", "AQI", "AQI_range"),
 )
 FOR_EVER = Keeping(None, 0)
-ANY_TIME = 1_703_095_260
+ANY_TIME = 1_829_325_660
 """When a generation is taken decides nothing but `snapshot_at`."""
 
 

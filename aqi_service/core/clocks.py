@@ -1,0 +1,73 @@
+"""Whether the wall clock can be right, what ages count from, and which snapshots a wrong one named.
+
+One rule: nothing is deleted, or called absent, because of what one clock alone says.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from aqi_service import __released__
+from aqi_service.core.names import parse_name
+from aqi_service.core.times import iso
+from aqi_service.errors import ClockOff
+
+TOLERANCE = 3600.0
+"""Seconds by which two clocks may differ, and a snapshot may be named later than now."""
+
+RELEASED = datetime.fromisoformat(__released__).replace(tzinfo=UTC).timestamp()
+"""When this version was made, epoch seconds: before that it cannot run."""
+
+
+def clock_trouble(now: float, released: float = RELEASED, heard: float | None = None) -> str | None:
+    """Return why the clock that says `now` cannot be right; None if it may be (all in epoch seconds).
+
+    `heard` is what a second clock says at the same moment, or None.
+    """
+    ours = f"clock_off: this machine's clock says {_shown(now)}"
+    if now < released:
+        return f"{ours}, when this program was not made yet: set it"
+    if heard is not None and abs(now - heard) > TOLERANCE:
+        return f"{ours}, the source's {_shown(heard)}: set the one that is wrong"
+    return None
+
+
+def check_clock(now: float, released: float = RELEASED, heard: float | None = None) -> None:
+    """Raise ClockOff where `clock_trouble` has a reason."""
+    if trouble := clock_trouble(now, released, heard):
+        raise ClockOff(trouble)
+
+
+def check_time(taken: float, now: float) -> None:
+    """Raise ClockOff for a snapshot of a time (epoch seconds) that is ahead of `now`."""
+    if is_ahead(taken, now):
+        raise ClockOff(
+            f"clock_off: the snapshot is of {_shown(taken)}, and this machine's clock says {_shown(now)}: "
+            "set the clock, or give the snapshot its own time"
+        )
+
+
+def is_ahead(taken: float, now: float) -> bool:
+    """Tell whether a snapshot's time (epoch seconds) is one that a wrong clock gave it."""
+    return taken > now + TOLERANCE
+
+
+def ages_from(now: float, newest: float | None) -> float:
+    """Return what ages count from: `now`, or the newest record's time where that is older (epoch seconds)."""
+    return now if newest is None else min(now, newest)
+
+
+def current(names: Iterable[str], now: float) -> list[str]:
+    """Return the snapshots whose names count at `now` (epoch seconds): those that are not ahead of it."""
+    return [name for name in names if (named := parse_name(name)) and not is_ahead(named[1], now)]
+
+
+def ahead(names: Iterable[str], now: float) -> list[str]:
+    """Return the snapshots whose names are ahead of `now` (epoch seconds), and so count for nothing."""
+    return [name for name in names if (named := parse_name(name)) and is_ahead(named[1], now)]
+
+
+def _shown(seconds: float) -> str:
+    try:
+        return iso(seconds)
+    except (ValueError, OverflowError, OSError):  # a year that has no four digits
+        return f"{seconds:.0f} s after 1970"

@@ -1,0 +1,56 @@
+"""Which snapshot `latest.json` names: what its manifest says, and when another takes its place.
+
+One rule: a manifest is one in its printed form, as any version may have written it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aqi_service.core.index import Edition, is_behind
+from aqi_service.core.names import parse_name
+from aqi_service.core.notes import Noted, ended_of, notes_of, settle, with_notes
+from aqi_service.core.times import feed_time
+
+Manifest = dict[str, Any]
+
+
+def newest_of(manifest: Mapping[str, Any] | None) -> int | None:
+    """Return the newest record's time, of a load by which any record is in the table; None of another."""
+    if manifest is None or not any(manifest.get(fate) for fate in ("stored", "unchanged", "superseded")):
+        return None
+    return feed_time(manifest.get("newest"))
+
+
+def edition_of(manifest: Mapping[str, Any]) -> Edition | None:
+    """Return which load of which snapshot a report in its printed form tells of; None if it does not."""
+    named, records = parse_name(str(manifest.get("snapshot"))), manifest.get("records")
+    if named is None or not isinstance(records, int):
+        return None
+    name, taken = named
+    taken = feed_time(manifest.get("snapshot_time")) or taken
+    newest = min(feed_time(manifest.get("newest")) or 0, taken)
+    return Edition(name, taken, str(manifest.get("scale")), records, newest, str(manifest.get("started")))
+
+
+def moved(there: Manifest | None, ours: Manifest, noted: Noted, *, ahead: bool) -> Manifest | None:
+    """Return what `latest.json` says once our load is complete; None if that is what it says already.
+
+    `ahead` tells that what it says is named ahead of the clock.
+    """
+    notes = notes_of(there)
+    if not _stays(there, ours, replay=noted.replay, ahead=ahead):
+        return with_notes(ours, settle(notes, noted.load_id, noted.covered))
+    after = ended_of(notes, noted, noted.note.what)
+    return None if after == notes else with_notes(there, after)
+
+
+def _stays(there: Manifest | None, ours: Manifest, *, replay: bool, ahead: bool) -> bool:
+    """Tell whether `latest.json` names a snapshot of this creation of the table that ours is behind."""
+    if there is None or there.get("table_id") != ours["table_id"]:
+        return False
+    theirs, our = edition_of(there), edition_of(ours)
+    if theirs is None or our is None:
+        return False
+    if ahead:  # its time says nothing; its data still does
+        return replay and our.newest < theirs.newest
+    return is_behind(our, theirs, replay=replay)
