@@ -22,17 +22,18 @@ from aqi_service.following import Follower
 from aqi_service.latest import Latest
 from aqi_service.loader import Loader, Serving
 from aqi_service.lookup import Lookup
+from aqi_service.noting import note_of
 from aqi_service.opening import Opened
 from aqi_service.opening import opened as opened_of
 from aqi_service.server import ServerCounts
-from aqi_service.sources import Asking
+from aqi_service.sources import Asking, source_of
 from aqi_service.status import ServiceStatus, metrics
 from aqi_service.stopping import Stop
 from tests.config import config
 from tests.core.helpers import document_of
 from tests.faults.clock import HandClock
 from tests.feed_server import FeedServer, answer, feed_server
-from tests.load_helpers import AGENT, document, records, run, written
+from tests.load_helpers import AGENT, TABLE, document, plan, records, run, written
 from tests.storage_doubles import TABLE_ID, MemoryArchive, MemoryStore, in_memory
 from tests.test_daemon_loader import Waits
 from tests.test_once import stored
@@ -349,6 +350,32 @@ async def test_a_replica_asks_the_table_while_the_newest_snapshot_is_named_ahead
     index: Any = replica.latest.index
     assert index.edition.snapshot == snapshot_name(NOW + 120)
     assert b",7," in await replica.reply(1)
+
+
+async def test_past_a_newest_snapshot_that_is_ahead_goes_the_live_feed_and_no_replay_of_older_data(
+    tmp_path: Path,
+) -> None:
+    archive, there = MemoryArchive(), latest_key(TABLE)
+    storage = in_memory(archive)
+
+    async def newest_after(content: bytes, now: float, *, live: bool) -> Any:
+        report = await run(written(tmp_path, content), storage, now=now, live=live)
+        assert report.status == "complete"
+        return orjson.loads(archive.documents[there])["snapshot"]
+
+    assert await newest_after(body(1), NOW + DAY, live=True) == NEXT_DAY
+    assert await newest_after(body(2, age=30 * DAY), NOW, live=False) == NEXT_DAY
+    assert await newest_after(body(1, 3), NOW + 60, live=True) == snapshot_name(NOW + 60)
+
+
+@pytest.mark.parametrize(("other", "same"), [("?key=a", True), ("?key=b", False)])
+def test_loads_of_two_urls_that_differ_in_the_query_alone_are_not_noted_as_of_one_document(
+    other: str, same: bool
+) -> None:
+    one, another = (source_of(f"https://example.org/{NAME}{query}") for query in ("?key=a", other))
+    notes = [note_of(plan(), source, NOW, int(NOW)) for source in (one, another)]
+    assert (notes[0].what == notes[1].what) is same
+    assert not any("key" in note.what for note in notes)
 
 
 async def test_ages_for_pruning_count_from_the_newest_record_and_the_last_finished_snapshot_stays(
