@@ -4,6 +4,7 @@ One rule: what is not noted is not written; and nobody waits for an end, which t
 """
 
 import asyncio
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,9 @@ from aqi_service.storage import Judged, PutResult, free
 END_SECONDS = 3.0
 """How long it may take to note the end of a load that was not complete."""
 
+LOOK_SECONDS = 2.0
+"""How often a load that writes looks whether there is a finished snapshot by now, to note itself beside."""
+
 
 class Noting:
     """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does."""
@@ -28,6 +32,7 @@ class Noting:
         self._ledger, self._put = ledger, put
         self._one_at_a_time = asyncio.Lock()
         self._is_noted = self._has_ended = False
+        self._next_look = -math.inf
         self.noted = Noted(uuid.uuid4().hex, note, replay)
 
     async def look(self) -> None:
@@ -36,12 +41,18 @@ class Noting:
         self.noted = await self._ledger.noted(noted.load_id, noted.note, replay=noted.replay)
 
     async def put(self, items: Sequence[Item], *, judged: Judged) -> PutResult:
-        """Write items, once the load is noted; where there is nothing to note it in, tried each time."""
+        """Write items, once the load is noted; while there is nothing to note it in, now and then."""
         if not self._is_noted:
             async with self._one_at_a_time:
                 self.noted = replace(self.noted, wrote=True)
-                self._is_noted = self._is_noted or await self._ledger.note(self.noted)
+                await self._note()
         return await self._put(items, judged=judged)
+
+    async def _note(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if not self._is_noted and now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            self._is_noted = await self._ledger.note(self.noted)
 
     def settled(self) -> None:
         """Know that the note has been ended otherwise."""
@@ -59,6 +70,6 @@ def note_of(plan: Plan, source: Source, started: float, taken: int) -> Note:
         until=taken + DAY,
         began=int(started),
         leased=plan.guard is not free,
-        what=f"{source.identity or source.label} {taken} {plan.scale.name}" if source.named else "",
+        what=f"{source.label} {taken} {plan.scale.name}" if source.named else "",
         process=plan.process,
     )

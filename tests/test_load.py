@@ -79,7 +79,10 @@ async def check_what_is_left(place: Place, name: str, body: bytes, report: Any, 
     manifest, rejects = f"manifests/{place.table}/{name}", f"rejects/{place.table}/{name[:-5]}.ndjson"
     assert set(found) == {name, manifest, rejects, f"manifests/{place.table}/latest.json"}
     assert found[name] == body
-    assert json.loads(found[manifest]) == report | {"table_id": await place.storage.store.identity()}
+    kept = json.loads(found[manifest])
+    receipt = kept.pop("receipt", None)
+    assert await place.storage.store.known_receipts({receipt} - {None}) == {receipt} - {None}
+    assert kept == report | {"table_id": await place.storage.store.identity()}
     assert found[f"manifests/{place.table}/latest.json"] == found[manifest]
     lines = [json.loads(line) for line in found[rejects].decode().splitlines()]
     assert [(line["reason"], line["id"]) for line in lines] == expected.rejected
