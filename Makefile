@@ -43,35 +43,35 @@ check: ## formatting, lint, types, and the import rules
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
-	@$(RUN) -m pytest -q tests/test_architecture.py
+	@$(RUN) -m pytest -q tests/project/test_architecture.py
 
 matrix: ## every fault on every call that it can fall on, once, twice and always
 	$(call setup,--extra test)
-	@MATRIX=all $(RUN) -m pytest -n 2 tests/matrix $(ARGS)
+	@MATRIX=all $(RUN) -m pytest -n 2 trials/matrix $(ARGS)
 
 crash: ## kill -9 at each step and 200 random moments of a load, power cuts; KILL_SEED=N chooses others
 	$(call setup,--extra test)
-	@KILLS=$${KILLS:-200} POWER_SEEDS=3 EACH_STEP=1 $(RUN) -m pytest -n 2 --timeout 3000 -rP tests/test_kill_moments.py tests/test_kills.py $(ARGS)
+	@KILLS=$${KILLS:-200} POWER_SEEDS=3 EACH_STEP=1 $(RUN) -m pytest -n 2 --timeout 3000 -rP trials/crash/test_random_moments.py trials/crash/test_every_step.py $(ARGS)
 
 chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
 	$(call setup,--extra test)
-	@exec $(RUN) -m tests.chaos --minutes $${MINUTES:-5} $${SEED:+--seed $$SEED} $(ARGS)
+	@exec $(RUN) -m trials.chaos --minutes $${MINUTES:-5} $${SEED:+--seed $$SEED} $(ARGS)
 
 soak: ## 500 loads and lookups under faults in one process, and what grows in it; SEED=N chooses faults
 	$(call setup,--extra test)
-	@exec $(RUN) -m tests.soak $${SEED:+--seed $$SEED} $(ARGS)
+	@exec $(RUN) -m trials.soak $${SEED:+--seed $$SEED} $(ARGS)
 
 host: ## lookups while 500 MB load, 500 MB in 256 MB of memory, 90 s of SIGSTOP, full and read-only disks
 	$(call setup,--extra test)
-	@exec $(RUN) -m tests.host $(ARGS)
+	@exec $(RUN) -m trials.host $(ARGS)
 
 siege: ## 8,000 idle and 20,000 hostile connections beside an honest client; SEED=N chooses the attacks
 	$(call setup,--extra test)
-	@exec $(RUN) -m tests.siege $${SEED:+--seed $$SEED} $(ARGS)
+	@exec $(RUN) -m trials.siege $${SEED:+--seed $$SEED} $(ARGS)
 
 fuzz: ## 2,000,000 hostile inputs into whatever reads foreign bytes; SEED=N chooses, INPUTS=N or MINUTES=N how many
 	$(call setup,--extra test)
-	@exec $(RUN) -m tests.fuzz $${SEED:+--seed $$SEED} $${INPUTS:+--inputs $$INPUTS} $${MINUTES:+--minutes $$MINUTES} $(ARGS)
+	@exec $(RUN) -m trials.fuzz $${SEED:+--seed $$SEED} $${INPUTS:+--inputs $$INPUTS} $${MINUTES:+--minutes $$MINUTES} $(ARGS)
 
 conformance: ## the storage contract and a part of the matrix on dynalite and SeaweedFS, which it installs
 	$(call setup,--extra test)

@@ -2,7 +2,7 @@
 
 import sys
 
-from aqi_service.interrupt import ended, leave_at_interrupt
+from aqi_service.client.interrupt import ended, leave_at_interrupt
 
 
 def main() -> int:

@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from aqi_service import __version__
-from aqi_service.cli_types import File, Folder, Number, Share, Switch, Time, Whole
+from aqi_service.app.logs import say
+from aqi_service.app.option_types import File, Folder, Number, Share, Switch, Time, Whole
 from aqi_service.core.selection import SHARD_COUNT, shard_of
 from aqi_service.errors import AqiError, ConfigError
-from aqi_service.logs import say
 
 ENV_PREFIX = "AQI_"
 CLIENT_ENV = ("HOST", "PORT", "TLS", "TLS_CA", "TLS_CERT", "TLS_KEY")
@@ -158,12 +158,11 @@ _OPTIONS = (
 
 
 def _run(**options: Any) -> int:
-    from aqi_service.config import Config  # noqa: PLC0415  # heavy: not for --help
-    from aqi_service.running import run  # noqa: PLC0415  # heavy: not for --help
+    from aqi_service.app.run import run_options  # noqa: PLC0415  # heavy: not for --help
 
     if options["sources"] and options["shard"] is None:
         options["shard"] = shard_of(os.environ)
-    return run(Config(**options))
+    return run_options(options)
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # click's form

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import orjson
 
-from aqi_service.core.measurements import Assembler, Rules
-from aqi_service.core.records import RecordSplitter
+from aqi_service.core.parse.measurements import Assembler, Rules
+from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
 from bench.lib.feed import NEWEST, count
 from bench.lib.figures import TENTH, Figure, Goal, Side, in_turns

@@ -17,13 +17,13 @@ import uvloop
 from aqi_service import __version__
 from aqi_service.core.report import Status
 from aqi_service.core.scales import DAQI
-from aqi_service.load import load
-from aqi_service.plan import Plan
-from aqi_service.sources import source_of
-from aqi_service.storage import Storage
-from aqi_service.storage.aws import open_clients
+from aqi_service.load.load import load
+from aqi_service.load.plan import Plan
+from aqi_service.snapshots.sources import source_of
+from aqi_service.storage.aws.clients import open_clients
+from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.dry import DryStore
-from aqi_service.storage.s3 import S3Archive
+from aqi_service.storage.ports import Storage
 from bench.lib.feed import NEWEST
 from bench.lib.figures import Figure, Goal, Side, in_turns
 from bench.lib.processes import ROOT, fresh

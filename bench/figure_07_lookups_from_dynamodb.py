@@ -16,9 +16,9 @@ from pathlib import Path
 import aioboto3
 import uvloop
 
+from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.frames import HEADER, decode_header, encode
-from aqi_service.core.render import csv_reply
-from aqi_service.storage.attributes import from_attributes
+from aqi_service.storage.aws.dynamodb_attributes import from_attributes
 from bench.lib.background import python, running
 from bench.lib.cores import pin_to_first_core, pin_to_last_core
 from bench.lib.figures import Figure, Goal, Side, in_turns

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import orjson
 
+from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.frames import NOT_FOUND
-from aqi_service.core.render import csv_reply
 from bench.lib.background import python, running
 from bench.lib.feed import FIRST_ID
 from bench.lib.figures import Figure, Goal, Side

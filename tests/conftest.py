@@ -7,9 +7,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests import profiles
-from tests.aws_world import aws
-from tests.models import read_models_once
-from tests.moto_names import Moto
+from tests.doubles.aws_world import aws
+from tests.doubles.models import read_models_once
+from tests.doubles.moto_names import Moto
 
 __all__ = ["aws"]  # a fixture
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.certificates import certificate
+from tests.doubles.certificates import certificate
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / ".conformance"
@@ -37,7 +37,7 @@ IDENTITY = {
 TLS_CLOSING = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning")
 """aiohttp closes a TLS connection in the background: a test's loop may end before, on Python 3.11."""
 
-CONTRACT = ("tests/test_storage_contract.py", "-k")
+CONTRACT = ("tests/storage/contract/test_store.py", "-k")
 
 
 class MissingError(Exception):
@@ -57,7 +57,7 @@ def main(options: Sequence[str]) -> int:
             runs = {
                 "storage contract": (servers, (*CONTRACT, "s3 or dynamodb")),
                 "storage contract, S3 over TLS": (tls, (*CONTRACT, "s3", *TLS_CLOSING)),
-                "fault matrix": (servers, ("tests/conformance",)),
+                "fault matrix": (servers, ("trials/conformance",)),
             }
             failed = [
                 name for name, (where, tests) in runs.items() if not passes(name, where, tests, options)
@@ -79,7 +79,7 @@ def passes(name: str, servers: dict[str, str], tests: Sequence[str], options: Se
 def compared(servers: dict[str, str]) -> bool:
     """Print where servers answer otherwise than AWS; tell whether the shim answers as AWS does."""
     print("conformance: what differs", flush=True)
-    command = [sys.executable, "-m", "tests.conformance"]
+    command = [sys.executable, "-m", "trials.conformance"]
     return subprocess.run(command, cwd=ROOT, env=os.environ | servers, check=False).returncode == 0
 
 

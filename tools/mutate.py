@@ -1,4 +1,4 @@
-"""Change the code in small ways and see the tests fail: mutmut over core/, load.py and storage/.
+"""Change the code in small ways and see the tests fail: mutmut over core/, load/load.py and storage/.
 
 One rule: a change that no test notices is named in tests/mutation/equivalent.toml, or makes this fail.
 
@@ -103,11 +103,7 @@ def judge(folder: Path, found: dict[str, str], named: Named) -> dict[str, Change
 def is_noticed(folder: Path, name: str, file: str) -> bool:
     """Tell whether the module's own tests fail in a new process with the change in it."""
     path = Path(file)
-    own = [
-        each
-        for folder in ("tests/core", "tests/core_long", "tests")
-        if (each := Path(folder, f"test_{path.name}")) in OWN
-    ]
+    own = sorted(each for each in OWN if each.name == f"test_{path.name}" and each.parts[1] == path.parts[1])
     if not own:
         return False
     environment = os.environ | {"MUTANT_UNDER_TEST": name}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from aqi_service import __released__
-from aqi_service.core.names import parse_name
+from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import iso
 from aqi_service.errors import ClockOff
 

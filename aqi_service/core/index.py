@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import orjson
 
+from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.notes import NO_DOUBT
-from aqi_service.core.render import csv_reply
 from aqi_service.core.times import DAY, is_old
 
 MOST_RECORDS = 100_000

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from aqi_service.core.index import Edition, is_behind
-from aqi_service.core.names import parse_name
 from aqi_service.core.notes import Noted, ended_of, notes_of, settle, with_notes
+from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import feed_time
 
 Manifest = dict[str, Any]

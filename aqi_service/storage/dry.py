@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
-from aqi_service.storage import Judged, PutResult, SnapshotInfo, Upload, free
+from aqi_service.storage.ports import Judged, PutResult, SnapshotInfo, Upload, free
 
 
 class DryArchive:

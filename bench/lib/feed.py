@@ -19,7 +19,7 @@ NEWEST = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 
 FIRST_ID = 28_600_000_000
 RECORD_BYTES = 428
-"""Bytes of a record on average, its comma included (`tests/test_bench.py` holds it to what is made)."""
+"""Bytes of a record on average, its comma included (`test_bench.py` holds it to what is made)."""
 
 _FIRST_VALUE_ID = 151_800_000_000
 _VALUE_IDS = 8

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aqi_service.core.items import Item
-from aqi_service.core.measurements import Assembler, Rules
-from aqi_service.core.records import RecordSplitter
+from aqi_service.core.parse.measurements import Assembler, Rules
+from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
 from bench.lib.feed import NEWEST
 

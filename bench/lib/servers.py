@@ -17,10 +17,10 @@ from pathlib import Path
 
 import orjson
 
+from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.frames import encode
 from aqi_service.core.items import Item
-from aqi_service.core.render import csv_reply
-from aqi_service.storage.attributes import to_attributes
+from aqi_service.storage.aws.dynamodb_attributes import to_attributes
 from bench.lib.background import python, running
 from bench.lib.cores import pin_to_first_core, pin_to_last_core
 from bench.lib.feed import NEWEST
@@ -130,7 +130,14 @@ def report(folder: Path, document: Path, records: int) -> Iterator[Server]:
     with running_standin() as standin:
         pin_to_last_core(standin.pid)
         _put(standin.port, rows)
-        server = (ROOT / "tests" / "report_peers.py", "server", "127.0.0.1", "0", TABLE, standin.endpoint)
+        server = (
+            ROOT / "tests/doubles/report_peers.py",
+            "server",
+            "127.0.0.1",
+            "0",
+            TABLE,
+            standin.endpoint,
+        )
         with running(python("-u", *server), standin.environment, folder, pin_to_first_core) as theirs:
             yield Server(int(theirs.line(r"^Server is listening on (\d+)")[1]), theirs.pid, truth)
 

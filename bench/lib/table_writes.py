@@ -23,12 +23,12 @@ from aiodynamo.models import BatchWriteRequest
 from yarl import URL
 
 from aqi_service.core.items import ATTRIBUTES, Item
-from aqi_service.delivery import GROUPS_AT_ONCE
-from aqi_service.storage import READ_LIMIT
-from aqi_service.storage.attributes import to_attributes
-from aqi_service.storage.aws import WRITE_CONCURRENCY, open_clients
-from aqi_service.storage.dynamodb import DynamoStore
-from aqi_service.storage.dynamodb_writes import WRITE_LIMIT
+from aqi_service.load.table_writer import GROUPS_AT_ONCE
+from aqi_service.storage.aws.clients import WRITE_CONCURRENCY, open_clients
+from aqi_service.storage.aws.dynamodb_attributes import to_attributes
+from aqi_service.storage.aws.dynamodb_store import DynamoStore
+from aqi_service.storage.aws.dynamodb_writes import WRITE_LIMIT
+from aqi_service.storage.ports import READ_LIMIT
 from bench.lib.cores import pin_to_first_core
 from bench.lib.items import items_of
 from bench.lib.standin.client import TABLE, WITHOUT, StandIn

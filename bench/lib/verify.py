@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aqi_service.core.items import Item, Verdict, judge
-from aqi_service.storage.attributes import to_attributes
+from aqi_service.storage.aws.dynamodb_attributes import to_attributes
 from bench.lib.items import items_of
 from bench.lib.processes import fresh
 from bench.lib.standin.client import WITHOUT

@@ -17,7 +17,7 @@ from aqi_service.core.clocks import (
     is_ahead,
 )
 from aqi_service.core.items import Item, Verdict, dated, judge
-from aqi_service.core.names import snapshot_name
+from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import ClockOff
 
 NOW = 1_829_325_665.0

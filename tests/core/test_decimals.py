@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.decimals import canonical, integer
-from tests.core.helpers import QUICK
+from tests.doubles.documents import QUICK
 
 DIGITS = st.text("0123456789", min_size=1, max_size=18)
 NUMBERS = st.builds(

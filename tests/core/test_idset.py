@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.idset import IdSet
-from tests.core.helpers import QUICK
+from tests.doubles.documents import QUICK
 
 NUMBERS = st.integers(0, 20) | st.sampled_from([255, 256, 257, 511, 512, 2**63 - 1]) | st.integers(0, 2**64)
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.index import KEPT_SECONDS, MOST_BYTES, Edition, Growing, Index, pack, replaces, unpack
 from aqi_service.core.items import Item
-from aqi_service.core.render import csv_reply
-from tests.core.helpers import QUICK
-from tests.storage_items import FULL, ITEMS
+from tests.doubles.documents import QUICK
+from tests.doubles.storage_items import FULL, ITEMS
 
 EDITION = Edition(
     "data_20_12_23_18_00.json", 1_703_095_200, "daqi", 100, 1_703_091_600, "2023-12-20T18:00:05Z"

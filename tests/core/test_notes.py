@@ -15,7 +15,7 @@ from aqi_service.core.notes import (
     settle,
     with_notes,
 )
-from tests.core.helpers import QUICK
+from tests.doubles.documents import QUICK
 
 NOW = 1_703_095_265
 RUNNING = Note(until=NOW, began=NOW - 60, leased=False, what="")

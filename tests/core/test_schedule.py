@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
-from tests.core.helpers import QUICK
+from tests.doubles.documents import QUICK
 
 CHANCES = st.floats(0, 1, exclude_max=True)
 HOUR = 3600.0

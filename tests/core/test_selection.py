@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.names import parse_name, snapshot_name
 from aqi_service.core.selection import WHOLE, Selection, Shard, parse_shard, shard_of
+from aqi_service.core.snapshot_names import parse_name, snapshot_name
 from aqi_service.errors import ConfigError
 
 BATCH, COMPLETION = "AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time, http_time, is_old, iso, typed_time
-from tests.core.helpers import QUICK
+from tests.doubles.documents import QUICK
 
 MOMENTS = st.datetimes(
     datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)  # noqa: DTZ001

@@ -1,0 +1,226 @@
+"""Load on a schedule and serve, until told to stop.
+
+One rule: serving never waits for a load, and whatever ends a load, the next one comes.
+"""
+
+import asyncio
+import errno
+import gc
+import logging
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from ipaddress import ip_address
+from socket import socket
+
+from aqi_service.app.config import DEFAULT_HTTP_PORT, Config
+from aqi_service.app.loads import agent_of, warn_without_contact
+from aqi_service.app.logs import say
+from aqi_service.app.loop_lag import watch
+from aqi_service.app.metrics import ServiceStatus, metrics
+from aqi_service.app.open import Opened, first_line, opened
+from aqi_service.app.scheduler import Loader, Serving, supervise
+from aqi_service.app.startup_checks import check
+from aqi_service.certificates import Certificates
+from aqi_service.core.clocks import clock_trouble
+from aqi_service.errors import AqiError, ConfigError, PortTaken, Unavailable
+from aqi_service.lookup.lookup import Lookup
+from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.refresh import Follower
+from aqi_service.server.server import Limits, Server
+from aqi_service.server.sockets import listen
+from aqi_service.shutdown import GRACE_SECONDS, Stop
+from aqi_service.snapshots.sources import Asking
+
+log = logging.getLogger("aqi_service")
+
+READY_SECONDS = 3.0
+SWITCH_SECONDS = 0.001
+"""How long a thread waits for the interpreter's lock (Python's default is 0.005); a lookup in SQLite takes it
+some four times."""
+
+FEW_CONNECTIONS = 500
+"""Places below which the limit of open files is worth a warning."""
+
+
+async def run(config: Config, stop: Stop) -> int:
+    """Serve, and load unless the Config says serve only, until `stop`; return 0."""
+    tls = _certificates(config)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, tls)
+    async with opened(config) as found:
+        say(first_line(config, found))
+        usable = await stop.guard(_usable(config, found))
+        if not stop.is_set():
+            await _serve(config, found, stop, tls, usable=bool(usable))
+    return 0
+
+
+def _certificates(config: Config) -> Certificates | None:
+    """Load what TLS is served with; None is plain TCP."""
+    if config.tls_cert is None:
+        return None
+    return Certificates(config.tls_cert, config.tls_key, config.tls_client_ca)
+
+
+def _reload(tls: Certificates | None) -> None:
+    """Take up new certificates (SIGHUP); those of now stay in use where the new ones are no good."""
+    if tls is None:
+        log.info("reload_ignored: SIGHUP reads the files of TLS again, and plain TCP has none")
+        return
+    try:
+        tls.reload()
+    except ConfigError as error:
+        log.warning("certificates_kept error=%r: mend the file and send SIGHUP again", str(error))
+    else:
+        log.info("certificates_reloaded: new connections get them, the others go on")
+
+
+async def _usable(config: Config, found: Opened) -> bool:
+    """Raise ConfigError for what waiting cannot mend; log what may pass, and return False then."""
+    try:
+        await check(config, found)
+    except Unavailable as error:
+        log.warning("storage_unavailable error=%r: lookups answer Unavailable until it is back", str(error))
+        return False
+    return True
+
+
+async def _serve(
+    config: Config, found: Opened, stop: Stop, tls: Certificates | None = None, *, usable: bool
+) -> None:
+    """Listen, serve and load until `stop`; then end both at once, answering what was asked."""
+    async with AsyncExitStack() as stack:
+        sockets = _closing(stack, listen(config.host, config.port))
+        http_sockets = _closing(stack, _http_sockets(config))
+        limits = Limits(
+            max_connections=config.connections,
+            max_per_address=config.connections_per_address,
+            stop_grace=GRACE_SECONDS,
+        )
+        latest = Latest(time.time)
+        lookup = Lookup(found.storage.store, time.time, latest=latest)
+        stack.push_async_callback(lookup.close)
+        server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
+        status = ServiceStatus(server.counts, lookup.counts, latest)
+        _warn(config)
+        if http_sockets:
+            await _http(stack, http_sockets, partial(_ready, found, stop), status, config.descriptors)
+        _put_lookups_first()
+        await server.start()
+        _tell_listening(sockets, "tls" if tls else "tcp")
+        loader = Loader(config, found, status, Serving(sockets[0].getsockname()[1], latest), usable=usable)
+        loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
+        following = _follower(config, found, latest, status).run(stop)
+        await asyncio.gather(loading, _serve_until(server, stop), following, watch(status.lag, stop))
+
+
+def _put_lookups_first() -> None:
+    """Let lookups wait less while a load computes: for the interpreter's lock, and for garbage collections.
+
+    What was imported is left out of the full ones, each of which took 0.1 s.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+
+
+def _follower(config: Config, found: Opened, latest: Latest, status: ServiceStatus) -> Follower:
+    asking = Asking(agent_of(config), config.max_bytes)
+    return Follower(found.storage, config.table, latest, asking, told=status.seen)
+
+
+async def _serve_until(server: Server, stop: Stop) -> None:
+    await stop.wait()
+    await server.stop()
+
+
+async def _nothing() -> None:
+    pass
+
+
+def _closing(stack: AsyncExitStack, sockets: list[socket]) -> list[socket]:
+    for sock in sockets:
+        stack.callback(sock.close)
+    return sockets
+
+
+def _http_sockets(config: Config) -> list[socket]:
+    """Open the HTTP port; a default port that is taken is only a warning."""
+    if config.no_http:
+        return []
+    try:
+        return listen(config.http_host, DEFAULT_HTTP_PORT if config.http_port is None else config.http_port)
+    except PortTaken as error:
+        taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
+        if config.http_port is not None or not taken:
+            raise
+        log.warning("no_http %s; or choose one with --http-port", error)
+        return []
+
+
+async def _http(
+    stack: AsyncExitStack,
+    sockets: Sequence[socket],
+    ready: Callable[[], Awaitable[str | None]],
+    status: ServiceStatus,
+    descriptors: int,
+) -> None:
+    from aqi_service.web.app import Answers, http_port  # noqa: PLC0415  # not with --no-http
+    from aqi_service.web.limits import default_max_http  # noqa: PLC0415  # not with --no-http
+
+    answers = Answers(
+        ready,
+        metrics(status),
+        lambda reason: status.http_refused.update((reason,)),
+        lambda: status.clock_trouble(time.time()),
+    )
+    await stack.enter_async_context(http_port(sockets, answers, default_max_http(descriptors)))
+    _tell_listening(sockets, "http")
+
+
+def _tell_listening(sockets: Sequence[socket], kind: str) -> None:
+    for sock in sockets:
+        host, port = sock.getsockname()[:2]
+        say(f"listening on {f'[{host}]' if ':' in host else host}:{port} ({kind})")
+
+
+def _warn(config: Config) -> None:
+    """Log what an operator should know of the settings, and of the clock."""
+    if trouble := clock_trouble(time.time()):
+        log.warning("%s; until then nothing is loaded, pruned or expired, and lookups go on", trouble)
+    if not config.serve_only:
+        warn_without_contact(config)
+    if config.tls_cert is None and not _is_loopback(config.host):
+        log.warning(
+            "plaintext host=%s: anyone on the way can read and change what is sent; --tls-cert encrypts it",
+            config.host,
+        )
+    places, asked = config.connections, config.max_connections or FEW_CONNECTIONS
+    if places < asked:
+        log.warning(
+            "few_descriptors limit=%d connections=%d: raise the limit of open files (ulimit -n) for more",
+            config.descriptors,
+            places,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _ready(found: Opened, stop: Stop) -> str | None:
+    """Tell what keeps lookups from being answered; old data does not."""
+    if stop.is_set():
+        return "stopping"
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await found.storage.store.get("0")
+    except (AqiError, TimeoutError):
+        return "the table cannot be read"
+    return None

@@ -1,0 +1,130 @@
+"""Get the lease, keep it while the work lasts, and give it back.
+
+One rule: whoever relies on the lease asks `Lease.check` before each request; the keeper only renews, and
+stops nothing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import random
+
+from aqi_service.errors import AqiError, LeaseLost, LeaseTaken, Unavailable
+from aqi_service.storage.ports import RENEW_SECONDS, Lease
+from aqi_service.storage.process_name import described
+
+log = logging.getLogger("aqi_service")
+
+POLL_SECONDS = 3.0
+"""Time between two looks at a lease that another holds, by up to a half more or less."""
+
+AGAIN_SECONDS = 1.0
+"""Time between a renewal that failed and the next."""
+
+RELEASE_SECONDS = 3.0
+"""Longest time for giving the lease back; then it runs out by itself."""
+
+
+async def acquire(
+    lease: Lease,
+    patience: float | None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Wait until the lease is ours, at most `patience` seconds (None: for ever).
+
+    Raises LeaseTaken, which names the holder, when the time is over; Unavailable if the table did not answer
+    then. ConfigError passes through at once. Whatever ends it, no half taken lease is left behind.
+    """
+    end = float("inf") if patience is None else clock() + patience
+    told = ""
+    try:
+        while problem := await _problem(lease, last=clock() >= end):
+            if str(problem) != told:
+                told = str(problem)
+                log.info("lease_waiting reason=%r", told)
+            pause = POLL_SECONDS * (0.5 + random())  # noqa: S311  # spreads load, guards nothing
+            await sleep(max(0.0, min(end - clock(), pause)))
+    except BaseException:
+        await _give_back(lease)
+        raise
+
+
+@asynccontextmanager
+async def kept(lease: Lease) -> AsyncIterator[asyncio.Event]:
+    """Renew the lease, which is ours, while the block runs; then give it back.
+
+    When it is lost or runs out, that is logged once, the renewing ends and the event that the block was given
+    is set; the block runs on, and `Lease.check` raises in it.
+    """
+    lost = asyncio.Event()
+    renewing = asyncio.create_task(_renewing(lease))
+    renewing.add_done_callback(lambda _: lost.set())
+    try:
+        yield lost
+    finally:
+        renewing.cancel()
+        try:
+            [end] = await asyncio.gather(renewing, return_exceptions=True)
+            if isinstance(end, Exception):
+                log.error("lease_keeper_died", exc_info=end)
+        finally:
+            await _give_back(lease)
+
+
+async def _problem(lease: Lease, *, last: bool) -> Unavailable | None:
+    """Try once to take the lease; return why it is not ours, or raise that if it is the last try."""
+    try:
+        await _take(lease)
+    except Unavailable as error:
+        if last:
+            raise
+        return error
+    return None
+
+
+async def _take(lease: Lease) -> None:
+    holder = await lease.take()
+    if holder is not None:
+        raise LeaseTaken(
+            f"the table's lease is held by {described(holder)}, which loads the live feed: "
+            "wait until it ends, or stop it",
+            holder,
+        )
+
+
+async def _renewing(lease: Lease) -> None:
+    """Renew until the lease is lost; while the table does not answer, until it has run out."""
+    pause = RENEW_SECONDS
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            pause = await _renewed(lease)
+        except LeaseLost as error:
+            log.warning("lease_lost reason=%r: no further request goes to the table", str(error))
+            return
+
+
+async def _renewed(lease: Lease) -> float:
+    """Renew once; return the time until the next renewal."""
+    try:
+        await lease.renew()
+    except LeaseLost:
+        raise
+    except AqiError as error:
+        log.info("lease_not_renewed error=%r", str(error))
+        lease.check()
+        return AGAIN_SECONDS
+    return RENEW_SECONDS
+
+
+async def _give_back(lease: Lease) -> None:
+    """Release the lease, in RELEASE_SECONDS; what fails is only logged."""
+    try:
+        async with asyncio.timeout(RELEASE_SECONDS):
+            await lease.release()
+    except (AqiError, TimeoutError) as error:
+        log.info("lease_not_released error=%r: it runs out by itself", str(error) or "no answer in time")

@@ -1,0 +1,131 @@
+"""`--load-only`: load what was asked for, print a report for each, and end.
+
+One rule: running it again is always safe.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from aqi_service.app.config import Config
+from aqi_service.app.lease_keeper import acquire, kept
+from aqi_service.app.loads import (
+    How,
+    Kind,
+    catch_up_of,
+    catching_up,
+    courtesy,
+    load_one,
+    prune,
+    tell,
+    tell_older,
+    warn_without_contact,
+)
+from aqi_service.app.logs import say
+from aqi_service.app.open import Opened, first_line, opened
+from aqi_service.app.startup_checks import check
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.load.report_builder import skipped
+from aqi_service.shutdown import Stop
+from aqi_service.snapshots.manifests import AT_ONCE, Ledger
+from aqi_service.snapshots.select import choose
+from aqi_service.snapshots.sources import live_feed
+from aqi_service.storage.ports import LEASE_SECONDS
+
+_GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
+
+
+async def run(config: Config, stop: Stop) -> int:
+    """Load every source; return 0 if all are complete or unchanged, 2 if waiting cannot mend one, else 1."""
+    code = await stop.guard(_run(config, stop))
+    if code is None:
+        say("aqi-service: interrupted")
+    return 1 if code is None else code
+
+
+async def _run(config: Config, stop: Stop) -> int:
+    code = 0
+    async with opened(config) as found:
+        say(first_line(config, found))
+        await check(config, found)
+        wanted = _replays(config, found) if config.sources else _live(config, found)
+        async with alone(config, found), aclosing(wanted) as reports:
+            async for report in reports:
+                code = max(code, _code(report), 0 if tell(report) else 1)
+                if report.error is not None:
+                    which = "" if report.source in report.error else f"{report.source}: "
+                    say(f"aqi-service: {report.status}: {which}{report.error}")
+                if stop.is_set():
+                    return 1
+    return code
+
+
+def _code(report: LoadReport) -> int:
+    """Return the exit code that a load asks for."""
+    if report.for_good:
+        return 2
+    return 0 if report.status in _GOOD else 1
+
+
+async def _replays(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
+    """Load what `--from` names, one snapshot after the other, and give the report of each."""
+    others, clock = _time_of_others(config), time.time()
+    sources = await choose(config.sources, found.places, config.selection, others, clock)
+    if not sources:
+        say("aqi-service: nothing to load: no snapshot is in the range, or in this worker's share")
+    ledger, skips, off = Ledger(found.storage, config.table), 0, False
+    for start in range(0, len(sources), AT_ONCE):
+        some = sources[start : start + AT_ONCE]
+        names = [source.named[0] for source in some if source.archived and source.named]
+        finished = await ledger.finished_of(() if config.force else names, config.scale_name)
+        for source in some:
+            if source.archived and source.named and source.named[0] in finished:
+                skips += 1
+                yield skipped(source, config.table, config.scale_name, time.time())
+            else:
+                report = await load_one(config, found, source, How(Kind.REPLAY, config.deadline))
+                off |= report.clock_off
+                yield report
+    if not off:
+        await prune(config, found)
+    if skips:
+        say(f"{skips} of {len(sources)} snapshots were finished already: --force loads them again")
+
+
+def _time_of_others(config: Config) -> int:
+    """Return what a source counts as whose name tells no time."""
+    return int(time.time()) if config.snapshot_time is None else config.snapshot_time
+
+
+async def _live(config: Config, found: Opened) -> AsyncGenerator[LoadReport, None]:
+    """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
+    warn_without_contact(config)
+    if wait := await courtesy(config, found):
+        say(f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes")
+        await asyncio.sleep(wait)
+    report = await load_one(config, found, live_feed(config.feed_url), How(Kind.LIVE, config.deadline))
+    yield report
+    if report.clock_off:
+        return
+    await prune(config, found)
+    if report.status is not Status.INCOMPLETE:
+        rest = catch_up_of(config, found)
+        async with aclosing(catching_up(config, found, rest)) as reports:
+            async for each in reports:
+                yield each
+        await tell_older(config, rest)
+
+
+@asynccontextmanager
+async def alone(config: Config, found: Opened, patience: float = 2 * LEASE_SECONDS) -> AsyncIterator[None]:
+    """Hold the table's lease while the live feed is loaded; a replay needs none.
+
+    Raises LeaseTaken, which names the holder, if it is not to be had within `patience` seconds.
+    """
+    if config.sources or config.dry_run:
+        yield
+        return
+    await acquire(found.lease, patience)
+    async with kept(found.lease):
+        yield

@@ -1,0 +1,198 @@
+"""What a round of loading is made of, for `--load-only` and the daemon alike: load, tell, catch up, prune.
+
+One rule: nothing here decides when.
+"""
+
+import asyncio
+import logging
+import math
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from enum import Enum, auto
+from typing import NamedTuple
+
+import orjson
+
+from aqi_service import __version__
+from aqi_service.app.config import DEFAULT_PORT, LEAST_INTERVAL, Config
+from aqi_service.app.console import ProgressLine
+from aqi_service.app.logs import say
+from aqi_service.app.open import Opened
+from aqi_service.core.clocks import RELEASED, ages_from, current
+from aqi_service.core.index import Seen
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.snapshot_names import order_of, parse_name
+from aqi_service.core.times import DAY
+from aqi_service.errors import AqiError
+from aqi_service.load.load import load
+from aqi_service.load.plan import Plan, unseen
+from aqi_service.snapshots.manifests import AT_ONCE, Ledger, newest_name
+from aqi_service.snapshots.sources import Source
+from aqi_service.snapshots.unfinished import CatchUp
+from aqi_service.storage.ports import free, still_held
+
+log = logging.getLogger("aqi_service")
+
+LEAST_SECONDS = 1.0
+"""Less time than this is not worth beginning to catch up a snapshot."""
+
+
+class Kind(Enum):
+    """What is loaded: all but a replay, which runs beside anything, ends when the lease is lost."""
+
+    LIVE = auto()
+    CAUGHT_UP = auto()
+    REPLAY = auto()
+
+
+class How(NamedTuple):
+    """How a snapshot is loaded: deadline (seconds, or None), `seen` and `process` as in a Plan."""
+
+    kind: Kind
+    deadline: float | None
+    seen: Callable[[], Seen] = unseen
+    process: str = ""
+
+
+UNSEEN = How(Kind.CAUGHT_UP, None)
+"""How an unfinished snapshot is loaded where nobody looks anything up."""
+
+
+async def load_one(config: Config, found: Opened, source: Source, how: How) -> LoadReport:
+    """Load one snapshot and return its report, showing on a terminal how far it has come."""
+    plan = Plan(
+        table=config.table,
+        scale=config.scale,
+        agent=agent_of(config),
+        max_bytes=config.max_bytes,
+        live=how.kind is Kind.LIVE,
+        ttl=config.ttl,
+        snapshot_time=config.snapshot_time,
+        deadline=how.deadline,
+        released=RELEASED,
+        dry_run=config.dry_run,
+        guard=free if how.kind is Kind.REPLAY else found.lease.check,
+        seen=how.seen,
+        process=how.process,
+    )
+    line = ProgressLine(sys.stderr, time.monotonic)
+    try:
+        return await load(source, found.storage, plan, now=time.time, progress=line)
+    finally:
+        line.done()
+
+
+def agent_of(config: Config) -> str:
+    """Return the User-Agent to ask with."""
+    return f"aqi_service/{__version__}" + (f" (+{config.contact})" if config.contact else "")
+
+
+def warn_without_contact(config: Config) -> None:
+    """Log a warning if the feed's operators will not learn whom to ask about this program."""
+    if config.is_official_feed and not config.contact:
+        log.warning("no_contact: the feed's operators ask for one in the User-Agent; --contact gives it")
+
+
+def tell(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> bool:
+    """Print the report on stdout and, on stderr, how to look at it on `port`; False if stdout takes nothing.
+
+    What is loaded is loaded, even if nobody can read of it.
+    """
+    printed = True
+    try:
+        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # whoever read the reports wants no more of them
+    except OSError as error:
+        say(f"aqi-service: the report cannot be printed: {error.strerror}")
+        printed = False
+    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
+    if report.example and not report.dry_run:
+        where = ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if tls else "")
+        say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
+    return printed
+
+
+async def courtesy(config: Config, found: Opened) -> float:
+    """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
+    if not config.is_official_feed:
+        return 0.0
+    try:
+        newest = newest_name(current(await found.storage.archive.names(), time.time()))
+    except AqiError:
+        return 0.0
+    parsed = parse_name(newest) if newest else None
+    due = parsed[1] + LEAST_INTERVAL - time.time() if parsed else 0.0
+    return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie an hour ahead
+
+
+def catch_up_of(config: Config, found: Opened) -> CatchUp:
+    """Make what knows of the snapshots that this configuration has to catch up."""
+    ledger = Ledger(found.storage, config.table, now=time.time)
+    return CatchUp(found.storage.archive, ledger, config.scale_name, time.time)
+
+
+async def catching_up(
+    config: Config,
+    found: Opened,
+    rest: CatchUp,
+    ends: float = math.inf,
+    how: How = UNSEEN,
+) -> AsyncGenerator[LoadReport, None]:
+    """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
+
+    It ends at `ends` (on the loop's clock), when the lease is lost, or with the first one that the table does
+    not take all of.
+    """
+    clock = asyncio.get_running_loop().time
+    for source in await rest.recent():
+        left = min(ends - clock(), math.inf if config.deadline is None else config.deadline)
+        if left < LEAST_SECONDS or not still_held(found.lease.check):
+            return
+        deadline = None if left == math.inf else left
+        report = await load_one(config, found, source, how._replace(deadline=deadline))
+        rest.loaded(source, report)
+        yield report
+        if report.status is Status.INCOMPLETE:
+            return
+
+
+async def tell_older(config: Config, rest: CatchUp) -> None:
+    """Log how many older snapshots are not finished, and the command that loads them."""
+    older = await rest.older()
+    if older.unfinished:
+        log.warning(
+            "unfinished count=%d of the %d newest snapshots that are older than 48 hours: load them with %s",
+            *older,
+            config.archive_command,
+        )
+
+
+async def prune(config: Config, found: Opened) -> None:
+    """Delete finished snapshots that are --keep-days older than the newest data, but for the last one.
+
+    One without a finished manifest is kept; all are where nothing tells how old the data is.
+    """
+    now = time.time()
+    if config.keep_days is None or found.prune is None:
+        return
+    ledger = Ledger(found.storage, config.table, now=time.time)
+    newest = await ledger.newest()
+    if newest is None:
+        return
+    before = ages_from(now, newest) - config.keep_days * DAY
+    names = current(await found.storage.archive.names(), now)
+    old = [name for name in names if order_of(name)[0] < before]
+    if done := await ledger.finished_of(old, config.scale_name):
+        await found.prune(done - {await _last_finished(ledger, names, config.scale_name)})
+
+
+async def _last_finished(ledger: Ledger, names: Sequence[str], scale: str) -> str | None:
+    """Name the newest of the snapshots that is finished."""
+    ordered = sorted(names, key=order_of, reverse=True)
+    for start in range(0, len(ordered), AT_ONCE):
+        if done := await ledger.finished_of(ordered[start : start + AT_ONCE], scale):
+            return newest_name(tuple(done))
+    return None

@@ -1,0 +1,62 @@
+"""How late the event loop is: the time of a wake-up, against the one at which it was due.
+
+One rule: it measures and tells; nobody decides anything by it.
+"""
+
+import logging
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from aqi_service.core.log_limit import Sparing
+from aqi_service.shutdown import Stop
+
+log = logging.getLogger("aqi_service")
+
+EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds by which wake-ups are sorted; a lookup waits as long as the loop is late."""
+
+EVERY_SECONDS = 0.1
+"""Time between two wake-ups. What blocks the loop for longer is always seen, what is shorter often."""
+
+LATE_SECONDS = 1.0
+"""From here on it is worth a line in the log."""
+
+QUIET_SECONDS = 60.0
+"""There is at most one such line in so long."""
+
+
+@dataclass(slots=True)
+class LoopLag:
+    """How late the wake-ups came: `counts` up to each of EDGES and beyond, `total` and `worst` in seconds."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(EDGES) + 1))
+    total: float = 0.0
+    worst: float = 0.0
+
+    def note(self, late: float) -> None:
+        """Count one wake-up."""
+        self.counts[bisect_left(EDGES, late)] += 1
+        self.total += late
+        self.worst = max(self.worst, late)
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return the counts as Prometheus has them: up to an edge, those below it included."""
+        return list(zip((*map(str, EDGES), "+Inf"), map(float, accumulate(self.counts)), strict=True))
+
+
+async def watch(lag: LoopLag, stop: Stop, clock: Callable[[], float] = time.monotonic) -> None:
+    """Measure until `stop`; warn, once a minute, of a loop that is more than LATE_SECONDS late."""
+    lines = Sparing(1, QUIET_SECONDS)
+    due = clock() + EVERY_SECONDS
+    while not await stop.wait(EVERY_SECONDS):
+        now = clock()
+        late = max(0.0, now - due)
+        lag.note(late)
+        if late > LATE_SECONDS and lines.line("loop_lag", now) is not None:
+            log.warning(
+                "loop_lag seconds=%.1f: the process was held up for so long, and lookups with it", late
+            )
+        due = clock() + EVERY_SECONDS

@@ -1,0 +1,157 @@
+"""What the daemon knows of itself, and its form as Prometheus metrics.
+
+One rule: the daemon writes it, the page reads it; nobody decides anything by it.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from aqi_service import __version__
+from aqi_service.app.loop_lag import LoopLag
+from aqi_service.core.clocks import clock_trouble
+from aqi_service.core.report import Fates, LoadReport, Status
+from aqi_service.core.times import feed_time
+from aqi_service.lookup.batcher import LookupCounts
+from aqi_service.lookup.memory import Latest
+from aqi_service.server.server import ServerCounts
+
+REFUSED = "refused"
+"""How a load is counted that archive or table refused, so that there is no report."""
+
+_ENDS = (*Status, REFUSED)
+_FINISHED = (Status.COMPLETE, Status.UNCHANGED)
+_FATES = tuple(asdict(Fates()))
+
+
+@dataclass(slots=True)
+class ServiceStatus:
+    """Counts since the process began; only the event loop's thread changes them."""
+
+    server: ServerCounts
+    lookups: LookupCounts = field(default_factory=LookupCounts)
+    latest: Latest = field(default_factory=lambda: Latest(time.time))
+    loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
+    fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
+    loader_restarts: int = 0
+    http_refused: Counter[str] = field(default_factory=lambda: Counter(connections=0, silent=0))
+    lag: LoopLag = field(default_factory=LoopLag)
+    last: LoadReport | None = None
+    newest: int | None = None
+    finished: float | None = None
+    clock_off: str | None = None
+
+    def clock_trouble(self, now: float) -> str | None:
+        """Return why this machine's clock, which says `now` (epoch seconds), is taken for wrong, or None."""
+        return clock_trouble(now) or self.clock_off
+
+    def caught_up(self, report: LoadReport) -> None:
+        """Count a load of an archived snapshot."""
+        self.loads[report.status] += 1
+        self.fates.update(asdict(report.fates))
+        if report.status in _FINISHED:
+            self.seen(report.newest)  # else it may be one that the table does not have
+
+    def loaded(self, report: LoadReport, now: float) -> None:
+        """Count a load of the live feed that ended at `now` (epoch seconds)."""
+        self.caught_up(report)
+        self.last = report
+        if report.status in _FINISHED:
+            self.finished = now
+
+    def seen(self, timestamp: object) -> None:
+        """Note the timestamp of a record that is in the table; the newest counts."""
+        newest = feed_time(timestamp)
+        if newest is not None:
+            self.newest = max(newest, self.newest or 0)
+
+
+class _Metrics(Collector):
+    """Reads a ServiceStatus whenever metrics are asked for."""
+
+    def __init__(self, status: ServiceStatus) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield every metric of the service."""
+        status, server = self._status, self._status.server
+        for name, text, label, counts in (
+            ("aqi_loads", "Loads by how they ended.", "status", status.loads),
+            ("aqi_records", "Records by their fate.", "fate", status.fates),
+            ("aqi_tcp_replies", "Replies by kind.", "kind", server.replies),
+            ("aqi_tcp_refused", "Connections refused, by reason.", "reason", server.refused),
+            (
+                "aqi_http_refused",
+                "HTTP connections closed unanswered, by reason.",
+                "reason",
+                status.http_refused,
+            ),
+            ("aqi_tcp_cut", "Connections cut, by reason.", "reason", server.cut),
+            (
+                "aqi_lookups",
+                "Lookups, by where the answer was looked for.",
+                "source",
+                _sources(status.lookups),
+            ),
+        ):
+            family = CounterMetricFamily(name, text, labels=[label])
+            for key, count in counts.items():
+                family.add_metric([str(key)], count)
+            yield family
+        yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", server.accepted)
+        yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
+        yield CounterMetricFamily("aqi_lookup_requests", "Lookups' requests.", status.lookups.requests)
+        yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
+        off = status.clock_trouble(time.time()) is not None
+        yield GaugeMetricFamily("aqi_clock_off", "1 while the clock is wrong and nothing is loaded.", off)
+        index = status.latest.index
+        yield GaugeMetricFamily(
+            "aqi_memory_records", "Records in memory.", 0 if index is None else len(index)
+        )
+        info = GaugeMetricFamily("aqi_build_info", "The version that runs.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        yield from _lag(status.lag)
+        yield from self._times()
+
+    def _times(self) -> Iterable[Metric]:
+        """Yield what is known only after a load."""
+        status, last, index = self._status, self._status.last, self._status.latest.index
+        rows: tuple[tuple[str, str, float | None], ...] = (
+            ("aqi_newest_record_timestamp_seconds", "Time of the newest record.", status.newest),
+            (
+                "aqi_memory_snapshot_timestamp_seconds",
+                "Time of the snapshot in memory.",
+                None if index is None else index.edition.taken,
+            ),
+            ("aqi_last_finished_load_timestamp_seconds", "When a load last finished.", status.finished),
+            ("aqi_last_load_seconds", "How long the last load took.", last.seconds if last else None),
+            ("aqi_last_load_bytes", "Decoded size of the last snapshot.", last.bytes if last else None),
+        )
+        for name, text, value in rows:
+            if value is not None:
+                yield GaugeMetricFamily(name, text, value)
+
+
+def _sources(lookups: LookupCounts) -> dict[str, int]:
+    return {"memory": lookups.memory, "table": lookups.table}
+
+
+def _lag(lag: LoopLag) -> Iterable[Metric]:
+    text = "How late the event loop woke up."
+    yield HistogramMetricFamily("aqi_loop_lag_seconds", text, lag.buckets(), lag.total)
+    yield GaugeMetricFamily("aqi_loop_lag_worst_seconds", "The latest that it ever was.", lag.worst)
+
+
+def metrics(status: ServiceStatus) -> Callable[[], bytes]:
+    """Return a function that writes the metrics in Prometheus' text form."""
+    registry = CollectorRegistry()
+    registry.register(_Metrics(status))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return lambda: generate_latest(registry)

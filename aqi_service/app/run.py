@@ -1,0 +1,64 @@
+"""Run what a Config asks for, on the fastest event loop there is.
+
+One rule: the exit code is decided here and in `cli`, nowhere deeper.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from aqi_service.app import daemon, logs
+from aqi_service.app import load_only as once
+from aqi_service.app.config import Config
+from aqi_service.shutdown import Stop
+
+
+def run_options(options: Mapping[str, Any]) -> int:
+    """Run what these options ask for; return the exit code. Raises ConfigError for what cannot be used."""
+    return run(Config(**options))
+
+
+def run(config: Config) -> int:
+    """Run the daemon, or the load, and return the exit code."""
+    open_streams()
+    logs.configure(config.log_format, config.log_level)
+    logs.log_what_nobody_caught()
+    job: Callable[[Config, Stop], Coroutine[Any, Any, int]] = once.run if config.load_only else daemon.run
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        code = runner.run(_stoppable(job, config))
+    try:
+        sys.stdout.flush()
+    except OSError:  # told of where it was printed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def open_streams() -> None:
+    """Give the process the standard streams that it was started without (`<&-`, some supervisors).
+
+    Without them sockets would get their descriptors, and what is printed would go to a peer.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # to its end
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's factory; None, asyncio's own, where uvloop does not exist."""
+    try:
+        import uvloop  # noqa: PLC0415  # not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _stoppable(job: Callable[[Config, Stop], Coroutine[Any, Any, int]], config: Config) -> int:
+    stop = Stop()
+    stop.install(at_once=1)
+    return await job(config, stop)

@@ -1,0 +1,208 @@
+"""The daemon's loads: of the live feed, on schedule, by one process at a time.
+
+One rule: whatever ends a load, the next one comes.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from random import random
+from typing import NamedTuple
+
+from aqi_service.app.config import Config
+from aqi_service.app.lease_keeper import acquire, kept
+from aqi_service.app.loads import (
+    How,
+    Kind,
+    catch_up_of,
+    catching_up,
+    courtesy,
+    load_one,
+    prune,
+    tell,
+    tell_older,
+)
+from aqi_service.app.metrics import REFUSED, ServiceStatus
+from aqi_service.app.open import Opened
+from aqi_service.app.startup_checks import check
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.schedule import full_jitter, next_start, retry_start
+from aqi_service.core.standing import edition_of
+from aqi_service.errors import AqiError, ConfigError
+from aqi_service.lookup.memory import Latest
+from aqi_service.shutdown import Stop
+from aqi_service.snapshots.sources import live_feed
+from aqi_service.storage.ports import still_held
+
+log = logging.getLogger("aqi_service")
+
+RESTART_FIRST, RESTART_CAP = 1.0, 60.0
+"""Seconds: edges of the wait before a loader that died is started again."""
+
+
+async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, stop: Stop) -> None:
+    """Run `job` until it returns; one that raises is logged, counted and started again after a wait."""
+    deaths = 0
+    while not stop.is_set():
+        try:
+            await job()
+        except Exception:
+            deaths += 1
+            status.loader_restarts += 1
+            log.exception("loader_died count=%d", deaths)
+            await stop.wait(full_jitter(deaths, random(), RESTART_FIRST, RESTART_CAP))  # noqa: S311  # no secret
+        else:
+            return
+
+
+async def _wait(stop: Stop, lost: asyncio.Event, seconds: float) -> None:
+    """Wait so long, until `stop`, or until the lease is lost."""
+    waits = {asyncio.ensure_future(stop.wait(seconds)), asyncio.ensure_future(lost.wait())}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+class Serving(NamedTuple):
+    """Where lookups are served, and what they see in memory."""
+
+    port: int
+    latest: Latest
+
+
+class Loader:
+    """Loads the live feed at start and then on schedule, by the monotonic clock."""
+
+    def __init__(
+        self,
+        config: Config,
+        found: Opened,
+        status: ServiceStatus,
+        serving: Serving | None = None,
+        *,
+        usable: bool = True,
+    ) -> None:
+        """`usable` tells whether archive and table have been checked."""
+        self._config = config
+        self._found = found
+        self._status = status
+        serving = serving or Serving(0, Latest(time.time))
+        self._latest, self._port = serving.latest, serving.port
+        self._usable = usable
+        self._rest = catch_up_of(config, found)
+        self._older_told = False
+        self._clock_off = False
+
+    async def run(self, stop: Stop) -> None:
+        """Take the lease, then load, wait, load again, until `stop`; a load under way is aborted in order.
+
+        While another process has the lease this one stands by; one that loses it stands by again.
+        """
+        while not stop.is_set():
+            if await stop.guard(self._acquired()):
+                async with kept(self._found.lease) as lost:
+                    await self._loads(stop, lost)
+
+    async def _acquired(self) -> bool:
+        """Wait for the lease; False, after a while, when the table refuses."""
+        try:
+            await acquire(self._found.lease, None)
+        except ConfigError as error:
+            self._refused(error)
+            await asyncio.sleep(RESTART_CAP)
+            return False
+        return True
+
+    async def _loads(self, stop: Stop, lost: asyncio.Event) -> None:
+        """Load on schedule until `stop`, or until the lease is lost."""
+        clock = asyncio.get_running_loop().time
+        failures = 0
+        await _wait(stop, lost, await courtesy(self._config, self._found))
+        while not (stop.is_set() or lost.is_set()) and still_held(self._found.lease.check):
+            begun = clock()
+            report = await self._load(stop)
+            failed = report is None or report.status in (Status.FAILED, Status.REJECTED)
+            failures = failures + 1 if failed else 0
+            interval, chance = float(self._config.interval), random()  # noqa: S311  # spreads load
+            if failures:
+                asked = report.retry_after if report else None
+                due = retry_start(clock(), failures, interval, asked, chance)
+            else:
+                due = next_start(begun, clock(), interval, chance)
+            if not stop.is_set():
+                log.info("next_load seconds=%.0f", due - clock())
+                if not self._clock_off:
+                    await self._catch_up(stop, lost, due)
+            await _wait(stop, lost, max(0.0, due - clock()))
+
+    def _refused(self, error: AqiError) -> None:
+        self._status.loads[REFUSED] += 1
+        log.error("load_refused error=%r", str(error))
+
+    async def _load(self, stop: Stop) -> LoadReport | None:
+        """Load once; None when archive or table refused, or a stop left no report."""
+        try:
+            report = await stop.guard(self._checked_load())
+        except AqiError as error:
+            self._refused(error)
+            return None
+        if report is None:
+            log.warning("load_interrupted: it left no report")
+            return None
+        self._tell(report)
+        self._status.loaded(report, time.time())
+        self._judge_clock(report)
+        if not self._clock_off:
+            await self._prune()
+        return report
+
+    def _judge_clock(self, report: LoadReport) -> None:
+        """Note whether the clock is off: until a load that does not fail has heard otherwise."""
+        self._clock_off = report.clock_off or (self._clock_off and report.status is Status.FAILED)
+        if report.clock_off or not self._clock_off:
+            self._status.clock_off = report.error if report.clock_off else None
+
+    def _tell(self, report: LoadReport) -> None:
+        tell(report, self._port, tls=self._config.tls_cert is not None)
+        log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
+
+    async def _catch_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
+        """Load what earlier loads left unfinished, until the next load is due."""
+        try:
+            await stop.guard(self._caught_up(stop, lost, due))
+        except AqiError as error:
+            log.warning("catch_up_failed error=%r: tried again after the next load", str(error))
+
+    async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
+        how = How(Kind.CAUGHT_UP, None, self._latest.note, self._latest.process)
+        some = catching_up(self._config, self._found, self._rest, due, how)
+        async with aclosing(some) as reports:
+            async for report in reports:
+                self._tell(report)
+                self._status.caught_up(report)
+                if stop.is_set() or lost.is_set():
+                    return
+        if not self._older_told:
+            await tell_older(self._config, self._rest)
+            self._older_told = True
+
+    async def _checked_load(self) -> LoadReport:
+        """Load; before the first time see that storage can be used, unless that was seen at the start."""
+        if not self._usable:
+            await check(self._config, self._found)
+            self._usable = True
+        how = How(Kind.LIVE, self._config.deadline, self._latest.begin, self._latest.process)
+        report = await load_one(self._config, self._found, live_feed(self._config.feed_url), how)
+        self._latest.finish(edition_of(report.as_json()) if report.status is Status.COMPLETE else None)
+        return report
+
+    async def _prune(self) -> None:
+        try:
+            await prune(self._config, self._found)
+        except AqiError as error:
+            log.warning("prune_failed error=%r: tried again after the next load", str(error))

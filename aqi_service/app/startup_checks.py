@@ -1,0 +1,95 @@
+"""Whether archive and table can be used, seen before the first load; makes what is missing if that is asked.
+
+One rule: what waiting cannot mend is one sentence, and all of it is named at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import TypeVar
+
+from aqi_service.app.config import Config
+from aqi_service.app.open import Opened
+from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
+from aqi_service.snapshots.manifests import Ledger
+
+log = logging.getLogger("aqi_service")
+
+Result = TypeVar("Result")
+
+START_SECONDS = 10.0
+"""How long AWS may take to answer at the start."""
+
+CREATE_SECONDS = 360.0
+"""How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
+
+
+async def check(config: Config, found: Opened) -> None:
+    """See that archive and table can be used and are scored on this scale; raises what is wrong.
+
+    With `--create` makes what is missing first, once both have shown that they answer.
+    """
+    if config.create:
+        with suppress(ConfigError):
+            await _in_time(found, _usable(config, found))
+        for lack in await _in_time(found, found.create(), CREATE_SECONDS):
+            log.warning("not_created %s", lack)
+    await _in_time(found, _usable(config, found))
+    if not config.serve_only:
+        await _sweep(found)
+    if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
+        ledger = Ledger(found.storage, config.table)
+        await _in_time(found, ledger.check_scale(config.scale_name))
+    if not config.serve_only and (config.create or not config.load_only):
+        await _name_what_is_not_right(config, found)
+
+
+async def _name_what_is_not_right(config: Config, found: Opened) -> None:
+    """Log what `--create` would add to the table, and what it leaves although it makes it otherwise.
+
+    A loader does without, so nothing here is an error.
+    """
+    try:
+        for thing in await found.missing():
+            log.warning("missing %s: add it with %s", thing, config.create_command)
+        for sentence in await found.wrong():
+            log.warning("not_right %s", sentence)
+    except AqiError as error:
+        log.info("missing unknown error=%r", str(error))
+
+
+async def _sweep(found: Opened) -> None:
+    """Take away what dead loads left half done; that it cannot be done now keeps nobody from loading."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            swept = await found.storage.archive.sweep()
+    except (AqiError, TimeoutError) as error:
+        log.warning("sweep_failed error=%r: tried again at the next start", str(error) or "no answer in time")
+    else:
+        if swept:
+            log.info("swept count=%d: what loads that were killed left half done", swept)
+
+
+async def _usable(config: Config, found: Opened) -> None:
+    """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
+    checks = (found.storage.archive.check(), found.storage.store.check())
+    wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
+    for error in wrong:
+        if not isinstance(error, ConfigError):
+            raise error
+    if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
+        how = "" if config.local else f"; both at once: {config.create_command}"
+        raise MissingResource("; ".join(map(str, wrong)) + how)
+    for error in wrong:
+        raise error
+    if not config.serve_only:
+        await found.writable()
+
+
+async def _in_time(found: Opened, work: Awaitable[Result], seconds: float = START_SECONDS) -> Result:
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError as error:
+        raise Unavailable(f"{found.place}: no answer within {seconds:.0f} s") from error

@@ -1,0 +1,146 @@
+"""The command `aqi-client`: its command line, checked before anything is sent.
+
+Rule: every way it ends is an exit code and at most a sentence on stderr, never a traceback.
+"""
+
+import argparse
+import contextlib
+import math
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from aqi_service.client.interrupt import EXIT_CODE, raise_at_interrupt
+from aqi_service.client.options import Asked, Tls
+from aqi_service.client.stdio import abandon_stdout, complain
+from aqi_service.core.frames import checked_id
+from aqi_service.errors import BadId, ConfigError
+
+_ENDS = """
+exit codes: 0 all found; 1 some id not found; 2 bad usage; 3 no connection, time-out, Busy, Unavailable,
+a broken reply, or output that cannot be written
+"""
+
+
+_SWITCHES = (
+    {"": False} | dict.fromkeys(("0", "false", "no"), False) | dict.fromkeys(("1", "true", "yes"), True)
+)
+
+
+class _UsageError(Exception):
+    """A command line that cannot be served; the text is the sentence for stderr."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse, with one sentence instead of the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message}; --help shows how it is used")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look up the ids of the command line and give the exit code; 130 after Ctrl-C."""
+    try:
+        asked = parse(argv)
+        from aqi_service.client.output import run  # noqa: PLC0415 - asyncio takes longer than all of --help
+
+        raise_at_interrupt()
+        return run(asked)
+    except (_UsageError, BadId, ConfigError) as error:
+        complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return EXIT_CODE
+    except SystemExit as end:  # --help
+        return _after_help(int(end.code or 0))
+
+
+def parse(argv: Sequence[str] | None) -> Asked:
+    """Read and check the command line, the environment, and ids on standard input.
+
+    Raises BadId and _UsageError, and SystemExit after --help.
+    """
+    given = _parser().parse_args(argv)
+    ids = tuple(checked_id(text) for text in _ids(given.ids))
+    if not ids:
+        raise _UsageError("there is no id on standard input")
+    from_stdin = "-" in given.ids
+    wants_files = not given.no_save and (given.output_dir is not None or not from_stdin)
+    folder = (given.output_dir if given.output_dir is not None else ".") if wants_files else None
+    return Asked(ids, given.host, given.port, given.timeout, folder, given.format == "json", _tls(given))
+
+
+def _tls(given: argparse.Namespace) -> Tls | None:
+    """Tell whether TLS is to be spoken, which any of its files implies, and with which of them."""
+    ca, cert, key = given.tls_ca or None, given.tls_cert or None, given.tls_key or None
+    if key and not cert:
+        raise _UsageError("--tls-key needs --tls-cert; --help shows how it is used")
+    return Tls(ca, cert, key) if given.tls or ca or cert else None
+
+
+def _parser() -> _Parser:
+    env = os.environ.get
+    parser = _Parser(
+        prog="aqi-client",
+        description="Look up air-quality records by id: CSV on standard output, and a file data_ID.csv each.",
+        epilog=_ENDS,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("ids", nargs="+", metavar="ID", help="a record's id, 1 to 20 digits; - reads ids from standard input")
+    add("--host", default=env("AQI_SERVER_HOST") or "127.0.0.1", help="AQI_SERVER_HOST; default 127.0.0.1")
+    port = env("AQI_SERVER_PORT") or "12000"
+    add("--port", default=port, type=_port, help="AQI_SERVER_PORT; default 12000")
+    tls = _switch("AQI_SERVER_TLS")
+    add("--tls", action="store_true", default=tls, help="speak TLS; AQI_SERVER_TLS=1; the others imply it")
+    add("--tls-ca", metavar="FILE", default=env("AQI_SERVER_TLS_CA"),
+        help="authorities to trust; AQI_SERVER_TLS_CA; default the system's")  # fmt: skip
+    add("--tls-cert", metavar="FILE", default=env("AQI_SERVER_TLS_CERT"),
+        help="certificate to show; AQI_SERVER_TLS_CERT")  # fmt: skip
+    add("--tls-key", metavar="FILE", default=env("AQI_SERVER_TLS_KEY"),
+        help="its key; AQI_SERVER_TLS_KEY; default in the file of --tls-cert")  # fmt: skip
+    add("--timeout", default=30.0, type=_seconds, metavar="SECONDS", help="for each reply; default 30")
+    add("--output-dir", metavar="DIR", help="where files are saved; default here, and nowhere for ids from -")
+    add("--no-save", action="store_true", help="save no files")
+    add("--format", choices=("csv", "json"), default="csv", help="of standard output; json: an object a line")
+    return parser
+
+
+def _ids(given: Sequence[str]) -> Iterator[str]:
+    """Give the ids as typed, those of standard input in the place of `-`."""
+    for text in given:
+        if text != "-":
+            yield text
+        elif sys.stdin is not None:
+            yield from sys.stdin.buffer.read().decode("utf-8", "replace").split()
+
+
+def _switch(name: str) -> bool:
+    text = os.environ.get(name, "").lower()
+    if text not in _SWITCHES:
+        raise _UsageError(f"{name}={text[:40]!r} is neither 1, true or yes nor 0, false or no")
+    return _SWITCHES[text]
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no port from 1 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        seconds = float(text)
+        if math.isfinite(seconds) and seconds > 0:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number of seconds above 0")
+
+
+def _after_help(code: int) -> int:
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        abandon_stdout()
+    return code

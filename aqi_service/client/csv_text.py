@@ -1,0 +1,84 @@
+"""The client's side of CSV: replies taken apart, cells made safe for a spreadsheet, rows and JSON written.
+
+Rule: text in, text out; nothing that a server sent reaches a terminal or a spreadsheet as a command.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable
+from itertools import islice
+
+from aqi_service.core import redaction as showing
+
+NUMERIC = frozenset({"latitude", "longitude", "altitude", "P2.5", "P10", "AQI"})
+"""Columns that are numbers in JSON."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet take a cell for a formula. Source: OWASP, CSV Injection."""
+
+_NUMBER = re.compile(r"(-?)([0-9]*)(?:\.([0-9]+))?")
+
+
+def parse(text: str) -> dict[str, str]:
+    """Take a reply apart, one header line and one row: cells by column name, in the reply's order.
+
+    Raises ValueError, with a sentence, for any other text.
+    """
+    try:
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), strict=True), 3))
+    except csv.Error as error:
+        raise ValueError(f"the reply is no CSV: {error}") from error
+    if len(rows) != 2 or len(rows[0]) != len(rows[1]) or not rows[0]:
+        raise ValueError("the reply is not a CSV of one header line and one row")
+    if len(set(rows[0])) != len(rows[0]):
+        raise ValueError("the reply names a column twice")
+    return dict(zip(*rows, strict=True))
+
+
+def line(cells: Iterable[str]) -> str:
+    """Write one CSV line, cells guarded, ended by CRLF (RFC 4180)."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerow([guard(cell) for cell in cells])
+    return text.getvalue()
+
+
+def guard(cell: str) -> str:
+    """Put ' before a text that a spreadsheet would run; numbers stay as they are."""
+    if cell.startswith(_FORMULA_STARTS) and number(cell) is None:
+        return "'" + cell
+    return cell
+
+
+def safe(text: str) -> str:
+    """Give a reply as it was sent if all its cells are harmless, else written anew with guarded cells."""
+    record = parse(text)
+    if all(guard(cell) == cell for cell in (*record, *record.values())):
+        return text
+    return line(record) + line(record.values())
+
+
+def number(cell: str) -> str | None:
+    """Give a plain decimal number as JSON writes it (`.9` is 0.9), or None for any other text."""
+    match = _NUMBER.fullmatch(cell)
+    if match is None or not (match[2] or match[3]):
+        return None
+    return match[1] + (match[2].lstrip("0") or "0") + ("." + match[3] if match[3] else "")
+
+
+def json_line(record: dict[str, str]) -> str:
+    """Write a record as a line of JSON: NUMERIC columns as numbers, digit for digit, blank cells as null."""
+    members = (f"{json.dumps(name)}: {_json(name, cell)}" for name, cell in record.items())
+    return "{" + ", ".join(members) + "}\n"
+
+
+def _json(name: str, cell: str) -> str:
+    if not cell:
+        return "null"
+    return (number(cell) if name in NUMERIC else None) or json.dumps(cell)
+
+
+def visible(text: str, size: int = 200) -> str:
+    """Show a foreign text to a person: control and invisible characters as escapes, at most `size` of it."""
+    return showing.visible(text[:size]) + ("..." if len(text) > size else "")

@@ -1,0 +1,4 @@
+"""A document's bytes into items and rejections, decided from the bytes alone.
+
+Begin with `document.py`; it drives `splitter.py` (records) and `measurements.py` (items).
+"""

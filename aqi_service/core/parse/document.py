@@ -1,0 +1,93 @@
+"""A document's bytes into numbered items and rejections, in the document's order.
+
+One rule: reading may begin anew at any Mark, and gives the same items under the same numbers from there on;
+and a document that ends too early gives none that it would not give whole.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aqi_service.core.items import Item
+from aqi_service.core.parse.measurements import Assembler, Findings, Rejection, Rules
+from aqi_service.core.parse.splitter import Batch, RecordSplitter
+from aqi_service.errors import SnapshotRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a document from which it can be read anew: the record `index` of a batch.
+
+    Attributes:
+        number: how many items the document gives before it.
+        batch: the batch.
+        index: the record in it.
+    """
+
+    number: int
+    batch: Batch
+    index: int = 0
+
+    @property
+    def offset(self) -> int:
+        """Its place in bytes from the start of the document (found only when asked for: it takes a scan)."""
+        return self.batch.locate(self.index)[0] if self.index else self.batch.offset
+
+
+class Portion(NamedTuple):
+    """What one batch gave.
+
+    Attributes:
+        mark: where to begin to get it again; its `number` is that of the first item.
+        items: in order.
+        rejections: in order.
+    """
+
+    mark: Mark
+    items: list[Item]
+    rejections: list[Rejection]
+
+
+class Intake:
+    """Reads one document, from its start or from a mark; `findings` counts what it met on the way."""
+
+    def __init__(self, rules: Rules, mark: Mark | None = None) -> None:
+        self._splitter = RecordSplitter(start=mark.offset if mark else 0)
+        self._assembler = Assembler(rules)
+        self._number = mark.number if mark else 0
+
+    @property
+    def findings(self) -> Findings:
+        """What the records turned out to be, so far."""
+        return self._assembler.findings
+
+    def feed(self, chunk: bytes) -> Iterator[Portion]:
+        """Take the next bytes. Raises SnapshotRejected once they can be no snapshot."""
+        return self._portions(self._splitter.feed(chunk))
+
+    def close(self) -> Iterator[Portion]:
+        """Give what is left. Raises CutShort when the document is not at its end."""
+        return self._portions(self._splitter.close())
+
+    def _portions(self, batches: Iterable[Batch]) -> Iterator[Portion]:
+        try:
+            for batch in batches:
+                half = self._assembler.pending_half()
+                mark = Mark(self._number, *half) if half else Mark(self._number, batch)
+                yield self._portion(mark, self._assembler.add(batch))
+        except SnapshotRejected:  # perhaps for what stands behind the closing bracket
+            yield from self._behind_the_bracket()
+            raise
+        yield from self._behind_the_bracket()
+
+    def _behind_the_bracket(self) -> Iterator[Portion]:
+        """Give the pending half once the array is closed: no other half follows."""
+        if self._splitter.closed and (half := self._assembler.pending_half()):
+            yield self._portion(Mark(self._number, *half), self._assembler.close())
+
+    def _portion(self, mark: Mark, outcomes: list[Item | Rejection]) -> Portion:
+        items = [outcome for outcome in outcomes if isinstance(outcome, Item)]
+        self._number += len(items)
+        if len(items) == len(outcomes):
+            return Portion(mark, items, [])
+        return Portion(mark, items, [outcome for outcome in outcomes if isinstance(outcome, Rejection)])

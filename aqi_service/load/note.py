@@ -1,0 +1,75 @@
+"""One load's note in `latest.json`: made before its first write to the table, ended after its last.
+
+One rule: what is not noted is not written; and nobody waits for an end, which the next load makes up for.
+"""
+
+import asyncio
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aqi_service.core.items import Item
+from aqi_service.core.notes import Note, Noted
+from aqi_service.core.times import DAY
+from aqi_service.load.plan import Plan
+from aqi_service.load.table_writer import Put
+from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.sources import Source
+from aqi_service.storage.ports import Judged, PutResult, free
+
+END_SECONDS = 3.0
+"""How long it may take to note the end of a load that was not complete."""
+
+LOOK_SECONDS = 2.0
+"""How often a load that writes looks whether there is a finished snapshot by now, to note itself beside."""
+
+
+class Noting:
+    """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does."""
+
+    def __init__(self, ledger: Ledger, note: Note, put: Put, *, replay: bool) -> None:
+        self._ledger, self._put = ledger, put
+        self._one_at_a_time = asyncio.Lock()
+        self._is_noted = self._has_ended = False
+        self._next_look = -math.inf
+        self.noted = Noted(uuid.uuid4().hex, note, replay)
+
+    async def look(self) -> None:
+        """See which loads have ended before this one reads the table for the first time."""
+        noted = self.noted
+        self.noted = await self._ledger.noted(noted.load_id, noted.note, replay=noted.replay)
+
+    async def put(self, items: Sequence[Item], *, judged: Judged) -> PutResult:
+        """Write items, once the load is noted; while there is nothing to note it in, now and then."""
+        if not self._is_noted:
+            async with self._one_at_a_time:
+                self.noted = replace(self.noted, wrote=True)
+                await self._note()
+        return await self._put(items, judged=judged)
+
+    async def _note(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if not self._is_noted and now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            self._is_noted = await self._ledger.note(self.noted)
+
+    def settled(self) -> None:
+        """Know that the note has been ended otherwise."""
+        self._has_ended = True
+
+    async def end(self) -> None:
+        """Note that this load writes no more, if it ever did."""
+        if self.noted.wrote and not self._has_ended:
+            await self._ledger.end(self.noted)
+
+
+def note_of(plan: Plan, source: Source, started: float, taken: int) -> Note:
+    """Return what is noted of a load; no record that it writes was measured over a day after its snapshot."""
+    return Note(
+        until=taken + DAY,
+        began=int(started),
+        leased=plan.guard is not free,
+        what=f"{source.label} {taken} {plan.scale.name}" if source.named else "",
+        process=plan.process,
+    )

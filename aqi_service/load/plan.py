@@ -1,0 +1,57 @@
+"""How one load is to go.
+
+One rule: nothing here changes while the load is under way.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aqi_service.core.index import Seen
+from aqi_service.core.scales import Scale
+from aqi_service.storage.ports import free
+
+Progress = Callable[[int, int, int | None], None]
+"""Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
+
+
+def unseen() -> Seen:
+    """Return who is told what the table has, where nobody looks anything up."""
+    return lambda _held: None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to load.
+
+    Attributes:
+        table: the table's name, for reports and manifests.
+        scale: the index to score on.
+        agent: the User-Agent to ask with.
+        max_bytes: largest decoded size of the snapshot.
+        live: True for the live feed: conditional request, batch writes. False for a replay: each item is
+            written under the condition that the table's is not newer.
+        ttl: seconds from a record's time to its expiry, or None.
+        snapshot_time: epoch seconds that name the snapshot, or None for the time of reading.
+        deadline: seconds for the whole load, or None.
+        guard: raises LeaseLost when nothing further may be asked of source or table, or be archived.
+        seen: called when reading begins, and again when it begins anew; gives who is told what the table
+            has now of the records.
+        process: names the memory behind `seen` in the load's note; empty where there is none.
+        released: epoch seconds; a clock that says less is wrong, and nothing is loaded by it.
+        dry_run: said in the report; the caller hands in storage that keeps nothing.
+    """
+
+    table: str
+    scale: Scale
+    agent: str
+    max_bytes: int
+    live: bool
+    ttl: int | None = None
+    snapshot_time: int | None = None
+    deadline: float | None = None
+    guard: Callable[[], None] = free
+    seen: Callable[[], Seen] = unseen
+    process: str = ""
+    released: float = -math.inf
+    dry_run: bool = False

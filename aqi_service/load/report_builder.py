@@ -1,0 +1,165 @@
+"""What a load has seen and done so far, and the report made of it.
+
+One rule: the report says no more than what is counted here.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aqi_service import __version__
+from aqi_service.core.fates import DeliveryCounts
+from aqi_service.core.parse.measurements import Findings
+from aqi_service.core.rejects import Rejects
+from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
+from aqi_service.core.snapshot_names import parse_name
+from aqi_service.core.standing import Manifest
+from aqi_service.core.times import is_old, iso
+from aqi_service.errors import AqiError, ConfigError
+from aqi_service.snapshots.sources import Source
+
+_ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a load ended.
+
+    `again` tells that it may begin anew, from the source, `for_good` that waiting cannot mend it, and
+    `clock_off` that it was not begun because of the clock.
+    """
+
+    status: Status
+    error: str | None = None
+    retry_after: float | None = None
+    again: bool = False
+    for_good: bool = False
+    clock_off: bool = False
+
+
+def left_pending(error: AqiError | None, *, archived: bool) -> Outcome:
+    """Return how a load ended of which the table did not take all; `error` is the table's, if it gave one."""
+    why = str(error or "the table did not take all of it")
+    status = Status.INCOMPLETE if archived else Status.FAILED
+    return Outcome(status, why, for_good=isinstance(error, ConfigError))
+
+
+def _loop_clock() -> Callable[[], float]:
+    return asyncio.get_running_loop().time
+
+
+@dataclass(slots=True)
+class Tally:
+    """One load's counts.
+
+    Attributes:
+        source: where the snapshot comes from, without credentials or query.
+        table: the table's name.
+        scale: name of the scale.
+        started: epoch seconds.
+        taken: the snapshot's time, epoch seconds.
+        archived: its name, once it is in the archive.
+        size: decoded bytes read.
+        sha: their digest.
+        whole: True once the document has been read to its end.
+        rejects: the list of rejected records.
+        clock: tells how long the load takes; the wall clock may be set meanwhile.
+        begun: what it told at the start.
+    """
+
+    source: str
+    table: str
+    scale: str
+    started: float
+    taken: int
+    dry_run: bool = False
+    archived: str | None = None
+    size: int = 0
+    whole: bool = False
+    sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    rejects: Rejects = field(default_factory=Rejects)
+    clock: Callable[[], float] = field(default_factory=_loop_clock)
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.clock()
+
+    def count(self, chunk: bytes) -> None:
+        """Count a chunk of the document."""
+        self.size += len(chunk)
+        self.sha.update(chunk)
+
+    def found(self, name: str) -> None:
+        """Note that the snapshot is in the archive already, and since when."""
+        self.archived, self.taken = parse_name(name) or (name, self.taken)
+
+    def report(
+        self,
+        outcome: Outcome,
+        findings: Findings,
+        counts: DeliveryCounts,
+        latest: Manifest | None = None,
+    ) -> LoadReport:
+        """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
+        warnings = dict(findings.warnings)
+        if counts.items_per_second is not None:
+            warnings["throttled_items_per_second"] = round(counts.items_per_second)
+        if self.whole and outcome.status in _ARRIVED:
+            older = latest if latest and str(latest.get("snapshot_time", "")) <= iso(self.taken) else None
+            warnings |= _odd(findings, counts, older)
+            if findings.newest and is_old(findings.newest[0], self.taken):
+                warnings["old_snapshot"] = 1
+        return LoadReport(
+            status=outcome.status,
+            source=self.source,
+            snapshot=self.archived,
+            snapshot_time=self.taken,
+            sha256=self.sha.hexdigest() if self.whole and outcome.status in _ARRIVED else None,
+            bytes=self.size,
+            table=self.table,
+            scale=self.scale,
+            version=__version__,
+            records=findings.records,
+            fates=_fates(findings, counts),
+            sensors=len(findings.sensors),
+            newest=findings.newest[1] if findings.newest else None,
+            example=counts.example,
+            reasons=dict(findings.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
+            warnings=warnings,
+            started=self.started,
+            seconds=self.clock() - self.begun,
+            dry_run=self.dry_run,
+            error=outcome.error,
+            retry_after=outcome.retry_after,
+            for_good=outcome.for_good,
+            clock_off=outcome.clock_off,
+        )
+
+
+def skipped(source: Source, table: str, scale: str, now: float) -> LoadReport:
+    """Return the report of an archived snapshot that is finished already, so that it is not read."""
+    name, taken = source.named or ("", 0)
+    tally = Tally(source.label, table, scale, now, taken, archived=name)
+    return tally.report(Outcome(Status.UNCHANGED), Findings(), DeliveryCounts())
+
+
+def _fates(findings: Findings, counts: DeliveryCounts) -> Fates:
+    return Fates(
+        stored=counts.stored,
+        unchanged=counts.unchanged,
+        superseded=counts.superseded,
+        merged=findings.merged,
+        rejected=findings.rejected + len(counts.refused),
+        without_pm=findings.without_pm,
+        expired=counts.expired,
+        pending=counts.pending + findings.pending_half,
+    )
+
+
+def _odd(findings: Findings, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
+    pm_rejected = findings.pm_rejected + len(counts.refused)
+    odd = snapshot_warnings(findings.records, findings.pm_records, pm_rejected, len(findings.sensors))
+    if latest is not None and findings.records * 2 < int(latest.get("records") or 0):
+        odd["halved_feed"] = 1
+    return odd

@@ -1,0 +1,62 @@
+"""What the table did not take while a snapshot came in: read again, out of the archive.
+
+One rule: no record is counted here a second time; only items follow that have no fate yet.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from random import random
+
+from aqi_service.core.parse.document import Intake, Mark
+from aqi_service.core.parse.measurements import Rules
+from aqi_service.core.schedule import full_jitter
+from aqi_service.errors import LeaseLost, TableRefused
+from aqi_service.load.table_writer import Delivery
+
+log = logging.getLogger("aqi_service")
+
+WAIT_BASE, WAIT_CAP = 2.0, 60.0
+"""Seconds: upper edge of the first wait after the table failed, and of the longest."""
+
+
+From = Callable[[int], AsyncGenerator[bytes, None]]
+"""Gives the archived snapshot's bytes from an offset on."""
+
+
+async def deliver_rest(delivery: Delivery, reread: From, rules: Rules, ends: float | None) -> None:
+    """Deliver what is pending of the archived snapshot; returns when nothing is, or the table failed.
+
+    After an error of the table it goes on trying if the load has an end (`ends`, on the loop's clock), where
+    the caller cuts it off. Without one, when the lease is lost, or when the table refuses every item, it
+    returns, and the error stands in the delivery. Raises ArchiveFailed or Unavailable when the archive cannot
+    be read.
+    """
+    tries = 0
+    while delivery.behind:
+        if delivery.error:
+            if ends is None or isinstance(delivery.error, LeaseLost | TableRefused):
+                return
+            tries += 1
+            await asyncio.sleep(full_jitter(tries, random(), WAIT_BASE, WAIT_CAP))  # noqa: S311  # spreads load
+        pending = delivery.counts.pending
+        if mark := delivery.resume():
+            log.info("remainder offset=%d pending=%d", mark.offset, pending)
+            await _read(delivery, reread, rules, mark)
+        await delivery.finish()
+        if delivery.counts.pending < pending:
+            tries = 0
+
+
+async def _read(delivery: Delivery, reread: From, rules: Rules, mark: Mark) -> None:
+    intake = Intake(rules, mark)
+    async with aclosing(reread(mark.offset)) as chunks:
+        async for chunk in chunks:
+            for portion in intake.feed(chunk):
+                await delivery.add(portion.items, portion.mark)
+                await asyncio.sleep(0)  # lookups get their turn between two batches
+            if delivery.detached:
+                return
+    for portion in intake.close():
+        await delivery.add(portion.items, portion.mark)

@@ -1,0 +1,300 @@
+"""Bring a snapshot's items into the table: read, decide, write, in groups, a few at once.
+
+One rule: every item that is announced ends in exactly one count; what the table did not take is pending.
+
+A delivery that is detached gives the table nothing more. It then knows in `behind` where the document has to
+be read anew, and, after `resume`, takes from there just what is not decided yet.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from aqi_service.core.clocks import ages_from
+from aqi_service.core.fates import FateCounter, refusal_of_all
+from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
+from aqi_service.core.parse.document import Mark
+from aqi_service.errors import AqiError, TableRefused
+from aqi_service.load.plan import unseen
+from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, Store
+
+log = logging.getLogger("aqi_service")
+
+GROUPS_AT_ONCE = 4
+"""Groups of READ_LIMIT items on their way at once; with the one being filled they bound the memory."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Items of distinct ids that are read and written together; `numbers` are theirs in the document."""
+
+    mark: Mark
+    items: dict[str, Item] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
+class Put(Protocol):
+    """Writes items, as `Store.put` does."""
+
+    def __call__(self, items: Sequence[Item], *, judged: Judged) -> Awaitable[PutResult]:
+        """Write the items; `judged` is how they were found to be worth it."""
+
+
+class _Comparison:
+    """A group's items beside what the table has of them.
+
+    Attributes:
+        old: what the table has, as far as it is not expired, by id.
+        verdicts: what becomes of each item, by id.
+    """
+
+    def __init__(self, now: float, ages: float) -> None:
+        """`now` and what ages count from, in epoch seconds."""
+        self._now, self._ages = now, ages
+        self.old: dict[str, Item | None] = {}
+        self.verdicts: dict[str, Verdict] = {}
+
+    def judge(self, items: Iterable[Item], there: Mapping[str, Item]) -> list[Item]:
+        """Judge these items, maybe again, beside what the table has; return those that are to be written.
+
+        One that was to be written and is there, to the letter, was written by a try whose answer was lost.
+        """
+        wanted = []
+        for item in items:
+            found = there.get(item.id)
+            old = None if found is None or is_expired(found, self._ages) else found
+            if not (old == item and self.verdicts.get(item.id) is Verdict.STORE):
+                self.old[item.id] = old
+                self.verdicts[item.id] = verdict = judge(item, old and dated(old, self._now))
+                if verdict is Verdict.STORE:
+                    wanted.append(item)
+        return wanted
+
+    def settle(self, result: PutResult) -> None:
+        """Note what became of a write."""
+        self.verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
+        for record_id in result.refused:
+            del self.verdicts[record_id]
+
+    def held(self, item: Item) -> Item | None:
+        """Return the item as the table has it now, if that is what the snapshot says."""
+        verdict, old = self.verdicts.get(item.id), self.old.get(item.id)
+        if verdict is Verdict.UNCHANGED and old is not None:
+            return item._replace(expires_at=old.expires_at)
+        return item if verdict is Verdict.STORE else None
+
+
+class Delivery:
+    """Delivers one snapshot's items to one store.
+
+    `put` writes items as `Store.put` does. `patience` is how many seconds, in all, the table may
+    hold back whoever adds items; None is as long as it likes. When it is used up, or after an error, which
+    then stands in `error`, the delivery is detached.
+    `group_size` is how many items are read and written together (smaller only to test it).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        put: Put,
+        *,
+        now: Callable[[], float],
+        patience: float | None = None,
+        group_size: int = READ_LIMIT,
+    ) -> None:
+        self._store = store
+        self._put = put
+        self._now = now
+        self._patience = patience
+        self._group_size = group_size
+        self._group: _Group | None = None
+        self._flying: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(GROUPS_AT_ONCE)
+        self._taken = 0  # every item below this number was taken once
+        self._again: set[int] = set()  # numbers of those that have to be taken again
+        self._bug: BaseException | None = None
+        self.seen = unseen()
+        """Is told of what is about to be written, and of what is decided."""
+        self._fates = FateCounter()
+        self.counts = self._fates.counts
+        self.newest: int | None = None  # time of the newest record that the table had, epoch seconds
+        self.error: AqiError | None = None
+        self.detached = False
+        self.behind: Mark | None = None
+
+    def announce(self, count: int) -> None:
+        """Say that `count` items will come, so that an end in between leaves them pending."""
+        self.counts.announced += count
+
+    async def add(self, items: Iterable[Item], mark: Mark) -> None:
+        """Take announced items, numbered from `mark.number` on; wait while too many groups are on their way.
+
+        Items that are decided already are passed over, so that a document can be read again.
+        """
+        for number, item in enumerate(items, mark.number):
+            if self._is_new(number):
+                if self.detached:
+                    self._leave(mark)
+                    return
+                await self._take(item, number, mark)
+
+    async def finish(self) -> None:
+        """Deliver what is left, wait for all of it, and make it durable.
+
+        Raises what no store should raise, and what therefore stands for a defect.
+        """
+        if self._group:
+            await self._dispatch()
+        if self._flying:
+            await asyncio.wait(set(self._flying.values()))
+        if self._bug:
+            raise self._bug
+        if not (self.counts.stored or self.error):
+            self._blame_the_table()
+        if not self.error:
+            try:
+                await self._store.settle()
+            except AqiError as error:
+                self.error = error
+
+    def resume(self) -> Mark | None:
+        """Attach again, as patient as can be; return where the document has to be read anew."""
+        mark, self.behind = self.behind, None
+        self.detached, self.error, self._patience = False, None, None
+        return mark
+
+    def _blame_the_table(self) -> None:
+        """See whether it refused all that it was asked to take, although in each group it was only one."""
+        refused = self.counts.refused
+        if words := refusal_of_all(refused, len(refused)):
+            self.error = TableRefused(words)
+            self._fates.take_back_refused()
+
+    async def stop(self) -> None:
+        """Give up what is on its way; it stays pending."""
+        tasks = set(self._flying.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_new(self, number: int) -> bool:
+        """Tell whether the item of that number is still to be taken."""
+        return number >= self._taken or number in self._again
+
+    async def _take(self, item: Item, number: int, mark: Mark) -> None:
+        if is_expired(item, ages_from(self._now(), self.newest)):
+            self.counts.expired += 1
+            self._mark_taken(number)
+            return
+        if flying := self._flying.get(item.id):
+            async with self._held_back():
+                await asyncio.wait([flying])
+            if self.detached:
+                self._leave(mark)
+                return
+        self._mark_taken(number)
+        group = self._group = self._group or _Group(mark)
+        if waiting := group.items.get(item.id):
+            self.counts.superseded += 1
+            if judge(item, waiting) is Verdict.SUPERSEDED:
+                return
+        group.items[item.id], group.numbers[item.id] = item, number
+        if len(group.items) >= self._group_size:
+            await self._dispatch()
+
+    def _mark_taken(self, number: int) -> None:
+        self._taken = max(self._taken, number + 1)
+        self._again.discard(number)
+
+    @asynccontextmanager
+    async def _held_back(self) -> AsyncIterator[None]:
+        """Wait inside for the table, at most as long as patience lasts; detach when it is used up."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except TimeoutError:
+            self._detach("held back for long enough")
+        if self._patience is not None:
+            self._patience = max(0.0, self._patience - (clock() - begun))
+
+    def _detach(self, why: str) -> None:
+        if not self.detached:
+            self.detached = True
+            log.warning("table_detached why=%r: what is left waits until the snapshot is archived", why)
+        if self._group:
+            self._give_up(self._group)
+            self._group = None
+
+    def _give_up(self, group: _Group) -> None:
+        self._again.update(group.numbers.values())
+        self._leave(group.mark)
+
+    def _leave(self, mark: Mark) -> None:
+        """Note that something at or behind `mark` is not decided."""
+        if self.behind is None or mark.number < self.behind.number:
+            self.behind = mark
+
+    async def _dispatch(self) -> None:
+        """Send the group on its way as soon as there is a place; detached in the meantime, give it up."""
+        placed = False
+        async with self._held_back():
+            placed = await self._slots.acquire()
+        group, self._group = self._group, None
+        if group is None:  # given up in the meantime
+            if placed:
+                self._slots.release()
+            return
+        task = asyncio.create_task(self._deliver(group))
+        self._flying.update(dict.fromkeys(group.items, task))
+        task.add_done_callback(partial(self._landed, group))
+
+    def _landed(self, group: _Group, task: asyncio.Task[None]) -> None:
+        self._slots.release()
+        for record_id in group.items:
+            del self._flying[record_id]
+        if not task.cancelled():
+            self._bug = self._bug or task.exception()
+
+    async def _deliver(self, group: _Group) -> None:
+        """Read what the table has of a group, write what is to be written, count."""
+        if self.error:
+            self._give_up(group)
+            return
+        now = self._now()
+        comparison = _Comparison(now, ages_from(now, self.newest))
+        try:
+            refused = await self._compare_and_write(group, comparison)
+        except AqiError as error:
+            self.error = self.error or error
+            self._give_up(group)
+            self._detach(str(error))
+        else:
+            self._fates.refuse(refused)
+            for record_id, verdict in comparison.verdicts.items():
+                self._fates.count(int(record_id), verdict)
+                self._fates.note_example(group.items[record_id], group.numbers[record_id])
+            self.seen({i: comparison.held(item) for i, item in group.items.items()})
+
+    async def _compare_and_write(self, group: _Group, comparison: _Comparison) -> Mapping[str, str]:
+        """Read what the table has, write what is new; return what it refused, id -> why."""
+        asked_at = asyncio.get_running_loop().time()
+        there = await self._store.read(list(group.items))
+        wanted = comparison.judge(group.items.values(), there)
+        if not wanted:
+            return {}
+        self.seen(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
+        try:
+            result = await self._put(wanted, judged=Judged(asked_at, comparison.judge))
+        finally:
+            self.counts.items_per_second = self._store.items_per_second
+        comparison.settle(result)
+        written = sum(comparison.verdicts.get(item.id) is Verdict.STORE for item in wanted)
+        if words := refusal_of_all(result.refused, written + len(result.refused)):
+            raise TableRefused(words)
+        return result.refused

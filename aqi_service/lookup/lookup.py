@@ -1,0 +1,88 @@
+r"""THE READ PATH: the payload of a request in, the payload of its reply out.
+
+    request --id--> latest (the newest snapshot, in memory) --> reply
+                \-> misses --those that wait together--> store (the table) --> reply
+
+One rule: every request gets an answer, within a deadline; what the reader is told never depends on what
+went wrong inside.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aqi_service.core.csv_reply import csv_reply
+from aqi_service.core.decimals import MAX_INTEGER
+from aqi_service.core.frames import BAD_REQUEST, NOT_FOUND, UNAVAILABLE
+from aqi_service.core.items import is_expired
+from aqi_service.core.log_limit import Sparing
+from aqi_service.errors import AqiError, MissingResource
+from aqi_service.lookup.batcher import LookupCounts, Misses
+from aqi_service.lookup.memory import Latest
+from aqi_service.storage.ports import Store
+
+log = logging.getLogger("aqi_service")
+
+DEADLINE = 5.0
+"""Seconds until a lookup that the table does not answer is `Unavailable`."""
+
+QUIET_SECONDS = 60.0
+"""A table that cannot be read is logged at most this often."""
+
+_BAD = BAD_REQUEST + b"a record id is 1 to 20 decimal digits"
+_CANNOT_READ = UNAVAILABLE + b"the table cannot be read now; try again later"
+
+
+class Lookup:
+    """Answers requests out of memory and one store; `now` gives epoch seconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], float],
+        deadline: float = DEADLINE,
+        latest: Latest | None = None,
+    ) -> None:
+        self.counts = LookupCounts()
+        self._latest = latest or Latest(now)
+        self._misses = Misses(store, self.counts, deadline)
+        self._deadline = deadline
+        self._lines = Sparing(1, QUIET_SECONDS)
+
+    async def answer(self, payload: bytes) -> bytes:
+        """Return the CSV of the record, `Item not found`, `Bad request: ...` or `Unavailable: ...`."""
+        return self.at_once(payload) or await self._from_table(str(int(payload)))
+
+    def at_once(self, payload: bytes) -> bytes | None:
+        """Return the reply that needs no table; None if the table has to be asked."""
+        if len(payload) > 20 or not payload.isdigit():
+            return _BAD
+        number = int(payload)
+        if number > MAX_INTEGER:
+            return NOT_FOUND
+        reply = self._latest.reply(number)
+        if reply is not None:
+            self.counts.memory += 1
+        return reply
+
+    async def close(self) -> None:
+        """Give up what the table has not answered yet; nothing is to be asked any more."""
+        await self._misses.close()
+
+    async def _from_table(self, record_id: str) -> bytes:
+        try:
+            async with asyncio.timeout(self._deadline):
+                item = await self._misses.get(record_id)
+        except (AqiError, TimeoutError) as error:
+            if isinstance(error, MissingResource):
+                self._latest.drop()  # it speaks of a table that is gone
+            self._note(error)
+            return _CANNOT_READ
+        if item is None or is_expired(item, self._latest.ages()):
+            return NOT_FOUND
+        return csv_reply(item)
+
+    def _note(self, error: Exception) -> None:
+        now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
+        if self._lines.line("lookup_failed", now) is not None:
+            log.warning("lookup_failed error=%r", str(error) or "no answer in time")

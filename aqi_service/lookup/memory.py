@@ -1,0 +1,146 @@
+"""What lookups see of the latest snapshot: one index at a time, swapped in whole.
+
+One rule: it never answers with less than the table had when that snapshot was complete, nor with what a load
+of this process has replaced since, or one of another may have (`doubt`); where that is not certain, it
+answers nothing.
+"""
+
+import logging
+import math
+import uuid
+from collections.abc import Callable, Mapping
+
+from aqi_service.core.clocks import ages_from, is_ahead
+from aqi_service.core.idset import IdSet
+from aqi_service.core.index import Edition, Growing, Index, Seen, is_behind, pack, replaces
+from aqi_service.core.items import Item
+from aqi_service.core.notes import NO_DOUBT
+
+log = logging.getLogger("aqi_service")
+
+
+class Latest:
+    """The latest snapshot in memory; `now` gives epoch seconds.
+
+    It gets there in two ways: a live load of this process hands its records over as the table takes them
+    (`begin`, `finish`), or it is read out of the archive (`offer`).
+
+    Attributes:
+        process: names this memory to others, so that it knows the loads again that it is told of.
+        index: what is there.
+        known: the loads of other processes for which all of it has been compared with the table.
+        mixed: True when it has parts of several snapshots, and not all has been compared since.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        self._growing: Growing | None = None
+        self._moved = IdSet()  # ids of which loads of this process saw the table say something else
+        self._passed_over: Edition | None = None
+        self._doubt = NO_DOUBT
+        self.process = uuid.uuid4().hex
+        self._newest: int | None = None
+        self.index: Index | None = None
+        self.known: frozenset[str] = frozenset()
+        self.mixed = False
+
+    def ages(self) -> float:
+        """Return what expiry counts from: now, or the newest record known where that is older."""
+        return ages_from(self.now(), self._newest)
+
+    def heard(self, newest: int | None) -> None:
+        """Note the time (epoch seconds) of a record that is in the table; the newest counts."""
+        if newest is not None:
+            self._newest = max(newest, self._newest or newest)
+
+    def reply(self, number: int) -> bytes | None:
+        """Return the CSV of the record with this id; None if the table has to be asked."""
+        if self.index is None or (self._moved and number in self._moved):
+            return None
+        return self.index.reply(number, self.now(), self._doubt, self.ages())
+
+    def begin(self) -> Seen:
+        """Begin anew with the live feed's next snapshot; return who is to be told of its records."""
+        growing = self._growing = Growing()
+
+        def seen(held: Mapping[str, Item | None]) -> None:
+            for record_id, item in held.items():
+                self._note(int(record_id), growing.put(int(record_id), item))
+
+        return seen
+
+    def note(self) -> Seen:
+        """Return who is to be told of the records of any other load."""
+
+        def seen(held: Mapping[str, Item | None]) -> None:
+            for record_id, item in held.items():
+                self._note(int(record_id), item and pack(item))
+
+        return seen
+
+    def finish(self, edition: Edition | None) -> None:
+        """Have the snapshot that was begun last replace what is there; None if it did not get finished."""
+        growing, self._growing = self._growing, None
+        if growing and edition and self.offer(growing.done(edition, self.now())):
+            self._moved = IdSet()  # it has, of each of its ids, what the table had last
+
+    def wants(self, edition: Edition) -> bool:
+        """Tell whether a finished snapshot is to be read out of the archive and offered."""
+        if self.index is not None and (edition == self.index.edition or self._has_later(edition)):
+            return False
+        return edition != self._passed_over or replaces(edition, self.index, self.now())
+
+    def offer(self, index: Index) -> bool:
+        """Put an index in the place of an older one, if it may be; tell whether it was."""
+        edition = index.edition
+        if self._has_later(edition):
+            return False
+        if replaces(edition, self.index, self.now()):
+            self.index, self.known, self.mixed = index, frozenset(), False
+            log.info(
+                "memory snapshot=%s records=%d left_out=%d", edition.snapshot, len(index), index.left_out
+            )
+            return True
+        self._passed_over = edition
+        if self.index is not None:
+            self.index, self.known, self.mixed = self.index.updated(index), frozenset(), True
+            there = self.index.edition
+            log.warning(
+                "memory_kept snapshot=%s records=%d: %s has only %d",
+                there.snapshot,
+                there.records,
+                edition.snapshot,
+                edition.records,
+            )
+        return False
+
+    def doubt(self, until: float) -> None:
+        """Leave what was measured up to then (epoch seconds) to the table, until it is said otherwise."""
+        self._doubt = math.inf if self.mixed else until
+
+    def confirmed(self, before: Index, after: Index, loads: frozenset[str]) -> None:
+        """Take what is left of an index that has been compared with the table for all of these loads."""
+        if self.index is before:  # no other has come meanwhile
+            self.index, self.known, self.mixed = after, loads, False
+
+    def drop(self, why: str = "the table is another one") -> None:
+        """Forget the snapshot: the table that it speaks of is gone, or has moved on."""
+        if self.index is not None:
+            log.warning("memory_dropped snapshot=%s: %s", self.index.edition.snapshot, why)
+        self.index = None
+
+    def _has_later(self, edition: Edition) -> bool:
+        """Tell whether what is there is newer than that; of replays, their load decided.
+
+        What is named ahead of the clock is not.
+        """
+        there = None if self.index is None else self.index.edition
+        return (
+            there is not None
+            and is_behind(edition, there, replay=False)
+            and not is_ahead(there.taken, self.now())
+        )
+
+    def _note(self, number: int, packed: bytes | None) -> None:
+        if self.index is None or not self.index.says(number, packed):
+            self._moved.add(number)

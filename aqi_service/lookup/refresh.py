@@ -1,0 +1,168 @@
+"""Bring the newest finished snapshot into memory, out of the archive: at the start, and whenever another is.
+
+One rule: only the snapshot that `latest.json` names counts, and only as far as the table surely has it: what
+loads of other processes may have written beside it is left to the table until the two have been compared.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Iterable
+
+from aqi_service.core.index import Edition, Growing, Index
+from aqi_service.core.items import Item, is_expired
+from aqi_service.core.notes import NO_DOUBT, Notes, doubt
+from aqi_service.core.parse.document import Intake, Portion
+from aqi_service.core.parse.measurements import Rules
+from aqi_service.core.scales import SCALES, Scale
+from aqi_service.core.standing import Manifest, edition_of, newest_of
+from aqi_service.errors import AqiError, MissingResource, Unavailable
+from aqi_service.lookup.memory import Latest
+from aqi_service.shutdown import Stop
+from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.sources import Asking, archived_source
+from aqi_service.storage.ports import READ_LIMIT, Storage
+
+log = logging.getLogger("aqi_service")
+
+POLL_SECONDS = 30.0
+"""How often `latest.json` is looked at: with the time that a snapshot takes to read, memory is at most a
+minute behind."""
+
+MOST_LOOKS = 64
+"""A snapshot that could not be read is read again at the next look, then 2, 4 ... looks later, at most so
+many: half an hour."""
+
+
+COMPARE_SECONDS = 120.0
+"""How long it may take to compare memory with the table."""
+
+
+class Follower:
+    """Keeps a Latest at the newest finished snapshot of one table.
+
+    `told` gets the newest timestamp that is finished, whenever it is looked at.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        table: str,
+        latest: Latest,
+        asking: Asking,
+        told: Callable[[object], None],
+    ) -> None:
+        self._archive, self._store = storage.archive, storage.store
+        self._ledger = Ledger(storage, table, now=latest.now)
+        self._latest = latest
+        self._asking = asking
+        self._told = told
+        self._failed: Edition | None = None
+        self._failures = self._looks_left = 0
+
+    async def run(self, stop: Stop) -> None:
+        """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile."""
+        while not stop.is_set():
+            try:
+                await stop.guard(self.look())
+            except AqiError as error:
+                log.info("memory_not_renewed error=%r: tried again later", str(error))
+            except Exception:
+                log.exception("memory_not_renewed")
+            await stop.wait(POLL_SECONDS)
+
+    async def look(self) -> None:
+        """See which snapshot is the newest, and read it unless memory has it; compare what is in doubt."""
+        manifest, notes = await self._ledger.standing()
+        if manifest is None:
+            return
+        self._told(manifest.get("newest"))
+        self._latest.heard(newest_of(manifest))
+        if self._ledger.is_ahead(manifest):  # the table has it, and later ones may not be told of
+            self._latest.drop("the newest snapshot is named ahead of the clock")
+            return
+        edition = edition_of(manifest)
+        behind = edition is not None and self._latest.wants(edition)
+        self._latest.doubt(math.inf if behind else self._doubt(notes))
+        if not await self._is_of_this_table(manifest):
+            self._latest.drop()
+            return
+        scale = SCALES.get(edition.scale) if edition else None
+        if edition and scale and behind and self._is_due(edition):
+            try:
+                self._latest.offer(await self._read(edition, scale, manifest))
+            except AqiError:
+                self._put_off(edition)
+                raise
+            behind = False
+        if not behind:
+            await self._compare(notes)
+
+    def _doubt(self, notes: Notes) -> float:
+        latest = self._latest
+        return doubt(notes, latest.process, latest.known, latest.now()).until
+
+    async def _compare(self, notes: Notes) -> None:
+        """Compare with the table what loads that have ended may have overtaken, and doubt it no more."""
+        latest = self._latest
+        found = doubt(notes, latest.process, latest.known, latest.now())
+        latest.doubt(found.until)
+        index, until = latest.index, math.inf if latest.mixed else found.ended_until
+        known = latest.known & notes.keys()
+        if index is not None and until > NO_DOUBT:
+            latest.confirmed(index, await self._confirmed(index, until), found.ended | known)
+            latest.doubt(self._doubt(notes))
+
+    def _is_due(self, edition: Edition) -> bool:
+        """Tell whether to read a snapshot at this look: one that failed is left alone for a while."""
+        self._looks_left -= 1
+        return edition != self._failed or self._looks_left <= 0
+
+    def _put_off(self, edition: Edition) -> None:
+        self._failures = self._failures + 1 if edition == self._failed else 1
+        self._failed, self._looks_left = edition, min(2 ** (self._failures - 1), MOST_LOOKS)
+
+    async def _is_of_this_table(self, manifest: Manifest) -> bool:
+        try:
+            return await self._ledger.is_of_this_table(manifest)
+        except MissingResource:
+            return False
+
+    async def _read(self, edition: Edition, scale: Scale, manifest: Manifest) -> Index:
+        """Read a snapshot as the load did that the manifest tells of."""
+        growing, built, ages = Growing(), self._latest.now(), self._latest.ages()
+        intake = Intake(Rules(scale, edition.taken, manifest.get("ttl")))
+
+        async def take(portions: Iterable[Portion]) -> None:
+            for portion in portions:
+                growing.add(item for item in portion.items if not is_expired(item, ages))
+                await asyncio.sleep(0)  # lookups get their turn between two batches
+
+        source = archived_source(self._archive, edition.snapshot, edition.taken)
+        async with source.open(self._asking) as incoming:
+            async for chunk in incoming.chunks:
+                await take(intake.feed(chunk))
+        await take(intake.close())
+        index = growing.done(edition, built)
+        return await self._confirmed(index, math.inf) if _elsewhere(manifest) > growing.repeated else index
+
+    async def _confirmed(self, index: Index, until: float) -> Index:
+        """Keep, of what was measured until then, what the table has, too; Unavailable if it is too slow."""
+        numbers, found = index.numbers(until), dict[str, Item]()
+        try:
+            async with asyncio.timeout(COMPARE_SECONDS):
+                for start in range(0, len(numbers), READ_LIMIT):
+                    some = numbers[start : start + READ_LIMIT]
+                    found |= await self._store.read([str(number) for number in some])
+        except TimeoutError as error:
+            raise Unavailable("the table is too slow to be compared with memory") from error
+        return index.confirmed({number: found.get(str(number)) for number in numbers})
+
+
+def _elsewhere(manifest: Manifest) -> int:
+    """Return how many of the snapshot's items the table does not have: it has another, or refuses.
+
+    The first count has those in it as well that a later record of the same snapshot replaced.
+    """
+    reasons = manifest.get("reasons") or {}
+    return int(manifest.get("superseded") or 0) + int(reasons.get("refused") or 0)

@@ -1,0 +1,1 @@
+"""The framed TCP server; it is handed the function that answers."""

@@ -1,0 +1,131 @@
+"""What came in one read, answered: side by side, in turn with other connections, in order, in time.
+
+Rule: it knows requests and replies, and no connection.
+"""
+
+import asyncio
+import logging
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
+
+from aqi_service.core.frames import ERRORS, KINDS, UNAVAILABLE, encode, kind
+
+log = logging.getLogger("aqi_service")
+
+Answer = Callable[[bytes], Awaitable[bytes]]
+"""Request payload to reply payload; it answers errors itself, as `Unavailable: ` and so on."""
+
+AtOnce = Callable[[bytes], bytes | None]
+"""The same where nothing has to be waited for; None is for `Answer`."""
+
+AT_ONCE = 16
+"""Requests of one read looked up at the same time: one peer must not take the store's whole pool."""
+
+TURN = 64
+"""Requests of one read that are answered before those of other connections have their turn."""
+
+TURNS = 4
+"""Reads of many requests that have their turn at the same time. A single request waits for none: at most
+TURNS * AT_ONCE lookups are before it in the store's queue, however many peers pipeline."""
+
+ANSWER_SECONDS = 5.5
+"""How long the lookups of what came in one read may take, however many; a little over that of one lookup,
+and under the grace of a stop."""
+
+
+class Replies:
+    """Makes replies with `answer`, and counts them by kind.
+
+    `last` is the loop's time after which no answer is awaited any more.
+    """
+
+    def __init__(self, answer: Answer, counts: Counter[str], at_once: AtOnce) -> None:
+        self.last = math.inf
+        self._answer = answer
+        self._at_once = at_once
+        self._counts = counts
+        self._turns = asyncio.Semaphore(TURNS)
+
+    async def of(self, payloads: list[bytes]) -> bytes:
+        """Return the replies' frames, in the order of the requests."""
+        frames = self._now(payloads)
+        if frames == [b""]:
+            return encode(await self._reply(payloads[0]))  # one request: no tasks, and no turn to wait for
+        if b"" in frames:
+            await self._fill_in_time(frames, payloads)
+        elif len(payloads) > TURN:
+            await asyncio.sleep(0)  # nothing was waited for, and other connections have their turn
+        return b"".join(frames)
+
+    def _now(self, payloads: list[bytes]) -> list[bytes]:
+        """Return the frames of replies that nothing has to be waited for; b"" for each of the others."""
+        frames, at_once, found = [], self._at_once, 0
+        for payload in payloads:
+            try:
+                reply = at_once(payload)
+            except Exception as error:
+                reply = _failed(payload, error)
+            if reply is None:
+                frames.append(b"")
+                continue
+            frames.append(encode(reply))
+            if reply.startswith(ERRORS):
+                self._counts[kind(reply)] += 1
+            else:
+                found += 1
+        self._counts["found"] += found
+        return frames
+
+    async def _fill_in_time(self, frames: list[bytes], payloads: list[bytes]) -> None:
+        """Fill the empty places."""
+        waiting = [place for place, frame in enumerate(frames) if not frame]
+        try:
+            async with asyncio.timeout_at(self._due()):
+                await self._fill(frames, payloads, waiting)
+        except TimeoutError:
+            self._fill_late(frames)
+
+    async def _fill(self, frames: list[bytes], payloads: list[bytes], waiting: list[int]) -> None:
+        """Put each reply's frame that is waited for in its place, turn after turn."""
+        todo = iter(waiting)
+
+        async def work(turn: Iterator[int]) -> None:
+            for place in turn:
+                frames[place] = encode(await self._reply(payloads[place]))
+
+        for start in range(0, len(waiting), TURN):
+            turn, workers = islice(todo, TURN), min(AT_ONCE, len(waiting) - start)
+            async with self._turns:
+                await asyncio.gather(*(work(turn) for _ in range(workers)))
+
+    def _due(self) -> float:
+        """Return when what has been read now must be answered."""
+        return min(asyncio.get_running_loop().time() + ANSWER_SECONDS, self.last)
+
+    def _fill_late(self, frames: list[bytes]) -> None:
+        """Fill the places of the replies that did not come in time."""
+        late = [place for place, frame in enumerate(frames) if not frame]
+        for place in late:
+            frames[place] = encode(UNAVAILABLE + b"no answer in time; try again later")
+        self._counts[KINDS[UNAVAILABLE]] += len(late)
+
+    async def _reply(self, payload: bytes) -> bytes:
+        try:
+            reply = await self._answer(payload)
+        except Exception as error:
+            reply = _failed(payload, error)
+        self._counts[kind(reply)] += 1
+        return reply
+
+
+def _failed(payload: bytes, error: Exception) -> bytes:
+    """Log the error, and give what the peer is told."""
+    log.error("answer_failed request=%s", shown(payload), exc_info=error)
+    return UNAVAILABLE + b"internal error"
+
+
+def shown(data: bytes) -> str:
+    """Show a peer's bytes in a log: as ASCII, on one line, at most 80 characters."""
+    return repr(data)[:80]

@@ -1,0 +1,277 @@
+"""The framed TCP server: caps, answers in order, and an end in which what was asked is answered.
+
+Rule: it is handed sockets and `answer`, and knows no store, no record and no configuration.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+
+from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
+from aqi_service.core.log_limit import Sparing
+from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
+from aqi_service.server.connection import READ_SIZE, Connection, Deadlines
+from aqi_service.server.replies import Answer, AtOnce, Replies, shown
+from aqi_service.server.sockets import default_max_connections, listen, peer_of, prepare
+
+__all__ = ["Answer", "Limits", "Server", "ServerCounts", "default_max_connections", "listen"]
+
+log = logging.getLogger("aqi_service")
+
+LISTEN_QUEUE = 4096
+"""Connections that the kernel keeps until we accept them (it cuts this to its own somaxconn)."""
+
+HANDLES = 8
+"""Times that the loop is handed a listening socket: in one turn uvloop accepts one connection of each, and
+under load turns are few."""
+
+ACCEPT_BURST = 32
+"""Connections accepted in one turn of the loop: descriptors that exist before a cap can refuse them."""
+
+LAST_REPLY_SECONDS = 1.0
+"""How much of a stop's grace is kept for sending the last replies."""
+
+CUT_LINES = 20
+"""Lines a minute in the log on connections that were cut, of each reason; the others are only counted."""
+
+_REFUSALS = {
+    "connections": "the server has as many connections as it takes ({0.max_connections}); try again later",
+    "address": "your address has as many connections as it may ({0.max_per_address}); close one first",
+    "stopping": "the server is stopping; try again later",
+}
+"""Reasons of refusing a connection, and what the peer is told."""
+
+CUTS = (
+    *("malformed", "inside_frame", "idle_timeout", "frame_timeout", "write_timeout", "reset", "stopped"),
+    "handshake",
+)
+"""Reasons for which a connection ends in another way than by its peer's wish."""
+
+
+@dataclass(frozen=True)
+class Limits(Deadlines):
+    """What one server grants; 0 connections per address means no such cap."""
+
+    max_connections: int = 1000
+    """Places; see default_max_connections."""
+    max_per_address: int = 0
+    """Places of one address, so that one client cannot take them all."""
+    max_refusing: int = 32
+    """Refused connections that are being told why; beyond these they are closed without a word."""
+    stop_grace: float = 8.0
+    """Seconds in which stop() waits for answers: what is left of the 10 s of a shutdown is for the rest."""
+
+
+@dataclass
+class ServerCounts:
+    """What the server has seen since it began; plain numbers that only the event loop's thread changes."""
+
+    open: int = 0
+    accepted: int = 0
+    requests: int = 0
+    refused: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_REFUSALS, 0)))
+    replies: Counter[str] = field(
+        default_factory=lambda: Counter(dict.fromkeys(("found", *KINDS.values()), 0))
+    )
+    cut: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(CUTS, 0)))
+
+
+class Server:
+    """Answer framed requests on sockets that are bound already, from start() to stop().
+
+    `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
+    `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before
+    `answer`, and its None is for that one.
+    """
+
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        answer: Answer,
+        limits: Limits | None = None,
+        context: Callable[[], ssl.SSLContext | None] = lambda: None,
+        at_once: AtOnce = lambda _: None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.counts = ServerCounts()
+        self._sockets = sockets
+        self._replies = Replies(answer, self.counts.replies, at_once)
+        self._context = context
+        self._listeners: list[asyncio.Server] = []
+        self._serving: dict[Connection, asyncio.Task[None]] = {}
+        self._refusing: dict[Connection, asyncio.Task[None]] = {}
+        self._places: Counter[str] = Counter()
+        self._cut_lines, self._refusal_lines = Sparing(CUT_LINES), Sparing(1)
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Accept connections from now on."""
+        for sock in self._sockets:
+            prepare(sock)
+            for handle in (sock, *(sock.dup() for _ in range(HANDLES - 1))):
+                self._listeners.append(
+                    await asyncio.start_server(
+                        self._connected, sock=handle, limit=READ_SIZE, backlog=ACCEPT_BURST // HANDLES
+                    )
+                )
+            # asyncio takes `backlog` for its own bursts and for the kernel's queue; the queue may be long.
+            sock.listen(LISTEN_QUEUE)
+
+    async def stop(self, grace: float | None = None) -> None:
+        """End within `grace` seconds (default: limits.stop_grace) and one more; never raises."""
+        self._stopping = True
+        grace = self.limits.stop_grace if grace is None else grace
+        # A silent table may keep us for a read under way, and again for what arrived behind it.
+        self._replies.last = asyncio.get_running_loop().time() + grace - min(LAST_REPLY_SECONDS, grace / 2)
+        for listener in self._listeners:
+            listener.close()  # no new connections; wait_closed() waits for idle clients since 3.12.1
+        for _ in range(2):
+            await asyncio.sleep(0)  # one turn of the loop reads what has arrived: that counts as asked
+        for connection in (*self._serving, *self._refusing):
+            connection.last_call()  # idle ones close now, busy ones after their replies
+        await self._ended(grace)
+        for connection, task in (*self._serving.items(), *self._refusing.items()):
+            connection.abort()  # peers that do not read
+            task.cancel()  # answers that do not come
+        await self._ended(1.0)
+        for reason, left_out in self._cut_lines.rest().items():
+            _tell_left_out(reason, left_out)
+
+    async def _ended(self, seconds: float) -> None:
+        """Wait until all handlers have ended, at most so long."""
+        tasks = (*self._serving.values(), *self._refusing.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    # A new connection. It takes its place here and not in its task: bursts are accepted before tasks run.
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._admit(Connection(reader, writer, self.limits, self._context()))
+
+    def _admit(self, connection: Connection) -> None:
+        """Give it a place, or say why there is none; just close it when many are being told."""
+        self.counts.accepted += 1
+        peer = peer_of(connection.address)
+        refusal = self._refusal(peer)
+        if refusal is None:
+            self.counts.open += 1
+            self._places[peer] += 1
+            _run(self._serve(connection), connection, self._serving, self._leave)
+            return
+        self._note_refusal(connection, refusal)
+        if len(self._refusing) < self.limits.max_refusing and not self._stopping:
+            why = BUSY + _REFUSALS[refusal].format(self.limits).encode()
+            _run(_send_away(connection, why), connection, self._refusing)
+        else:
+            connection.abort()
+
+    def _refusal(self, peer: str) -> str | None:
+        full = {
+            "stopping": self._stopping,
+            "connections": self.counts.open >= self.limits.max_connections,
+            "address": 0 < self.limits.max_per_address <= self._places[peer],
+        }
+        return next((reason for reason, is_so in full.items() if is_so), None)
+
+    def _leave(self, connection: Connection) -> None:
+        self.counts.open -= 1
+        peer = peer_of(connection.address)
+        self._places[peer] -= 1
+        if not self._places[peer]:
+            del self._places[peer]
+
+    # The life of a connection that has a place.
+
+    async def _serve(self, connection: Connection) -> None:
+        try:
+            await connection.handshake()
+            await self._converse(connection)
+            await connection.finish()
+        except (FrameCut, FrameTimeout, HandshakeFailed, OSError) as error:
+            self._note_cut(connection, connection.cut or _CUTS.get(type(error), "reset"), error)
+        except FrameError as error:
+            self._note_cut(connection, "malformed", error)
+            await _last_word(connection, BAD_REQUEST + str(error).encode())
+        except asyncio.CancelledError as error:
+            self._note_cut(connection, "stopped", error)
+            raise
+        finally:
+            connection.abort()
+
+    async def _converse(self, connection: Connection) -> None:
+        """Answer read after read until the peer ends or says DISCONNECT."""
+        goes_on = True
+        while goes_on and (payloads := await connection.frames()):
+            if DISCONNECT in payloads:
+                goes_on = False
+                del payloads[payloads.index(DISCONNECT) :]
+            if payloads:  # a peer that has taken its leave may be gone
+                self.counts.requests += len(payloads)
+                await connection.write(await self._replies.of(payloads))
+
+    # What is counted and logged.
+
+    def _note_cut(self, connection: Connection, reason: str, error: BaseException) -> None:
+        """Count a cut and log it; of many for one reason in a minute only some, or a flood floods the log."""
+        self.counts.cut[reason] += 1
+        left_out = self._cut_lines.line(reason, asyncio.get_running_loop().time())
+        if left_out is None:
+            return
+        if left_out:
+            _tell_left_out(reason, left_out)
+        start = shown(connection.start(80))
+        log.info(
+            "connection_cut peer=%s reason=%s why=%r start=%s", connection.peer, reason, str(error), start
+        )
+
+    def _note_refusal(self, connection: Connection, reason: str) -> None:
+        """Count a refusal; warn of each reason once a minute."""
+        self.counts.refused[reason] += 1
+        if self._refusal_lines.line(reason, asyncio.get_running_loop().time()) is not None:
+            log.warning(
+                "connections_refused peer=%s reason=%s open=%d", connection.peer, reason, self.counts.open
+            )
+
+
+def _tell_left_out(reason: str, count: int) -> None:
+    log.info("cuts_not_logged reason=%s count=%d: more than %d in a minute", reason, count, CUT_LINES)
+
+
+_CUTS: dict[type[Exception], str] = {FrameCut: "inside_frame", HandshakeFailed: "handshake"}
+
+
+def _run(
+    work: Coroutine[None, None, None],
+    connection: Connection,
+    running: dict[Connection, asyncio.Task[None]],
+    then: Callable[[Connection], None] = lambda _: None,
+) -> None:
+    """Start a connection's task; it is in `running` until it ends, however that happens."""
+
+    def ended(_: asyncio.Task[None]) -> None:
+        del running[connection]
+        then(connection)
+
+    running[connection] = asyncio.get_running_loop().create_task(work)
+    running[connection].add_done_callback(ended)
+
+
+async def _send_away(connection: Connection, why: bytes) -> None:
+    """Tell a peer why it has no place, and close."""
+    try:
+        await _last_word(connection, why)
+    finally:
+        connection.abort()
+
+
+async def _last_word(connection: Connection, reply: bytes) -> None:
+    """Send a reply and close; how a peer takes it that is being sent away is not our concern."""
+    with contextlib.suppress(FrameError, OSError):
+        await connection.handshake()
+        await connection.write(encode(reply))
+        await connection.finish()

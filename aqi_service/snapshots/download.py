@@ -1,0 +1,192 @@
+"""HTTP download of a snapshot: an async iterator of bytes that is whole or ends in an error.
+
+One rule: what aiohttp raises stops here; above, there is FetchFailed and CutShort.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import aiohttp
+from yarl import URL
+
+from aqi_service.core.redaction import redacted
+from aqi_service.errors import CutShort, FetchFailed
+
+CHUNK = 64 * 1024
+MAX_HOPS = 3
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+"""How long the answer's headers may take, redirects and all."""
+
+READ_SECONDS = 30.0
+RATE_WINDOW = 60.0
+LEAST_RATE = 1024
+"""Fewest bytes a second, on average over RATE_WINDOW of waiting, until a download counts as stalled."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer of the source.
+
+    Attributes:
+        status: 200, or 304 when what is archived is still the newest.
+        chunks: the body as it came over the wire (gzip stays gzip).
+        etag: its `ETag`, or empty.
+        last_modified: its `Last-Modified`, or empty.
+        length: its `Content-Length` if the body is not packed, or None.
+        clock: what the source's clock said when the answer came (epoch seconds), or None if it does not tell.
+    """
+
+    status: int
+    chunks: AsyncIterator[bytes]
+    etag: str
+    last_modified: str
+    length: int | None
+    clock: float | None = None
+
+
+@asynccontextmanager
+async def download(url: str, agent: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Download]:
+    """Ask for `url` with User-Agent `agent`; `headers` make the request conditional.
+
+    Raises FetchFailed for a status other than 200 (and 304 if conditional), and when there is no answer.
+    """
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+    sent = {"User-Agent": agent, "Accept-Encoding": "gzip", **(headers or {})}
+    async with aiohttp.ClientSession(
+        timeout=timeout, auto_decompress=False, headers=sent, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        with _translated(url):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                response = await _request(session, URL(url))
+        async with response, aclosing(_chunks(response, url)) as chunks:
+            _check(response, conditional=bool(headers))
+            etag, last_modified = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+            length = None if response.headers.get("Content-Encoding") else response.content_length
+            clock = _clock(response.headers.get("Date", ""), response.headers.get("Age", "0"))
+            yield Download(response.status, chunks, etag, last_modified, length, clock)
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except aiohttp.ClientPayloadError as error:
+        raise CutShort(f"{public(url)}: the transfer broke off ({_why(error)})") from error
+    except (TimeoutError, OSError) as error:
+        raise FetchFailed(f"{public(url)} does not answer: {_why(error)}") from error
+    except (aiohttp.ClientError, ValueError) as error:
+        raise FetchFailed(f"{public(url)} cannot be read: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """Return what aiohttp says, on one line, without the parts of URL and answer that it repeats."""
+    message = getattr(error, "message", None)
+    text = " ".join((message if isinstance(message, str) else str(error)).split())
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        text = text.partition(":")[0]  # behind it stands what the peer sent
+    is_of_the_url = "://" in text or (isinstance(error, ValueError) and not isinstance(error, OSError))
+    return redacted(text)[:200] if text and not is_of_the_url else type(error).__name__
+
+
+def public(url: str) -> str:
+    """Return the URL without user, password, query and fragment: fit for logs, metadata and reports."""
+    try:
+        return str(URL(url).with_user(None).with_query(None).with_fragment(None))
+    except ValueError:
+        return "the URL"
+
+
+async def _request(session: aiohttp.ClientSession, url: URL) -> aiohttp.ClientResponse:
+    """GET, following at most MAX_HOPS redirects to places that the operator may be led to."""
+    configured = url
+    for _ in range(MAX_HOPS + 1):
+        response = await session.get(url, allow_redirects=False)
+        if response.status not in _REDIRECTS:
+            return response
+        response.release()
+        target = url.join(URL(response.headers.get("Location", "")))
+        if target.scheme != url.scheme:
+            raise FetchFailed(
+                f"{public(str(configured))} redirects to another scheme, {target.scheme[:20]!r}; refused"
+            )
+        if target.host != configured.host and await _is_internal(target):
+            raise FetchFailed(f"{public(str(configured))} redirects to an internal address; refused")
+        url = target
+    raise FetchFailed(f"{public(str(configured))} redirects more than {MAX_HOPS} times")
+
+
+async def _is_internal(url: URL) -> bool:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+    return any(not ipaddress.ip_address(address[4][0]).is_global for address in found)
+
+
+def _check(response: aiohttp.ClientResponse, *, conditional: bool) -> None:
+    if response.status != 200 and not (response.status == 304 and conditional):
+        raise FetchFailed(
+            f"{public(str(response.url))} answers {_named(response.status)}",
+            _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
+        )
+    encoding = response.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in ("identity", "gzip", "x-gzip", ""):
+        raise FetchFailed(
+            f"{public(str(response.url))} answers in an encoding that was not asked for: {encoding[:20]!r}"
+        )
+
+
+def _named(status: int) -> str:
+    """Return a status with its own name: the peer's words for it are the peer's."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _retry_after(value: str, date: str) -> float | None:
+    """Read Retry-After (RFC 9110, 10.2.3): seconds, or an HTTP date counted from the answer's own Date."""
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        wait = (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait)
+
+
+def _clock(date: str, age: str) -> float | None:
+    """Read what the source's clock says now: Date, and Age, the seconds a cache kept it (RFC 9111, 4.2.3).
+
+    None where either says nothing that can be read: an answer may lie in a cache for days.
+    """
+    if not (age.isascii() and age.isdigit()):
+        return None
+    try:
+        said = parsedate_to_datetime(date)
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() + float(age[:9])
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes, None]:
+    clock = asyncio.get_running_loop().time
+    waited, received, asked = 0.0, 0, clock()
+    with _translated(url):
+        async for chunk in response.content.iter_chunked(CHUNK):
+            waited += clock() - asked  # for the source: a table that holds the load up is not its fault
+            received += len(chunk)
+            if waited >= RATE_WINDOW:
+                if received < LEAST_RATE * RATE_WINDOW:
+                    raise FetchFailed(f"{public(url)} sends under {LEAST_RATE} bytes a second")
+                waited, received = 0.0, 0
+            yield chunk
+            asked = clock()

@@ -1,0 +1,276 @@
+"""What is known of snapshots beside their bytes: manifests, rejects, and the newest finished one.
+
+One rule: a manifest is written after the data it speaks for, and only for a snapshot in the archive.
+"""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import NamedTuple
+
+import orjson
+
+from aqi_service.core.clocks import current, is_ahead
+from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.snapshot_names import latest_key, manifest_key, order_of, parse_name, rejects_key
+from aqi_service.core.standing import Manifest, moved, newest_of
+from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
+from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo, Storage
+
+log = logging.getLogger("aqi_service")
+
+AT_ONCE = 16
+"""How many manifests are read at the same time."""
+
+_PRINTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+
+
+class Claim(NamedTuple):
+    """What a manifest says of the table that has all of its snapshot.
+
+    Attributes:
+        table_id: which creation of the table it is.
+        receipt: a text that the table knows unless it was put back to an earlier state; None is no such text.
+    """
+
+    table_id: object
+    receipt: str | None
+
+
+class Ledger:
+    """The manifests of one table in one archive.
+
+    A manifest also tells (`table_id`, `receipt`) which table it speaks of: one that was deleted and made
+    anew, or put back to an earlier state, is to be filled again; and, where records expire, after how many
+    seconds (`ttl`).
+
+    A snapshot whose name is ahead of `now` (epoch seconds) counts for nothing: it is not the newest one.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        table: str,
+        ttl: int | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._archive, self._store = storage.archive, storage.store
+        self._table = table
+        self._ttl = ttl
+        self._now = now
+
+    async def manifest(self, name: str) -> Manifest | None:
+        """Read a snapshot's manifest; None when there is none that can be read."""
+        return await self._read(manifest_key(self._table, name))
+
+    async def latest(self) -> Manifest | None:
+        """Read the manifest of the newest finished snapshot, even if that `is_ahead`."""
+        return (await self.standing())[0]
+
+    async def standing(self) -> tuple[Manifest | None, Notes]:
+        """Read that, and the notes on the loads that it cannot know of."""
+        document = await self._read(latest_key(self._table))
+        return document and with_notes(document, {}), notes_of(document)
+
+    async def noted(self, load_id: str, note: Note, *, replay: bool) -> Noted:
+        """See who else loads, or did, before a load begins. Nothing is written yet."""
+        _, notes = await self.standing()
+        return Noted(load_id, note, replay, covered_by(note, notes))
+
+    async def note(self, noted: Noted) -> bool:
+        """Note a load that is about to write; False where no snapshot is finished, so that nobody has one."""
+        return await self._renote(lambda notes: {**notes, noted.load_id: noted.note})
+
+    async def end(self, noted: Noted) -> None:
+        """Note that a load writes no more."""
+        await self._renote(lambda notes: ended_of(notes, noted))
+
+    async def newest(self) -> int | None:
+        """Return the time (epoch seconds) of the newest record in the table, as far as is known."""
+        return newest_of(await self.latest())
+
+    def is_ahead(self, manifest: Manifest | None) -> bool:
+        """Tell whether the snapshot that a manifest speaks of is named ahead of the clock."""
+        named = parse_name(str(manifest.get("snapshot"))) if manifest else None
+        return named is not None and is_ahead(named[1], self._now())
+
+    async def finished(self, name: str, scale: str) -> bool:
+        """Tell whether the snapshot is certainly in this table, as created, as a whole and on this scale."""
+        try:
+            return name in await self.finished_of((name,), scale)
+        except Unavailable:  # a table that does not answer must not cost the snapshot that is coming
+            return False
+
+    async def finished_of(self, names: Sequence[str], scale: str) -> frozenset[str]:
+        """Tell which of the snapshots are finished: their manifest says so, and the table bears it out."""
+        return await self.borne_out(await self.claims(names, scale))
+
+    async def claims(self, names: Sequence[str], scale: str) -> dict[str, Claim]:
+        """Return the claims of the manifests that say that their snapshot is complete on this scale.
+
+        AT_ONCE manifests are read at a time.
+        """
+        found: dict[str, Claim] = {}
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            manifests = await asyncio.gather(*map(self.manifest, some))
+            found |= {
+                name: _claim(manifest)
+                for name, manifest in zip(some, manifests, strict=True)
+                if manifest and is_complete(manifest) and manifest.get("scale") == scale
+            }
+        return found
+
+    async def borne_out(self, claims: Mapping[str, Claim]) -> frozenset[str]:
+        """Tell which of the snapshots this table has, as it is now."""
+        if not claims:
+            return frozenset()
+        identity = await self._store.identity()
+        ours = {name: claim.receipt for name, claim in claims.items() if claim.table_id == identity}
+        receipts = {receipt for receipt in ours.values() if receipt is not None}
+        known = await self._store.known_receipts(receipts) if receipts else frozenset()
+        return frozenset(name for name, receipt in ours.items() if receipt is None or receipt in known)
+
+    async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
+        """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""
+        newest = newest_name(current(names, self._now()))
+        if newest is None or not await self.finished(newest, scale):
+            return None
+        return await self._archive.info(newest)
+
+    async def same(self, names: Sequence[str], taken: int, digest: str) -> str | None:
+        """Name the newest of the snapshots, or one of the same minute, if its content has this sha256."""
+        newest = newest_name(current(names, self._now()))
+        for name in names:
+            parsed = parse_name(name)
+            if name == newest or (parsed and parsed[1] == taken):
+                manifest = await self.manifest(name)
+                known = manifest.get("sha256") if manifest else None
+                if (known or await self._digest(name)) == digest:
+                    return name
+        return None
+
+    async def write(self, report: LoadReport, rejects: bytes, noted: Noted) -> None:
+        """Write rejects, move `latest.json` forward if this snapshot is newer, and write the manifest.
+
+        There, a load that is complete has ended. The manifest comes last: once it says that a snapshot is
+        finished, nobody looks at it again. One that says so stays, whatever a later load of that snapshot
+        came to. `rejects` are the rejected records, a JSON object a line; none are not written.
+        """
+        if report.snapshot is None:
+            raise ValueError("a load that archived nothing has no manifest")
+        ours = report.as_json() | {"table_id": await self._table_id(report.status)}
+        ours |= {} if self._ttl is None else {"ttl": self._ttl}
+        if _outranks(await self.manifest(report.snapshot), ours):
+            return
+        if is_complete(ours) and (receipt := await self._store.receipt()):
+            ours |= {"receipt": receipt}
+        if rejects:
+            await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
+        if is_complete(ours):
+            await self._change(
+                latest_key(self._table), lambda there: moved(there, ours, noted, ahead=self.is_ahead(there))
+            )
+        key = manifest_key(self._table, report.snapshot)
+        await self._change(key, lambda there: None if _outranks(there, ours) else ours)
+
+    async def check_scale(self, scale: str) -> None:
+        """Raise ConfigError when the table is scored on another scale."""
+        latest = await self.latest()
+        if latest is not None and latest.get("scale") != scale and await self.is_of_this_table(latest):
+            raise ConfigError(
+                f"table {self._table} is scored on {latest.get('scale')}, not {scale}: "
+                f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
+            )
+
+    async def _read(self, key: str) -> Manifest | None:
+        return _parse(key, await self._archive.get(key))
+
+    async def _change(self, key: str, new: Callable[[Manifest | None], Manifest | None]) -> None:
+        """Write what `new` makes of the document that is there, unless that is None."""
+
+        def changed(there: bytes | None) -> bytes | None:
+            document = new(_parse(key, there))
+            return None if document is None else orjson.dumps(document, option=_PRINTED)
+
+        await self._archive.change(key, changed)
+
+    async def _renote(self, new: Callable[[Notes], Notes]) -> bool:
+        """Change the notes in `latest.json`, and nothing else there; False if there is none."""
+        if await self._read(latest_key(self._table)) is None:
+            return False
+
+        def changed(there: Manifest | None) -> Manifest | None:
+            before = notes_of(there)
+            notes = new(before)
+            return None if notes == before else with_notes(there, notes)
+
+        await self._change(latest_key(self._table), changed)
+        return True
+
+    async def _table_id(self, status: Status) -> str | None:
+        """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""
+        try:
+            return await self._store.identity()
+        except (Unavailable, MissingResource):  # it may have been deleted while the load ran
+            if status is Status.COMPLETE:
+                raise
+            return None
+
+    async def is_of_this_table(self, manifest: Manifest) -> bool:
+        """Tell whether the manifest speaks of the table as it was created last."""
+        return manifest.get("table_id") == await self._store.identity()
+
+    async def _digest(self, name: str) -> str | None:
+        """Compute the sha256 of a snapshot that has no manifest of this table; None if it cannot be read."""
+        sha = hashlib.sha256()
+        try:
+            async with aclosing(self._archive.read(name)) as chunks:
+                async for chunk in chunks:
+                    sha.update(chunk)
+        except (SnapshotFailed, Unavailable, AccessDenied) as error:  # one bad object must not stop all loads
+            log.warning("not_compared snapshot=%s error=%r", name, str(error))
+            return None
+        return sha.hexdigest()
+
+
+def is_complete(manifest: Manifest | None) -> bool:
+    """Tell whether the manifest says that the snapshot was loaded as a whole."""
+    return manifest is not None and manifest.get("status") == Status.COMPLETE
+
+
+def _claim(manifest: Manifest) -> Claim:
+    receipt = manifest.get("receipt")  # versions before it wrote none
+    return Claim(manifest.get("table_id"), None if receipt is None else str(receipt))
+
+
+def _outranks(there: Manifest | None, ours: Manifest) -> bool:
+    """Tell whether a snapshot's manifest says more than ours does: that it is finished."""
+    if there is None or not is_complete(there) or is_complete(ours):
+        return False
+    return bool(there.get("scale") == ours["scale"]) and ours["table_id"] in (None, there.get("table_id"))
+
+
+def newest_name(names: Sequence[str]) -> str | None:
+    """Return the name of the newest of the snapshots; of one minute the highest suffix."""
+    return max(names, key=order_of, default=None)
+
+
+def _parse(key: str, body: bytes | None) -> Manifest | None:
+    if body is not None and len(body) > DOCUMENT_LIMIT:
+        log.warning(
+            "manifest_too_large key=%s: over %d bytes are no manifest of ours; "
+            "it counts as none until a load replaces it",
+            key,
+            DOCUMENT_LIMIT,
+        )
+        return None
+    try:
+        found = None if body is None else orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,85 @@
+"""Which snapshots a `--load-only` loads: all that `--from` names, in the order of their time.
+
+One rule: nothing is loaded before everything that was named has been looked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from aqi_service.core.clocks import is_ahead
+from aqi_service.core.s3_urls import ARCHIVE, is_prefix, is_snapshot_key, parse_s3
+from aqi_service.core.selection import Selection
+from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_name
+from aqi_service.errors import MissingResource
+from aqi_service.snapshots.ahead import tell_ahead
+from aqi_service.snapshots.sources import Source, archived_source, source_of, stored_source
+from aqi_service.storage.ports import Archive, Objects
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where snapshots are looked for.
+
+    Attributes:
+        archive: what `archive` stands for.
+        bucket: the bucket behind it; None when it is no bucket.
+        objects: reads other buckets; None when no `s3://` source was named.
+    """
+
+    archive: Archive
+    bucket: str | None = None
+    objects: Objects | None = None
+
+
+async def choose(
+    texts: Sequence[str], places: Places, selection: Selection, others: int, clock: float
+) -> list[Source]:
+    """Return the sources to load, oldest first, of one minute in the order of their suffixes.
+
+    Those without a time in their name count as of `others`. What is named ahead of `clock` (epoch seconds) is
+    left out of an archive or a prefix, and named in the log.
+
+    Raises MissingResource for a bucket, or a prefix, under which there is nothing.
+    """
+    found = [source for text in texts for source in await _named(text, places, clock)]
+    found.sort(key=lambda source: order_of(source.named[0])[1] if source.named else 1)
+    return selection.of((source.named[1] if source.named else others, source) for source in found)
+
+
+async def _named(text: str, places: Places, clock: float) -> list[Source]:
+    """Return what one `--from` stands for."""
+    if text == ARCHIVE:
+        parsed = map(parse_name, await places.archive.names())
+        found = [archived_source(places.archive, *named) for named in parsed if named]
+        return _not_ahead(found, clock)
+    place = parse_s3(text)
+    if place is None or places.objects is None:
+        return [source_of(text)]
+    bucket, key = place
+    if not is_prefix(key):
+        return [_object(places, places.objects, bucket, key, None)]
+    entries = await places.objects.list(bucket, key)
+    wanted = [entry for entry in entries if is_snapshot_key(entry.key)]
+    if not wanted:
+        raise MissingResource(f"{text}: no object under it ends in .json or .json.gz: name another prefix")
+    found = [_object(places, places.objects, bucket, entry.key, entry.size) for entry in wanted]
+    return _not_ahead(found, clock)
+
+
+def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:
+    """Leave out what a wrong clock named."""
+    wrong = {source.label for source in found if source.named and is_ahead(source.named[1], clock)}
+    tell_ahead(sorted(wrong))
+    return [source for source in found if source.label not in wrong]
+
+
+def _object(places: Places, objects: Objects, bucket: str, key: str, size: int | None) -> Source:
+    """Return the source of one object; what lies in the archive's own bucket is not archived again."""
+    named = parse_file_name(key.rpartition("/")[2])
+    inside = bucket == places.bucket
+    if inside and named and named[0] == key:
+        return archived_source(places.archive, *named)
+    size = None if key.endswith(".gz") else size
+    source = stored_source(f"s3://{bucket}/{key}", partial(objects.read, bucket, key), named, size)
+    return replace(source, kept=not inside)

@@ -1,0 +1,248 @@
+"""Where a snapshot is read from: the live feed, a URL, a file, stdin, or the archive itself.
+
+One rule: whatever the source, a load sees an Incoming: decoded bytes that are whole or end in an error.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import sys
+import threading
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote
+
+from aqi_service.core.parse.gunzip import Gunzip
+from aqi_service.core.snapshot_names import parse_file_name
+from aqi_service.errors import FetchFailed
+from aqi_service.snapshots.download import download, public
+from aqi_service.storage.ports import Archive, SnapshotInfo
+
+PIECE = 64 * 1024
+"""Bytes of one read of a file or pipe."""
+
+PIECES_AHEAD = 4
+"""How many pieces are read before the load takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How to ask a source.
+
+    Attributes:
+        agent: the User-Agent, for those that want one.
+        max_bytes: largest decoded size.
+        known: what is kept beside the newest snapshot; if that is from this source, the request says so.
+    """
+
+    agent: str
+    max_bytes: int
+    known: SnapshotInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A snapshot on its way in.
+
+    Attributes:
+        chunks: the JSON text, decoded.
+        etag: of an HTTP source.
+        last_modified: of an HTTP source.
+        total: how many decoded bytes will come, if that is known.
+        not_modified: True when the source says that nothing is newer than what the condition named.
+        clock: what the source's own clock says (epoch seconds), None where it tells nothing.
+    """
+
+    chunks: AsyncIterator[bytes]
+    etag: str = ""
+    last_modified: str = ""
+    total: int | None = None
+    not_modified: bool = False
+    clock: float | None = None
+
+
+Opener = Callable[[Asking], AbstractAsyncContextManager[Incoming]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something that gives one snapshot.
+
+    Attributes:
+        label: where it comes from, without credentials or query.
+        open: opens it. Raises FetchFailed or CutShort, then or from the chunks.
+        named: its name and time (epoch seconds) if the source is named like a snapshot.
+        waits: True when it may be held back as long as the table likes (a file; not a peer that is sending).
+        again: True when it can be read a second time.
+        archived: True when it is the archive's own snapshot `named`.
+        kept: False for what is not to be archived.
+        identity: tells a URL from every other one, in its query alone as well; empty for what is no URL.
+    """
+
+    label: str
+    open: Opener
+    named: tuple[str, int] | None = None
+    waits: bool = True
+    again: bool = True
+    archived: bool = False
+    kept: bool = True
+    identity: str = ""
+
+
+def source_of(text: str) -> Source:
+    """Return the source that a text stands for: a file's path, `-` (stdin) or an http(s) URL."""
+    if text == "-":
+        return Source("stdin", partial(_opened, _stdin, "stdin", None), waits=False, again=False)
+    if is_url(text):
+        label = public(text)
+        named = parse_file_name(unquote(label.rpartition("/")[2]))
+        return Source(label, partial(_fetched, text), named, waits=False, identity=identity_of(text))
+    path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
+    return Source(label, partial(_opened, partial(_file, path), label, path), parse_file_name(path.name))
+
+
+def live_feed(url: str) -> Source:
+    """Return the live feed, which is named by the time of its reading, whatever its URL."""
+    return Source(public(url), partial(_fetched, url), waits=False, identity=identity_of(url))
+
+
+def identity_of(url: str) -> str:
+    """Return what a URL is known by: a hash of all of it, since the label leaves out query and password."""
+    return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def archived_source(archive: Archive, name: str, taken: int) -> Source:
+    """Return a snapshot that is in the archive already, to load it again."""
+    source = stored_source(f"archive:{name}", partial(archive.read, name), (name, taken))
+    return replace(source, archived=True, kept=False)
+
+
+def stored_source(
+    label: str,
+    read: Callable[[], AsyncGenerator[bytes, None]],
+    named: tuple[str, int] | None = None,
+    size: int | None = None,
+) -> Source:
+    """Return a source that `read` gives the bytes of, as often as it is called; `size` in bytes, if known."""
+
+    @asynccontextmanager
+    async def opened(asking: Asking) -> AsyncIterator[Incoming]:
+        async with aclosing(read()) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
+            yield Incoming(chunks, total=size)
+
+    return Source(label, opened, named)
+
+
+async def from_offset(source: Source, asking: Asking, offset: int) -> AsyncGenerator[bytes, None]:
+    """Yield the source's decoded bytes from `offset` on; what comes before is read, too."""
+    async with source.open(asking) as incoming:
+        async for chunk in incoming.chunks:
+            yield chunk[offset:]
+            offset = max(0, offset - len(chunk))
+
+
+def info_of(source: Source, incoming: Incoming) -> SnapshotInfo:
+    """Return what is kept beside a snapshot of the source, with an id of its own for this load."""
+    return SnapshotInfo(
+        source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified, source.identity
+    )
+
+
+def is_url(text: str) -> bool:
+    """Tell whether the text is an http(s) URL."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+@asynccontextmanager
+async def _fetched(url: str, asking: Asking) -> AsyncIterator[Incoming]:
+    known = asking.known if asking.known and asking.known.source_id == identity_of(url) else None
+    headers = _conditions(known) if known else {}
+    async with (
+        download(url, asking.agent, headers) as answer,
+        aclosing(decoded(answer.chunks, asking.max_bytes)) as chunks,
+    ):
+        not_modified = answer.status == 304
+        yield Incoming(chunks, answer.etag, answer.last_modified, answer.length, not_modified, answer.clock)
+
+
+@asynccontextmanager
+async def _opened(
+    opened: Callable[[], IO[bytes]], label: str, path: Path | None, asking: Asking
+) -> AsyncIterator[Incoming]:
+    async with aclosing(_read(opened, label)) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
+        yield Incoming(chunks, total=_size(path) if path else None)
+
+
+def _size(path: Path) -> int | None:
+    """Return the size of a plain file that is not packed, going by its name."""
+    try:
+        return path.stat().st_size or None if path.suffix != ".gz" and path.is_file() else None
+    except OSError:
+        return None
+
+
+def _conditions(known: SnapshotInfo) -> dict[str, str]:
+    sent = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    return {name: value for name, value in sent.items() if value}
+
+
+async def decoded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes, unpacked if they are gzip; at most `max_bytes` of them."""
+    gunzip = Gunzip(max_bytes)
+    async for chunk in chunks:
+        for piece in gunzip.feed(chunk):
+            yield piece
+    for piece in gunzip.close():
+        yield piece
+
+
+def _file(path: Path) -> IO[bytes]:
+    return path.open("rb", buffering=0)
+
+
+def _stdin() -> IO[bytes]:
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+
+
+async def _read(opened: Callable[[], IO[bytes]], what: str) -> AsyncGenerator[bytes, None]:
+    """Read a file or pipe in a thread of its own, a few pieces ahead.
+
+    Not in the loop's executor, which the end of the process waits for: a pipe may stall for ever.
+    """
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[bytes | OSError] = asyncio.Queue()
+    room = threading.Semaphore(PIECES_AHEAD)
+    left = threading.Event()
+
+    def tell(news: bytes | OSError) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            loop.call_soon_threadsafe(queue.put_nowait, news)
+
+    def pump() -> None:
+        try:
+            with opened() as file:
+                piece = b"-"
+                while piece and room.acquire() and not left.is_set():
+                    piece = file.read(PIECE)
+                    tell(piece)
+        except OSError as error:
+            tell(error)
+
+    threading.Thread(target=pump, name="source", daemon=True).start()
+    try:
+        while news := await queue.get():
+            if isinstance(news, OSError):
+                raise FetchFailed(f"{what} cannot be read: {news.strerror or news}") from news
+            yield news
+            room.release()
+    finally:
+        left.set()
+        room.release()

@@ -1,0 +1,82 @@
+"""What earlier loads left unfinished in the archive, because they were killed or their time was over.
+
+One rule: the newest first; a manifest that says that a snapshot is complete is read once, but the table is
+asked each time whether that is still so: it may have been made anew, or put back to an earlier state.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from aqi_service.core.clocks import ahead
+from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.snapshot_names import order_of, parse_name
+from aqi_service.snapshots.ahead import tell_ahead
+from aqi_service.snapshots.manifests import Claim, Ledger
+from aqi_service.snapshots.sources import Source, archived_source
+from aqi_service.storage.ports import Archive
+
+RECENT_SECONDS = 48 * 3600
+"""How old a snapshot may be to be loaded again without being asked for."""
+
+MOST_OLD = 1000
+"""How many manifests of older snapshots are looked at, at most: what is left there is only counted."""
+
+
+class Older(NamedTuple):
+    """How many of the newest `among` snapshots past RECENT_SECONDS are not finished."""
+
+    unfinished: int
+    among: int
+
+
+class CatchUp:
+    """The unfinished snapshots of one table on one scale; `now` gives epoch seconds."""
+
+    def __init__(self, archive: Archive, ledger: Ledger, scale: str, now: Callable[[], float]) -> None:
+        self._archive = archive
+        self._ledger = ledger
+        self._scale = scale
+        self._now = now
+        self._finished: dict[str, Claim] = {}
+        self._no_snapshots: set[str] = set()
+        self._named_ahead: set[str] = set()
+
+    async def recent(self) -> list[Source]:
+        """Return the unfinished snapshots of the last 48 hours, newest first."""
+        now = self._now()
+        names = await self._unfinished(await self._named(now - RECENT_SECONDS, now))
+        return [archived_source(self._archive, *named) for name in names if (named := parse_name(name))]
+
+    async def older(self) -> Older:
+        """Count the unfinished ones before that."""
+        names = (await self._named(-math.inf, self._now() - RECENT_SECONDS))[:MOST_OLD]
+        return Older(len(await self._unfinished(names)), len(names))
+
+    def loaded(self, source: Source, report: LoadReport) -> None:
+        """Note how a load ended, so that what is no snapshot is not tried for ever."""
+        if source.named and report.status is Status.REJECTED:
+            self._no_snapshots.add(source.named[0])
+
+    async def _named(self, after: float, until: float) -> list[str]:
+        """Return the snapshots whose time lies in (after, until], newest first."""
+        ordered = sorted(await self._archive.names(), key=order_of, reverse=True)
+        self._tell_ahead(ordered)
+        return [name for name in ordered if after < order_of(name)[0] <= until]
+
+    def _tell_ahead(self, names: Sequence[str]) -> None:
+        """Name in the log, once, the snapshots that count for nothing, since a wrong clock named them."""
+        new = [name for name in ahead(names, self._now()) if name not in self._named_ahead]
+        self._named_ahead.update(new)
+        tell_ahead(new)
+
+    async def _unfinished(self, names: Sequence[str]) -> list[str]:
+        left = [name for name in names if name not in self._no_snapshots]
+        self._finished = await self._borne_out(self._finished)
+        unknown = [name for name in left if name not in self._finished]
+        self._finished |= await self._borne_out(await self._ledger.claims(unknown, self._scale))
+        return [name for name in unknown if name not in self._finished]
+
+    async def _borne_out(self, claims: dict[str, Claim]) -> dict[str, Claim]:
+        found = await self._ledger.borne_out(claims)
+        return {name: claim for name, claim in claims.items() if name in found}

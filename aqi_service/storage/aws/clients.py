@@ -1,0 +1,115 @@
+"""AWS clients as this program wants them.
+
+One rule: every setting that matters is set here; credentials, region, profile and endpoint come from AWS's
+own variables and files.
+"""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import aioboto3
+from aiobotocore.config import AioConfig
+
+from aqi_service import __version__
+from aqi_service.core.redaction import redacted
+from aqi_service.storage.aws.dynamodb_batches import prepare
+from aqi_service.storage.aws.errors import translated
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+    from types_aiobotocore_s3.client import S3Client
+
+DEFAULT_REGION = "us-east-1"
+WRITE_CONCURRENCY = 8
+"""Requests to the table at once during a load."""
+LOOKUP_CONCURRENCY = 64
+"""Lookups at the table at once; more wait for a connection."""
+
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """One client for each purpose: a load that is throttled must not slow lookups down."""
+
+    s3: "S3Client"
+    writes: "DynamoDBClient"
+    lookups: "DynamoDBClient"
+
+
+@asynccontextmanager
+async def open_clients() -> AsyncIterator[Clients]:
+    """Open the clients; raises ConfigError when AWS's own settings cannot be used."""
+    session = _session()
+    async with AsyncExitStack() as stack:
+        with translated("AWS"):
+            s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
+            writes = await stack.enter_async_context(
+                session.client("dynamodb", config=_config(WRITE_CONCURRENCY + 2, 5, 10))
+            )
+            lookups = await stack.enter_async_context(
+                session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, 2, 2))
+            )
+        for client in (writes, lookups):
+            prepare(client)
+        yield Clients(s3, writes, lookups)
+
+
+@asynccontextmanager
+async def open_s3() -> AsyncIterator["S3Client"]:
+    """Open a client of S3 alone, to read sources; raises ConfigError as `open_clients` does."""
+    session = _session()
+    async with AsyncExitStack() as stack:
+        with translated("AWS"):
+            s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
+        yield s3
+
+
+def _session() -> aioboto3.Session:
+    logging.getLogger("aiobotocore.credentials").setLevel(logging.ERROR)  # it warns with tracebacks
+    with translated("AWS"):
+        return aioboto3.Session(region_name=region())
+
+
+def region() -> str:
+    """Return the region to use: AWS_REGION, AWS_DEFAULT_REGION, the profile's, or DEFAULT_REGION.
+
+    boto reads AWS_DEFAULT_REGION only, every other SDK AWS_REGION; here both count.
+    """
+    named = os.environ.get("AWS_REGION") or aioboto3.Session().region_name
+    return str(named) if named else DEFAULT_REGION
+
+
+def described(clients: Clients) -> str:
+    """Name the region, and each endpoint that is not AWS's own."""
+    urls = {name: c.meta.endpoint_url for name, c in (("S3", clients.s3), ("DynamoDB", clients.writes))}
+    others = {
+        f"{name} endpoint": redacted(url)
+        for name, url in urls.items()
+        if not (urlsplit(url).hostname or "").endswith(_AWS_HOSTS)
+    }
+    if len(set(others.values())) == 1 and len(others) == len(urls):
+        others = {"endpoint": next(iter(others.values()))}
+    ends = "".join(f", {name} {url}" for name, url in others.items())
+    return f"region {clients.writes.meta.region_name}{ends}"
+
+
+def _config(connections: int, connect_timeout: float, read_timeout: float) -> AioConfig:
+    """Make a client's settings; all set here, because botocore's defaults move.
+
+    botocore repeats nothing: `storage.retry` does, where each wait and its limit can be seen and tested.
+    """
+    return AioConfig(
+        max_pool_connections=connections,
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        tcp_keepalive=True,
+        user_agent=f"aqi-service/{__version__}",  # botocore's own is put together anew for each request
+        parameter_validation=False,  # half of the time that a batch takes; what is sent is ours
+    )

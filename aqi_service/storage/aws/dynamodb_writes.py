@@ -1,0 +1,199 @@
+"""Writes to a DynamoDB table: a batch, or one item under a condition; each is repeated until it is settled.
+
+One rule: what has to be written again is read and judged again first, and so is what was read a while ago.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from aqi_service.core.items import Item
+from aqi_service.errors import ItemOutdated, ItemRefused, Unavailable
+from aqi_service.storage.aws.clients import WRITE_CONCURRENCY
+from aqi_service.storage.aws.dynamodb_attributes import key, put_request, to_attributes
+from aqi_service.storage.aws.dynamodb_batches import read_batch, write_batch
+from aqi_service.storage.aws.dynamodb_rate import Rate
+from aqi_service.storage.aws.dynamodb_turns import Pace
+from aqi_service.storage.aws.errors import is_throttled, refused_as, translated
+from aqi_service.storage.aws.retry import Sleep, together, until_done
+from aqi_service.storage.ports import Judged, PutResult
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+
+WRITE_LIMIT = 25
+"""Most items of one BatchWriteItem."""
+
+WRITE_SECONDS = 4.0
+"""Longest time of one try of a write, from before its guard is asked.
+
+Shorter than the last part of a lease, which its holder does not use (`lease.SPARE_SECONDS`): what the guard
+let go has been answered, or given up and its connection closed, before another may hold the lease.
+"""
+
+FRESH_SECONDS = 2.0
+"""So long after the table was asked what it has, a write may still go out by that, unless it is repeated."""
+
+NOT_NEWER = (
+    "attribute_not_exists(measured_at) OR measured_at < :measured OR "
+    "(measured_at = :measured AND (attribute_not_exists(snapshot_at) OR snapshot_at <= :taken))"
+)
+"""The condition of a write that the table itself is to judge: what is there is not newer (an item without
+`measured_at` was judged by its timestamp when it was read)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One `Store.put` under way.
+
+    Attributes:
+        key_type: of the table's key, `S` or `N`.
+        guard: is called right before each request.
+        conditional: each item is written by itself, under NOT_NEWER.
+        judged: how the items were judged, where they are not conditional.
+        superseded: ids that were found outdated.
+        refused: id -> why.
+    """
+
+    key_type: str
+    guard: Callable[[], None]
+    conditional: bool
+    judged: Judged | None
+    superseded: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def result(self) -> PutResult:
+        """What became of it."""
+        return PutResult(frozenset(self.superseded), self.refused)
+
+
+class Writer:
+    """Writes to one table; `pace` and `rate` are what is known of how much it takes."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, sleep: Sleep, turn: Sleep) -> None:
+        self._client = client
+        self._table = table
+        self._what = f"table {table}"
+        self._sleep = sleep
+        self._turn = turn
+        self.pace = Pace(WRITE_CONCURRENCY)
+        self.rate = Rate()
+
+    async def write(self, items: Sequence[Item], put: Put) -> None:
+        """Write items of distinct ids."""
+        if put.conditional:
+            await together(self._put_one(item, put) for item in items)
+        else:
+            groups = (items[i : i + WRITE_LIMIT] for i in range(0, len(items), WRITE_LIMIT))
+            await together(self._put_batch(group, put) for group in groups)
+
+    async def _put_batch(self, items: Sequence[Item], put: Put) -> None:
+        """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
+        rest: Mapping[str, Item] = {item.id: item for item in items}
+        is_repeated = False
+
+        async def request(left: Mapping[str, Item]) -> Mapping[str, Item]:
+            nonlocal rest, is_repeated
+            some = dict(islice(left.items(), self.rate.most(WRITE_LIMIT)))
+            await self._wait_for_turn(len(some))
+            if put.judged and (is_repeated or self._is_stale(put.judged)):
+                settled, some = await self._judge_again(some, put.judged, put.key_type)
+                left = rest = {i: item for i, item in left.items() if i not in settled}
+            is_repeated = True
+            again = await self._send(some, put)
+            rest = {i: item for i, item in left.items() if i in again or i not in some}
+            return rest
+
+        try:
+            await until_done(rest, request, self._what, self.pace, self._sleep)
+        except ItemRefused:
+            await together(self._put_one(item, put) for item in rest.values())
+
+    async def _send(self, some: Mapping[str, Item], put: Put) -> Set[str]:
+        """Write some items in one request; return the ids of those that are not written yet."""
+        if not some:
+            return frozenset()
+        puts = {i: put_request(item, put.key_type) for i, item in some.items()}
+        async with self._try(len(puts), put.guard):
+            again = await write_batch(self._client, self._table, puts)
+        self.rate.took(len(puts) - len(again), len(again), asyncio.get_running_loop().time())
+        return again
+
+    def _is_stale(self, judged: Judged) -> bool:
+        """Tell whether what the items were judged by was read too long ago."""
+        return asyncio.get_running_loop().time() - judged.asked_at > FRESH_SECONDS
+
+    async def _judge_again(
+        self, some: Mapping[str, Item], judged: Judged, key_type: str
+    ) -> tuple[Set[str], dict[str, Item]]:
+        """Read what the table has of these by now; return the settled ids, and what is to be written.
+
+        One that the table did not give is in neither: it is read with the next try. The reading has no turn
+        of its own: it belongs to a request that has one.
+        """
+        keys = [key(i, key_type) for i in some]
+        with refused_as(Unavailable), translated(self._what):
+            async with asyncio.timeout(WRITE_SECONDS):
+                there, unread = await read_batch(self._client, self._table, keys, ConsistentRead=True)
+        if len(unread) >= len(some):
+            raise Unavailable(f"{self._what}: the table gives nothing more (throttled)")
+        left = {value for each in unread for value in each["id"].values()}
+        read = {i: item for i, item in some.items() if i not in left}
+        wanted = {item.id: item for item in judged.again(read.values(), there)}
+        return read.keys() - wanted.keys(), wanted
+
+    async def _put_one(self, item: Item, put: Put) -> None:
+        """Write one item, under the condition that what is there is not newer, unless nobody judges."""
+        unjudged = put.judged is None and not put.conditional
+        condition: Any = {} if unjudged else _not_newer(item)
+        values: Any = to_attributes(item, put.key_type)
+
+        async def request(left: Sequence[Item]) -> Sequence[Item]:
+            await self._wait_for_turn(len(left))
+            if put.judged and not put.conditional:  # then it is one of a batch that was refused
+                _, wanted = await self._judge_again({item.id: item}, put.judged, put.key_type)
+                if not wanted:
+                    return ()
+            async with self._try(1, put.guard):
+                await self._client.put_item(TableName=self._table, Item=values, **condition)
+            self.rate.took(1, 0, asyncio.get_running_loop().time())
+            return ()
+
+        left: Sequence[Item] = [item]
+        try:
+            await until_done(left, request, self._what, self.pace, self._sleep)
+        except ItemOutdated:
+            put.superseded.add(item.id)
+        except ItemRefused as error:
+            put.refused[item.id] = str(error)
+
+    async def _wait_for_turn(self, items: int) -> None:
+        if wait := self.rate.due(items, asyncio.get_running_loop().time()):
+            await self._turn(wait)
+
+    @asynccontextmanager
+    async def _try(self, items: int, guard: Callable[[], None]) -> AsyncIterator[None]:
+        """Let a write of so many items go, if the guard does; give it up after WRITE_SECONDS."""
+        try:
+            with translated(self._what):
+                async with asyncio.timeout(WRITE_SECONDS):
+                    guard()
+                    yield
+        except Unavailable as error:
+            if is_throttled(error):
+                self.rate.took(0, items, asyncio.get_running_loop().time())
+            raise
+
+
+def _not_newer(item: Item) -> dict[str, Any]:
+    return {
+        "ConditionExpression": NOT_NEWER,
+        "ExpressionAttributeValues": {
+            ":measured": {"N": str(item.measured_at or 0)},
+            ":taken": {"N": str(item.snapshot_at or 0)},
+        },
+    }

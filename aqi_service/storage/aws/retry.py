@@ -1,0 +1,115 @@
+"""Repeat what may pass by itself: a single call to AWS, and a request to the table until all of it is done.
+
+One rule: every wait is full jitter by a `sleep` that is handed in; when the limit is reached, the last real
+error is raised.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from random import random
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from aqi_service.core.schedule import full_jitter
+from aqi_service.errors import LeaseLost, Unavailable
+from aqi_service.storage.aws.dynamodb_turns import Pace
+from aqi_service.storage.aws.errors import may_pass, translated
+
+
+class Tries(NamedTuple):
+    """How often and how long a single call is tried.
+
+    Attributes:
+        attempts: how often.
+        base: seconds, the upper edge of the first wait between two tries; doubled with each.
+        seconds: of one try, sending included; the client's time-outs do not cover a peer that reads nothing.
+    """
+
+    attempts: int = 5
+    base: float = 0.2
+    seconds: float = 60.0
+
+
+CALL = Tries()
+ATTEMPTS = 10
+"""Requests in a row without progress until the table counts as unavailable (25 s of waiting on average)."""
+
+Answer = TypeVar("Answer")
+
+
+class Sized(Protocol):
+    """What is left to do: any collection."""
+
+    def __len__(self) -> int:
+        """Return how much is left."""
+
+
+Left = TypeVar("Left", bound=Sized)
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def together(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run the jobs at once; when one fails, cancel the others and raise its error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    except BaseExceptionGroup as errors:
+        first = errors.exceptions[0]
+        raise first from first.__cause__
+
+
+async def call(
+    what: str,
+    request: Callable[[], Awaitable[Answer]],
+    sleep: Sleep = asyncio.sleep,
+    tries: Tries = CALL,
+) -> Answer:
+    """Call AWS once, and again while the error may pass; AWS's errors come out as ours."""
+    attempt = 1
+    while True:
+        try:
+            with translated(what):
+                async with asyncio.timeout(tries.seconds):
+                    return await request()
+        except Unavailable as error:
+            if attempt >= tries.attempts or not may_pass(error):
+                raise
+        await sleep(full_jitter(attempt, random(), tries.base))  # noqa: S311  # spreads load, guards nothing
+        attempt += 1
+
+
+async def until_done(
+    left: Left, request: Callable[[Left], Awaitable[Left]], what: str, pace: Pace, sleep: Sleep
+) -> None:
+    """Call `request` with what is left, which returns what is left then, until nothing is.
+
+    Waits with full jitter between calls that leave something, and gives its turn away while more than the
+    pace allows have one. Raises Unavailable after ATTEMPTS calls without progress; LeaseLost and other errors
+    of `request` pass through at once.
+    """
+    attempt = 0
+    while left:
+        async with pace.turn():
+            while left:
+                before = len(left)
+                left, error = await _once(left, request)
+                if not left:
+                    pace.faster()
+                    return
+                pace.slower()
+                attempt = 1 if len(left) < before else attempt + 1
+                if attempt > ATTEMPTS:
+                    raise error or Unavailable(f"{what}: the table takes nothing more (throttled)")
+                await sleep(full_jitter(attempt, random()))  # noqa: S311  # spreads load, guards nothing
+                if pace.is_crowded:
+                    break
+
+
+async def _once(left: Left, request: Callable[[Left], Awaitable[Left]]) -> tuple[Left, Unavailable | None]:
+    """Return what is left after one call, and the error of one that may pass."""
+    try:
+        return await request(left), None
+    except LeaseLost:
+        raise
+    except Unavailable as error:
+        return left, error

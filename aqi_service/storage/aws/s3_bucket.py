@@ -1,0 +1,157 @@
+"""One bucket: its calls, each repeated while that may help, and small objects in it.
+
+One rule: each call names the bucket and its owner, and fails as ours.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import quote, unquote
+
+from aqi_service.errors import Unavailable
+from aqi_service.storage.aws.errors import error_code
+from aqi_service.storage.aws.retry import CALL, Sleep, Tries, call
+from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3.client import S3Client
+
+SLOW = Tries(seconds=300.0)
+"""For what may take long: to send a part or a document, and to complete an upload."""
+
+NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
+TAKEN = frozenset({"412", "PreconditionFailed"})
+CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
+"""Codes of AWS's (of a HEAD, the status)."""
+
+CHANGES = 5
+"""How often in a row another may be before us with changing a document."""
+
+LICENCE = "Sensor.Community, ODbL 1.0, contents DbCL 1.0"
+
+_NEXT = {
+    "list_objects_v2": {"ContinuationToken": "NextContinuationToken"},
+    "list_multipart_uploads": {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"},
+}
+"""Of a list: what its next page is asked with -> where this page says it."""
+
+Answer = TypeVar("Answer")
+
+
+class Document(NamedTuple):
+    """A small object: its bytes, and the version of it by which it can be written over."""
+
+    body: bytes
+    etag: str
+
+
+class Bucket:
+    """A bucket by name; `owner` is the account that must own it. `what` begins the text of every error."""
+
+    def __init__(
+        self, client: "S3Client", name: str, owner: str | None = None, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._client: Any = client
+        self._place = {"Bucket": name} | ({"ExpectedBucketOwner": owner} if owner else {})
+        self.sleep = sleep
+        self.what = f"bucket {name}"
+
+    async def once(self, operation: str, **parameters: Any) -> Any:
+        """Call an operation of the client once; its errors are botocore's."""
+        return await getattr(self._client, operation)(**self._place, **parameters)
+
+    async def repeat(self, request: Callable[[], Awaitable[Answer]], tries: Tries = CALL) -> Answer:
+        """Make a request, and again while its error may pass."""
+        return await call(self.what, request, self.sleep, tries)
+
+    async def call(self, operation: str, tries: Tries = CALL, needs: str = "", **parameters: Any) -> Any:
+        """Call an operation and return its answer; one that lacks the field `needs` confirms nothing."""
+
+        async def request() -> Any:
+            answer = await self.once(operation, **parameters)
+            if needs and not answer.get(needs):
+                raise Unavailable(f"{self.what}: S3 answered {operation} without its {needs}")
+            return answer
+
+        return await self.repeat(request, tries)
+
+    async def pages(self, operation: str, **parameters: Any) -> AsyncIterator[Any]:
+        """Yield the pages of a list, of 1,000 entries each."""
+        more: dict[str, Any] = {}
+        while True:
+            page = await self.call(operation, **parameters, **more)
+            yield page
+            more = {ours: page[theirs] for ours, theirs in _NEXT[operation].items() if page.get(theirs)}
+            if not page.get("IsTruncated") or not more:
+                return
+
+    async def document(self, key: str) -> Document | None:
+        """Read an object, of one over DOCUMENT_LIMIT a byte more than that; None if there is none."""
+
+        async def read() -> Document:
+            answer = await self.once("get_object", Key=key)
+            body, some = bytearray(), answer["Body"]
+            async with some:
+                while piece := await some.read(DOCUMENT_LIMIT + 1 - len(body)):
+                    body += piece
+            return Document(bytes(body), answer["ETag"])
+
+        try:
+            return await self.repeat(read)
+        except Unavailable as error:
+            if error_code(error) in NOT_THERE:
+                return None
+            raise
+
+    async def put(self, key: str, body: bytes, **condition: str) -> None:
+        """Write a whole object over an older one of that key."""
+        kind = "application/x-ndjson" if key.endswith(".ndjson") else "application/json"
+        await self.call("put_object", SLOW, Key=key, Body=body, ContentType=kind, **condition)
+
+    async def change(self, key: str, new: Callable[[Document | None], bytes | None]) -> None:
+        """Write over an object what `new` makes of it, None for nothing; ask again if another changed it."""
+        for _ in range(CHANGES):
+            there = await self.document(key)
+            body = new(there)
+            if body is None:
+                return
+            try:
+                await self.put(key, body, **{"IfMatch": there.etag} if there else {"IfNoneMatch": "*"})
+            except Unavailable as error:
+                if error_code(error) not in TAKEN | NOT_THERE | CONFLICT:
+                    raise
+            else:
+                return
+        raise Unavailable(f"{self.what}: others change {key} all the time")
+
+    async def head(self, name: str) -> SnapshotInfo | None:
+        """Read the metadata of an object, or None if there is none."""
+        try:
+            answer = await self.call("head_object", Key=name)
+        except Unavailable as error:
+            if error_code(error) in NOT_THERE:
+                return None
+            raise
+        kept = {key: unquote(value) for key, value in answer["Metadata"].items()}
+        return SnapshotInfo(
+            source=kept.get("source", ""),
+            load_id=kept.get("load-id", ""),
+            etag=kept.get("etag", ""),
+            last_modified=kept.get("last-modified", ""),
+            source_id=kept.get("source-id", ""),
+        )
+
+
+def metadata(info: SnapshotInfo) -> dict[str, str]:
+    """Return what `Bucket.head` reads back; percent-encoded, because S3 takes ASCII only."""
+    kept = {
+        "source": info.source,
+        "load-id": info.load_id,
+        "etag": info.etag,
+        "last-modified": info.last_modified,
+        "source-id": info.source_id,
+        "licence": LICENCE,
+    }
+    return {
+        name: quote(value, safe=" !#$&'()*+,/:;=?@[]\"-._~")[:500] for name, value in kept.items() if value
+    }

@@ -1,0 +1,156 @@
+"""Objects of any bucket: listed, and read to their end.
+
+One rule: a reading is whole, and of one version of its object, or it ends in an error.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from random import random
+from typing import TYPE_CHECKING, Any
+
+from aqi_service.core.schedule import full_jitter
+from aqi_service.errors import AccessDenied, FetchFailed, MissingResource, Unavailable
+from aqi_service.storage.aws.errors import error_code, lacks, translated
+from aqi_service.storage.aws.retry import CALL, Sleep
+from aqi_service.storage.aws.s3_bucket import Bucket
+from aqi_service.storage.ports import ObjectEntry
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3.client import S3Client
+
+READ_SIZE = 64 * 1024
+
+BREAKS = 4
+"""How often in a row a connection may break; one that brought PROGRESS bytes begins a new row."""
+
+PROGRESS = 1024 * 1024
+
+_WHY = {
+    "404": "there is no such object",
+    "NoSuchKey": "there is no such object",
+    "InvalidObjectState": "it lies in Glacier: restore it first",
+    "PreconditionFailed": "it was replaced while it was read",
+}
+"""Why an object cannot be read, by AWS's code."""
+
+_DENIED = (
+    "access is denied: it is another account's, these credentials lack s3:GetObject or s3:ListBucket, "
+    "or there is no such object"
+)
+
+
+class S3Objects:
+    """The objects that a client may read, in any bucket."""
+
+    def __init__(self, client: "S3Client", sleep: Sleep = asyncio.sleep) -> None:
+        self._client = client
+        self._sleep = sleep
+
+    async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
+        """Return the objects whose keys begin with the prefix, in the order of their keys.
+
+        Raises MissingResource without the bucket, AccessDenied, FetchFailed if S3 does not answer.
+        """
+        with _as_source(f"s3://{bucket}/{prefix}"):
+            pages = self._bucket(bucket).pages("list_objects_v2", Prefix=prefix)
+            return [
+                ObjectEntry(each["Key"], each["Size"])
+                async for page in pages
+                for each in page.get("Contents", [])
+            ]
+
+    async def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
+        """Yield an object's bytes as they are stored, up to READ_SIZE at a time.
+
+        Raises MissingResource without the bucket, FetchFailed without the object, or if it may not be read,
+        or not to its end; AccessDenied when the credentials are no good at all.
+        """
+        with _as_source(f"s3://{bucket}/{key}", one=True):
+            async with aclosing(read_object(self._bucket(bucket), key)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def _bucket(self, name: str) -> Bucket:
+        return Bucket(self._client, name, sleep=self._sleep)
+
+
+async def read_object(bucket: Bucket, key: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of an object from `offset` on; nothing if it ends before.
+
+    A connection that breaks is continued from where it broke. Raises Unavailable with AWS's code.
+    """
+    reading = _Reading(bucket, key, offset)
+    breaks = 0
+    while (body := await reading.open()) is not None:
+        begun = reading.at
+        try:
+            async with aclosing(reading.take(body)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Unavailable:
+            breaks = 1 if reading.at - begun >= PROGRESS else breaks + 1
+            if breaks > BREAKS or not reading.can_continue:
+                raise
+            await bucket.sleep(full_jitter(breaks, random(), CALL.base))  # noqa: S311  # spreads load, guards nothing
+        else:
+            return
+
+
+class _Reading:
+    """An object that is being read: `at` is the offset of the next byte."""
+
+    def __init__(self, bucket: Bucket, key: str, offset: int) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._end: int | None = None
+        self._version: dict[str, Any] = {}
+        self.at = offset
+
+    @property
+    def can_continue(self) -> bool:
+        """Tell whether bytes are missing, and S3 has said of which version."""
+        return self._end is not None and self.at < self._end and bool(self._version)
+
+    async def open(self) -> Any:
+        """Ask for the bytes from `at` on, and return them as a stream; None where nothing lies there."""
+        wanted: dict[str, Any] = {"Range": f"bytes={self.at}-"} if self.at else {}
+        try:
+            answer = await self._bucket.call("get_object", Key=self._key, **wanted, **self._version)
+        except Unavailable as error:
+            if error_code(error) == "InvalidRange" and self._end is None:
+                return None
+            raise
+        if wanted and not answer.get("ContentRange", "").startswith(f"bytes {self.at}-"):
+            answer["Body"].close()
+            raise Unavailable(f"{self._bucket.what}: S3 gave another range of {self._key} than was asked for")
+        self._end = self.at + answer["ContentLength"]
+        self._version = {"IfMatch": answer["ETag"]} if answer.get("ETag") else {}
+        return answer["Body"]
+
+    async def take(self, body: Any) -> AsyncGenerator[bytes, None]:
+        """Yield what the stream brings. Raises Unavailable if that is not all."""
+        with translated(self._bucket.what):
+            async with body:
+                while chunk := await body.read(READ_SIZE):
+                    self.at += len(chunk)
+                    yield chunk
+        if self.at != self._end:
+            raise Unavailable(f"{self._bucket.what}: {self._key} broke off at byte {self.at} of {self._end}")
+
+
+@contextmanager
+def _as_source(place: str, *, one: bool = False) -> Iterator[None]:
+    """Raise what is wrong with a source, in a sentence that names it; of one object, it is that one's."""
+    try:
+        yield
+    except Unavailable as error:
+        raise FetchFailed(f"{place}: {_WHY.get(error_code(error), error)}") from error
+    except MissingResource as error:
+        raise MissingResource(f"{place}: there is no such bucket") from error
+    except AccessDenied as error:
+        if error_code(error) not in ("AccessDenied", "AllAccessDisabled"):
+            raise
+        if one:
+            raise FetchFailed(f"{place}: {_DENIED}{lacks(error)}", for_good=True) from error
+        raise AccessDenied(f"{place}: {_DENIED}{lacks(error)}") from error

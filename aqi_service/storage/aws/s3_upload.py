@@ -1,0 +1,152 @@
+"""A snapshot on its way into S3: one multipart upload, complete or absent.
+
+One rule: whoever leaves an upload without completing it leaves nothing behind.
+"""
+
+import asyncio
+from typing import Any
+
+from aqi_service.errors import ArchiveFailed, ConfigError, NameTaken, Unavailable
+from aqi_service.storage.aws.errors import error_code, translated
+from aqi_service.storage.aws.s3_bucket import CONFLICT, SLOW, TAKEN, Bucket, metadata
+from aqi_service.storage.cleanup import ended, finish, result_of
+from aqi_service.storage.ports import SnapshotInfo
+
+PART_SIZE = 5 * 1024 * 1024
+"""Bytes of a part: the least that S3 takes for all but the last; 10,000 parts are 48 GiB."""
+
+PARTS_IN_FLIGHT = 3
+"""Parts on their way at once; with the one being filled they are the upload's memory."""
+
+ABORT_SECONDS = 3.0
+CREATE_SECONDS = 1.5
+"""Of ABORT_SECONDS, what a Create that is on its way has to name the upload that is to be aborted."""
+
+
+class S3Upload:
+    """One multipart upload: parts of PART_SIZE, at most PARTS_IN_FLIGHT on their way."""
+
+    def __init__(self, bucket: Bucket, name: str, info: SnapshotInfo) -> None:
+        self._bucket = bucket
+        self._name = name
+        self._info = info
+        self._creating: asyncio.Task[None] | None = None
+        self._id: dict[str, Any] = {}
+        self._buffer = bytearray()
+        self._slots = asyncio.Semaphore(PARTS_IN_FLIGHT)
+        self._parts: list[asyncio.Task[dict[str, Any]]] = []
+        self._done = False
+
+    async def begin(self) -> None:
+        """Create the upload; cancelled meanwhile, `close` learns its name all the same."""
+        self._creating = asyncio.create_task(self._create())
+        await result_of(self._creating)
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes; wait while PARTS_IN_FLIGHT parts are on their way."""
+        self._buffer += chunk
+        while len(self._buffer) >= PART_SIZE:
+            await self._send(PART_SIZE)
+
+    async def complete(self) -> None:
+        """Send the last part and make the object appear.
+
+        Raises NameTaken if another load's object stands there, or S3 sees a conflict; ArchiveFailed if it
+        cannot be done, or it cannot be told whether it was.
+        """
+        if self._buffer or not self._parts:
+            await self._send(len(self._buffer))
+        parts = [await task for task in self._parts]
+        try:
+            await self._bucket.repeat(lambda: self._complete(parts), SLOW)
+        except Unavailable as error:
+            await self._decide(error)
+        self._done = True
+
+    async def close(self) -> None:
+        """Abort the upload unless it was completed; a failure to do so leaves it to the sweep."""
+        if not self._done:
+            await finish(self._abort(), ABORT_SECONDS)
+
+    async def _create(self) -> None:
+        """Begin the upload.
+
+        One whose answer is lost stays, empty, for the sweep: nothing tells it from another load's.
+        """
+        begun = await self._bucket.call(
+            "create_multipart_upload",
+            Key=self._name,
+            ContentType="application/json",
+            Metadata=metadata(self._info),
+            ChecksumAlgorithm="CRC32",
+        )
+        if not begun.get("UploadId"):
+            raise ArchiveFailed(f"{self._bucket.what}: S3 began an upload without naming it")
+        self._id = {"Key": self._name, "UploadId": begun["UploadId"]}
+
+    async def _send(self, size: int) -> None:
+        """Start the next part; raise what an earlier one failed with."""
+        await self._slots.acquire()
+        for task in self._parts:
+            if task.done():
+                task.result()
+        body = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._parts.append(asyncio.create_task(self._part(len(self._parts) + 1, body)))
+
+    async def _part(self, number: int, body: bytes) -> dict[str, Any]:
+        sent = {**self._id, "PartNumber": number, "Body": body, "ChecksumAlgorithm": "CRC32"}
+        try:
+            answer = await self._bucket.call("upload_part", SLOW, needs="ETag", **sent)
+        except Unavailable as error:
+            raise ArchiveFailed(str(error)) from error
+        finally:
+            self._slots.release()
+        part = {"PartNumber": number, "ETag": answer["ETag"]}
+        return part | {k: answer[k] for k in ("ChecksumCRC32",) if k in answer}
+
+    async def _complete(self, parts: list[dict[str, Any]]) -> None:
+        """Ask once for the object."""
+        try:
+            with translated(self._bucket.what):
+                answer = await self._bucket.once(
+                    "complete_multipart_upload", **self._id, IfNoneMatch="*", MultipartUpload={"Parts": parts}
+                )
+        except Unavailable as error:
+            # S3 has ended the upload with it: to repeat would only be told that there is none.
+            if error_code(error) in CONFLICT:
+                raise self._taken(error) from error
+            raise
+        # botocore calls a 200 that confirms nothing a success.
+        if not answer.get("ETag") and await self._owner() != self._info.load_id:
+            raise Unavailable(f"{self._bucket.what}: S3 confirmed an upload without doing it")
+
+    async def _decide(self, error: Unavailable) -> None:
+        """Return if the object is there although S3 did not say so, or raise why it is not."""
+        owner = await self._owner()
+        if owner == self._info.load_id:
+            return
+        if owner is not None or error_code(error) in TAKEN:
+            raise self._taken(error) from error
+        raise ArchiveFailed(str(error)) from error
+
+    async def _owner(self) -> str | None:
+        """Return the load id of the object under the name; None if there is none, or that cannot be told."""
+        try:
+            info = await self._bucket.head(self._name)
+        except (ConfigError, Unavailable):
+            return None
+        return None if info is None else info.load_id
+
+    def _taken(self, error: Unavailable) -> NameTaken:
+        code = error_code(error) or "no answer"
+        return NameTaken(f"{self._bucket.what}: another load's snapshot has the name {self._name} ({code})")
+
+    async def _abort(self) -> None:
+        if self._creating is not None:
+            await ended(self._creating, CREATE_SECONDS)
+        for task in self._parts:
+            task.cancel()
+        await asyncio.gather(*self._parts, return_exceptions=True)
+        if self._id:
+            await self._bucket.call("abort_multipart_upload", **self._id)

@@ -1,0 +1,1 @@
+"""The ports on one machine: snapshots as files, items in SQLite, the lease as a file lock."""

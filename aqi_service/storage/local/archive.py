@@ -1,0 +1,206 @@
+"""The archive on one machine: snapshots and documents as files under one folder.
+
+One rule: nothing here touches a file; that is done on worker threads, by `local_snapshots` and `local`.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+
+from aqi_service.errors import ConfigError, MissingResource
+from aqi_service.storage.local.files import (
+    MIN_FREE,
+    Threads,
+    change_whole,
+    disk,
+    make_usable,
+    read_document,
+    write_whole,
+)
+from aqi_service.storage.local.snapshot_files import PIECE, Draft, Reading, Shelf, sweep
+from aqi_service.storage.ports import SnapshotInfo
+
+BEHIND_LIMIT = 4 * 1024 * 1024
+"""Most bytes of a snapshot that wait for compression and the disk; past it, `write` waits."""
+
+DOCUMENTS = ("manifests", "rejects", "uploads")
+"""The folders that keys of documents begin with."""
+
+_THREADS = 4
+_KEY = re.compile(rf"({'|'.join(DOCUMENTS)})(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")  # no part is `..` or hidden
+
+
+class LocalArchive:
+    """Snapshots in FOLDER/snapshots, documents in FOLDER/<key>; keeps the port `storage.Archive`.
+
+    `read_only` creates no folder. `min_free` is the number of bytes that must be free for an upload to begin.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False, min_free: int = MIN_FREE) -> None:
+        self._folder = folder.absolute()
+        self._read_only = read_only
+        self._min_free = min_free
+        self._shelf = Shelf(self._folder / "snapshots")
+        self._threads = Threads(_THREADS, "archive")
+
+    async def check(self) -> None:
+        """Create the folders and see that files can be written there.
+
+        Raises ConfigError for a folder that cannot be used, MissingResource for a missing one when read-only,
+        Unavailable for a full disk.
+        """
+        with disk(f"The folder {self._folder} cannot be used"):
+            await self._threads.run(self._prepare)
+
+    async def names(self) -> tuple[str, ...]:
+        """Return the names of all whole snapshots; a plain `.json` that was put there counts as one."""
+        with self._reading():
+            return await self._threads.run(self._shelf.names)
+
+    @asynccontextmanager
+    async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator["LocalUpload"]:
+        """Begin a snapshot. Raises NameTaken, or ArchiveFailed if the disk is nearly full."""
+        threads = Threads(1, "snapshot")
+        draft = Draft(self._shelf, name, info)
+        try:
+            await threads.run(draft.begin, self._min_free)
+            yield LocalUpload(draft, threads)
+        finally:
+            try:
+                await threads.ensure(draft.discard)
+            finally:
+                await threads.close()
+
+    async def info(self, name: str) -> SnapshotInfo | None:
+        """Return what is kept beside the snapshot, blank where it was lost; None without the snapshot."""
+        with self._reading():
+            return await self._threads.run(self._shelf.info, name)
+
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield the decoded bytes from `offset` on, 64 KiB at a time.
+
+        Raises ArchiveFailed if there is no such snapshot or it is damaged.
+        """
+        with closing(Reading(self._shelf, name, offset)) as reading:
+            while piece := await self._threads.run(reading.next):
+                yield piece
+
+    async def delete(self, names: Iterable[str]) -> int:
+        """Delete the snapshots of these names and what is beside them; return how many there were."""
+        with disk(f"Snapshots in {self._shelf.folder} cannot be deleted"):
+            return await self._threads.run(self._delete, tuple(names))
+
+    def _delete(self, names: tuple[str, ...]) -> int:
+        """Delete snapshots, and their rejects: those hold whole records. The manifests stay."""
+        for name in names:
+            for rejects in self._folder.glob(f"rejects/*/{name.removesuffix('.json')}.ndjson"):
+                rejects.unlink(missing_ok=True)
+        return self._shelf.delete(names)
+
+    async def sweep(self) -> int:
+        """Remove what dead processes left half written, and nothing of live ones; return how many files."""
+        with disk(f"The folder {self._folder} cannot be swept"):
+            return await self._threads.run(self._sweep)
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Write a document, whole and on the disk when this returns.
+
+        Raises ConfigError for a key outside DOCUMENTS, Unavailable for a full disk.
+        """
+        path = self._document(key)
+        with disk(f"{path} cannot be written"):
+            await self._threads.run(write_whole, path, body)
+
+    async def change(self, key: str, new: Callable[[bytes | None], bytes | None]) -> None:
+        """Change a document under a lock of its folder. Raises as `put` does."""
+        path = self._document(key)
+        with disk(f"{path} cannot be written"):
+            await self._threads.run(change_whole, path, new)
+
+    async def get(self, key: str) -> bytes | None:
+        """Return a document, or None. Raises ConfigError for a key outside DOCUMENTS."""
+        path = self._document(key)
+        with disk(f"{path} cannot be read"):
+            try:
+                return await self._threads.run(read_document, path)
+            except FileNotFoundError:
+                return None
+
+    async def close(self) -> None:
+        """Let what was begun end, then release the threads; may be called again."""
+        await self._threads.close()
+
+    def _prepare(self) -> None:
+        if not self._read_only:
+            for name in (self._shelf.folder.name, *DOCUMENTS):
+                make_usable(self._folder / name)
+        elif not self._folder.is_dir():
+            raise MissingResource(
+                f"There is no folder {self._folder}: start a loader with that --local first."
+            )
+
+    def _sweep(self) -> int:
+        folders = (self._shelf.folder, *(self._folder / name for name in DOCUMENTS))
+        return sum(map(sweep, folders)) + self._shelf.remove_orphans()
+
+    def _document(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ConfigError(
+                f"{key!r} cannot be a file's name under {self._folder}: use a plainer table name."
+            )
+        return self._folder / key
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return disk(f"The folder {self._shelf.folder} cannot be read")
+
+
+class LocalUpload:
+    """A snapshot on its way to the disk; keeps the port `storage.Upload`."""
+
+    def __init__(self, draft: Draft, threads: Threads) -> None:
+        self._draft = draft
+        self._threads = threads  # one, so that pieces are written in order
+        self._buffer = bytearray()
+        self._jobs: set[asyncio.Future[None]] = set()
+        self._behind = 0
+        self._failure: BaseException | None = None
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes, waiting while BEHIND_LIMIT would be passed; cancelled, it has taken none."""
+        while self._jobs and self._behind + len(chunk) > BEHIND_LIMIT:
+            await asyncio.wait(self._jobs, return_when=asyncio.FIRST_COMPLETED)
+        self._raise_failure()
+        self._buffer += chunk
+        if len(self._buffer) >= PIECE:
+            self._send()
+
+    async def complete(self) -> None:
+        """Make the snapshot appear; cancelled meanwhile, it has appeared whole or not at all.
+
+        Raises ArchiveFailed if the disk did not take it all, NameTaken if the name is taken by now.
+        """
+        self._send()
+        while self._jobs:
+            await asyncio.wait(self._jobs)
+        self._raise_failure()
+        await self._threads.run(self._draft.publish)
+
+    def _send(self) -> None:
+        piece = bytes(self._buffer)
+        self._buffer.clear()
+        job = asyncio.wrap_future(self._threads.start(self._draft.write, piece))
+        self._behind += len(piece)
+        self._jobs.add(job)
+        job.add_done_callback(partial(self._written, len(piece)))
+
+    def _written(self, size: int, job: asyncio.Future[None]) -> None:
+        self._behind -= size
+        self._jobs.discard(job)
+        self._failure = self._failure or job.exception()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure

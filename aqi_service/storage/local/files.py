@@ -1,0 +1,268 @@
+"""What the archive and the store on one machine share: worker threads, and files that are whole or absent.
+
+One rule: a file gets its final name only once its bytes are on the disk. Until then it is called as `PARTIAL`
+says and locked by the process that writes it, so that one that can be locked is a dead process's.
+"""
+
+import asyncio
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, TypeVarTuple
+
+from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, Unavailable
+from aqi_service.storage.ports import DOCUMENT_LIMIT
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+MIN_FREE = 10**9
+"""Bytes that must be free on the disk for a load to begin."""
+
+PARTIAL = ".{name}.partial"
+"""What a file is called while it is being written, beside its final place."""
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EFBIG: "the file would pass the size that this process may write",
+    errno.EIO: "the disk answers with an error",
+    errno.EROFS: "the file system is mounted read-only; mount it for writing, or name another folder",
+    errno.EACCES: "permission is denied; give this user the right to write there, or name another folder",
+    errno.EPERM: "permission is denied; give this user the right to write there, or name another folder",
+    errno.ENOTDIR: "a file is in the place of a folder; move it away, or name another folder",
+    errno.EEXIST: "a file is in the place of a folder; move it away, or name another folder",
+    errno.ENOENT: "there is no such folder, and none can be made there; name another folder",
+    errno.EISDIR: "a folder is in the place of a file; move it away, or name another folder",
+}
+
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_LASTING = frozenset({*_REASONS, errno.ENAMETOOLONG, errno.ELOOP}) - _PASSING
+
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})  # exFAT, some network file systems
+
+
+class Threads:
+    """A few worker threads for what would block the event loop.
+
+    The threads start with the first work. `name` stands in messages and thread names; `at_end` is called when
+    the last work is done.
+    """
+
+    def __init__(self, count: int, name: str, at_end: Callable[[], object] = lambda: None) -> None:
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._name = name
+        self._at_end = at_end
+        self._closed = False
+
+    def start(self, work: Callable[[*Ts], T], *args: *Ts) -> Future[T]:
+        """Begin `work` when a thread is free. Raises Unavailable after `close`."""
+        if self._closed:
+            raise Unavailable(f"The {self._name} is closed, since the program is stopping.")
+        return self._executor.submit(work, *args)
+
+    async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Return what `work` returns; cancelled, it has not begun or has run to its end when this raises."""
+        return await _to_the_end(self.start(work, *args), give_up=True)
+
+    async def ensure(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns; cancelled, it has run to its end all the same. For cleaning up."""
+        return await _to_the_end(self.start(work), give_up=False)
+
+    async def close(self) -> None:
+        """Let the work that was begun end, and the threads with it; may be called again."""
+        self._closed = True
+        self._executor.shutdown(wait=False)
+        # Not the loop's own executor: a name lookup that hangs there must not hold up the end.
+        with ThreadPoolExecutor(1, thread_name_prefix="closing") as closing:
+            await _to_the_end(closing.submit(self._end), give_up=False)
+
+    def _end(self) -> None:
+        self._executor.shutdown()
+        self._at_end()
+
+
+async def _to_the_end(job: Future[T], *, give_up: bool) -> T:
+    # A thread cannot be stopped half way: a cancelled wait goes on until nothing runs behind its back.
+    interruption: asyncio.CancelledError | None = None
+    while not job.done():
+        try:
+            await _ended(job)
+        except asyncio.CancelledError as error:
+            interruption = error
+            if give_up:
+                job.cancel()  # works as long as it has not begun
+    if interruption is not None:
+        raise interruption
+    return job.result()
+
+
+async def _ended(job: Future[Any]) -> None:
+    """Wait for the end of a thread's work. `asyncio.wait` takes a turn of the loop more."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def tell() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    job.add_done_callback(lambda _: loop.call_soon_threadsafe(tell))
+    await ended
+
+
+@contextmanager
+def disk(doing: str, kind: type[AqiError] | None = None) -> Iterator[None]:
+    """Translate what the operating system says about files into one sentence that begins with `doing`.
+
+    Raises `kind` if given; else ConfigError for what only a person can change, Unavailable for the rest.
+    """
+    try:
+        yield
+    except OSError as error:
+        code = error.errno or 0
+        chosen = kind or (ConfigError if code in _LASTING else Unavailable)
+        raise chosen(f"{doing}: {_REASONS.get(code, error.strerror or error)}.") from error
+
+
+def require_free(folder: Path, minimum: int = MIN_FREE) -> None:
+    """Raise ArchiveFailed if under `minimum` bytes are free on the disk that holds `folder`."""
+    free = shutil.disk_usage(folder).free
+    if free < minimum:
+        raise ArchiveFailed(
+            f"No load begins with under {minimum / 1e9:g} GB free, and {folder} has {free / 1e9:.2f} GB: "
+            "free some space, or set --keep-days."
+        )
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a power cut."""
+    with _opened(folder) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes waiting that want to be in here for `folder`; only for what takes milliseconds."""
+    with _opened(folder) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def make_folder(folder: Path) -> None:
+    """Create `folder` and what is missing above it, so that they survive a power cut."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def make_usable(folder: Path) -> None:
+    """Create `folder` if it is missing, and raise OSError if no file can be made in it."""
+    make_folder(folder)
+    with hold(_partial_of(folder / "probe")):
+        pass
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """Write a file over an older one of that name, whole or not at all, and return once it is on the disk."""
+    make_folder(path.parent)
+    partial = _partial_of(path)
+    with hold(partial) as file:
+        file.write(body)
+        sync_file(file)
+        partial.replace(path)
+    sync_folder(path.parent)
+
+
+def read_document(path: Path) -> bytes:
+    """Return a file's bytes; of one over DOCUMENT_LIMIT a byte more than that."""
+    with path.open("rb") as file:
+        return file.read(DOCUMENT_LIMIT + 1)
+
+
+def change_whole(path: Path, new: Callable[[bytes | None], bytes | None]) -> None:
+    """Write over a file what `new` makes of its bytes, None for nothing; one process at a time."""
+    make_folder(path.parent)
+    with locked(path.parent):
+        body = new(read_document(path) if path.exists() else None)
+        if body is not None:
+            write_whole(path, body)
+
+
+def _partial_of(path: Path) -> Path:
+    # Two processes may write one document at a time; each has a file of its own, and the last to finish wins.
+    return path.with_name(PARTIAL.format(name=f"{path.name}.{secrets.token_hex(4)}"))
+
+
+def sync_file(file: BinaryIO) -> None:
+    """Bring what was written to `file` onto the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def hold(partial: Path) -> Iterator[BinaryIO]:
+    """Create a file that is this process's alone to write; its name here is gone at the end.
+
+    Raises FileExistsError if a live process holds it; what a dead one left is replaced.
+    """
+    file = _create_locked(partial)
+    try:
+        yield file
+    finally:
+        # A failing disk may refuse both, the buffered rest and the removal; then a later sweep does it.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.close()
+
+
+def _create_locked(partial: Path) -> BinaryIO:
+    while True:
+        remove_dead(partial)
+        with ExitStack() as undo:
+            file = undo.enter_context(partial.open("xb"))
+            # Only a sweep can be before us here, for a moment: it took the file for a dead process's.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                undo.pop_all()
+                return file
+
+
+def remove_dead(partial: Path) -> bool:
+    """Remove a partial file if no live process holds it; tell whether it did."""
+    with suppress(FileNotFoundError, BlockingIOError), partial.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another sweep may have been quicker, and the name a new file's by now.
+        if os.path.samestat(os.fstat(file.fileno()), partial.stat()):
+            # Unlinked, never truncated: it may be a second name of a snapshot that was just completed.
+            partial.unlink()
+            return True
+    return False
+
+
+def place(partial: Path, final: Path) -> None:
+    """Give a partial file its final name, at once. Raises FileExistsError if there is one of that name."""
+    try:
+        os.link(partial, final)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if final.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from error
+        partial.rename(final)

@@ -1,0 +1,97 @@
+"""The lease on one machine: a lock on a file, which the kernel frees when its process ends, however it does.
+
+One rule: who holds the lock holds the lease; the name in the file is only for who waits.
+"""
+
+import fcntl
+import os
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from aqi_service.errors import LeaseLost
+from aqi_service.storage.local.files import Threads, disk, make_folder
+
+FILE = "lease.lock"
+"""The file's name in the folder; it stays there, since a name that comes and goes could be locked twice."""
+
+_NAME_BYTES = 400
+
+
+class LocalLease:
+    """The lease of the table in a folder; keeps the port `storage.Lease`.
+
+    Several may be in one process. It needs no renewal: a process that is paused holds it on, and whoever
+    waits waits. A child process does not inherit it (the file is closed when it starts a program).
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder.absolute() / FILE
+        self._name = name
+        self._file: BinaryIO | None = None
+        self._threads = Threads(1, "lease", at_end=self._release)
+
+    async def take(self) -> str | None:
+        """Lock the file if nobody else has; None when it is ours now, else its holder's name.
+
+        Raises ConfigError or Unavailable when the file cannot be used.
+        """
+        return await self._threads.run(self._take)
+
+    async def renew(self) -> None:
+        """Return if the file that we locked is still in its place; raise LeaseLost if not."""
+        await self._threads.run(self._renew)
+
+    async def release(self) -> None:
+        """Unlock the file, if it is ours."""
+        await self._threads.ensure(self._release)
+
+    def check(self) -> None:
+        """Raise LeaseLost if the lock was never taken, was given back, or was lost with its file."""
+        if self._file is None:
+            raise LeaseLost(f"{self._path} is not locked by this process.")
+
+    async def close(self) -> None:
+        """Give the lease back and end the thread; may be called again."""
+        await self._threads.close()
+
+    def _take(self) -> str | None:
+        while self._file is None:
+            with disk(f"{self._path} cannot be locked"), ExitStack() as undo:
+                make_folder(self._path.parent)
+                file = undo.enter_context(self._path.open("a+b"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    file.seek(0)
+                    return file.read(_NAME_BYTES).decode("ascii", "replace").strip()
+                if self._in_place(file):
+                    self._sign(file)
+                    self._file = file
+                    undo.pop_all()
+        return None
+
+    def _sign(self, file: BinaryIO) -> None:
+        file.truncate(0)
+        file.write(self._name.encode("ascii", "replace") + b"\n")
+        file.flush()
+
+    def _in_place(self, file: BinaryIO) -> bool:
+        """Tell whether it is still this file that others would lock."""
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        return False
+
+    def _renew(self) -> None:
+        self.check()
+        with disk(f"{self._path} cannot be looked at"):
+            if self._file is None or not self._in_place(self._file):
+                self._release()
+                raise LeaseLost(f"{self._path} was removed or replaced while it was locked.")
+
+    def _release(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # the name may stay; the lock goes with the file
+                file.truncate(0)
+            file.close()

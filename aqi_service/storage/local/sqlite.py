@@ -1,0 +1,251 @@
+"""The SQLite file of the local store: its columns, its schema number, its statements and its connections.
+
+One rule: everything here blocks, and runs on a worker thread of `local_store`. Columns and statements follow
+from `core.items`; a field more there is a schema more here.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aqi_service.core.items import ATTRIBUTES, TIMES, Item
+from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
+from aqi_service.storage.local import additions as local_additions
+from aqi_service.storage.local.files import disk, locked, make_folder, sync_folder
+
+APPLICATION_ID = 0x41514931
+"""`AQI1`: tells `file` and us whose database it is."""
+
+_FIELDS = tuple(attribute.field for attribute in ATTRIBUTES)
+_TYPES = {"id": "INTEGER PRIMARY KEY", **dict.fromkeys(TIMES, "INTEGER")}
+_COLUMNS = ", ".join(_FIELDS)
+
+SCHEMAS = (
+    (
+        # What is neither key nor time is TEXT: a decimal keeps its canonical text.
+        "CREATE TABLE items ({})".format(
+            ", ".join(f"{field} {_TYPES.get(field, 'TEXT')}" for field in _FIELDS)
+        ),
+        "CREATE INDEX items_by_sensor ON items (sensor_id, measured_at)",
+        "CREATE INDEX items_by_expiry ON items (expires_at) WHERE expires_at IS NOT NULL",
+        # One row: which creation of the table this is, and how often it was settled.
+        "CREATE TABLE about (table_id TEXT NOT NULL, settled INTEGER NOT NULL)",
+        "INSERT INTO about VALUES (lower(hex(randomblob(8))), 0)",
+    ),
+)
+"""What makes schema N + 1 of schema N (0: an empty file). One that was ever released is never changed.
+
+A program refuses a file with a number that it does not know; what it need not know is in `local_additions`.
+"""
+
+GET = f"SELECT {_COLUMNS} FROM items WHERE id = ?"  # noqa: S608 (our own field names only, here and below)
+PUT = (
+    f"INSERT INTO items ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
+    + ", ".join(f"{field} = excluded.{field}" for field in _FIELDS[1:])
+)
+# As `core.items.judge` has it: a missing time is older than any, and equal both ways the later loaded wins.
+PUT_UNLESS_NEWER = PUT + (
+    " WHERE (coalesce(excluded.measured_at, -1), coalesce(excluded.snapshot_at, -1))"
+    " >= (coalesce(items.measured_at, -1), coalesce(items.snapshot_at, -1))"
+)
+EXPIRE = "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires_at <= ? LIMIT ?)"
+IDENTITY = "SELECT table_id FROM about"
+SETTLE = "UPDATE about SET settled = settled + 1"
+ADD_RECEIPT = "INSERT INTO receipts VALUES (?)"
+HAS_RECEIPT = "SELECT 1 FROM receipts WHERE receipt = ?"
+
+_ID = re.compile("[0-9]{1,19}")
+
+_LOAD_AGAIN = "move it away, and load again from the archive (--load-only --from archive --force)"
+_GIVE_ACCESS = "let this user write it and its folder"
+
+_TROUBLE: dict[int, tuple[type[AqiError], str]] = {
+    sqlite3.SQLITE_BUSY: (Unavailable, "is in use by another process"),
+    sqlite3.SQLITE_LOCKED: (Unavailable, "is in use by another process"),
+    sqlite3.SQLITE_PROTOCOL: (Unavailable, "is in use by another process"),
+    sqlite3.SQLITE_FULL: (Unavailable, "cannot grow, since the disk is full; free some space"),
+    sqlite3.SQLITE_IOERR: (Unavailable, "cannot be read or written, since the disk answers with an error"),
+    sqlite3.SQLITE_CANTOPEN: (ConfigError, f"cannot be opened; {_GIVE_ACCESS}"),
+    sqlite3.SQLITE_PERM: (ConfigError, f"cannot be opened; {_GIVE_ACCESS}"),
+    sqlite3.SQLITE_READONLY: (ConfigError, f"cannot be written; {_GIVE_ACCESS}"),
+    sqlite3.SQLITE_NOTADB: (ConfigError, f"is no SQLite database; {_LOAD_AGAIN}"),
+    sqlite3.SQLITE_ERROR: (
+        ConfigError,
+        f"has another form than this program gives it ({{error}}); {_LOAD_AGAIN}",
+    ),
+    sqlite3.SQLITE_CORRUPT: (ConfigError, f"is damaged; {_LOAD_AGAIN}"),
+}
+
+
+def row_id(record_id: str) -> int | None:
+    """Return a record's id as the table's key, or None if no record can have it."""
+    if not _ID.fullmatch(record_id):
+        return None
+    number = int(record_id)
+    return number if number < 2**63 else None
+
+
+def to_row(item: Item) -> tuple[int | str | None, ...]:
+    """Return an item as the table's row. Raises ValueError for an id that no record can have."""
+    number = row_id(item.id)
+    if number is None:
+        raise ValueError("the id is not an integer from 0 to 2^63-1")
+    return (number, *item[1:])
+
+
+def from_row(row: tuple[Any, ...]) -> Item:
+    """Return a row of the table as an item."""
+    return Item(str(row[0]), *row[1:])
+
+
+def get_many(count: int) -> str:
+    """Return the statement that reads the rows of `count` ids."""
+    return f"SELECT {_COLUMNS} FROM items WHERE id IN ({', '.join('?' * count)})"  # noqa: S608
+
+
+@contextmanager
+def durable(connection: sqlite3.Connection) -> Iterator[None]:
+    """Do what is inside in one transaction, which survives a power cut with all those before it."""
+    connection.execute("PRAGMA synchronous = FULL")
+    with transaction(connection):
+        yield
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Keep all that is done inside, or nothing; waits for another process's transaction to end first."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+class Link:
+    """One connection to the file: opened at its first use, and again when another file is in its place.
+
+    It belongs to one thread at a time, not always the same. It waits `busy_seconds` for another writer.
+    """
+
+    def __init__(self, file: Path, *, read_only: bool, busy_seconds: float) -> None:
+        self._file = file
+        self._read_only = read_only
+        self._busy_seconds = busy_seconds
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection. After an error of SQLite, which is translated, the next use opens a new one.
+
+        Raises Unavailable for what may pass, ConfigError for what only a person can change, MissingResource
+        where nothing was stored yet.
+        """
+        try:
+            yield self._current()
+        except sqlite3.Error as error:
+            self.close()
+            raise self._translated(error) from error
+
+    def close(self) -> None:
+        """Close the connection; the next use would open another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _current(self) -> sqlite3.Connection:
+        # A file that was deleted or replaced would go on being read and written, seen by nobody else.
+        identity = self._identify()
+        if self._connection is None or identity != self._identity:
+            self.close()
+            self._connection = self._open(exists=identity is not None)
+            self._identity = identity or self._identify()
+        return self._connection
+
+    def _identify(self) -> tuple[int, int] | None:
+        with disk(f"{self._file} cannot be opened"):
+            try:
+                found = self._file.stat()
+            except FileNotFoundError:
+                return None
+            return found.st_dev, found.st_ino
+
+    def _open(self, *, exists: bool) -> sqlite3.Connection:
+        if self._read_only and not exists:
+            raise self._missing()
+        with disk(f"{self._file} cannot be opened"):
+            make_folder(self._file.parent)
+            # Two at a time would meet a half made file, and SQLite does not wait when one goes over to WAL.
+            with locked(self._file.parent):
+                return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self._file.as_uri()}?mode={'ro' if self._read_only else 'rwc'}",
+            uri=True,
+            timeout=self._busy_seconds,
+            isolation_level=None,  # transactions are ours, not guessed from the statements
+            check_same_thread=False,  # readers go from thread to thread of a pool, but never two at a time
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        schema = self._schema(connection)  # before anything is changed: the file may be another program's
+        if self._read_only:
+            if schema < len(SCHEMAS):
+                raise self._missing()
+            return
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise ConfigError(
+                f"The file system of {self._file} lacks what SQLite needs: name a folder on a local disk."
+            )
+        connection.execute("PRAGMA synchronous = NORMAL")  # LocalStore.settle says why that is enough
+        connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes the log keeps once it was larger
+        if schema < len(SCHEMAS) or not local_additions.is_whole(connection):
+            self._upgrade(connection, schema)
+
+    def _schema(self, connection: sqlite3.Connection) -> int:
+        owner, schema = (
+            int(connection.execute(f"PRAGMA {key}").fetchone()[0])
+            for key in ("application_id", "user_version")
+        )
+        if (owner, schema) == (0, 0) and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            return 0
+        if owner != APPLICATION_ID:
+            raise ConfigError(
+                f"{self._file} is another program's database: move it away, or name another folder."
+            )
+        if schema > len(SCHEMAS):
+            raise ConfigError(
+                f"{self._file} has schema {schema}, this version knows {len(SCHEMAS)}: install a newer one."
+            )
+        return schema
+
+    def _upgrade(self, connection: sqlite3.Connection, schema: int) -> None:
+        with transaction(connection):
+            for statements in SCHEMAS[schema:]:
+                for statement in statements:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(SCHEMAS)}")
+            local_additions.add(connection)
+        sync_folder(self._file.parent)
+
+    def _missing(self) -> MissingResource:
+        return MissingResource(f"{self._file} holds no table yet: start a loader with that --local first.")
+
+    def _translated(self, error: sqlite3.Error) -> AqiError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code is the lowest byte
+        kind, what = _TROUBLE.get(code, (Unavailable, "cannot be used ({error})"))
+        return kind(f"{self._file} {what.format(error=error)}.")

@@ -1,0 +1,214 @@
+"""The store on one machine: items by id in SQLite, one writer, and readers that never wait for it.
+
+One rule: the event loop never waits for SQLite; every statement runs on a worker thread, over `local_table`.
+"""
+
+import secrets
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from aqi_service.core.items import Item
+from aqi_service.storage.local.files import Threads
+from aqi_service.storage.local.sqlite import (
+    ADD_RECEIPT,
+    EXPIRE,
+    GET,
+    HAS_RECEIPT,
+    IDENTITY,
+    PUT,
+    PUT_UNLESS_NEWER,
+    SETTLE,
+    Link,
+    durable,
+    from_row,
+    get_many,
+    row_id,
+    to_row,
+    transaction,
+)
+from aqi_service.storage.ports import Judged, PutResult, free
+
+FILE = "air_quality.db"
+"""The database's name in the folder; SQLite keeps `-wal` and `-shm` beside it."""
+
+_READERS = 4
+_EXPIRE_AT_ONCE = 1000  # rows of one transaction, some milliseconds, so that writers get in between
+
+
+class LocalStore:
+    """Items in FOLDER/air_quality.db; keeps the port `storage.Store`.
+
+    Several processes may have it open at a time. `read_only` creates and changes nothing. `busy_seconds` is
+    how long a statement waits for another process's transaction before Unavailable.
+    """
+
+    items_per_second: float | None = None
+
+    def __init__(self, folder: Path, *, read_only: bool = False, busy_seconds: float = 5.0) -> None:
+        file = folder.absolute() / FILE
+        self._writer = Link(file, read_only=read_only, busy_seconds=busy_seconds)
+        self._new_reader = partial(Link, file, read_only=True, busy_seconds=busy_seconds)
+        self._idle_readers: deque[Link] = deque()
+        self._writing = Threads(1, "table", at_end=self._writer.close)
+        self._reading = Threads(_READERS, "table", at_end=self._close_readers)
+
+    async def check(self) -> None:
+        """Create the table if it is missing, and read from it.
+
+        Raises MissingResource if it is missing and `read_only`, ConfigError for a file that cannot be used or
+        has a newer schema, Unavailable while it is locked or the disk full.
+        """
+        await self._writing.run(self._read, ())
+        await self._reading.run(self._get, 0)
+
+    async def identity(self) -> str:
+        """Return the random text that the table was given when it was made; a copied file keeps it."""
+        return await self._writing.run(self._identity)
+
+    async def get(self, record_id: str) -> Item | None:
+        """Return one item as the last finished `put` left it, without waiting for one that is under way."""
+        number = row_id(record_id)
+        return None if number is None else await self._reading.run(self._get, number)
+
+    async def get_many(self, ids: Sequence[str]) -> Mapping[str, Item | None]:
+        """Return items as `get` does, in one query."""
+        found = await self._reading.run(self._get_many, _row_ids(ids))
+        return {each: found.get(each) for each in ids}
+
+    async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
+        """Return the items of up to READ_LIMIT ids, after all earlier writes; absent ones are left out."""
+        return await self._writing.run(self._read, _row_ids(ids))
+
+    async def put(
+        self,
+        items: Sequence[Item],
+        *,
+        conditional: bool,
+        guard: Callable[[], None] = free,
+        judged: Judged | None = None,
+    ) -> PutResult:
+        """Write up to READ_LIMIT items in one transaction; cancelled, it has written all or nothing.
+
+        `conditional`, or `judged`, leaves newer ones as they are: another process may have written them while
+        the transaction waited for its own. Raises Unavailable, having written nothing, if another process
+        writes for longer than `busy_seconds` or the disk is full.
+        """
+        statement = PUT if judged is None and not conditional else PUT_UNLESS_NEWER
+        return await self._writing.run(self._put, items, statement, guard)
+
+    async def settle(self) -> None:
+        """Return once all that was put survives a power cut.
+
+        While loading, `synchronous = NORMAL` lets a commit return before its pages in the write-ahead log are
+        on the disk. One commit under FULL ends with an fsync of the whole log, and so brings every commit
+        before it down as well. Pages that left the log earlier are safe too: under NORMAL, a checkpoint syncs
+        the database before the log may start over. A checkpoint alone would not do, since it syncs nothing
+        when a reader keeps it from going on. Sources: https://www.sqlite.org/pragma.html#pragma_synchronous,
+        and sqlite3WalFrames() and walCheckpoint() in SQLite's wal.c.
+        """
+        await self._writing.run(self._settle)
+
+    async def receipt(self) -> str | None:
+        """Store a new random text and return it, once it survives a power cut."""
+        return await self._writing.run(self._receipt)
+
+    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+        """Tell which of the texts the file has."""
+        return await self._writing.run(self._known_receipts, receipts)
+
+    async def expire(self, now: int) -> int:
+        """Delete the items whose `expires_at` (epoch seconds) is not after `now`; return how many."""
+        deleted = last = await self._writing.run(self._expire, now)
+        while last == _EXPIRE_AT_ONCE:
+            last = await self._writing.run(self._expire, now)
+            deleted += last
+        return deleted
+
+    async def close(self) -> None:
+        """Let what was begun end, then release connections and threads; may be called again."""
+        try:
+            await self._reading.close()
+        finally:
+            await self._writing.close()
+
+    def _identity(self) -> str:
+        with self._writer.use() as connection:
+            return str(connection.execute(IDENTITY).fetchone()[0])
+
+    def _get(self, number: int) -> Item | None:
+        with self._reader() as connection:
+            row = connection.execute(GET, (number,)).fetchone()
+        return None if row is None else from_row(row)
+
+    def _get_many(self, numbers: Sequence[int]) -> Mapping[str, Item]:
+        with self._reader() as connection:
+            return _items(connection, numbers)
+
+    def _read(self, numbers: Sequence[int]) -> Mapping[str, Item]:
+        with self._writer.use() as connection:
+            return _items(connection, numbers)
+
+    def _put(self, items: Sequence[Item], statement: str, guard: Callable[[], None]) -> PutResult:
+        superseded: set[str] = set()
+        refused: dict[str, str] = {}
+        with self._writer.use() as connection, transaction(connection):
+            guard()  # inside: the transaction may have waited for another process's
+            for item in items:
+                try:
+                    if not connection.execute(statement, to_row(item)).rowcount:
+                        superseded.add(item.id)
+                except (ValueError, OverflowError, sqlite3.IntegrityError) as error:
+                    # a surrogate, an integer over 64 bits, a trigger that somebody added
+                    refused[item.id] = str(error)
+        return PutResult(frozenset(superseded), refused)
+
+    def _settle(self) -> None:
+        with self._writer.use() as connection:
+            with durable(connection):
+                connection.execute(SETTLE)  # a commit that changes nothing would sync nothing
+            # Not for durability: it lets the log start over, and PASSIVE never makes others wait.
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _receipt(self) -> str:
+        receipt = secrets.token_hex(8)
+        with self._writer.use() as connection, durable(connection):
+            connection.execute(ADD_RECEIPT, (receipt,))
+        return receipt
+
+    def _known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+        with self._writer.use() as connection:
+            return frozenset(each for each in receipts if connection.execute(HAS_RECEIPT, (each,)).fetchone())
+
+    def _expire(self, now: int) -> int:
+        with self._writer.use() as connection, transaction(connection):
+            return connection.execute(EXPIRE, (now, _EXPIRE_AT_ONCE)).rowcount
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        # At most as many as there are threads, each lent to one of them at a time.
+        try:
+            link = self._idle_readers.pop()
+        except IndexError:
+            link = self._new_reader()
+        try:
+            with link.use() as connection:
+                yield connection
+        finally:
+            self._idle_readers.append(link)
+
+    def _close_readers(self) -> None:
+        for link in self._idle_readers:
+            link.close()
+
+
+def _items(connection: sqlite3.Connection, numbers: Sequence[int]) -> Mapping[str, Item]:
+    rows = connection.execute(get_many(len(numbers)), numbers).fetchall()
+    return {item.id: item for item in map(from_row, rows)}
+
+
+def _row_ids(ids: Sequence[str]) -> list[int]:
+    return [number for each in ids if (number := row_id(each)) is not None]

@@ -1,0 +1,155 @@
+"""The HTTP port: is the process alive, is it ready, how is it doing.
+
+One rule: it is handed functions, as the TCP server is, and knows no store and no load.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
+
+from aqi_service.core.log_limit import Sparing
+from aqi_service.web.limits import REFUSALS, SILENT_SECONDS, Doors
+
+log = logging.getLogger("aqi_service")
+
+Ready = Callable[[], Awaitable[str | None]]
+"""Returns None when everything is ready, else what is not, in a few words."""
+
+LISTEN_QUEUE = 128
+"""Connections that the kernel keeps until we accept them."""
+
+ACCEPT_BURST = 8
+"""Connections accepted in one turn of the loop: descriptors that exist before the doors can refuse them."""
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+HEADERS = {
+    "Server": "aqi_service",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the page shows.
+
+    Attributes:
+        ready: tells whether lookups can be answered.
+        metrics: Prometheus' text form.
+        refused: is told why a connection is closed unanswered (see `doors.REFUSALS`).
+        trouble: tells what a person should see to although lookups are answered, or None.
+    """
+
+    ready: Ready
+    metrics: Callable[[], bytes]
+    refused: Callable[[str], None] = lambda _: None
+    trouble: Callable[[], str | None] = lambda: None
+
+
+@asynccontextmanager
+async def http_port(
+    sockets: Sequence[socket.socket],
+    answers: Answers,
+    most: int = 256,
+    silent_seconds: float = SILENT_SECONDS,
+) -> AsyncIterator[None]:
+    """Serve at most `most` connections on the sockets until the block ends; what is being answered gets 2 s.
+
+    One that has not sent a complete request after `silent_seconds`, or no further one, is closed.
+    """
+    doors = Doors(most, _noted(answers.refused), silent_seconds)
+    app = application(answers, doors)
+    runner = web.AppRunner(app, access_log=None, logger=_faults(), shutdown_timeout=2.0)
+    await runner.setup()
+    inner = runner.server
+    if inner is None:
+        raise RuntimeError("aiohttp made no server")
+    servers = [await _server(sock, doors(inner)) for sock in sockets]
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.close()
+        await runner.cleanup()
+
+
+async def _server(sock: socket.socket, protocols: Callable[[], asyncio.Protocol]) -> asyncio.Server:
+    server = await asyncio.get_running_loop().create_server(protocols, sock=sock, backlog=ACCEPT_BURST)
+    # asyncio takes `backlog` for its own bursts and for the kernel's queue; the queue may be long.
+    sock.listen(LISTEN_QUEUE)
+    return server
+
+
+def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:
+    """Count every refusal, and log each reason once a minute, or a flood of connections floods the log."""
+    lines = Sparing(1)
+
+    def note(reason: str) -> None:
+        refused(reason)
+        if lines.line(reason, asyncio.get_running_loop().time()) is not None:
+            log.warning("http_refused reason=%s: %s", reason, REFUSALS[reason])
+
+    return note
+
+
+def _faults() -> logging.Logger:
+    """Return the log without what peers send wrong: that is answered with 400, and no fault of ours."""
+
+    def is_ours(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+    log.filters[:] = [is_ours]
+    return log
+
+
+def application(answers: Answers, doors: Doors) -> web.Application:
+    """Make the aiohttp application; it tells the doors when a request is complete and when it is answered."""
+
+    @web.middleware
+    async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
+        doors.asks(request.transport, busy=True)
+        try:
+            return await handler(request)
+        finally:
+            doors.asks(request.transport, busy=False)
+
+    async def index(_: web.Request) -> web.Response:
+        return _text("aqi_service: /healthz /readyz /metrics\n")
+
+    async def healthz(_: web.Request) -> web.Response:
+        return _text("ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        problem = await answers.ready()
+        if problem:
+            return _text(f"{problem}\n", 503)
+        trouble = answers.trouble()
+        return _text(f"ready\n{trouble}\n" if trouble else "ready\n")
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=answers.metrics(), headers={"Content-Type": METRICS_TYPE})
+
+    app = web.Application(client_max_size=1024, middlewares=[told])
+    app.on_response_prepare.append(_add_headers)
+    app.router.add_get("/", index)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+def _text(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status)
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Put HEADERS on every answer, on aiohttp's own 404 and 405 as well."""
+    response.headers.update(HEADERS)

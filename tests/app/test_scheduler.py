@@ -1,0 +1,245 @@
+"""When the daemon loads: schedule, back-off, courtesy, a loader that dies; no wait is waited for."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aqi_service.app.config import FEED_HOST
+from aqi_service.app.metrics import ServiceStatus, metrics
+from aqi_service.app.open import Opened
+from aqi_service.app.scheduler import Loader, Serving, supervise
+from aqi_service.core.snapshot_names import snapshot_name
+from aqi_service.errors import AccessDenied, ConfigError, Unavailable
+from aqi_service.lookup.memory import Latest
+from aqi_service.server.server import ServerCounts
+from aqi_service.shutdown import Stop
+from tests.doubles.config import config
+from tests.doubles.feed_server import FeedServer, answer, feed_server
+from tests.doubles.load_helpers import document
+from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
+from tests.doubles.wire_fixtures import by_jumps
+
+BODY = document(1, 2, 3)
+OFFICIAL = f"https://{FEED_HOST}/static/v2/data.24h.json"
+
+
+class Waits(Stop):
+    """A Stop that waits for nothing, notes for how long it was to wait, and is asked after so many waits."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._last = last
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        assert seconds is not None
+        self.seconds.append(seconds)
+        if len(self.seconds) > self._last:
+            self.set()
+        return self.is_set()
+
+
+def opened(archive: Any = None, store: Any = None) -> Opened:
+    return Opened(in_memory(archive, store), "memory")
+
+
+def status() -> ServiceStatus:
+    return ServiceStatus(ServerCounts())
+
+
+async def waits_of(
+    loads: int, feed: FeedServer, storage: Opened | None = None, *, usable: bool = True, **changes: Any
+) -> tuple[list[float], ServiceStatus]:
+    """Run a loader for so many loads; give the waits after each, and what was counted."""
+    stop, counted = Waits(loads), status()
+    settings = config(feed_url=feed.url(), **changes)
+    await Loader(settings, storage or opened(), counted, usable=usable).run(stop)
+    assert stop.seconds[0] == 0
+    return stop.seconds[1:], counted
+
+
+def spread(seconds: float, least: float) -> bool:
+    """Tell whether it is that wait, with at most a tenth of jitter (and some time that passed)."""
+    return least - 2 <= seconds <= least * 1.1
+
+
+async def test_it_loads_at_once_and_then_once_an_interval() -> None:
+    async with feed_server((answer(BODY),)) as feed:
+        waits, counted = await waits_of(3, feed, interval=3600)
+        assert len(feed.requests) == 3
+    assert all(spread(wait, 3600) for wait in waits), waits
+    assert len({round(wait, 3) for wait in waits}) == 3  # jitter
+    assert counted.loads == {
+        "complete": 1,
+        "unchanged": 2,
+        "incomplete": 0,
+        "rejected": 0,
+        "failed": 0,
+        "refused": 0,
+    }
+
+
+async def test_after_failed_loads_it_waits_1_2_4_minutes_and_after_a_good_one_the_interval_again() -> None:
+    bad, rejected = (answer(status="500 No"),), (answer(b"<html>"),)
+    async with feed_server(bad, rejected, bad, (answer(BODY),), bad) as feed:
+        waits, counted = await waits_of(5, feed, interval=3600)
+    assert all(map(spread, waits, (60, 120, 240, 3600, 60))), waits
+    assert (counted.loads["failed"], counted.loads["rejected"], counted.loads["complete"]) == (3, 1, 1)
+
+
+async def test_a_failed_load_is_never_put_off_beyond_the_interval() -> None:
+    async with feed_server((answer(status="500 No"),)) as feed:
+        waits, _ = await waits_of(3, feed, interval=90)
+    assert all(map(spread, waits, (60, 90, 90))), waits
+
+
+async def test_a_feed_that_names_a_time_is_left_alone_until_then() -> None:
+    async with feed_server((answer(status="503 Busy", Retry_After=1800),)) as feed:
+        waits, _ = await waits_of(1, feed, interval=3600)
+    assert spread(waits[0], 1800), waits
+
+
+async def test_a_load_that_storage_refuses_is_counted_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    denied = Before(MemoryArchive(), names=failing(AccessDenied("bucket b: denied")))
+    async with feed_server((answer(BODY),)) as feed:
+        waits, counted = await waits_of(2, feed, opened(denied), interval=3600)
+        assert feed.requests == []
+    assert all(map(spread, waits, (60, 120))), waits
+    assert counted.loads["refused"] == 2
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        "load_refused error='bucket b: denied'"
+    ] * 2
+    assert not any(record.exc_info for record in caplog.records)
+
+
+async def test_storage_that_was_away_at_the_start_is_checked_before_the_first_load() -> None:
+    asked = iter([Unavailable("away"), ConfigError("the table is scored on us-epa"), None])
+
+    async def check() -> None:
+        if error := next(asked):
+            raise error
+
+    store = MemoryStore()
+    async with feed_server((answer(BODY),)) as feed:
+        away = opened(Before(MemoryArchive(), check=check), store)
+        waits, counted = await waits_of(4, feed, away, usable=False, interval=3600)
+        assert len(feed.requests) == 2
+    assert all(map(spread, waits, (60, 120, 3600, 3600))), waits
+    assert (counted.loads["refused"], counted.loads["complete"], len(store.items)) == (2, 1, 3)
+
+
+async def test_a_stop_during_a_load_ends_the_loader_without_another() -> None:
+    stop, counted = Stop(), status()
+    async with feed_server((stop.set, asyncio.Event())) as feed:
+        await Loader(config(feed_url=feed.url()), opened(), counted).run(stop)
+        assert len(feed.requests) == 1
+    assert counted.loads["failed"] == 1
+    assert counted.last is not None
+    assert counted.last.error == "interrupted"
+
+
+@pytest.mark.parametrize(("age", "left"), [(0, 300), (240, 60), (400, 0)])
+async def test_the_networks_own_feed_is_not_asked_within_5_minutes_of_the_last_snapshot(
+    age: int, left: int
+) -> None:
+    archive = MemoryArchive()
+    begun = time.time()
+    minute = begun // 60 * 60
+    archive.snapshots[snapshot_name(minute - age)] = b"[]"
+    stop = Waits(0)
+    await Loader(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
+    assert len(stop.seconds) == 1
+    assert left - (time.time() - minute) <= stop.seconds[0] <= max(0, left - (begun - minute))
+
+
+@pytest.mark.parametrize(("ahead", "wait"), [(3000, 300), (7200, 0)])
+async def test_a_snapshot_named_in_the_future_puts_the_first_load_off_for_5_minutes_or_counts_for_nothing(
+    ahead: int, wait: int
+) -> None:
+    archive = MemoryArchive()
+    archive.snapshots[snapshot_name(time.time() + ahead)] = b"[]"
+    stop = Waits(0)
+    await Loader(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
+    assert stop.seconds == [wait]
+
+
+async def test_courtesy_does_not_need_an_archive_that_answers() -> None:
+    away = opened(Before(MemoryArchive(), names=failing(Unavailable("away"))))
+    stop = Waits(0)
+    await Loader(config(feed_url=OFFICIAL), away, status()).run(stop)
+    assert stop.seconds == [0]
+
+
+def dying(times: int, error: Callable[[], Exception] = lambda: KeyError("a bug")) -> Any:
+    """Make a loader that dies so often before it ends well."""
+    left = iter(range(times))
+
+    async def run() -> None:
+        if next(left, None) is not None:
+            raise error()
+
+    return run
+
+
+async def test_a_loader_that_dies_is_started_again_after_a_wait_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counted, stop = status(), Waits(99)
+    await supervise(dying(12), counted, stop)
+    assert "\naqi_loader_restarts_total 12.0\n" in metrics(counted)().decode()
+    assert len(stop.seconds) == 12
+    assert all(0 <= wait <= min(60, 2**n) for n, wait in enumerate(stop.seconds)), stop.seconds
+    assert [record.getMessage() for record in caplog.records][-1] == "loader_died count=12"
+    assert caplog.records[-1].exc_info
+
+
+@by_jumps
+async def test_each_finished_load_is_what_lookups_see_and_an_unfinished_one_is_not() -> None:
+    latest = Latest(time.time)
+    seen: list[tuple[str | None, list[int]]] = []
+
+    class Noting(Waits):
+        async def wait(self, seconds: float | None = None) -> bool:
+            if index := latest.index:
+                seen.append((index.edition.snapshot, sorted(index.packed)))
+            return await super().wait(seconds)
+
+    store = Before(MemoryStore(), put=failing(Unavailable("throttled"), after=2))
+    bodies = (document(1, 2, 3), document(2, 3, 4, 5), document(6, 7))
+    async with feed_server(*((answer(body),) for body in bodies)) as feed:
+        stop, found = Noting(3), opened(store=store)
+        settings = config(feed_url=feed.url(), load_deadline=60.0)
+        await Loader(settings, found, status(), Serving(0, latest)).run(stop)
+    assert [ids for _, ids in seen] == [[1, 2, 3], [2, 3, 4, 5], [2, 3, 4, 5]]
+    assert {name for name, _ in seen} <= set(await found.storage.archive.names())
+
+
+async def test_what_is_caught_up_is_noticed_but_does_not_become_what_lookups_see() -> None:
+    latest = Latest(time.time)
+    archive, store = MemoryArchive(), MemoryStore()
+    archive.snapshots[snapshot_name(time.time() - 3600)] = document(1, 8)
+    async with feed_server((answer(document(1, 2, timestamp="2023-12-20 16:00:00")),)) as feed:
+        found = opened(archive, store)
+        await Loader(config(feed_url=feed.url()), found, status(), Serving(0, latest)).run(Waits(1))
+    assert latest.index is not None
+    assert sorted(latest.index.packed) == [1, 2]
+    assert store.items["1"].timestamp == "2023-12-20 17:00:00"
+    assert (latest.reply(1) is None, latest.reply(2) is None) == (True, False)
+
+
+async def test_a_loader_that_ends_is_not_started_again() -> None:
+    counted = status()
+    await supervise(dying(0), counted, Waits(99))
+    assert counted.loader_restarts == 0
+
+
+async def test_a_loader_that_dies_while_the_program_stops_stays_dead() -> None:
+    counted, stop = status(), Waits(0)
+    await supervise(dying(5), counted, stop)
+    assert counted.loader_restarts == 1

@@ -1,0 +1,131 @@
+"""A document's bytes into numbered items, from its start or from any mark."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqi_service.core.items import Item
+from aqi_service.core.parse.document import Intake, Portion
+from aqi_service.core.parse.measurements import Rules
+from aqi_service.core.scales import DAQI
+from aqi_service.errors import AqiError, CutShort, SnapshotRejected
+from tests.doubles.documents import QUICK, document_of, record
+from tests.doubles.load_helpers import NOW
+
+RULES = Rules(DAQI, int(NOW))
+
+
+def read(body: bytes, chunk: int, mark: Any = None) -> tuple[list[Portion], Intake]:
+    """Read a document in chunks of one size, from a mark or its start."""
+    intake = Intake(RULES, mark)
+    portions: list[Portion] = []
+    start = mark.offset if mark else 0
+    for at in range(start, len(body), chunk):
+        portions += intake.feed(body[at : at + chunk])
+    return [*portions, *intake.close()], intake
+
+
+def items(portions: list[Portion]) -> list[Item]:
+    return [item for portion in portions for item in portion.items]
+
+
+RECORDS = st.one_of(
+    st.integers(1, 6).map(lambda i: record(i, p1="12.5", p2="7.5")),
+    st.integers(1, 6).map(lambda i: record(i, p1="12.5")),
+    st.integers(1, 6).map(lambda i: record(i, p2="7.5")),
+    st.just(record(7)),
+    st.just(record("x", p1="1")),
+)
+DOCUMENTS = st.lists(RECORDS, max_size=400).map(lambda records: document_of(*records))
+
+
+@QUICK
+@given(DOCUMENTS, st.integers(20_000, 200_000), st.integers(20_000, 200_000), st.data())
+def test_from_any_mark_the_document_gives_the_same_items_under_the_same_numbers(
+    body: bytes, chunk: int, again: int, data: st.DataObject
+) -> None:
+    portions, _ = read(body, chunk)
+    everything = items(portions)
+    if portions:
+        mark = data.draw(st.sampled_from(portions)).mark
+        from_there, _ = read(body, again, mark)
+        assert items(from_there) == everything[mark.number :]
+
+
+@QUICK
+@given(DOCUMENTS, st.integers(20_000, 200_000))
+def test_items_are_numbered_without_gaps_and_marks_never_go_back(body: bytes, chunk: int) -> None:
+    portions, intake = read(body, chunk)
+    number = 0
+    for portion in portions:
+        assert portion.mark.number == number
+        number += len(portion.items)
+    assert all(one.mark.offset <= two.mark.offset for one, two in pairwise(portions))
+    rejected = sum(len(portion.rejections) for portion in portions)
+    found = intake.findings
+    assert found.records == number + rejected + found.merged + found.without_pm
+
+
+def test_a_mark_in_front_of_a_held_half_goes_back_to_that_half() -> None:
+    halves = [record(1, p1="12.5"), record(1, p2="7.5")]
+    filler = [record(2) for _ in range(600)]  # batches without an item part the two halves
+    body = document_of(halves[0], *filler, halves[1], *filler)
+    portions, _ = read(body, 30_000)
+    late = next(portion for portion in portions if portion.items)
+    assert late.mark.offset == 1
+    again, _ = read(body, 30_000, late.mark)
+    assert items(again) == late.items
+
+
+def begun(body: bytes) -> tuple[list[Portion], Intake, AqiError | None]:
+    """Read as far as it goes; give what came, and what it ended in."""
+    intake = Intake(RULES)
+    portions: list[Portion] = []
+    try:
+        portions.extend(intake.feed(body))
+        portions.extend(intake.close())
+    except (CutShort, SnapshotRejected) as error:
+        return portions, intake, error
+    return portions, intake, None
+
+
+def fates(portions: list[Portion], intake: Intake) -> int:
+    """Count what came of records, those that are pending included."""
+    found = intake.findings
+    decided = sum(len(portion.items) + len(portion.rejections) for portion in portions)
+    return decided + found.merged + found.without_pm + found.pending_half
+
+
+ENDS = {"cut": b"", "cut behind the comma": b",", "bad byte": b"\x00", "bad byte behind the comma": b",\x00"}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@QUICK
+@given(body=st.lists(RECORDS, min_size=1, max_size=6))
+def test_wherever_a_document_ends_too_early_it_gives_only_what_it_gives_whole(
+    body: list[object], end: bytes
+) -> None:
+    whole = items(read(document_of(*body), 100_000)[0])
+    for count in range(1, len(body) + 1):
+        portions, intake, error = begun(document_of(*body[:count])[:-1] + end)
+        assert error is not None
+        assert items(portions) == whole[: len(items(portions))]
+        assert fates(portions, intake) == intake.findings.records == count
+
+
+def test_a_half_where_a_document_is_cut_is_pending_and_what_was_before_it_is_given() -> None:
+    body = document_of(record(2, p1="1", p2="1"), record(1, p1="10"), record(7))
+    portions, intake, error = begun(body[:-1])
+    assert isinstance(error, CutShort)
+    assert ([item.id for item in items(portions)], intake.findings.pending_half) == (["2"], 1)
+
+
+@pytest.mark.parametrize("behind", [b"", b" ", b"]", b"\x00garbage", b"," * 40_000])
+def test_the_closing_bracket_decides_a_half_whatever_follows_it(behind: bytes) -> None:
+    portions, intake, error = begun(document_of(record(1, p1="10")) + behind)
+    assert isinstance(error, SnapshotRejected) is bool(behind.strip())
+    assert ([item.id for item in items(portions)], intake.findings.pending_half) == (["1"], 0)
+    assert portions[-1].mark.offset == 1

@@ -1,0 +1,105 @@
+"""The two storage ports over AWS, on a moto server that this process starts when it is first asked for.
+
+One rule: the environment leads to moto while the clients are opened, and is as it was afterwards.
+
+`make conformance` names other servers in CONFORMANCE_S3 and CONFORMANCE_DYNAMODB: they take moto's place.
+"""
+
+import atexit
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from aqi_service.storage.aws import create as provision
+from aqi_service.storage.aws.clients import Clients, open_clients
+from aqi_service.storage.aws.dynamodb_store import DynamoStore
+from aqi_service.storage.aws.s3_archive import S3Archive
+from tests.doubles.faults.shim import Shim
+from tests.doubles.moto_names import Moto
+
+
+@cache
+def moto_endpoint() -> str:
+    """Start the server once; it ends with the process."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    atexit.register(server.stop)
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def on_moto(endpoint: str = "") -> AsyncIterator[tuple[Clients, Moto]]:
+    """Open clients that lead to moto, or to the shim at `endpoint`, and names that nobody else uses."""
+    moto = Moto(endpoint or moto_endpoint())
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in (moto.environment | others()).items():
+            environment.setenv(name, value)
+        async with open_clients() as clients:
+            yield clients, moto
+
+
+def others() -> dict[str, str]:
+    """Give the AWS variables that lead to the servers which take moto's place, if any do."""
+    names = {
+        "CONFORMANCE_S3": "AWS_ENDPOINT_URL_S3",
+        "CONFORMANCE_DYNAMODB": "AWS_ENDPOINT_URL_DYNAMODB",
+        "CONFORMANCE_CA": "AWS_CA_BUNDLE",
+    }
+    return {theirs: os.environ[ours] for ours, theirs in names.items() if ours in os.environ}
+
+
+@asynccontextmanager
+async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
+    """Open an archive in a bucket that `--create` made, where the server has all that it asks for.
+
+    It goes through the shim, which dates uploads: moto alone has every one begin in 2010.
+    """
+    async with Shim(moto_endpoint()) as shim, on_moto(shim.endpoint) as (clients, moto):
+        if others():
+            await clients.s3.create_bucket(Bucket=moto.bucket)
+        else:
+            await provision.create_bucket(clients.s3, moto.bucket, None)
+        archive = S3Archive(clients.s3, moto.bucket)
+        await archive.check()
+        yield archive
+
+
+async def plain_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> None:
+    """Make a table without index and TTL, and wait until it can be used."""
+    await clients.writes.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": kind}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    await clients.writes.get_waiter("table_exists").wait(TableName=table)
+
+
+@asynccontextmanager
+async def dynamo_store(_folder: Path) -> AsyncIterator[DynamoStore]:
+    """Open a store in a table that `--create` made, where the server has all that it asks for."""
+    async with on_moto() as (clients, moto):
+        if others():
+            await plain_table(clients, moto.table, "S")
+        else:
+            await provision.create_table(clients.writes, moto.table)
+        store = DynamoStore(clients.writes, clients.lookups, moto.table)
+        await store.check()
+        yield store
+
+
+@asynccontextmanager
+async def numbered_store(_folder: Path) -> AsyncIterator[DynamoStore]:
+    """Open a store in a table like the report's: key of type N, no index, no TTL."""
+    async with on_moto() as (clients, moto):
+        await plain_table(clients, moto.table, "N")
+        store = DynamoStore(clients.writes, clients.lookups, moto.table)
+        await store.check()
+        yield store

@@ -1,0 +1,196 @@
+"""The program as its users start it: a process of its own, in a clean environment, with real streams.
+
+One rule: nothing sleeps; a test waits for a line or for the end, with the patience of all tests.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aqi_service.core.frames import HEADER, decode_header, encode
+from tests import ROOT
+from tests.doubles.patience import PATIENCE, patience
+
+CAPTURE = ROOT / "aqi_service" / "data" / "data_10_08_17_11_23.json.gz"
+RECORD = "250452007"
+"""A record of the capture, its newest."""
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Give this process's environment, which conftest has cleaned, with changes."""
+    return (
+        os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "always::ResourceWarning"} | changes
+    )
+
+
+@dataclass
+class Ran:
+    """How a process ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def reports(self) -> list[dict[str, Any]]:
+        """The reports: stdout holds nothing else."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def last(self) -> str:
+        """The last line of stderr: the sentence, where there is one."""
+        return self.err.splitlines()[-1] if self.err else ""
+
+
+async def ran(
+    *options: str,
+    cwd: Path,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    module: str = "aqi_service",
+    preexec: Callable[[], None] | None = None,
+) -> Ran:
+    """Run `python -m aqi_service` to its end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, *options, cwd=cwd, env=environment(**(env or {})), preexec_fn=preexec,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        async with patience():
+            out, err = await process.communicate(stdin)
+    finally:
+        _kill(process)
+    _assert_quiet(err.decode())
+    return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+@dataclass
+class Running:
+    """A process under way: the lines of its streams as they come."""
+
+    process: asyncio.subprocess.Process
+    out: list[str] = field(default_factory=list)
+    err: list[str] = field(default_factory=list)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def line(self, pattern: str, number: int = 1, within: float = PATIENCE) -> re.Match[str]:
+        """Wait for the line of that number, of stdout or stderr, in which the pattern is found."""
+        found: list[re.Match[str]] = []
+
+        def is_there() -> bool:
+            found[:] = [match for line in (*self.out, *self.err) if (match := re.search(pattern, line))]
+            return len(found) >= number
+
+        async with self._news:
+            try:
+                async with asyncio.timeout(within):
+                    await self._news.wait_for(is_there)
+            except TimeoutError:
+                raise AssertionError(f"no line {number} with {pattern!r} in {self.out} {self.err}") from None
+        return found[number - 1]
+
+    async def port(self, kind: str) -> int:
+        """Wait until it listens; give the port."""
+        return int((await self.line(rf"^listening on \S+:(\d+) \({kind}\)$"))[1])
+
+    async def report(self, number: int = 1, within: float = PATIENCE) -> dict[str, Any]:
+        """Wait for a load's report."""
+        report: dict[str, Any] = json.loads((await self.line(r'^\{"status".*', number, within))[0])
+        return report
+
+    def tell(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait for the end; give the exit code."""
+        async with patience():
+            return await self.process.wait()
+
+    async def closed(self) -> bool:
+        """Wait until nobody, of its children neither, has its stdout open any more."""
+        async with patience():
+            return await self._ended.wait()
+
+    async def ask(self, *payloads: bytes) -> list[bytes]:
+        """Look up on a connection of its own."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", await self.port("tcp"))
+        try:
+            async with patience():
+                writer.write(b"".join(map(encode, payloads)))
+                return [
+                    await reader.readexactly(decode_header(await reader.readexactly(HEADER)))
+                    for _ in payloads
+                ]
+        finally:
+            writer.close()
+
+    async def page(self, path: str) -> tuple[int, str]:
+        """GET a page of the HTTP port; give status and text."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", await self.port("http"))
+        try:
+            async with patience():
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+                head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        finally:
+            writer.close()
+        return int(head.split()[1]), body
+
+    async def collect(self, stream: asyncio.StreamReader | None, into: list[str]) -> None:
+        """Keep a stream's lines to its end."""
+        while stream is not None and (line := await stream.readline()):
+            async with self._news:
+                into.append(line.decode().rstrip("\n"))
+                self._news.notify_all()
+        if into is self.out:
+            self._ended.set()
+
+
+@asynccontextmanager
+async def running(
+    *options: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    module: str = "aqi_service",
+    preexec: Callable[[], None] | None = None,
+) -> AsyncIterator[Running]:
+    """Run the program beside a test; at the end it is killed, and must not have complained of itself."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, *options, cwd=cwd, env=environment(**(env or {})),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=2**20,
+        start_new_session=True, preexec_fn=preexec,
+    )  # fmt: skip
+    program = Running(process)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(program.collect(process.stdout, program.out))
+        group.create_task(program.collect(process.stderr, program.err))
+        try:
+            yield program
+        finally:
+            _kill(process)
+            await process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+    _assert_quiet("\n".join(program.err))
+
+
+def _assert_quiet(err: str) -> None:
+    for word in ("Traceback", "ResourceWarning", "never retrieved", "never awaited"):
+        assert word not in err, err
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill it, and what it has started and left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

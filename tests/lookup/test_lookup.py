@@ -1,0 +1,189 @@
+"""The read path: every request gets one of four replies, in time, and never an item that is not a record."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from aqi_service.core.csv_reply import HEADER_LINE
+from aqi_service.core.index import Edition, Growing
+from aqi_service.core.items import LEASE_IDS, Item
+from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
+from aqi_service.lookup.lookup import Lookup
+from aqi_service.lookup.memory import Latest
+from tests.doubles.storage_doubles import Before, Hook, MemoryStore, failing
+from tests.doubles.wire_fixtures import advance, by_hand, task, turns
+
+NOW = 1_703_098_500.0
+ITEM = Item("28456691289", latitude="48.8", country="DE", pm25="3.88", pm10="7.5", aqi="1", aqi_range="Low")
+CSV = HEADER_LINE.encode() + b"28456691289,48.8,,,DE,,,3.88,7.5,1,Low\r\n"
+BAD = b"Bad request: a record id is 1 to 20 decimal digits"
+GONE = b"Unavailable: the table cannot be read now; try again later"
+NOT_FOUND = b"Item not found"
+
+
+class Asked(MemoryStore):
+    """A store that notes what it is asked for."""
+
+    def __init__(self, *items: Item) -> None:
+        super().__init__(*items)
+        self.asked: list[str] = []
+
+    async def get(self, record_id: str) -> Item | None:
+        self.asked.append(record_id)
+        return await super().get(record_id)
+
+
+def lookup(*items: Item, deadline: float = 5.0, **hooks: Hook) -> Lookup:
+    return Lookup(Before(MemoryStore(*items), **hooks), lambda: NOW, deadline)
+
+
+async def test_a_stored_record_is_answered_as_csv() -> None:
+    assert await lookup(ITEM).answer(b"28456691289") == CSV
+
+
+def test_what_needs_no_table_is_answered_at_once_and_only_that() -> None:
+    asked = lookup(ITEM)
+    assert asked.at_once(b"28456691289") is None
+    assert asked.at_once(b"x") == BAD
+    assert asked.at_once(b"9" * 20) == NOT_FOUND
+
+
+@pytest.mark.parametrize("payload", [b"028456691289", b"00000000028456691289"])
+async def test_leading_zeros_drop_within_20_digits(payload: bytes) -> None:
+    assert await lookup(ITEM).answer(payload) == CSV
+
+
+async def test_zero_is_an_id_however_many_there_are() -> None:
+    store = Asked(ITEM._replace(id="0"))
+    replies = [await Lookup(store, lambda: NOW).answer(b"0" * count) for count in range(1, 21)]
+    assert store.asked == ["0"] * 20
+    assert all(reply.startswith(b"id,") for reply in replies)
+
+
+async def test_an_id_that_is_not_stored_is_not_found() -> None:
+    assert await lookup(ITEM).answer(b"28456691288") == NOT_FOUND
+
+
+async def test_the_largest_id_is_looked_up_and_a_larger_one_cannot_exist() -> None:
+    store = Asked()
+    answer = Lookup(store, lambda: NOW).answer
+    replies = [await answer(str(number).encode()) for number in (2**63 - 1, 2**63, 10**20 - 1)]
+    assert replies == [NOT_FOUND] * 3
+    assert store.asked == [str(2**63 - 1)]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"", b"abc", b"-1", b"+1", b"1.0", b" 1", b"1 ", b"1\n", b"1\r\n", b"0x10", b"1_000", b"1\x00",
+        b"1e3", b"1" * 21, b"0" * 21, b"1" * 1024, "١٢".encode(), b"\xff\xfe", b"../../x", b"\x1b[31m",
+        b"!disconnect",
+    ],
+)  # fmt: skip
+async def test_anything_else_is_a_bad_request_and_asks_no_store(payload: bytes) -> None:
+    store = Asked(ITEM)
+    assert await Lookup(store, lambda: NOW).answer(payload) == BAD
+    assert store.asked == []
+
+
+@pytest.mark.parametrize("lease", LEASE_IDS)
+async def test_the_lease_is_never_answered(lease: str) -> None:
+    store = Asked(ITEM._replace(id=lease))
+    assert await Lookup(store, lambda: NOW).answer(lease.encode()) == BAD
+    assert store.asked == []
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "reply"), [(int(NOW) - 1, NOT_FOUND), (int(NOW), NOT_FOUND), (int(NOW) + 1, CSV)]
+)
+async def test_an_expired_record_is_absent(expires_at: int, reply: bytes) -> None:
+    assert await lookup(ITEM._replace(expires_at=expires_at)).answer(b"28456691289") == reply
+
+
+@pytest.mark.parametrize("error", [Unavailable("throttled"), AccessDenied("no"), MissingResource("gone")])
+async def test_a_table_that_cannot_be_read_is_unavailable_whatever_the_reason(error: AqiError) -> None:
+    assert await lookup(ITEM, get=failing(error)).answer(b"28456691289") == GONE
+
+
+@by_hand
+async def test_a_table_that_does_not_answer_is_unavailable_at_the_deadline() -> None:
+    waiting = task(lookup(ITEM, deadline=5.0, get=asyncio.Event().wait).answer(b"28456691289"))  # type: ignore[arg-type]
+    await turns()
+    advance(4.9)
+    await turns()
+    assert not waiting.done()
+    advance(0.2)
+    assert await waiting == GONE
+
+
+async def test_requests_of_a_kind_that_is_no_fault_of_the_table_are_answered_without_it() -> None:
+    broken = lookup(get=failing(Unavailable("throttled")))
+    assert [await broken.answer(payload) for payload in (b"x", str(2**63).encode())] == [BAD, NOT_FOUND]
+
+
+@by_hand
+async def test_a_table_that_cannot_be_read_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    broken = lookup(get=failing(Unavailable("table t: no answer")))
+    counts = []
+    with caplog.at_level(logging.WARNING, "aqi_service"):
+        for seconds in (0, 1, 58, 1.1):
+            advance(seconds)
+            await broken.answer(b"1")
+            await broken.answer(b"2")
+            counts.append(len(caplog.records))
+    assert counts == [1, 1, 1, 2]
+    assert caplog.records[0].getMessage() == "lookup_failed error='table t: no answer'"
+
+
+def remembering(*items: Item) -> Latest:
+    """Make a memory of these items."""
+    growing, latest = Growing(), Latest(lambda: NOW)
+    growing.add(items)
+    edition = Edition("data_20_12_23_18_55.json", int(NOW), "daqi", len(items), int(NOW), "")
+    assert latest.offer(growing.done(edition, NOW))
+    return latest
+
+
+async def test_what_is_in_memory_is_answered_without_the_table_and_the_rest_by_it() -> None:
+    store = Asked(ITEM._replace(pm10="8"), ITEM._replace(id="2"))
+    found = Lookup(store, lambda: NOW, latest=remembering(ITEM))
+    assert await found.answer(b"028456691289") == CSV
+    assert store.asked == []
+    assert (await found.answer(b"2")).startswith(b"id,")
+    assert await found.answer(b"3") == NOT_FOUND
+    assert store.asked == ["2", "3"]
+    assert (found.counts.memory, found.counts.table, found.counts.requests) == (1, 2, 2)
+
+
+async def test_a_record_that_has_expired_in_memory_is_asked_of_the_table() -> None:
+    store = Asked(ITEM)
+    found = Lookup(store, lambda: NOW, latest=remembering(ITEM._replace(expires_at=int(NOW))))
+    assert await found.answer(b"28456691289") == CSV
+    assert store.asked == [ITEM.id]
+
+
+async def test_while_the_table_cannot_be_read_what_is_in_memory_is_answered() -> None:
+    broken = Before(MemoryStore(), get=failing(Unavailable("throttled")))
+    found = Lookup(broken, lambda: NOW, latest=remembering(ITEM))
+    assert [await found.answer(each) for each in (b"1", b"28456691289")] == [GONE, CSV]
+
+
+async def test_a_lookup_that_finds_the_table_gone_ends_what_memory_says_of_it() -> None:
+    gone = Before(MemoryStore(), get=failing(MissingResource("no such table")))
+    found = Lookup(gone, lambda: NOW, latest=remembering(ITEM))
+    assert [await found.answer(each) for each in (b"28456691289", b"1", b"28456691289")] == [CSV, GONE, GONE]
+
+
+async def test_lookups_of_one_moment_are_one_request_to_the_table() -> None:
+    class Together(Asked):
+        async def get_many(self, ids: Sequence[str]) -> Mapping[str, Item | None]:
+            self.asked.append(" ".join(ids))
+            return await super().get_many(ids)
+
+    store = Together(ITEM)
+    found = Lookup(store, lambda: NOW)
+    replies = await asyncio.gather(*map(found.answer, (b"1", b"28456691289", b"1", b"x")))
+    assert replies == [NOT_FOUND, CSV, NOT_FOUND, BAD]
+    assert store.asked == ["1 28456691289"]

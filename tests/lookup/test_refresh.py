@@ -1,0 +1,325 @@
+"""The newest finished snapshot, read out of the archive: when, on which scale, and what goes wrong."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import pytest
+
+from aqi_service.core.csv_reply import csv_reply
+from aqi_service.core.scales import REPORT, US_EPA
+from aqi_service.core.snapshot_names import latest_key
+from aqi_service.errors import AqiError, ArchiveFailed, MissingResource, Unavailable
+from aqi_service.lookup.lookup import Lookup
+from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.refresh import POLL_SECONDS, Follower
+from aqi_service.shutdown import Stop
+from aqi_service.snapshots.sources import Asking
+from aqi_service.storage.ports import READ_LIMIT, Storage
+from tests.doubles.documents import GENERATED, document_of
+from tests.doubles.load_helpers import AGENT, NAME, NOW, TABLE, document, records, run
+from tests.doubles.memory_world import feed
+from tests.doubles.patience import patience
+from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
+
+LATEST = latest_key(TABLE)
+
+
+class Rounds(Stop):
+    """A Stop that waits for nothing; between two looks it does what a test says, and then asks to stop."""
+
+    def __init__(self, *between: Callable[[], object]) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._between = list(between)
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        self.seconds.append(seconds or 0)
+        if not self._between:
+            self.set()
+            return True
+        self._between.pop(0)()
+        return False
+
+
+class Counting(MemoryArchive):
+    """Another's snapshots and documents; `reads` counts how often a snapshot was read."""
+
+    def __init__(self, other: MemoryArchive) -> None:
+        super().__init__()
+        self.snapshots, self.documents = other.snapshots, other.documents
+        self.reads = 0
+
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        self.reads += 1
+        async for piece in super().read(name, offset):
+            yield piece
+
+
+async def loaded(*bodies: bytes, **changes: Any) -> Storage:
+    """Load documents, one an hour."""
+    storage = in_memory()
+    for hour, body in enumerate(bodies):
+        await run(feed(body), storage, now=NOW + 3600 * hour, live=True, **changes)
+    return storage
+
+
+def following(storage: Storage, now: float = NOW + 7200) -> tuple[Latest, Follower]:
+    latest = Latest(lambda: now)
+    return latest, Follower(storage, TABLE, latest, Asking(AGENT, 2**31), lambda _: None)
+
+
+def snapshot(latest: Latest) -> str | None:
+    return None if latest.index is None else latest.index.edition.snapshot
+
+
+def store_of(storage: Storage) -> MemoryStore:
+    assert isinstance(storage.store, MemoryStore)
+    return storage.store
+
+
+def archive_of(storage: Storage) -> MemoryArchive:
+    assert isinstance(storage.archive, MemoryArchive)
+    return storage.archive
+
+
+async def test_the_newest_finished_snapshot_is_read_at_once_and_then_the_table_is_not_asked() -> None:
+    storage = await loaded(document(1, 2), document(2, 3))
+    latest, follower = following(storage)
+    await follower.run(Rounds())
+    lookup = Lookup(Before(storage.store, get=failing(Unavailable("away"))), lambda: NOW, latest=latest)
+    assert await lookup.answer(b"3") == csv_reply(store_of(storage).items["3"])
+    assert (await lookup.answer(b"1")).startswith(b"Unavailable: ")
+    assert (lookup.counts.memory, lookup.counts.table) == (1, 1)
+
+
+async def test_a_newer_one_is_noticed_within_a_minute() -> None:
+    storage = await loaded(document(1))
+    latest, follower = following(storage)
+    newer = await loaded(document(1), document(2, 3))
+
+    def publish() -> None:
+        assert snapshot(latest) == NAME
+        for mine, theirs in (
+            (archive_of(storage).snapshots, archive_of(newer).snapshots),
+            (archive_of(storage).documents, archive_of(newer).documents),
+        ):
+            mine.update(theirs)
+
+    stop = Rounds(publish)
+    await follower.run(stop)
+    assert snapshot(latest) == "data_20_12_23_19_01.json"
+    assert stop.seconds == [POLL_SECONDS] * 2
+    assert POLL_SECONDS <= 30
+
+
+@pytest.mark.parametrize("scale", [REPORT, US_EPA])
+async def test_it_is_scored_on_the_scale_and_expires_with_the_days_of_its_manifest(scale: Any) -> None:
+    storage = await loaded(document(1), scale=scale, ttl=86_400)
+    latest, follower = following(storage)
+    await follower.look()
+    item = store_of(storage).items["1"]
+    assert latest.index is not None
+    assert item.expires_at is not None
+    assert latest.index.reply(1, item.expires_at - 1) == csv_reply(item)
+    assert latest.index.reply(1, item.expires_at) is None
+
+
+async def test_a_scale_that_this_version_does_not_know_is_left_to_the_table() -> None:
+    storage = await loaded(document(1))
+    documents = archive_of(storage).documents
+    documents[LATEST] = orjson.dumps(orjson.loads(documents[LATEST]) | {"scale": "of tomorrow"})
+    latest, follower = following(storage)
+    await follower.look()
+    assert latest.index is None
+
+
+@pytest.mark.parametrize(
+    "body", [None, b"", b"{}", b'{"table_id": "a table"}', b'{"table_id": "a table", "snapshot": 5}']
+)
+async def test_a_document_that_is_missing_or_names_no_snapshot_is_passed_over(body: bytes | None) -> None:
+    storage = in_memory()
+    archive_of(storage).documents |= {} if body is None else {LATEST: body}
+    latest, follower = following(storage)
+    await follower.look()
+    assert latest.index is None
+
+
+async def test_what_memory_has_is_not_read_again() -> None:
+    storage = await loaded(document(1))
+    archive = Counting(archive_of(storage))
+    _, follower = following(Storage(archive, storage.store))
+    for _ in range(3):
+        await follower.look()
+    assert archive.reads == 1
+
+
+@pytest.mark.parametrize("port", ["archive", "store"])
+async def test_what_cannot_be_read_now_is_one_log_line_and_is_read_later(
+    port: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = await loaded(document(1))
+    left = iter([Unavailable("away"), ArchiveFailed("away")])
+
+    async def away() -> None:
+        if error := next(left, None):
+            raise error
+
+    archive, store = storage.archive, storage.store
+    broken = (
+        Storage(Before(archive, get=away), store)
+        if port == "archive"
+        else Storage(archive, Before(store, identity=away))
+    )
+    latest, follower = following(broken)
+    with caplog.at_level(logging.INFO, "aqi_service"):
+        await follower.run(Rounds(lambda: None, lambda: None))
+    assert snapshot(latest) == NAME
+    lines = [line for r in caplog.records if "not_renewed" in (line := r.getMessage())]
+    assert lines == ["memory_not_renewed error='away': tried again later"] * 2
+
+
+async def test_a_snapshot_that_is_damaged_in_the_archive_leaves_what_was_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = await loaded(document(1), document(2, 3))
+    latest, follower = following(storage)
+    good = dict(archive_of(storage).snapshots)
+    archive_of(storage).snapshots = {name: body[:-5] for name, body in good.items()}
+
+    def mend() -> None:
+        assert latest.index is None
+        archive_of(storage).snapshots = good
+
+    with caplog.at_level(logging.INFO, "aqi_service"):
+        await follower.run(Rounds(mend))
+    assert snapshot(latest) == "data_20_12_23_19_01.json"
+    assert "memory_not_renewed" in caplog.text
+
+
+async def test_a_snapshot_that_stays_damaged_is_read_ever_more_seldom_and_a_newer_one_at_once() -> None:
+    storage, newer = await loaded(document(1)), await loaded(document(1), document(2, 3))
+    archive = Counting(archive_of(storage))
+    archive.snapshots[NAME] = archive.snapshots[NAME][:-5]
+    latest, follower = following(Storage(archive, storage.store))
+    looks = []
+    for number in range(200):
+        before = archive.reads
+        with suppress(AqiError):
+            await follower.look()
+        looks += [number] * (archive.reads - before)
+    assert looks == [0, 1, 3, 7, 15, 31, 63, 127, 191]
+    archive.snapshots |= archive_of(newer).snapshots
+    archive.documents |= archive_of(newer).documents
+    await follower.look()
+    assert snapshot(latest) == "data_20_12_23_19_01.json"
+
+
+async def test_a_defect_is_logged_and_the_next_look_comes(caplog: pytest.LogCaptureFixture) -> None:
+    storage = await loaded(document(1))
+    dying = iter([KeyError("a bug")])
+
+    async def die() -> None:
+        if error := next(dying, None):
+            raise error
+
+    latest, follower = following(Storage(Before(storage.archive, get=die), storage.store))
+    await follower.run(Rounds(lambda: None))
+    assert snapshot(latest) == NAME
+    assert [bool(r.exc_info) for r in caplog.records if r.levelno == logging.ERROR] == [True]
+
+
+@pytest.mark.parametrize("gone", ["deleted", "made anew"])
+async def test_memory_goes_with_the_table_that_it_speaks_of(gone: str) -> None:
+    storage = await loaded(document(1))
+    store = store_of(storage)
+    hook = failing(MissingResource("no such table"), after=1)
+    found: Any = Before(store, identity=hook) if gone == "deleted" else store
+    latest, follower = following(Storage(storage.archive, found))
+    await follower.look()
+    assert snapshot(latest) == NAME
+    store.table_id = "another table"
+    await follower.look()
+    assert latest.index is None
+
+
+async def test_a_table_that_does_not_answer_leaves_memory_as_it_is() -> None:
+    storage = await loaded(document(1))
+    store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=1))
+    latest, follower = following(Storage(storage.archive, store))
+    await follower.run(Rounds(lambda: None))
+    assert snapshot(latest) == NAME
+
+
+async def test_where_the_table_had_newer_records_it_is_asked_which_of_them_it_has() -> None:
+    many = records(range(1, 2 * READ_LIMIT + 50))
+    newer = records((1, 230), timestamp="2023-12-20 19:30:00")
+    storage = await loaded(document_of(*newer), document_of(*many))
+    latest, follower = following(storage)
+    await follower.look()
+    assert latest.index is not None
+    assert set(range(1, 2 * READ_LIMIT + 50)) - latest.index.packed.keys() == {1, 230}
+
+
+async def test_records_that_had_expired_do_not_hide_that_the_table_had_newer_ones() -> None:
+    expired = records((1, 1), timestamp="2023-12-19 10:00:00")
+    newer = document_of(*records((2,), timestamp="2023-12-20 17:30:00"))
+    storage = await loaded(newer, document_of(*expired, *records((2, 3))), ttl=86_400)
+    latest, follower = following(storage)
+    await follower.look()
+    assert latest.index is not None
+    assert set(latest.index.packed) == {3}
+
+
+async def test_where_it_had_none_the_table_is_asked_for_nothing_though_ids_repeat() -> None:
+    twice = [*records((1, 2), timestamp="2023-12-20 16:00:00"), *records((1, 3))]
+    storage = await loaded(document_of(*twice))
+    store: Any = Before(storage.store, get_many=failing(AssertionError("asked")))
+    latest, follower = following(Storage(storage.archive, store))
+    await follower.look()
+    assert latest.index is not None
+    assert latest.index.reply(1, NOW) == csv_reply(store_of(storage).items["1"])
+
+
+async def test_lookups_have_their_turn_while_it_is_read() -> None:
+    storage = await loaded(GENERATED)
+    _, follower = following(storage)
+    turns = 0
+
+    async def lookups() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(lookups())
+    await follower.look()
+    beside.cancel()
+    assert turns >= len(GENERATED) // 65_536
+
+
+async def test_a_stop_ends_it_while_it_reads() -> None:
+    storage = await loaded(document(1))
+    stop = Stop()
+
+    async def hang() -> None:
+        stop.set()
+        await asyncio.Event().wait()
+
+    _, follower = following(Storage(Before(storage.archive, get=hang), storage.store))
+    async with patience():
+        await follower.run(stop)
+
+
+async def test_the_newest_timestamp_is_told_even_if_the_table_does_not_answer() -> None:
+    storage = await loaded(document(1))
+    told: list[object] = []
+    store: Any = Before(storage.store, identity=failing(Unavailable("away")))
+    follower = Follower(
+        Storage(storage.archive, store), TABLE, Latest(lambda: NOW), Asking(AGENT, 2**31), told.append
+    )
+    await follower.run(Rounds())
+    assert told == ["2023-12-20 17:00:00"]

@@ -1,0 +1,122 @@
+"""`make demo`: a person's first minute, offline, and what is left of it afterwards."""
+
+import asyncio
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from aqi_service.core.csv_reply import HEADER_LINE, csv_reply
+from aqi_service.demo import CAVEAT, NEXT, RECORDS, main
+from aqi_service.storage.local.store import LocalStore
+from tests.doubles.program import Running, ran, running
+
+HEADER = HEADER_LINE.rstrip()
+
+
+def temporary(folder: Path) -> dict[str, str]:
+    """Give variables that lead temporary files into a folder, and some of a user's own."""
+    return {"TMPDIR": str(folder), "AQI_NO_HTTP": "1", "AQI_SCALE": "us-epa", "AQI_HOST": "192.0.2.1"}
+
+
+def left(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def children(program: Running) -> list[int]:
+    pid = program.process.pid
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_it_loads_serves_looks_up_and_says_what_it_means_and_what_comes_next(tmp_path: Path) -> None:
+    done = await ran(cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    at = lines.index(HEADER)
+    assert [row.split(",")[0] for row in lines[at + 1 : at + 4]] == list(RECORDS)
+    assert lines[at + 4] == ""
+    assert '"status":"complete"' in done.out
+    assert done.out.endswith(f"\n{CAVEAT}\n\n{NEXT}\n")
+    assert "3565 records, for instance: " in done.err
+    assert left(tmp_path) == []
+
+
+async def stored(folder: Path) -> list[str]:
+    """Read the demo's records out of its store: the rows that a lookup gives."""
+    store = LocalStore(folder, read_only=True)
+    try:
+        items = [await store.get(record_id) for record_id in RECORDS]
+        return [csv_reply(item).decode().splitlines()[1] for item in items if item]
+    finally:
+        await store.close()
+
+
+async def test_the_rows_that_it_prints_are_those_of_its_store_on_the_default_scale(tmp_path: Path) -> None:
+    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
+        await demo.line("^http://")
+        folder = Path((await demo.line(r"^1\. .* into (\S+)$"))[1])
+        rows = await stored(folder)
+        at = demo.out.index(HEADER)
+        assert demo.out[at + 1 : at + 4] == rows
+        assert [row.rpartition(",")[2] for row in rows] == ["Low", "Medium", "Very High"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_with_serve_it_prints_its_address_last_and_ends_on_a_signal_with_nothing_left(
+    number: int, tmp_path: Path
+) -> None:
+    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
+        address = await demo.line(r"^http://127\.0\.0\.1:(\d+)/$")
+        ask = await demo.line(rf"python -m aqi_service\.client --port (\d+) {RECORDS[0]}$")
+        assert demo.out[-1] == address.string
+        done = await ran("--no-save", "--port", ask[1], RECORDS[0], cwd=tmp_path, module="aqi_service.client")
+        assert done.code == 0
+        [server] = children(demo)
+        demo.tell(number)
+        assert await demo.ended() == 0
+        assert not is_alive(server)
+    assert left(tmp_path) == []
+
+
+async def test_its_server_ends_also_when_it_is_killed_outright(tmp_path: Path) -> None:
+    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
+        await demo.line("^http://")
+        assert len(children(demo)) == 1
+        demo.tell(signal.SIGKILL)
+        await demo.ended()
+        assert await demo.closed()  # its server had the same stdout
+
+
+async def test_a_signal_in_its_first_step_leaves_nothing_either(tmp_path: Path) -> None:
+    async with running(cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
+        await demo.line(r"^1\. Load")
+        demo.tell()
+        assert await demo.ended() == 130
+    assert left(tmp_path) == []
+
+
+async def test_what_its_server_says_is_passed_on_so_that_it_is_never_held_up(tmp_path: Path) -> None:
+    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
+        port = int((await demo.line(r"client --port (\d+) "))[1])
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"\x16\x03\x01")
+            assert re.search(rb"Bad request: ", await reader.read())
+            writer.close()
+        await demo.line("connection_cut peer=.* reason=malformed", 3)
+
+
+def test_a_step_that_fails_is_the_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("aqi_service.demo.CAPTURE", "SOURCES.md")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert main([]) == 1

@@ -1,0 +1,191 @@
+"""The policies of deploy/iam allow what each way to run asks AWS for, and nothing else.
+
+Each test runs the program behind the shim, the rare calls included, and compares the journal with the policy
+in both directions: no request without a grant, and no grant without a request.
+"""
+
+import gzip
+import re
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from aqi_service.core.snapshot_names import snapshot_name
+from aqi_service.storage.aws.clients import Clients, open_clients
+from aqi_service.storage.aws.create import create_bucket, create_table
+from tests import DATA
+from tests.doubles.aws_backends import plain_table
+from tests.doubles.faults.clients import at_once
+from tests.doubles.faults.effects import Refuse
+from tests.doubles.faults.rules import Rule
+from tests.doubles.faults.shim import Shim
+from tests.doubles.feed_server import answer, feed_server
+from tests.doubles.iam_policies import Grant, Need, Place, grants, needs
+from tests.doubles.load_helpers import document, written
+from tests.doubles.moto_names import Moto
+from tests.doubles.program import ran, running
+
+GENERATED = (DATA / "generated-2026-form.json.gz").read_bytes()
+ABANDONED = "data_20_12_23_18_55.json"
+LOST = Rule("CompleteMultipartUpload", Refuse("PreconditionFailed", applied=True), nth=(1,))
+"""As after a lost answer: Complete finds its own object in its place, and HEAD decides."""
+
+
+@dataclass
+class World:
+    """Bucket and table on moto, and the shim that a process goes through."""
+
+    clients: Clients
+    moto: Moto
+    shim: Shim
+
+    @property
+    def place(self) -> Place:
+        return Place(self.moto.bucket, self.moto.table, f"source-of-{self.moto.bucket}/old/")
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--bucket", self.moto.bucket, "--table", self.moto.table)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.moto.environment | {"AWS_ENDPOINT_URL": self.shim.endpoint}
+
+    async def fill(self) -> None:
+        """Leave behind what others did: an upload of 2010 (moto), a snapshot that nobody finished."""
+        bucket = self.moto.bucket
+        await self.clients.s3.create_multipart_upload(Bucket=bucket, Key=ABANDONED)
+        late = snapshot_name(int(time.time()) - 7200)
+        await self.clients.s3.put_object(Bucket=bucket, Key=late, Body=gzip.decompress(GENERATED))
+
+    def assert_granted(self, *policies: str) -> None:
+        """Every request that was made is allowed by one of the policies."""
+        granted = self._grants(policies)
+        asked = set(needs(self.shim.journal, self.place))
+        assert not [need for need in asked if not any(grant.covers(need) for grant in granted)]
+
+    def assert_used(self, *policies: str) -> None:
+        """Everything that the policies allow was asked for."""
+        asked = set(needs(self.shim.journal, self.place))
+        assert not [grant for grant in self._grants(policies) if not any(map(grant.covers, asked))]
+
+    def _grants(self, policies: Sequence[str]) -> list[Grant]:
+        return [grant for policy in policies for grant in grants(policy, self.place)]
+
+
+@pytest.fixture
+async def world(moto: Moto) -> AsyncIterator[World]:
+    async with open_clients() as clients, Shim(moto.endpoint) as shim:
+        yield World(clients, moto, shim)
+
+
+@pytest.fixture
+async def made(world: World) -> World:
+    """A world in which bucket and table are there."""
+    await create_bucket(world.clients.s3, world.moto.bucket, None, at_once)
+    await create_table(world.clients.writes, world.moto.table, at_once)
+    return world
+
+
+async def test_the_daemon_s_policy_is_what_it_asks_for(made: World, tmp_path: Path) -> None:
+    await made.fill()
+    made.shim.book.add(LOST)
+    ports = ("--port", "0", "--http-port", "0")
+    async with feed_server((answer(document(1, 2)),)) as feed:
+        live = (*made.options, "--feed-url", feed.url())
+        async with running(*live, *ports, cwd=tmp_path, env=made.environment) as program:
+            assert (await program.report())["status"] == "complete"
+            caught_up = await program.report(2)
+            assert (caught_up["status"], caught_up["stored"] > 10) == ("complete", True)
+            assert (await program.ask(b"1"))[0].startswith(b"id,")
+            program.tell(signal.SIGTERM)
+            assert await program.ended() == 0
+        assert made.shim.journal.of("HeadObject")
+        made.assert_granted("daemon")
+        made.assert_used("daemon")
+        assert (await ran("--load-only", *live, cwd=tmp_path, env=made.environment)).code == 0
+    made.assert_granted("daemon")
+
+
+async def test_a_replica_s_policy_is_what_it_asks_for(made: World, tmp_path: Path) -> None:
+    await made.fill()
+    source = written(tmp_path, document(1, 2), "data_20_12_23_17_00.json")
+    loaded = await ran(
+        "--load-only", *made.options, "--from", str(source), cwd=tmp_path, env=made.environment
+    )
+    assert loaded.code == 0
+    made.shim.journal.records.clear()
+    options = (*made.options, "--serve-only", "--port", "0", "--http-port", "0")
+    async with running(*options, cwd=tmp_path, env=made.environment) as program:
+        await program.line("memory snapshot=data_20_12_23_17_00.json")
+        assert await program.ask(b"8", b"9") == [b"Item not found"] * 2
+        assert (await program.page("/readyz"))[0] == 200
+        program.tell(signal.SIGTERM)
+        assert await program.ended() == 0
+    made.assert_granted("serve-only")
+    made.assert_used("serve-only")
+
+
+async def test_a_backfill_s_policy_is_what_it_asks_for(made: World, tmp_path: Path) -> None:
+    await made.fill()
+    bucket, _, prefix = made.place.source.partition("/")
+    await made.clients.s3.create_bucket(Bucket=bucket)
+    await made.clients.s3.put_object(Bucket=bucket, Key=f"{prefix}one.json", Body=document(1, 2))
+    made.shim.book.add(LOST)
+    sources = ("--from", f"s3://{bucket}/{prefix}", "--from", "archive")
+    done = await ran("--load-only", *made.options, *sources, cwd=tmp_path, env=made.environment)
+    assert (done.code, [report["status"] for report in done.reports]) == (0, ["complete", "complete"])
+    made.assert_granted("backfill")
+    made.assert_used("backfill")
+
+
+async def test_what_create_adds_to_a_policy_is_what_it_asks_for(world: World, tmp_path: Path) -> None:
+    create = ("--load-only", "--create", *world.options, "--from", "-")
+    for _ in ("nothing is there", "a table is there that lacks index and TTL"):
+        done = await ran(*create, cwd=tmp_path, env=world.environment, stdin=GENERATED)
+        assert done.code == 0
+        await world.clients.writes.delete_table(TableName=world.moto.table)
+        await plain_table(world.clients, world.moto.table, "S")
+    world.assert_granted("backfill", "create")
+    world.assert_used("create")
+
+
+@pytest.mark.parametrize(
+    ("operation", "line"),
+    [
+        ("ListMultipartUploads", r"sweep_failed error=.bucket .*AWS denies access"),
+        ("GetBucketLifecycleConfiguration", r"not_created lifecycle rule .*AWS denies access"),
+        ("PutBucketLifecycleConfiguration", r"not_created lifecycle rule .*AWS denies access"),
+    ],
+)
+async def test_what_a_load_can_do_without_is_one_warning_where_it_is_denied(
+    world: World, operation: str, line: str, tmp_path: Path
+) -> None:
+    world.shim.book.add(Rule(operation, Refuse("AccessDenied")))
+    create = ("--load-only", "--create", *world.options, "--from", "-")
+    done = await ran(*create, cwd=tmp_path, env=world.environment, stdin=GENERATED)
+    assert (done.code, done.reports[0]["status"]) == (0, "complete")
+    assert len(re.findall(line, done.err)) == done.err.count("WARNING") == 1
+
+
+def test_a_grant_covers_its_action_on_its_resources_and_nothing_more() -> None:
+    place = Place("b", "t", "s/old/")
+    daemon = grants("daemon", place)
+    table, key = f"arn:aws:dynamodb:us-east-1:{place.account}:table/t", frozenset({"lease"})
+    for need, is_granted in (
+        (Need("s3:GetObject", "arn:aws:s3:::b/data_20_12_23_18_55.json"), True),
+        (Need("s3:GetObject", "arn:aws:s3:::b/other"), False),
+        (Need("s3:GetObject", "arn:aws:s3:::b2/data_20_12_23_18_55.json"), False),
+        (Need("s3:DeleteObject", "arn:aws:s3:::b/data_20_12_23_18_55.json"), False),
+        (Need("s3:PutObject", "arn:aws:s3:::b/uploads/data_20_12_23_18_55.json"), False),
+        (Need("s3:PutObject", "arn:aws:s3:::b/manifests/other/x.json"), False),
+        (Need("dynamodb:DeleteItem", table, key), True),
+        (Need("dynamodb:DeleteItem", table, frozenset({"18456691289"})), False),
+        (Need("dynamodb:DeleteItem", f"{table}2", key), False),
+        (Need("dynamodb:Scan", table), False),
+    ):
+        assert any(grant.covers(need) for grant in daemon) is is_granted, need

@@ -1,0 +1,71 @@
+"""What came in one read, answered: at once what can be, the rest in turn, all in order."""
+
+import asyncio
+import logging
+from collections import Counter
+
+import pytest
+
+from aqi_service.core.frames import encode
+from aqi_service.server.replies import TURN, AtOnce, Replies
+from tests.doubles.wire_fixtures import advance, by_hand, echo, task, turns
+
+
+def even(payload: bytes) -> bytes | None:
+    return b"id," + payload if int(payload) % 2 == 0 else None
+
+
+def replies(at_once: AtOnce = even) -> tuple[Replies, list[bytes], "Counter[str]"]:
+    asked: list[bytes] = []
+    counts: Counter[str] = Counter()
+
+    async def answer(payload: bytes) -> bytes:
+        asked.append(payload)
+        return await echo(payload)
+
+    return Replies(answer, counts, at_once), asked, counts
+
+
+@pytest.mark.parametrize("payloads", [[b"2"], [b"1"], [b"2", b"1"], [b"4", b"1", b"2", b"3", b"6"]])
+async def test_only_what_cannot_be_answered_at_once_is_asked_for_and_the_order_stays(
+    payloads: list[bytes],
+) -> None:
+    made, asked, counts = replies()
+    wanted = [even(payload) or b"answer to " + payload for payload in payloads]
+    assert await made.of(payloads) == b"".join(map(encode, wanted))
+    assert asked == [payload for payload in payloads if int(payload) % 2]
+    assert counts == {"found": len(payloads)}
+
+
+async def test_a_fault_in_an_answer_at_once_costs_that_reply_alone(caplog: pytest.LogCaptureFixture) -> None:
+    made, _, counts = replies()
+    with caplog.at_level(logging.ERROR):
+        got = await made.of([b"2", b"no number", b"4"])
+    assert got == encode(b"id,2") + encode(b"Unavailable: internal error") + encode(b"id,4")
+    assert counts == {"found": 2, "unavailable": 1}
+    assert "no number" in caplog.text
+
+
+async def test_a_read_of_many_that_waits_for_nothing_still_gives_way() -> None:
+    made, _, _ = replies()
+    few, many = task(made.of([b"2"] * TURN)), task(made.of([b"2"] * (TURN + 1)))
+    await asyncio.sleep(0)
+    assert (few.done(), many.done()) == (True, False)
+    await turns()
+    assert many.done()
+
+
+@by_hand
+async def test_what_was_answered_at_once_is_sent_although_the_rest_does_not_come_in_time() -> None:
+    never = asyncio.Event()
+
+    async def answer(_: bytes) -> bytes:
+        await never.wait()
+        return b""
+
+    waiting = task(Replies(answer, Counter(), even).of([b"2", b"1"]))
+    await turns()
+    advance(10)
+    await turns()
+    late = b"Unavailable: no answer in time; try again later"
+    assert waiting.result() == encode(b"id,2") + encode(late)

@@ -1,0 +1,89 @@
+"""The store over DynamoDB at a table that refuses: how many items go out when, by a clock moved by hand."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+import pytest_asyncio
+
+from aqi_service.storage.aws.dynamodb_store import DynamoStore
+from tests.doubles.aws_answers import Answer, Forward, Reply, Request, error, unprocessed
+from tests.doubles.aws_world import World, fresh
+from tests.doubles.storage_items import FULL
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ITEMS = [FULL._replace(id=str(number)) for number in range(1, 26)]
+THROTTLED = error(400, "ThrottlingException")
+Later = Callable[[float, Answer], Answer]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(aws: World) -> World:
+    found = await fresh(aws, table=True)
+    found.turns.clear()
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """Stop the loop's clock; give what makes an answer that comes so many seconds later."""
+    now = [asyncio.get_running_loop().time()]
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+
+    def made(seconds: float, answer: Answer) -> Answer:
+        async def late(request: Request, forward: Forward) -> Reply:
+            now[0] += seconds
+            return await answer(request, forward)
+
+        return late
+
+    return made
+
+
+def batches(world: World) -> list[int]:
+    """Give how many items each batch had."""
+    seen = world.double.seen("BatchWriteItem")
+    return [len(request.json["RequestItems"][world.table]) for request in seen]
+
+
+async def test_a_batch_has_what_the_table_takes_in_a_second_and_its_turn_is_that_of_its_items(
+    world: World, later: Later
+) -> None:
+    world.double.on("BatchWriteItem", later(2, unprocessed(10)), times=2)
+    world.double.on("BatchWriteItem", unprocessed(0), times=1)
+    store = world.store()
+    await store.put(ITEMS, conditional=False)
+    assert store.items_per_second == pytest.approx(0.97 * 20 / 4)
+    assert batches(world) == [25, 25, 15, 4, 1]
+    assert world.turns == pytest.approx([1, 1, 1 + 4 / 4.85])
+
+
+async def test_a_lone_write_counts_as_one_item(world: World, later: Later) -> None:
+    world.double.on("PutItem", later(2, THROTTLED), skip=20, times=2)
+    world.double.on("PutItem", THROTTLED, times=1)
+    store = world.store()
+    for item in ITEMS[:21]:
+        await store.put([item], conditional=True)
+    assert world.turns[:2] == pytest.approx([1, 1.04])
+    assert store.items_per_second == pytest.approx(0.97 * 20 / 4)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+async def test_what_a_table_refuses_as_a_whole_is_the_whole_request(
+    world: World, later: Later, conditional: bool
+) -> None:
+    for operation in ("BatchWriteItem", "PutItem"):
+        world.double.on(operation, later(2, THROTTLED), times=2)
+        world.double.on(operation, THROTTLED, times=1)
+    store = world.store()
+    await store.put(ITEMS[:1], conditional=conditional)
+    assert store.items_per_second == 1
+
+
+async def test_without_a_sleep_of_its_own_a_turn_is_waited_for_like_anything_else(world: World) -> None:
+    world.double.on("PutItem", THROTTLED, times=1)
+    clients = world.clients
+    store = DynamoStore(clients.writes, clients.lookups, world.table, world.waits)
+    await store.put(ITEMS[:1], conditional=True)
+    assert len(world.waits) == 2

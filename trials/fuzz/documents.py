@@ -1,0 +1,248 @@
+"""Documents: split whole and in pieces, their records made into items, and items of other programs read.
+
+One rule: every record has one fate, and an item is one that DynamoDB takes, whatever it was made from.
+"""
+
+import csv
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from aqi_service.core.csv_reply import csv_reply, plain_text
+from aqi_service.core.index import pack, unpack
+from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item
+from aqi_service.core.parse.document import Intake, Mark
+from aqi_service.core.parse.measurements import REASONS, Findings, Rejection, Rules
+from aqi_service.core.parse.splitter import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter, Unreadable
+from aqi_service.core.rejects import Rejects
+from aqi_service.core.scales import SCALES
+from aqi_service.errors import AqiError, CutShort, SnapshotRejected
+from aqi_service.server.connection import READ_SIZE
+from aqi_service.storage.aws.dynamodb_attributes import from_attributes, to_attributes
+from tests.doubles.documents import SNAPSHOT_AT, WHOLE, Outcome, pieces, split
+from trials.fuzz.mutations import cuts_of
+
+WINDOWS = (64, 200, 1000, WINDOW)
+SPLITTER_ERRORS = (CutShort, SnapshotRejected)
+
+
+def splitter(data: bytes) -> None:
+    """The same elements, offsets and end whatever cuts and window; a document that decodes is split right."""
+    window = WINDOWS[zlib.crc32(data) % len(WINDOWS)]
+    outcome = split([data], window)
+    assert split(cuts_of(data), window) == outcome
+    assert window == WINDOW or split([data]) == outcome
+    end = 0
+    for offset, text, value in outcome.elements:
+        assert offset >= end
+        assert data.startswith(text, offset)
+        end = offset + len(text)
+        too_long = value == Unreadable("too_long")
+        assert too_long or len(text) <= MAX_RECORD
+        assert not too_long or len(text) == KEPT_TEXT
+    _as_decoded(data, outcome)
+    _raise_as(outcome)
+
+
+def _as_decoded(data: bytes, outcome: Outcome) -> None:
+    """Compare with what a JSON decoder makes of the whole document, where it makes anything of it."""
+    try:
+        values = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return
+    if isinstance(values, list):
+        assert outcome.end == WHOLE
+        assert len(outcome.elements) == len(values)
+        for (_, _, found), value in zip(outcome.elements, values, strict=True):
+            assert isinstance(found, Unreadable) or found == value
+            assert not isinstance(found, Unreadable) or found.reason in ("too_long", "too_deep")
+
+
+def _raise_as(outcome: Outcome) -> None:
+    end, offset = outcome.end
+    if end == "cut short":
+        raise CutShort("as it should")
+    if end == "rejected":
+        raise SnapshotRejected("as it should", offset or 0)
+
+
+def splitter_alone(data: bytes) -> None:
+    """Only split it, as it arrives; nothing is kept, and little is held."""
+    reading = RecordSplitter()
+    try:
+        for piece in pieces(data, READ_SIZE):
+            for _ in reading.feed(piece):
+                pass
+            assert len(reading._buffer) <= MAX_RECORD + WINDOW
+        for _ in reading.close():
+            pass
+    except SPLITTER_ERRORS:
+        pass
+
+
+# Records into items.
+
+
+def _rules(data: bytes) -> Rules:
+    number = zlib.crc32(data)
+    scale = list(SCALES.values())[number % len(SCALES)]
+    return Rules(scale, SNAPSHOT_AT, ttl=86_400 if number & 64 else None)
+
+
+class Read:
+    """What a document gives from its start or from a mark, and how it ended."""
+
+    def __init__(self, parts: Sequence[bytes], rules: Rules, window: int, mark: Mark | None = None) -> None:
+        intake = Intake(rules, mark)
+        intake._splitter = RecordSplitter(window, start=mark.offset if mark else 0)
+        self.marks: list[Mark] = []
+        self.items: list[Item] = []
+        self.rejections: list[Rejection] = []
+        self.error: AqiError | None = None
+        try:
+            for part in parts:
+                self._take(intake.feed(part))
+            self._take(intake.close())
+        except SPLITTER_ERRORS as error:
+            self.error = error
+        self.findings: Findings = intake.findings
+
+    def _take(self, portions: Iterator[Any]) -> None:
+        for portion in portions:
+            self.marks.append(portion.mark)
+            self.items += portion.items
+            self.rejections += portion.rejections
+
+    @property
+    def seen(self) -> tuple[object, ...]:
+        """All that must not depend on cuts and window."""
+        end = type(self.error), getattr(self.error, "offset", None)
+        counts = [getattr(self.findings, each.name) for each in fields(Findings) if each.name != "sensors"]
+        return self.items, self.rejections, end, counts, len(self.findings.sensors)
+
+
+def items(data: bytes) -> None:
+    """One fate for each record whatever the cuts, anew from any mark; items that every store takes."""
+    rules, number = _rules(data), zlib.crc32(data)
+    window = WINDOWS[number % len(WINDOWS)]
+    read = Read([data], rules, window)
+    assert Read(cuts_of(data), rules, window).seen == read.seen
+    _counted(read)
+    for item in read.items:
+        _sound(item, rules)
+    for rejection in read.rejections:
+        assert rejection.reason in REASONS
+        assert data.startswith(rejection.text, rejection.offset)
+    _listed(read.rejections)
+    if read.marks:
+        mark = read.marks[number % len(read.marks)]
+        again = Read([data[mark.offset :]], rules, WINDOWS[number // 7 % len(WINDOWS)], mark)
+        assert (again.items, type(again.error)) == (read.items[mark.number :], type(read.error))
+    if read.error is not None:
+        raise read.error
+
+
+def _counted(read: Read) -> None:
+    found = read.findings
+    decided = len(read.items) + len(read.rejections) + found.merged + found.without_pm
+    assert found.records == decided + found.pending_half
+    assert read.error is not None or not found.pending_half
+    assert found.rejected == len(read.rejections) == sum(found.reasons.values())
+    assert found.pm_records - found.pm_rejected == len(read.items)
+
+
+_CANONICAL = re.compile(r"0|-?(?!0\Z)(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
+_BOUNDS = {"latitude": 90, "longitude": 180, "indoor": 1, "id": 2**63 - 1, "sensor_id": 2**63 - 1}
+
+
+def _sound(item: Item, rules: Rules) -> None:
+    """Hold an item to what is promised of it, and bring it through every form that it takes."""
+    assert (item.snapshot_at, item.scale) == (SNAPSHOT_AT, rules.scale.name)
+    assert item.timestamp is not None
+    assert item.date == item.timestamp[:10]
+    assert item.pm25 is not None or item.pm10 is not None
+    for field, name, kind in (*ATTRIBUTES, ("id", "id", "N")):
+        value = getattr(item, field)
+        if value is not None and kind == "N":
+            assert type(value) is (int if field in TIMES else str), name
+            _stored_number(str(value))
+            limit = _BOUNDS.get(field)
+            assert limit is None or abs(Decimal(value)) <= limit
+    assert from_attributes(to_attributes(item, "N")) == from_attributes(to_attributes(item, "S")) == item
+    packed = pack(item)
+    assert packed is None or unpack(packed) == item
+    _rendered(item)
+
+
+def _stored_number(text: str) -> None:
+    """Hold a number to DynamoDB's limits and to its one form."""
+    assert _CANONICAL.fullmatch(text), text
+    number = Decimal(text)
+    assert len(text.lstrip("-").replace(".", "").strip("0")) <= 38
+    assert number == 0 or -130 <= number.adjusted() <= 125
+
+
+def _rendered(item: Item) -> None:
+    """Read an item's CSV with the standard library's reader."""
+    reply = csv_reply(item).decode("utf-8")
+    head, row = csv.reader(io.StringIO(reply, newline=""), strict=True)
+    assert head == [column.name for column in COLUMNS]
+    cells = ["" if value is None else str(value) for value in item[: len(COLUMNS)]]
+    texts = [
+        cell if column.kind == "N" else plain_text(cell) for cell, column in zip(cells, COLUMNS, strict=True)
+    ]
+    assert row == texts
+
+
+def _listed(rejections: Sequence[Rejection]) -> None:
+    """Read the list of rejects: a JSON object a line."""
+    rejects = Rejects()
+    rejects.add(rejections)
+    lines = [json.loads(line) for line in rejects.body({}).splitlines()]
+    assert [(line["offset"], line["id"]) for line in lines] == [(each.offset, each.id) for each in rejections]
+
+
+def items_alone(data: bytes) -> None:
+    """Only make items of it, as it arrives; nothing is kept."""
+    intake = Intake(_rules(b""))
+    try:
+        for piece in pieces(data, READ_SIZE):
+            for _ in intake.feed(piece):
+                pass
+        for _ in intake.close():
+            pass
+    except SPLITTER_ERRORS:
+        pass
+
+
+# Attributes of a table that another program filled.
+
+
+def _values(data: bytes) -> dict[str, dict[str, Any]]:
+    """Read attributes out of lines, whatever they hold; text is UTF-8, as DynamoDB's is."""
+    lines = (line.split("\x1f", 2) for line in data.decode("utf-8", "replace").split("\x1e"))
+    triples = (line for line in lines if len(line) == 3)
+    return {name: {kind: None if text == "None" else text} for name, kind, text in triples}
+
+
+def attributes(data: bytes) -> None:
+    """What another program stored is an item that can be rendered, its numbers canonical or left out."""
+    item = from_attributes(_values(data))
+    for field, _, kind in ATTRIBUTES:
+        value = getattr(item, field)
+        if value is not None and kind == "N":
+            _stored_number(str(value))
+    if item.id is not None:
+        _rendered(item)
+
+
+def attributes_alone(data: bytes) -> None:
+    """Only read and render them."""
+    csv_reply(from_attributes(_values(data)))

@@ -1,0 +1,88 @@
+"""The parts that measure: lookups while a large snapshot loads, and a load within little memory.
+
+One rule: the program is a process of its own, started as its users start it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bench.lib.feed import feed
+from tests.doubles.program import Running, ran, running
+from trials.host.figures import Figure, latencies, peak_memory, waited_for_a_core, worst_lag
+from trials.host.limits import Took, load
+from trials.host.lookups import asking
+from trials.host.places import discarding_aws, served, snapshot
+
+MEMORY = 256 * 1024 * 1024
+MOST_P99 = 0.050
+IDLE_SECONDS = 10.0
+LONG = 3600.0
+"""Seconds after which a load of 500 MB is taken for hanging."""
+
+IDS = [str(28_600_000_000 + number) for number in range(1600)]
+"""The feed's first ids, which are in the table before it loads; every second is of a particulate record."""
+
+DAEMON = ("--local", "d", "--port", "0", "--http-port", "0", "--load-deadline", str(int(LONG)))
+TAKEN = ("--snapshot-time", "2026-11-23T15:00")
+
+
+@asynccontextmanager
+async def loading(folder: Path, url: str, *options: str) -> AsyncIterator[Running]:
+    """Run a daemon that loads `url`; it is to end in order."""
+    async with running(*DAEMON, "--feed-url", url, *options, cwd=folder) as program:
+        await program.port("tcp")
+        yield program
+        program.tell()
+        assert await program.ended() == 0
+
+
+async def serving(folder: Path, size: int) -> AsyncIterator[Figure]:
+    """Look up while nothing else goes on, and while a snapshot of `size` bytes loads in the same process."""
+    (folder / "small.json").write_bytes(b"".join(feed(400_000)))
+    first = await ran("--load-only", "--local", "d", "--from", "small.json", *TAKEN, cwd=folder)
+    assert first.code == 0, first.err
+    async with running(*DAEMON, "--serve-only", cwd=folder) as program:
+        async with asking(await program.port("tcp"), IDS) as idle:
+            await asyncio.sleep(IDLE_SECONDS)
+        for figure in latencies("lookups, idle", idle):
+            yield figure
+    snapshot(folder, size)
+    async with served(folder) as url, loading(folder, url) as program:
+        async for figure in _while_loading(program):
+            yield figure
+
+
+async def _while_loading(program: Running) -> AsyncIterator[Figure]:
+    waited = waited_for_a_core(program)
+    async with asking(await program.port("tcp"), IDS) as busy:
+        report = await program.report(within=LONG)
+    waited, seconds = waited_for_a_core(program) - waited, report["seconds"]
+    for figure in latencies("lookups, loading", busy, MOST_P99):
+        yield figure
+    yield Figure("  waited for a core", f"{100 * waited / seconds:.0f} % of the time")
+    yield Figure("  the loop's lag at the worst", f"{1000 * await worst_lag(program):.0f} ms")
+    size = (
+        f"{report['status']}, {report['bytes'] / 1e6:.0f} MB, {report['records']} records in {seconds:.0f} s"
+    )
+    yield Figure("  the load", size, "complete", report["status"] == "complete")
+    yield Figure("  the daemon's largest memory", f"{peak_memory(program):.0f} MB")
+
+
+async def memory(folder: Path, size: int) -> AsyncIterator[Figure]:
+    """Load `size` bytes in 256 MB of memory: into a folder, and through AWS's client."""
+    path = snapshot(folder, size)
+    took = await load(("--local", "m", "--from", path.name, *TAKEN), folder, MEMORY)
+    yield _within("a load into files and SQLite", took)
+    async with served(folder) as url, discarding_aws() as env:
+        took = await load(("--feed-url", url), folder, MEMORY, env)
+        yield _within("a load into S3 and DynamoDB", took)
+
+
+def _within(what: str, took: Took) -> Figure:
+    status = took.report.get("status", took.err[-200:])
+    read, why = took.report.get("bytes", 0) / 1e6, took.report.get("error") or ""
+    value = f"{took.peak:.0f} MB ({took.limit}), {status}, {read:.0f} MB {why}".rstrip()
+    holds = took.code == 0 and status == "complete" and took.peak * 2**20 <= MEMORY
+    return Figure(what, value, f"{MEMORY // 2**20} MB", holds)

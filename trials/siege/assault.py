@@ -1,0 +1,217 @@
+"""The phases of a siege, one after the other, and the figures of each.
+
+One rule: what must hold is a figure with a limit; a phase only brings it about.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aqi_service.server.replies import ANSWER_SECONDS
+from tests.doubles.program import Running
+from trials.siege.figures import Figure
+from trials.siege.honest import Honest, Waits, quantile
+from trials.siege.sizes import MIB, Bounds, Crowd, Size
+from trials.siege.watch import Alive, Watch
+
+LATE = 1.0
+"""Seconds that a busy daemon may take to see that a deadline is over."""
+
+TABLE_FILES = 12
+"""Of the table's readers, four with three each, of which some may be opened only when there is much to do."""
+
+ENOUGH = 200
+"""Questions of a phase from which on their p99 is more than the slowest one."""
+
+NO_DESCRIPTOR = ("Too many open files", "out of system resource")
+"""What is logged when there is none for a new connection."""
+
+
+@dataclass
+class Assault:
+    """A siege of a running daemon; `figures` are what it brought.
+
+    `told` is called with each figure as it comes, and with what else a person wants to know.
+    """
+
+    size: Size
+    bounds: Bounds
+    seed: int
+    program: Running
+    attackers: asyncio.subprocess.Process
+    honest: Honest
+    watch: Watch
+    told: Callable[..., None]
+    figures: list[Figure] = field(default_factory=list)
+    _cut: dict[str, int] = field(default_factory=dict)
+    _connects: int = 0
+
+    async def run(self) -> list[Figure]:
+        """Go through all phases; give the figures."""
+        async with self.watch.watching():
+            async with self.honest.asking():
+                self._phase("alone")
+                await asyncio.sleep(self.size.quiet)
+                self._waits()
+                before = await self.watch.alive()
+                await self._idle()
+                await self._hostile()
+                await self._storm()
+                await self._full()
+                await self._one_address()
+                await self._released(before)
+            await self._counted()
+            await self.stop()
+        return self.figures
+
+    async def _one_address(self) -> None:
+        await self._release()
+        self._phase("one address")
+        await self._crowd(self.size.from_one, "127.0.0.99", there=0)
+
+    async def _idle(self) -> None:
+        empty = self.watch.memory()
+        await self.order("hold", number=self.size.idle)
+        self._phase("idle")
+        await asyncio.sleep(self.size.quiet)
+        each = (self.watch.memory() - empty) / self.size.idle
+        self._note(
+            f"memory of one of {self.size.idle} idle", each / 1024, "KiB", _over(self.bounds.idle, 1024)
+        )
+        self._waits()
+
+    async def _hostile(self) -> None:
+        idle = self.watch.memory()
+        self._phase("hostile")
+        seen = await self.order("turn", number=self.size.hostile, seed=self.seed)
+        over = self.watch.peak.memory - idle
+        self._note(
+            f"memory over idle with {self.size.hostile} hostile",
+            over / MIB,
+            "MiB",
+            _over(self.bounds.hostile, MIB),
+        )
+        bounds = dict.fromkeys(seen["after"], self.bounds.cut)
+        if self.bounds.cut is not None:  # its first read is answered before it is waited for
+            bounds["never reads"] = self.bounds.cut + ANSWER_SECONDS + LATE
+        for kind, seconds in seen["after"].items():
+            self._note(f"{kind}: half were cut after", quantile(seconds, 0.5), "s")
+            self._note(f"{kind}: all were cut after", max(seconds, default=0.0), "s", bounds[kind])
+        self._waits()
+
+    async def _storm(self) -> None:
+        self._phase("storm")
+        begun = time.monotonic()
+        seen = await self.order("storm", number=self.size.storm, window=self.size.window, seed=self.seed)
+        self._note(f"seconds of {seen['ends']} attacks", time.monotonic() - begun, "s")
+        self._waits()
+
+    async def _full(self) -> None:
+        """Take all places but the honest client's."""
+        self.honest.keeps_to_one = True
+        there = self.size.idle - self.size.hostile + 1
+        await self.watch.until("connections", there)
+        self._phase("full")
+        await self._crowd(self.size.from_all, "", there)
+        self._waits()
+
+    async def _crowd(self, crowd: Crowd, address: str, there: int) -> None:
+        """Make a crowd meet its cap; `there` have places already."""
+        places = crowd.cap - there
+        seen = await self.order("crowd", number=crowd.number, refused=crowd.number - places, address=address)
+        self._note("connections over their cap", max(0, seen["stayed"] - places), "", 0)
+        self._note("connections under their cap that were refused", max(0, places - seen["stayed"]), "", 0)
+        self._note("told that it is full", seen["told"])
+        self._note("closed without a word", seen["silent"])
+
+    async def _released(self, before: Alive) -> None:
+        await self._release()
+        self._phase("after all")
+        after = await self.watch.alive()
+        for name in ("tasks", "connections"):
+            self._note(f"{name} left over", after[name] - before[name], "", 0)
+        more = await self.watch.left_over(before["descriptors"] + TABLE_FILES)
+        self._note("descriptors left over", max(0, more), "", 0)
+        self._note("memory in the end", self.watch.memory() / MIB, "MiB")
+
+    async def _release(self) -> None:
+        """Have the attackers go; wait until nobody is there but the honest client."""
+        seen = await self.order("release")
+        self._note("idle connections that were closed", seen["closed"], "", 0)
+        await self.watch.until("connections", 1)
+
+    async def _counted(self) -> None:
+        """Compare the daemon's counters with what was done to it."""
+        counts = await self.watch.counts()
+        cuts = {name.partition(" ")[2]: number for name, number in counts.items() if name.startswith("cut ")}
+        astray = sum(abs(cuts[reason] - self._cut.get(reason, 0)) for reason in cuts)
+        self._note("connections cut", sum(cuts.values()))
+        self._note("cuts under another reason", astray, "", 0)
+        self.told(f"counted {cuts}, meant {self._cut}")
+        told = " ".join(line for line in self.program.err if "connection_cut " in line)
+        silent = [reason for reason in cuts if cuts[reason] and f" reason={reason} " not in told]
+        self._note("reasons of cuts without a line in the log", len(silent), "", 0)
+        made = self._connects + self.honest.connects + 1  # the one that learnt the truth
+        self._note("connections made", made)
+        self._note("of them never accepted", made - counts["accepted"], "", 0)
+        self._note("honest questions", sum(len(waits.asked) for waits in self.honest.waits.values()))
+        self._note("of them not answered right", len(self.honest.wrong), "", 0)
+        self._note("replies to attackers that came too late", counts["replies unavailable"])
+        self.told(*self.honest.wrong[:5])
+        limit = (await self.watch.counts("process_"))["max_fds"]
+        peak = max(peak.descriptors for peak in self.watch.peaks.values())
+        self._note("descriptors, most at once", peak, "", limit - 1)
+        short = sum(any(word in line for word in NO_DESCRIPTOR) for line in self.program.err)
+        self._note("times without a descriptor", short, "", 0)
+
+    async def stop(self) -> None:
+        """Stop the daemon with SIGTERM, with all kinds of clients there."""
+        self._phase("stop")
+        await self.order("hold", number=self.size.stuck * 2 + self.size.busy)
+        await self.order("beset", stuck=self.size.stuck, busy=self.size.busy, seed=self.seed)
+        begun = time.monotonic()
+        self.program.tell()
+        code = await self.program.ended()
+        self._note("stop with idle, stuck and busy clients", time.monotonic() - begun, "s", self.bounds.stop)
+        self._note("its exit code", code, "", 0)
+        await self.order("ended")
+
+    def _phase(self, name: str) -> None:
+        self.honest.phase = self.watch.phase = name
+        self.told(f"{name}:")
+
+    async def order(self, do: str, **how: Any) -> dict[str, Any]:
+        """Have the attackers do something; give what they saw."""
+        assert self.attackers.stdin
+        assert self.attackers.stdout
+        self.attackers.stdin.write(json.dumps({"do": do, **how}).encode() + b"\n")
+        line = await self.attackers.stdout.readline()
+        assert line, "the attackers have ended"
+        seen: dict[str, Any] = json.loads(line)
+        self._connects = seen["connects"]
+        for reason, number in seen.get("cut", {}).items():
+            self._cut[reason] = self._cut.get(reason, 0) + number
+        if "odd" in seen:
+            self._note("attacks that saw what must not be", seen["odd"], "", 0)
+            self.told(*seen["shown"])
+        return seen
+
+    def _note(self, name: str, value: float, unit: str = "", limit: float | None = None) -> None:
+        self.figures.append(Figure(f"{self.watch.phase}: {name}", value, unit, limit))
+        self.told(self.figures[-1].line())
+
+    def _waits(self) -> None:
+        """Note what the phase cost the honest client."""
+        waits = self.honest.waits.get(self.honest.phase, Waits())
+        p99 = _over(self.bounds.p99, 0.001) if len(waits.asked) >= ENOUGH else None
+        for name, part, limit in (("p50", 0.5, None), ("p99", 0.99, p99), ("most", 1, None)):
+            self._note(f"honest client waits, {name}", quantile(waits.asked, part) * 1000, "ms", limit)
+        self._note("with a new connection, p99", quantile(waits.connected, 0.99) * 1000, "ms")
+        self._note("lateness of its own clock, p99", quantile(waits.own, 0.99) * 1000, "ms")
+
+
+def _over(bound: float | None, unit: float) -> float | None:
+    return None if bound is None else bound / unit

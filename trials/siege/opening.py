@@ -1,0 +1,98 @@
+"""Starts what a siege needs: the daemon on the bundled capture, and the attackers.
+
+One rule: nothing here outlives its block.
+"""
+
+import asyncio
+import gzip
+import json
+import resource
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import orjson
+
+from tests import ROOT
+from tests.doubles.program import CAPTURE, RECORD, environment, ran, running
+from trials.siege.assault import Assault
+from trials.siege.honest import Honest, connected
+from trials.siege.sizes import Bounds, Size
+from trials.siege.watch import Watch
+
+ROW = f"{RECORD},49.869,8.668,,DE,2017-08-10T11:23:41,2017-08-10,6.4,7.57,1,Low\r\n".encode()
+STORED = 3565
+"""Records of the capture that a lookup finds (README)."""
+
+AT_ONCE = 100
+
+
+@asynccontextmanager
+async def besieged(
+    size: Size, bounds: Bounds, seed: int, folder: Path, *, loop: str, told: Callable[..., None]
+) -> AsyncIterator[Assault]:
+    """Start the daemon, learn its answers while nothing disturbs, and start the attackers.
+
+    The capture is loaded into `folder` if it has not been.
+    """
+    if not (folder / "d").exists():
+        loaded = await ran("--load-only", "--local", "d", "--from", str(CAPTURE), cwd=folder)
+        assert loaded.code == 0, loaded.err
+    options = ("--serve-only", "--local", "d", "--port", "0", "--http-port", "0", *size.options)
+    env = {
+        "FRAME_SECONDS": str(size.frame),
+        "WRITE_SECONDS": str(size.write),
+        "GRACE_SECONDS": str(size.grace),
+        "LOOP": loop,
+        "PYTHONPATH": str(ROOT),
+    }
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limited = partial(_limit, size.descriptors or hard)
+    async with running(
+        *options, cwd=folder, env=env, module="trials.siege.besieged", preexec=limited
+    ) as program:
+        port = await program.port("tcp")
+        truth = await _truth(port)
+        async with _attackers(port, list(truth), size.tick) as attackers:
+            yield Assault(size, bounds, seed, program, attackers, Honest(port, truth), Watch(program), told)
+
+
+def _limit(descriptors: int) -> None:
+    """Set the limit of open files of the process that is being started."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+
+async def _truth(port: int) -> dict[str, bytes]:
+    ids = [str(record["id"]) for record in orjson.loads(gzip.decompress(CAPTURE.read_bytes()))]
+    async with connected(port) as peer:
+        replies = [reply for some in _some(ids) for reply in await peer.ask(*some)]
+    truth = {
+        record_id: reply for record_id, reply in zip(ids, replies, strict=True) if reply.startswith(b"id,")
+    }
+    assert len(truth) == STORED
+    assert truth[RECORD].endswith(ROW)
+    return truth
+
+
+def _some(ids: list[str]) -> Iterator[list[bytes]]:
+    for start in range(0, len(ids), AT_ONCE):
+        yield [each.encode() for each in ids[start : start + AT_ONCE]]
+
+
+@asynccontextmanager
+async def _attackers(port: int, ids: list[str], tick: float) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "trials.siege.attackers", cwd=ROOT, env=environment(),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20,
+        preexec_fn=partial(_limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+    )  # fmt: skip
+    assert process.stdin
+    process.stdin.write(json.dumps({"port": port, "ids": ids, "tick": tick}).encode() + b"\n")
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.stdin.close()
+        await process.wait()
