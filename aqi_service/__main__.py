@@ -2,7 +2,7 @@
 
 import sys
 
-from aqi_service.client.interrupt import ended, leave_at_interrupt
+from aqi_service.client.interrupt import leave_at_interrupt, run_and_leave
 
 
 def main() -> int:
@@ -10,7 +10,7 @@ def main() -> int:
     leave_at_interrupt()
     from aqi_service.cli import main as command  # noqa: PLC0415 - takes a moment in which Ctrl-C may come
 
-    return ended(command)
+    return run_and_leave(command)
 
 
 if __name__ == "__main__":

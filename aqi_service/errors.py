@@ -54,7 +54,7 @@ class TableRefused(ConfigError):
         super().__init__(f"every item is refused in the same words: {words}")
 
 
-class PortTaken(ConfigError):
+class PortInUse(ConfigError):
     """A listening socket that was asked for cannot be opened."""
 
 
@@ -66,7 +66,7 @@ class LeaseLost(Unavailable):
     """The lease that the work relies on is another's, or ran out; no further request may be sent."""
 
 
-class LeaseTaken(Unavailable):
+class LeaseHeld(Unavailable):
     """Another holds the lease, and did not give it back for as long as was waited; `holder` is its name."""
 
     def __init__(self, message: str, holder: str) -> None:
@@ -111,7 +111,7 @@ class ArchiveFailed(SnapshotFailed):
     """The archive did not take the snapshot."""
 
 
-class NameTaken(ArchiveFailed):
+class NameInUse(ArchiveFailed):
     """Another load has the snapshot's name, or is taking it: start again from the source."""
 
 

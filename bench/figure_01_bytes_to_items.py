@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from aqi_service.core.parse.measurements import Assembler, Rules
+from aqi_service.core.parse.measurements import MeasurementBuilder, ScoringRules
 from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
 from bench.lib.feed import NEWEST, count
@@ -29,7 +29,7 @@ def ours(document: str) -> Result:
     """Split, parse, merge, check, score, build."""
     data = Path(document).read_bytes()
     begun = time.process_time()
-    splitter, assembler = RecordSplitter(), Assembler(Rules(DAQI, int(NEWEST.timestamp())))
+    splitter, assembler = RecordSplitter(), MeasurementBuilder(ScoringRules(DAQI, int(NEWEST.timestamp())))
     items = 0
     for start in range(0, len(data), CHUNK):
         for batch in splitter.feed(data[start : start + CHUNK]):
@@ -37,7 +37,7 @@ def ours(document: str) -> Result:
     for batch in splitter.close():
         items += len(assembler.add(batch))
     items += len(assembler.close())
-    return time.process_time() - begun, items - assembler.findings.rejected
+    return time.process_time() - begun, items - assembler.counts.rejected
 
 
 def whole_file(document: str) -> Result:

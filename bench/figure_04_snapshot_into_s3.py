@@ -18,7 +18,7 @@ from aqi_service import __version__
 from aqi_service.core.report import Status
 from aqi_service.core.scales import DAQI
 from aqi_service.load.load import load
-from aqi_service.load.plan import Plan
+from aqi_service.load.plan import LoadPlan
 from aqi_service.snapshots.sources import source_of
 from aqi_service.storage.aws.clients import open_clients
 from aqi_service.storage.aws.s3_archive import S3Archive
@@ -37,7 +37,7 @@ KEY = "data_23_11_26_15_00.json"
 async def _load(document: str) -> float:
     async with open_clients() as clients:
         storage = Storage(S3Archive(clients.s3, BUCKET), DryStore())
-        plan = Plan("bench", DAQI, f"aqi-service/{__version__}", 2**40, live=False)
+        plan = LoadPlan("bench", DAQI, f"aqi-service/{__version__}", 2**40, live=False)
         begun = time.perf_counter()
         report = await load(source_of(document), storage, plan, now=NEWEST.timestamp)
         seconds = time.perf_counter() - begun

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from aqi_service.core.index import Edition, Growing, Index
+from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion
 from bench.lib.feed import FIRST_ID, NEWEST, RECORD_BYTES
 from bench.lib.figures import Figure, Goal, Side, in_turns
 from bench.lib.items import items_of
@@ -17,16 +17,16 @@ from bench.lib.processes import fresh
 from bench.lib.run import Run
 
 
-def _build(document: str) -> Index:
-    growing, items = Growing(), list(items_of(document))
+def _build(document: str) -> SnapshotIndex:
+    growing, items = IndexBuilder(), list(items_of(document))
     growing.add(items)
     snapshot_time = int(NEWEST.timestamp())
     return growing.done(
-        Edition("data.json", snapshot_time, "daqi", len(items), snapshot_time, ""), snapshot_time
+        SnapshotVersion("data.json", snapshot_time, "daqi", len(items), snapshot_time, ""), snapshot_time
     )
 
 
-def _checked(index: Index, records: int) -> None:
+def _checked(index: SnapshotIndex, records: int) -> None:
     reply = index.reply(FIRST_ID + 1, NEWEST.timestamp())
     if len(index) != records or reply is None or str(FIRST_ID + 1).encode() not in reply:
         raise AssertionError(f"the index has {len(index)} records, not {records}")
@@ -36,11 +36,11 @@ def packing(document: str, records: str) -> float:
     """Return the processor seconds that it takes to pack items that are there already."""
     items = list(items_of(document))
     begun = time.process_time()
-    growing = Growing()
+    growing = IndexBuilder()
     growing.add(items)
     snapshot_time = int(NEWEST.timestamp())
     index = growing.done(
-        Edition("data.json", snapshot_time, "daqi", len(items), snapshot_time, ""), snapshot_time
+        SnapshotVersion("data.json", snapshot_time, "daqi", len(items), snapshot_time, ""), snapshot_time
     )
     seconds = time.process_time() - begun
     _checked(index, int(records))

@@ -17,23 +17,23 @@ from ipaddress import ip_address
 from socket import socket
 
 from aqi_service.app.config import DEFAULT_HTTP_PORT, Config
-from aqi_service.app.loads import agent_of, warn_without_contact
+from aqi_service.app.loads import user_agent, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.loop_lag import watch
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.app.open import Opened, first_line, opened
-from aqi_service.app.scheduler import Loader, Serving, supervise
+from aqi_service.app.open import Backend, first_line, open_backend
+from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.app.startup_checks import check
 from aqi_service.certificates import Certificates
 from aqi_service.core.clocks import clock_trouble
-from aqi_service.errors import AqiError, ConfigError, PortTaken, Unavailable
+from aqi_service.errors import AqiError, ConfigError, PortInUse, Unavailable
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.lookup.memory import Latest
-from aqi_service.lookup.refresh import Follower
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import Limits, Server
 from aqi_service.server.sockets import listen
 from aqi_service.shutdown import GRACE_SECONDS, Stop
-from aqi_service.snapshots.sources import Asking
+from aqi_service.snapshots.sources import FetchOptions
 
 log = logging.getLogger("aqi_service")
 
@@ -50,7 +50,7 @@ async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
     tls = _certificates(config)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, tls)
-    async with opened(config) as found:
+    async with open_backend(config) as found:
         say(first_line(config, found))
         usable = await stop.guard(_usable(config, found))
         if not stop.is_set():
@@ -78,7 +78,7 @@ def _reload(tls: Certificates | None) -> None:
         log.info("certificates_reloaded: new connections get them, the others go on")
 
 
-async def _usable(config: Config, found: Opened) -> bool:
+async def _usable(config: Config, found: Backend) -> bool:
     """Raise ConfigError for what waiting cannot mend; log what may pass, and return False then."""
     try:
         await check(config, found)
@@ -89,7 +89,7 @@ async def _usable(config: Config, found: Opened) -> bool:
 
 
 async def _serve(
-    config: Config, found: Opened, stop: Stop, tls: Certificates | None = None, *, usable: bool
+    config: Config, found: Backend, stop: Stop, tls: Certificates | None = None, *, usable: bool
 ) -> None:
     """Listen, serve and load until `stop`; then end both at once, answering what was asked."""
     async with AsyncExitStack() as stack:
@@ -100,7 +100,7 @@ async def _serve(
             max_per_address=config.connections_per_address,
             stop_grace=GRACE_SECONDS,
         )
-        latest = Latest(time.time)
+        latest = MemoryIndex(time.time)
         lookup = Lookup(found.storage.store, time.time, latest=latest)
         stack.push_async_callback(lookup.close)
         server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
@@ -111,7 +111,7 @@ async def _serve(
         _put_lookups_first()
         await server.start()
         _tell_listening(sockets, "tls" if tls else "tcp")
-        loader = Loader(config, found, status, Serving(sockets[0].getsockname()[1], latest), usable=usable)
+        loader = Scheduler(config, found, status, Serving(sockets[0].getsockname()[1], latest), usable=usable)
         loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
         following = _follower(config, found, latest, status).run(stop)
         await asyncio.gather(loading, _serve_until(server, stop), following, watch(status.lag, stop))
@@ -127,9 +127,9 @@ def _put_lookups_first() -> None:
     gc.freeze()
 
 
-def _follower(config: Config, found: Opened, latest: Latest, status: ServiceStatus) -> Follower:
-    asking = Asking(agent_of(config), config.max_bytes)
-    return Follower(found.storage, config.table, latest, asking, told=status.seen)
+def _follower(config: Config, found: Backend, latest: MemoryIndex, status: ServiceStatus) -> MemoryRefresher:
+    asking = FetchOptions(user_agent(config), config.max_bytes)
+    return MemoryRefresher(found.storage, config.table, latest, asking, told=status.seen)
 
 
 async def _serve_until(server: Server, stop: Stop) -> None:
@@ -153,7 +153,7 @@ def _http_sockets(config: Config) -> list[socket]:
         return []
     try:
         return listen(config.http_host, DEFAULT_HTTP_PORT if config.http_port is None else config.http_port)
-    except PortTaken as error:
+    except PortInUse as error:
         taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
         if config.http_port is not None or not taken:
             raise
@@ -214,7 +214,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _ready(found: Opened, stop: Stop) -> str | None:
+async def _ready(found: Backend, stop: Stop) -> str | None:
     """Tell what keeps lookups from being answered; old data does not."""
     if stop.is_set():
         return "stopping"

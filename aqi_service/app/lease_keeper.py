@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import random
 
-from aqi_service.errors import AqiError, LeaseLost, LeaseTaken, Unavailable
+from aqi_service.errors import AqiError, LeaseHeld, LeaseLost, Unavailable
 from aqi_service.storage.ports import RENEW_SECONDS, Lease
 from aqi_service.storage.process_name import described
 
@@ -54,7 +54,7 @@ async def acquire(
 
 
 @asynccontextmanager
-async def kept(lease: Lease) -> AsyncIterator[asyncio.Event]:
+async def keep_renewed(lease: Lease) -> AsyncIterator[asyncio.Event]:
     """Renew the lease, which is ours, while the block runs; then give it back.
 
     When it is lost or runs out, that is logged once, the renewing ends and the event that the block was given
@@ -89,7 +89,7 @@ async def _problem(lease: Lease, *, last: bool) -> Unavailable | None:
 async def _take(lease: Lease) -> None:
     holder = await lease.take()
     if holder is not None:
-        raise LeaseTaken(
+        raise LeaseHeld(
             f"the table's lease is held by {described(holder)}, which loads the live feed: "
             "wait until it ends, or stop it",
             holder,

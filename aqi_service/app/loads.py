@@ -18,19 +18,19 @@ from aqi_service import __version__
 from aqi_service.app.config import DEFAULT_PORT, LEAST_INTERVAL, Config
 from aqi_service.app.console import ProgressLine
 from aqi_service.app.logs import say
-from aqi_service.app.open import Opened
+from aqi_service.app.open import Backend
 from aqi_service.core.clocks import RELEASED, ages_from, current
-from aqi_service.core.index import Seen
+from aqi_service.core.index import OnTableState
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of, parse_name
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
 from aqi_service.load.load import load
-from aqi_service.load.plan import Plan, unseen
-from aqi_service.snapshots.manifests import AT_ONCE, Ledger, newest_name
+from aqi_service.load.plan import LoadPlan, ignore_table_state
+from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore, newest_name
 from aqi_service.snapshots.sources import Source
-from aqi_service.snapshots.unfinished import CatchUp
-from aqi_service.storage.ports import free, still_held
+from aqi_service.snapshots.unfinished import UnfinishedSnapshots
+from aqi_service.storage.ports import no_guard, still_held
 
 log = logging.getLogger("aqi_service")
 
@@ -38,7 +38,7 @@ LEAST_SECONDS = 1.0
 """Less time than this is not worth beginning to catch up a snapshot."""
 
 
-class Kind(Enum):
+class LoadKind(Enum):
     """What is loaded: all but a replay, which runs beside anything, ends when the lease is lost."""
 
     LIVE = auto()
@@ -49,31 +49,31 @@ class Kind(Enum):
 class How(NamedTuple):
     """How a snapshot is loaded: deadline (seconds, or None), `seen` and `process` as in a Plan."""
 
-    kind: Kind
+    kind: LoadKind
     deadline: float | None
-    seen: Callable[[], Seen] = unseen
+    seen: Callable[[], OnTableState] = ignore_table_state
     process: str = ""
 
 
-UNSEEN = How(Kind.CAUGHT_UP, None)
+UNSEEN = How(LoadKind.CAUGHT_UP, None)
 """How an unfinished snapshot is loaded where nobody looks anything up."""
 
 
-async def load_one(config: Config, found: Opened, source: Source, how: How) -> LoadReport:
+async def load_one(config: Config, found: Backend, source: Source, how: How) -> LoadReport:
     """Load one snapshot and return its report, showing on a terminal how far it has come."""
-    plan = Plan(
+    plan = LoadPlan(
         table=config.table,
         scale=config.scale,
-        agent=agent_of(config),
+        agent=user_agent(config),
         max_bytes=config.max_bytes,
-        live=how.kind is Kind.LIVE,
+        live=how.kind is LoadKind.LIVE,
         ttl=config.ttl,
         snapshot_time=config.snapshot_time,
         deadline=how.deadline,
         released=RELEASED,
         dry_run=config.dry_run,
-        guard=free if how.kind is Kind.REPLAY else found.lease.check,
-        seen=how.seen,
+        guard=no_guard if how.kind is LoadKind.REPLAY else found.lease.check,
+        on_table_state=how.seen,
         process=how.process,
     )
     line = ProgressLine(sys.stderr, time.monotonic)
@@ -83,7 +83,7 @@ async def load_one(config: Config, found: Opened, source: Source, how: How) -> L
         line.done()
 
 
-def agent_of(config: Config) -> str:
+def user_agent(config: Config) -> str:
     """Return the User-Agent to ask with."""
     return f"aqi_service/{__version__}" + (f" (+{config.contact})" if config.contact else "")
 
@@ -94,7 +94,7 @@ def warn_without_contact(config: Config) -> None:
         log.warning("no_contact: the feed's operators ask for one in the User-Agent; --contact gives it")
 
 
-def tell(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> bool:
+def print_report(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> bool:
     """Print the report on stdout and, on stderr, how to look at it on `port`; False if stdout takes nothing.
 
     What is loaded is loaded, even if nobody can read of it.
@@ -115,7 +115,7 @@ def tell(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> 
     return printed
 
 
-async def courtesy(config: Config, found: Opened) -> float:
+async def seconds_until_feed_may_be_asked(config: Config, found: Backend) -> float:
     """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
     if not config.is_official_feed:
         return 0.0
@@ -128,16 +128,16 @@ async def courtesy(config: Config, found: Opened) -> float:
     return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie an hour ahead
 
 
-def catch_up_of(config: Config, found: Opened) -> CatchUp:
+def catch_up_of(config: Config, found: Backend) -> UnfinishedSnapshots:
     """Make what knows of the snapshots that this configuration has to catch up."""
-    ledger = Ledger(found.storage, config.table, now=time.time)
-    return CatchUp(found.storage.archive, ledger, config.scale_name, time.time)
+    ledger = ManifestStore(found.storage, config.table, now=time.time)
+    return UnfinishedSnapshots(found.storage.archive, ledger, config.scale_name, time.time)
 
 
-async def catching_up(
+async def catch_up_unfinished(
     config: Config,
-    found: Opened,
-    rest: CatchUp,
+    found: Backend,
+    rest: UnfinishedSnapshots,
     ends: float = math.inf,
     how: How = UNSEEN,
 ) -> AsyncGenerator[LoadReport, None]:
@@ -153,13 +153,13 @@ async def catching_up(
             return
         deadline = None if left == math.inf else left
         report = await load_one(config, found, source, how._replace(deadline=deadline))
-        rest.loaded(source, report)
+        rest.note_load(source, report)
         yield report
         if report.status is Status.INCOMPLETE:
             return
 
 
-async def tell_older(config: Config, rest: CatchUp) -> None:
+async def log_older_unfinished(config: Config, rest: UnfinishedSnapshots) -> None:
     """Log how many older snapshots are not finished, and the command that loads them."""
     older = await rest.older()
     if older.unfinished:
@@ -170,7 +170,7 @@ async def tell_older(config: Config, rest: CatchUp) -> None:
         )
 
 
-async def prune(config: Config, found: Opened) -> None:
+async def prune(config: Config, found: Backend) -> None:
     """Delete finished snapshots that are --keep-days older than the newest data, but for the last one.
 
     One without a finished manifest is kept; all are where nothing tells how old the data is.
@@ -178,7 +178,7 @@ async def prune(config: Config, found: Opened) -> None:
     now = time.time()
     if config.keep_days is None or found.prune is None:
         return
-    ledger = Ledger(found.storage, config.table, now=time.time)
+    ledger = ManifestStore(found.storage, config.table, now=time.time)
     newest = await ledger.newest()
     if newest is None:
         return
@@ -189,10 +189,10 @@ async def prune(config: Config, found: Opened) -> None:
         await found.prune(done - {await _last_finished(ledger, names, config.scale_name)})
 
 
-async def _last_finished(ledger: Ledger, names: Sequence[str], scale: str) -> str | None:
+async def _last_finished(ledger: ManifestStore, names: Sequence[str], scale: str) -> str | None:
     """Name the newest of the snapshots that is finished."""
     ordered = sorted(names, key=order_of, reverse=True)
-    for start in range(0, len(ordered), AT_ONCE):
-        if done := await ledger.finished_of(ordered[start : start + AT_ONCE], scale):
+    for start in range(0, len(ordered), CONCURRENT_READS):
+        if done := await ledger.finished_of(ordered[start : start + CONCURRENT_READS], scale):
             return newest_name(tuple(done))
     return None

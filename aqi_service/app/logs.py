@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from types import TracebackType
 
-from aqi_service.core.redaction import redacted, secrets_of, visible
+from aqi_service.core.redaction import printable, redact, secrets_of
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 ERASE_LINE = "\r\033[K"
@@ -23,7 +23,7 @@ ERASE_LINE = "\r\033[K"
 
 def _fit(text: str) -> str:
     """Return a text as it may be seen."""
-    return visible(redacted(text, secrets_of(os.environ)))
+    return printable(redact(text, secrets_of(os.environ)))
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:

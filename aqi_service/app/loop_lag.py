@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from aqi_service.core.log_limit import Sparing
+from aqi_service.core.log_limit import LogLimiter
 from aqi_service.shutdown import Stop
 
 log = logging.getLogger("aqi_service")
@@ -49,13 +49,13 @@ class LoopLag:
 
 async def watch(lag: LoopLag, stop: Stop, clock: Callable[[], float] = time.monotonic) -> None:
     """Measure until `stop`; warn, once a minute, of a loop that is more than LATE_SECONDS late."""
-    lines = Sparing(1, QUIET_SECONDS)
+    lines = LogLimiter(1, QUIET_SECONDS)
     due = clock() + EVERY_SECONDS
     while not await stop.wait(EVERY_SECONDS):
         now = clock()
         late = max(0.0, now - due)
         lag.note(late)
-        if late > LATE_SECONDS and lines.line("loop_lag", now) is not None:
+        if late > LATE_SECONDS and lines.allow("loop_lag", now) is not None:
             log.warning(
                 "loop_lag seconds=%.1f: the process was held up for so long, and lookups with it", late
             )

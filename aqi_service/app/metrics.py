@@ -18,7 +18,7 @@ from aqi_service.core.clocks import clock_trouble
 from aqi_service.core.report import Fates, LoadReport, Status
 from aqi_service.core.times import feed_time
 from aqi_service.lookup.batcher import LookupCounts
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.server.server import ServerCounts
 
 REFUSED = "refused"
@@ -35,7 +35,7 @@ class ServiceStatus:
 
     server: ServerCounts
     lookups: LookupCounts = field(default_factory=LookupCounts)
-    latest: Latest = field(default_factory=lambda: Latest(time.time))
+    latest: MemoryIndex = field(default_factory=lambda: MemoryIndex(time.time))
     loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
     loader_restarts: int = 0
@@ -127,7 +127,7 @@ class _Metrics(Collector):
             (
                 "aqi_memory_snapshot_timestamp_seconds",
                 "Time of the snapshot in memory.",
-                None if index is None else index.edition.taken,
+                None if index is None else index.version.snapshot_time,
             ),
             ("aqi_last_finished_load_timestamp_seconds", "When a load last finished.", status.finished),
             ("aqi_last_load_seconds", "How long the last load took.", last.seconds if last else None),

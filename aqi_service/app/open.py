@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from aqi_service import __version__
 from aqi_service.app.config import Config
 from aqi_service.core.s3_urls import parse_s3
-from aqi_service.snapshots.select import Places
+from aqi_service.snapshots.select import SnapshotLocations
 from aqi_service.storage.dry import DryArchive, DryLease, DryStore
 from aqi_service.storage.ports import Archive, Lease, Objects, Storage
 
@@ -27,7 +27,7 @@ async def _nothing_to_do() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Backend:
     """What a Config names, open.
 
     Attributes:
@@ -43,18 +43,18 @@ class Opened:
     """
 
     storage: Storage
-    place: str
+    location: str
     create: Extras = _nothing_missing
     writable: Callable[[], Awaitable[None]] = _nothing_to_do
     missing: Extras = _nothing_missing
     wrong: Extras = _nothing_missing
     prune: Prune | None = None
     lease: Lease = field(default_factory=DryLease)
-    places: Places = field(default_factory=lambda: Places(DryArchive()))
+    snapshot_locations: SnapshotLocations = field(default_factory=lambda: SnapshotLocations(DryArchive()))
 
 
 @asynccontextmanager
-async def opened(config: Config) -> AsyncIterator[Opened]:
+async def open_backend(config: Config) -> AsyncIterator[Backend]:
     """Open archive, store and lease; raises ConfigError when the settings cannot be used."""
     if config.dry_run:
         async with _dry(config) as found:
@@ -69,7 +69,7 @@ async def opened(config: Config) -> AsyncIterator[Opened]:
 
 
 @asynccontextmanager
-async def _dry(config: Config) -> AsyncIterator[Opened]:
+async def _dry(config: Config) -> AsyncIterator[Backend]:
     archive: Archive = DryArchive()
     if config.local:
         from aqi_service.storage.local.archive import LocalArchive  # noqa: PLC0415  # only with --local
@@ -77,13 +77,13 @@ async def _dry(config: Config) -> AsyncIterator[Opened]:
         archive = LocalArchive(config.local, read_only=True)
     try:
         dry = Storage(DryArchive(), DryStore())
-        yield Opened(dry, "dry run, nothing is written", places=Places(archive))
+        yield Backend(dry, "dry run, nothing is written", snapshot_locations=SnapshotLocations(archive))
     finally:
         await archive.close()
 
 
 @asynccontextmanager
-async def _local(config: Config) -> AsyncIterator[Opened]:
+async def _local(config: Config) -> AsyncIterator[Backend]:
     from aqi_service.storage.local.archive import LocalArchive  # noqa: PLC0415  # only with --local
     from aqi_service.storage.local.lease import LocalLease  # noqa: PLC0415  # only with --local
     from aqi_service.storage.local.store import LocalStore  # noqa: PLC0415  # only with --local
@@ -96,9 +96,9 @@ async def _local(config: Config) -> AsyncIterator[Opened]:
     lease = LocalLease(config.local, holder_name())
     try:
         async with _objects(config) as objects:
-            places = Places(archive, objects=objects)
+            places = SnapshotLocations(archive, objects=objects)
             storage, place = Storage(archive, store), f"folder {config.local}"
-            yield Opened(storage, place, prune=archive.delete, lease=lease, places=places)
+            yield Backend(storage, place, prune=archive.delete, lease=lease, snapshot_locations=places)
     finally:
         await lease.close()
 
@@ -117,7 +117,7 @@ async def _objects(config: Config) -> AsyncIterator[Objects | None]:
 
 
 @asynccontextmanager
-async def _aws(config: Config) -> AsyncIterator[Opened]:
+async def _aws(config: Config) -> AsyncIterator[Backend]:
     from aqi_service.storage.aws import clients as aws  # noqa: PLC0415  # a second of imports, only for AWS
     from aqi_service.storage.aws import create as provision  # noqa: PLC0415  # a second of imports, only for AWS
     from aqi_service.storage.aws import s3_lifecycle  # noqa: PLC0415  # a second of imports, only for AWS
@@ -149,12 +149,14 @@ async def _aws(config: Config) -> AsyncIterator[Opened]:
             return await provision.wrong(clients.writes, config.table)
 
         place = f"{aws.described(clients)}, bucket {config.bucket}, table {config.table}"
-        places = Places(storage.archive, config.bucket, S3Objects(clients.s3))
-        yield Opened(storage, place, create, writable, missing, wrong, lease=lease, places=places)
+        places = SnapshotLocations(storage.archive, config.bucket, S3Objects(clients.s3))
+        yield Backend(
+            storage, place, create, writable, missing, wrong, lease=lease, snapshot_locations=places
+        )
 
 
-def first_line(config: Config, found: Opened) -> str:
+def first_line(config: Config, found: Backend) -> str:
     """Name version, place, scale and interval."""
     scale = "the table's" if config.serve_only else config.scale_name
     interval = "none" if config.load_only or config.serve_only else f"{config.interval} s"
-    return f"aqi_service {__version__}, {found.place}, scale {scale}, interval {interval}"
+    return f"aqi_service {__version__}, {found.location}, scale {scale}, interval {interval}"

@@ -12,26 +12,26 @@ from random import random
 from typing import NamedTuple
 
 from aqi_service.app.config import Config
-from aqi_service.app.lease_keeper import acquire, kept
+from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import (
     How,
-    Kind,
+    LoadKind,
     catch_up_of,
-    catching_up,
-    courtesy,
+    catch_up_unfinished,
     load_one,
+    log_older_unfinished,
+    print_report,
     prune,
-    tell,
-    tell_older,
+    seconds_until_feed_may_be_asked,
 )
 from aqi_service.app.metrics import REFUSED, ServiceStatus
-from aqi_service.app.open import Opened
+from aqi_service.app.open import Backend
 from aqi_service.app.startup_checks import check
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
-from aqi_service.core.standing import edition_of
+from aqi_service.core.standing import version_of
 from aqi_service.errors import AqiError, ConfigError
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import live_feed
 from aqi_service.storage.ports import still_held
@@ -72,16 +72,16 @@ class Serving(NamedTuple):
     """Where lookups are served, and what they see in memory."""
 
     port: int
-    latest: Latest
+    latest: MemoryIndex
 
 
-class Loader:
+class Scheduler:
     """Loads the live feed at start and then on schedule, by the monotonic clock."""
 
     def __init__(
         self,
         config: Config,
-        found: Opened,
+        found: Backend,
         status: ServiceStatus,
         serving: Serving | None = None,
         *,
@@ -91,7 +91,7 @@ class Loader:
         self._config = config
         self._found = found
         self._status = status
-        serving = serving or Serving(0, Latest(time.time))
+        serving = serving or Serving(0, MemoryIndex(time.time))
         self._latest, self._port = serving.latest, serving.port
         self._usable = usable
         self._rest = catch_up_of(config, found)
@@ -105,7 +105,7 @@ class Loader:
         """
         while not stop.is_set():
             if await stop.guard(self._acquired()):
-                async with kept(self._found.lease) as lost:
+                async with keep_renewed(self._found.lease) as lost:
                     await self._loads(stop, lost)
 
     async def _acquired(self) -> bool:
@@ -122,7 +122,7 @@ class Loader:
         """Load on schedule until `stop`, or until the lease is lost."""
         clock = asyncio.get_running_loop().time
         failures = 0
-        await _wait(stop, lost, await courtesy(self._config, self._found))
+        await _wait(stop, lost, await seconds_until_feed_may_be_asked(self._config, self._found))
         while not (stop.is_set() or lost.is_set()) and still_held(self._found.lease.check):
             begun = clock()
             report = await self._load(stop)
@@ -168,7 +168,7 @@ class Loader:
             self._status.clock_off = report.error if report.clock_off else None
 
     def _tell(self, report: LoadReport) -> None:
-        tell(report, self._port, tls=self._config.tls_cert is not None)
+        print_report(report, self._port, tls=self._config.tls_cert is not None)
         log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
 
     async def _catch_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
@@ -179,8 +179,8 @@ class Loader:
             log.warning("catch_up_failed error=%r: tried again after the next load", str(error))
 
     async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
-        how = How(Kind.CAUGHT_UP, None, self._latest.note, self._latest.process)
-        some = catching_up(self._config, self._found, self._rest, due, how)
+        how = How(LoadKind.CAUGHT_UP, None, self._latest.note, self._latest.process)
+        some = catch_up_unfinished(self._config, self._found, self._rest, due, how)
         async with aclosing(some) as reports:
             async for report in reports:
                 self._tell(report)
@@ -188,7 +188,7 @@ class Loader:
                 if stop.is_set() or lost.is_set():
                     return
         if not self._older_told:
-            await tell_older(self._config, self._rest)
+            await log_older_unfinished(self._config, self._rest)
             self._older_told = True
 
     async def _checked_load(self) -> LoadReport:
@@ -196,9 +196,9 @@ class Loader:
         if not self._usable:
             await check(self._config, self._found)
             self._usable = True
-        how = How(Kind.LIVE, self._config.deadline, self._latest.begin, self._latest.process)
+        how = How(LoadKind.LIVE, self._config.deadline, self._latest.begin, self._latest.process)
         report = await load_one(self._config, self._found, live_feed(self._config.feed_url), how)
-        self._latest.finish(edition_of(report.as_json()) if report.status is Status.COMPLETE else None)
+        self._latest.finish(version_of(report.as_json()) if report.status is Status.COMPLETE else None)
         return report
 
     async def _prune(self) -> None:

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from aqi_service.app.config import Config
-from aqi_service.app.open import Opened
+from aqi_service.app.open import Backend
 from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
-from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.manifests import ManifestStore
 
 log = logging.getLogger("aqi_service")
 
@@ -25,7 +25,7 @@ CREATE_SECONDS = 360.0
 """How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
 
 
-async def check(config: Config, found: Opened) -> None:
+async def check(config: Config, found: Backend) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
     With `--create` makes what is missing first, once both have shown that they answer.
@@ -39,13 +39,13 @@ async def check(config: Config, found: Opened) -> None:
     if not config.serve_only:
         await _sweep(found)
     if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-        ledger = Ledger(found.storage, config.table)
+        ledger = ManifestStore(found.storage, config.table)
         await _in_time(found, ledger.check_scale(config.scale_name))
     if not config.serve_only and (config.create or not config.load_only):
         await _name_what_is_not_right(config, found)
 
 
-async def _name_what_is_not_right(config: Config, found: Opened) -> None:
+async def _name_what_is_not_right(config: Config, found: Backend) -> None:
     """Log what `--create` would add to the table, and what it leaves although it makes it otherwise.
 
     A loader does without, so nothing here is an error.
@@ -59,7 +59,7 @@ async def _name_what_is_not_right(config: Config, found: Opened) -> None:
         log.info("missing unknown error=%r", str(error))
 
 
-async def _sweep(found: Opened) -> None:
+async def _sweep(found: Backend) -> None:
     """Take away what dead loads left half done; that it cannot be done now keeps nobody from loading."""
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -71,7 +71,7 @@ async def _sweep(found: Opened) -> None:
             log.info("swept count=%d: what loads that were killed left half done", swept)
 
 
-async def _usable(config: Config, found: Opened) -> None:
+async def _usable(config: Config, found: Backend) -> None:
     """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
     checks = (found.storage.archive.check(), found.storage.store.check())
     wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
@@ -87,9 +87,9 @@ async def _usable(config: Config, found: Opened) -> None:
         await found.writable()
 
 
-async def _in_time(found: Opened, work: Awaitable[Result], seconds: float = START_SECONDS) -> Result:
+async def _in_time(found: Backend, work: Awaitable[Result], seconds: float = START_SECONDS) -> Result:
     try:
         async with asyncio.timeout(seconds):
             return await work
     except TimeoutError as error:
-        raise Unavailable(f"{found.place}: no answer within {seconds:.0f} s") from error
+        raise Unavailable(f"{found.location}: no answer within {seconds:.0f} s") from error

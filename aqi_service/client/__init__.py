@@ -3,7 +3,7 @@
 Rule: nothing is imported before it is used; asyncio alone takes longer than the whole of `--help`.
 """
 
-from aqi_service.client.interrupt import ended, leave_at_interrupt
+from aqi_service.client.interrupt import leave_at_interrupt, run_and_leave
 
 TYPE_CHECKING = False  # typing takes as long to import as all else here
 if TYPE_CHECKING:
@@ -31,4 +31,4 @@ def command() -> int:
     leave_at_interrupt()
     from aqi_service.client.cli import main  # noqa: PLC0415 - takes a moment in which Ctrl-C may come
 
-    return ended(main)
+    return run_and_leave(main)

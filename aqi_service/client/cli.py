@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from aqi_service.client.interrupt import EXIT_CODE, raise_at_interrupt
-from aqi_service.client.options import Asked, Tls
-from aqi_service.client.stdio import abandon_stdout, complain
+from aqi_service.client.options import ClientOptions, Tls
+from aqi_service.client.stdio import abandon_stdout, print_error
 from aqi_service.core.frames import checked_id
 from aqi_service.errors import BadId, ConfigError
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise_at_interrupt()
         return run(asked)
     except (_UsageError, BadId, ConfigError) as error:
-        complain(str(error))
+        print_error(str(error))
         return 2
     except KeyboardInterrupt:
         return EXIT_CODE
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _after_help(int(end.code or 0))
 
 
-def parse(argv: Sequence[str] | None) -> Asked:
+def parse(argv: Sequence[str] | None) -> ClientOptions:
     """Read and check the command line, the environment, and ids on standard input.
 
     Raises BadId and _UsageError, and SystemExit after --help.
@@ -68,7 +68,9 @@ def parse(argv: Sequence[str] | None) -> Asked:
     from_stdin = "-" in given.ids
     wants_files = not given.no_save and (given.output_dir is not None or not from_stdin)
     folder = (given.output_dir if given.output_dir is not None else ".") if wants_files else None
-    return Asked(ids, given.host, given.port, given.timeout, folder, given.format == "json", _tls(given))
+    return ClientOptions(
+        ids, given.host, given.port, given.timeout, folder, given.format == "json", _tls(given)
+    )
 
 
 def _tls(given: argparse.Namespace) -> Tls | None:

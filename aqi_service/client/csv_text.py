@@ -81,4 +81,4 @@ def _json(name: str, cell: str) -> str:
 
 def visible(text: str, size: int = 200) -> str:
     """Show a foreign text to a person: control and invisible characters as escapes, at most `size` of it."""
-    return showing.visible(text[:size]) + ("..." if len(text) > size else "")
+    return showing.printable(text[:size]) + ("..." if len(text) > size else "")

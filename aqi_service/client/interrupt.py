@@ -27,7 +27,7 @@ def raise_at_interrupt() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def ended(main: Callable[[], int]) -> int:
+def run_and_leave(main: Callable[[], int]) -> int:
     """Run a command's work and give its exit code; from its end on SIGINT ends the process at once."""
     try:
         code = main()

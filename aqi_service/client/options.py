@@ -16,7 +16,7 @@ class Tls:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClientOptions:
     """What the command line asks for; `output_dir` is None where no files are to be saved."""
 
     ids: tuple[str, ...]

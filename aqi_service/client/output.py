@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from aqi_service.client.client import Client, Record, record_of
 from aqi_service.client.csv_text import json_line, line, safe, visible
-from aqi_service.client.options import Asked, Tls
-from aqi_service.client.stdio import abandon_stdout, complain
+from aqi_service.client.options import ClientOptions, Tls
+from aqi_service.client.stdio import abandon_stdout, print_error
 from aqi_service.core.frames import kind
 from aqi_service.errors import ServerGone
 
@@ -55,7 +55,7 @@ class Printer:
         self._left_out |= left_out
         if left_out:
             names = visible(", ".join(sorted(left_out)))
-            complain(
+            print_error(
                 f"columns that the header line does not have are left out: {names}; --format json has them"
             )
 
@@ -72,20 +72,22 @@ class Printer:
             abandon_stdout()
 
 
-def run(asked: Asked) -> int:
+def run(asked: ClientOptions) -> int:
     """Look up what was asked for; give the exit code; raises ConfigError for files of TLS."""
     folder = None if asked.output_dir is None else Path(asked.output_dir)
     if folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        complain(f"{visible(str(folder))} is no folder to write into: choose an --output-dir, or --no-save")
+        print_error(
+            f"{visible(str(folder))} is no folder to write into: choose an --output-dir, or --no-save"
+        )
         return 2
     tls = None if asked.tls is None else _context(asked.tls)
     printer = Printer(sys.stdout.buffer if sys.stdout is not None else None, as_json=asked.as_json)
     try:
         return asyncio.run(_look_up(asked, tls, printer, folder))
     except ServerGone as error:
-        complain(visible(str(error)))
+        print_error(visible(str(error)))
     except OSError as error:
-        complain(f"standard output cannot be written: {error.strerror}")
+        print_error(f"standard output cannot be written: {error.strerror}")
         abandon_stdout()
     return 3
 
@@ -97,7 +99,9 @@ def _context(tls: Tls) -> "ssl.SSLContext":
     return client_context(*(Path(name) if name else None for name in (tls.ca, tls.cert, tls.key)))
 
 
-async def _look_up(asked: Asked, tls: "ssl.SSLContext | None", printer: Printer, folder: Path | None) -> int:
+async def _look_up(
+    asked: ClientOptions, tls: "ssl.SSLContext | None", printer: Printer, folder: Path | None
+) -> int:
     code = 0
     async with (
         Client(asked.host, asked.port, timeout=asked.timeout, tls=tls) as client,
@@ -114,7 +118,7 @@ def _take(record_id: str, reply: bytes, printer: Printer, folder: Path | None) -
     """Save and print what was found, or say what was not; give this reply's exit code."""
     name = kind(reply)
     if name != "found":
-        complain(f"{record_id}: {visible(reply.decode('utf-8', 'replace'))}{_hint(record_id, name)}")
+        print_error(f"{record_id}: {visible(reply.decode('utf-8', 'replace'))}{_hint(record_id, name)}")
         return EXIT_CODES[name]
     record = record_of(reply)
     code = 0 if folder is None else _save(folder / f"data_{record_id}.csv", safe(reply.decode("utf-8")))
@@ -132,7 +136,7 @@ def _save(target: Path, text: str) -> int:
     try:
         write_whole(target, text.encode("utf-8"))
     except OSError as error:
-        complain(f"{visible(str(target))} cannot be written: {error.strerror}")
+        print_error(f"{visible(str(target))} cannot be written: {error.strerror}")
         return 3
     return 0
 

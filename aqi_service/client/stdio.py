@@ -7,14 +7,14 @@ import contextlib
 import os
 import sys
 
-from aqi_service.core.redaction import visible
+from aqi_service.core.redaction import printable
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Say what went wrong on stderr, if there is one."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            print(visible(f"aqi-client: {sentence}"), file=sys.stderr)
+            print(printable(f"aqi-client: {sentence}"), file=sys.stderr)
 
 
 def abandon_stdout() -> None:

@@ -31,7 +31,7 @@ answered for longer, though the feed may bring nothing new."""
 OLD_SECONDS = DAY
 """Data of this age may be replaced by any snapshot that is not empty."""
 
-Seen = Callable[[Mapping[str, Item | None]], None]
+OnTableState = Callable[[Mapping[str, Item | None]], None]
 """Told of records, by id, as both the snapshot and the table have them now; None where they differ."""
 
 _HEAD = Struct("<qqH")
@@ -41,7 +41,7 @@ _START = _HEAD.size
 _NEVER = 2**63 - 1
 
 
-class Edition(NamedTuple):
+class SnapshotVersion(NamedTuple):
     """Which load of which snapshot.
 
     Attributes:
@@ -54,7 +54,7 @@ class Edition(NamedTuple):
     """
 
     snapshot: str
-    taken: int
+    snapshot_time: int
     scale: str
     records: int
     newest: int
@@ -63,11 +63,11 @@ class Edition(NamedTuple):
     @property
     def data_time(self) -> int:
         """Its time, or its newest record's if that is a day older: an old file that was named now."""
-        return self.newest if self.newest and is_old(self.newest, self.taken) else self.taken
+        return self.newest if self.newest and is_old(self.newest, self.snapshot_time) else self.snapshot_time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Index:
+class SnapshotIndex:
     """The records of one snapshot, by the number that is their id.
 
     Attributes:
@@ -77,7 +77,7 @@ class Index:
         left_out: how many of its records there was no room for.
     """
 
-    edition: Edition
+    version: SnapshotVersion
     packed: Mapping[int, bytes]
     built: float
     left_out: int = 0
@@ -105,7 +105,7 @@ class Index:
         """Return the ids of the records that were measured until then (epoch seconds)."""
         return [number for number, packed in self.packed.items() if _HEAD.unpack_from(packed)[0] <= until]
 
-    def confirmed(self, there: Mapping[int, Item | None]) -> "Index":
+    def confirmed(self, there: Mapping[int, Item | None]) -> "SnapshotIndex":
         """Return this index with, of these ids, only the records that the table has as well."""
         packed = dict(self.packed)
         for number, theirs in there.items():
@@ -121,12 +121,12 @@ class Index:
         ours = self.packed.get(number)
         return ours is not None and packed is not None and _answer(ours) == _answer(packed)
 
-    def updated(self, newer: "Index") -> "Index":
+    def updated(self, newer: "SnapshotIndex") -> "SnapshotIndex":
         """Return this index with what a newer one says of the same ids."""
         return replace(self, packed={n: newer.packed.get(n, packed) for n, packed in self.packed.items()})
 
 
-class Growing:
+class IndexBuilder:
     """An index that grows while its snapshot is read; `room` is how many records it takes.
 
     Attributes:
@@ -160,9 +160,9 @@ class Growing:
             if earlier is None or judge(item, unpack(earlier)) is not Verdict.SUPERSEDED:
                 self.put(number, item)
 
-    def done(self, edition: Edition, now: float) -> Index:
+    def done(self, edition: SnapshotVersion, now: float) -> SnapshotIndex:
         """Return the index; nothing may be put into this one any more."""
-        return Index(edition, self._packed, now, self.left_out)
+        return SnapshotIndex(edition, self._packed, now, self.left_out)
 
 
 def pack(item: Item) -> bytes | None:
@@ -186,21 +186,21 @@ def _answer(packed: bytes) -> bytes:
     return packed[: _START + _HEAD.unpack_from(packed)[-1]]
 
 
-def replaces(new: Edition, old: Index | None, now: float) -> bool:
+def replaces(new: SnapshotVersion, old: SnapshotIndex | None, now: float) -> bool:
     """Tell whether a snapshot may replace what lookups see.
 
     An empty one never does; one with under half of the records only when the data there is OLD_SECONDS old.
     """
     if new.records == 0:
         return False
-    return old is None or new.records * 2 >= old.edition.records or now - old.edition.newest >= OLD_SECONDS
+    return old is None or new.records * 2 >= old.version.records or now - old.version.newest >= OLD_SECONDS
 
 
-def is_behind(new: Edition, old: Edition, *, replay: bool) -> bool:
+def is_behind(new: SnapshotVersion, old: SnapshotVersion, *, replay: bool) -> bool:
     """Tell whether a finished snapshot leaves another as the newest one.
 
     A later one does not, unless it is a replay's and its data is older.
     """
     if not replay:
-        return new.taken < old.data_time
+        return new.snapshot_time < old.data_time
     return new.data_time < old.data_time or new.newest < old.newest

@@ -15,7 +15,7 @@ class _Window:
     left_out: int = 0
 
 
-class Sparing:
+class LogLimiter:
     """Lets `most` lines of each kind through in `seconds`, counted from the first; the kinds are few."""
 
     def __init__(self, most: int, seconds: float = 60.0) -> None:
@@ -23,7 +23,7 @@ class Sparing:
         self._seconds = seconds
         self._windows: dict[str, _Window] = {}
 
-    def line(self, kind: str, now: float) -> int | None:
+    def allow(self, kind: str, now: float) -> int | None:
         """Return how many lines the window before left out, mostly 0; None if this one is to be left out."""
         window = self._windows.get(kind)
         untold = 0
@@ -36,7 +36,7 @@ class Sparing:
             return None
         return untold
 
-    def rest(self) -> dict[str, int]:
+    def drain_suppressed(self) -> dict[str, int]:
         """Return, by kind, how many lines were left out and not told of; begin anew."""
         untold = {kind: window.left_out for kind, window in self._windows.items() if window.left_out}
         self._windows.clear()

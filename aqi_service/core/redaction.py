@@ -30,7 +30,7 @@ _NAMED = re.compile(
 """Each is searched in a time that grows with the text and no faster: it may be a peer's."""
 
 
-def visible(text: str) -> str:
+def printable(text: str) -> str:
     """Return the text on one line: what is no printable character as Python would write it.
 
     That is what moves a cursor, ends a line, turns the direction of writing round, or cannot be seen.
@@ -40,7 +40,7 @@ def visible(text: str) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
-def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return the text without the given secrets, and without what has the form of one.
 
     URLs lose user, password, query and fragment, `user:password@host` its password; headers, and `name=value`

@@ -6,7 +6,7 @@ One rule: a manifest is one in its printed form, as any version may have written
 from collections.abc import Mapping
 from typing import Any
 
-from aqi_service.core.index import Edition, is_behind
+from aqi_service.core.index import SnapshotVersion, is_behind
 from aqi_service.core.notes import Noted, ended_of, notes_of, settle, with_notes
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import feed_time
@@ -21,7 +21,7 @@ def newest_of(manifest: Mapping[str, Any] | None) -> int | None:
     return feed_time(manifest.get("newest"))
 
 
-def edition_of(manifest: Mapping[str, Any]) -> Edition | None:
+def version_of(manifest: Mapping[str, Any]) -> SnapshotVersion | None:
     """Return which load of which snapshot a report in its printed form tells of; None if it does not."""
     named, records = parse_name(str(manifest.get("snapshot"))), manifest.get("records")
     if named is None or not isinstance(records, int):
@@ -29,7 +29,9 @@ def edition_of(manifest: Mapping[str, Any]) -> Edition | None:
     name, taken = named
     taken = feed_time(manifest.get("snapshot_time")) or taken
     newest = min(feed_time(manifest.get("newest")) or 0, taken)
-    return Edition(name, taken, str(manifest.get("scale")), records, newest, str(manifest.get("started")))
+    return SnapshotVersion(
+        name, taken, str(manifest.get("scale")), records, newest, str(manifest.get("started"))
+    )
 
 
 def moved(there: Manifest | None, ours: Manifest, noted: Noted, *, ahead: bool) -> Manifest | None:
@@ -48,7 +50,7 @@ def _stays(there: Manifest | None, ours: Manifest, *, replay: bool, ahead: bool)
     """Tell whether `latest.json` names a snapshot of this creation of the table that ours is behind."""
     if there is None or there.get("table_id") != ours["table_id"]:
         return False
-    theirs, our = edition_of(there), edition_of(ours)
+    theirs, our = version_of(there), version_of(ours)
     if theirs is None or our is None:
         return False
     if ahead:  # its time says nothing; its data still does

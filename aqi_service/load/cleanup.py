@@ -20,10 +20,10 @@ async def afterwards(work: Awaitable[object], seconds: float, failed: str) -> No
     except (AqiError, TimeoutError) as error:
         log.warning("%s error=%r: the next load tries again", failed, str(error))
     except asyncio.CancelledError:
-        resume()
+        undo_cancel()
 
 
-def resume() -> None:
+def undo_cancel() -> None:
     """Take back that this task is cancelled, so that it can end in order."""
     if task := asyncio.current_task():
         task.uncancel()

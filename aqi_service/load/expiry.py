@@ -5,14 +5,14 @@ One rule: what is deleted is old beside the newest data, not only by the clock.
 
 from aqi_service.core.clocks import ages_from
 from aqi_service.load.cleanup import afterwards
-from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.storage.ports import Store
 
 EXPIRE_SECONDS = 30.0
 """How long the deleting of expired items may take."""
 
 
-async def expire(store: Store, ledger: Ledger, now: float) -> None:
+async def expire(store: Store, ledger: ManifestStore, now: float) -> None:
     """Delete what has expired at `now` (epoch seconds); nothing where no load tells how old the data is.
 
     That it cannot be done now is no fault of the load.
@@ -20,6 +20,6 @@ async def expire(store: Store, ledger: Ledger, now: float) -> None:
     await afterwards(_expired(store, ledger, now), EXPIRE_SECONDS, "expire_failed")
 
 
-async def _expired(store: Store, ledger: Ledger, now: float) -> None:
+async def _expired(store: Store, ledger: ManifestStore, now: float) -> None:
     if (newest := await ledger.newest()) is not None:
         await store.expire(int(ages_from(now, newest)))

@@ -12,11 +12,11 @@ from dataclasses import replace
 from aqi_service.core.items import Item
 from aqi_service.core.notes import Note, Noted
 from aqi_service.core.times import DAY
-from aqi_service.load.plan import Plan
+from aqi_service.load.plan import LoadPlan
 from aqi_service.load.table_writer import Put
-from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import Source
-from aqi_service.storage.ports import Judged, PutResult, free
+from aqi_service.storage.ports import Judged, PutResult, no_guard
 
 END_SECONDS = 3.0
 """How long it may take to note the end of a load that was not complete."""
@@ -25,10 +25,10 @@ LOOK_SECONDS = 2.0
 """How often a load that writes looks whether there is a finished snapshot by now, to note itself beside."""
 
 
-class Noting:
+class LoadNote:
     """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does."""
 
-    def __init__(self, ledger: Ledger, note: Note, put: Put, *, replay: bool) -> None:
+    def __init__(self, ledger: ManifestStore, note: Note, put: Put, *, replay: bool) -> None:
         self._ledger, self._put = ledger, put
         self._one_at_a_time = asyncio.Lock()
         self._is_noted = self._has_ended = False
@@ -64,12 +64,12 @@ class Noting:
             await self._ledger.end(self.noted)
 
 
-def note_of(plan: Plan, source: Source, started: float, taken: int) -> Note:
+def note_of(plan: LoadPlan, source: Source, started: float, taken: int) -> Note:
     """Return what is noted of a load; no record that it writes was measured over a day after its snapshot."""
     return Note(
         until=taken + DAY,
         began=int(started),
-        leased=plan.guard is not free,
+        leased=plan.guard is not no_guard,
         what=f"{source.label} {taken} {plan.scale.name}" if source.named else "",
         process=plan.process,
     )

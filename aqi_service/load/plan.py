@@ -7,21 +7,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aqi_service.core.index import Seen
+from aqi_service.core.index import OnTableState
 from aqi_service.core.scales import Scale
-from aqi_service.storage.ports import free
+from aqi_service.storage.ports import no_guard
 
 Progress = Callable[[int, int, int | None], None]
 """Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
 
 
-def unseen() -> Seen:
+def ignore_table_state() -> OnTableState:
     """Return who is told what the table has, where nobody looks anything up."""
     return lambda _held: None
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LoadPlan:
     """How to load.
 
     Attributes:
@@ -50,8 +50,8 @@ class Plan:
     ttl: int | None = None
     snapshot_time: int | None = None
     deadline: float | None = None
-    guard: Callable[[], None] = free
-    seen: Callable[[], Seen] = unseen
+    guard: Callable[[], None] = no_guard
+    on_table_state: Callable[[], OnTableState] = ignore_table_state
     process: str = ""
     released: float = -math.inf
     dry_run: bool = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from aqi_service import __version__
 from aqi_service.core.fates import DeliveryCounts
-from aqi_service.core.parse.measurements import Findings
+from aqi_service.core.parse.measurements import ParseCounts
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.snapshot_names import parse_name
@@ -23,7 +23,7 @@ _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LoadEnd:
     """How a load ended.
 
     `again` tells that it may begin anew, from the source, `for_good` that waiting cannot mend it, and
@@ -33,16 +33,16 @@ class Outcome:
     status: Status
     error: str | None = None
     retry_after: float | None = None
-    again: bool = False
+    can_restart: bool = False
     for_good: bool = False
     clock_off: bool = False
 
 
-def left_pending(error: AqiError | None, *, archived: bool) -> Outcome:
+def left_pending(error: AqiError | None, *, archived: bool) -> LoadEnd:
     """Return how a load ended of which the table did not take all; `error` is the table's, if it gave one."""
     why = str(error or "the table did not take all of it")
     status = Status.INCOMPLETE if archived else Status.FAILED
-    return Outcome(status, why, for_good=isinstance(error, ConfigError))
+    return LoadEnd(status, why, for_good=isinstance(error, ConfigError))
 
 
 def _loop_clock() -> Callable[[], float]:
@@ -50,7 +50,7 @@ def _loop_clock() -> Callable[[], float]:
 
 
 @dataclass(slots=True)
-class Tally:
+class ReportBuilder:
     """One load's counts.
 
     Attributes:
@@ -72,7 +72,7 @@ class Tally:
     table: str
     scale: str
     started: float
-    taken: int
+    snapshot_time: int
     dry_run: bool = False
     archived: str | None = None
     size: int = 0
@@ -90,14 +90,14 @@ class Tally:
         self.size += len(chunk)
         self.sha.update(chunk)
 
-    def found(self, name: str) -> None:
+    def note_archived(self, name: str) -> None:
         """Note that the snapshot is in the archive already, and since when."""
-        self.archived, self.taken = parse_name(name) or (name, self.taken)
+        self.archived, self.snapshot_time = parse_name(name) or (name, self.snapshot_time)
 
     def report(
         self,
-        outcome: Outcome,
-        findings: Findings,
+        outcome: LoadEnd,
+        findings: ParseCounts,
         counts: DeliveryCounts,
         latest: Manifest | None = None,
     ) -> LoadReport:
@@ -106,15 +106,17 @@ class Tally:
         if counts.items_per_second is not None:
             warnings["throttled_items_per_second"] = round(counts.items_per_second)
         if self.whole and outcome.status in _ARRIVED:
-            older = latest if latest and str(latest.get("snapshot_time", "")) <= iso(self.taken) else None
+            older = (
+                latest if latest and str(latest.get("snapshot_time", "")) <= iso(self.snapshot_time) else None
+            )
             warnings |= _odd(findings, counts, older)
-            if findings.newest and is_old(findings.newest[0], self.taken):
+            if findings.newest and is_old(findings.newest[0], self.snapshot_time):
                 warnings["old_snapshot"] = 1
         return LoadReport(
             status=outcome.status,
             source=self.source,
             snapshot=self.archived,
-            snapshot_time=self.taken,
+            snapshot_time=self.snapshot_time,
             sha256=self.sha.hexdigest() if self.whole and outcome.status in _ARRIVED else None,
             bytes=self.size,
             table=self.table,
@@ -140,11 +142,11 @@ class Tally:
 def skipped(source: Source, table: str, scale: str, now: float) -> LoadReport:
     """Return the report of an archived snapshot that is finished already, so that it is not read."""
     name, taken = source.named or ("", 0)
-    tally = Tally(source.label, table, scale, now, taken, archived=name)
-    return tally.report(Outcome(Status.UNCHANGED), Findings(), DeliveryCounts())
+    tally = ReportBuilder(source.label, table, scale, now, taken, archived=name)
+    return tally.report(LoadEnd(Status.UNCHANGED), ParseCounts(), DeliveryCounts())
 
 
-def _fates(findings: Findings, counts: DeliveryCounts) -> Fates:
+def _fates(findings: ParseCounts, counts: DeliveryCounts) -> Fates:
     return Fates(
         stored=counts.stored,
         unchanged=counts.unchanged,
@@ -157,7 +159,7 @@ def _fates(findings: Findings, counts: DeliveryCounts) -> Fates:
     )
 
 
-def _odd(findings: Findings, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
+def _odd(findings: ParseCounts, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
     pm_rejected = findings.pm_rejected + len(counts.refused)
     odd = snapshot_warnings(findings.records, findings.pm_records, pm_rejected, len(findings.sensors))
     if latest is not None and findings.records * 2 < int(latest.get("records") or 0):

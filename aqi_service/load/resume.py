@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from random import random
 
-from aqi_service.core.parse.document import Intake, Mark
-from aqi_service.core.parse.measurements import Rules
+from aqi_service.core.parse.document import DocumentReader, Position
+from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, TableRefused
-from aqi_service.load.table_writer import Delivery
+from aqi_service.load.table_writer import TableWriter
 
 log = logging.getLogger("aqi_service")
 
@@ -21,11 +21,13 @@ WAIT_BASE, WAIT_CAP = 2.0, 60.0
 """Seconds: upper edge of the first wait after the table failed, and of the longest."""
 
 
-From = Callable[[int], AsyncGenerator[bytes, None]]
+ReadFrom = Callable[[int], AsyncGenerator[bytes, None]]
 """Gives the archived snapshot's bytes from an offset on."""
 
 
-async def deliver_rest(delivery: Delivery, reread: From, rules: Rules, ends: float | None) -> None:
+async def write_pending(
+    delivery: TableWriter, reread: ReadFrom, rules: ScoringRules, ends: float | None
+) -> None:
     """Deliver what is pending of the archived snapshot; returns when nothing is, or the table failed.
 
     After an error of the table it goes on trying if the load has an end (`ends`, on the loop's clock), where
@@ -34,7 +36,7 @@ async def deliver_rest(delivery: Delivery, reread: From, rules: Rules, ends: flo
     be read.
     """
     tries = 0
-    while delivery.behind:
+    while delivery.first_pending:
         if delivery.error:
             if ends is None or isinstance(delivery.error, LeaseLost | TableRefused):
                 return
@@ -44,13 +46,13 @@ async def deliver_rest(delivery: Delivery, reread: From, rules: Rules, ends: flo
         if mark := delivery.resume():
             log.info("remainder offset=%d pending=%d", mark.offset, pending)
             await _read(delivery, reread, rules, mark)
-        await delivery.finish()
+        await delivery.flush()
         if delivery.counts.pending < pending:
             tries = 0
 
 
-async def _read(delivery: Delivery, reread: From, rules: Rules, mark: Mark) -> None:
-    intake = Intake(rules, mark)
+async def _read(delivery: TableWriter, reread: ReadFrom, rules: ScoringRules, mark: Position) -> None:
+    intake = DocumentReader(rules, mark)
     async with aclosing(reread(mark.offset)) as chunks:
         async for chunk in chunks:
             for portion in intake.feed(chunk):

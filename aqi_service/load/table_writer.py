@@ -17,14 +17,14 @@ from typing import Protocol
 from aqi_service.core.clocks import ages_from
 from aqi_service.core.fates import FateCounter, refusal_of_all
 from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
-from aqi_service.core.parse.document import Mark
+from aqi_service.core.parse.document import Position
 from aqi_service.errors import AqiError, TableRefused
-from aqi_service.load.plan import unseen
+from aqi_service.load.plan import ignore_table_state
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, Store
 
 log = logging.getLogger("aqi_service")
 
-GROUPS_AT_ONCE = 4
+CONCURRENT_GROUPS = 4
 """Groups of READ_LIMIT items on their way at once; with the one being filled they bound the memory."""
 
 
@@ -32,7 +32,7 @@ GROUPS_AT_ONCE = 4
 class _Group:
     """Items of distinct ids that are read and written together; `numbers` are theirs in the document."""
 
-    mark: Mark
+    mark: Position
     items: dict[str, Item] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class _Comparison:
         return item if verdict is Verdict.STORE else None
 
 
-class Delivery:
+class TableWriter:
     """Delivers one snapshot's items to one store.
 
     `put` writes items as `Store.put` does. `patience` is how many seconds, in all, the table may
@@ -112,25 +112,25 @@ class Delivery:
         self._patience = patience
         self._group_size = group_size
         self._group: _Group | None = None
-        self._flying: dict[str, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(GROUPS_AT_ONCE)
-        self._taken = 0  # every item below this number was taken once
-        self._again: set[int] = set()  # numbers of those that have to be taken again
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(CONCURRENT_GROUPS)
+        self._accepted_below = 0  # every item below this number was taken once
+        self._to_accept_again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
-        self.seen = unseen()
+        self.on_table_state = ignore_table_state()
         """Is told of what is about to be written, and of what is decided."""
         self._fates = FateCounter()
         self.counts = self._fates.counts
         self.newest: int | None = None  # time of the newest record that the table had, epoch seconds
         self.error: AqiError | None = None
         self.detached = False
-        self.behind: Mark | None = None
+        self.first_pending: Position | None = None
 
     def announce(self, count: int) -> None:
         """Say that `count` items will come, so that an end in between leaves them pending."""
         self.counts.announced += count
 
-    async def add(self, items: Iterable[Item], mark: Mark) -> None:
+    async def add(self, items: Iterable[Item], mark: Position) -> None:
         """Take announced items, numbered from `mark.number` on; wait while too many groups are on their way.
 
         Items that are decided already are passed over, so that a document can be read again.
@@ -138,19 +138,19 @@ class Delivery:
         for number, item in enumerate(items, mark.number):
             if self._is_new(number):
                 if self.detached:
-                    self._leave(mark)
+                    self._note_pending(mark)
                     return
-                await self._take(item, number, mark)
+                await self._accept(item, number, mark)
 
-    async def finish(self) -> None:
+    async def flush(self) -> None:
         """Deliver what is left, wait for all of it, and make it durable.
 
         Raises what no store should raise, and what therefore stands for a defect.
         """
         if self._group:
             await self._dispatch()
-        if self._flying:
-            await asyncio.wait(set(self._flying.values()))
+        if self._under_way:
+            await asyncio.wait(set(self._under_way.values()))
         if self._bug:
             raise self._bug
         if not (self.counts.stored or self.error):
@@ -161,9 +161,9 @@ class Delivery:
             except AqiError as error:
                 self.error = error
 
-    def resume(self) -> Mark | None:
+    def resume(self) -> Position | None:
         """Attach again, as patient as can be; return where the document has to be read anew."""
-        mark, self.behind = self.behind, None
+        mark, self.first_pending = self.first_pending, None
         self.detached, self.error, self._patience = False, None, None
         return mark
 
@@ -176,27 +176,27 @@ class Delivery:
 
     async def stop(self) -> None:
         """Give up what is on its way; it stays pending."""
-        tasks = set(self._flying.values())
+        tasks = set(self._under_way.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _is_new(self, number: int) -> bool:
         """Tell whether the item of that number is still to be taken."""
-        return number >= self._taken or number in self._again
+        return number >= self._accepted_below or number in self._to_accept_again
 
-    async def _take(self, item: Item, number: int, mark: Mark) -> None:
+    async def _accept(self, item: Item, number: int, mark: Position) -> None:
         if is_expired(item, ages_from(self._now(), self.newest)):
             self.counts.expired += 1
-            self._mark_taken(number)
+            self._mark_accepted(number)
             return
-        if flying := self._flying.get(item.id):
-            async with self._held_back():
+        if flying := self._under_way.get(item.id):
+            async with self._back_pressure():
                 await asyncio.wait([flying])
             if self.detached:
-                self._leave(mark)
+                self._note_pending(mark)
                 return
-        self._mark_taken(number)
+        self._mark_accepted(number)
         group = self._group = self._group or _Group(mark)
         if waiting := group.items.get(item.id):
             self.counts.superseded += 1
@@ -206,12 +206,12 @@ class Delivery:
         if len(group.items) >= self._group_size:
             await self._dispatch()
 
-    def _mark_taken(self, number: int) -> None:
-        self._taken = max(self._taken, number + 1)
-        self._again.discard(number)
+    def _mark_accepted(self, number: int) -> None:
+        self._accepted_below = max(self._accepted_below, number + 1)
+        self._to_accept_again.discard(number)
 
     @asynccontextmanager
-    async def _held_back(self) -> AsyncIterator[None]:
+    async def _back_pressure(self) -> AsyncIterator[None]:
         """Wait inside for the table, at most as long as patience lasts; detach when it is used up."""
         clock = asyncio.get_running_loop().time
         begun = clock()
@@ -232,36 +232,36 @@ class Delivery:
             self._group = None
 
     def _give_up(self, group: _Group) -> None:
-        self._again.update(group.numbers.values())
-        self._leave(group.mark)
+        self._to_accept_again.update(group.numbers.values())
+        self._note_pending(group.mark)
 
-    def _leave(self, mark: Mark) -> None:
+    def _note_pending(self, mark: Position) -> None:
         """Note that something at or behind `mark` is not decided."""
-        if self.behind is None or mark.number < self.behind.number:
-            self.behind = mark
+        if self.first_pending is None or mark.number < self.first_pending.number:
+            self.first_pending = mark
 
     async def _dispatch(self) -> None:
         """Send the group on its way as soon as there is a place; detached in the meantime, give it up."""
         placed = False
-        async with self._held_back():
+        async with self._back_pressure():
             placed = await self._slots.acquire()
         group, self._group = self._group, None
         if group is None:  # given up in the meantime
             if placed:
                 self._slots.release()
             return
-        task = asyncio.create_task(self._deliver(group))
-        self._flying.update(dict.fromkeys(group.items, task))
-        task.add_done_callback(partial(self._landed, group))
+        task = asyncio.create_task(self._write_group(group))
+        self._under_way.update(dict.fromkeys(group.items, task))
+        task.add_done_callback(partial(self._group_done, group))
 
-    def _landed(self, group: _Group, task: asyncio.Task[None]) -> None:
+    def _group_done(self, group: _Group, task: asyncio.Task[None]) -> None:
         self._slots.release()
         for record_id in group.items:
-            del self._flying[record_id]
+            del self._under_way[record_id]
         if not task.cancelled():
             self._bug = self._bug or task.exception()
 
-    async def _deliver(self, group: _Group) -> None:
+    async def _write_group(self, group: _Group) -> None:
         """Read what the table has of a group, write what is to be written, count."""
         if self.error:
             self._give_up(group)
@@ -279,7 +279,7 @@ class Delivery:
             for record_id, verdict in comparison.verdicts.items():
                 self._fates.count(int(record_id), verdict)
                 self._fates.note_example(group.items[record_id], group.numbers[record_id])
-            self.seen({i: comparison.held(item) for i, item in group.items.items()})
+            self.on_table_state({i: comparison.held(item) for i, item in group.items.items()})
 
     async def _compare_and_write(self, group: _Group, comparison: _Comparison) -> Mapping[str, str]:
         """Read what the table has, write what is new; return what it refused, id -> why."""
@@ -288,7 +288,7 @@ class Delivery:
         wanted = comparison.judge(group.items.values(), there)
         if not wanted:
             return {}
-        self.seen(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
+        self.on_table_state(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
         try:
             result = await self._put(wanted, judged=Judged(asked_at, comparison.judge))
         finally:

@@ -32,7 +32,7 @@ class LookupCounts:
     requests: int = 0
 
 
-class Misses:
+class LookupBatcher:
     """Looks records up in a store, several in one request that is given up after `deadline` seconds."""
 
     def __init__(self, store: Store, counts: LookupCounts, deadline: float) -> None:

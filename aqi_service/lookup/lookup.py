@@ -15,10 +15,10 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import is_expired
-from aqi_service.core.log_limit import Sparing
+from aqi_service.core.log_limit import LogLimiter
 from aqi_service.errors import AqiError, MissingResource
-from aqi_service.lookup.batcher import LookupCounts, Misses
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
+from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.storage.ports import Store
 
 log = logging.getLogger("aqi_service")
@@ -41,13 +41,13 @@ class Lookup:
         store: Store,
         now: Callable[[], float],
         deadline: float = DEADLINE,
-        latest: Latest | None = None,
+        latest: MemoryIndex | None = None,
     ) -> None:
         self.counts = LookupCounts()
-        self._latest = latest or Latest(now)
-        self._misses = Misses(store, self.counts, deadline)
+        self._latest = latest or MemoryIndex(now)
+        self._misses = LookupBatcher(store, self.counts, deadline)
         self._deadline = deadline
-        self._lines = Sparing(1, QUIET_SECONDS)
+        self._lines = LogLimiter(1, QUIET_SECONDS)
 
     async def answer(self, payload: bytes) -> bytes:
         """Return the CSV of the record, `Item not found`, `Bad request: ...` or `Unavailable: ...`."""
@@ -84,5 +84,5 @@ class Lookup:
 
     def _note(self, error: Exception) -> None:
         now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
-        if self._lines.line("lookup_failed", now) is not None:
+        if self._lines.allow("lookup_failed", now) is not None:
             log.warning("lookup_failed error=%r", str(error) or "no answer in time")

@@ -12,14 +12,22 @@ from collections.abc import Callable, Mapping
 
 from aqi_service.core.clocks import ages_from, is_ahead
 from aqi_service.core.idset import IdSet
-from aqi_service.core.index import Edition, Growing, Index, Seen, is_behind, pack, replaces
+from aqi_service.core.index import (
+    IndexBuilder,
+    OnTableState,
+    SnapshotIndex,
+    SnapshotVersion,
+    is_behind,
+    pack,
+    replaces,
+)
 from aqi_service.core.items import Item
 from aqi_service.core.notes import NO_DOUBT
 
 log = logging.getLogger("aqi_service")
 
 
-class Latest:
+class MemoryIndex:
     """The latest snapshot in memory; `now` gives epoch seconds.
 
     It gets there in two ways: a live load of this process hands its records over as the table takes them
@@ -34,13 +42,13 @@ class Latest:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self._growing: Growing | None = None
+        self._builder: IndexBuilder | None = None
         self._moved = IdSet()  # ids of which loads of this process saw the table say something else
-        self._passed_over: Edition | None = None
+        self._passed_over: SnapshotVersion | None = None
         self._doubt = NO_DOUBT
         self.process = uuid.uuid4().hex
         self._newest: int | None = None
-        self.index: Index | None = None
+        self.index: SnapshotIndex | None = None
         self.known: frozenset[str] = frozenset()
         self.mixed = False
 
@@ -59,9 +67,9 @@ class Latest:
             return None
         return self.index.reply(number, self.now(), self._doubt, self.ages())
 
-    def begin(self) -> Seen:
+    def begin(self) -> OnTableState:
         """Begin anew with the live feed's next snapshot; return who is to be told of its records."""
-        growing = self._growing = Growing()
+        growing = self._builder = IndexBuilder()
 
         def seen(held: Mapping[str, Item | None]) -> None:
             for record_id, item in held.items():
@@ -69,7 +77,7 @@ class Latest:
 
         return seen
 
-    def note(self) -> Seen:
+    def note(self) -> OnTableState:
         """Return who is to be told of the records of any other load."""
 
         def seen(held: Mapping[str, Item | None]) -> None:
@@ -78,21 +86,21 @@ class Latest:
 
         return seen
 
-    def finish(self, edition: Edition | None) -> None:
+    def finish(self, edition: SnapshotVersion | None) -> None:
         """Have the snapshot that was begun last replace what is there; None if it did not get finished."""
-        growing, self._growing = self._growing, None
+        growing, self._builder = self._builder, None
         if growing and edition and self.offer(growing.done(edition, self.now())):
             self._moved = IdSet()  # it has, of each of its ids, what the table had last
 
-    def wants(self, edition: Edition) -> bool:
+    def wants(self, edition: SnapshotVersion) -> bool:
         """Tell whether a finished snapshot is to be read out of the archive and offered."""
-        if self.index is not None and (edition == self.index.edition or self._has_later(edition)):
+        if self.index is not None and (edition == self.index.version or self._has_later(edition)):
             return False
         return edition != self._passed_over or replaces(edition, self.index, self.now())
 
-    def offer(self, index: Index) -> bool:
+    def offer(self, index: SnapshotIndex) -> bool:
         """Put an index in the place of an older one, if it may be; tell whether it was."""
-        edition = index.edition
+        edition = index.version
         if self._has_later(edition):
             return False
         if replaces(edition, self.index, self.now()):
@@ -104,7 +112,7 @@ class Latest:
         self._passed_over = edition
         if self.index is not None:
             self.index, self.known, self.mixed = self.index.updated(index), frozenset(), True
-            there = self.index.edition
+            there = self.index.version
             log.warning(
                 "memory_kept snapshot=%s records=%d: %s has only %d",
                 there.snapshot,
@@ -118,7 +126,7 @@ class Latest:
         """Leave what was measured up to then (epoch seconds) to the table, until it is said otherwise."""
         self._doubt = math.inf if self.mixed else until
 
-    def confirmed(self, before: Index, after: Index, loads: frozenset[str]) -> None:
+    def confirmed(self, before: SnapshotIndex, after: SnapshotIndex, loads: frozenset[str]) -> None:
         """Take what is left of an index that has been compared with the table for all of these loads."""
         if self.index is before:  # no other has come meanwhile
             self.index, self.known, self.mixed = after, loads, False
@@ -126,19 +134,19 @@ class Latest:
     def drop(self, why: str = "the table is another one") -> None:
         """Forget the snapshot: the table that it speaks of is gone, or has moved on."""
         if self.index is not None:
-            log.warning("memory_dropped snapshot=%s: %s", self.index.edition.snapshot, why)
+            log.warning("memory_dropped snapshot=%s: %s", self.index.version.snapshot, why)
         self.index = None
 
-    def _has_later(self, edition: Edition) -> bool:
+    def _has_later(self, edition: SnapshotVersion) -> bool:
         """Tell whether what is there is newer than that; of replays, their load decided.
 
         What is named ahead of the clock is not.
         """
-        there = None if self.index is None else self.index.edition
+        there = None if self.index is None else self.index.version
         return (
             there is not None
             and is_behind(edition, there, replay=False)
-            and not is_ahead(there.taken, self.now())
+            and not is_ahead(there.snapshot_time, self.now())
         )
 
     def _note(self, number: int, packed: bytes | None) -> None:

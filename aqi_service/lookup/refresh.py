@@ -9,18 +9,18 @@ import logging
 import math
 from collections.abc import Callable, Iterable
 
-from aqi_service.core.index import Edition, Growing, Index
+from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.notes import NO_DOUBT, Notes, doubt
-from aqi_service.core.parse.document import Intake, Portion
-from aqi_service.core.parse.measurements import Rules
+from aqi_service.core.parse.document import DocumentReader, ParsedBatch
+from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.scales import SCALES, Scale
-from aqi_service.core.standing import Manifest, edition_of, newest_of
+from aqi_service.core.standing import Manifest, newest_of, version_of
 from aqi_service.errors import AqiError, MissingResource, Unavailable
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.shutdown import Stop
-from aqi_service.snapshots.manifests import Ledger
-from aqi_service.snapshots.sources import Asking, archived_source
+from aqi_service.snapshots.manifests import ManifestStore
+from aqi_service.snapshots.sources import FetchOptions, archived_source
 from aqi_service.storage.ports import READ_LIMIT, Storage
 
 log = logging.getLogger("aqi_service")
@@ -38,7 +38,7 @@ COMPARE_SECONDS = 120.0
 """How long it may take to compare memory with the table."""
 
 
-class Follower:
+class MemoryRefresher:
     """Keeps a Latest at the newest finished snapshot of one table.
 
     `told` gets the newest timestamp that is finished, whenever it is looked at.
@@ -48,16 +48,16 @@ class Follower:
         self,
         storage: Storage,
         table: str,
-        latest: Latest,
-        asking: Asking,
+        latest: MemoryIndex,
+        asking: FetchOptions,
         told: Callable[[object], None],
     ) -> None:
         self._archive, self._store = storage.archive, storage.store
-        self._ledger = Ledger(storage, table, now=latest.now)
+        self._ledger = ManifestStore(storage, table, now=latest.now)
         self._latest = latest
         self._asking = asking
         self._told = told
-        self._failed: Edition | None = None
+        self._failed: SnapshotVersion | None = None
         self._failures = self._looks_left = 0
 
     async def run(self, stop: Stop) -> None:
@@ -81,7 +81,7 @@ class Follower:
         if self._ledger.is_ahead(manifest):  # the table has it, and later ones may not be told of
             self._latest.drop("the newest snapshot is named ahead of the clock")
             return
-        edition = edition_of(manifest)
+        edition = version_of(manifest)
         behind = edition is not None and self._latest.wants(edition)
         self._latest.doubt(math.inf if behind else self._doubt(notes))
         if not await self._is_of_this_table(manifest):
@@ -113,12 +113,12 @@ class Follower:
             latest.confirmed(index, await self._confirmed(index, until), found.ended | known)
             latest.doubt(self._doubt(notes))
 
-    def _is_due(self, edition: Edition) -> bool:
+    def _is_due(self, edition: SnapshotVersion) -> bool:
         """Tell whether to read a snapshot at this look: one that failed is left alone for a while."""
         self._looks_left -= 1
         return edition != self._failed or self._looks_left <= 0
 
-    def _put_off(self, edition: Edition) -> None:
+    def _put_off(self, edition: SnapshotVersion) -> None:
         self._failures = self._failures + 1 if edition == self._failed else 1
         self._failed, self._looks_left = edition, min(2 ** (self._failures - 1), MOST_LOOKS)
 
@@ -128,17 +128,17 @@ class Follower:
         except MissingResource:
             return False
 
-    async def _read(self, edition: Edition, scale: Scale, manifest: Manifest) -> Index:
+    async def _read(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
         """Read a snapshot as the load did that the manifest tells of."""
-        growing, built, ages = Growing(), self._latest.now(), self._latest.ages()
-        intake = Intake(Rules(scale, edition.taken, manifest.get("ttl")))
+        growing, built, ages = IndexBuilder(), self._latest.now(), self._latest.ages()
+        intake = DocumentReader(ScoringRules(scale, edition.snapshot_time, manifest.get("ttl")))
 
-        async def take(portions: Iterable[Portion]) -> None:
+        async def take(portions: Iterable[ParsedBatch]) -> None:
             for portion in portions:
                 growing.add(item for item in portion.items if not is_expired(item, ages))
                 await asyncio.sleep(0)  # lookups get their turn between two batches
 
-        source = archived_source(self._archive, edition.snapshot, edition.taken)
+        source = archived_source(self._archive, edition.snapshot, edition.snapshot_time)
         async with source.open(self._asking) as incoming:
             async for chunk in incoming.chunks:
                 await take(intake.feed(chunk))
@@ -146,7 +146,7 @@ class Follower:
         index = growing.done(edition, built)
         return await self._confirmed(index, math.inf) if _elsewhere(manifest) > growing.repeated else index
 
-    async def _confirmed(self, index: Index, until: float) -> Index:
+    async def _confirmed(self, index: SnapshotIndex, until: float) -> SnapshotIndex:
         """Keep, of what was measured until then, what the table has, too; Unavailable if it is too slow."""
         numbers, found = index.numbers(until), dict[str, Item]()
         try:

@@ -35,7 +35,7 @@ ANSWER_SECONDS = 5.5
 and under the grace of a stop."""
 
 
-class Replies:
+class Responder:
     """Makes replies with `answer`, and counts them by kind.
 
     `last` is the loop's time after which no answer is awaited any more.
@@ -48,7 +48,7 @@ class Replies:
         self._counts = counts
         self._turns = asyncio.Semaphore(TURNS)
 
-    async def of(self, payloads: list[bytes]) -> bytes:
+    async def answer_all(self, payloads: list[bytes]) -> bytes:
         """Return the replies' frames, in the order of the requests."""
         frames = self._now(payloads)
         if frames == [b""]:

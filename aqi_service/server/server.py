@@ -13,10 +13,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
-from aqi_service.core.log_limit import Sparing
+from aqi_service.core.log_limit import LogLimiter
 from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
 from aqi_service.server.connection import READ_SIZE, Connection, Deadlines
-from aqi_service.server.replies import Answer, AtOnce, Replies, shown
+from aqi_service.server.replies import Answer, AtOnce, Responder, shown
 from aqi_service.server.sockets import default_max_connections, listen, peer_of, prepare
 
 __all__ = ["Answer", "Limits", "Server", "ServerCounts", "default_max_connections", "listen"]
@@ -26,7 +26,7 @@ log = logging.getLogger("aqi_service")
 LISTEN_QUEUE = 4096
 """Connections that the kernel keeps until we accept them (it cuts this to its own somaxconn)."""
 
-HANDLES = 8
+ACCEPT_SOCKETS = 8
 """Times that the loop is handed a listening socket: in one turn uvloop accepts one connection of each, and
 under load turns are few."""
 
@@ -100,23 +100,23 @@ class Server:
         self.limits = limits or Limits()
         self.counts = ServerCounts()
         self._sockets = sockets
-        self._replies = Replies(answer, self.counts.replies, at_once)
+        self._replies = Responder(answer, self.counts.replies, at_once)
         self._context = context
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
         self._refusing: dict[Connection, asyncio.Task[None]] = {}
         self._places: Counter[str] = Counter()
-        self._cut_lines, self._refusal_lines = Sparing(CUT_LINES), Sparing(1)
+        self._cut_lines, self._refusal_lines = LogLimiter(CUT_LINES), LogLimiter(1)
         self._stopping = False
 
     async def start(self) -> None:
         """Accept connections from now on."""
         for sock in self._sockets:
             prepare(sock)
-            for handle in (sock, *(sock.dup() for _ in range(HANDLES - 1))):
+            for handle in (sock, *(sock.dup() for _ in range(ACCEPT_SOCKETS - 1))):
                 self._listeners.append(
                     await asyncio.start_server(
-                        self._connected, sock=handle, limit=READ_SIZE, backlog=ACCEPT_BURST // HANDLES
+                        self._connected, sock=handle, limit=READ_SIZE, backlog=ACCEPT_BURST // ACCEPT_SOCKETS
                     )
                 )
             # asyncio takes `backlog` for its own bursts and for the kernel's queue; the queue may be long.
@@ -139,7 +139,7 @@ class Server:
             connection.abort()  # peers that do not read
             task.cancel()  # answers that do not come
         await self._ended(1.0)
-        for reason, left_out in self._cut_lines.rest().items():
+        for reason, left_out in self._cut_lines.drain_suppressed().items():
             _tell_left_out(reason, left_out)
 
     async def _ended(self, seconds: float) -> None:
@@ -151,9 +151,9 @@ class Server:
     # A new connection. It takes its place here and not in its task: bursts are accepted before tasks run.
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._admit(Connection(reader, writer, self.limits, self._context()))
+        self._accept(Connection(reader, writer, self.limits, self._context()))
 
-    def _admit(self, connection: Connection) -> None:
+    def _accept(self, connection: Connection) -> None:
         """Give it a place, or say why there is none; just close it when many are being told."""
         self.counts.accepted += 1
         peer = peer_of(connection.address)
@@ -161,7 +161,7 @@ class Server:
         if refusal is None:
             self.counts.open += 1
             self._places[peer] += 1
-            _run(self._serve(connection), connection, self._serving, self._leave)
+            _run(self._serve(connection), connection, self._serving, self._release_slot)
             return
         self._note_refusal(connection, refusal)
         if len(self._refusing) < self.limits.max_refusing and not self._stopping:
@@ -178,7 +178,7 @@ class Server:
         }
         return next((reason for reason, is_so in full.items() if is_so), None)
 
-    def _leave(self, connection: Connection) -> None:
+    def _release_slot(self, connection: Connection) -> None:
         self.counts.open -= 1
         peer = peer_of(connection.address)
         self._places[peer] -= 1
@@ -212,14 +212,14 @@ class Server:
                 del payloads[payloads.index(DISCONNECT) :]
             if payloads:  # a peer that has taken its leave may be gone
                 self.counts.requests += len(payloads)
-                await connection.write(await self._replies.of(payloads))
+                await connection.write(await self._replies.answer_all(payloads))
 
     # What is counted and logged.
 
     def _note_cut(self, connection: Connection, reason: str, error: BaseException) -> None:
         """Count a cut and log it; of many for one reason in a minute only some, or a flood floods the log."""
         self.counts.cut[reason] += 1
-        left_out = self._cut_lines.line(reason, asyncio.get_running_loop().time())
+        left_out = self._cut_lines.allow(reason, asyncio.get_running_loop().time())
         if left_out is None:
             return
         if left_out:
@@ -232,7 +232,7 @@ class Server:
     def _note_refusal(self, connection: Connection, reason: str) -> None:
         """Count a refusal; warn of each reason once a minute."""
         self.counts.refused[reason] += 1
-        if self._refusal_lines.line(reason, asyncio.get_running_loop().time()) is not None:
+        if self._refusal_lines.allow(reason, asyncio.get_running_loop().time()) is not None:
             log.warning(
                 "connections_refused peer=%s reason=%s open=%d", connection.peer, reason, self.counts.open
             )

@@ -8,7 +8,7 @@ import ipaddress
 import socket
 from typing import Any
 
-from aqi_service.errors import PortTaken
+from aqi_service.errors import PortInUse
 
 SEND_BUFFER = 64 * 1024
 """Bytes of replies in the kernel per connection. Left to itself it grows to megabytes, and a slow reader
@@ -44,7 +44,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
     for _ in range(_ATTEMPTS - 1):
         try:
             return _listen(host, port)
-        except PortTaken:
+        except PortInUse:
             if port:  # a free port of one family may be taken in the other: then another free one
                 raise
     return _listen(host, port)
@@ -99,7 +99,7 @@ def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
             host or None, port, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (OSError, UnicodeError) as error:
-        raise PortTaken(
+        raise PortInUse(
             f"{host!r} is no address or name of this machine; choose one of its own, or 127.0.0.1"
         ) from error
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
@@ -120,10 +120,10 @@ def _open(family: int, address: tuple[Any, ...]) -> socket.socket:
     return sock
 
 
-def _port_taken(host: str, port: int, problem: OSError | None) -> PortTaken:
+def _port_taken(host: str, port: int, problem: OSError | None) -> PortInUse:
     code = problem.errno if problem is not None else None
     why = _WHY.get(code or 0) or f"{problem}; choose another address or port"
-    return PortTaken(f"cannot listen on {host or '*'}:{port}: {why}")
+    return PortInUse(f"cannot listen on {host or '*'}:{port}: {why}")
 
 
 def peer_of(address: str) -> str:

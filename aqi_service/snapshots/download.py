@@ -16,7 +16,7 @@ from http import HTTPStatus
 import aiohttp
 from yarl import URL
 
-from aqi_service.core.redaction import redacted
+from aqi_service.core.redaction import redact
 from aqi_service.errors import CutShort, FetchFailed
 
 CHUNK = 64 * 1024
@@ -81,11 +81,11 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except aiohttp.ClientPayloadError as error:
-        raise CutShort(f"{public(url)}: the transfer broke off ({_why(error)})") from error
+        raise CutShort(f"{public_url(url)}: the transfer broke off ({_why(error)})") from error
     except (TimeoutError, OSError) as error:
-        raise FetchFailed(f"{public(url)} does not answer: {_why(error)}") from error
+        raise FetchFailed(f"{public_url(url)} does not answer: {_why(error)}") from error
     except (aiohttp.ClientError, ValueError) as error:
-        raise FetchFailed(f"{public(url)} cannot be read: {_why(error)}") from error
+        raise FetchFailed(f"{public_url(url)} cannot be read: {_why(error)}") from error
 
 
 def _why(error: Exception) -> str:
@@ -95,10 +95,10 @@ def _why(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         text = text.partition(":")[0]  # behind it stands what the peer sent
     is_of_the_url = "://" in text or (isinstance(error, ValueError) and not isinstance(error, OSError))
-    return redacted(text)[:200] if text and not is_of_the_url else type(error).__name__
+    return redact(text)[:200] if text and not is_of_the_url else type(error).__name__
 
 
-def public(url: str) -> str:
+def public_url(url: str) -> str:
     """Return the URL without user, password, query and fragment: fit for logs, metadata and reports."""
     try:
         return str(URL(url).with_user(None).with_query(None).with_fragment(None))
@@ -117,12 +117,12 @@ async def _request(session: aiohttp.ClientSession, url: URL) -> aiohttp.ClientRe
         target = url.join(URL(response.headers.get("Location", "")))
         if target.scheme != url.scheme:
             raise FetchFailed(
-                f"{public(str(configured))} redirects to another scheme, {target.scheme[:20]!r}; refused"
+                f"{public_url(str(configured))} redirects to another scheme, {target.scheme[:20]!r}; refused"
             )
         if target.host != configured.host and await _is_internal(target):
-            raise FetchFailed(f"{public(str(configured))} redirects to an internal address; refused")
+            raise FetchFailed(f"{public_url(str(configured))} redirects to an internal address; refused")
         url = target
-    raise FetchFailed(f"{public(str(configured))} redirects more than {MAX_HOPS} times")
+    raise FetchFailed(f"{public_url(str(configured))} redirects more than {MAX_HOPS} times")
 
 
 async def _is_internal(url: URL) -> bool:
@@ -134,13 +134,13 @@ async def _is_internal(url: URL) -> bool:
 def _check(response: aiohttp.ClientResponse, *, conditional: bool) -> None:
     if response.status != 200 and not (response.status == 304 and conditional):
         raise FetchFailed(
-            f"{public(str(response.url))} answers {_named(response.status)}",
+            f"{public_url(str(response.url))} answers {_named(response.status)}",
             _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
         )
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise FetchFailed(
-            f"{public(str(response.url))} answers in an encoding that was not asked for: {encoding[:20]!r}"
+            f"{public_url(str(response.url))} answers in an encoding that nobody asked for: {encoding[:20]!r}"
         )
 
 
@@ -186,7 +186,7 @@ async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[
             received += len(chunk)
             if waited >= RATE_WINDOW:
                 if received < LEAST_RATE * RATE_WINDOW:
-                    raise FetchFailed(f"{public(url)} sends under {LEAST_RATE} bytes a second")
+                    raise FetchFailed(f"{public_url(url)} sends under {LEAST_RATE} bytes a second")
                 waited, received = 0.0, 0
             yield chunk
             asked = clock()

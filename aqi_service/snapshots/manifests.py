@@ -23,7 +23,7 @@ from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo, Storage
 
 log = logging.getLogger("aqi_service")
 
-AT_ONCE = 16
+CONCURRENT_READS = 16
 """How many manifests are read at the same time."""
 
 _PRINTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -41,7 +41,7 @@ class Claim(NamedTuple):
     receipt: str | None
 
 
-class Ledger:
+class ManifestStore:
     """The manifests of one table in one archive.
 
     A manifest also tells (`table_id`, `receipt`) which table it speaks of: one that was deleted and made
@@ -115,8 +115,8 @@ class Ledger:
         AT_ONCE manifests are read at a time.
         """
         found: dict[str, Claim] = {}
-        for start in range(0, len(names), AT_ONCE):
-            some = names[start : start + AT_ONCE]
+        for start in range(0, len(names), CONCURRENT_READS):
+            some = names[start : start + CONCURRENT_READS]
             manifests = await asyncio.gather(*map(self.manifest, some))
             found |= {
                 name: _claim(manifest)

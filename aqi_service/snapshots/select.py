@@ -18,7 +18,7 @@ from aqi_service.storage.ports import Archive, Objects
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SnapshotLocations:
     """Where snapshots are looked for.
 
     Attributes:
@@ -33,7 +33,7 @@ class Places:
 
 
 async def choose(
-    texts: Sequence[str], places: Places, selection: Selection, others: int, clock: float
+    texts: Sequence[str], places: SnapshotLocations, selection: Selection, others: int, clock: float
 ) -> list[Source]:
     """Return the sources to load, oldest first, of one minute in the order of their suffixes.
 
@@ -47,7 +47,7 @@ async def choose(
     return selection.of((source.named[1] if source.named else others, source) for source in found)
 
 
-async def _named(text: str, places: Places, clock: float) -> list[Source]:
+async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Source]:
     """Return what one `--from` stands for."""
     if text == ARCHIVE:
         parsed = map(parse_name, await places.archive.names())
@@ -74,7 +74,7 @@ def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:
     return [source for source in found if source.label not in wrong]
 
 
-def _object(places: Places, objects: Objects, bucket: str, key: str, size: int | None) -> Source:
+def _object(places: SnapshotLocations, objects: Objects, bucket: str, key: str, size: int | None) -> Source:
     """Return the source of one object; what lies in the archive's own bucket is not archived again."""
     named = parse_file_name(key.rpartition("/")[2])
     inside = bucket == places.bucket
@@ -82,4 +82,4 @@ def _object(places: Places, objects: Objects, bucket: str, key: str, size: int |
         return archived_source(places.archive, *named)
     size = None if key.endswith(".gz") else size
     source = stored_source(f"s3://{bucket}/{key}", partial(objects.read, bucket, key), named, size)
-    return replace(source, kept=not inside)
+    return replace(source, to_archive=not inside)

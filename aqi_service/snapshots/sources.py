@@ -21,7 +21,7 @@ from urllib.parse import unquote
 from aqi_service.core.parse.gunzip import Gunzip
 from aqi_service.core.snapshot_names import parse_file_name
 from aqi_service.errors import FetchFailed
-from aqi_service.snapshots.download import download, public
+from aqi_service.snapshots.download import download, public_url
 from aqi_service.storage.ports import Archive, SnapshotInfo
 
 PIECE = 64 * 1024
@@ -32,7 +32,7 @@ PIECES_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class FetchOptions:
     """How to ask a source.
 
     Attributes:
@@ -47,7 +47,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class OpenSnapshot:
     """A snapshot on its way in.
 
     Attributes:
@@ -67,7 +67,7 @@ class Incoming:
     clock: float | None = None
 
 
-Opener = Callable[[Asking], AbstractAsyncContextManager[Incoming]]
+Opener = Callable[[FetchOptions], AbstractAsyncContextManager[OpenSnapshot]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,28 +88,28 @@ class Source:
     label: str
     open: Opener
     named: tuple[str, int] | None = None
-    waits: bool = True
-    again: bool = True
+    can_wait: bool = True
+    can_reread: bool = True
     archived: bool = False
-    kept: bool = True
+    to_archive: bool = True
     identity: str = ""
 
 
 def source_of(text: str) -> Source:
     """Return the source that a text stands for: a file's path, `-` (stdin) or an http(s) URL."""
     if text == "-":
-        return Source("stdin", partial(_opened, _stdin, "stdin", None), waits=False, again=False)
+        return Source("stdin", partial(_opened, _stdin, "stdin", None), can_wait=False, can_reread=False)
     if is_url(text):
-        label = public(text)
+        label = public_url(text)
         named = parse_file_name(unquote(label.rpartition("/")[2]))
-        return Source(label, partial(_fetched, text), named, waits=False, identity=identity_of(text))
+        return Source(label, partial(_fetched, text), named, can_wait=False, identity=identity_of(text))
     path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
     return Source(label, partial(_opened, partial(_file, path), label, path), parse_file_name(path.name))
 
 
 def live_feed(url: str) -> Source:
     """Return the live feed, which is named by the time of its reading, whatever its URL."""
-    return Source(public(url), partial(_fetched, url), waits=False, identity=identity_of(url))
+    return Source(public_url(url), partial(_fetched, url), can_wait=False, identity=identity_of(url))
 
 
 def identity_of(url: str) -> str:
@@ -120,7 +120,7 @@ def identity_of(url: str) -> str:
 def archived_source(archive: Archive, name: str, taken: int) -> Source:
     """Return a snapshot that is in the archive already, to load it again."""
     source = stored_source(f"archive:{name}", partial(archive.read, name), (name, taken))
-    return replace(source, archived=True, kept=False)
+    return replace(source, archived=True, to_archive=False)
 
 
 def stored_source(
@@ -132,14 +132,14 @@ def stored_source(
     """Return a source that `read` gives the bytes of, as often as it is called; `size` in bytes, if known."""
 
     @asynccontextmanager
-    async def opened(asking: Asking) -> AsyncIterator[Incoming]:
+    async def opened(asking: FetchOptions) -> AsyncIterator[OpenSnapshot]:
         async with aclosing(read()) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
-            yield Incoming(chunks, total=size)
+            yield OpenSnapshot(chunks, total=size)
 
     return Source(label, opened, named)
 
 
-async def from_offset(source: Source, asking: Asking, offset: int) -> AsyncGenerator[bytes, None]:
+async def from_offset(source: Source, asking: FetchOptions, offset: int) -> AsyncGenerator[bytes, None]:
     """Yield the source's decoded bytes from `offset` on; what comes before is read, too."""
     async with source.open(asking) as incoming:
         async for chunk in incoming.chunks:
@@ -147,7 +147,7 @@ async def from_offset(source: Source, asking: Asking, offset: int) -> AsyncGener
             offset = max(0, offset - len(chunk))
 
 
-def info_of(source: Source, incoming: Incoming) -> SnapshotInfo:
+def info_of(source: Source, incoming: OpenSnapshot) -> SnapshotInfo:
     """Return what is kept beside a snapshot of the source, with an id of its own for this load."""
     return SnapshotInfo(
         source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified, source.identity
@@ -160,7 +160,7 @@ def is_url(text: str) -> bool:
 
 
 @asynccontextmanager
-async def _fetched(url: str, asking: Asking) -> AsyncIterator[Incoming]:
+async def _fetched(url: str, asking: FetchOptions) -> AsyncIterator[OpenSnapshot]:
     known = asking.known if asking.known and asking.known.source_id == identity_of(url) else None
     headers = _conditions(known) if known else {}
     async with (
@@ -168,15 +168,17 @@ async def _fetched(url: str, asking: Asking) -> AsyncIterator[Incoming]:
         aclosing(decoded(answer.chunks, asking.max_bytes)) as chunks,
     ):
         not_modified = answer.status == 304
-        yield Incoming(chunks, answer.etag, answer.last_modified, answer.length, not_modified, answer.clock)
+        yield OpenSnapshot(
+            chunks, answer.etag, answer.last_modified, answer.length, not_modified, answer.clock
+        )
 
 
 @asynccontextmanager
 async def _opened(
-    opened: Callable[[], IO[bytes]], label: str, path: Path | None, asking: Asking
-) -> AsyncIterator[Incoming]:
+    opened: Callable[[], IO[bytes]], label: str, path: Path | None, asking: FetchOptions
+) -> AsyncIterator[OpenSnapshot]:
     async with aclosing(_read(opened, label)) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
-        yield Incoming(chunks, total=_size(path) if path else None)
+        yield OpenSnapshot(chunks, total=_size(path) if path else None)
 
 
 def _size(path: Path) -> int | None:

@@ -12,7 +12,7 @@ from aqi_service.core.clocks import ahead
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of, parse_name
 from aqi_service.snapshots.ahead import tell_ahead
-from aqi_service.snapshots.manifests import Claim, Ledger
+from aqi_service.snapshots.manifests import Claim, ManifestStore
 from aqi_service.snapshots.sources import Source, archived_source
 from aqi_service.storage.ports import Archive
 
@@ -23,17 +23,17 @@ MOST_OLD = 1000
 """How many manifests of older snapshots are looked at, at most: what is left there is only counted."""
 
 
-class Older(NamedTuple):
+class OlderUnfinished(NamedTuple):
     """How many of the newest `among` snapshots past RECENT_SECONDS are not finished."""
 
     unfinished: int
     among: int
 
 
-class CatchUp:
+class UnfinishedSnapshots:
     """The unfinished snapshots of one table on one scale; `now` gives epoch seconds."""
 
-    def __init__(self, archive: Archive, ledger: Ledger, scale: str, now: Callable[[], float]) -> None:
+    def __init__(self, archive: Archive, ledger: ManifestStore, scale: str, now: Callable[[], float]) -> None:
         self._archive = archive
         self._ledger = ledger
         self._scale = scale
@@ -48,12 +48,12 @@ class CatchUp:
         names = await self._unfinished(await self._named(now - RECENT_SECONDS, now))
         return [archived_source(self._archive, *named) for name in names if (named := parse_name(name))]
 
-    async def older(self) -> Older:
+    async def older(self) -> OlderUnfinished:
         """Count the unfinished ones before that."""
         names = (await self._named(-math.inf, self._now() - RECENT_SECONDS))[:MOST_OLD]
-        return Older(len(await self._unfinished(names)), len(names))
+        return OlderUnfinished(len(await self._unfinished(names)), len(names))
 
-    def loaded(self, source: Source, report: LoadReport) -> None:
+    def note_load(self, source: Source, report: LoadReport) -> None:
         """Note how a load ended, so that what is no snapshot is not tried for ever."""
         if source.named and report.status is Status.REJECTED:
             self._no_snapshots.add(source.named[0])

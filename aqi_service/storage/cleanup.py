@@ -13,13 +13,13 @@ from aqi_service.errors import AqiError
 Result = TypeVar("Result")
 
 
-async def result_of(task: asyncio.Task[Result]) -> Result:
+async def wait_result(task: asyncio.Task[Result]) -> Result:
     """Return what the task returns; this wait may be cancelled, and the task then goes on."""
     await asyncio.wait({task})
     return task.result()
 
 
-async def ended(task: asyncio.Task[Any], seconds: float) -> None:
+async def cancel_after(task: asyncio.Task[Any], seconds: float) -> None:
     """Give a task so long to end, and cancel it then; whatever it raises is dropped."""
     try:
         await asyncio.wait({task}, timeout=seconds)
@@ -28,7 +28,7 @@ async def ended(task: asyncio.Task[Any], seconds: float) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def finish(job: Coroutine[Any, Any, None], seconds: float) -> None:
+async def run_despite_cancel(job: Coroutine[Any, Any, None], seconds: float) -> None:
     """Run a clean-up to its end, at most so long, however often this task is cancelled meanwhile.
 
     A cancellation is raised afterwards. That the clean-up fails is no error: what it leaves is for a sweep.

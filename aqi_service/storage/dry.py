@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
-from aqi_service.storage.ports import Judged, PutResult, SnapshotInfo, Upload, free
+from aqi_service.storage.ports import Judged, PutResult, SnapshotInfo, Upload, no_guard
 
 
 class DryArchive:
@@ -96,7 +96,7 @@ class DryStore:
         items: Sequence[Item],
         *,
         conditional: bool,
-        guard: Callable[[], None] = free,
+        guard: Callable[[], None] = no_guard,
         judged: Judged | None = None,
     ) -> PutResult:
         """Drop the items."""

@@ -14,8 +14,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from aqi_service.core.log_limit import Sparing
-from aqi_service.web.limits import REFUSALS, SILENT_SECONDS, Doors
+from aqi_service.core.log_limit import LogLimiter
+from aqi_service.web.limits import REFUSALS, SILENT_SECONDS, ConnectionLimits
 
 log = logging.getLogger("aqi_service")
 
@@ -65,7 +65,7 @@ async def http_port(
 
     One that has not sent a complete request after `silent_seconds`, or no further one, is closed.
     """
-    doors = Doors(most, _noted(answers.refused), silent_seconds)
+    doors = ConnectionLimits(most, _noted(answers.refused), silent_seconds)
     app = application(answers, doors)
     runner = web.AppRunner(app, access_log=None, logger=_faults(), shutdown_timeout=2.0)
     await runner.setup()
@@ -90,11 +90,11 @@ async def _server(sock: socket.socket, protocols: Callable[[], asyncio.Protocol]
 
 def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:
     """Count every refusal, and log each reason once a minute, or a flood of connections floods the log."""
-    lines = Sparing(1)
+    lines = LogLimiter(1)
 
     def note(reason: str) -> None:
         refused(reason)
-        if lines.line(reason, asyncio.get_running_loop().time()) is not None:
+        if lines.allow(reason, asyncio.get_running_loop().time()) is not None:
             log.warning("http_refused reason=%s: %s", reason, REFUSALS[reason])
 
     return note
@@ -110,7 +110,7 @@ def _faults() -> logging.Logger:
     return log
 
 
-def application(answers: Answers, doors: Doors) -> web.Application:
+def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
     """Make the aiohttp application; it tells the doors when a request is complete and when it is answered."""
 
     @web.middleware

@@ -25,18 +25,18 @@ def default_max_http(descriptors: int) -> int:
     return 256 if descriptors < 0 else max(16, min(256, descriptors // 16))
 
 
-class Doors:
+class ConnectionLimits:
     """Lets connections in, and out again; `refused` is told the reason of each that is closed unanswered."""
 
     def __init__(self, most: int, refused: Callable[[str], None], seconds: float = SILENT_SECONDS) -> None:
         self.most = most
         self.refused = refused
         self.seconds = seconds
-        self.open: dict[asyncio.BaseTransport, Door] = {}
+        self.open: dict[asyncio.BaseTransport, LimitedProtocol] = {}
 
-    def __call__(self, inner: Callable[[], asyncio.Protocol]) -> Callable[[], "Door"]:
+    def __call__(self, inner: Callable[[], asyncio.Protocol]) -> Callable[[], "LimitedProtocol"]:
         """Return a factory of protocols that stand in front of those that `inner` makes."""
-        return lambda: Door(self, inner())
+        return lambda: LimitedProtocol(self, inner())
 
     def asks(self, transport: asyncio.BaseTransport | None, *, busy: bool) -> None:
         """Note that a complete request came over the connection (`busy`), or that it was answered."""
@@ -44,10 +44,10 @@ class Doors:
             door.watch(busy=busy)
 
 
-class Door(asyncio.Protocol):
+class LimitedProtocol(asyncio.Protocol):
     """One connection, in front of the protocol that serves it."""
 
-    def __init__(self, doors: Doors, inner: asyncio.Protocol) -> None:
+    def __init__(self, doors: ConnectionLimits, inner: asyncio.Protocol) -> None:
         self._doors = doors
         self._inner = inner
         self._transport: asyncio.Transport | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.measurements import Assembler, Rules
+from aqi_service.core.parse.measurements import MeasurementBuilder, ScoringRules
 from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
 from bench.lib.feed import NEWEST
@@ -17,7 +17,7 @@ CHUNK = 64 * 1024
 
 def items_of(document: str) -> Iterator[Item]:
     """Build the items of a document."""
-    assembler, splitter = Assembler(Rules(DAQI, int(NEWEST.timestamp()))), RecordSplitter()
+    assembler, splitter = MeasurementBuilder(ScoringRules(DAQI, int(NEWEST.timestamp()))), RecordSplitter()
     with Path(document).open("rb") as file:
         while chunk := file.read(CHUNK):
             for batch in splitter.feed(chunk):

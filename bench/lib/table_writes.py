@@ -23,7 +23,7 @@ from aiodynamo.models import BatchWriteRequest
 from yarl import URL
 
 from aqi_service.core.items import ATTRIBUTES, Item
-from aqi_service.load.table_writer import GROUPS_AT_ONCE
+from aqi_service.load.table_writer import CONCURRENT_GROUPS
 from aqi_service.storage.aws.clients import WRITE_CONCURRENCY, open_clients
 from aqi_service.storage.aws.dynamodb_attributes import to_attributes
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
@@ -62,7 +62,7 @@ async def ours(items: Sequence[Item], _endpoint: str) -> float:
         await store.check()
         begun = time.perf_counter()
         puts = (partial(store.put, group, conditional=False) for group in groups(items, READ_LIMIT))
-        await run_concurrently(puts, GROUPS_AT_ONCE)
+        await run_concurrently(puts, CONCURRENT_GROUPS)
         return time.perf_counter() - begun
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from aqi_service.app.lease_keeper import AGAIN_SECONDS, POLL_SECONDS, RELEASE_SECONDS, acquire, kept
-from aqi_service.errors import AccessDenied, LeaseLost, LeaseTaken, MissingResource, Unavailable
+from aqi_service.app.lease_keeper import AGAIN_SECONDS, POLL_SECONDS, RELEASE_SECONDS, acquire, keep_renewed
+from aqi_service.errors import AccessDenied, LeaseHeld, LeaseLost, MissingResource, Unavailable
 from aqi_service.storage.ports import RENEW_SECONDS
 from tests.doubles.faults.clock import jumping
 
@@ -126,7 +126,7 @@ async def test_a_lease_is_asked_for_every_few_seconds_until_it_is_free() -> None
 @jumping
 async def test_patience_ends_with_a_last_try_and_a_sentence_that_names_the_holder() -> None:
     lease = ScriptedLease(take=[ALIVE])
-    with pytest.raises(LeaseTaken, match=r"held by a pid 123, .* wait until it ends, or stop it") as caught:
+    with pytest.raises(LeaseHeld, match=r"held by a pid 123, .* wait until it ends, or stop it") as caught:
         await waiting(lease, 60)
     assert caught.value.holder == ALIVE
     assert lease.times("take")[-1] == pytest.approx(60, abs=0.3)
@@ -135,7 +135,7 @@ async def test_patience_ends_with_a_last_try_and_a_sentence_that_names_the_holde
 @jumping
 async def test_without_patience_the_lease_is_asked_for_once() -> None:
     lease = ScriptedLease(take=[ALIVE])
-    with pytest.raises(LeaseTaken):
+    with pytest.raises(LeaseHeld):
         await waiting(lease, 0)
     assert len(lease.times("take")) == 1
 
@@ -192,7 +192,7 @@ async def test_the_same_reason_for_waiting_is_logged_once() -> None:
 @jumping
 async def test_a_kept_lease_is_renewed_again_and_again_and_then_given_back() -> None:
     lease = ScriptedLease()
-    async with kept(lease):
+    async with keep_renewed(lease):
         await asyncio.sleep(3.5 * RENEW_SECONDS)
     assert lease.times("renew") == [pytest.approx(n * RENEW_SECONDS, abs=0.3) for n in (1, 2, 3)]
     assert len(lease.times("release")) == 1
@@ -204,7 +204,7 @@ def test_a_renewal_that_fails_is_soon_repeated(fault: Exception) -> None:
     @jumping
     async def run() -> None:
         lease = ScriptedLease(renew=[fault, fault, None])
-        async with kept(lease):
+        async with keep_renewed(lease):
             await asyncio.sleep(RENEW_SECONDS * 2.5)
         first = RENEW_SECONDS
         assert lease.times("renew") == [
@@ -218,7 +218,7 @@ def test_a_renewal_that_fails_is_soon_repeated(fault: Exception) -> None:
 @jumping
 async def test_renewing_ends_when_the_lease_is_lost_and_the_block_runs_on() -> None:
     lease = ScriptedLease(renew=[LeaseLost("another's")])
-    async with kept(lease):
+    async with keep_renewed(lease):
         await asyncio.sleep(10 * RENEW_SECONDS)
     assert len(lease.times("renew")) == 1
     assert seen("lease_lost") == 1
@@ -228,7 +228,7 @@ async def test_renewing_ends_when_the_lease_is_lost_and_the_block_runs_on() -> N
 async def test_renewing_ends_when_the_table_does_not_answer_until_the_lease_has_run_out() -> None:
     lease = ScriptedLease(renew=[NO_ANSWER])
     lease.lasts = 25
-    async with kept(lease):
+    async with keep_renewed(lease):
         await asyncio.sleep(10 * RENEW_SECONDS)
     assert lease.times("renew")[-1] == pytest.approx(25, abs=1.2)
     assert seen("lease_lost") == 1
@@ -237,7 +237,7 @@ async def test_renewing_ends_when_the_table_does_not_answer_until_the_lease_has_
 @jumping
 async def test_the_block_can_wait_for_the_loss() -> None:
     lease = ScriptedLease(renew=[None, LeaseLost("another's")])
-    async with kept(lease) as lost:
+    async with keep_renewed(lease) as lost:
         await asyncio.sleep(1.5 * RENEW_SECONDS)
         assert not lost.is_set()
         await lost.wait()
@@ -248,7 +248,7 @@ async def test_the_block_can_wait_for_the_loss() -> None:
 async def test_an_error_in_the_block_comes_out_and_the_lease_is_given_back() -> None:
     lease = ScriptedLease()
     with pytest.raises(ZeroDivisionError):
-        async with kept(lease):
+        async with keep_renewed(lease):
             raise ZeroDivisionError
     assert len(lease.times("release")) == 1
     assert tasks() == set()
@@ -259,7 +259,7 @@ async def test_a_cancelled_block_gives_the_lease_back_in_the_middle_of_a_renewal
     lease = ScriptedLease(renew=[1000.0])
 
     async def work() -> None:
-        async with kept(lease):
+        async with keep_renewed(lease):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
@@ -276,7 +276,7 @@ async def test_one_that_is_cancelled_again_while_it_gives_back_leaves_no_task() 
     lease = ScriptedLease(release=[1000.0])
 
     async def work() -> None:
-        async with kept(lease):
+        async with keep_renewed(lease):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
@@ -295,7 +295,7 @@ def test_a_lease_that_cannot_be_given_back_runs_out_by_itself(answer: object) ->
     @jumping
     async def run() -> None:
         lease = ScriptedLease(release=[answer])
-        async with kept(lease):
+        async with keep_renewed(lease):
             pass
         assert lease.now <= RELEASE_SECONDS + 0.3
         assert seen("lease_not_released") == 1
@@ -308,7 +308,7 @@ async def test_a_defect_in_a_lease_is_logged_and_does_not_hide_the_end_of_the_bl
     lease = ScriptedLease(renew=[RuntimeError("defect")])
 
     async def work() -> None:
-        async with kept(lease):
+        async with keep_renewed(lease):
             await asyncio.sleep(2 * RENEW_SECONDS)
             raise ZeroDivisionError
 

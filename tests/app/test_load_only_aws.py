@@ -10,7 +10,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
-from aqi_service.app.open import Opened
+from aqi_service.app.open import Backend
 from aqi_service.app.startup_checks import CREATE_SECONDS, START_SECONDS, check
 from aqi_service.errors import Unavailable
 from aqi_service.storage.dry import DryArchive, DryStore
@@ -231,7 +231,7 @@ async def test_a_table_that_does_not_answer_at_the_start_is_given_up_after_10_s(
 
     store: Any = Before(DryStore(), check=ask)
     checking = asyncio.get_running_loop().create_task(
-        check(config(), Opened(Storage(DryArchive(), store), "a place"))
+        check(config(), Backend(Storage(DryArchive(), store), "a place"))
     )
     await begun.wait()
     advance(START_SECONDS / 2)
@@ -251,7 +251,7 @@ async def test_create_that_does_not_come_to_an_end_is_given_up() -> None:
         await asyncio.Event().wait()
         return []
 
-    found = Opened(Storage(DryArchive(), DryStore()), "a place", create)
+    found = Backend(Storage(DryArchive(), DryStore()), "a place", create)
     checking = asyncio.get_running_loop().create_task(check(config(create=True), found))
     await begun.wait()
     advance(CREATE_SECONDS)

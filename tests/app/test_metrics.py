@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from aqi_service import __version__
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.core.index import Edition, Growing
+from aqi_service.core.index import IndexBuilder, SnapshotVersion
 from aqi_service.core.report import Fates, LoadReport, Status
 from aqi_service.server.server import ServerCounts
 from tests.doubles.storage_items import FULL
@@ -162,10 +162,10 @@ def test_lookups_are_counted_by_where_they_were_answered_and_memory_by_its_recor
 ) -> None:
     status.lookups.memory, status.lookups.table, status.lookups.requests = 9, 5, 2
     assert ("aqi_memory_snapshot_timestamp_seconds", None) not in values(status)
-    growing = Growing()
+    growing = IndexBuilder()
     growing.add([FULL, FULL._replace(id="2")])
     status.latest.offer(
-        growing.done(Edition("data_20_12_23_18_00.json", 1_703_095_200, "daqi", 3, 5, ""), 0.0)
+        growing.done(SnapshotVersion("data_20_12_23_18_00.json", 1_703_095_200, "daqi", 3, 5, ""), 0.0)
     )
     found = values(status)
     assert (found["aqi_lookups_total", "memory"], found["aqi_lookups_total", "table"]) == (9, 5)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from aqi_service.app.open import opened
+from aqi_service.app.open import open_backend
 from aqi_service.errors import LeaseLost
 from aqi_service.storage.aws.dynamodb_turns import Pace
-from aqi_service.storage.aws.retry import until_done
+from aqi_service.storage.aws.retry import retry_unprocessed
 from aqi_service.storage.local.lease import FILE
 from aqi_service.storage.process_name import holder_name
 from tests.doubles.aws_world import Waits
@@ -17,7 +17,7 @@ from tests.doubles.moto_names import Moto
 
 
 async def test_two_that_open_one_folder_contend_for_one_lease(tmp_path: Path) -> None:
-    async with opened(config(local=tmp_path)) as first, opened(config(local=tmp_path)) as second:
+    async with open_backend(config(local=tmp_path)) as first, open_backend(config(local=tmp_path)) as second:
         assert await first.lease.take() is None
         assert await second.lease.take() == holder_name()
         await first.lease.release()
@@ -25,16 +25,16 @@ async def test_two_that_open_one_folder_contend_for_one_lease(tmp_path: Path) ->
 
 
 async def test_what_was_opened_in_a_folder_is_given_back_at_the_end(tmp_path: Path) -> None:
-    async with opened(config(local=tmp_path)) as first:
+    async with open_backend(config(local=tmp_path)) as first:
         assert await first.lease.take() is None
-    async with opened(config(local=tmp_path)) as second:
+    async with open_backend(config(local=tmp_path)) as second:
         assert await second.lease.take() is None
     assert (tmp_path / FILE).read_text() == ""
 
 
 async def test_two_that_open_one_table_contend_for_one_lease(moto: Moto) -> None:
     settings = config(bucket=moto.bucket, table=moto.table)
-    async with opened(settings) as first, opened(settings) as second:
+    async with open_backend(settings) as first, open_backend(settings) as second:
         await first.create()
         assert await first.lease.take() is None
         assert await second.lease.take() == holder_name()
@@ -45,8 +45,8 @@ async def test_two_that_open_one_table_contend_for_one_lease(moto: Moto) -> None
 
 async def test_in_a_dry_run_nobody_stands_in_anothers_way() -> None:
     async with (
-        opened(config(dry_run=True, load_only=True)) as first,
-        opened(config(dry_run=True, load_only=True)) as second,
+        open_backend(config(dry_run=True, load_only=True)) as first,
+        open_backend(config(dry_run=True, load_only=True)) as second,
     ):
         for found in (first, second):
             assert await found.lease.take() is None
@@ -64,5 +64,5 @@ async def test_a_lost_lease_ends_a_repetition_at_once() -> None:
         raise LeaseLost("it ran out")
 
     with pytest.raises(LeaseLost):
-        await until_done([1], request, "table", Pace(8), waits)
+        await retry_unprocessed([1], request, "table", Pace(8), waits)
     assert [len(calls), len(waits)] == [1, 0]

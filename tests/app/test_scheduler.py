@@ -10,11 +10,11 @@ import pytest
 
 from aqi_service.app.config import FEED_HOST
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.app.open import Opened
-from aqi_service.app.scheduler import Loader, Serving, supervise
+from aqi_service.app.open import Backend
+from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import AccessDenied, ConfigError, Unavailable
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
 from tests.doubles.config import config
@@ -43,8 +43,8 @@ class Waits(Stop):
         return self.is_set()
 
 
-def opened(archive: Any = None, store: Any = None) -> Opened:
-    return Opened(in_memory(archive, store), "memory")
+def opened(archive: Any = None, store: Any = None) -> Backend:
+    return Backend(in_memory(archive, store), "memory")
 
 
 def status() -> ServiceStatus:
@@ -52,12 +52,12 @@ def status() -> ServiceStatus:
 
 
 async def waits_of(
-    loads: int, feed: FeedServer, storage: Opened | None = None, *, usable: bool = True, **changes: Any
+    loads: int, feed: FeedServer, storage: Backend | None = None, *, usable: bool = True, **changes: Any
 ) -> tuple[list[float], ServiceStatus]:
     """Run a loader for so many loads; give the waits after each, and what was counted."""
     stop, counted = Waits(loads), status()
     settings = config(feed_url=feed.url(), **changes)
-    await Loader(settings, storage or opened(), counted, usable=usable).run(stop)
+    await Scheduler(settings, storage or opened(), counted, usable=usable).run(stop)
     assert stop.seconds[0] == 0
     return stop.seconds[1:], counted
 
@@ -137,7 +137,7 @@ async def test_storage_that_was_away_at_the_start_is_checked_before_the_first_lo
 async def test_a_stop_during_a_load_ends_the_loader_without_another() -> None:
     stop, counted = Stop(), status()
     async with feed_server((stop.set, asyncio.Event())) as feed:
-        await Loader(config(feed_url=feed.url()), opened(), counted).run(stop)
+        await Scheduler(config(feed_url=feed.url()), opened(), counted).run(stop)
         assert len(feed.requests) == 1
     assert counted.loads["failed"] == 1
     assert counted.last is not None
@@ -153,7 +153,7 @@ async def test_the_networks_own_feed_is_not_asked_within_5_minutes_of_the_last_s
     minute = begun // 60 * 60
     archive.snapshots[snapshot_name(minute - age)] = b"[]"
     stop = Waits(0)
-    await Loader(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
+    await Scheduler(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
     assert len(stop.seconds) == 1
     assert left - (time.time() - minute) <= stop.seconds[0] <= max(0, left - (begun - minute))
 
@@ -165,14 +165,14 @@ async def test_a_snapshot_named_in_the_future_puts_the_first_load_off_for_5_minu
     archive = MemoryArchive()
     archive.snapshots[snapshot_name(time.time() + ahead)] = b"[]"
     stop = Waits(0)
-    await Loader(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
+    await Scheduler(config(feed_url=OFFICIAL), opened(archive), status()).run(stop)
     assert stop.seconds == [wait]
 
 
 async def test_courtesy_does_not_need_an_archive_that_answers() -> None:
     away = opened(Before(MemoryArchive(), names=failing(Unavailable("away"))))
     stop = Waits(0)
-    await Loader(config(feed_url=OFFICIAL), away, status()).run(stop)
+    await Scheduler(config(feed_url=OFFICIAL), away, status()).run(stop)
     assert stop.seconds == [0]
 
 
@@ -201,13 +201,13 @@ async def test_a_loader_that_dies_is_started_again_after_a_wait_and_counted(
 
 @by_jumps
 async def test_each_finished_load_is_what_lookups_see_and_an_unfinished_one_is_not() -> None:
-    latest = Latest(time.time)
+    latest = MemoryIndex(time.time)
     seen: list[tuple[str | None, list[int]]] = []
 
     class Noting(Waits):
         async def wait(self, seconds: float | None = None) -> bool:
             if index := latest.index:
-                seen.append((index.edition.snapshot, sorted(index.packed)))
+                seen.append((index.version.snapshot, sorted(index.packed)))
             return await super().wait(seconds)
 
     store = Before(MemoryStore(), put=failing(Unavailable("throttled"), after=2))
@@ -215,18 +215,18 @@ async def test_each_finished_load_is_what_lookups_see_and_an_unfinished_one_is_n
     async with feed_server(*((answer(body),) for body in bodies)) as feed:
         stop, found = Noting(3), opened(store=store)
         settings = config(feed_url=feed.url(), load_deadline=60.0)
-        await Loader(settings, found, status(), Serving(0, latest)).run(stop)
+        await Scheduler(settings, found, status(), Serving(0, latest)).run(stop)
     assert [ids for _, ids in seen] == [[1, 2, 3], [2, 3, 4, 5], [2, 3, 4, 5]]
     assert {name for name, _ in seen} <= set(await found.storage.archive.names())
 
 
 async def test_what_is_caught_up_is_noticed_but_does_not_become_what_lookups_see() -> None:
-    latest = Latest(time.time)
+    latest = MemoryIndex(time.time)
     archive, store = MemoryArchive(), MemoryStore()
     archive.snapshots[snapshot_name(time.time() - 3600)] = document(1, 8)
     async with feed_server((answer(document(1, 2, timestamp="2023-12-20 16:00:00")),)) as feed:
         found = opened(archive, store)
-        await Loader(config(feed_url=feed.url()), found, status(), Serving(0, latest)).run(Waits(1))
+        await Scheduler(config(feed_url=feed.url()), found, status(), Serving(0, latest)).run(Waits(1))
     assert latest.index is not None
     assert sorted(latest.index.packed) == [1, 2]
     assert store.items["1"].timestamp == "2023-12-20 17:00:00"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from aqi_service.app.load_only import alone
+from aqi_service.app.load_only import holding_lease
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Opened
-from aqi_service.app.scheduler import Loader
+from aqi_service.app.open import Backend
+from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.report import Status
-from aqi_service.errors import AccessDenied, LeaseLost, LeaseTaken, NameTaken
+from aqi_service.errors import AccessDenied, LeaseHeld, LeaseLost, NameInUse
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.storage.local.lease import LocalLease
@@ -79,8 +79,8 @@ async def test_a_load_of_the_live_feed_beside_a_daemon_names_the_holder_and_a_re
     assert await held.take() is None
     try:
         live = config(feed_url="http://127.0.0.1:9/x", local=tmp_path / "d", load_only=True)
-        with pytest.raises(LeaseTaken, match=r"the table's lease is held by .* pid [0-9]+"):
-            async with alone(live, Opened(in_memory(), "memory", lease=other), patience=0):
+        with pytest.raises(LeaseHeld, match=r"the table's lease is held by .* pid [0-9]+"):
+            async with holding_lease(live, Backend(in_memory(), "memory", lease=other), patience=0):
                 pass
         done = await ran("--load-only", "--local", "d", "--from", "a.json", cwd=tmp_path)
         assert (done.code, done.reports[0]["stored"]) == (0, 300)
@@ -128,7 +128,7 @@ class Guarded:
 async def test_a_loader_that_loses_the_lease_stands_by_and_loads_again_once_it_is_free() -> None:
     lease, stop, status = ToldLease(), Stop(), ServiceStatus(ServerCounts())
     async with feed_server((answer(BODY),)) as feed:
-        loader = Loader(config(feed_url=feed.url()), Opened(in_memory(), "memory", lease=lease), status)
+        loader = Scheduler(config(feed_url=feed.url()), Backend(in_memory(), "memory", lease=lease), status)
         work = task(loader.run(stop))
         await until(lambda: status.loads["complete"] == 1)
         lease.holder = "another"
@@ -154,8 +154,8 @@ async def test_a_table_that_refuses_the_lease_is_counted_and_does_not_end_the_lo
 
     lease.take = refuse  # type: ignore[method-assign]  # a double's
     status = ServiceStatus(ServerCounts())
-    loader = Loader(
-        config(feed_url="http://127.0.0.1:9/x"), Opened(in_memory(), "memory", lease=lease), status
+    loader = Scheduler(
+        config(feed_url="http://127.0.0.1:9/x"), Backend(in_memory(), "memory", lease=lease), status
     )
     work = task(loader.run(stop))
     await until(lambda: status.loads["refused"] == 1)
@@ -169,7 +169,7 @@ async def test_no_load_begins_once_the_lease_ran_out_although_its_renewal_has_no
     lease, stop, status, stuck = ToldLease(), Stop(), ServiceStatus(ServerCounts()), Stuck()
     lease.renew = stuck  # type: ignore[method-assign]  # a double's
     async with feed_server((answer(BODY),)) as feed:
-        loader = Loader(config(feed_url=feed.url()), Opened(in_memory(), "memory", lease=lease), status)
+        loader = Scheduler(config(feed_url=feed.url()), Backend(in_memory(), "memory", lease=lease), status)
         work = task(loader.run(stop))
         await until(lambda: status.loads["complete"] == 1)
         advance(RENEW_SECONDS + 1)
@@ -188,7 +188,7 @@ async def test_a_load_whose_name_is_taken_begins_anew_only_while_it_holds_the_le
 
     async def taken() -> None:
         lease.holder = "another"
-        raise NameTaken("another load's snapshot has the name")
+        raise NameInUse("another load's snapshot has the name")
 
     async with feed_server((answer(BODY),)) as feed:
         storage = in_memory(Before(MemoryArchive(), complete=taken))

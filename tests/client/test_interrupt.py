@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.client.interrupt import EXIT_CODE, ended, leave_at_interrupt, raise_at_interrupt
+from aqi_service.client.interrupt import EXIT_CODE, leave_at_interrupt, raise_at_interrupt, run_and_leave
 from tests import ROOT
 from tests.doubles.program import CAPTURE, Ran, ran
 
@@ -101,10 +101,10 @@ def test_work_that_raises_at_an_interrupt_ends_with_130_and_other_handlers_stay(
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         leave_at_interrupt()
-        assert ended(work) == EXIT_CODE == 130
+        assert run_and_leave(work) == EXIT_CODE == 130
         assert seen != [signal.default_int_handler]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        assert ended(lambda: 7) == 7
+        assert run_and_leave(lambda: 7) == 7
         raise_at_interrupt()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:

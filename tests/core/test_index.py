@@ -5,20 +5,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.csv_reply import csv_reply
-from aqi_service.core.index import KEPT_SECONDS, MOST_BYTES, Edition, Growing, Index, pack, replaces, unpack
+from aqi_service.core.index import (
+    KEPT_SECONDS,
+    MOST_BYTES,
+    IndexBuilder,
+    SnapshotIndex,
+    SnapshotVersion,
+    pack,
+    replaces,
+    unpack,
+)
 from aqi_service.core.items import Item
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS
 
-EDITION = Edition(
+EDITION = SnapshotVersion(
     "data_20_12_23_18_00.json", 1_703_095_200, "daqi", 100, 1_703_091_600, "2023-12-20T18:00:05Z"
 )
 NOW = 1_703_095_300.0
 PLAIN = FULL._replace(id="7", expires_at=None)
 
 
-def index(*items: Item, edition: Edition = EDITION) -> Index:
-    growing = Growing()
+def index(*items: Item, edition: SnapshotVersion = EDITION) -> SnapshotIndex:
+    growing = IndexBuilder()
     growing.add(items)
     return growing.done(edition, NOW)
 
@@ -55,7 +64,7 @@ def test_of_two_records_with_one_id_the_newer_is_kept_and_of_equally_new_ones_th
     newer, older = PLAIN._replace(measured_at=20), PLAIN._replace(measured_at=10)
     later = newer._replace(pm10="99")
     for items, kept in (((newer, older), newer), ((older, newer), newer), ((newer, later), later)):
-        growing = Growing()
+        growing = IndexBuilder()
         growing.add(items)
         assert growing.repeated == 1
         made = growing.done(EDITION, NOW)
@@ -64,7 +73,7 @@ def test_of_two_records_with_one_id_the_newer_is_kept_and_of_equally_new_ones_th
 
 
 def test_every_record_with_the_id_of_an_earlier_one_is_counted() -> None:
-    growing = Growing()
+    growing = IndexBuilder()
     growing.add([PLAIN, PLAIN._replace(id="8"), PLAIN])
     assert growing.repeated == 1
     growing.add([PLAIN, PLAIN._replace(id="9"), PLAIN._replace(id="8")])
@@ -72,7 +81,7 @@ def test_every_record_with_the_id_of_an_earlier_one_is_counted() -> None:
 
 
 def test_records_beyond_its_room_are_left_to_the_table_but_those_it_has_are_kept_up_to_date() -> None:
-    growing = Growing(room=2)
+    growing = IndexBuilder(room=2)
     for number, value in ((1, "1"), (2, "2"), (3, "3"), (2, "9"), (4, "4")):
         growing.put(number, PLAIN._replace(id=str(number), pm10=value))
     made = growing.done(EDITION, NOW)
@@ -107,7 +116,7 @@ def test_any_time_that_a_table_can_hold_is_kept_as_the_records_end(expires_at: i
 
 
 def test_what_the_table_may_have_otherwise_is_taken_out() -> None:
-    growing = Growing()
+    growing = IndexBuilder()
     growing.add([PLAIN, PLAIN._replace(id="8")])
     growing.put(7, None)
     made = growing.done(EDITION, NOW)
@@ -126,7 +135,7 @@ def test_what_the_table_may_have_otherwise_is_taken_out() -> None:
 def test_a_confirmed_record_has_the_tables_expiry_and_another_is_left_to_it(
     there: Item | None, kept: Item | None
 ) -> None:
-    growing = Growing()
+    growing = IndexBuilder()
     growing.add([PLAIN])
     made = growing.done(EDITION, NOW).confirmed({7: there})
     assert made.reply(7, NOW) == (None if kept is None else csv_reply(kept))
@@ -155,7 +164,7 @@ def test_an_updated_index_has_its_own_ids_with_the_newer_ones_records() -> None:
     assert both.reply(8, NOW) == csv_reply(PLAIN._replace(id="8"))
     assert both.reply(9, NOW) is None
     assert old.reply(7, NOW) == csv_reply(PLAIN)
-    assert both.edition == old.edition
+    assert both.version == old.version
 
 
 @pytest.mark.parametrize(
@@ -174,7 +183,7 @@ def test_an_updated_index_has_its_own_ids_with_the_newer_ones_records() -> None:
 def test_an_odd_snapshot_replaces_only_data_that_is_a_day_old_and_an_empty_one_none(
     records: int, age: int, replaced: bool
 ) -> None:
-    new = EDITION._replace(records=records, taken=EDITION.taken + 3600)
+    new = EDITION._replace(records=records, snapshot_time=EDITION.snapshot_time + 3600)
     assert replaces(new, index(PLAIN), EDITION.newest + age) is replaced
 
 

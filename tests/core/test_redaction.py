@@ -2,14 +2,14 @@
 
 import pytest
 
-from aqi_service.core.redaction import redacted, secrets_of, visible
+from aqi_service.core.redaction import printable, redact, secrets_of
 
 PW = "hunter2"
 
 
 @pytest.mark.parametrize("text", ["Zürich, 7.5 µg/m³, C:\\n", "空気", "", "Ω é"])
 def test_what_can_be_printed_stays_as_it_is(text: str) -> None:
-    assert visible(text) == text
+    assert printable(text) == text
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ def test_what_can_be_printed_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_what_moves_a_cursor_ends_a_line_or_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
-    assert visible(text) == shown
-    assert visible(text).isprintable()
+    assert printable(text) == shown
+    assert printable(text).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_what_moves_a_cursor_ends_a_line_or_cannot_be_seen_is_written_out(text: 
     ],
 )  # fmt: skip
 def test_what_has_the_form_of_a_secret_is_taken_out(text: str, shown: str) -> None:
-    assert redacted(text) == shown
-    assert redacted(shown) == shown, "a second time changes nothing"
+    assert redact(text) == shown
+    assert redact(shown) == shown, "a second time changes nothing"
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_what_has_the_form_of_a_secret_is_taken_out(text: str, shown: str) -> No
     ],
 )
 def test_what_is_none_stays(text: str) -> None:
-    assert redacted(text) == text
+    assert redact(text) == text
 
 
 def test_given_secrets_are_taken_out_wherever_they_stand() -> None:
-    assert redacted(f"x{PW}y {PW}", [PW]) == "x[hidden]y [hidden]"
+    assert redact(f"x{PW}y {PW}", [PW]) == "x[hidden]y [hidden]"
 
 
 def test_an_environment_s_secrets_are_those_of_aws_that_are_no_mere_word() -> None:
@@ -98,4 +98,4 @@ def test_an_environment_s_secrets_are_those_of_aws_that_are_no_mere_word() -> No
     ],
 )
 def test_a_text_of_any_kind_takes_a_moment(text: str) -> None:
-    redacted(text)  # the test's own time-out: a quadratic search takes minutes
+    redact(text)  # the test's own time-out: a quadratic search takes minutes

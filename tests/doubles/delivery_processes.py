@@ -18,7 +18,7 @@ from aqi_service.core.report import LoadReport
 from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import Unavailable
 from aqi_service.load.load import PATIENCE_SECONDS
-from aqi_service.snapshots.sources import Asking, Incoming, Source, archived_source
+from aqi_service.snapshots.sources import FetchOptions, OpenSnapshot, Source, archived_source
 from aqi_service.storage.ports import PutResult, SnapshotInfo
 from tests.doubles.delivery_reference import Snapshot
 from tests.doubles.delivery_snapshots import LIVE, REPLAYED
@@ -90,11 +90,11 @@ class Job(NamedTuple):
         if self.kind == "archive":
             return archived_source(archive, self.name, self.snapshot.taken)
         named = None if self.kind == "live" else (self.name, self.snapshot.taken)
-        return Source(self.kind, self._open, named, waits=self.kind == "file")
+        return Source(self.kind, self._open, named, can_wait=self.kind == "file")
 
     @asynccontextmanager
-    async def _open(self, _asking: Asking) -> AsyncIterator[Incoming]:
-        yield Incoming(self._chunks())
+    async def _open(self, _asking: FetchOptions) -> AsyncIterator[OpenSnapshot]:
+        yield OpenSnapshot(self._chunks())
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         for start in range(0, len(self.snapshot.body), self.chunk):

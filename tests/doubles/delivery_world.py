@@ -16,7 +16,7 @@ from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import Unavailable
 from aqi_service.load.load import MANIFEST_SECONDS, load
-from aqi_service.load.table_writer import Delivery
+from aqi_service.load.table_writer import TableWriter
 from aqi_service.storage.ports import Storage
 from tests.doubles.delivery_processes import LONG, Job, Process, StandingLoop, Step, Then, archive_of
 from tests.doubles.delivery_snapshots import NOW
@@ -37,7 +37,7 @@ NAME_TAKEN = "there is a snapshot"
 def in_pieces(group_size: int, window: int) -> Iterator[None]:
     """Let loads read so many bytes at a time, and deliver in groups of so many items."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aqi_service.load.load.Delivery", partial(Delivery, group_size=group_size))
+        patch.setattr("aqi_service.load.load.TableWriter", partial(TableWriter, group_size=group_size))
         patch.setattr("aqi_service.core.parse.document.RecordSplitter", partial(RecordSplitter, window))
         yield
 

@@ -11,7 +11,7 @@ import orjson
 from hypothesis import settings
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.measurements import Assembler, Findings, Rejection, Rules
+from aqi_service.core.parse.measurements import MeasurementBuilder, ParseCounts, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import WINDOW, Batch, RecordSplitter, Unreadable
 from aqi_service.core.scales import DAQI
 from aqi_service.errors import CutShort, SnapshotRejected
@@ -20,7 +20,7 @@ from tests import DATA
 SNAPSHOT_AT = 1_703_095_200
 """2023-12-20T18:00:00Z, the time of the snapshots that the tests make up."""
 
-RULES = Rules(DAQI, SNAPSHOT_AT)
+RULES = ScoringRules(DAQI, SNAPSHOT_AT)
 
 QUICK = settings(max_examples=50)
 """For a property that needs no more."""
@@ -163,25 +163,25 @@ def document_of(*elements: object) -> bytes:
 
 
 def assemble(
-    document: bytes, *, size: int = 1 << 20, window: int = WINDOW, rules: Rules = RULES
-) -> tuple[list[Item | Rejection], Findings]:
+    document: bytes, *, size: int = 1 << 20, window: int = WINDOW, rules: ScoringRules = RULES
+) -> tuple[list[Item | Rejection], ParseCounts]:
     """Take a document through splitter and assembler."""
-    assembler = Assembler(rules)
+    assembler = MeasurementBuilder(rules)
     out: list[Item | Rejection] = []
     for batch in batches(pieces(document, size), window):
         out += assembler.add(batch)
     out += assembler.close()
-    return out, assembler.findings
+    return out, assembler.counts
 
 
-def only_item(document: bytes, rules: Rules = RULES) -> tuple[Item, dict[str, int]]:
+def only_item(document: bytes, rules: ScoringRules = RULES) -> tuple[Item, dict[str, int]]:
     """Return the one item of a document, and the warnings."""
     (item,), findings = assemble(document, rules=rules)
     assert isinstance(item, Item)
     return item, dict(findings.warnings)
 
 
-def only_rejection(document: bytes, rules: Rules = RULES) -> Rejection:
+def only_rejection(document: bytes, rules: ScoringRules = RULES) -> Rejection:
     """Return the one rejection of a document."""
     (rejection,), findings = assemble(document, rules=rules)
     assert isinstance(rejection, Rejection)

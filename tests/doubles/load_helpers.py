@@ -15,7 +15,7 @@ from aqi_service.core.report import LoadReport
 from aqi_service.core.scales import DAQI
 from aqi_service.errors import FetchFailed
 from aqi_service.load.load import load
-from aqi_service.load.plan import Plan, Progress
+from aqi_service.load.plan import LoadPlan, Progress
 from aqi_service.snapshots.download import Download, download
 from aqi_service.snapshots.sources import Source, source_of
 from aqi_service.storage.ports import Storage
@@ -31,10 +31,10 @@ TABLE = "air_quality_data"
 AGENT = "aqi_service/1.2.3 (+https://example.org/contact)"
 
 
-def plan(**changes: Any) -> Plan:
+def plan(**changes: Any) -> LoadPlan:
     """Make a plan of a replay without limits."""
     usual: dict[str, Any] = {"table": TABLE, "scale": DAQI, "agent": AGENT, "max_bytes": 2**31, "live": False}
-    return Plan(**usual | changes)
+    return LoadPlan(**usual | changes)
 
 
 async def run(

@@ -13,13 +13,13 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of
-from aqi_service.core.standing import edition_of
+from aqi_service.core.standing import version_of
 from aqi_service.errors import Unavailable
 from aqi_service.load.load import load
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.lookup.memory import Latest
-from aqi_service.lookup.refresh import Follower
-from aqi_service.snapshots.sources import Asking, Source, stored_source
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.refresh import MemoryRefresher
+from aqi_service.snapshots.sources import FetchOptions, Source, stored_source
 from aqi_service.storage.ports import Storage
 from tests.doubles.load_helpers import AGENT, NOW, TABLE, plan
 from tests.doubles.storage_doubles import Before, Hook, MemoryArchive, MemoryStore, Stuck
@@ -88,10 +88,12 @@ class MemoryWorld:
         self._begin()
 
     def _begin(self) -> None:
-        self.latest = Latest(self.time)
+        self.latest = MemoryIndex(self.time)
         self.lookup = Lookup(self.store, self.time, latest=self.latest)
         storage = Storage(self.archive, self.store)
-        self.follower = Follower(storage, TABLE, self.latest, Asking(AGENT, 2**31), lambda _: None)
+        self.follower = MemoryRefresher(
+            storage, TABLE, self.latest, FetchOptions(AGENT, 2**31), lambda _: None
+        )
 
     def time(self) -> float:
         return self.now
@@ -121,7 +123,7 @@ class MemoryWorld:
         self._remember(own=True)
         complete = report.status is Status.COMPLETE
         if live:
-            self.latest.finish(edition_of(report.as_json()) if complete else None)
+            self.latest.finish(version_of(report.as_json()) if complete else None)
         if live and complete:
             self._offered(report.as_json())
         return report
@@ -217,7 +219,7 @@ class MemoryWorld:
     async def check(self) -> None:
         """See that every id is answered as the table does, or did since what memory knows of it."""
         index = self.latest.index
-        assert (None if index is None else index.edition.snapshot) == (
+        assert (None if index is None else index.version.snapshot) == (
             self.expected and self.expected.snapshot
         )
         for number in self.ids:

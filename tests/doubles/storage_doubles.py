@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aqi_service.core.items import Item
-from aqi_service.errors import NameTaken
-from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, SnapshotInfo, Storage, Upload, free
+from aqi_service.errors import NameInUse
+from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, SnapshotInfo, Storage, Upload, no_guard
 
 TABLE_ID = "a table"
 
@@ -74,7 +74,7 @@ class _MemoryUpload:
 
     async def complete(self) -> None:
         if self._name in self._archive.snapshots:
-            raise NameTaken(f"there is a snapshot {self._name} already")
+            raise NameInUse(f"there is a snapshot {self._name} already")
         self._archive.snapshots[self._name] = self._body
         self._archive.infos[self._name] = self._info
 
@@ -117,7 +117,7 @@ class MemoryStore:
         items: Sequence[Item],
         *,
         conditional: bool,
-        guard: Callable[[], None] = free,
+        guard: Callable[[], None] = no_guard,
         judged: Judged | None = None,
     ) -> PutResult:
         del judged  # it does nothing twice, and nothing else happens in between

@@ -8,7 +8,7 @@ import pytest
 from aqi_service.core.parse.splitter import WINDOW
 from aqi_service.core.report import Status
 from aqi_service.load.load import PATIENCE_SECONDS
-from aqi_service.load.table_writer import GROUPS_AT_ONCE
+from aqi_service.load.table_writer import CONCURRENT_GROUPS
 from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.archive_first_world import Scene, scene, sending, undisturbed
 from tests.doubles.feed_server import answer, feed_server
@@ -21,7 +21,7 @@ BODY = document(*IDS, note="x" * 8000)
 """Two parts of an upload."""
 
 PIECES, PAUSE = 5, 0.5
-HELD = READ_LIMIT * (GROUPS_AT_ONCE + 1)
+HELD = READ_LIMIT * (CONCURRENT_GROUPS + 1)
 """Items that a load holds in memory for the table at most."""
 
 DEADLINES = {"throttled": 20.0, "answers 503": 480.0, "refuses": 480.0, "silent": 1800.0}

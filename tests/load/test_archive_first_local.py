@@ -11,10 +11,10 @@ import orjson
 
 from aqi_service.core.items import Item
 from aqi_service.core.report import Status
-from aqi_service.load.table_writer import GROUPS_AT_ONCE
+from aqi_service.load.table_writer import CONCURRENT_GROUPS
 from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.local.store import FILE, LocalStore
-from aqi_service.storage.ports import Judged, PutResult, Storage, free
+from aqi_service.storage.ports import Judged, PutResult, Storage, no_guard
 from tests.doubles.feed_server import answer, feed_server, head
 from tests.doubles.load_helpers import NAME, NOW, TABLE, document, fates, run
 from tests.doubles.load_places import LocalPlace, local_place
@@ -92,7 +92,7 @@ class Sieve(MemoryStore):
         items: Sequence[Item],
         *,
         conditional: bool,
-        guard: Callable[[], None] = free,
+        guard: Callable[[], None] = no_guard,
         judged: Judged | None = None,
     ) -> PutResult:
         guard()
@@ -122,7 +122,7 @@ async def test_memory_is_flat_while_the_table_is_silent_and_while_the_rest_is_re
         tracemalloc.start()
         try:
             work = task(run(feed.url(), Storage(archive, Before(store, put=gate)), live=True))
-            await until(lambda: gate.calls == GROUPS_AT_ONCE)
+            await until(lambda: gate.calls == CONCURRENT_GROUPS)
             await passing(archived.is_set)
             silent = tracemalloc.get_traced_memory()[1]
             gate.open.set()

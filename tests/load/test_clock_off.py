@@ -15,20 +15,20 @@ import pytest
 
 from aqi_service.app import load_only as once
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.app.open import Opened
-from aqi_service.app.open import opened as opened_of
-from aqi_service.app.scheduler import Loader, Serving
+from aqi_service.app.open import Backend
+from aqi_service.app.open import open_backend as opened_of
+from aqi_service.app.scheduler import Scheduler, Serving
 from aqi_service.core.selection import Selection
 from aqi_service.core.snapshot_names import latest_key, manifest_key, snapshot_name
 from aqi_service.core.times import DAY
 from aqi_service.load.note import note_of
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.lookup.memory import Latest
-from aqi_service.lookup.refresh import Follower
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
-from aqi_service.snapshots.select import Places, choose
-from aqi_service.snapshots.sources import Asking, source_of
+from aqi_service.snapshots.select import SnapshotLocations, choose
+from aqi_service.snapshots.sources import FetchOptions, source_of
 from tests.app.test_load_only import stored
 from tests.app.test_scheduler import Waits
 from tests.doubles.config import config
@@ -90,16 +90,16 @@ class World:
     def __init__(self) -> None:
         self.archive, self.store = MemoryArchive(), MemoryStore()
         self.pruned: list[str] = []
-        self.latest = Latest(time.time)
+        self.latest = MemoryIndex(time.time)
         self.status = ServiceStatus(ServerCounts(), latest=self.latest)
 
     @property
-    def found(self) -> Opened:
+    def found(self) -> Backend:
         async def prune(names: Iterable[str]) -> int:
             self.pruned += names
             return 0
 
-        return Opened(in_memory(self.archive, self.store), "memory", prune=prune)
+        return Backend(in_memory(self.archive, self.store), "memory", prune=prune)
 
     def shelve(self, name: str, content: bytes = b"[]", **manifest: object) -> None:
         """Put a finished snapshot into the archive."""
@@ -114,12 +114,14 @@ class World:
         }  # fmt: skip
         settings = config(**usual | changes)
         serving = Serving(0, self.latest)
-        await Loader(settings, self.found, self.status, serving).run(Waits(times))
+        await Scheduler(settings, self.found, self.status, serving).run(Waits(times))
 
     async def look(self) -> None:
         """Let a follower look once."""
         storage = in_memory(self.archive, self.store)
-        await Follower(storage, "table", self.latest, Asking(AGENT, 2**20), told=self.status.seen).look()
+        await MemoryRefresher(
+            storage, "table", self.latest, FetchOptions(AGENT, 2**20), told=self.status.seen
+        ).look()
 
     async def reply(self, record_id: int) -> bytes:
         lookup = Lookup(self.store, self.latest.now, latest=self.latest)
@@ -260,8 +262,10 @@ async def test_60_days_ahead_without_a_second_clock_no_snapshot_and_no_row_is_lo
     assert len(snapshots(tmp_path)) == 7
     assert stored(tmp_path) == before + 80
     async with opened_of(config(local=tmp_path)) as found:
-        latest = Latest(wall)
-        follower = Follower(found.storage, "table", latest, Asking(AGENT, 2**20), told=lambda _: None)
+        latest = MemoryIndex(wall)
+        follower = MemoryRefresher(
+            found.storage, "table", latest, FetchOptions(AGENT, 2**20), told=lambda _: None
+        )
         await follower.look()
         assert latest.reply(279) is not None
         lookup = Lookup(found.storage.store, wall, latest=latest)
@@ -325,7 +329,7 @@ async def test_a_value_that_the_feed_corrects_after_a_load_a_day_ahead_is_stored
     assert world.store.items["1"].pm25 == "17"
     assert world.store.items["1"].snapshot_at == NOW // 60 * 60
     assert world.latest.index is not None
-    assert world.latest.index.edition.snapshot == NAME
+    assert world.latest.index.version.snapshot == NAME
     assert b",17," in await world.reply(1)
 
 
@@ -406,7 +410,7 @@ async def test_the_archive_as_a_source_leaves_out_what_is_named_ahead_and_says_s
     archive = MemoryArchive()
     archive.snapshots |= {NAME: b"[]", NEXT_DAY: b"[]"}
     with caplog.at_level(logging.WARNING):
-        found = await choose(["archive"], Places(archive), Selection(), 0, NOW)
+        found = await choose(["archive"], SnapshotLocations(archive), Selection(), 0, NOW)
     assert [source.label for source in found] == [f"archive:{NAME}"]
     [line] = caplog.messages
     assert line.startswith(f"snapshots_ahead count=1 names=archive:{NEXT_DAY}: ")

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from aqi_service.core.items import Item
-from aqi_service.load.table_writer import Delivery
+from aqi_service.load.table_writer import TableWriter
 from aqi_service.storage.aws import dynamodb_writes
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from tests.doubles.faults import effects
@@ -99,13 +99,13 @@ async def stored(world: World) -> Mapping[str, Item]:
     return await world.store.read([one.id for one in ITEMS])
 
 
-async def delivered(store: Any) -> tuple[Delivery, dict[str, Item | None]]:
+async def delivered(store: Any) -> tuple[TableWriter, dict[str, Item | None]]:
     """Deliver as a live load does; give what memory was told last."""
     told: dict[str, Item | None] = {}
-    delivery = Delivery(store, partial(store.put, conditional=False), now=lambda: 1000.0)
-    delivery.seen = told.update
+    delivery = TableWriter(store, partial(store.put, conditional=False), now=lambda: 1000.0)
+    delivery.on_table_state = told.update
     await add(delivery, ITEMS)
-    await delivery.finish()
+    await delivery.flush()
     return delivery, told
 
 

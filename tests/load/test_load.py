@@ -189,7 +189,7 @@ async def test_a_load_deletes_nothing_while_no_record_tells_how_old_the_data_is(
 
 async def test_what_is_not_to_be_kept_is_stored_and_reported_without_a_snapshot(tmp_path: Path) -> None:
     archive, store = MemoryArchive(), MemoryStore()
-    source = replace(source_of(str(written(tmp_path, document(1, 2), NAME))), kept=False)
+    source = replace(source_of(str(written(tmp_path, document(1, 2), NAME))), to_archive=False)
     report = await run(source, in_memory(archive, store))
     assert (report.status, report.snapshot, fates(report)) == (Status.COMPLETE, None, {"stored": 2})
     assert (archive.snapshots, archive.documents, set(store.items)) == ({}, {}, {"1", "2"})

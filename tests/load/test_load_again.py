@@ -11,7 +11,7 @@ import pytest
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.scales import SCALES
 from aqi_service.errors import ConfigError, Unavailable
-from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.storage.ports import SnapshotInfo, Storage
 from tests.doubles.documents import document_of
 from tests.doubles.feed_server import FeedServer, answer, feed_server
@@ -193,7 +193,7 @@ async def test_without_a_manifest_that_can_be_read_the_same_content_is_found_and
 async def test_the_same_content_on_another_scale_is_recorded_as_that_snapshot_on_that_scale(
     place: Place, tmp_path: Path
 ) -> None:
-    source, ledger = written(tmp_path, BODY), Ledger(place.storage, place.table)
+    source, ledger = written(tmp_path, BODY), ManifestStore(place.storage, place.table)
     await run(source, place.storage, table=place.table)
     again = await run(source, place.storage, table=place.table, scale=SCALES["us-epa"])
     assert (again.status, again.snapshot) == (Status.COMPLETE, NAME)

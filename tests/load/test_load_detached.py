@@ -11,7 +11,7 @@ import pytest
 from aqi_service.core.report import Status
 from aqi_service.errors import Unavailable
 from aqi_service.load.load import PATIENCE_SECONDS
-from aqi_service.load.table_writer import GROUPS_AT_ONCE
+from aqi_service.load.table_writer import CONCURRENT_GROUPS
 from aqi_service.snapshots.sources import Source, archived_source, stored_source
 from aqi_service.storage.ports import READ_LIMIT, Storage
 from tests.doubles.documents import document_of, record
@@ -23,7 +23,7 @@ from tests.doubles.wire_fixtures import advance, by_hand, passing, task, turns, 
 IDS = range(1, 1201)
 BODY = document(*IDS)
 HALVES = document_of(*(half for i in IDS for half in (record(i, p1="12.5"), record(i, p2="7.5"))))
-ROOM = READ_LIMIT * GROUPS_AT_ONCE
+ROOM = READ_LIMIT * CONCURRENT_GROUPS
 
 
 FULL = 100
@@ -36,7 +36,7 @@ def sending(body: bytes) -> Source:
     async def read() -> AsyncGenerator[bytes, None]:
         yield body
 
-    return replace(stored_source("feed", read), waits=False)
+    return replace(stored_source("feed", read), can_wait=False)
 
 
 def storage_with(**hooks: Any) -> tuple[MemoryArchive, MemoryStore, Storage]:
@@ -53,14 +53,14 @@ async def test_the_feed_is_held_back_5_s_then_archived_and_the_table_gets_the_re
     gate = Gate()
     archive, store, storage = storage_with(**{method: gate})
     work = task(run(sending(body), storage, live=True, deadline=900))
-    await until(lambda: gate.calls == GROUPS_AT_ONCE)
+    await until(lambda: gate.calls == CONCURRENT_GROUPS)
     await turns(FULL)
     advance(PATIENCE_SECONDS - 0.5)
     await turns(FULL)
     assert not archive.snapshots
     advance(1)
     await until(lambda: NAME in archive.snapshots)
-    assert (gate.calls, store.writes) == (GROUPS_AT_ONCE, 0)
+    assert (gate.calls, store.writes) == (CONCURRENT_GROUPS, 0)
     gate.open.set()
     report = await work
     merged = {"merged": len(IDS)} if body is HALVES else {}
@@ -80,7 +80,7 @@ async def test_waiting_adds_up_a_table_that_is_slow_each_time_holds_back_5_s_in_
     archive, _, storage = storage_with(read=slow)
     work = task(run(sending(BODY), storage, live=True, deadline=900))
     for waited in range(1, 4):
-        await until(lambda: len(held._waiters or ()) >= GROUPS_AT_ONCE)
+        await until(lambda: len(held._waiters or ()) >= CONCURRENT_GROUPS)
         await turns(FULL)
         assert not archive.snapshots, waited
         advance(2)

@@ -18,7 +18,7 @@ from aqi_service.errors import (
     FetchFailed,
     Unavailable,
 )
-from aqi_service.snapshots.manifests import Ledger, newest_name
+from aqi_service.snapshots.manifests import ManifestStore, newest_name
 from aqi_service.snapshots.sources import stored_source
 from aqi_service.storage.ports import Storage
 from tests.doubles.documents import CUT, document_of, record
@@ -213,7 +213,7 @@ async def test_a_snapshot_that_is_odd_as_a_whole_is_loaded_and_flagged(tmp_path:
 
 async def test_another_scale_than_the_tables_is_refused_with_what_to_do(tmp_path: Path) -> None:
     storage = in_memory()
-    ledger = Ledger(storage, TABLE)
+    ledger = ManifestStore(storage, TABLE)
     await ledger.check_scale("us-epa")
     await run(written(tmp_path, BODY), storage)
     await ledger.check_scale("daqi")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.errors import LeaseLost, NameTaken
+from aqi_service.errors import LeaseLost, NameInUse
 from aqi_service.load.load import NAME_TRIES
 from aqi_service.snapshots.sources import source_of
 from aqi_service.storage.ports import SnapshotInfo, Upload
@@ -31,7 +31,7 @@ class Contested(MemoryArchive):
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator[Upload]:
         self.asked.append(name)
         if len(self.asked) <= self.others:
-            raise NameTaken(f"{name} is being written")
+            raise NameInUse(f"{name} is being written")
         async with super().upload(name, info) as upload:
             yield upload
 
@@ -94,7 +94,7 @@ async def test_a_load_whose_name_is_taken_a_third_time_fails(tmp_path: Path) -> 
 
 async def test_a_load_whose_source_can_be_read_once_only_fails_when_its_name_is_taken(tmp_path: Path) -> None:
     archive = MemoryArchive()
-    source = replace(source_of(str(written(tmp_path, BODY))), again=False)
+    source = replace(source_of(str(written(tmp_path, BODY))), can_reread=False)
     report = await run(source, in_memory(taken_at_the_end(archive)))
     failed_by(archive, 1, report)
 

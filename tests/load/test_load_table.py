@@ -11,7 +11,7 @@ from aqi_service.core.notes import with_notes
 from aqi_service.core.report import Status
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.errors import AccessDenied, AqiError, LeaseLost, MissingResource, Unavailable
-from aqi_service.load.table_writer import GROUPS_AT_ONCE
+from aqi_service.load.table_writer import CONCURRENT_GROUPS
 from aqi_service.snapshots.sources import source_of, stored_source
 from aqi_service.storage.ports import Storage
 from tests.doubles.load_helpers import NAME, TABLE, document, fates, run, written
@@ -50,7 +50,7 @@ async def test_a_load_that_loses_its_lease_before_it_writes_leaves_the_table_as_
 
 
 async def test_a_table_that_fails_under_what_is_not_archived_fails_the_load_at_once(tmp_path: Path) -> None:
-    archive, source = MemoryArchive(), replace(source_of(str(written(tmp_path, BODY))), kept=False)
+    archive, source = MemoryArchive(), replace(source_of(str(written(tmp_path, BODY))), to_archive=False)
     store = Before(MemoryStore(), put=failing(Unavailable("down")))
     report = await run(source, Storage(archive, store), deadline=900)
     assert (report.status, report.error, report.snapshot) == (Status.FAILED, "down", None)
@@ -64,7 +64,7 @@ async def test_a_file_is_held_back_as_long_as_the_table_likes(caplog: pytest.Log
 
     gate, store = Gate(), MemoryStore()
     work = task(run(stored_source("file", read), in_memory(store=Before(store, put=gate))))
-    await until(lambda: gate.calls == GROUPS_AT_ONCE)
+    await until(lambda: gate.calls == CONCURRENT_GROUPS)
     await turns()  # until there is no room for another group
     advance(10_000)
     await turns()

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
-from aqi_service.core.parse.document import Mark
-from aqi_service.core.parse.measurements import Findings
+from aqi_service.core.parse.document import Position
+from aqi_service.core.parse.measurements import ParseCounts
 from aqi_service.core.parse.splitter import Batch
 from aqi_service.core.report import Status
 from aqi_service.errors import AqiError, MissingResource, TableRefused, Unavailable
-from aqi_service.load.report_builder import Outcome, Tally
-from aqi_service.load.table_writer import GROUPS_AT_ONCE, Delivery
+from aqi_service.load.report_builder import LoadEnd, ReportBuilder
+from aqi_service.load.table_writer import CONCURRENT_GROUPS, TableWriter
 from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
@@ -39,33 +39,33 @@ def item(record_id: object, measured_at: int = 100, value: str = "1", **changes:
     return FULL._replace(**made | {"expires_at": None} | changes)
 
 
-def delivery_to(store: Any, *, conditional: bool = False, group_size: int = READ_LIMIT) -> Delivery:
-    return Delivery(
+def delivery_to(store: Any, *, conditional: bool = False, group_size: int = READ_LIMIT) -> TableWriter:
+    return TableWriter(
         store, partial(store.put, conditional=conditional), now=lambda: NOW, group_size=group_size
     )
 
 
-def mark(number: int) -> Mark:
+def mark(number: int) -> Position:
     """Mark a place in a document that nobody reads."""
-    return Mark(number, Batch(number, b"", []))
+    return Position(number, Batch(number, b"", []))
 
 
-async def add(delivery: Delivery, items: Iterable[Item]) -> None:
+async def add(delivery: TableWriter, items: Iterable[Item]) -> None:
     for one in items:
         number = delivery.counts.announced
         delivery.announce(1)
         await delivery.add([one], mark(number))
 
 
-async def delivered(store: Any, items: Iterable[Item], **how: Any) -> Delivery:
+async def delivered(store: Any, items: Iterable[Item], **how: Any) -> TableWriter:
     """Deliver items to the end."""
     delivery = delivery_to(store, **how)
     await add(delivery, items)
-    await delivery.finish()
+    await delivery.flush()
     return delivery
 
 
-def fates(delivery: Delivery) -> dict[str, int]:
+def fates(delivery: TableWriter) -> dict[str, int]:
     """Give the fates that any item met; they add up to what was announced."""
     counts = asdict(delivery.counts) | {"refused": len(delivery.counts.refused)}
     counts["pending"] = delivery.counts.pending
@@ -93,8 +93,8 @@ async def test_what_a_table_takes_that_refuses_some_is_counted_and_told_in_the_r
     store.items_per_second = 949.6
     delivery = await delivered(store, [item(1)])
     assert delivery.counts.items_per_second == 949.6
-    tally = Tally("feed", "table", "daqi", NOW, int(NOW))
-    report = tally.report(Outcome(Status.COMPLETE), Findings(), delivery.counts)
+    tally = ReportBuilder("feed", "table", "daqi", NOW, int(NOW))
+    report = tally.report(LoadEnd(Status.COMPLETE), ParseCounts(), delivery.counts)
     assert report.as_json()["warnings"] == {"throttled_items_per_second": 950}
 
 
@@ -218,12 +218,12 @@ class Held:
 async def test_at_most_four_groups_are_on_their_way_and_the_rest_waits() -> None:
     store, held = MemoryStore(), Held()
     work = task(delivered(Before(store, read=held), map(item, range(1000))))
-    await until(lambda: held.waiting == GROUPS_AT_ONCE)
+    await until(lambda: held.waiting == CONCURRENT_GROUPS)
     await turns()
-    assert (work.done(), held.most) == (False, GROUPS_AT_ONCE)
+    assert (work.done(), held.most) == (False, CONCURRENT_GROUPS)
     held.free.set()
     assert fates(await work) == {"stored": 1000}
-    assert held.most == GROUPS_AT_ONCE
+    assert held.most == CONCURRENT_GROUPS
 
 
 async def test_an_id_that_is_on_its_way_is_waited_for() -> None:
@@ -267,7 +267,7 @@ async def test_beside_a_newest_record_that_is_older_than_the_clock_nothing_expir
     delivery = delivery_to(store)
     delivery.newest = int(NOW) - 10
     await add(delivery, [NEW, item(2, expires_at=int(NOW) - 5), item(3, expires_at=int(NOW) - 10)])
-    await delivery.finish()
+    await delivery.flush()
     assert fates(delivery) == {"superseded": 1, "stored": 1, "expired": 1}
     assert store.items.keys() == {"1", "2"}
     assert store.items["1"] == there
@@ -320,7 +320,7 @@ async def test_the_first_error_stops_the_delivery_and_what_is_left_is_pending(
     store = MemoryStore()
     delivery = delivery_to(Before(store, **{method: failing(error, after=2)}), group_size=10)
     await add(delivery, map(item, range(1000)))
-    await delivery.finish()
+    await delivery.flush()
     assert fates(delivery) == {"stored": 20, "pending": 980}
     assert (len(store.items), delivery.error, store.settled) == (20, error, 0)
 
@@ -350,18 +350,18 @@ async def test_an_adding_that_is_cancelled_leaves_its_group_pending() -> None:
     store, held = MemoryStore(), Held()
     delivery = delivery_to(Before(store, read=held), group_size=10)
     adding = task(add(delivery, map(item, range(1000))))
-    await until(lambda: held.waiting == GROUPS_AT_ONCE)
+    await until(lambda: held.waiting == CONCURRENT_GROUPS)
     await turns()
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding
     await delivery.stop()
-    assert fates(delivery) == {"pending": 10 * (GROUPS_AT_ONCE + 1)}
+    assert fates(delivery) == {"pending": 10 * (CONCURRENT_GROUPS + 1)}
 
 
 async def test_what_was_announced_and_never_came_is_pending() -> None:
     delivery = delivery_to(MemoryStore())
     delivery.announce(3)
     await delivery.add([item(1)], mark(0))
-    await delivery.finish()
+    await delivery.flush()
     assert fates(delivery) == {"stored": 1, "pending": 2}

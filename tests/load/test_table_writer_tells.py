@@ -15,9 +15,9 @@ async def held(store: Any, items: Iterable[Item], **how: Any) -> dict[str, Item 
     """Deliver items; give what was told of each id last."""
     told: dict[str, Item | None] = {}
     delivery = delivery_to(store, **how)
-    delivery.seen = told.update
+    delivery.on_table_state = told.update
     await add(delivery, items)
-    await delivery.finish()
+    await delivery.flush()
     return told
 
 
@@ -55,9 +55,9 @@ async def test_what_is_being_written_is_in_doubt_until_the_table_has_answered() 
         assert told == [{"1": None}]
 
     delivery = delivery_to(Before(store, put=asked))
-    delivery.seen = lambda held: told.append(dict(held))
+    delivery.on_table_state = lambda held: told.append(dict(held))
     await add(delivery, [item(1), item(2)])
-    await delivery.finish()
+    await delivery.flush()
     assert told == [{"1": None}, {"1": item(1), "2": item(2)}]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from aqi_service.core.items import Item
 from aqi_service.errors import AccessDenied, ItemRefused, Unavailable
-from aqi_service.lookup.batcher import MOST_AT_ONCE, PATIENCE, LookupCounts, Misses
+from aqi_service.lookup.batcher import MOST_AT_ONCE, PATIENCE, LookupBatcher, LookupCounts
 from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.storage_doubles import MemoryStore
 from tests.doubles.storage_items import FULL
@@ -45,12 +45,12 @@ class Table(MemoryStore):
         await turns()
 
 
-def table() -> tuple[Table, Misses]:
+def table() -> tuple[Table, LookupBatcher]:
     store = Table()
-    return store, Misses(store, LookupCounts(), deadline=5.0)
+    return store, LookupBatcher(store, LookupCounts(), deadline=5.0)
 
 
-def asks(misses: Misses, *numbers: int) -> list["asyncio.Task[Item | None]"]:
+def asks(misses: LookupBatcher, *numbers: int) -> list["asyncio.Task[Item | None]"]:
     return [task(misses.get(str(number))) for number in numbers]
 
 
@@ -191,7 +191,7 @@ async def test_an_id_that_the_table_did_not_get_to_is_unavailable_and_the_others
             return {record_id: TABLE.get(record_id) for record_id in ids if record_id != "4"}
 
     ends = await asyncio.gather(
-        *asks(Misses(Hurried(), LookupCounts(), 5.0), 2, 4, 5), return_exceptions=True
+        *asks(LookupBatcher(Hurried(), LookupCounts(), 5.0), 2, 4, 5), return_exceptions=True
     )
     assert (ends[0], ends[2]) == (TABLE["2"], None)
     assert isinstance(ends[1], Unavailable)
@@ -263,7 +263,7 @@ async def test_closed_it_gives_up_what_is_under_way_and_asks_nothing_more() -> N
 @by_hand
 async def test_lookups_and_requests_are_counted() -> None:
     store, counts = Table(), LookupCounts()
-    misses = Misses(store, counts, 5.0)
+    misses = LookupBatcher(store, counts, 5.0)
     lookups = asks(misses, 2, 4, 4)
     await turns()
     await store.answer(0)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from aqi_service.core.csv_reply import HEADER_LINE
-from aqi_service.core.index import Edition, Growing
+from aqi_service.core.index import IndexBuilder, SnapshotVersion
 from aqi_service.core.items import LEASE_IDS, Item
 from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.memory import MemoryIndex
 from tests.doubles.storage_doubles import Before, Hook, MemoryStore, failing
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns
 
@@ -137,11 +137,11 @@ async def test_a_table_that_cannot_be_read_is_logged_once_a_minute(caplog: pytes
     assert caplog.records[0].getMessage() == "lookup_failed error='table t: no answer'"
 
 
-def remembering(*items: Item) -> Latest:
+def remembering(*items: Item) -> MemoryIndex:
     """Make a memory of these items."""
-    growing, latest = Growing(), Latest(lambda: NOW)
+    growing, latest = IndexBuilder(), MemoryIndex(lambda: NOW)
     growing.add(items)
-    edition = Edition("data_20_12_23_18_55.json", int(NOW), "daqi", len(items), int(NOW), "")
+    edition = SnapshotVersion("data_20_12_23_18_55.json", int(NOW), "daqi", len(items), int(NOW), "")
     assert latest.offer(growing.done(edition, NOW))
     return latest
 

@@ -5,44 +5,46 @@ import logging
 import pytest
 
 from aqi_service.core.csv_reply import csv_reply
-from aqi_service.core.index import Edition, Growing, Index, Seen
+from aqi_service.core.index import IndexBuilder, OnTableState, SnapshotIndex, SnapshotVersion
 from aqi_service.core.items import Item
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.memory import MemoryIndex
 from tests.doubles.storage_items import FULL
 
 NOW = 1_703_095_300.0
-FIRST = Edition("data_20_12_23_18_00.json", 1_703_095_200, "daqi", 4, 1_703_091_600, "2023-12-20T18:00:05Z")
-SECOND = FIRST._replace(snapshot="data_20_12_23_19_00.json", taken=FIRST.taken + 3600)
+FIRST = SnapshotVersion(
+    "data_20_12_23_18_00.json", 1_703_095_200, "daqi", 4, 1_703_091_600, "2023-12-20T18:00:05Z"
+)
+SECOND = FIRST._replace(snapshot="data_20_12_23_19_00.json", snapshot_time=FIRST.snapshot_time + 3600)
 ITEM = FULL._replace(id="7", expires_at=None)
 NEWER = ITEM._replace(pm10="99")
 
 
-def index(edition: Edition, *items: Item) -> Index:
-    growing = Growing()
+def index(edition: SnapshotVersion, *items: Item) -> SnapshotIndex:
+    growing = IndexBuilder()
     growing.add(items)
     return growing.done(edition, NOW)
 
 
 @pytest.fixture
-def latest() -> Latest:
-    return Latest(lambda: NOW)
+def latest() -> MemoryIndex:
+    return MemoryIndex(lambda: NOW)
 
 
 @pytest.fixture
-def filled(latest: Latest) -> Latest:
+def filled(latest: MemoryIndex) -> MemoryIndex:
     assert latest.offer(index(FIRST, ITEM, ITEM._replace(id="8")))
     return latest
 
 
-def told(latest: Latest, how: str) -> Seen:
+def told(latest: MemoryIndex, how: str) -> OnTableState:
     return latest.begin() if how == "begin" else latest.note()
 
 
-def test_at_first_the_table_is_asked_for_everything(latest: Latest) -> None:
+def test_at_first_the_table_is_asked_for_everything(latest: MemoryIndex) -> None:
     assert latest.reply(7) is None
 
 
-def test_a_load_of_this_process_is_seen_as_a_whole_when_it_is_finished(latest: Latest) -> None:
+def test_a_load_of_this_process_is_seen_as_a_whole_when_it_is_finished(latest: MemoryIndex) -> None:
     seen = latest.begin()
     seen({"7": ITEM, "8": None})
     seen({"9": ITEM._replace(id="9")})
@@ -53,7 +55,7 @@ def test_a_load_of_this_process_is_seen_as_a_whole_when_it_is_finished(latest: L
     assert latest.reply(9) == csv_reply(ITEM._replace(id="9"))
 
 
-def test_a_load_that_began_anew_or_did_not_end_well_leaves_nothing(filled: Latest) -> None:
+def test_a_load_that_began_anew_or_did_not_end_well_leaves_nothing(filled: MemoryIndex) -> None:
     filled.begin()({"1": ITEM._replace(id="1")})
     filled.begin()({"2": ITEM._replace(id="2")})
     filled.finish(SECOND)
@@ -68,7 +70,7 @@ def test_a_load_that_began_anew_or_did_not_end_well_leaves_nothing(filled: Lates
 @pytest.mark.parametrize("how", ["begin", "note"])
 @pytest.mark.parametrize("there", [NEWER, None])
 def test_what_a_load_sees_otherwise_in_the_table_is_not_answered_any_more(
-    filled: Latest, how: str, there: Item | None
+    filled: MemoryIndex, how: str, there: Item | None
 ) -> None:
     told(filled, how)({"7": there})
     assert filled.reply(7) is None
@@ -78,40 +80,42 @@ def test_what_a_load_sees_otherwise_in_the_table_is_not_answered_any_more(
 
 
 @pytest.mark.parametrize("how", ["begin", "note"])
-def test_what_a_load_sees_unchanged_is_answered_all_the_time(filled: Latest, how: str) -> None:
+def test_what_a_load_sees_unchanged_is_answered_all_the_time(filled: MemoryIndex, how: str) -> None:
     told(filled, how)({"7": ITEM._replace(snapshot_at=5)})
     assert filled.reply(7) == csv_reply(ITEM)
 
 
-def test_an_archived_snapshot_that_comes_in_late_does_not_undo_what_a_load_has_seen(latest: Latest) -> None:
+def test_an_archived_snapshot_that_comes_in_late_does_not_undo_what_a_load_has_seen(
+    latest: MemoryIndex,
+) -> None:
     latest.begin()({"7": NEWER})
     latest.offer(index(FIRST, ITEM, ITEM._replace(id="8")))
     assert latest.reply(7) is None
     assert latest.reply(8) is not None
 
 
-def test_the_next_finished_load_is_answered_again(filled: Latest) -> None:
+def test_the_next_finished_load_is_answered_again(filled: MemoryIndex) -> None:
     filled.begin()({"7": NEWER})
     filled.finish(SECOND)
     assert filled.reply(7) == csv_reply(NEWER)
     assert filled.reply(8) is None
 
 
-def test_an_older_snapshot_never_replaces_a_newer_one(filled: Latest) -> None:
+def test_an_older_snapshot_never_replaces_a_newer_one(filled: MemoryIndex) -> None:
     assert filled.offer(index(SECOND, NEWER))
     assert not filled.wants(FIRST)
     assert not filled.offer(index(FIRST, ITEM))
     assert filled.reply(7) == csv_reply(NEWER)
 
 
-def test_another_load_of_the_same_snapshot_is_wanted(filled: Latest) -> None:
+def test_another_load_of_the_same_snapshot_is_wanted(filled: MemoryIndex) -> None:
     assert not filled.wants(FIRST)
     for other in (FIRST._replace(scale="us-epa"), FIRST._replace(started="2023-12-20T20:00:00Z"), SECOND):
         assert filled.wants(other)
 
 
 def test_a_halved_snapshot_takes_nothing_away_but_what_it_says_of_the_same_ids_counts(
-    filled: Latest, caplog: pytest.LogCaptureFixture
+    filled: MemoryIndex, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd = SECOND._replace(records=1)
     assert filled.wants(odd)
@@ -127,7 +131,7 @@ def test_a_halved_snapshot_takes_nothing_away_but_what_it_says_of_the_same_ids_c
 
 def test_a_halved_snapshot_is_wanted_again_once_the_data_in_memory_is_a_day_old() -> None:
     now = [NOW]
-    latest = Latest(lambda: now[0])
+    latest = MemoryIndex(lambda: now[0])
     latest.offer(index(FIRST, ITEM))
     odd = SECOND._replace(records=1)
     latest.offer(index(odd, NEWER))
@@ -138,7 +142,7 @@ def test_a_halved_snapshot_is_wanted_again_once_the_data_in_memory_is_a_day_old(
     assert latest.offer(index(odd, NEWER))
 
 
-def test_an_empty_snapshot_is_looked_at_once_and_replaces_nothing(latest: Latest) -> None:
+def test_an_empty_snapshot_is_looked_at_once_and_replaces_nothing(latest: MemoryIndex) -> None:
     empty = FIRST._replace(records=0)
     assert latest.wants(empty)
     assert not latest.offer(index(empty))
@@ -147,7 +151,7 @@ def test_an_empty_snapshot_is_looked_at_once_and_replaces_nothing(latest: Latest
 
 
 def test_a_table_that_is_gone_takes_the_memory_with_it(
-    filled: Latest, caplog: pytest.LogCaptureFixture
+    filled: MemoryIndex, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
         filled.drop()
@@ -157,9 +161,9 @@ def test_a_table_that_is_gone_takes_the_memory_with_it(
 
 
 def test_a_snapshot_with_more_records_than_memory_has_room_for_is_logged(
-    latest: Latest, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    latest: MemoryIndex, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Growing.__init__, "__defaults__", (2,))
+    monkeypatch.setattr(IndexBuilder.__init__, "__defaults__", (2,))
     latest.begin()({str(number): ITEM._replace(id=str(number)) for number in range(5)})
     with caplog.at_level(logging.INFO, "aqi_service"):
         latest.finish(FIRST)

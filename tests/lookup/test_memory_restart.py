@@ -8,7 +8,7 @@ import pytest
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.items import Item
 from aqi_service.errors import Unavailable
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.memory import MemoryIndex
 from tests.doubles.documents import document_of
 from tests.doubles.load_helpers import NOW, document, records
 from tests.doubles.memory_world import DAY, MemoryWorld
@@ -189,4 +189,4 @@ async def in_memory(world: MemoryWorld, number: int) -> bool:
 
 
 def test_each_memory_has_a_name_of_its_own() -> None:
-    assert Latest(lambda: NOW).process != Latest(lambda: NOW).process
+    assert MemoryIndex(lambda: NOW).process != MemoryIndex(lambda: NOW).process

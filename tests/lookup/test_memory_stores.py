@@ -9,11 +9,11 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.index import unpack
 from aqi_service.core.items import Item
 from aqi_service.core.report import LoadReport
-from aqi_service.core.standing import edition_of
+from aqi_service.core.standing import version_of
 from aqi_service.load.load import load
-from aqi_service.lookup.memory import Latest
-from aqi_service.lookup.refresh import Follower
-from aqi_service.snapshots.sources import Asking
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.refresh import MemoryRefresher
+from aqi_service.snapshots.sources import FetchOptions
 from aqi_service.storage.ports import READ_LIMIT, Store
 from tests.doubles.documents import GENERATED, real_capture
 from tests.doubles.load_helpers import AGENT, plan
@@ -28,11 +28,11 @@ REAL, MADE = (real_capture(), 1_502_364_300.0, 3565), (GENERATED, 1_795_446_300.
 TTL = 14 * 86_400
 
 
-async def loaded(place: Place, body: bytes, latest: Latest) -> LoadReport:
+async def loaded(place: Place, body: bytes, latest: MemoryIndex) -> LoadReport:
     """Load a capture as a daemon does."""
     how = plan(table=place.table, live=True, ttl=TTL, seen=latest.begin)
     report = await load(feed(body), place.storage, how, now=latest.now)
-    latest.finish(edition_of(report.as_json()))
+    latest.finish(version_of(report.as_json()))
     return report
 
 
@@ -48,14 +48,16 @@ async def test_each_record_is_the_same_reply_whether_loaded_read_from_the_archiv
     place: Place,
 ) -> None:
     body, now, items = REAL if isinstance(place, LocalPlace) else MADE
-    loading, reading = Latest(lambda: now), Latest(lambda: now)
+    loading, reading = MemoryIndex(lambda: now), MemoryIndex(lambda: now)
     report = await loaded(place, body, loading)
-    follower = Follower(place.storage, place.table, reading, Asking(AGENT, 2**31), lambda _: None)
+    follower = MemoryRefresher(
+        place.storage, place.table, reading, FetchOptions(AGENT, 2**31), lambda _: None
+    )
     await follower.look()
     assert loading.index is not None
     assert reading.index is not None
     assert len(loading.index) == len(reading.index) == report.fates.stored == items
-    assert loading.index.edition == reading.index.edition
+    assert loading.index.version == reading.index.version
     there = await table_of(place.storage.store, [str(number) for number in loading.index.packed])
     for record_id, item in there.items():
         assert item is not None

@@ -14,10 +14,10 @@ from aqi_service.core.scales import REPORT, US_EPA
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.errors import AqiError, ArchiveFailed, MissingResource, Unavailable
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.lookup.memory import Latest
-from aqi_service.lookup.refresh import POLL_SECONDS, Follower
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.refresh import POLL_SECONDS, MemoryRefresher
 from aqi_service.shutdown import Stop
-from aqi_service.snapshots.sources import Asking
+from aqi_service.snapshots.sources import FetchOptions
 from aqi_service.storage.ports import READ_LIMIT, Storage
 from tests.doubles.documents import GENERATED, document_of
 from tests.doubles.load_helpers import AGENT, NAME, NOW, TABLE, document, records, run
@@ -67,13 +67,13 @@ async def loaded(*bodies: bytes, **changes: Any) -> Storage:
     return storage
 
 
-def following(storage: Storage, now: float = NOW + 7200) -> tuple[Latest, Follower]:
-    latest = Latest(lambda: now)
-    return latest, Follower(storage, TABLE, latest, Asking(AGENT, 2**31), lambda _: None)
+def following(storage: Storage, now: float = NOW + 7200) -> tuple[MemoryIndex, MemoryRefresher]:
+    latest = MemoryIndex(lambda: now)
+    return latest, MemoryRefresher(storage, TABLE, latest, FetchOptions(AGENT, 2**31), lambda _: None)
 
 
-def snapshot(latest: Latest) -> str | None:
-    return None if latest.index is None else latest.index.edition.snapshot
+def snapshot(latest: MemoryIndex) -> str | None:
+    return None if latest.index is None else latest.index.version.snapshot
 
 
 def store_of(storage: Storage) -> MemoryStore:
@@ -318,8 +318,12 @@ async def test_the_newest_timestamp_is_told_even_if_the_table_does_not_answer() 
     storage = await loaded(document(1))
     told: list[object] = []
     store: Any = Before(storage.store, identity=failing(Unavailable("away")))
-    follower = Follower(
-        Storage(storage.archive, store), TABLE, Latest(lambda: NOW), Asking(AGENT, 2**31), told.append
+    follower = MemoryRefresher(
+        Storage(storage.archive, store),
+        TABLE,
+        MemoryIndex(lambda: NOW),
+        FetchOptions(AGENT, 2**31),
+        told.append,
     )
     await follower.run(Rounds())
     assert told == ["2023-12-20 17:00:00"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aqi_service.core.parse.measurements import Assembler
+from aqi_service.core.parse.measurements import MeasurementBuilder
 from aqi_service.core.parse.splitter import Batch
 from aqi_service.storage.local.files import Threads
 from tests.doubles.load_helpers import document, run, written
@@ -39,13 +39,13 @@ async def test_a_load_works_on_some_40_records_and_then_lets_lookups_have_a_turn
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worked: dict[int, int] = {}
-    counted, add = Turns(), Assembler.add
+    counted, add = Turns(), MeasurementBuilder.add
 
-    def noted(assembler: Assembler, batch: Batch) -> Any:
+    def noted(assembler: MeasurementBuilder, batch: Batch) -> Any:
         worked[counted.number] = worked.get(counted.number, 0) + len(batch.text)
         return add(assembler, batch)
 
-    monkeypatch.setattr(Assembler, "add", noted)
+    monkeypatch.setattr(MeasurementBuilder, "add", noted)
     path = written(tmp_path, document(*range(1, 2001)))
     report = await run(path, in_memory())
     counted.stop()

@@ -14,16 +14,16 @@ import orjson
 import pytest
 
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.scheduler import Loader
+from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.items import Item
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.load.load import load
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.server import ServerCounts
-from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import source_of
-from aqi_service.snapshots.unfinished import CatchUp
+from aqi_service.snapshots.unfinished import UnfinishedSnapshots
 from tests.app.test_scheduler import Waits, opened, spread
 from tests.doubles import load_helpers
 from tests.doubles.config import config
@@ -58,7 +58,7 @@ async def loads(*scripts: tuple[Step, ...], archive: MemoryArchive, store: Memor
     stop = Waits(len(scripts))
     async with feed_server(*scripts) as feed:
         settings = config(feed_url=feed.url(), interval=3600)
-        await Loader(settings, opened(archive, store), ServiceStatus(ServerCounts())).run(stop)
+        await Scheduler(settings, opened(archive, store), ServiceStatus(ServerCounts())).run(stop)
     return stop.seconds[1:]
 
 
@@ -115,7 +115,7 @@ async def test_an_unfinished_snapshot_named_in_the_future_is_caught_up_when_its_
 ) -> None:
     archive = MemoryArchive()
     archive.snapshots |= {AN_HOUR_LATER: b"[]", NAME: b"[]"}
-    rest = CatchUp(archive, Ledger(in_memory(archive), "table"), DAQI.name, time.time)
+    rest = UnfinishedSnapshots(archive, ManifestStore(in_memory(archive), "table"), DAQI.name, time.time)
 
     async def found() -> list[Any]:
         return [source.named and source.named[0] for source in await rest.recent()]
@@ -132,7 +132,7 @@ async def test_the_source_is_asked_by_its_own_times_whatever_the_wall_clock_says
     first = (setting(wall, -HOUR), answer(document(1), Last_Modified=last, ETag='"1"'))
     async with feed_server(first, (answer(status="304 Not Modified"),)) as feed:
         counted = ServiceStatus(ServerCounts())
-        await Loader(config(feed_url=feed.url()), opened(archive, store), counted).run(Waits(2))
+        await Scheduler(config(feed_url=feed.url()), opened(archive, store), counted).run(Waits(2))
         asked = feed.requests[1].headers
     assert (asked["if-modified-since"], asked["if-none-match"]) == (last, '"1"')
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (1, 1)

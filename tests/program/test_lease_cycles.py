@@ -12,8 +12,8 @@ from random import Random
 import pytest
 
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Opened
-from aqi_service.app.scheduler import Loader
+from aqi_service.app.open import Backend
+from aqi_service.app.scheduler import Scheduler
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.storage.aws.clients import Clients
@@ -89,7 +89,7 @@ class Scene:
         assert self.feed
         settings = config(feed_url=self.feed.url(), contact=name, interval=INTERVAL, load_deadline=60.0)
         status, stop = ServiceStatus(ServerCounts()), Stop()
-        loader = Loader(settings, Opened(Storage(self.archive, store), "here", lease=lease), status)
+        loader = Scheduler(settings, Backend(Storage(self.archive, store), "here", lease=lease), status)
         self.living[name] = One(process, status, loop.create_task(loader.run(stop)), stop)
 
     async def loaded(self, but: str = "") -> str:

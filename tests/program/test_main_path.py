@@ -17,7 +17,7 @@ from aqi_service.client import Client
 from aqi_service.core.items import ATTRIBUTES, Item
 from aqi_service.core.snapshot_names import manifest_key, rejects_key
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.storage.aws import create as provision
 from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.ports import Storage
@@ -124,7 +124,7 @@ async def test_the_manifest_is_the_report_and_the_rejects_name_their_bytes(
     manifest = await storage.archive.get(manifest_key(TABLE, capture.name))
     told = report.as_json() | {"table_id": await storage.store.identity()}
     kept = orjson.loads(manifest or b"")
-    assert await Ledger(storage, TABLE).latest() == kept
+    assert await ManifestStore(storage, TABLE).latest() == kept
     assert {key: value for key, value in kept.items() if key != "receipt"} == told
     lines = (await storage.archive.get(rejects_key(TABLE, capture.name)) or b"").splitlines()
     assert len(lines) == capture.fates["rejected"]
@@ -150,7 +150,7 @@ async def test_a_cut_file_fails_says_why_and_leaves_no_object(storage: Storage, 
     assert (report.status, report.snapshot) == ("failed", None)
     assert report.error == "the document is cut short: after 60900 bytes its JSON array is not closed"
     assert list(await storage.archive.names()) == []
-    assert await Ledger(storage, TABLE).latest() is None
+    assert await ManifestStore(storage, TABLE).latest() is None
 
 
 async def test_an_older_snapshot_replayed_later_changes_nothing(storage: Storage, tmp_path: Path) -> None:

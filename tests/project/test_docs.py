@@ -10,7 +10,7 @@ import orjson
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.frames import MAX_REQUEST, encode
 from aqi_service.core.items import COLUMNS, Item
-from aqi_service.core.parse.measurements import REASONS, Rules
+from aqi_service.core.parse.measurements import REASONS, ScoringRules
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.server.connection import READ_SIZE
@@ -34,7 +34,7 @@ def rows_of_the_capture() -> dict[str, str]:
     """Give the CSV of every item of the bundled capture by its id."""
     parsed = parse_name("data_10_08_17_11_23.json")
     assert parsed is not None
-    out, _ = assemble(real_capture(), rules=Rules(DAQI, parsed[1]))
+    out, _ = assemble(real_capture(), rules=ScoringRules(DAQI, parsed[1]))
     return {item.id: csv_reply(item).decode() for item in out if isinstance(item, Item)}
 
 

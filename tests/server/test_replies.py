@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from aqi_service.core.frames import encode
-from aqi_service.server.replies import TURN, AtOnce, Replies
+from aqi_service.server.replies import TURN, AtOnce, Responder
 from tests.doubles.wire_fixtures import advance, by_hand, echo, task, turns
 
 
@@ -15,7 +15,7 @@ def even(payload: bytes) -> bytes | None:
     return b"id," + payload if int(payload) % 2 == 0 else None
 
 
-def replies(at_once: AtOnce = even) -> tuple[Replies, list[bytes], "Counter[str]"]:
+def replies(at_once: AtOnce = even) -> tuple[Responder, list[bytes], "Counter[str]"]:
     asked: list[bytes] = []
     counts: Counter[str] = Counter()
 
@@ -23,7 +23,7 @@ def replies(at_once: AtOnce = even) -> tuple[Replies, list[bytes], "Counter[str]
         asked.append(payload)
         return await echo(payload)
 
-    return Replies(answer, counts, at_once), asked, counts
+    return Responder(answer, counts, at_once), asked, counts
 
 
 @pytest.mark.parametrize("payloads", [[b"2"], [b"1"], [b"2", b"1"], [b"4", b"1", b"2", b"3", b"6"]])
@@ -32,7 +32,7 @@ async def test_only_what_cannot_be_answered_at_once_is_asked_for_and_the_order_s
 ) -> None:
     made, asked, counts = replies()
     wanted = [even(payload) or b"answer to " + payload for payload in payloads]
-    assert await made.of(payloads) == b"".join(map(encode, wanted))
+    assert await made.answer_all(payloads) == b"".join(map(encode, wanted))
     assert asked == [payload for payload in payloads if int(payload) % 2]
     assert counts == {"found": len(payloads)}
 
@@ -40,7 +40,7 @@ async def test_only_what_cannot_be_answered_at_once_is_asked_for_and_the_order_s
 async def test_a_fault_in_an_answer_at_once_costs_that_reply_alone(caplog: pytest.LogCaptureFixture) -> None:
     made, _, counts = replies()
     with caplog.at_level(logging.ERROR):
-        got = await made.of([b"2", b"no number", b"4"])
+        got = await made.answer_all([b"2", b"no number", b"4"])
     assert got == encode(b"id,2") + encode(b"Unavailable: internal error") + encode(b"id,4")
     assert counts == {"found": 2, "unavailable": 1}
     assert "no number" in caplog.text
@@ -48,7 +48,7 @@ async def test_a_fault_in_an_answer_at_once_costs_that_reply_alone(caplog: pytes
 
 async def test_a_read_of_many_that_waits_for_nothing_still_gives_way() -> None:
     made, _, _ = replies()
-    few, many = task(made.of([b"2"] * TURN)), task(made.of([b"2"] * (TURN + 1)))
+    few, many = task(made.answer_all([b"2"] * TURN)), task(made.answer_all([b"2"] * (TURN + 1)))
     await asyncio.sleep(0)
     assert (few.done(), many.done()) == (True, False)
     await turns()
@@ -63,7 +63,7 @@ async def test_what_was_answered_at_once_is_sent_although_the_rest_does_not_come
         await never.wait()
         return b""
 
-    waiting = task(Replies(answer, Counter(), even).of([b"2", b"1"]))
+    waiting = task(Responder(answer, Counter(), even).answer_all([b"2", b"1"]))
     await turns()
     advance(10)
     await turns()

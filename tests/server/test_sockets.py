@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from aqi_service.errors import PortTaken
+from aqi_service.errors import PortInUse
 from aqi_service.server.sockets import default_max_connections, listen, peer_of
 
 
@@ -17,13 +17,13 @@ def taken() -> Iterator[int]:
 
 
 def test_a_taken_port_is_an_error_that_says_what_to_do(taken: int) -> None:
-    with pytest.raises(PortTaken, match=f"127.0.0.1:{taken}: another program.*choose another port"):
+    with pytest.raises(PortInUse, match=f"127.0.0.1:{taken}: another program.*choose another port"):
         listen("127.0.0.1", taken)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.name.invalid", "x" * 300, "a..b"])
 def test_a_host_that_is_not_ours_is_an_error_that_says_so(host: str) -> None:
-    with pytest.raises(PortTaken, match="no address"):
+    with pytest.raises(PortInUse, match="no address"):
         listen(host, 0)
 
 

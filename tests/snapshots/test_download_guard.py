@@ -3,7 +3,7 @@
 import pytest
 
 from aqi_service.errors import SnapshotFailed
-from aqi_service.snapshots.download import MAX_HOPS, public
+from aqi_service.snapshots.download import MAX_HOPS, public_url
 from tests.doubles.feed_server import RESET, Step, answer, feed_server, head
 from tests.doubles.load_helpers import AGENT, fetch, refusal
 
@@ -106,4 +106,4 @@ async def test_a_password_in_the_url_is_sent_to_its_host() -> None:
     ],
 )
 def test_the_public_form_of_a_url_has_no_secrets(url: str, shown: str) -> None:
-    assert public(url) == shown
+    assert public_url(url) == shown

@@ -14,7 +14,7 @@ from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.core.times import DAY
 from aqi_service.errors import AccessDenied, AqiError, ArchiveFailed, Unavailable
-from aqi_service.snapshots.manifests import Ledger
+from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.storage.ports import DOCUMENT_LIMIT, Storage
 from tests.doubles.load_helpers import NAME, NOW, TABLE, document, manifest_of, run, written
 from tests.doubles.storage_doubles import TABLE_ID, Before, MemoryArchive, MemoryStore, in_memory
@@ -33,7 +33,9 @@ def at(report: LoadReport, hours: int) -> LoadReport:
     return replace(report, snapshot_time=report.snapshot_time + hours * HOUR, records=hours)
 
 
-async def wrote(ledger: Ledger, report: LoadReport, rejects: bytes = b"", *, replay: bool = False) -> None:
+async def wrote(
+    ledger: ManifestStore, report: LoadReport, rejects: bytes = b"", *, replay: bool = False
+) -> None:
     """Write a report as a load does that wrote nothing to the table."""
     note = Note(report.snapshot_time + DAY, int(NOW), leased=False, what="")
     await ledger.write(report, rejects, await ledger.noted("a load", note, replay=replay))
@@ -48,7 +50,7 @@ async def test_a_manifest_that_says_finished_stays_whatever_a_later_load_comes_t
     storage = in_memory(archive)
     report = await loaded(tmp_path, storage)
     before = dict(archive.documents)
-    await wrote(Ledger(storage, TABLE), replace(report, status=Status.INCOMPLETE), b"rejects")
+    await wrote(ManifestStore(storage, TABLE), replace(report, status=Status.INCOMPLETE), b"rejects")
     assert archive.documents == before
 
 
@@ -60,13 +62,13 @@ async def test_a_manifest_past_the_limit_is_named_and_counts_as_none_and_the_nex
     report = await loaded(tmp_path, storage)
     key = latest_key(TABLE)
     archive.documents[key] += b" " * DOCUMENT_LIMIT
-    assert await Ledger(storage, TABLE).latest() is None
+    assert await ManifestStore(storage, TABLE).latest() is None
     [line] = [record.getMessage() for record in caplog.records]
     assert line == (
         f"manifest_too_large key={key}: over {DOCUMENT_LIMIT} bytes are no manifest of ours; "
         "it counts as none until a load replaces it"
     )
-    await wrote(Ledger(storage, TABLE), at(report, 1), b"")
+    await wrote(ManifestStore(storage, TABLE), at(report, 1), b"")
     assert of_latest(archive)["records"] == 1
 
 
@@ -80,14 +82,14 @@ async def test_a_manifest_of_another_scale_or_table_is_replaced_by_a_lesser_one(
     if change == "table":
         store.table_id = "another table of that name"
     lesser = replace(report, status=Status.INCOMPLETE, scale="us-epa" if change == "scale" else "daqi")
-    await wrote(Ledger(storage, TABLE), lesser, b"")
+    await wrote(ManifestStore(storage, TABLE), lesser, b"")
     assert manifest_of(archive.documents, NAME)["status"] == "incomplete"
 
 
 async def test_the_newest_snapshot_only_moves_forward_in_time(tmp_path: Path) -> None:
     archive = MemoryArchive()
     storage = in_memory(archive)
-    report, ledger, seen = await loaded(tmp_path, storage), Ledger(storage, TABLE), []
+    report, ledger, seen = await loaded(tmp_path, storage), ManifestStore(storage, TABLE), []
     for hours in (2, 1, 2, 3, 1):
         await wrote(ledger, at(report, hours))
         seen.append(of_latest(archive)["records"])
@@ -99,7 +101,7 @@ async def test_the_newest_snapshot_of_a_deleted_table_gives_way_to_the_new_table
     storage = in_memory(archive, store)
     report = await loaded(tmp_path, storage)
     store.table_id = "made anew"
-    await wrote(Ledger(storage, TABLE), at(report, -1), b"")
+    await wrote(ManifestStore(storage, TABLE), at(report, -1), b"")
     assert (of_latest(archive)["records"], of_latest(archive)["table_id"]) == (-1, "made anew")
 
 
@@ -108,7 +110,7 @@ async def test_the_newest_record_is_told_by_a_load_of_which_the_table_has_someth
     fate: str, newest: int | None
 ) -> None:
     archive = MemoryArchive()
-    ledger = Ledger(in_memory(archive), TABLE)
+    ledger = ManifestStore(in_memory(archive), TABLE)
     assert await ledger.newest() is None
     told = {"snapshot": NAME, "newest": "2023-12-20 17:00:00", "stored": 0, "expired": 0} | {fate: 3}
     archive.documents[latest_key(TABLE)] = orjson.dumps(told)
@@ -119,7 +121,7 @@ async def test_writers_beside_each_other_leave_the_newest(tmp_path: Path) -> Non
     archive = MemoryArchive()
     storage = in_memory(archive)
     report = await loaded(tmp_path, storage)
-    ledgers = [Ledger(storage, TABLE) for _ in range(6)]
+    ledgers = [ManifestStore(storage, TABLE) for _ in range(6)]
     await asyncio.gather(*(wrote(each, at(report, n)) for n, each in enumerate(ledgers)))
     assert of_latest(archive)["records"] == 5
     assert of_latest(archive)["table_id"] == TABLE_ID
@@ -190,7 +192,7 @@ async def test_a_replay_moves_the_newest_snapshot_to_no_older_data(
     storage = in_memory(archive)
     report = await loaded(tmp_path, storage)
     del archive.documents[latest_key(TABLE)]
-    ledger = Ledger(storage, TABLE)
+    ledger = ManifestStore(storage, TABLE)
     for (hours, newest), is_replay in ((there, False), (ours, replay)):
         await wrote(ledger, replace(at(report, hours), newest=newest), replay=is_replay)
     assert of_latest(archive)["newest"] == (ours if moves else there)[1]

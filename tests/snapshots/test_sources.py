@@ -15,8 +15,8 @@ import pytest
 from aqi_service.errors import CutShort, FetchFailed
 from aqi_service.snapshots.sources import (
     PIECE,
-    Asking,
-    Incoming,
+    FetchOptions,
+    OpenSnapshot,
     archived_source,
     identity_of,
     live_feed,
@@ -30,13 +30,13 @@ from tests.doubles.wire_fixtures import task, turns
 
 BODY = b'[{"id": 1}]' * 20_000
 PACKED = gzip.compress(BODY, mtime=0)
-ASKING = Asking(AGENT, 1 << 30)
+ASKING = FetchOptions(AGENT, 1 << 30)
 LAST_MODIFIED = "Wed, 20 Dec 2023 17:00:00 GMT"
 
 
-async def taken(source: object, *, max_bytes: int = 1 << 30) -> tuple[Incoming, bytes]:
+async def taken(source: object, *, max_bytes: int = 1 << 30) -> tuple[OpenSnapshot, bytes]:
     """Read a source to its end."""
-    async with source_of(str(source)).open(Asking(AGENT, max_bytes)) as incoming:
+    async with source_of(str(source)).open(FetchOptions(AGENT, max_bytes)) as incoming:
         return incoming, b"".join([chunk async for chunk in incoming.chunks])
 
 
@@ -97,8 +97,8 @@ def test_a_source_that_is_named_like_a_snapshot_is_recognised_but_the_live_feed_
 
 def test_what_sends_cannot_wait_and_only_stdin_cannot_be_read_twice() -> None:
     sources = [source_of("a.json"), source_of("http://h.org/a"), live_feed("http://h.org/a"), source_of("-")]
-    assert [source.waits for source in sources] == [True, False, False, False]
-    assert [source.again for source in sources] == [True, True, True, False]
+    assert [source.can_wait for source in sources] == [True, False, False, False]
+    assert [source.can_reread for source in sources] == [True, True, True, False]
 
 
 async def test_a_snapshot_of_the_archive_is_read_there_and_unpacked_if_it_is_packed() -> None:
@@ -108,7 +108,7 @@ async def test_a_snapshot_of_the_archive_is_read_there_and_unpacked_if_it_is_pac
         source = archived_source(archive, name, 1_502_364_180)
         async with source.open(ASKING) as incoming:
             assert b"".join([chunk async for chunk in incoming.chunks]) == BODY
-        assert (source.named, source.archived, source.kept) == ((name, 1_502_364_180), True, False)
+        assert (source.named, source.archived, source.to_archive) == ((name, 1_502_364_180), True, False)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ async def test_what_is_known_of_the_same_source_makes_the_request_conditional(
 ) -> None:
     async with feed_server((answer(b"[]"),)) as feed:
         known = SnapshotInfo(feed.url(), "load-1", etag, last_modified, identity_of(feed.url()))
-        async with source_of(feed.url()).open(Asking(AGENT, 100, known)) as incoming:
+        async with source_of(feed.url()).open(FetchOptions(AGENT, 100, known)) as incoming:
             assert not incoming.not_modified
     headers = feed.requests[0].headers
     assert {name: value for name, value in headers.items() if name.startswith("if-")} == sent
@@ -268,14 +268,14 @@ async def test_what_is_known_of_another_source_does_not_though_it_has_the_same_l
         source = live_feed(feed.url("/data.24h.json?key=a"))
         kept = "" if other is None else identity_of(feed.url(other))  # none is kept of earlier versions'
         known = SnapshotInfo(source.label, "load-1", '"v1"', LAST_MODIFIED, kept)
-        async with source.open(Asking(AGENT, 100, known)):
+        async with source.open(FetchOptions(AGENT, 100, known)):
             assert not [name for name in feed.requests[0].headers if name.startswith("if-")]
 
 
 async def test_a_source_that_has_nothing_newer_says_so() -> None:
     async with feed_server((answer(status="304 Not Modified"),)) as feed:
         known = SnapshotInfo(feed.url(), "load-1", '"v1"', source_id=identity_of(feed.url()))
-        async with source_of(feed.url()).open(Asking(AGENT, 100, known)) as incoming:
+        async with source_of(feed.url()).open(FetchOptions(AGENT, 100, known)) as incoming:
             assert incoming.not_modified
 
 

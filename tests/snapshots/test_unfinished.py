@@ -8,16 +8,16 @@ from pathlib import Path
 import orjson
 import pytest
 
-from aqi_service.app.loads import catching_up
+from aqi_service.app.loads import catch_up_unfinished
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Opened
-from aqi_service.app.scheduler import Loader
+from aqi_service.app.open import Backend
+from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import manifest_key, snapshot_name
 from aqi_service.errors import LeaseLost, Unavailable
 from aqi_service.server.server import ServerCounts
-from aqi_service.snapshots.manifests import Ledger
-from aqi_service.snapshots.unfinished import MOST_OLD, CatchUp, Older
+from aqi_service.snapshots.manifests import ManifestStore
+from aqi_service.snapshots.unfinished import MOST_OLD, OlderUnfinished, UnfinishedSnapshots
 from aqi_service.storage.dry import DryLease
 from aqi_service.storage.ports import READ_LIMIT, Storage
 from tests.app.test_scheduler import Waits
@@ -47,11 +47,11 @@ def archive_of(*names: str, body: bytes = b"[]") -> MemoryArchive:
     return archive
 
 
-def catch_up(archive: MemoryArchive) -> CatchUp:
-    return CatchUp(archive, Ledger(in_memory(archive), TABLE), DAQI.name, lambda: NOW)
+def catch_up(archive: MemoryArchive) -> UnfinishedSnapshots:
+    return UnfinishedSnapshots(archive, ManifestStore(in_memory(archive), TABLE), DAQI.name, lambda: NOW)
 
 
-async def recent(rest: CatchUp) -> list[str]:
+async def recent(rest: UnfinishedSnapshots) -> list[str]:
     return [source.named[0] for source in await rest.recent() if source.named]
 
 
@@ -59,9 +59,11 @@ async def test_the_last_48_hours_are_caught_up_newest_first() -> None:
     """dd_MM_yy does not sort: 1 January is newer than 31 December."""
     names = [snapshot_name(1_704_063_600 + HOUR * n) for n in range(4)]  # 2023-12-31T23:00 and on
     archive = archive_of(*names, snapshot_name(1_704_063_600 - 48 * HOUR))
-    rest = CatchUp(archive, Ledger(in_memory(archive), TABLE), "daqi", lambda: 1_704_063_600 + 3 * HOUR)
+    rest = UnfinishedSnapshots(
+        archive, ManifestStore(in_memory(archive), TABLE), "daqi", lambda: 1_704_063_600 + 3 * HOUR
+    )
     assert await recent(rest) == names[::-1]
-    assert await rest.older() == Older(1, 1)
+    assert await rest.older() == OlderUnfinished(1, 1)
 
 
 async def test_what_is_finished_is_left_alone_and_its_manifest_is_read_once() -> None:
@@ -79,8 +81,8 @@ async def test_what_is_finished_is_left_alone_and_its_manifest_is_read_once() ->
 
 async def test_what_turns_out_to_be_no_snapshot_is_not_tried_for_ever() -> None:
     archive = archive_of(name_at(1), body=b"<html>")
-    found, rest = Opened(in_memory(archive), "memory"), catch_up(archive)
-    async with aclosing(catching_up(config(), found, rest)) as reports:
+    found, rest = Backend(in_memory(archive), "memory"), catch_up(archive)
+    async with aclosing(catch_up_unfinished(config(), found, rest)) as reports:
         assert [report.status async for report in reports] == ["rejected"]
     assert await recent(rest) == []
 
@@ -89,14 +91,14 @@ async def test_of_older_ones_at_most_so_many_are_looked_at() -> None:
     archive = archive_of(*(name_at(49 + n) for n in range(MOST_OLD + 5)))
     for n in range(3):
         note(archive, name_at(49 + n))
-    assert await catch_up(archive).older() == Older(MOST_OLD - 3, MOST_OLD)
+    assert await catch_up(archive).older() == OlderUnfinished(MOST_OLD - 3, MOST_OLD)
 
 
 async def test_a_table_that_does_not_take_all_of_one_is_not_asked_to_take_the_next() -> None:
     archive = archive_of(name_at(1), name_at(2), body=document(1))
     down = Before(MemoryStore(), put=failing(Unavailable("away")), read=failing(Unavailable("away")))
-    found = Opened(Storage(archive, down), "memory")
-    async with aclosing(catching_up(config(load_only=True), found, catch_up(archive))) as reports:
+    found = Backend(Storage(archive, down), "memory")
+    async with aclosing(catch_up_unfinished(config(load_only=True), found, catch_up(archive))) as reports:
         assert [(report.status, report.snapshot) async for report in reports] == [("incomplete", name_at(1))]
 
 
@@ -109,8 +111,8 @@ async def test_whoever_loses_the_lease_catches_nothing_up_any_more() -> None:
             if store.writes:
                 raise LeaseLost("another holds it")
 
-    found = Opened(Storage(archive, store), "memory", lease=Lost())
-    async with aclosing(catching_up(config(load_only=True), found, catch_up(archive))) as reports:
+    found = Backend(Storage(archive, store), "memory", lease=Lost())
+    async with aclosing(catch_up_unfinished(config(load_only=True), found, catch_up(archive))) as reports:
         assert [(report.status, report.snapshot) async for report in reports] == [("complete", name_at(1))]
     assert set(store.items) == {"1"}
 
@@ -123,8 +125,8 @@ async def test_one_that_is_under_way_when_the_lease_is_lost_writes_no_more() -> 
             if store.writes >= READ_LIMIT:
                 raise LeaseLost("another holds it")
 
-    found = Opened(Storage(archive, store), "memory", lease=Lost())
-    async with aclosing(catching_up(config(load_only=True), found, catch_up(archive))) as reports:
+    found = Backend(Storage(archive, store), "memory", lease=Lost())
+    async with aclosing(catch_up_unfinished(config(load_only=True), found, catch_up(archive))) as reports:
         assert [report.status async for report in reports] == ["incomplete"]
     assert store.writes == READ_LIMIT
 
@@ -139,8 +141,8 @@ def test_the_command_for_older_ones_carries_what_decides_how_they_are_loaded() -
 
 async def test_what_is_left_is_caught_up_until_the_next_load_is_due() -> None:
     archive = archive_of(name_at(1), body=document(1))
-    found = Opened(in_memory(archive), "memory")
-    async with aclosing(catching_up(config(), found, catch_up(archive), ends=0.0)) as reports:
+    found = Backend(in_memory(archive), "memory")
+    async with aclosing(catch_up_unfinished(config(), found, catch_up(archive), ends=0.0)) as reports:
         assert [report.status async for report in reports] == []
 
 
@@ -154,7 +156,7 @@ async def test_the_daemon_catches_up_after_its_load_and_names_the_command_for_ol
     async with feed_server((answer(document(9)),)) as feed:
         settings = config(feed_url=feed.url(), bucket="b-b", table=TABLE)
         with caplog.at_level(logging.INFO):
-            await Loader(settings, Opened(in_memory(archive), "memory"), counted).run(stop)
+            await Scheduler(settings, Backend(in_memory(archive), "memory"), counted).run(stop)
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (4, 1)
     assert counted.last is not None
     assert counted.last.source == feed.url()
@@ -177,9 +179,9 @@ async def test_an_archive_that_cannot_be_read_keeps_no_later_load_back(
         if next(calls) % 3 == 0:  # a load asks at its start and its end, then the catching up
             raise Unavailable("away")
 
-    found = Opened(in_memory(Before(MemoryArchive(), names=names)), "memory")
+    found = Backend(in_memory(Before(MemoryArchive(), names=names)), "memory")
     async with feed_server((answer(document(9)),)) as feed:
-        await Loader(config(feed_url=feed.url()), found, counted).run(stop)
+        await Scheduler(config(feed_url=feed.url()), found, counted).run(stop)
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (1, 1)
     assert "catch_up_failed error='away': tried again after the next load" in caplog.messages
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from aqi_service.errors import Unavailable
-from aqi_service.storage.cleanup import ended, finish, result_of
+from aqi_service.storage.cleanup import cancel_after, run_despite_cancel, wait_result
 
 
 async def turns() -> None:
@@ -20,7 +20,7 @@ async def test_a_clean_up_runs_to_its_end_however_often_it_is_cancelled() -> Non
         await gate.wait()
         done.set()
 
-    task = asyncio.create_task(finish(job(), 60))
+    task = asyncio.create_task(run_despite_cancel(job(), 60))
     await turns()
     for _ in range(3):
         task.cancel()
@@ -41,7 +41,7 @@ async def test_a_clean_up_that_takes_too_long_is_given_up() -> None:
         finally:
             left.set()
 
-    await finish(job(), 0)
+    await run_despite_cancel(job(), 0)
     assert left.is_set()
 
 
@@ -49,9 +49,9 @@ async def test_that_a_clean_up_fails_is_no_error_and_that_it_is_wrong_is_one() -
     async def fails(error: Exception) -> None:
         raise error
 
-    await finish(fails(Unavailable("no answer")), 60)
+    await run_despite_cancel(fails(Unavailable("no answer")), 60)
     with pytest.raises(ZeroDivisionError):
-        await finish(fails(ZeroDivisionError()), 60)
+        await run_despite_cancel(fails(ZeroDivisionError()), 60)
 
 
 async def test_a_result_is_given_and_a_wait_for_it_may_be_cancelled_alone() -> None:
@@ -62,19 +62,19 @@ async def test_a_result_is_given_and_a_wait_for_it_may_be_cancelled_alone() -> N
         return 5
 
     task = asyncio.create_task(job())
-    waiting = asyncio.create_task(result_of(task))
+    waiting = asyncio.create_task(wait_result(task))
     await turns()
     waiting.cancel()
     await turns()
     assert waiting.cancelled()
     assert not task.done()
     gate.set()
-    assert await result_of(task) == 5
+    assert await wait_result(task) == 5
 
 
 async def test_a_task_that_does_not_end_in_time_is_cancelled() -> None:
     task = asyncio.create_task(asyncio.Event().wait())
-    await ended(task, 0)
+    await cancel_after(task, 0)
     assert task.cancelled()
 
 
@@ -83,5 +83,5 @@ async def test_a_task_that_ends_in_time_is_not_cancelled_and_what_it_raises_is_d
         raise Unavailable("no answer")
 
     task = asyncio.create_task(fails())
-    await ended(task, 60)
+    await cancel_after(task, 60)
     assert isinstance(task.exception(), Unavailable)

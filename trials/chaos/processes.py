@@ -18,19 +18,19 @@ import pytest
 from aqi_service.app import load_only as once
 from aqi_service.app.config import Config
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Opened
-from aqi_service.app.scheduler import Loader, Serving, supervise
+from aqi_service.app.open import Backend
+from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.report import LoadReport
 from aqi_service.load.load import load
-from aqi_service.load.plan import Plan
-from aqi_service.load.report_builder import Tally
+from aqi_service.load.plan import LoadPlan
+from aqi_service.load.report_builder import ReportBuilder
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.lookup.memory import Latest
-from aqi_service.lookup.refresh import Follower
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import Server, ServerCounts, listen
 from aqi_service.shutdown import Stop
-from aqi_service.snapshots.select import Places
-from aqi_service.snapshots.sources import Asking, Source
+from aqi_service.snapshots.select import SnapshotLocations
+from aqi_service.snapshots.sources import FetchOptions, Source
 from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
@@ -89,18 +89,18 @@ class Machine:
             patch.setattr("aqi_service.load.load.Tally", self._tally)
             yield
 
-    async def _load(self, source: Source, storage: Storage, plan: Plan, **how: Any) -> LoadReport:
+    async def _load(self, source: Source, storage: Storage, plan: LoadPlan, **how: Any) -> LoadReport:
         report = await load(source, storage, plan, **how)
         self.loads.append(Ended(PROCESS.get(), plan.live, report))
         return report
 
-    def _tally(self, *facts: Any) -> Tally:
-        tally = Tally(*facts)
-        self.taken[PROCESS.get()] = tally.taken
+    def _tally(self, *facts: Any) -> ReportBuilder:
+        tally = ReportBuilder(*facts)
+        self.taken[PROCESS.get()] = tally.snapshot_time
         return tally
 
     @asynccontextmanager
-    async def opened(self, settings: Config) -> AsyncIterator[Opened]:
+    async def opened(self, settings: Config) -> AsyncIterator[Backend]:
         """Open what a Config names for the running process, as `opening.opened` does."""
         del settings
         name = PROCESS.get()
@@ -110,7 +110,9 @@ class Machine:
             means = Means(self.dead.__contains__, asyncio.get_running_loop().time, asyncio.sleep)
             lease = DynamoLease(clients.writes, self.table, store.keyed, name, means)
             storage = self.spoil(Storage(S3Archive(clients.s3, self.bucket), store))
-            yield Opened(storage, name, lease=lease, places=Places(storage.archive, self.bucket))
+            yield Backend(
+                storage, name, lease=lease, snapshot_locations=SnapshotLocations(storage.archive, self.bucket)
+            )
 
     async def clients(self, stack: AsyncExitStack, name: str) -> Clients:
         """Open clients that sign as this process."""
@@ -174,15 +176,15 @@ async def _begin(machine: Machine, name: str, settings: dict[str, Any]) -> Daemo
     found = await stack.enter_async_context(machine.opened(decided))
     sockets = listen("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    latest = Latest(machine.wall)
+    latest = MemoryIndex(machine.wall)
     lookup = Lookup(found.storage.store, machine.wall, latest=latest)
     stack.push_async_callback(lookup.close)
     server = Server(sockets, lookup.answer)
     await server.start()
     status, stop = ServiceStatus(ServerCounts()), Stop()
-    loader = Loader(decided, found, status, Serving(port, latest), usable=False)
-    asking = Asking(name, decided.max_bytes)
-    follower = Follower(found.storage, machine.table, latest, asking, status.seen)
+    loader = Scheduler(decided, found, status, Serving(port, latest), usable=False)
+    asking = FetchOptions(name, decided.max_bytes)
+    follower = MemoryRefresher(found.storage, machine.table, latest, asking, status.seen)
 
     async def both() -> None:
         async with asyncio.TaskGroup() as group:  # killed, it has ended when both have

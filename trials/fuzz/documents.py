@@ -18,8 +18,8 @@ import orjson
 from aqi_service.core.csv_reply import csv_reply, plain_text
 from aqi_service.core.index import pack, unpack
 from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item
-from aqi_service.core.parse.document import Intake, Mark
-from aqi_service.core.parse.measurements import REASONS, Findings, Rejection, Rules
+from aqi_service.core.parse.document import DocumentReader, Position
+from aqi_service.core.parse.measurements import REASONS, ParseCounts, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter, Unreadable
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.scales import SCALES
@@ -90,19 +90,21 @@ def splitter_alone(data: bytes) -> None:
 # Records into items.
 
 
-def _rules(data: bytes) -> Rules:
+def _rules(data: bytes) -> ScoringRules:
     number = zlib.crc32(data)
     scale = list(SCALES.values())[number % len(SCALES)]
-    return Rules(scale, SNAPSHOT_AT, ttl=86_400 if number & 64 else None)
+    return ScoringRules(scale, SNAPSHOT_AT, ttl=86_400 if number & 64 else None)
 
 
 class Read:
     """What a document gives from its start or from a mark, and how it ended."""
 
-    def __init__(self, parts: Sequence[bytes], rules: Rules, window: int, mark: Mark | None = None) -> None:
-        intake = Intake(rules, mark)
+    def __init__(
+        self, parts: Sequence[bytes], rules: ScoringRules, window: int, mark: Position | None = None
+    ) -> None:
+        intake = DocumentReader(rules, mark)
         intake._splitter = RecordSplitter(window, start=mark.offset if mark else 0)
-        self.marks: list[Mark] = []
+        self.marks: list[Position] = []
         self.items: list[Item] = []
         self.rejections: list[Rejection] = []
         self.error: AqiError | None = None
@@ -112,7 +114,7 @@ class Read:
             self._take(intake.close())
         except SPLITTER_ERRORS as error:
             self.error = error
-        self.findings: Findings = intake.findings
+        self.findings: ParseCounts = intake.counts
 
     def _take(self, portions: Iterator[Any]) -> None:
         for portion in portions:
@@ -124,7 +126,7 @@ class Read:
     def seen(self) -> tuple[object, ...]:
         """All that must not depend on cuts and window."""
         end = type(self.error), getattr(self.error, "offset", None)
-        counts = [getattr(self.findings, each.name) for each in fields(Findings) if each.name != "sensors"]
+        counts = [getattr(self.findings, each.name) for each in fields(ParseCounts) if each.name != "sensors"]
         return self.items, self.rejections, end, counts, len(self.findings.sensors)
 
 
@@ -162,7 +164,7 @@ _CANONICAL = re.compile(r"0|-?(?!0\Z)(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 _BOUNDS = {"latitude": 90, "longitude": 180, "indoor": 1, "id": 2**63 - 1, "sensor_id": 2**63 - 1}
 
 
-def _sound(item: Item, rules: Rules) -> None:
+def _sound(item: Item, rules: ScoringRules) -> None:
     """Hold an item to what is promised of it, and bring it through every form that it takes."""
     assert (item.snapshot_at, item.scale) == (SNAPSHOT_AT, rules.scale.name)
     assert item.timestamp is not None
@@ -211,7 +213,7 @@ def _listed(rejections: Sequence[Rejection]) -> None:
 
 def items_alone(data: bytes) -> None:
     """Only make items of it, as it arrives; nothing is kept."""
-    intake = Intake(_rules(b""))
+    intake = DocumentReader(_rules(b""))
     try:
         for piece in pieces(data, READ_SIZE):
             for _ in intake.feed(piece):

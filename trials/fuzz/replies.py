@@ -15,7 +15,7 @@ from contextlib import aclosing
 from aqi_service.client.client import MAX_REPLY, Client, record_of
 from aqi_service.client.csv_text import guard, parse, safe
 from aqi_service.client.output import EXIT_CODES, Printer, _take
-from aqi_service.client.stdio import complain
+from aqi_service.client.stdio import print_error
 from aqi_service.core.frames import NOT_FOUND, kind
 from aqi_service.errors import ServerGone
 from aqi_service.server.connection import READ_SIZE
@@ -107,7 +107,7 @@ def _shown(reply: bytes, out: io.BytesIO, *, as_json: bool = False) -> bytes | N
         try:
             code = _take(IDS[0], reply, Printer(out, as_json=as_json), None)
         except ServerGone as error:
-            complain(str(error))
+            print_error(str(error))
             code = REFUSED
     assert code in (EXIT_CODES[kind(reply)], REFUSED)
     assert told.getvalue().removesuffix("\n").isprintable()

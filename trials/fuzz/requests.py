@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aqi_service.core.frames import BAD_REQUEST, DISCONNECT, MAX_REQUEST, NOT_FOUND
-from aqi_service.core.index import Edition, Index, pack
+from aqi_service.core.index import SnapshotIndex, SnapshotVersion, pack
 from aqi_service.core.items import Item
 from aqi_service.errors import FrameError
 from aqi_service.lookup import lookup
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.lookup.memory import Latest
+from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.server import replies as server_replies
 from aqi_service.server import server
 from aqi_service.server.connection import READ_SIZE
@@ -81,11 +81,11 @@ def _reply(payload: bytes) -> bytes:
 
 
 def _lookup() -> Lookup:
-    latest = Latest(lambda: NOW)
+    latest = MemoryIndex(lambda: NOW)
     packed = pack(FULL)
     assert packed is not None
-    edition = Edition("snapshot", int(NOW), "daqi", 1, int(NOW), "2023-12-20T18:55:00Z")
-    latest.index = Index(edition, {int(IN_MEMORY): packed}, NOW)
+    edition = SnapshotVersion("snapshot", int(NOW), "daqi", 1, int(NOW), "2023-12-20T18:55:00Z")
+    latest.index = SnapshotIndex(edition, {int(IN_MEMORY): packed}, NOW)
     return Lookup(MemoryStore(Item(IN_TABLE.decode())), lambda: NOW, latest=latest)
 
 

@@ -24,9 +24,9 @@ from typing import Any
 import aiohttp.connector
 
 from aqi_service.app.config import Config
-from aqi_service.app.load_only import alone
-from aqi_service.app.loads import How, Kind, load_one
-from aqi_service.app.open import Opened, opened
+from aqi_service.app.load_only import holding_lease
+from aqi_service.app.loads import How, LoadKind, load_one
+from aqi_service.app.open import Backend, open_backend
 from aqi_service.app.startup_checks import check
 from aqi_service.core.frames import HEADER, decode_header, encode
 from aqi_service.core.report import Status
@@ -108,7 +108,7 @@ async def _soak(asked: argparse.Namespace) -> None:
         load_deadline=asked.deadline,
     )
     chance = Random(asked.seed)  # noqa: S311  # must be replayable
-    async with opened(settings) as found:
+    async with open_backend(settings) as found:
         await check(settings, found)
         sockets = listen("127.0.0.1", 0)
         server = Server(sockets, Lookup(found.storage.store, time.time).answer)
@@ -126,16 +126,16 @@ async def _soak(asked: argparse.Namespace) -> None:
         await server.stop()
 
 
-async def _load(settings: Config, found: Opened, *, replays: bool) -> bool:
+async def _load(settings: Config, found: Backend, *, replays: bool) -> bool:
     """Load the feed under the lease, and at times the newest snapshot again; tell whether it went well."""
     try:
-        async with alone(settings, found):
+        async with holding_lease(settings, found):
             feed = live_feed(settings.feed_url)
-            report = await load_one(settings, found, feed, How(Kind.LIVE, settings.deadline))
+            report = await load_one(settings, found, feed, How(LoadKind.LIVE, settings.deadline))
         newest = newest_name(await found.storage.archive.names()) if replays else None
         if newest and (named := parse_name(newest)):
             source = archived_source(found.storage.archive, *named)
-            await load_one(settings, found, source, How(Kind.REPLAY, settings.deadline))
+            await load_one(settings, found, source, How(LoadKind.REPLAY, settings.deadline))
     except AqiError:
         return False
     return report.status in GOOD

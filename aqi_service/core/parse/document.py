@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.measurements import Assembler, Findings, Rejection, Rules
+from aqi_service.core.parse.measurements import MeasurementBuilder, ParseCounts, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import Batch, RecordSplitter
 from aqi_service.errors import SnapshotRejected
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Position:
     """A place in a document from which it can be read anew: the record `index` of a batch.
 
     Attributes:
@@ -34,7 +34,7 @@ class Mark:
         return self.batch.locate(self.index)[0] if self.index else self.batch.offset
 
 
-class Portion(NamedTuple):
+class ParsedBatch(NamedTuple):
     """What one batch gave.
 
     Attributes:
@@ -43,51 +43,51 @@ class Portion(NamedTuple):
         rejections: in order.
     """
 
-    mark: Mark
+    mark: Position
     items: list[Item]
     rejections: list[Rejection]
 
 
-class Intake:
+class DocumentReader:
     """Reads one document, from its start or from a mark; `findings` counts what it met on the way."""
 
-    def __init__(self, rules: Rules, mark: Mark | None = None) -> None:
+    def __init__(self, rules: ScoringRules, mark: Position | None = None) -> None:
         self._splitter = RecordSplitter(start=mark.offset if mark else 0)
-        self._assembler = Assembler(rules)
+        self._assembler = MeasurementBuilder(rules)
         self._number = mark.number if mark else 0
 
     @property
-    def findings(self) -> Findings:
+    def counts(self) -> ParseCounts:
         """What the records turned out to be, so far."""
-        return self._assembler.findings
+        return self._assembler.counts
 
-    def feed(self, chunk: bytes) -> Iterator[Portion]:
+    def feed(self, chunk: bytes) -> Iterator[ParsedBatch]:
         """Take the next bytes. Raises SnapshotRejected once they can be no snapshot."""
         return self._portions(self._splitter.feed(chunk))
 
-    def close(self) -> Iterator[Portion]:
+    def close(self) -> Iterator[ParsedBatch]:
         """Give what is left. Raises CutShort when the document is not at its end."""
         return self._portions(self._splitter.close())
 
-    def _portions(self, batches: Iterable[Batch]) -> Iterator[Portion]:
+    def _portions(self, batches: Iterable[Batch]) -> Iterator[ParsedBatch]:
         try:
             for batch in batches:
                 half = self._assembler.pending_half()
-                mark = Mark(self._number, *half) if half else Mark(self._number, batch)
+                mark = Position(self._number, *half) if half else Position(self._number, batch)
                 yield self._portion(mark, self._assembler.add(batch))
         except SnapshotRejected:  # perhaps for what stands behind the closing bracket
             yield from self._behind_the_bracket()
             raise
         yield from self._behind_the_bracket()
 
-    def _behind_the_bracket(self) -> Iterator[Portion]:
+    def _behind_the_bracket(self) -> Iterator[ParsedBatch]:
         """Give the pending half once the array is closed: no other half follows."""
         if self._splitter.closed and (half := self._assembler.pending_half()):
-            yield self._portion(Mark(self._number, *half), self._assembler.close())
+            yield self._portion(Position(self._number, *half), self._assembler.close())
 
-    def _portion(self, mark: Mark, outcomes: list[Item | Rejection]) -> Portion:
+    def _portion(self, mark: Position, outcomes: list[Item | Rejection]) -> ParsedBatch:
         items = [outcome for outcome in outcomes if isinstance(outcome, Item)]
         self._number += len(items)
         if len(items) == len(outcomes):
-            return Portion(mark, items, [])
-        return Portion(mark, items, [outcome for outcome in outcomes if isinstance(outcome, Rejection)])
+            return ParsedBatch(mark, items, [])
+        return ParsedBatch(mark, items, [outcome for outcome in outcomes if isinstance(outcome, Rejection)])

@@ -57,7 +57,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ScoringRules:
     """What a record is judged by.
 
     Attributes:
@@ -72,7 +72,7 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Findings:
+class ParseCounts:
     """What one snapshot's records turned out to be, counted.
 
     `pm_records` are the measurements with a P1 or P2, merged ones once, `pm_rejected` those of them that were
@@ -105,7 +105,7 @@ class _Half(NamedTuple):
     position: int
 
 
-class Assembler:
+class MeasurementBuilder:
     """Turns batches of records into items and rejections, in order; `findings` counts them.
 
     Neighbours with the same id, sensor and timestamp of which one has P1 and the other P2 are one
@@ -114,15 +114,15 @@ class Assembler:
     (`close`), and by nothing else: where the bytes merely end, its other half may have been the next.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: ScoringRules) -> None:
         self._rules = rules
         self._pending_half: _Half | None = None
-        self.findings = Findings()
+        self.counts = ParseCounts()
 
     def add(self, batch: Batch) -> list[Item | Rejection]:
         """Take the next batch; a half at its end is pending until its neighbour is known."""
         out: list[Item | Rejection] = []
-        self.findings.records += len(batch.values)
+        self.counts.records += len(batch.values)
         for index, record in enumerate(batch.values):
             if type(record) is not dict:
                 reason = record.reason if type(record) is Unreadable else "not_an_object"
@@ -131,7 +131,7 @@ class Assembler:
                 continue
             p1, p2 = pm_values(record)
             if p1 is ABSENT and p2 is ABSENT:
-                self.findings.without_pm += 1
+                self.counts.without_pm += 1
             elif p1 is ABSENT or p2 is ABSENT or self._pending_half:
                 out += self._join(_Half(record, p1, p2, batch, index))
             else:
@@ -163,22 +163,22 @@ class Assembler:
         return None if half is None else (half.batch, half.position)
 
     def _wait_for_other(self, half: _Half | None) -> None:
-        self._pending_half, self.findings.pending_half = half, int(half is not None)
+        self._pending_half, self.counts.pending_half = half, int(half is not None)
 
     def _merge(self, first: _Half, second: _Half) -> _Half:
-        self.findings.merged += 1
+        self.counts.merged += 1
         p1, p2 = (second.p1, first.p2) if first.p1 is ABSENT else (first.p1, second.p2)
         return first._replace(p1=p1, p2=p2)
 
     def _reject(self, reason: str, record_id: str | None, batch: Batch, index: int) -> Rejection:
-        self.findings.rejected += 1
-        self.findings.reasons[reason] += 1
+        self.counts.rejected += 1
+        self.counts.reasons[reason] += 1
         offset, source = batch.locate(index)
         return Rejection(reason, record_id, offset, source[:KEPT_TEXT])
 
     def _build(self, half: _Half) -> Item | Rejection:
         """Validate and score one measurement."""
-        record, findings, rules = half.record, self.findings, self._rules
+        record, findings, rules = half.record, self.counts, self._rules
         findings.pm_records += 1
         sensor_id, sensor_type = self._sensor(record)
         record_id = integer(record.get("id"))
@@ -226,7 +226,7 @@ class Assembler:
         sensor = self._object(record, "sensor")
         sensor_id = self._optional("sensor_id", sensor.get("id"), integer)
         if sensor_id is not None:
-            self.findings.sensors.add(int(sensor_id))
+            self.counts.sensors.add(int(sensor_id))
         kind = self._object(sensor, "sensor_type")
         return sensor_id, self._optional("sensor_type", kind.get("name"), text)
 
@@ -244,11 +244,11 @@ class Assembler:
             return None
         usable = read(given)
         if usable is None:
-            self.findings.warnings[f"bad_{name}"] += 1
+            self.counts.warnings[f"bad_{name}"] += 1
         return usable
 
     def _warn_of_values(self, half: _Half, pm10: str | None, pm25: str | None) -> None:
-        warnings = self.findings.warnings
+        warnings = self.counts.warnings
         if pm10 is None and half.p1 is not ABSENT:
             warnings["bad_pm10"] += 1
         if pm25 is None and half.p2 is not ABSENT:

@@ -16,7 +16,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 
 from aqi_service import __version__
-from aqi_service.core.redaction import redacted
+from aqi_service.core.redaction import redact
 from aqi_service.storage.aws.dynamodb_batches import prepare
 from aqi_service.storage.aws.errors import translated
 
@@ -89,7 +89,7 @@ def described(clients: Clients) -> str:
     """Name the region, and each endpoint that is not AWS's own."""
     urls = {name: c.meta.endpoint_url for name, c in (("S3", clients.s3), ("DynamoDB", clients.writes))}
     others = {
-        f"{name} endpoint": redacted(url)
+        f"{name} endpoint": redact(url)
         for name, url in urls.items()
         if not (urlsplit(url).hostname or "").endswith(_AWS_HOSTS)
     }

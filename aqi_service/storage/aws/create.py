@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
 from aqi_service.storage.aws.dynamodb_attributes import check_indexes, indexes, key_kind
 from aqi_service.storage.aws.errors import error_code, refused_as
-from aqi_service.storage.aws.retry import Sleep, call
+from aqi_service.storage.aws.retry import Sleep, call_with_retry
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -59,7 +59,7 @@ async def create_bucket(
     place = {"Bucket": bucket} | ({"ExpectedBucketOwner": owner} if owner else {})
 
     async def ask(operation: str, **parameters: Any) -> Any:
-        return await call(f"bucket {bucket}", lambda: getattr(s3, operation)(**parameters), sleep)
+        return await call_with_retry(f"bucket {bucket}", lambda: getattr(s3, operation)(**parameters), sleep)
 
     try:
         await ask("list_objects_v2", **place, MaxKeys=1)
@@ -215,7 +215,7 @@ class _Table:
 
     async def _ask(self, operation: str, **parameters: Any) -> Any:
         method = getattr(self._client, operation)
-        return await call(
+        return await call_with_retry(
             f"table {self._table}", lambda: method(TableName=self._table, **parameters), self._sleep
         )
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aqi_service.core.items import LEASE_IDS
 from aqi_service.errors import ItemOutdated, LeaseLost, Unavailable
 from aqi_service.storage.aws.dynamodb_attributes import AttributeValues, key
-from aqi_service.storage.aws.retry import Sleep, Tries, call
+from aqi_service.storage.aws.retry import RetryPolicy, Sleep, call_with_retry
 from aqi_service.storage.ports import LEASE_SECONDS
 from aqi_service.storage.process_name import described, is_dead
 
@@ -32,7 +32,7 @@ SPARE_SECONDS = 5.0
 ANSWER_SECONDS = 9.0
 """Longest time of one `take`, `renew` or `release`: far under LEASE_SECONDS."""
 
-QUICK = Tries(attempts=3, base=0.1, seconds=2.5)
+QUICK = RetryPolicy(attempts=3, base=0.1, seconds=2.5)
 """How often a single request is tried."""
 
 CHANGES = 5
@@ -163,7 +163,7 @@ class DynamoLease:
 
     async def _read(self, kind: str) -> None:
         """Look who holds it, and note since when that is the same."""
-        answer = await call(
+        answer = await call_with_retry(
             self._what,
             lambda: self._client.get_item(TableName=self._table, Key=_key(kind), ConsistentRead=True),
             self._sleep,
@@ -214,7 +214,7 @@ class DynamoLease:
     async def _call(self, request: Callable[[], Awaitable[object]]) -> bool:
         """Make a conditional request; tell whether its condition held."""
         try:
-            await call(self._what, request, self._sleep, QUICK)
+            await call_with_retry(self._what, request, self._sleep, QUICK)
         except ItemOutdated:
             return False
         return True

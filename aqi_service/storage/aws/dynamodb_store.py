@@ -17,13 +17,13 @@ from aqi_service.storage.aws.dynamodb_attributes import from_attributes, key, ke
 from aqi_service.storage.aws.dynamodb_batches import read_batch
 from aqi_service.storage.aws.dynamodb_writes import Put, Writer
 from aqi_service.storage.aws.errors import refused_as, translated
-from aqi_service.storage.aws.retry import Sleep, Tries, call, until_done
-from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, free
+from aqi_service.storage.aws.retry import RetryPolicy, Sleep, call_with_retry, retry_unprocessed
+from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, no_guard
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
 
-LOOKUP = Tries(attempts=3, base=0.05, seconds=5.0)
+LOOKUP = RetryPolicy(attempts=3, base=0.05, seconds=5.0)
 """A lookup is tried quickly: a client is waiting."""
 
 
@@ -66,7 +66,7 @@ class DynamoStore:
         if integer(record_id) != record_id:
             return None
         async with self.keyed() as kind:
-            answer = await call(
+            answer = await call_with_retry(
                 self._what,
                 lambda: self._lookups.get_item(TableName=self._table, Key=key(record_id, kind)),
                 self._sleep,
@@ -91,7 +91,7 @@ class DynamoStore:
             left = keys = [key(i, kind) for i in ids if integer(i) == i]
             try:
                 if keys:
-                    await call(self._what, request, self._sleep, LOOKUP)
+                    await call_with_retry(self._what, request, self._sleep, LOOKUP)
             except Unavailable:
                 if len(left) == len(keys):
                     raise
@@ -112,7 +112,7 @@ class DynamoStore:
 
         async with self.keyed() as kind:
             keys: Sequence[Any] = [key(i, kind) for i in ids if integer(i) == i]
-            await until_done(keys, request, self._what, self._writer.pace, self._sleep)
+            await retry_unprocessed(keys, request, self._what, self._writer.pace, self._sleep)
         return found
 
     async def put(
@@ -120,7 +120,7 @@ class DynamoStore:
         items: Sequence[Item],
         *,
         conditional: bool,
-        guard: Callable[[], None] = free,
+        guard: Callable[[], None] = no_guard,
         judged: Judged | None = None,
     ) -> PutResult:
         """Write items of distinct ids, in batches or one by one under a condition."""
@@ -150,7 +150,7 @@ class DynamoStore:
 
     async def _describe(self) -> Any:
         with refused_as(ConfigError):
-            answer = await call(
+            answer = await call_with_retry(
                 self._what, lambda: self._lookups.describe_table(TableName=self._table), self._sleep
             )
         return answer["Table"]

@@ -18,7 +18,7 @@ from aqi_service.storage.aws.dynamodb_batches import read_batch, write_batch
 from aqi_service.storage.aws.dynamodb_rate import Rate
 from aqi_service.storage.aws.dynamodb_turns import Pace
 from aqi_service.storage.aws.errors import is_throttled, refused_as, translated
-from aqi_service.storage.aws.retry import Sleep, together, until_done
+from aqi_service.storage.aws.retry import Sleep, gather_or_cancel, retry_unprocessed
 from aqi_service.storage.ports import Judged, PutResult
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ class Writer:
     async def write(self, items: Sequence[Item], put: Put) -> None:
         """Write items of distinct ids."""
         if put.conditional:
-            await together(self._put_one(item, put) for item in items)
+            await gather_or_cancel(self._put_one(item, put) for item in items)
         else:
             groups = (items[i : i + WRITE_LIMIT] for i in range(0, len(items), WRITE_LIMIT))
-            await together(self._put_batch(group, put) for group in groups)
+            await gather_or_cancel(self._put_batch(group, put) for group in groups)
 
     async def _put_batch(self, items: Sequence[Item], put: Put) -> None:
         """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
@@ -109,9 +109,9 @@ class Writer:
             return rest
 
         try:
-            await until_done(rest, request, self._what, self.pace, self._sleep)
+            await retry_unprocessed(rest, request, self._what, self.pace, self._sleep)
         except ItemRefused:
-            await together(self._put_one(item, put) for item in rest.values())
+            await gather_or_cancel(self._put_one(item, put) for item in rest.values())
 
     async def _send(self, some: Mapping[str, Item], put: Put) -> Set[str]:
         """Write some items in one request; return the ids of those that are not written yet."""
@@ -165,7 +165,7 @@ class Writer:
 
         left: Sequence[Item] = [item]
         try:
-            await until_done(left, request, self._what, self.pace, self._sleep)
+            await retry_unprocessed(left, request, self._what, self.pace, self._sleep)
         except ItemOutdated:
             put.superseded.add(item.id)
         except ItemRefused as error:

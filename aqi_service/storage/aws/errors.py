@@ -12,7 +12,7 @@ import aiohttp
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
-from aqi_service.core.redaction import redacted, secrets_of
+from aqi_service.core.redaction import redact, secrets_of
 from aqi_service.errors import (
     AccessDenied,
     AqiError,
@@ -204,4 +204,4 @@ def _code(error: aws.ClientError) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return redacted(" ".join(str(error).split()), secrets_of(os.environ))[:300]
+    return redact(" ".join(str(error).split()), secrets_of(os.environ))[:300]

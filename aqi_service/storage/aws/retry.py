@@ -15,7 +15,7 @@ from aqi_service.storage.aws.dynamodb_turns import Pace
 from aqi_service.storage.aws.errors import may_pass, translated
 
 
-class Tries(NamedTuple):
+class RetryPolicy(NamedTuple):
     """How often and how long a single call is tried.
 
     Attributes:
@@ -29,7 +29,7 @@ class Tries(NamedTuple):
     seconds: float = 60.0
 
 
-CALL = Tries()
+CALL = RetryPolicy()
 ATTEMPTS = 10
 """Requests in a row without progress until the table counts as unavailable (25 s of waiting on average)."""
 
@@ -47,7 +47,7 @@ Left = TypeVar("Left", bound=Sized)
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def together(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def gather_or_cancel(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Run the jobs at once; when one fails, cancel the others and raise its error."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -58,11 +58,11 @@ async def together(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
         raise first from first.__cause__
 
 
-async def call(
+async def call_with_retry(
     what: str,
     request: Callable[[], Awaitable[Answer]],
     sleep: Sleep = asyncio.sleep,
-    tries: Tries = CALL,
+    tries: RetryPolicy = CALL,
 ) -> Answer:
     """Call AWS once, and again while the error may pass; AWS's errors come out as ours."""
     attempt = 1
@@ -78,7 +78,7 @@ async def call(
         attempt += 1
 
 
-async def until_done(
+async def retry_unprocessed(
     left: Left, request: Callable[[Left], Awaitable[Left]], what: str, pace: Pace, sleep: Sleep
 ) -> None:
     """Call `request` with what is left, which returns what is left then, until nothing is.

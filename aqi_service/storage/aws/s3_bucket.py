@@ -10,13 +10,13 @@ from urllib.parse import quote, unquote
 
 from aqi_service.errors import Unavailable
 from aqi_service.storage.aws.errors import error_code
-from aqi_service.storage.aws.retry import CALL, Sleep, Tries, call
+from aqi_service.storage.aws.retry import CALL, RetryPolicy, Sleep, call_with_retry
 from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
-SLOW = Tries(seconds=300.0)
+SLOW = RetryPolicy(seconds=300.0)
 """For what may take long: to send a part or a document, and to complete an upload."""
 
 NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -60,11 +60,13 @@ class Bucket:
         """Call an operation of the client once; its errors are botocore's."""
         return await getattr(self._client, operation)(**self._place, **parameters)
 
-    async def repeat(self, request: Callable[[], Awaitable[Answer]], tries: Tries = CALL) -> Answer:
+    async def repeat(self, request: Callable[[], Awaitable[Answer]], tries: RetryPolicy = CALL) -> Answer:
         """Make a request, and again while its error may pass."""
-        return await call(self.what, request, self.sleep, tries)
+        return await call_with_retry(self.what, request, self.sleep, tries)
 
-    async def call(self, operation: str, tries: Tries = CALL, needs: str = "", **parameters: Any) -> Any:
+    async def call(
+        self, operation: str, tries: RetryPolicy = CALL, needs: str = "", **parameters: Any
+    ) -> Any:
         """Call an operation and return its answer; one that lacks the field `needs` confirms nothing."""
 
         async def request() -> Any:

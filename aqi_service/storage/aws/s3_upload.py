@@ -6,10 +6,10 @@ One rule: whoever leaves an upload without completing it leaves nothing behind.
 import asyncio
 from typing import Any
 
-from aqi_service.errors import ArchiveFailed, ConfigError, NameTaken, Unavailable
+from aqi_service.errors import ArchiveFailed, ConfigError, NameInUse, Unavailable
 from aqi_service.storage.aws.errors import error_code, translated
 from aqi_service.storage.aws.s3_bucket import CONFLICT, SLOW, TAKEN, Bucket, metadata
-from aqi_service.storage.cleanup import ended, finish, result_of
+from aqi_service.storage.cleanup import cancel_after, run_despite_cancel, wait_result
 from aqi_service.storage.ports import SnapshotInfo
 
 PART_SIZE = 5 * 1024 * 1024
@@ -40,7 +40,7 @@ class S3Upload:
     async def begin(self) -> None:
         """Create the upload; cancelled meanwhile, `close` learns its name all the same."""
         self._creating = asyncio.create_task(self._create())
-        await result_of(self._creating)
+        await wait_result(self._creating)
 
     async def write(self, chunk: bytes) -> None:
         """Take the next bytes; wait while PARTS_IN_FLIGHT parts are on their way."""
@@ -66,7 +66,7 @@ class S3Upload:
     async def close(self) -> None:
         """Abort the upload unless it was completed; a failure to do so leaves it to the sweep."""
         if not self._done:
-            await finish(self._abort(), ABORT_SECONDS)
+            await run_despite_cancel(self._abort(), ABORT_SECONDS)
 
     async def _create(self) -> None:
         """Begin the upload.
@@ -138,13 +138,13 @@ class S3Upload:
             return None
         return None if info is None else info.load_id
 
-    def _taken(self, error: Unavailable) -> NameTaken:
+    def _taken(self, error: Unavailable) -> NameInUse:
         code = error_code(error) or "no answer"
-        return NameTaken(f"{self._bucket.what}: another load's snapshot has the name {self._name} ({code})")
+        return NameInUse(f"{self._bucket.what}: another load's snapshot has the name {self._name} ({code})")
 
     async def _abort(self) -> None:
         if self._creating is not None:
-            await ended(self._creating, CREATE_SECONDS)
+            await cancel_after(self._creating, CREATE_SECONDS)
         for task in self._parts:
             task.cancel()
         await asyncio.gather(*self._parts, return_exceptions=True)

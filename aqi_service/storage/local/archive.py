@@ -20,7 +20,13 @@ from aqi_service.storage.local.files import (
     read_document,
     write_whole,
 )
-from aqi_service.storage.local.snapshot_files import PIECE, Draft, Reading, Shelf, sweep
+from aqi_service.storage.local.snapshot_files import (
+    PIECE,
+    SnapshotFile,
+    SnapshotFolder,
+    SnapshotReader,
+    sweep,
+)
 from aqi_service.storage.ports import SnapshotInfo
 
 BEHIND_LIMIT = 4 * 1024 * 1024
@@ -43,7 +49,7 @@ class LocalArchive:
         self._folder = folder.absolute()
         self._read_only = read_only
         self._min_free = min_free
-        self._shelf = Shelf(self._folder / "snapshots")
+        self._shelf = SnapshotFolder(self._folder / "snapshots")
         self._threads = Threads(_THREADS, "archive")
 
     async def check(self) -> None:
@@ -64,7 +70,7 @@ class LocalArchive:
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator["LocalUpload"]:
         """Begin a snapshot. Raises NameTaken, or ArchiveFailed if the disk is nearly full."""
         threads = Threads(1, "snapshot")
-        draft = Draft(self._shelf, name, info)
+        draft = SnapshotFile(self._shelf, name, info)
         try:
             await threads.run(draft.begin, self._min_free)
             yield LocalUpload(draft, threads)
@@ -84,7 +90,7 @@ class LocalArchive:
 
         Raises ArchiveFailed if there is no such snapshot or it is damaged.
         """
-        with closing(Reading(self._shelf, name, offset)) as reading:
+        with closing(SnapshotReader(self._shelf, name, offset)) as reading:
             while piece := await self._threads.run(reading.next):
                 yield piece
 
@@ -160,7 +166,7 @@ class LocalArchive:
 class LocalUpload:
     """A snapshot on its way to the disk; keeps the port `storage.Upload`."""
 
-    def __init__(self, draft: Draft, threads: Threads) -> None:
+    def __init__(self, draft: SnapshotFile, threads: Threads) -> None:
         self._draft = draft
         self._threads = threads  # one, so that pieces are written in order
         self._buffer = bytearray()

@@ -18,7 +18,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import BinaryIO
 
-from aqi_service.errors import ArchiveFailed, NameTaken
+from aqi_service.errors import ArchiveFailed, NameInUse
 from aqi_service.storage.local.files import (
     PARTIAL,
     disk,
@@ -42,7 +42,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_BITS = 16 + zlib.MAX_WBITS  # zlib's way to ask for a gzip frame; its header has neither name nor time
 
 
-class Shelf:
+class SnapshotFolder:
     """The folder of the snapshots. Methods raise OSError or ArchiveFailed."""
 
     def __init__(self, folder: Path) -> None:
@@ -126,10 +126,10 @@ def sweep(folder: Path) -> int:
     return sum(remove_dead(path) for path in folder.rglob(PARTIAL.format(name="*")))
 
 
-class Draft:
+class SnapshotFile:
     """One snapshot that is being written; no two processes have the draft of one name."""
 
-    def __init__(self, shelf: Shelf, name: str, info: SnapshotInfo) -> None:
+    def __init__(self, shelf: SnapshotFolder, name: str, info: SnapshotInfo) -> None:
         self._shelf = shelf
         self._name = name
         self._info = info
@@ -169,7 +169,7 @@ class Draft:
         try:
             return self._held.enter_context(hold(self._shelf.partial(self._name)))
         except FileExistsError as error:
-            raise NameTaken(f"Another load is writing the snapshot {self._name} now.") from error
+            raise NameInUse(f"Another load is writing the snapshot {self._name} now.") from error
 
     def _place(self, undo: ExitStack) -> None:
         final, sidecar = self._shelf.file(self._name), self._shelf.sidecar(self._name)
@@ -186,17 +186,17 @@ class Draft:
         if self._shelf.find(self._name) or self._shelf.file(self._name).exists():
             raise self._taken()
 
-    def _taken(self) -> NameTaken:
-        return NameTaken(f"There is a snapshot {self._name} in {self._shelf.folder} already.")
+    def _taken(self) -> NameInUse:
+        return NameInUse(f"There is a snapshot {self._name} in {self._shelf.folder} already.")
 
     def _writing(self) -> AbstractContextManager[None]:
         return disk(f"The snapshot {self._name} cannot be kept in {self._shelf.folder}", ArchiveFailed)
 
 
-class Reading:
+class SnapshotReader:
     """One snapshot that is being read, opened with the first piece."""
 
-    def __init__(self, shelf: Shelf, name: str, offset: int) -> None:
+    def __init__(self, shelf: SnapshotFolder, name: str, offset: int) -> None:
         self._shelf = shelf
         self._name = name
         self._offset = offset

@@ -127,7 +127,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-class Link:
+class SqliteConnection:
     """One connection to the file: opened at its first use, and again when another file is in its place.
 
     It belongs to one thread at a time, not always the same. It waits `busy_seconds` for another writer.

@@ -22,7 +22,7 @@ from aqi_service.storage.local.sqlite import (
     PUT,
     PUT_UNLESS_NEWER,
     SETTLE,
-    Link,
+    SqliteConnection,
     durable,
     from_row,
     get_many,
@@ -30,7 +30,7 @@ from aqi_service.storage.local.sqlite import (
     to_row,
     transaction,
 )
-from aqi_service.storage.ports import Judged, PutResult, free
+from aqi_service.storage.ports import Judged, PutResult, no_guard
 
 FILE = "air_quality.db"
 """The database's name in the folder; SQLite keeps `-wal` and `-shm` beside it."""
@@ -50,9 +50,9 @@ class LocalStore:
 
     def __init__(self, folder: Path, *, read_only: bool = False, busy_seconds: float = 5.0) -> None:
         file = folder.absolute() / FILE
-        self._writer = Link(file, read_only=read_only, busy_seconds=busy_seconds)
-        self._new_reader = partial(Link, file, read_only=True, busy_seconds=busy_seconds)
-        self._idle_readers: deque[Link] = deque()
+        self._writer = SqliteConnection(file, read_only=read_only, busy_seconds=busy_seconds)
+        self._new_reader = partial(SqliteConnection, file, read_only=True, busy_seconds=busy_seconds)
+        self._idle_readers: deque[SqliteConnection] = deque()
         self._writing = Threads(1, "table", at_end=self._writer.close)
         self._reading = Threads(_READERS, "table", at_end=self._close_readers)
 
@@ -88,7 +88,7 @@ class LocalStore:
         items: Sequence[Item],
         *,
         conditional: bool,
-        guard: Callable[[], None] = free,
+        guard: Callable[[], None] = no_guard,
         judged: Judged | None = None,
     ) -> PutResult:
         """Write up to READ_LIMIT items in one transaction; cancelled, it has written all or nothing.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from aqi_service.core.items import ATTRIBUTES, Item
-from aqi_service.core.parse.measurements import Findings, Rejection, Rules
+from aqi_service.core.parse.measurements import ParseCounts, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import WINDOW
 from aqi_service.core.scales import SCALES
 from tests.doubles.documents import CUT, GENERATED, assemble, real_capture
@@ -216,11 +216,11 @@ def attributes(item: Item) -> dict[str, Any]:
 
 
 @cache
-def loaded(name: str, scale: str) -> tuple[list[Item | Rejection], Findings]:
+def loaded(name: str, scale: str) -> tuple[list[Item | Rejection], ParseCounts]:
     """What the program makes of a capture."""
     document, taken = CAPTURES[name]
     snapshot_at = int(datetime.strptime(taken + "Z", "%Y-%m-%d %H:%M%z").timestamp())
-    return assemble(document, size=WINDOW, rules=Rules(SCALES[scale], snapshot_at))
+    return assemble(document, size=WINDOW, rules=ScoringRules(SCALES[scale], snapshot_at))
 
 
 @pytest.mark.parametrize("scale", ["daqi", "us-epa", "report"])

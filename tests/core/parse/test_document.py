@@ -8,27 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.document import Intake, Portion
-from aqi_service.core.parse.measurements import Rules
+from aqi_service.core.parse.document import DocumentReader, ParsedBatch
+from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.scales import DAQI
 from aqi_service.errors import AqiError, CutShort, SnapshotRejected
 from tests.doubles.documents import QUICK, document_of, record
 from tests.doubles.load_helpers import NOW
 
-RULES = Rules(DAQI, int(NOW))
+RULES = ScoringRules(DAQI, int(NOW))
 
 
-def read(body: bytes, chunk: int, mark: Any = None) -> tuple[list[Portion], Intake]:
+def read(body: bytes, chunk: int, mark: Any = None) -> tuple[list[ParsedBatch], DocumentReader]:
     """Read a document in chunks of one size, from a mark or its start."""
-    intake = Intake(RULES, mark)
-    portions: list[Portion] = []
+    intake = DocumentReader(RULES, mark)
+    portions: list[ParsedBatch] = []
     start = mark.offset if mark else 0
     for at in range(start, len(body), chunk):
         portions += intake.feed(body[at : at + chunk])
     return [*portions, *intake.close()], intake
 
 
-def items(portions: list[Portion]) -> list[Item]:
+def items(portions: list[ParsedBatch]) -> list[Item]:
     return [item for portion in portions for item in portion.items]
 
 
@@ -65,7 +65,7 @@ def test_items_are_numbered_without_gaps_and_marks_never_go_back(body: bytes, ch
         number += len(portion.items)
     assert all(one.mark.offset <= two.mark.offset for one, two in pairwise(portions))
     rejected = sum(len(portion.rejections) for portion in portions)
-    found = intake.findings
+    found = intake.counts
     assert found.records == number + rejected + found.merged + found.without_pm
 
 
@@ -80,10 +80,10 @@ def test_a_mark_in_front_of_a_held_half_goes_back_to_that_half() -> None:
     assert items(again) == late.items
 
 
-def begun(body: bytes) -> tuple[list[Portion], Intake, AqiError | None]:
+def begun(body: bytes) -> tuple[list[ParsedBatch], DocumentReader, AqiError | None]:
     """Read as far as it goes; give what came, and what it ended in."""
-    intake = Intake(RULES)
-    portions: list[Portion] = []
+    intake = DocumentReader(RULES)
+    portions: list[ParsedBatch] = []
     try:
         portions.extend(intake.feed(body))
         portions.extend(intake.close())
@@ -92,9 +92,9 @@ def begun(body: bytes) -> tuple[list[Portion], Intake, AqiError | None]:
     return portions, intake, None
 
 
-def fates(portions: list[Portion], intake: Intake) -> int:
+def fates(portions: list[ParsedBatch], intake: DocumentReader) -> int:
     """Count what came of records, those that are pending included."""
-    found = intake.findings
+    found = intake.counts
     decided = sum(len(portion.items) + len(portion.rejections) for portion in portions)
     return decided + found.merged + found.without_pm + found.pending_half
 
@@ -113,19 +113,19 @@ def test_wherever_a_document_ends_too_early_it_gives_only_what_it_gives_whole(
         portions, intake, error = begun(document_of(*body[:count])[:-1] + end)
         assert error is not None
         assert items(portions) == whole[: len(items(portions))]
-        assert fates(portions, intake) == intake.findings.records == count
+        assert fates(portions, intake) == intake.counts.records == count
 
 
 def test_a_half_where_a_document_is_cut_is_pending_and_what_was_before_it_is_given() -> None:
     body = document_of(record(2, p1="1", p2="1"), record(1, p1="10"), record(7))
     portions, intake, error = begun(body[:-1])
     assert isinstance(error, CutShort)
-    assert ([item.id for item in items(portions)], intake.findings.pending_half) == (["2"], 1)
+    assert ([item.id for item in items(portions)], intake.counts.pending_half) == (["2"], 1)
 
 
 @pytest.mark.parametrize("behind", [b"", b" ", b"]", b"\x00garbage", b"," * 40_000])
 def test_the_closing_bracket_decides_a_half_whatever_follows_it(behind: bytes) -> None:
     portions, intake, error = begun(document_of(record(1, p1="10")) + behind)
     assert isinstance(error, SnapshotRejected) is bool(behind.strip())
-    assert ([item.id for item in items(portions)], intake.findings.pending_half) == (["1"], 0)
+    assert ([item.id for item in items(portions)], intake.counts.pending_half) == (["1"], 0)
     assert portions[-1].mark.offset == 1

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.measurements import REASONS, Assembler, Findings, Rejection, Rules
+from aqi_service.core.parse.measurements import (
+    REASONS,
+    MeasurementBuilder,
+    ParseCounts,
+    Rejection,
+    ScoringRules,
+)
 from aqi_service.core.parse.splitter import KEPT_TEXT, WINDOW, Batch
 from aqi_service.core.scales import DAQI, REPORT, US_EPA
 from tests.doubles.documents import (
@@ -40,18 +46,18 @@ def test_a_record_becomes_an_item_with_every_attribute() -> None:
 
 
 def test_with_a_time_to_live_an_item_expires_so_long_after_its_own_time() -> None:
-    item, _ = only_item(document_of(record(1, "1", "1")), Rules(DAQI, SNAPSHOT_AT, ttl=7 * 86_400))
+    item, _ = only_item(document_of(record(1, "1", "1")), ScoringRules(DAQI, SNAPSHOT_AT, ttl=7 * 86_400))
     assert item.measured_at is not None
     assert item.expires_at == item.measured_at + 7 * 86_400
 
 
 def test_the_rules_scale_scores_and_names_the_item() -> None:
-    item, _ = only_item(document_of(record(1, "54", "9.1")), Rules(US_EPA, SNAPSHOT_AT))
+    item, _ = only_item(document_of(record(1, "54", "9.1")), ScoringRules(US_EPA, SNAPSHOT_AT))
     assert (item.scale, item.aqi, item.aqi_range, item.aqi_pollutant) == ("us-epa", "51", "Moderate", "P2.5")
 
 
 def test_report_scores_the_values_of_failed_sensors_that_the_item_leaves_out() -> None:
-    rules = Rules(REPORT, SNAPSHOT_AT)
+    rules = ScoringRules(REPORT, SNAPSHOT_AT)
     item, _ = only_item(document_of(record(1, "1999.90", "34")), rules)
     assert (item.pm10, item.pm25, item.aqi, item.scale) == (None, "34", "3", "report")
     low, _ = only_item(document_of(record(1, "unavailable", "120")), rules)
@@ -75,36 +81,36 @@ def test_neighbours_of_one_id_are_one_measurement_across_chunks_and_batches(
 
 
 def test_a_half_is_pending_until_its_neighbour_is_known() -> None:
-    assembler = Assembler(RULES)
+    assembler = MeasurementBuilder(RULES)
     assert assembler.add(Batch(0, b"", [record(1, "8")])) == []
     assert assembler.pending_half() is not None
     assert assembler.add(Batch(9, b"", [BME])) == []
-    assert assembler.findings.pending_half == 1
+    assert assembler.counts.pending_half == 1
     (item,) = assembler.add(Batch(20, b"", [record(1, None, "4")]))
     assert isinstance(item, Item)
     assert (item.pm10, item.pm25) == ("8", "4")
-    assert (assembler.pending_half(), assembler.findings.pending_half) == (None, 0)
+    assert (assembler.pending_half(), assembler.counts.pending_half) == (None, 0)
     assert assembler.close() == []
     assert len(assembler.add(Batch(30, b"", [record(2, "1", "1"), record(3, "1")]))) == 1
-    assert assembler.findings.pending_half == 1
+    assert assembler.counts.pending_half == 1
     assert len(assembler.close()) == 1
-    assert (assembler.pending_half(), assembler.findings.pending_half) == (None, 0)
+    assert (assembler.pending_half(), assembler.counts.pending_half) == (None, 0)
 
 
 @pytest.mark.parametrize("half", [record("x", "8"), record(None, None, "4"), record(-1, "8")])
 def test_a_half_whose_id_is_no_id_is_nobodys_half_and_rejected_at_once(half: dict[str, Any]) -> None:
-    assembler = Assembler(RULES)
+    assembler = MeasurementBuilder(RULES)
     (rejection,) = assembler.add(Batch(0, b"", [half]))
     assert isinstance(rejection, Rejection)
-    assert (rejection.reason, assembler.findings.pending_half) == ("bad_id", 0)
+    assert (rejection.reason, assembler.counts.pending_half) == ("bad_id", 0)
 
 
 def test_a_pending_half_is_counted_as_nothing_but_a_record() -> None:
-    assembler = Assembler(RULES)
+    assembler = MeasurementBuilder(RULES)
     assembler.add(Batch(0, b"", [record(1, "1999.90", timestamp="never"), BME]))
-    found = assembler.findings
+    found = assembler.counts
     assert len(found.sensors) == 0
-    assert found == Findings(records=2, without_pm=1, pending_half=1, sensors=found.sensors)
+    assert found == ParseCounts(records=2, without_pm=1, pending_half=1, sensors=found.sensors)
 
 
 P1, P2, BOTH, EMPTY = (record(5, "8"), record(5, None, "4"), record(5, "2", "1"), BME | {"id": 5})

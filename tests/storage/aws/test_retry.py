@@ -13,7 +13,14 @@ from aqi_service.core.schedule import BACKOFF_CAP, full_jitter
 from aqi_service.errors import AccessDenied, ItemRefused, Unavailable
 from aqi_service.storage.aws import retry
 from aqi_service.storage.aws.dynamodb_turns import Pace
-from aqi_service.storage.aws.retry import ATTEMPTS, CALL, Tries, call, together, until_done
+from aqi_service.storage.aws.retry import (
+    ATTEMPTS,
+    CALL,
+    RetryPolicy,
+    call_with_retry,
+    gather_or_cancel,
+    retry_unprocessed,
+)
 from tests.doubles.aws_world import Waits
 
 
@@ -38,13 +45,13 @@ def aws_error(code: str, status: int) -> ClientError:
 class TestCall:
     async def test_an_answer_comes_back_at_once(self) -> None:
         waits = Waits()
-        assert await call("thing", scripted(["answer"]), waits) == "answer"
+        assert await call_with_retry("thing", scripted(["answer"]), waits) == "answer"
         assert waits == []
 
     async def test_what_may_pass_is_tried_again_with_waits_that_double(self) -> None:
         waits = Waits()
         faults = [aws_error("SlowDown", 503), ConnectionResetError(), aws_error("X", 500)]
-        assert await call("thing", scripted([*faults, "answer"]), waits) == "answer"
+        assert await call_with_retry("thing", scripted([*faults, "answer"]), waits) == "answer"
         assert len(waits) == 3
         assert all(0 <= wait <= CALL.base * 2**number for number, wait in enumerate(waits))
 
@@ -52,21 +59,21 @@ class TestCall:
         monkeypatch.setattr(retry, "random", lambda: 1.0)
         waits = Waits()
         faults = [aws_error("SlowDown", 503)] * 3
-        await call("thing", scripted([*faults, "answer"]), waits, Tries(base=0.3))
+        await call_with_retry("thing", scripted([*faults, "answer"]), waits, RetryPolicy(base=0.3))
         assert waits == [0.3, 0.6, 1.2]
 
     async def test_after_the_last_try_the_last_error_is_raised(self) -> None:
         waits = Waits()
         faults = [aws_error(f"Fault{number}", 500) for number in range(9)]
         with pytest.raises(Unavailable, match=r"^thing: AWS cannot do it now .Fault2"):
-            await call("thing", scripted(faults), waits, Tries(attempts=3))
+            await call_with_retry("thing", scripted(faults), waits, RetryPolicy(attempts=3))
         assert len(waits) == 2
 
     async def test_what_does_not_pass_is_raised_at_once(self) -> None:
         waits = Waits()
         for fault in (aws_error("AccessDenied", 403), aws_error("NoSuchUpload", 404), ItemRefused("x")):
             with pytest.raises((AccessDenied, Unavailable, ItemRefused)):
-                await call("thing", scripted([fault]), waits)
+                await call_with_retry("thing", scripted([fault]), waits)
         assert waits == []
 
     async def test_a_try_that_takes_too_long_is_given_up_and_repeated(self) -> None:
@@ -78,17 +85,17 @@ class TestCall:
             await asyncio.Event().wait()
 
         with pytest.raises(Unavailable, match=r"^thing: no answer in time$"):
-            await call("thing", silent, Waits(), Tries(attempts=2, seconds=0.01))
+            await call_with_retry("thing", silent, Waits(), RetryPolicy(attempts=2, seconds=0.01))
         assert tries == 2
 
     async def test_a_deadline_around_it_is_the_callers(self) -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(call("thing", asyncio.Event().wait, Waits()), 0.01)
+            await asyncio.wait_for(call_with_retry("thing", asyncio.Event().wait, Waits()), 0.01)
 
 
 class TestUntilDone:
     async def test_nothing_to_do_asks_nobody(self) -> None:
-        await until_done([], scripted([]), "table", Pace(8), Waits())
+        await retry_unprocessed([], scripted([]), "table", Pace(8), Waits())
 
     async def test_what_is_left_is_asked_for_again_until_nothing_is(self) -> None:
         asked: list[list[int]] = []
@@ -97,7 +104,7 @@ class TestUntilDone:
             asked.append(left)
             return left[2:]
 
-        await until_done([1, 2, 3, 4, 5], request, "table", Pace(8), Waits())
+        await retry_unprocessed([1, 2, 3, 4, 5], request, "table", Pace(8), Waits())
         assert asked == [[1, 2, 3, 4, 5], [3, 4, 5], [5]]
 
     @given(st.lists(st.integers(1, 8), min_size=1, max_size=40))
@@ -108,14 +115,14 @@ class TestUntilDone:
             left -= 1
             script.append(list(range(left)))
         waits = Waits()
-        await until_done(list(range(len(stalls))), scripted(script), "table", Pace(8), waits)
+        await retry_unprocessed(list(range(len(stalls))), scripted(script), "table", Pace(8), waits)
         assert len(waits) == sum(stalls) + len(stalls) - 1
 
     async def test_the_waits_double_until_something_was_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(retry, "random", lambda: 1.0)
         waits = Waits()
         script = [[1, 2], [1, 2], [1, 2], [1], [1], [1], []]
-        await until_done([1, 2], scripted(script), "table", Pace(8), waits)
+        await retry_unprocessed([1, 2], scripted(script), "table", Pace(8), waits)
         assert waits == [0.05, 0.1, 0.2, 0.05, 0.1, 0.2]
 
     async def test_what_gave_its_turn_away_goes_on_in_its_next(self) -> None:
@@ -130,24 +137,24 @@ class TestUntilDone:
 
         pace = Pace(2)
         works = [[1, 2, 3], [4, 5, 6]]
-        await asyncio.gather(*(until_done(each, request, "table", pace, Waits()) for each in works))
+        await asyncio.gather(*(retry_unprocessed(each, request, "table", pace, Waits()) for each in works))
         assert sorted(done) == [1, 2, 3, 4, 5, 6]
 
     async def test_after_ten_repetitions_without_progress_the_last_real_error_is_raised(self) -> None:
         waits = Waits()
         errors = [Unavailable(f"fault {number}") for number in range(ATTEMPTS + 1)]
         with pytest.raises(Unavailable, match=f"fault {ATTEMPTS}"):
-            await until_done([1], scripted(errors), "table", Pace(8), waits)
+            await retry_unprocessed([1], scripted(errors), "table", Pace(8), waits)
         assert len(waits) == ATTEMPTS
 
     async def test_without_an_error_the_sentence_says_that_it_is_throttled(self) -> None:
         with pytest.raises(Unavailable, match=r"^table t: the table takes nothing more \(throttled\)$"):
-            await until_done([1], scripted([[1]] * 20), "table t", Pace(8), Waits())
+            await retry_unprocessed([1], scripted([[1]] * 20), "table t", Pace(8), Waits())
 
     async def test_what_does_not_pass_is_raised_at_once(self) -> None:
         waits = Waits()
         with pytest.raises(ItemRefused):
-            await until_done([1], scripted([ItemRefused("x")]), "table", Pace(8), waits)
+            await retry_unprocessed([1], scripted([ItemRefused("x")]), "table", Pace(8), waits)
         assert waits == []
 
     async def test_it_can_be_cancelled_while_it_waits(self) -> None:
@@ -155,7 +162,7 @@ class TestUntilDone:
             await asyncio.Event().wait()
 
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(until_done([1], scripted([[1]]), "table", Pace(8), for_ever), 0.01)
+            await asyncio.wait_for(retry_unprocessed([1], scripted([[1]]), "table", Pace(8), for_ever), 0.01)
 
 
 class TestTogether:
@@ -165,7 +172,7 @@ class TestTogether:
         async def job() -> None:
             await barrier.wait()
 
-        await together(job() for _ in range(3))
+        await gather_or_cancel(job() for _ in range(3))
 
     async def test_the_first_error_cancels_the_others_and_keeps_its_cause(self) -> None:
         ended: list[str] = []
@@ -182,12 +189,12 @@ class TestTogether:
 
         jobs: list[Coroutine[Any, Any, None]] = [waiting(), failing()]
         with pytest.raises(Unavailable, match="first") as caught:
-            await together(jobs)
+            await gather_or_cancel(jobs)
         assert caught.value.__cause__ is cause
         assert ended == ["cancelled"]
 
     async def test_no_jobs_are_no_error(self) -> None:
-        await together([])
+        await gather_or_cancel([])
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))

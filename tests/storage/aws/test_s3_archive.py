@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from aqi_service.errors import AccessDenied, ArchiveFailed, ConfigError, MissingResource, Unavailable
 from aqi_service.storage.aws import s3_bucket
-from aqi_service.storage.aws.retry import Tries
+from aqi_service.storage.aws.retry import RetryPolicy
 from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.aws.s3_upload import PART_SIZE
 from aqi_service.storage.ports import SnapshotInfo
@@ -279,7 +279,7 @@ async def test_a_document_that_is_put_again_after_a_lost_answer_is_there_once(wo
 async def test_a_document_that_s3_does_not_read_is_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_bucket, "SLOW", Tries(attempts=2, seconds=0.05))
+    monkeypatch.setattr(s3_bucket, "SLOW", RetryPolicy(attempts=2, seconds=0.05))
     world.double.on("PutObject", held(asyncio.Event()))
     with pytest.raises(Unavailable, match=f"^bucket {world.bucket}: no answer in time"):
         await world.archive().put("manifests/t/x.json", b"{}")

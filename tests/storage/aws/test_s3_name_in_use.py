@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from aqi_service.errors import ArchiveFailed, NameTaken
+from aqi_service.errors import ArchiveFailed, NameInUse
 from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, body, cut, error, lost
 from tests.doubles.aws_world import World, fresh
@@ -46,7 +46,7 @@ async def kept(world: World) -> bytes | None:
 
 async def test_another_loads_object_stays_and_our_upload_is_aborted(world: World) -> None:
     await put_another(world)
-    with pytest.raises(NameTaken, match=f"another load's snapshot has the name {NAME} .PreconditionFailed"):
+    with pytest.raises(NameInUse, match=f"another load's snapshot has the name {NAME} .PreconditionFailed"):
         await keep(world)
     assert world.double.count(COMPLETE) == 1
     assert await kept(world) == b"[2]"
@@ -54,7 +54,7 @@ async def test_another_loads_object_stays_and_our_upload_is_aborted(world: World
 
 async def test_an_object_that_no_load_wrote_has_the_name_as_well(world: World) -> None:
     await world.s3.put_object(Bucket=world.bucket, Key=NAME, Body=b"by hand")
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameInUse):
         await keep(world)
     assert await kept(world) == b"by hand"
 
@@ -65,7 +65,7 @@ async def test_a_name_that_is_taken_counts_as_taken_even_where_head_cannot_tell(
 ) -> None:
     await put_another(world)
     world.double.on("HeadObject", head)
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameInUse):
         await keep(world)
     world.double.clear()
     assert await kept(world) == b"[2]"
@@ -81,7 +81,7 @@ async def test_a_name_that_is_taken_counts_as_taken_even_where_head_cannot_tell(
 )
 async def test_a_conflict_is_neither_repeated_nor_looked_into(world: World, answer: Answer) -> None:
     world.double.on(COMPLETE, answer)
-    with pytest.raises(NameTaken, match=f"^bucket {world.bucket}: .*(ConditionalRequest|OperationAborted)"):
+    with pytest.raises(NameInUse, match=f"^bucket {world.bucket}: .*(ConditionalRequest|OperationAborted)"):
         await keep(world)
     assert world.double.count(COMPLETE) == 1
     assert world.double.count("HeadObject") == 0
@@ -98,7 +98,7 @@ async def test_whatever_complete_says_another_loads_object_means_that_the_name_i
 ) -> None:
     await put_another(world)
     world.double.on(COMPLETE, answer)
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameInUse):
         await keep(world)
     assert await kept(world) == b"[2]"
 
@@ -106,7 +106,7 @@ async def test_whatever_complete_says_another_loads_object_means_that_the_name_i
 async def test_a_name_that_is_taken_says_that_complete_was_not_answered(world: World) -> None:
     await put_another(world)
     world.double.on(COMPLETE, cut)
-    with pytest.raises(NameTaken, match=rf"the name {NAME} \(no answer\)$"):
+    with pytest.raises(NameInUse, match=rf"the name {NAME} \(no answer\)$"):
         await keep(world)
 
 
@@ -115,7 +115,7 @@ async def test_a_repeated_complete_that_finds_no_upload_and_no_object_fails(worl
     world.double.on(COMPLETE, cut, times=1)
     with pytest.raises(ArchiveFailed, match="NoSuchUpload") as caught:
         await keep(world)
-    assert not isinstance(caught.value, NameTaken)
+    assert not isinstance(caught.value, NameInUse)
     assert await kept(world) is None
 
 
@@ -133,7 +133,7 @@ async def test_the_other_load_may_win_between_two_tries(world: World) -> None:
         return None
 
     world.double.on(COMPLETE, won_meanwhile, times=1)
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameInUse):
         await keep(world)
     assert await kept(world) == b"[2]"
 
@@ -142,14 +142,14 @@ async def test_the_other_load_may_win_between_two_tries(world: World) -> None:
 async def test_an_abort_after_it_is_repeated_until_nothing_is_open(world: World, fault: Answer) -> None:
     await put_another(world)
     world.double.on("AbortMultipartUpload", fault, times=3)
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameInUse):
         await keep(world)
     assert await kept(world) == b"[2]"
 
 
 async def test_the_name_is_free_again_once_the_other_object_is_gone(world: World) -> None:
     await put_another(world)
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameInUse):
         await keep(world)
     await world.s3.delete_object(Bucket=world.bucket, Key=NAME)
     await keep(world)
@@ -169,7 +169,7 @@ async def test_nothing_stays_open_whether_or_not_s3_ends_the_upload_itself(
             there.shim.book.add(rule)
         else:
             await there.s3.put_object(Bucket=there.bucket, Key=NAME, Body=b"[2]")
-        with pytest.raises(NameTaken):
+        with pytest.raises(NameInUse):
             async with there.archive.upload(NAME, SnapshotInfo("a.json", "load-1")) as upload:
                 await upload.complete()
         there.shim.book.clear()

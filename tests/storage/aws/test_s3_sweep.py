@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from aqi_service.core.times import DAY
-from aqi_service.errors import AccessDenied, NameTaken, Unavailable
+from aqi_service.errors import AccessDenied, NameInUse, Unavailable
 from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, cut, error
 from tests.doubles.aws_world import World, fresh
@@ -152,7 +152,7 @@ class TestTwoLoads:
                 await second.write(b"[2]")
                 await first.write(b"]")
                 await first.complete()
-                with pytest.raises(NameTaken):
+                with pytest.raises(NameInUse):
                     await second.complete()
         assert b"".join([piece async for piece in behind.archive.read(NAME)]) == b"[1]"
         assert (await behind.s3.list_multipart_uploads(Bucket=behind.bucket)).get("Uploads", []) == []

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from aqi_service.errors import ArchiveFailed, MissingResource
 from aqi_service.storage.aws import s3_upload
-from aqi_service.storage.aws.retry import Tries
+from aqi_service.storage.aws.retry import RetryPolicy
 from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.aws.s3_bucket import Bucket
 from aqi_service.storage.aws.s3_upload import PART_SIZE, PARTS_IN_FLIGHT, S3Upload
@@ -240,7 +240,7 @@ async def test_an_abort_that_fails_does_not_hide_what_ended_the_upload(world: Wo
 async def test_what_s3_does_not_read_or_answer_is_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    monkeypatch.setattr(s3_upload, "SLOW", Tries(attempts=2, seconds=0.05))
+    monkeypatch.setattr(s3_upload, "SLOW", RetryPolicy(attempts=2, seconds=0.05))
     world.double.on(operation, held(asyncio.Event()))
     tries: list[str] = []
     event = f"before-parameter-build.s3.{operation}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from aqi_service.core.items import Item
-from aqi_service.errors import ArchiveFailed, NameTaken
+from aqi_service.errors import ArchiveFailed, NameInUse
 from aqi_service.storage.ports import DOCUMENT_LIMIT, READ_LIMIT, Archive, SnapshotInfo, Store
 from tests.doubles.storage_items import FULL, ITEMS
 from tests.doubles.stores import ARCHIVES, STORES
@@ -168,7 +168,7 @@ class TestArchive:
 
     async def test_a_taken_name_is_refused_and_its_snapshot_stays(self, archive: Archive) -> None:
         await keep(archive, [b"[1]"])
-        with pytest.raises(NameTaken, match=NAME):
+        with pytest.raises(NameInUse, match=NAME):
             await keep(archive, [b"[2]"], info=SnapshotInfo("elsewhere", "load-2"))
         assert await bytes_of(archive) == b"[1]"
         assert await archive.info(NAME) == INFO
@@ -177,7 +177,7 @@ class TestArchive:
         bodies = {b"[1]": SnapshotInfo("a", "load-a"), b"[2]": SnapshotInfo("b", "load-b")}
         loads = [keep(archive, [body], info=info) for body, info in bodies.items()]
         failures = [done for done in await asyncio.gather(*loads, return_exceptions=True) if done]
-        assert [type(failure) for failure in failures] == [NameTaken]
+        assert [type(failure) for failure in failures] == [NameInUse]
         assert await archive.info(NAME) == bodies[await bytes_of(archive)]
 
     async def test_uploads_of_two_names_run_side_by_side(self, archive: Archive) -> None:

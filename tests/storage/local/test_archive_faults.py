@@ -15,7 +15,7 @@ import pytest
 
 from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, MissingResource, Unavailable
 from aqi_service.storage.local.archive import BEHIND_LIMIT, LocalArchive
-from aqi_service.storage.local.snapshot_files import PIECE, Draft
+from aqi_service.storage.local.snapshot_files import PIECE, SnapshotFile
 from tests.doubles.local_helpers import (
     INCOMPRESSIBLE,
     INFO,
@@ -167,13 +167,13 @@ async def test_an_upload_cancelled_at_any_step_leaves_a_whole_snapshot_or_none(
 async def test_a_writer_waits_while_the_disk_is_behind(
     archive: LocalArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate, write = threading.Event(), Draft.write
+    gate, write = threading.Event(), SnapshotFile.write
 
-    def held_up(draft: Draft, piece: bytes) -> None:
+    def held_up(draft: SnapshotFile, piece: bytes) -> None:
         gate.wait()
         write(draft, piece)
 
-    monkeypatch.setattr(Draft, "write", held_up)
+    monkeypatch.setattr(SnapshotFile, "write", held_up)
     async with archive.upload(NAME, INFO) as upload:
         await upload.write(b"[" * BEHIND_LIMIT)
         second = asyncio.create_task(upload.write(b"]"))
@@ -189,13 +189,13 @@ async def test_a_writer_waits_while_the_disk_is_behind(
 async def test_a_writer_waits_for_what_is_past_the_limit_and_for_no_more(
     archive: LocalArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    allowed, write = threading.Semaphore(0), Draft.write
+    allowed, write = threading.Semaphore(0), SnapshotFile.write
 
-    def held_up(draft: Draft, piece: bytes) -> None:
+    def held_up(draft: SnapshotFile, piece: bytes) -> None:
         allowed.acquire()
         write(draft, piece)
 
-    monkeypatch.setattr(Draft, "write", held_up)
+    monkeypatch.setattr(SnapshotFile, "write", held_up)
     async with archive.upload(NAME, INFO) as upload:
         sizes = (BEHIND_LIMIT - PIECE, PIECE, PIECE + 1)
         writes = [asyncio.create_task(upload.write(b"x" * size)) for size in sizes]
@@ -214,14 +214,14 @@ async def test_a_writer_waits_for_what_is_past_the_limit_and_for_no_more(
 async def test_a_piece_that_the_disk_refused_fails_the_snapshot_though_later_ones_are_taken(
     archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, left = Draft.write, itertools.count(-1)
+    write, left = SnapshotFile.write, itertools.count(-1)
 
-    def refused_once(draft: Draft, piece: bytes) -> None:
+    def refused_once(draft: SnapshotFile, piece: bytes) -> None:
         if not next(left):
             raise ArchiveFailed("refused")
         write(draft, piece)
 
-    monkeypatch.setattr(Draft, "write", refused_once)
+    monkeypatch.setattr(SnapshotFile, "write", refused_once)
     with pytest.raises(ArchiveFailed, match="refused"):
         await keep(archive)
     assert files(tmp_path) == set()

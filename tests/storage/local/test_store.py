@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
-from aqi_service.core.parse.document import Mark
+from aqi_service.core.parse.document import Position
 from aqi_service.core.parse.splitter import Batch
 from aqi_service.errors import ConfigError, Unavailable
-from aqi_service.load.table_writer import Delivery
+from aqi_service.load.table_writer import TableWriter
 from aqi_service.storage.local import sqlite as local_table
 from aqi_service.storage.local.store import LocalStore
 from aqi_service.storage.ports import PutResult
@@ -189,10 +189,10 @@ class TestItems:
             await store.put([newer], conditional=True)
 
         live = Before(store, put=meanwhile)
-        delivery = Delivery(live, partial(live.put, conditional=False), now=lambda: 0.0)
+        delivery = TableWriter(live, partial(live.put, conditional=False), now=lambda: 0.0)
         delivery.announce(1)
-        await delivery.add([FULL], Mark(0, Batch(0, b"", [])))
-        await delivery.finish()
+        await delivery.add([FULL], Position(0, Batch(0, b"", [])))
+        await delivery.flush()
         assert (delivery.counts.superseded, await store.get(FULL.id)) == (1, newer)
 
     @ON_ONE_STORE

@@ -99,7 +99,7 @@ async def test_a_file_that_was_just_made_is_opened_once(
 
 
 def test_an_error_that_has_no_code_is_told_with_its_text(tmp_path: Path) -> None:
-    link = local_table.Link(tmp_path / "x.db", read_only=False, busy_seconds=0)
+    link = local_table.SqliteConnection(tmp_path / "x.db", read_only=False, busy_seconds=0)
     with pytest.raises(Unavailable, match=r"x\.db cannot be used \(strange\)"), link.use():
         raise sqlite3.ProgrammingError("strange")
 

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from aqi_service.core.snapshot_names import manifest_key
-from aqi_service.snapshots.manifests import Ledger
-from aqi_service.snapshots.unfinished import CatchUp
+from aqi_service.snapshots.manifests import ManifestStore
+from aqi_service.snapshots.unfinished import UnfinishedSnapshots
 from aqi_service.storage.ports import Storage
 from tests.doubles import first_table
 from tests.doubles.load_helpers import NAME, NOW, TABLE, document, run, written
@@ -66,7 +66,7 @@ async def test_a_daemon_that_runs_on_sees_that_an_older_table_was_put_back(tmp_p
     folder = tmp_path / "d"
     async with local_archive(folder) as archive, local_store(folder) as store:
         storage = Storage(archive, store)
-        rest = CatchUp(archive, Ledger(storage, TABLE), "daqi", lambda: NOW + 2 * HOUR)
+        rest = UnfinishedSnapshots(archive, ManifestStore(storage, TABLE), "daqi", lambda: NOW + 2 * HOUR)
         await load(tmp_path, storage, 1)
         copy = back_up(folder)
         await load(tmp_path, storage, 2, now=NOW + HOUR)
@@ -86,7 +86,7 @@ async def test_another_table_in_its_place_lacks_all_of_the_archive(tmp_path: Pat
         await load(tmp_path, Storage(archive, store), 7)
     async with local_archive(folder) as archive, local_store(folder) as store:
         storage = Storage(archive, store)
-        rest = CatchUp(archive, Ledger(storage, TABLE), "daqi", lambda: NOW + HOUR)
+        rest = UnfinishedSnapshots(archive, ManifestStore(storage, TABLE), "daqi", lambda: NOW + HOUR)
         await load(tmp_path, storage, 1)
         assert await rest.recent() == []
         copies = {"none": None, "empty": tmp_path / "empty", "another folder's": back_up(elsewhere)}
@@ -113,9 +113,9 @@ async def test_a_manifest_of_the_first_version_counts_as_it_did(tmp_path: Path) 
         manifest: dict[str, Any] = orjson.loads(await archive.get(key) or b"")
         assert len(manifest.pop("receipt")) == 16
         await archive.put(key, orjson.dumps(manifest))
-        assert await Ledger(storage, TABLE).finished(NAME, "daqi")
+        assert await ManifestStore(storage, TABLE).finished(NAME, "daqi")
         await archive.put(key, orjson.dumps(manifest | {"receipt": "of a later load"}))
-        assert not await Ledger(storage, TABLE).finished(NAME, "daqi")
+        assert not await ManifestStore(storage, TABLE).finished(NAME, "daqi")
 
 
 async def test_a_table_knows_its_own_receipts_alone_and_each_is_another(tmp_path: Path) -> None:

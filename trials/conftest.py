@@ -1,0 +1,5 @@
+"""What the trials share with the tests: a moto server, and an environment without the user's settings."""
+
+from tests.conftest import aws, clean_environment, moto, moto_endpoint, one_reading_of_the_models
+
+__all__ = ["aws", "clean_environment", "moto", "moto_endpoint", "one_reading_of_the_models"]  # fixtures
