@@ -111,8 +111,7 @@ class _Load:
         self._completing: tuple[str, str] | None = None  # name and load id, once it is on its way
         patience = None if source.can_wait else PATIENCE_SECONDS
         put = partial(storage.store.put, conditional=not plan.live, guard=plan.guard)
-        note = note_of(plan, source, started, taken)
-        self.noting = LoadNote(self._ledger, note, put, replay=not plan.live)
+        self.noting = LoadNote(self._ledger, note_of(plan, source, started, taken), put, replay=not plan.live)
         self.writer = TableWriter(storage.store, self.noting.put, now=watch.now, patience=patience)
         self.writer.on_table_state = plan.on_table_state()
 
@@ -195,9 +194,8 @@ class _Load:
         """Load what is in the archive already, or what is not to be kept."""
         async with self._opened(None) as incoming:
             await self._stream(incoming, None)
-        name = self._name if self._source.archived else None
-        self._tally.archived = name
-        return await self._settled(name, unchanged=False)
+        self._tally.archived = self._name if self._source.archived else None
+        return await self._settled(self._tally.archived, unchanged=False)
 
     def _opened(self, known: SnapshotInfo | None) -> AbstractAsyncContextManager[OpenSnapshot]:
         self._plan.guard()  # what came before may have taken longer than the lease lasted
@@ -284,8 +282,7 @@ class _Load:
     async def _cut(self, error: str) -> LoadEnd:
         """End a load before its time: stop writing at once; all that is not in the table stays pending."""
         await self.writer.stop()
-        if self._source.archived:
-            self._tally.archived = self._name
+        self._tally.archived = self._name if self._source.archived else self._tally.archived
         await self._look_again()
         return self._end(error)
 
