@@ -161,7 +161,7 @@ async def test_a_failed_load_is_one_log_line_and_tried_again_later(tmp_path: Pat
     async with feed_server((answer(status="500 Internal Server Error"),)) as feed:
         options = (*ON_D, "--feed-url", feed.url(), "--interval", "3000")
         async with running(*options, cwd=tmp_path) as program:
-            await program.line(r"WARNING aqi_service\.loader loaded status=failed .* answers 500 ")
+            await program.line(r"WARNING aqi_service loaded status=failed .* answers 500 ")
             wait = await program.line(r"next_load seconds=(\d+)")
             assert 60 <= int(wait[1]) <= 66
             assert await program.ask(b"1") == [b"Item not found"]

@@ -59,8 +59,8 @@ async def test_after_the_first_signal_the_process_ends_in_any_case(stubborn: Pat
 
 async def test_a_program_that_ends_in_order_is_not_held_up_by_the_last_resort(tmp_path: Path) -> None:
     (tmp_path / "meek.py").write_text(
-        "import asyncio, os, signal\nfrom aqi_service import stopping\nstopping.LAST_SECONDS = 3600.0\n"
-        "async def main():\n    stop = stopping.Stop()\n    stop.install(at_once=7)\n"
+        "import asyncio, os, signal\nfrom aqi_service import shutdown\nshutdown.LAST_SECONDS = 3600.0\n"
+        "async def main():\n    stop = shutdown.Stop()\n    stop.install(at_once=7)\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n    print(await stop.wait(), stop.is_set())\n"
         "asyncio.run(main())"
     )

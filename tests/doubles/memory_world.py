@@ -119,7 +119,9 @@ class MemoryWorld:
 
         seen = self.latest.begin if live else self.latest.note
         store: Any = Before(Before(self.store, **hooks), after_put=check)
-        report = await self._loaded(source, store, live=live, seen=seen, process=self.latest.process)
+        report = await self._loaded(
+            source, store, live=live, on_table_state=seen, process=self.latest.process
+        )
         self._remember(own=True)
         complete = report.status is Status.COMPLETE
         if live:

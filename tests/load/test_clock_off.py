@@ -352,7 +352,7 @@ async def test_a_replica_asks_the_table_while_the_newest_snapshot_is_named_ahead
         await world.load(feed)
     await replica.look()
     index: Any = replica.latest.index
-    assert index.edition.snapshot == snapshot_name(NOW + 120)
+    assert index.version.snapshot == snapshot_name(NOW + 120)
     assert b",7," in await replica.reply(1)
 
 

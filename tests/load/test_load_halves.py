@@ -82,7 +82,7 @@ async def test_a_half_where_the_feed_ends_is_neither_stored_nor_told_and_the_nex
     end: str, place: Place
 ) -> None:
     telling = Telling()
-    how: dict[str, Any] = {"live": True, "table": place.table, "seen": lambda: telling.items.update}
+    how: dict[str, Any] = {"live": True, "table": place.table, "on_table_state": lambda: telling.items.update}
     async with feed_server(ends(telling.read)[end], (answer(WHOLE),)) as feed:
         report = await run(feed.url(), place.storage, progress=telling.progress, **how)
         assert report.status is (Status.REJECTED if "bad byte" in end else Status.FAILED)

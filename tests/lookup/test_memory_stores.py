@@ -30,7 +30,7 @@ TTL = 14 * 86_400
 
 async def loaded(place: Place, body: bytes, latest: MemoryIndex) -> LoadReport:
     """Load a capture as a daemon does."""
-    how = plan(table=place.table, live=True, ttl=TTL, seen=latest.begin)
+    how = plan(table=place.table, live=True, ttl=TTL, on_table_state=latest.begin)
     report = await load(feed(body), place.storage, how, now=latest.now)
     latest.finish(version_of(report.as_json()))
     return report

@@ -208,10 +208,10 @@ async def test_a_named_pipe_that_nobody_writes_to_holds_up_nothing(tmp_path: Pat
 
 PROGRAM = """
 import asyncio
-from aqi_service.snapshots.sources import Asking, source_of
+from aqi_service.snapshots.sources import FetchOptions, source_of
 
 async def read():
-    async with source_of("-").open(Asking("agent", 1 << 30)) as incoming:
+    async with source_of("-").open(FetchOptions("agent", 1 << 30)) as incoming:
         async for _ in incoming.chunks:
             asyncio.current_task().cancel()
 

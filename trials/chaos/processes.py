@@ -82,11 +82,11 @@ class Machine:
         """Have the program ask this machine inside."""
         clock = SimpleNamespace(time=self.wall, monotonic=time.monotonic)
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("rounds", "loader", "once"):
-                patch.setattr(f"aqi_service.{name}.time", clock)
-            patch.setattr("aqi_service.app.load_only.opened", self.opened)
+            for name in ("loads", "scheduler", "load_only"):
+                patch.setattr(f"aqi_service.app.{name}.time", clock)
+            patch.setattr("aqi_service.app.load_only.open_backend", self.opened)
             patch.setattr("aqi_service.app.loads.load", self._load)
-            patch.setattr("aqi_service.load.load.Tally", self._tally)
+            patch.setattr("aqi_service.load.load.ReportBuilder", self._tally)
             yield
 
     async def _load(self, source: Source, storage: Storage, plan: LoadPlan, **how: Any) -> LoadReport:
