@@ -78,11 +78,15 @@ def are_halves(one: Any, other: Any) -> bool:
     """Tell whether two neighbours are one measurement: the same, but for one has P1 and the other P2."""
     if not isinstance(one, dict) or not isinstance(other, dict):
         return False
-    same = all(one[key] == other[key] for key in ("timestamp", "sensor")) and str(one["id"]) == str(
-        other["id"]
-    )
+    same = one["sensor"] == other["sensor"] and str(one["id"]) == str(other["id"])
+    same = same and _when(one) == _when(other)  # with a T or a blank, it is one time
     kinds = {tuple(values_of(one)), tuple(values_of(other))}
     return same and number(one["id"], whole=True) is not None and kinds == {("P1",), ("P2",)}
+
+
+def _when(record: Any) -> Any:
+    measured_at = time_of(record["timestamp"])
+    return record["timestamp"] if measured_at is None else measured_at
 
 
 def row_of(record: Any, taken: int) -> Row | None:
