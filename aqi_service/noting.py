@@ -70,6 +70,6 @@ def note_of(plan: Plan, source: Source, started: float, taken: int) -> Note:
         until=taken + DAY,
         began=int(started),
         leased=plan.guard is not free,
-        what=f"{source.label} {taken} {plan.scale.name}" if source.named else "",
+        what=f"{source.identity or source.label} {taken} {plan.scale.name}" if source.named else "",
         process=plan.process,
     )
