@@ -10,25 +10,14 @@ from contextlib import aclosing, asynccontextmanager
 
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
-from aqi_service.app.loads import (
-    How,
-    LoadKind,
-    catch_up_of,
-    catch_up_unfinished,
-    load_one,
-    log_older_unfinished,
-    print_report,
-    prune,
-    seconds_until_feed_may_be_asked,
-    warn_without_contact,
-)
+from aqi_service.app.loads import LoadKind, Loads, print_report, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.open import Backend, first_line, open_backend
 from aqi_service.app.startup_checks import check
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
 from aqi_service.shutdown import Stop
-from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore
+from aqi_service.snapshots.manifests import CONCURRENT_READS
 from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import live_feed
 from aqi_service.storage.ports import LEASE_SECONDS
@@ -46,11 +35,12 @@ async def run(config: Config, stop: Stop) -> int:
 
 async def _run(config: Config, stop: Stop) -> int:
     code = 0
-    async with open_backend(config) as found:
-        say(first_line(config, found))
-        await check(config, found)
-        wanted = _replays(config, found) if config.sources else _live(config, found)
-        async with holding_lease(config, found), aclosing(wanted) as reports:
+    async with open_backend(config) as backend:
+        say(first_line(config, backend))
+        await check(config, backend)
+        loads = Loads(config, backend)
+        wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)
+        async with holding_lease(config, backend), aclosing(wanted) as reports:
             async for report in reports:
                 code = max(code, _code(report), 0 if print_report(report) else 1)
                 if report.error is not None:
@@ -68,27 +58,27 @@ def _code(report: LoadReport) -> int:
     return 0 if report.status in _GOOD else 1
 
 
-async def _replays(config: Config, found: Backend) -> AsyncGenerator[LoadReport, None]:
+async def _replays(config: Config, backend: Backend, loads: Loads) -> AsyncGenerator[LoadReport, None]:
     """Load what `--from` names, one snapshot after the other, and give the report of each."""
     others, clock = _time_of_others(config), time.time()
-    sources = await choose(config.sources, found.snapshot_locations, config.selection, others, clock)
+    sources = await choose(config.sources, backend.snapshot_locations, config.selection, others, clock)
     if not sources:
         say("aqi-service: nothing to load: no snapshot is in the range, or in this worker's share")
-    ledger, skips, off = ManifestStore(found.storage, config.table), 0, False
+    skips, clock_off = 0, False
     for start in range(0, len(sources), CONCURRENT_READS):
         some = sources[start : start + CONCURRENT_READS]
         names = [source.named[0] for source in some if source.archived and source.named]
-        finished = await ledger.finished_of(() if config.force else names, config.scale_name)
+        finished = await loads.finished_of(() if config.force else names)
         for source in some:
             if source.archived and source.named and source.named[0] in finished:
                 skips += 1
                 yield skipped(source, config.table, config.scale_name, time.time())
             else:
-                report = await load_one(config, found, source, How(LoadKind.REPLAY, config.deadline))
-                off |= report.clock_off
+                report = await loads.load(source, LoadKind.REPLAY)
+                clock_off |= report.clock_off
                 yield report
-    if not off:
-        await prune(config, found)
+    if not clock_off:
+        await loads.prune()
     if skips:
         say(f"{skips} of {len(sources)} snapshots were finished already: --force loads them again")
 
@@ -98,28 +88,27 @@ def _time_of_others(config: Config) -> int:
     return int(time.time()) if config.snapshot_time is None else config.snapshot_time
 
 
-async def _live(config: Config, found: Backend) -> AsyncGenerator[LoadReport, None]:
+async def _live(config: Config, loads: Loads) -> AsyncGenerator[LoadReport, None]:
     """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
     warn_without_contact(config)
-    if wait := await seconds_until_feed_may_be_asked(config, found):
+    if wait := await loads.seconds_until_feed_may_be_asked():
         say(f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes")
         await asyncio.sleep(wait)
-    report = await load_one(config, found, live_feed(config.feed_url), How(LoadKind.LIVE, config.deadline))
+    report = await loads.load(live_feed(config.feed_url), LoadKind.LIVE)
     yield report
     if report.clock_off:
         return
-    await prune(config, found)
+    await loads.prune()
     if report.status is not Status.INCOMPLETE:
-        rest = catch_up_of(config, found)
-        async with aclosing(catch_up_unfinished(config, found, rest)) as reports:
+        async with aclosing(loads.catch_up()) as reports:
             async for each in reports:
                 yield each
-        await log_older_unfinished(config, rest)
+        await loads.log_older_unfinished()
 
 
 @asynccontextmanager
 async def holding_lease(
-    config: Config, found: Backend, patience: float = 2 * LEASE_SECONDS
+    config: Config, backend: Backend, patience: float = 2 * LEASE_SECONDS
 ) -> AsyncIterator[None]:
     """Hold the table's lease while the live feed is loaded; a replay needs none.
 
@@ -128,6 +117,6 @@ async def holding_lease(
     if config.sources or config.dry_run:
         yield
         return
-    await acquire(found.lease, patience)
-    async with keep_renewed(found.lease):
+    await acquire(backend.lease, patience)
+    async with keep_renewed(backend.lease):
         yield

@@ -1,4 +1,4 @@
-"""What a round of loading is made of, for `--load-only` and the daemon alike: load, tell, catch up, prune.
+"""What a round of loading is made of, for `--load-only` and the daemon alike: load, print, catch up, prune.
 
 One rule: nothing here decides when.
 """
@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from enum import Enum, auto
-from typing import NamedTuple
 
 import orjson
 
@@ -27,9 +26,10 @@ from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
 from aqi_service.load.load import load
 from aqi_service.load.plan import LoadPlan, ignore_table_state
+from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore, newest_name
 from aqi_service.snapshots.sources import Source
-from aqi_service.snapshots.unfinished import UnfinishedSnapshots
+from aqi_service.snapshots.unfinished import OlderUnfinished, UnfinishedSnapshots
 from aqi_service.storage.ports import no_guard, still_held
 
 log = logging.getLogger("aqi_service")
@@ -46,41 +46,124 @@ class LoadKind(Enum):
     REPLAY = auto()
 
 
-class How(NamedTuple):
-    """How a snapshot is loaded: deadline (seconds, or None), `seen` and `process` as in a Plan."""
+class Loads:
+    """The loads of one configuration, one after the other.
 
-    kind: LoadKind
-    deadline: float | None
-    seen: Callable[[], OnTableState] = ignore_table_state
-    process: str = ""
+    `memory` is told what the table has of the live feed's records; None where nobody looks anything up.
+    """
+
+    def __init__(self, config: Config, backend: Backend, memory: MemoryIndex | None = None) -> None:
+        self._config, self._backend, self._memory = config, backend, memory
+        self._archive = backend.storage.archive
+        self._deadline = math.inf if config.deadline is None else config.deadline
+        self._manifests = ManifestStore(backend.storage, config.table, now=time.time)
+        self._unfinished = UnfinishedSnapshots(self._archive, self._manifests, config.scale_name, time.time)
+
+    async def load(self, source: Source, kind: LoadKind, at_most: float = math.inf) -> LoadReport:
+        """Load one snapshot and return its report, showing on a terminal how far it has come.
+
+        The load ends after `at_most` seconds, or --load-deadline if that is less.
+        """
+        line = ProgressLine(sys.stderr, time.monotonic)
+        try:
+            plan = self._plan(kind, min(at_most, self._deadline))
+            return await load(source, self._backend.storage, plan, now=time.time, progress=line)
+        finally:
+            line.done()
+
+    def _plan(self, kind: LoadKind, seconds: float) -> LoadPlan:
+        config = self._config
+        return LoadPlan(
+            table=config.table,
+            scale=config.scale,
+            agent=user_agent(config),
+            max_bytes=config.max_bytes,
+            live=kind is LoadKind.LIVE,
+            ttl=config.ttl,
+            snapshot_time=config.snapshot_time,
+            deadline=None if seconds == math.inf else seconds,
+            released=RELEASED,
+            dry_run=config.dry_run,
+            guard=no_guard if kind is LoadKind.REPLAY else self._backend.lease.check,
+            on_table_state=self._on_table_state(kind),
+            process=self._memory.process if self._memory else "",
+        )
+
+    def _on_table_state(self, kind: LoadKind) -> Callable[[], OnTableState]:
+        if self._memory is None:
+            return ignore_table_state
+        return self._memory.begin if kind is LoadKind.LIVE else self._memory.note
+
+    async def seconds_until_feed_may_be_asked(self) -> float:
+        """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
+        if not self._config.is_official_feed:
+            return 0.0
+        try:
+            newest = newest_name(current(await self._archive.names(), time.time()))
+        except AqiError:
+            return 0.0
+        parsed = parse_name(newest) if newest else None
+        due = parsed[1] + LEAST_INTERVAL - time.time() if parsed else 0.0
+        return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie an hour ahead
+
+    async def catch_up(self, ends: float = math.inf) -> AsyncGenerator[LoadReport, None]:
+        """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
+
+        It ends at `ends` (on the loop's clock), when the lease is lost, or with the first one that the table
+        does not take all of.
+        """
+        clock = asyncio.get_running_loop().time
+        for source in await self._unfinished.recent():
+            left = min(ends - clock(), self._deadline)
+            if left < LEAST_SECONDS or not still_held(self._backend.lease.check):
+                return
+            report = await self.load(source, LoadKind.CAUGHT_UP, left)
+            self._unfinished.note_load(source, report)
+            yield report
+            if report.status is Status.INCOMPLETE:
+                return
+
+    async def log_older_unfinished(self) -> None:
+        """Log how many older snapshots are not finished, and the command that loads them."""
+        _log_older(await self._unfinished.older(), self._config.archive_command)
+
+    async def prune(self) -> None:
+        """Delete finished snapshots that are --keep-days older than the newest data, but for the last one.
+
+        One without a finished manifest is kept; all are where nothing tells how old the data is.
+        """
+        now = time.time()
+        if self._config.keep_days is None or self._backend.prune is None:
+            return
+        newest = await self._manifests.newest()
+        if newest is None:
+            return
+        before = ages_from(now, newest) - self._config.keep_days * DAY
+        names = current(await self._archive.names(), now)
+        old = [name for name in names if order_of(name)[0] < before]
+        if done := await self.finished_of(old):
+            await self._backend.prune(done - {await self._last_finished(names)})
+
+    async def _last_finished(self, names: Sequence[str]) -> str | None:
+        """Name the newest of the snapshots that is finished."""
+        ordered = sorted(names, key=order_of, reverse=True)
+        for start in range(0, len(ordered), CONCURRENT_READS):
+            if done := await self.finished_of(ordered[start : start + CONCURRENT_READS]):
+                return newest_name(tuple(done))
+        return None
+
+    async def finished_of(self, names: Sequence[str]) -> frozenset[str]:
+        """Tell which of the snapshots are finished, on the configuration's scale."""
+        return await self._manifests.finished_of(names, self._config.scale_name)
 
 
-UNSEEN = How(LoadKind.CAUGHT_UP, None)
-"""How an unfinished snapshot is loaded where nobody looks anything up."""
-
-
-async def load_one(config: Config, found: Backend, source: Source, how: How) -> LoadReport:
-    """Load one snapshot and return its report, showing on a terminal how far it has come."""
-    plan = LoadPlan(
-        table=config.table,
-        scale=config.scale,
-        agent=user_agent(config),
-        max_bytes=config.max_bytes,
-        live=how.kind is LoadKind.LIVE,
-        ttl=config.ttl,
-        snapshot_time=config.snapshot_time,
-        deadline=how.deadline,
-        released=RELEASED,
-        dry_run=config.dry_run,
-        guard=no_guard if how.kind is LoadKind.REPLAY else found.lease.check,
-        on_table_state=how.seen,
-        process=how.process,
-    )
-    line = ProgressLine(sys.stderr, time.monotonic)
-    try:
-        return await load(source, found.storage, plan, now=time.time, progress=line)
-    finally:
-        line.done()
+def _log_older(older: OlderUnfinished, command: str) -> None:
+    if older.unfinished:
+        log.warning(
+            "unfinished count=%d of the %d newest snapshots that are older than 48 hours: load them with %s",
+            *older,
+            command,
+        )
 
 
 def user_agent(config: Config) -> str:
@@ -113,86 +196,3 @@ def print_report(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = Fa
         where = ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if tls else "")
         say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
     return printed
-
-
-async def seconds_until_feed_may_be_asked(config: Config, found: Backend) -> float:
-    """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
-    if not config.is_official_feed:
-        return 0.0
-    try:
-        newest = newest_name(current(await found.storage.archive.names(), time.time()))
-    except AqiError:
-        return 0.0
-    parsed = parse_name(newest) if newest else None
-    due = parsed[1] + LEAST_INTERVAL - time.time() if parsed else 0.0
-    return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie an hour ahead
-
-
-def catch_up_of(config: Config, found: Backend) -> UnfinishedSnapshots:
-    """Make what knows of the snapshots that this configuration has to catch up."""
-    ledger = ManifestStore(found.storage, config.table, now=time.time)
-    return UnfinishedSnapshots(found.storage.archive, ledger, config.scale_name, time.time)
-
-
-async def catch_up_unfinished(
-    config: Config,
-    found: Backend,
-    rest: UnfinishedSnapshots,
-    ends: float = math.inf,
-    how: How = UNSEEN,
-) -> AsyncGenerator[LoadReport, None]:
-    """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
-
-    It ends at `ends` (on the loop's clock), when the lease is lost, or with the first one that the table does
-    not take all of.
-    """
-    clock = asyncio.get_running_loop().time
-    for source in await rest.recent():
-        left = min(ends - clock(), math.inf if config.deadline is None else config.deadline)
-        if left < LEAST_SECONDS or not still_held(found.lease.check):
-            return
-        deadline = None if left == math.inf else left
-        report = await load_one(config, found, source, how._replace(deadline=deadline))
-        rest.note_load(source, report)
-        yield report
-        if report.status is Status.INCOMPLETE:
-            return
-
-
-async def log_older_unfinished(config: Config, rest: UnfinishedSnapshots) -> None:
-    """Log how many older snapshots are not finished, and the command that loads them."""
-    older = await rest.older()
-    if older.unfinished:
-        log.warning(
-            "unfinished count=%d of the %d newest snapshots that are older than 48 hours: load them with %s",
-            *older,
-            config.archive_command,
-        )
-
-
-async def prune(config: Config, found: Backend) -> None:
-    """Delete finished snapshots that are --keep-days older than the newest data, but for the last one.
-
-    One without a finished manifest is kept; all are where nothing tells how old the data is.
-    """
-    now = time.time()
-    if config.keep_days is None or found.prune is None:
-        return
-    ledger = ManifestStore(found.storage, config.table, now=time.time)
-    newest = await ledger.newest()
-    if newest is None:
-        return
-    before = ages_from(now, newest) - config.keep_days * DAY
-    names = current(await found.storage.archive.names(), now)
-    old = [name for name in names if order_of(name)[0] < before]
-    if done := await ledger.finished_of(old, config.scale_name):
-        await found.prune(done - {await _last_finished(ledger, names, config.scale_name)})
-
-
-async def _last_finished(ledger: ManifestStore, names: Sequence[str], scale: str) -> str | None:
-    """Name the newest of the snapshots that is finished."""
-    ordered = sorted(names, key=order_of, reverse=True)
-    for start in range(0, len(ordered), CONCURRENT_READS):
-        if done := await ledger.finished_of(ordered[start : start + CONCURRENT_READS], scale):
-            return newest_name(tuple(done))
-    return None

@@ -13,17 +13,7 @@ from typing import NamedTuple
 
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
-from aqi_service.app.loads import (
-    How,
-    LoadKind,
-    catch_up_of,
-    catch_up_unfinished,
-    load_one,
-    log_older_unfinished,
-    print_report,
-    prune,
-    seconds_until_feed_may_be_asked,
-)
+from aqi_service.app.loads import LoadKind, Loads, print_report
 from aqi_service.app.metrics import REFUSED, ServiceStatus
 from aqi_service.app.open import Backend
 from aqi_service.app.startup_checks import check
@@ -81,7 +71,7 @@ class Scheduler:
     def __init__(
         self,
         config: Config,
-        found: Backend,
+        backend: Backend,
         status: ServiceStatus,
         serving: Serving | None = None,
         *,
@@ -89,12 +79,12 @@ class Scheduler:
     ) -> None:
         """`usable` tells whether archive and table have been checked."""
         self._config = config
-        self._found = found
+        self._backend = backend
         self._status = status
         serving = serving or Serving(0, MemoryIndex(time.time))
         self._latest, self._port = serving.latest, serving.port
         self._usable = usable
-        self._rest = catch_up_of(config, found)
+        self._loads = Loads(config, backend, self._latest)
         self._older_told = False
         self._clock_off = False
 
@@ -105,25 +95,25 @@ class Scheduler:
         """
         while not stop.is_set():
             if await stop.guard(self._acquired()):
-                async with keep_renewed(self._found.lease) as lost:
-                    await self._loads(stop, lost)
+                async with keep_renewed(self._backend.lease) as lost:
+                    await self._load_on_schedule(stop, lost)
 
     async def _acquired(self) -> bool:
         """Wait for the lease; False, after a while, when the table refuses."""
         try:
-            await acquire(self._found.lease, None)
+            await acquire(self._backend.lease, None)
         except ConfigError as error:
             self._refused(error)
             await asyncio.sleep(RESTART_CAP)
             return False
         return True
 
-    async def _loads(self, stop: Stop, lost: asyncio.Event) -> None:
+    async def _load_on_schedule(self, stop: Stop, lost: asyncio.Event) -> None:
         """Load on schedule until `stop`, or until the lease is lost."""
         clock = asyncio.get_running_loop().time
         failures = 0
-        await _wait(stop, lost, await seconds_until_feed_may_be_asked(self._config, self._found))
-        while not (stop.is_set() or lost.is_set()) and still_held(self._found.lease.check):
+        await _wait(stop, lost, await self._loads.seconds_until_feed_may_be_asked())
+        while not (stop.is_set() or lost.is_set()) and still_held(self._backend.lease.check):
             begun = clock()
             report = await self._load(stop)
             failed = report is None or report.status in (Status.FAILED, Status.REJECTED)
@@ -179,30 +169,27 @@ class Scheduler:
             log.warning("catch_up_failed error=%r: tried again after the next load", str(error))
 
     async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
-        how = How(LoadKind.CAUGHT_UP, None, self._latest.note, self._latest.process)
-        some = catch_up_unfinished(self._config, self._found, self._rest, due, how)
-        async with aclosing(some) as reports:
+        async with aclosing(self._loads.catch_up(due)) as reports:
             async for report in reports:
                 self._tell(report)
                 self._status.caught_up(report)
                 if stop.is_set() or lost.is_set():
                     return
         if not self._older_told:
-            await log_older_unfinished(self._config, self._rest)
+            await self._loads.log_older_unfinished()
             self._older_told = True
 
     async def _checked_load(self) -> LoadReport:
         """Load; before the first time see that storage can be used, unless that was seen at the start."""
         if not self._usable:
-            await check(self._config, self._found)
+            await check(self._config, self._backend)
             self._usable = True
-        how = How(LoadKind.LIVE, self._config.deadline, self._latest.begin, self._latest.process)
-        report = await load_one(self._config, self._found, live_feed(self._config.feed_url), how)
+        report = await self._loads.load(live_feed(self._config.feed_url), LoadKind.LIVE)
         self._latest.finish(version_of(report.as_json()) if report.status is Status.COMPLETE else None)
         return report
 
     async def _prune(self) -> None:
         try:
-            await prune(self._config, self._found)
+            await self._loads.prune()
         except AqiError as error:
             log.warning("prune_failed error=%r: tried again after the next load", str(error))

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from aqi_service.app.loads import catch_up_unfinished
+from aqi_service.app.loads import Loads
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.open import Backend
 from aqi_service.app.scheduler import Scheduler
@@ -28,6 +28,9 @@ from tests.doubles.program import ran
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
 HOUR = 3600
+
+TODAY = time.time()
+"""The daemon's clock, for what it catches up."""
 
 
 def name_at(hours: float, now: float = NOW) -> str:
@@ -80,11 +83,10 @@ async def test_what_is_finished_is_left_alone_and_its_manifest_is_read_once() ->
 
 
 async def test_what_turns_out_to_be_no_snapshot_is_not_tried_for_ever() -> None:
-    archive = archive_of(name_at(1), body=b"<html>")
-    found, rest = Backend(in_memory(archive), "memory"), catch_up(archive)
-    async with aclosing(catch_up_unfinished(config(), found, rest)) as reports:
-        assert [report.status async for report in reports] == ["rejected"]
-    assert await recent(rest) == []
+    loads = Loads(config(), Backend(in_memory(archive_of(name_at(1, TODAY), body=b"<html>")), "memory"))
+    for ends in (["rejected"], []):
+        async with aclosing(loads.catch_up()) as reports:
+            assert [report.status async for report in reports] == ends
 
 
 async def test_of_older_ones_at_most_so_many_are_looked_at() -> None:
@@ -95,16 +97,21 @@ async def test_of_older_ones_at_most_so_many_are_looked_at() -> None:
 
 
 async def test_a_table_that_does_not_take_all_of_one_is_not_asked_to_take_the_next() -> None:
-    archive = archive_of(name_at(1), name_at(2), body=document(1))
+    archive = archive_of(name_at(1, TODAY), name_at(2, TODAY), body=document(1))
     down = Before(MemoryStore(), put=failing(Unavailable("away")), read=failing(Unavailable("away")))
     found = Backend(Storage(archive, down), "memory")
-    async with aclosing(catch_up_unfinished(config(load_only=True), found, catch_up(archive))) as reports:
-        assert [(report.status, report.snapshot) async for report in reports] == [("incomplete", name_at(1))]
+    async with aclosing(Loads(config(load_only=True), found).catch_up()) as reports:
+        assert [(report.status, report.snapshot) async for report in reports] == [
+            ("incomplete", name_at(1, TODAY))
+        ]
 
 
 async def test_whoever_loses_the_lease_catches_nothing_up_any_more() -> None:
-    archive, store = archive_of(*map(name_at, (1, 2, 3)), body=document(1)), MemoryStore()
-    archive.snapshots[name_at(2)] = document(2)
+    archive, store = (
+        archive_of(*(name_at(hours, TODAY) for hours in (1, 2, 3)), body=document(1)),
+        MemoryStore(),
+    )
+    archive.snapshots[name_at(2, TODAY)] = document(2)
 
     class Lost(DryLease):
         def check(self) -> None:
@@ -112,13 +119,15 @@ async def test_whoever_loses_the_lease_catches_nothing_up_any_more() -> None:
                 raise LeaseLost("another holds it")
 
     found = Backend(Storage(archive, store), "memory", lease=Lost())
-    async with aclosing(catch_up_unfinished(config(load_only=True), found, catch_up(archive))) as reports:
-        assert [(report.status, report.snapshot) async for report in reports] == [("complete", name_at(1))]
+    async with aclosing(Loads(config(load_only=True), found).catch_up()) as reports:
+        assert [(report.status, report.snapshot) async for report in reports] == [
+            ("complete", name_at(1, TODAY))
+        ]
     assert set(store.items) == {"1"}
 
 
 async def test_one_that_is_under_way_when_the_lease_is_lost_writes_no_more() -> None:
-    archive, store = archive_of(name_at(1), body=document(*range(1, 1201))), MemoryStore()
+    archive, store = archive_of(name_at(1, TODAY), body=document(*range(1, 1201))), MemoryStore()
 
     class Lost(DryLease):
         def check(self) -> None:
@@ -126,7 +135,7 @@ async def test_one_that_is_under_way_when_the_lease_is_lost_writes_no_more() -> 
                 raise LeaseLost("another holds it")
 
     found = Backend(Storage(archive, store), "memory", lease=Lost())
-    async with aclosing(catch_up_unfinished(config(load_only=True), found, catch_up(archive))) as reports:
+    async with aclosing(Loads(config(load_only=True), found).catch_up()) as reports:
         assert [report.status async for report in reports] == ["incomplete"]
     assert store.writes == READ_LIMIT
 
@@ -140,9 +149,9 @@ def test_the_command_for_older_ones_carries_what_decides_how_they_are_loaded() -
 
 
 async def test_what_is_left_is_caught_up_until_the_next_load_is_due() -> None:
-    archive = archive_of(name_at(1), body=document(1))
+    archive = archive_of(name_at(1, TODAY), body=document(1))
     found = Backend(in_memory(archive), "memory")
-    async with aclosing(catch_up_unfinished(config(), found, catch_up(archive), ends=0.0)) as reports:
+    async with aclosing(Loads(config(), found).catch_up(ends=0.0)) as reports:
         assert [report.status async for report in reports] == []
 
 

@@ -25,7 +25,7 @@ import aiohttp.connector
 
 from aqi_service.app.config import Config
 from aqi_service.app.load_only import holding_lease
-from aqi_service.app.loads import How, LoadKind, load_one
+from aqi_service.app.loads import LoadKind, Loads
 from aqi_service.app.open import Backend, open_backend
 from aqi_service.app.startup_checks import check
 from aqi_service.core.frames import HEADER, decode_header, encode
@@ -130,12 +130,11 @@ async def _load(settings: Config, found: Backend, *, replays: bool) -> bool:
     """Load the feed under the lease, and at times the newest snapshot again; tell whether it went well."""
     try:
         async with holding_lease(settings, found):
-            feed = live_feed(settings.feed_url)
-            report = await load_one(settings, found, feed, How(LoadKind.LIVE, settings.deadline))
+            report = await Loads(settings, found).load(live_feed(settings.feed_url), LoadKind.LIVE)
         newest = newest_name(await found.storage.archive.names()) if replays else None
         if newest and (named := parse_name(newest)):
             source = archived_source(found.storage.archive, *named)
-            await load_one(settings, found, source, How(LoadKind.REPLAY, settings.deadline))
+            await Loads(settings, found).load(source, LoadKind.REPLAY)
     except AqiError:
         return False
     return report.status in GOOD
