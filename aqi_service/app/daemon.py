@@ -21,7 +21,7 @@ from aqi_service.app.loads import user_agent, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.loop_lag import watch
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.app.open import Backend, first_line, open_backend
+from aqi_service.app.open import first_line, open_backend
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.app.startup_checks import check
 from aqi_service.certificates import Certificates
@@ -34,6 +34,7 @@ from aqi_service.server.server import Limits, Server
 from aqi_service.server.sockets import listen
 from aqi_service.shutdown import GRACE_SECONDS, Stop
 from aqi_service.snapshots.sources import FetchOptions
+from aqi_service.storage.ports import Backend
 
 log = logging.getLogger("aqi_service")
 
@@ -50,11 +51,11 @@ async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
     tls = _certificates(config)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, tls)
-    async with open_backend(config) as found:
-        say(first_line(config, found))
-        usable = await stop.guard(_usable(config, found))
+    async with open_backend(config) as backend:
+        say(first_line(config, backend))
+        usable = await stop.guard(_usable(config, backend))
         if not stop.is_set():
-            await _serve(config, found, stop, tls, usable=bool(usable))
+            await _serve(config, backend, stop, tls, usable=bool(usable))
     return 0
 
 
@@ -78,10 +79,10 @@ def _reload(tls: Certificates | None) -> None:
         log.info("certificates_reloaded: new connections get them, the others go on")
 
 
-async def _usable(config: Config, found: Backend) -> bool:
+async def _usable(config: Config, backend: Backend) -> bool:
     """Raise ConfigError for what waiting cannot mend; log what may pass, and return False then."""
     try:
-        await check(config, found)
+        await check(config, backend)
     except Unavailable as error:
         log.warning("storage_unavailable error=%r: lookups answer Unavailable until it is back", str(error))
         return False
@@ -89,7 +90,7 @@ async def _usable(config: Config, found: Backend) -> bool:
 
 
 async def _serve(
-    config: Config, found: Backend, stop: Stop, tls: Certificates | None = None, *, usable: bool
+    config: Config, backend: Backend, stop: Stop, tls: Certificates | None = None, *, usable: bool
 ) -> None:
     """Listen, serve and load until `stop`; then end both at once, answering what was asked."""
     async with AsyncExitStack() as stack:
@@ -101,19 +102,21 @@ async def _serve(
             stop_grace=GRACE_SECONDS,
         )
         latest = MemoryIndex(time.time)
-        lookup = Lookup(found.storage.store, time.time, latest=latest)
+        lookup = Lookup(backend.storage.store, time.time, latest=latest)
         stack.push_async_callback(lookup.close)
         server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
         status = ServiceStatus(server.counts, lookup.counts, latest)
         _warn(config)
         if http_sockets:
-            await _http(stack, http_sockets, partial(_ready, found, stop), status, config.descriptors)
+            await _http(stack, http_sockets, partial(_ready, backend, stop), status, config.descriptors)
         _put_lookups_first()
         await server.start()
         _tell_listening(sockets, "tls" if tls else "tcp")
-        loader = Scheduler(config, found, status, Serving(sockets[0].getsockname()[1], latest), usable=usable)
+        loader = Scheduler(
+            config, backend, status, Serving(sockets[0].getsockname()[1], latest), usable=usable
+        )
         loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
-        following = _follower(config, found, latest, status).run(stop)
+        following = _follower(config, backend, latest, status).run(stop)
         await asyncio.gather(loading, _serve_until(server, stop), following, watch(status.lag, stop))
 
 
@@ -127,9 +130,11 @@ def _put_lookups_first() -> None:
     gc.freeze()
 
 
-def _follower(config: Config, found: Backend, latest: MemoryIndex, status: ServiceStatus) -> MemoryRefresher:
+def _follower(
+    config: Config, backend: Backend, latest: MemoryIndex, status: ServiceStatus
+) -> MemoryRefresher:
     asking = FetchOptions(user_agent(config), config.max_bytes)
-    return MemoryRefresher(found.storage, config.table, latest, asking, told=status.seen)
+    return MemoryRefresher(backend.storage, config.table, latest, asking, told=status.seen)
 
 
 async def _serve_until(server: Server, stop: Stop) -> None:
@@ -214,13 +219,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _ready(found: Backend, stop: Stop) -> str | None:
+async def _ready(backend: Backend, stop: Stop) -> str | None:
     """Tell what keeps lookups from being answered; old data does not."""
     if stop.is_set():
         return "stopping"
     try:
         async with asyncio.timeout(READY_SECONDS):
-            await found.storage.store.get("0")
+            await backend.storage.store.get("0")
     except (AqiError, TimeoutError):
         return "the table cannot be read"
     return None

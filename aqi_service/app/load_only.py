@@ -12,7 +12,7 @@ from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, print_report, warn_without_contact
 from aqi_service.app.logs import say
-from aqi_service.app.open import Backend, first_line, open_backend
+from aqi_service.app.open import first_line, open_backend
 from aqi_service.app.startup_checks import check
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
@@ -20,7 +20,7 @@ from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import CONCURRENT_READS
 from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import live_feed
-from aqi_service.storage.ports import LEASE_SECONDS
+from aqi_service.storage.ports import LEASE_SECONDS, Backend
 
 _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 

@@ -17,7 +17,6 @@ from aqi_service import __version__
 from aqi_service.app.config import DEFAULT_PORT, LEAST_INTERVAL, Config
 from aqi_service.app.console import ProgressLine
 from aqi_service.app.logs import say
-from aqi_service.app.open import Backend
 from aqi_service.core.clocks import RELEASED, ages_from, current
 from aqi_service.core.index import OnTableState
 from aqi_service.core.report import LoadReport, Status
@@ -30,7 +29,7 @@ from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore, newest_name
 from aqi_service.snapshots.sources import Source
 from aqi_service.snapshots.unfinished import OlderUnfinished, UnfinishedSnapshots
-from aqi_service.storage.ports import no_guard, still_held
+from aqi_service.storage.ports import Backend, no_guard, still_held
 
 log = logging.getLogger("aqi_service")
 
@@ -133,7 +132,7 @@ class Loads:
         One without a finished manifest is kept; all are where nothing tells how old the data is.
         """
         now = time.time()
-        if self._config.keep_days is None or self._backend.prune is None:
+        if self._config.keep_days is None:
             return
         newest = await self._manifests.newest()
         if newest is None:

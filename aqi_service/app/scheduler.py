@@ -15,7 +15,6 @@ from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, print_report
 from aqi_service.app.metrics import REFUSED, ServiceStatus
-from aqi_service.app.open import Backend
 from aqi_service.app.startup_checks import check
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
@@ -24,7 +23,7 @@ from aqi_service.errors import AqiError, ConfigError
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import live_feed
-from aqi_service.storage.ports import still_held
+from aqi_service.storage.ports import Backend, still_held
 
 log = logging.getLogger("aqi_service")
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from aqi_service.app.config import Config
-from aqi_service.app.open import Backend
 from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
 from aqi_service.snapshots.manifests import ManifestStore
+from aqi_service.storage.ports import Backend
 
 log = logging.getLogger("aqi_service")
 
@@ -25,45 +25,45 @@ CREATE_SECONDS = 360.0
 """How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
 
 
-async def check(config: Config, found: Backend) -> None:
+async def check(config: Config, backend: Backend) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
     With `--create` makes what is missing first, once both have shown that they answer.
     """
     if config.create:
         with suppress(ConfigError):
-            await _in_time(found, _usable(config, found))
-        for lack in await _in_time(found, found.create(), CREATE_SECONDS):
+            await _in_time(backend, _usable(config, backend))
+        for lack in await _in_time(backend, backend.create(), CREATE_SECONDS):
             log.warning("not_created %s", lack)
-    await _in_time(found, _usable(config, found))
+    await _in_time(backend, _usable(config, backend))
     if not config.serve_only:
-        await _sweep(found)
+        await _sweep(backend)
     if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-        ledger = ManifestStore(found.storage, config.table)
-        await _in_time(found, ledger.check_scale(config.scale_name))
+        ledger = ManifestStore(backend.storage, config.table)
+        await _in_time(backend, ledger.check_scale(config.scale_name))
     if not config.serve_only and (config.create or not config.load_only):
-        await _name_what_is_not_right(config, found)
+        await _name_what_is_not_right(config, backend)
 
 
-async def _name_what_is_not_right(config: Config, found: Backend) -> None:
+async def _name_what_is_not_right(config: Config, backend: Backend) -> None:
     """Log what `--create` would add to the table, and what it leaves although it makes it otherwise.
 
     A loader does without, so nothing here is an error.
     """
     try:
-        for thing in await found.missing():
+        for thing in await backend.missing():
             log.warning("missing %s: add it with %s", thing, config.create_command)
-        for sentence in await found.wrong():
+        for sentence in await backend.wrong():
             log.warning("not_right %s", sentence)
     except AqiError as error:
         log.info("missing unknown error=%r", str(error))
 
 
-async def _sweep(found: Backend) -> None:
+async def _sweep(backend: Backend) -> None:
     """Take away what dead loads left half done; that it cannot be done now keeps nobody from loading."""
     try:
         async with asyncio.timeout(START_SECONDS):
-            swept = await found.storage.archive.sweep()
+            swept = await backend.storage.archive.sweep()
     except (AqiError, TimeoutError) as error:
         log.warning("sweep_failed error=%r: tried again at the next start", str(error) or "no answer in time")
     else:
@@ -71,9 +71,9 @@ async def _sweep(found: Backend) -> None:
             log.info("swept count=%d: what loads that were killed left half done", swept)
 
 
-async def _usable(config: Config, found: Backend) -> None:
+async def _usable(config: Config, backend: Backend) -> None:
     """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
-    checks = (found.storage.archive.check(), found.storage.store.check())
+    checks = (backend.storage.archive.check(), backend.storage.store.check())
     wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
     for error in wrong:
         if not isinstance(error, ConfigError):
@@ -84,12 +84,12 @@ async def _usable(config: Config, found: Backend) -> None:
     for error in wrong:
         raise error
     if not config.serve_only:
-        await found.writable()
+        await backend.check_writable()
 
 
-async def _in_time(found: Backend, work: Awaitable[Result], seconds: float = START_SECONDS) -> Result:
+async def _in_time(backend: Backend, work: Awaitable[Result], seconds: float = START_SECONDS) -> Result:
     try:
         async with asyncio.timeout(seconds):
             return await work
     except TimeoutError as error:
-        raise Unavailable(f"{found.location}: no answer within {seconds:.0f} s") from error
+        raise Unavailable(f"{backend.location}: no answer within {seconds:.0f} s") from error

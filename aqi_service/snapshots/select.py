@@ -4,7 +4,7 @@ One rule: nothing is loaded before everything that was named has been looked for
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from aqi_service.core.clocks import is_ahead
@@ -14,22 +14,7 @@ from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_nam
 from aqi_service.errors import MissingResource
 from aqi_service.snapshots.ahead import tell_ahead
 from aqi_service.snapshots.sources import Source, archived_source, source_of, stored_source
-from aqi_service.storage.ports import Archive, Objects
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotLocations:
-    """Where snapshots are looked for.
-
-    Attributes:
-        archive: what `archive` stands for.
-        bucket: the bucket behind it; None when it is no bucket.
-        objects: reads other buckets; None when no `s3://` source was named.
-    """
-
-    archive: Archive
-    bucket: str | None = None
-    objects: Objects | None = None
+from aqi_service.storage.ports import Objects, SnapshotLocations
 
 
 async def choose(

@@ -3,12 +3,22 @@
 One rule: a load over these tells what it would do with an empty table.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
-from aqi_service.storage.ports import Judged, PutResult, SnapshotInfo, Upload, no_guard
+from aqi_service.storage.ports import (
+    Archive,
+    Judged,
+    Lease,
+    PutResult,
+    SnapshotInfo,
+    SnapshotLocations,
+    Storage,
+    Upload,
+    no_guard,
+)
 
 
 class DryArchive:
@@ -140,3 +150,34 @@ class DryLease:
 
     def check(self) -> None:
         """Return at once."""
+
+
+class DryBackend:
+    """All of these together, as `ports.Backend` says; `archive` is where `--from archive` looks, to read."""
+
+    location = "dry run, nothing is written"
+
+    def __init__(self, archive: Archive | None = None) -> None:
+        self.storage = Storage(DryArchive(), DryStore())
+        self.lease: Lease = DryLease()
+        self.snapshot_locations = SnapshotLocations(archive or self.storage.archive)
+
+    async def create(self) -> Sequence[str]:
+        """Make nothing."""
+        return ()
+
+    async def check_writable(self) -> None:
+        """Return at once."""
+
+    async def missing(self) -> Sequence[str]:
+        """Return nothing."""
+        return ()
+
+    async def wrong(self) -> Sequence[str]:
+        """Return nothing."""
+        return ()
+
+    async def prune(self, names: Iterable[str]) -> int:
+        """Delete nothing."""
+        del names
+        return 0

@@ -1,7 +1,7 @@
-"""The ports: where snapshots are archived, where items are stored, and who may load; what each promises.
+"""The ports: where snapshots are archived, where items are stored, who may load; what each promises.
 
 One rule: the program above this line knows these Protocols and the errors of `aqi_service.errors`, never the
-library behind them. `s3`, `dynamodb` and `lease` keep them on AWS; `local_*` keep them on one machine.
+library behind them. `storage.aws`, `storage.local` and `storage.dry` keep them.
 
 Every method raises AccessDenied or MissingResource for what waiting cannot mend, Unavailable for what it may.
 """
@@ -248,3 +248,47 @@ class Storage:
 
     archive: Archive
     store: Store
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLocations:
+    """Where snapshots are looked for: the archive, its bucket if it is one, other buckets if one is named."""
+
+    archive: Archive
+    bucket: str | None = None
+    objects: Objects | None = None
+
+
+class Backend(Protocol):
+    """What a configuration names, open: its storage, and what is done to that as a whole."""
+
+    @property
+    def location(self) -> str:
+        """Region, endpoint, bucket and table, or the folder, for a person."""
+
+    @property
+    def storage(self) -> Storage:
+        """Archive and store."""
+
+    @property
+    def lease(self) -> Lease:
+        """Who may load the live feed; nobody has taken it yet."""
+
+    @property
+    def snapshot_locations(self) -> SnapshotLocations:
+        """Where `--from` looks for snapshots."""
+
+    async def create(self) -> Sequence[str]:
+        """Make what is missing; return what could not be made, but can be done without, one sentence each."""
+
+    async def check_writable(self) -> None:
+        """Return if the table takes what a load writes; raise ConfigError for what keeps it from it."""
+
+    async def missing(self) -> Sequence[str]:
+        """Name what `create` would add to what is there."""
+
+    async def wrong(self) -> Sequence[str]:
+        """Say what is there in another form than `create` makes it, one sentence each."""
+
+    async def prune(self, names: Iterable[str]) -> int:
+        """Delete snapshots by name, where this program does that itself; return how many there were."""

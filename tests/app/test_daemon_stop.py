@@ -13,13 +13,13 @@ import pytest
 
 from aqi_service.app.daemon import _ready, _serve
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Backend
 from aqi_service.app.scheduler import Scheduler
 from aqi_service.client import Client
 from aqi_service.core.snapshot_names import manifest_key
 from aqi_service.errors import Unavailable
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
+from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import document
@@ -56,7 +56,7 @@ async def test_a_load_that_is_slow_to_end_does_not_keep_the_server_from_closing_
             await free.wait()
 
     stop = Stop(grace=3600.0)  # nobody is patient for so long: the load ends when it is let go
-    found = Backend(in_memory(Before(MemoryArchive(), write=stubborn)), "memory")
+    found = GivenBackend(in_memory(Before(MemoryArchive(), write=stubborn)))
     async with patience(), feed_server((answer(document(1)),)) as feed:
         settings = config(feed_url=feed.url(), no_http=True)
         serving = task(_serve(settings, found, stop, usable=True))
@@ -85,7 +85,7 @@ async def test_lookups_and_metrics_are_answered_while_the_loader_is_dead(
         "aqi_service.app.scheduler.random", lambda: 1.0
     )  # then it is not started again at once
     async with patience():
-        serving = task(_serve(config(), Backend(in_memory(), "memory"), stop, usable=True))
+        serving = task(_serve(config(), GivenBackend(in_memory()), stop, usable=True))
         await died.wait()
         said = capsys.readouterr().err
         ports = {kind: int(port) for port, kind in re.findall(r"listening on \S+:(\d+) \((http|tcp)\)", said)}
@@ -99,11 +99,11 @@ async def test_lookups_and_metrics_are_answered_while_the_loader_is_dead(
 
 async def test_it_is_ready_while_the_table_can_be_read_and_it_is_not_stopping() -> None:
     stop = Stop()
-    assert await _ready(Backend(in_memory(), "memory"), stop) is None
-    broken = Backend(in_memory(store=Before(MemoryStore(), get=failing(Unavailable("away")))), "memory")
+    assert await _ready(GivenBackend(in_memory()), stop) is None
+    broken = GivenBackend(in_memory(store=Before(MemoryStore(), get=failing(Unavailable("away")))))
     assert await _ready(broken, stop) == "the table cannot be read"
     stop.set()
-    assert await _ready(Backend(in_memory(), "memory"), stop) == "stopping"
+    assert await _ready(GivenBackend(in_memory()), stop) == "stopping"
 
 
 async def test_a_table_that_does_not_answer_makes_it_unready_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ async def test_a_table_that_does_not_answer_makes_it_unready_in_time(monkeypatch
         await asyncio.Event().wait()
 
     monkeypatch.setattr("aqi_service.app.daemon.READY_SECONDS", 0.01)
-    stuck = Backend(in_memory(store=Before(MemoryStore(), get=never)), "memory")
+    stuck = GivenBackend(in_memory(store=Before(MemoryStore(), get=never)))
     async with patience():
         assert await _ready(stuck, Stop()) == "the table cannot be read"
 
@@ -131,7 +131,7 @@ def with_old_snapshots() -> MemoryArchive:
     return archive
 
 
-async def load_once(found: Backend) -> ServiceStatus:
+async def load_once(found: GivenBackend) -> ServiceStatus:
     """Load once, with --keep-days, and stop."""
     stop, counted = Stop(), ServiceStatus(ServerCounts())
 
@@ -154,7 +154,7 @@ async def test_keep_days_deletes_after_a_load_what_is_old_and_finished() -> None
         deleted.extend(names)
         return len(deleted)
 
-    counted = await load_once(Backend(in_memory(with_old_snapshots()), "memory", prune=prune))
+    counted = await load_once(GivenBackend(in_memory(with_old_snapshots()), prune=prune))
     assert deleted == [OLD]
     assert counted.loads["complete"] == 1
 
@@ -166,6 +166,6 @@ async def test_snapshots_that_cannot_be_deleted_now_cost_the_load_nothing(
         raise Unavailable("the disk is away")
 
     with caplog.at_level(logging.WARNING):
-        counted = await load_once(Backend(in_memory(with_old_snapshots()), "memory", prune=prune))
+        counted = await load_once(GivenBackend(in_memory(with_old_snapshots()), prune=prune))
     assert (counted.loads["complete"], counted.loads["refused"]) == (1, 0)
     assert "prune_failed error='the disk is away': tried again after the next load" in caplog.messages

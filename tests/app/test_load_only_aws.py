@@ -10,12 +10,12 @@ from typing import Any
 import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
-from aqi_service.app.open import Backend
 from aqi_service.app.startup_checks import CREATE_SECONDS, START_SECONDS, check
 from aqi_service.errors import Unavailable
 from aqi_service.storage.dry import DryArchive, DryStore
 from aqi_service.storage.ports import Storage
 from tests import DATA
+from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import CHUNKED, chunked, feed_server, head
 from tests.doubles.moto_names import Moto
@@ -231,7 +231,7 @@ async def test_a_table_that_does_not_answer_at_the_start_is_given_up_after_10_s(
 
     store: Any = Before(DryStore(), check=ask)
     checking = asyncio.get_running_loop().create_task(
-        check(config(), Backend(Storage(DryArchive(), store), "a place"))
+        check(config(), GivenBackend(Storage(DryArchive(), store), "a place"))
     )
     await begun.wait()
     advance(START_SECONDS / 2)
@@ -251,7 +251,7 @@ async def test_create_that_does_not_come_to_an_end_is_given_up() -> None:
         await asyncio.Event().wait()
         return []
 
-    found = Backend(Storage(DryArchive(), DryStore()), "a place", create)
+    found = GivenBackend(Storage(DryArchive(), DryStore()), "a place", create=create)
     checking = asyncio.get_running_loop().create_task(check(config(create=True), found))
     await begun.wait()
     advance(CREATE_SECONDS)

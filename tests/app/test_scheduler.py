@@ -10,13 +10,13 @@ import pytest
 
 from aqi_service.app.config import FEED_HOST
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.app.open import Backend
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import AccessDenied, ConfigError, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
+from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import FeedServer, answer, feed_server
 from tests.doubles.load_helpers import document
@@ -43,8 +43,8 @@ class Waits(Stop):
         return self.is_set()
 
 
-def opened(archive: Any = None, store: Any = None) -> Backend:
-    return Backend(in_memory(archive, store), "memory")
+def opened(archive: Any = None, store: Any = None) -> GivenBackend:
+    return GivenBackend(in_memory(archive, store))
 
 
 def status() -> ServiceStatus:
@@ -52,7 +52,7 @@ def status() -> ServiceStatus:
 
 
 async def waits_of(
-    loads: int, feed: FeedServer, storage: Backend | None = None, *, usable: bool = True, **changes: Any
+    loads: int, feed: FeedServer, storage: GivenBackend | None = None, *, usable: bool = True, **changes: Any
 ) -> tuple[list[float], ServiceStatus]:
     """Run a loader for so many loads; give the waits after each, and what was counted."""
     stop, counted = Waits(loads), status()

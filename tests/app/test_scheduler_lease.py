@@ -9,7 +9,6 @@ import pytest
 
 from aqi_service.app.load_only import holding_lease
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Backend
 from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.report import Status
 from aqi_service.errors import AccessDenied, LeaseHeld, LeaseLost, NameInUse
@@ -18,6 +17,7 @@ from aqi_service.shutdown import Stop
 from aqi_service.storage.local.lease import LocalLease
 from aqi_service.storage.ports import RENEW_SECONDS
 from aqi_service.storage.process_name import holder_name
+from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server, head
 from tests.doubles.load_helpers import NAME, document, fates, run
@@ -80,7 +80,7 @@ async def test_a_load_of_the_live_feed_beside_a_daemon_names_the_holder_and_a_re
     try:
         live = config(feed_url="http://127.0.0.1:9/x", local=tmp_path / "d", load_only=True)
         with pytest.raises(LeaseHeld, match=r"the table's lease is held by .* pid [0-9]+"):
-            async with holding_lease(live, Backend(in_memory(), "memory", lease=other), patience=0):
+            async with holding_lease(live, GivenBackend(in_memory(), lease=other), patience=0):
                 pass
         done = await ran("--load-only", "--local", "d", "--from", "a.json", cwd=tmp_path)
         assert (done.code, done.reports[0]["stored"]) == (0, 300)
@@ -128,7 +128,7 @@ class Guarded:
 async def test_a_loader_that_loses_the_lease_stands_by_and_loads_again_once_it_is_free() -> None:
     lease, stop, status = ToldLease(), Stop(), ServiceStatus(ServerCounts())
     async with feed_server((answer(BODY),)) as feed:
-        loader = Scheduler(config(feed_url=feed.url()), Backend(in_memory(), "memory", lease=lease), status)
+        loader = Scheduler(config(feed_url=feed.url()), GivenBackend(in_memory(), lease=lease), status)
         work = task(loader.run(stop))
         await until(lambda: status.loads["complete"] == 1)
         lease.holder = "another"
@@ -155,7 +155,7 @@ async def test_a_table_that_refuses_the_lease_is_counted_and_does_not_end_the_lo
     lease.take = refuse  # type: ignore[method-assign]  # a double's
     status = ServiceStatus(ServerCounts())
     loader = Scheduler(
-        config(feed_url="http://127.0.0.1:9/x"), Backend(in_memory(), "memory", lease=lease), status
+        config(feed_url="http://127.0.0.1:9/x"), GivenBackend(in_memory(), lease=lease), status
     )
     work = task(loader.run(stop))
     await until(lambda: status.loads["refused"] == 1)
@@ -169,7 +169,7 @@ async def test_no_load_begins_once_the_lease_ran_out_although_its_renewal_has_no
     lease, stop, status, stuck = ToldLease(), Stop(), ServiceStatus(ServerCounts()), Stuck()
     lease.renew = stuck  # type: ignore[method-assign]  # a double's
     async with feed_server((answer(BODY),)) as feed:
-        loader = Scheduler(config(feed_url=feed.url()), Backend(in_memory(), "memory", lease=lease), status)
+        loader = Scheduler(config(feed_url=feed.url()), GivenBackend(in_memory(), lease=lease), status)
         work = task(loader.run(stop))
         await until(lambda: status.loads["complete"] == 1)
         advance(RENEW_SECONDS + 1)

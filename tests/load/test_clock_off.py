@@ -15,7 +15,6 @@ import pytest
 
 from aqi_service.app import load_only as once
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.app.open import Backend
 from aqi_service.app.open import open_backend as opened_of
 from aqi_service.app.scheduler import Scheduler, Serving
 from aqi_service.core.selection import Selection
@@ -27,10 +26,12 @@ from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
-from aqi_service.snapshots.select import SnapshotLocations, choose
+from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import FetchOptions, source_of
+from aqi_service.storage.ports import SnapshotLocations
 from tests.app.test_load_only import stored
 from tests.app.test_scheduler import Waits
+from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.documents import document_of
 from tests.doubles.faults.clock import HandClock
@@ -94,12 +95,12 @@ class World:
         self.status = ServiceStatus(ServerCounts(), latest=self.latest)
 
     @property
-    def found(self) -> Backend:
+    def found(self) -> GivenBackend:
         async def prune(names: Iterable[str]) -> int:
             self.pruned += names
             return 0
 
-        return Backend(in_memory(self.archive, self.store), "memory", prune=prune)
+        return GivenBackend(in_memory(self.archive, self.store), prune=prune)
 
     def shelve(self, name: str, content: bytes = b"[]", **manifest: object) -> None:
         """Put a finished snapshot into the archive."""

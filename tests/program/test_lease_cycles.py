@@ -12,7 +12,6 @@ from random import Random
 import pytest
 
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Backend
 from aqi_service.app.scheduler import Scheduler
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
@@ -20,6 +19,7 @@ from aqi_service.storage.aws.clients import Clients
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.ports import Storage
+from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.daemons import holder_at, takeovers, trespasses
 from tests.doubles.documents import document_of, record
@@ -89,7 +89,7 @@ class Scene:
         assert self.feed
         settings = config(feed_url=self.feed.url(), contact=name, interval=INTERVAL, load_deadline=60.0)
         status, stop = ServiceStatus(ServerCounts()), Stop()
-        loader = Scheduler(settings, Backend(Storage(self.archive, store), "here", lease=lease), status)
+        loader = Scheduler(settings, GivenBackend(Storage(self.archive, store), "here", lease=lease), status)
         self.living[name] = One(process, status, loop.create_task(loader.run(stop)), stop)
 
     async def loaded(self, but: str = "") -> str:

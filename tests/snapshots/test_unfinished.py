@@ -10,7 +10,6 @@ import pytest
 
 from aqi_service.app.loads import Loads
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Backend
 from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import manifest_key, snapshot_name
@@ -21,6 +20,7 @@ from aqi_service.snapshots.unfinished import MOST_OLD, OlderUnfinished, Unfinish
 from aqi_service.storage.dry import DryLease
 from aqi_service.storage.ports import READ_LIMIT, Storage
 from tests.app.test_scheduler import Waits
+from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import NOW, TABLE, document
@@ -83,7 +83,7 @@ async def test_what_is_finished_is_left_alone_and_its_manifest_is_read_once() ->
 
 
 async def test_what_turns_out_to_be_no_snapshot_is_not_tried_for_ever() -> None:
-    loads = Loads(config(), Backend(in_memory(archive_of(name_at(1, TODAY), body=b"<html>")), "memory"))
+    loads = Loads(config(), GivenBackend(in_memory(archive_of(name_at(1, TODAY), body=b"<html>"))))
     for ends in (["rejected"], []):
         async with aclosing(loads.catch_up()) as reports:
             assert [report.status async for report in reports] == ends
@@ -99,7 +99,7 @@ async def test_of_older_ones_at_most_so_many_are_looked_at() -> None:
 async def test_a_table_that_does_not_take_all_of_one_is_not_asked_to_take_the_next() -> None:
     archive = archive_of(name_at(1, TODAY), name_at(2, TODAY), body=document(1))
     down = Before(MemoryStore(), put=failing(Unavailable("away")), read=failing(Unavailable("away")))
-    found = Backend(Storage(archive, down), "memory")
+    found = GivenBackend(Storage(archive, down))
     async with aclosing(Loads(config(load_only=True), found).catch_up()) as reports:
         assert [(report.status, report.snapshot) async for report in reports] == [
             ("incomplete", name_at(1, TODAY))
@@ -118,7 +118,7 @@ async def test_whoever_loses_the_lease_catches_nothing_up_any_more() -> None:
             if store.writes:
                 raise LeaseLost("another holds it")
 
-    found = Backend(Storage(archive, store), "memory", lease=Lost())
+    found = GivenBackend(Storage(archive, store), lease=Lost())
     async with aclosing(Loads(config(load_only=True), found).catch_up()) as reports:
         assert [(report.status, report.snapshot) async for report in reports] == [
             ("complete", name_at(1, TODAY))
@@ -134,7 +134,7 @@ async def test_one_that_is_under_way_when_the_lease_is_lost_writes_no_more() -> 
             if store.writes >= READ_LIMIT:
                 raise LeaseLost("another holds it")
 
-    found = Backend(Storage(archive, store), "memory", lease=Lost())
+    found = GivenBackend(Storage(archive, store), lease=Lost())
     async with aclosing(Loads(config(load_only=True), found).catch_up()) as reports:
         assert [report.status async for report in reports] == ["incomplete"]
     assert store.writes == READ_LIMIT
@@ -150,7 +150,7 @@ def test_the_command_for_older_ones_carries_what_decides_how_they_are_loaded() -
 
 async def test_what_is_left_is_caught_up_until_the_next_load_is_due() -> None:
     archive = archive_of(name_at(1, TODAY), body=document(1))
-    found = Backend(in_memory(archive), "memory")
+    found = GivenBackend(in_memory(archive))
     async with aclosing(Loads(config(), found).catch_up(ends=0.0)) as reports:
         assert [report.status async for report in reports] == []
 
@@ -165,7 +165,7 @@ async def test_the_daemon_catches_up_after_its_load_and_names_the_command_for_ol
     async with feed_server((answer(document(9)),)) as feed:
         settings = config(feed_url=feed.url(), bucket="b-b", table=TABLE)
         with caplog.at_level(logging.INFO):
-            await Scheduler(settings, Backend(in_memory(archive), "memory"), counted).run(stop)
+            await Scheduler(settings, GivenBackend(in_memory(archive)), counted).run(stop)
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (4, 1)
     assert counted.last is not None
     assert counted.last.source == feed.url()
@@ -188,7 +188,7 @@ async def test_an_archive_that_cannot_be_read_keeps_no_later_load_back(
         if next(calls) % 3 == 0:  # a load asks at its start and its end, then the catching up
             raise Unavailable("away")
 
-    found = Backend(in_memory(Before(MemoryArchive(), names=names)), "memory")
+    found = GivenBackend(in_memory(Before(MemoryArchive(), names=names)))
     async with feed_server((answer(document(9)),)) as feed:
         await Scheduler(config(feed_url=feed.url()), found, counted).run(stop)
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (1, 1)

@@ -18,7 +18,6 @@ import pytest
 from aqi_service.app import load_only as once
 from aqi_service.app.config import Config
 from aqi_service.app.metrics import ServiceStatus
-from aqi_service.app.open import Backend
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.report import LoadReport
 from aqi_service.load.load import load
@@ -29,13 +28,13 @@ from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import Server, ServerCounts, listen
 from aqi_service.shutdown import Stop
-from aqi_service.snapshots.select import SnapshotLocations
 from aqi_service.snapshots.sources import FetchOptions, Source
 from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
-from aqi_service.storage.ports import Storage
+from aqi_service.storage.ports import SnapshotLocations, Storage
+from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.faults.effects import RESET_BEFORE
 from tests.doubles.faults.rules import Rule
@@ -100,7 +99,7 @@ class Machine:
         return tally
 
     @asynccontextmanager
-    async def opened(self, settings: Config) -> AsyncIterator[Backend]:
+    async def opened(self, settings: Config) -> AsyncIterator[GivenBackend]:
         """Open what a Config names for the running process, as `opening.opened` does."""
         del settings
         name = PROCESS.get()
@@ -110,7 +109,7 @@ class Machine:
             means = Means(self.dead.__contains__, asyncio.get_running_loop().time, asyncio.sleep)
             lease = DynamoLease(clients.writes, self.table, store.keyed, name, means)
             storage = self.spoil(Storage(S3Archive(clients.s3, self.bucket), store))
-            yield Backend(
+            yield GivenBackend(
                 storage, name, lease=lease, snapshot_locations=SnapshotLocations(storage.archive, self.bucket)
             )
 

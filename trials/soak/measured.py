@@ -26,7 +26,7 @@ import aiohttp.connector
 from aqi_service.app.config import Config
 from aqi_service.app.load_only import holding_lease
 from aqi_service.app.loads import LoadKind, Loads
-from aqi_service.app.open import Backend, open_backend
+from aqi_service.app.open import open_backend
 from aqi_service.app.startup_checks import check
 from aqi_service.core.frames import HEADER, decode_header, encode
 from aqi_service.core.report import Status
@@ -37,6 +37,7 @@ from aqi_service.server.server import Server
 from aqi_service.server.sockets import listen
 from aqi_service.snapshots.manifests import newest_name
 from aqi_service.snapshots.sources import archived_source, live_feed
+from aqi_service.storage.ports import Backend
 from tests.doubles.config import config
 from trials.chaos.documents import FIRST_ID
 

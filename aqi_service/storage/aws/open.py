@@ -1,0 +1,74 @@
+"""The backend on AWS: an S3 bucket, a DynamoDB table and its lease, over one set of clients.
+
+One rule: what is opened here is closed here; the bucket deletes by its own rules, so nothing is pruned.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from aqi_service.storage.aws import create as provision
+from aqi_service.storage.aws.clients import Clients, described, open_clients, open_s3
+from aqi_service.storage.aws.dynamodb_lease import DynamoLease
+from aqi_service.storage.aws.dynamodb_store import DynamoStore
+from aqi_service.storage.aws.s3_archive import S3Archive
+from aqi_service.storage.aws.s3_lifecycle import end_incomplete_uploads
+from aqi_service.storage.aws.s3_objects import S3Objects
+from aqi_service.storage.ports import SnapshotLocations, Storage
+from aqi_service.storage.process_name import holder_name
+
+
+class AwsBackend:
+    """A bucket and a table, as `ports.Backend` says; `owner` is the account that must own the bucket."""
+
+    def __init__(self, clients: Clients, table: str, bucket: str, owner: str | None) -> None:
+        self._clients, self._table, self._bucket, self._owner = clients, table, bucket, owner
+        store = DynamoStore(clients.writes, clients.lookups, table)
+        archive = S3Archive(clients.s3, bucket, owner)
+        self.storage = Storage(archive, store)
+        self.lease = DynamoLease(clients.writes, table, store.keyed, holder_name())
+        self.snapshot_locations = SnapshotLocations(archive, bucket, S3Objects(clients.s3))
+        self.location = f"{described(clients)}, bucket {bucket}, table {table}"
+
+    async def create(self) -> Sequence[str]:
+        """Make bucket and table; return what of the bucket's rules could not be made."""
+        bucket = (self._clients.s3, self._bucket, self._owner)
+        await provision.create_bucket(*bucket)
+        lack = await end_incomplete_uploads(*bucket)
+        await provision.create_table(self._clients.writes, self._table)
+        return [lack] if lack else []
+
+    async def check_writable(self) -> None:
+        """Return if no index keeps the table from taking items."""
+        await provision.check_writable(self._clients.writes, self._table)
+
+    async def missing(self) -> Sequence[str]:
+        """Name what the table lacks."""
+        return await provision.missing(self._clients.writes, self._table)
+
+    async def wrong(self) -> Sequence[str]:
+        """Say what the table has in another form."""
+        return await provision.wrong(self._clients.writes, self._table)
+
+    async def prune(self, names: Iterable[str]) -> int:
+        """Delete nothing: that is for the bucket's lifecycle rules."""
+        del names
+        return 0
+
+
+@asynccontextmanager
+async def open_aws(table: str, bucket: str, owner: str | None) -> AsyncIterator[AwsBackend]:
+    """Open the backend; raises ConfigError when AWS's own settings cannot be used."""
+    async with open_clients() as clients:
+        backend = AwsBackend(clients, table, bucket, owner)
+        try:
+            yield backend
+        finally:
+            await backend.storage.archive.close()
+            await backend.storage.store.close()
+
+
+@asynccontextmanager
+async def open_objects() -> AsyncIterator[S3Objects]:
+    """Open what reads `s3://` sources for a backend that is not on AWS; raises ConfigError as `open_aws`."""
+    async with open_s3() as client:
+        yield S3Objects(client)

@@ -1,0 +1,74 @@
+"""The backend on one machine: a folder of snapshots, an SQLite table and a lock, all below one folder.
+
+One rule: what is opened here is closed here; each part makes what it needs when it is first written.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aqi_service.storage.local.archive import LocalArchive
+from aqi_service.storage.local.lease import LocalLease
+from aqi_service.storage.local.store import LocalStore
+from aqi_service.storage.ports import Objects, SnapshotLocations, Storage
+from aqi_service.storage.process_name import holder_name
+
+
+class LocalBackend:
+    """What is below one folder, as `ports.Backend` says; `objects` reads `s3://` sources, if one is named."""
+
+    def __init__(self, folder: Path, objects: Objects | None = None, *, read_only: bool = False) -> None:
+        self.location = f"folder {folder}"
+        self._archive = LocalArchive(folder, read_only=read_only)
+        self.storage = Storage(self._archive, LocalStore(folder, read_only=read_only))
+        self.lease = LocalLease(folder, holder_name())
+        self.snapshot_locations = SnapshotLocations(self._archive, objects=objects)
+
+    async def create(self) -> Sequence[str]:
+        """Make nothing: what is missing is made when it is first written."""
+        return ()
+
+    async def check_writable(self) -> None:
+        """Return at once: the checks of archive and store have written already."""
+
+    async def missing(self) -> Sequence[str]:
+        """Return nothing."""
+        return ()
+
+    async def wrong(self) -> Sequence[str]:
+        """Return nothing: the store's own check raises for a table of another form."""
+        return ()
+
+    async def prune(self, names: Iterable[str]) -> int:
+        """Delete snapshots by name; return how many there were."""
+        return await self._archive.delete(names)
+
+    async def close(self) -> None:
+        """Let go of files and of the lease."""
+        try:
+            await self.storage.archive.close()
+            await self.storage.store.close()
+        finally:
+            await self.lease.close()
+
+
+@asynccontextmanager
+async def open_local(
+    folder: Path, objects: Objects | None = None, *, read_only: bool = False
+) -> AsyncIterator[LocalBackend]:
+    """Open the backend."""
+    backend = LocalBackend(folder, objects, read_only=read_only)
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+@asynccontextmanager
+async def open_archive(folder: Path) -> AsyncIterator[LocalArchive]:
+    """Open just the archive, to read it."""
+    archive = LocalArchive(folder, read_only=True)
+    try:
+        yield archive
+    finally:
+        await archive.close()
