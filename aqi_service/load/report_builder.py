@@ -16,7 +16,7 @@ from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.standing import Manifest
 from aqi_service.core.times import is_old, iso
-from aqi_service.errors import AqiError, ConfigError
+from aqi_service.errors import AqiError, ClockOff, ConfigError, FetchFailed, NameInUse, SnapshotRejected
 from aqi_service.snapshots.sources import Source
 
 _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
@@ -36,6 +36,18 @@ class LoadEnd:
     can_restart: bool = False
     for_good: bool = False
     clock_off: bool = False
+
+
+def end_of(error: AqiError) -> LoadEnd:
+    """Return how a load ended that an error cut short."""
+    return LoadEnd(
+        Status.REJECTED if isinstance(error, SnapshotRejected) else Status.FAILED,
+        str(error),
+        error.retry_after if isinstance(error, FetchFailed) else None,
+        can_restart=isinstance(error, NameInUse),
+        for_good=isinstance(error, FetchFailed) and error.for_good,
+        clock_off=isinstance(error, ClockOff),
+    )
 
 
 def left_pending(error: AqiError | None, *, archived: bool) -> LoadEnd:
