@@ -68,7 +68,11 @@ AREAS = (
         ("storage/aws/dynamodb_lease.py",),
         ("storage/aws/test_dynamodb_lease*.py", "storage/contract/test_lease.py"),
     ),
-    Area("create", ("storage/aws/create.py",), ("storage/aws/test_create*.py",)),
+    Area(
+        "create",
+        ("storage/aws/create.py", "storage/aws/open.py"),
+        ("storage/aws/test_create*.py", "storage/contract/test_backend.py", "app/test_open_lease.py"),
+    ),
 )
 
 

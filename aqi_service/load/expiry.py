@@ -4,8 +4,8 @@ One rule: what is deleted is old beside the newest data, not only by the clock.
 """
 
 from aqi_service.core.clocks import ages_from
-from aqi_service.load.cleanup import afterwards
 from aqi_service.snapshots.manifests import ManifestStore
+from aqi_service.storage.cleanup import afterwards
 from aqi_service.storage.ports import Store
 
 EXPIRE_SECONDS = 30.0

@@ -20,7 +20,6 @@ from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import first_free, snapshot_name
 from aqi_service.errors import ClockOff, NameInUse, SnapshotFailed, SnapshotRejected, Unavailable
-from aqi_service.load.cleanup import afterwards, undo_cancel
 from aqi_service.load.expiry import expire
 from aqi_service.load.note import END_SECONDS, LoadNote, note_of
 from aqi_service.load.plan import LoadPlan, Progress
@@ -29,6 +28,7 @@ from aqi_service.load.resume import write_pending
 from aqi_service.load.table_writer import TableWriter
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import FetchOptions, OpenSnapshot, Source, from_offset, info_of
+from aqi_service.storage.cleanup import afterwards, undo_cancel
 from aqi_service.storage.ports import SnapshotInfo, Storage, Upload, still_held
 
 log = logging.getLogger("aqi_service")

@@ -1,16 +1,39 @@
-"""Bring to its end what must not be left half done when the task that began it is cancelled.
+"""End in order though cancelled: what must not be left half done when the task that began it is cancelled.
 
-One rule: every wait here has its limit, so that a cancelled task ends soon.
+One rule: nothing here changes how the work ended, and whoever calls it sees to it that each wait has a limit.
 """
 
 import asyncio
-from collections.abc import Coroutine
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from aqi_service.errors import AqiError
 
+log = logging.getLogger("aqi_service")
+
 Result = TypeVar("Result")
+
+
+def undo_cancel() -> None:
+    """Take back that this task is cancelled, so that it can end in order."""
+    if task := asyncio.current_task():
+        task.uncancel()
+
+
+async def afterwards(work: Awaitable[object], seconds: float, failed: str) -> None:
+    """Do what may be left to the next load, within so many seconds; `failed` begins the line that says so.
+
+    A cancellation ends it, and is taken back: the task has its report to return.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except (AqiError, TimeoutError) as error:
+        log.warning("%s error=%r: the next load tries again", failed, str(error))
+    except asyncio.CancelledError:
+        undo_cancel()
 
 
 async def wait_result(task: asyncio.Task[Result]) -> Result:
@@ -40,12 +63,26 @@ async def run_despite_cancel(job: Coroutine[Any, Any, None], seconds: float) -> 
                 await job
 
     task = asyncio.create_task(bounded())
+    await wait_despite_cancel(task.done, lambda: asyncio.wait({task}))
+    task.result()
+
+
+async def wait_despite_cancel(
+    done: Callable[[], bool],
+    wait: Callable[[], Awaitable[object]],
+    at_cancel: Callable[[], object] | None = None,
+) -> None:
+    """Call `wait` until `done`, however often this task is cancelled; a cancellation is raised afterwards.
+
+    `at_cancel` is called at each cancellation.
+    """
     cancelled: asyncio.CancelledError | None = None
-    while not task.done():
+    while not done():
         try:
-            await asyncio.wait({task})
+            await wait()
         except asyncio.CancelledError as error:
             cancelled = error
+            if at_cancel is not None:
+                at_cancel()
     if cancelled is not None:
         raise cancelled
-    task.result()

@@ -14,7 +14,7 @@ import pytest
 
 from aqi_service.core.parse.measurements import MeasurementBuilder
 from aqi_service.core.parse.splitter import Batch
-from aqi_service.storage.local.files import Threads
+from aqi_service.storage.local.threads import Threads
 from tests.doubles.load_helpers import document, run, written
 from tests.doubles.storage_doubles import in_memory
 from tests.doubles.wire_fixtures import task, turns

@@ -13,7 +13,6 @@ from pathlib import Path
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.storage.local.files import (
     MIN_FREE,
-    Threads,
     change_whole,
     disk,
     make_usable,
@@ -27,6 +26,7 @@ from aqi_service.storage.local.snapshot_files import (
     SnapshotReader,
     sweep,
 )
+from aqi_service.storage.local.threads import Threads
 from aqi_service.storage.ports import SnapshotInfo
 
 BEHIND_LIMIT = 4 * 1024 * 1024

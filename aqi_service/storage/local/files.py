@@ -1,26 +1,21 @@
-"""What the archive and the store on one machine share: worker threads, and files that are whole or absent.
+"""Files that are whole or absent, for all that is kept on one machine.
 
 One rule: a file gets its final name only once its bytes are on the disk. Until then it is called as `PARTIAL`
 says and locked by the process that writes it, so that one that can be locked is a dead process's.
 """
 
-import asyncio
 import errno
 import fcntl
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, TypeVarTuple
+from typing import BinaryIO
 
 from aqi_service.errors import AqiError, ArchiveFailed, ConfigError, Unavailable
 from aqi_service.storage.ports import DOCUMENT_LIMIT
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 MIN_FREE = 10**9
 """Bytes that must be free on the disk for a load to begin."""
@@ -46,74 +41,6 @@ _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _LASTING = frozenset({*_REASONS, errno.ENAMETOOLONG, errno.ELOOP}) - _PASSING
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})  # exFAT, some network file systems
-
-
-class Threads:
-    """A few worker threads for what would block the event loop.
-
-    The threads start with the first work. `name` stands in messages and thread names; `at_end` is called when
-    the last work is done.
-    """
-
-    def __init__(self, count: int, name: str, at_end: Callable[[], object] = lambda: None) -> None:
-        self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
-        self._name = name
-        self._at_end = at_end
-        self._closed = False
-
-    def start(self, work: Callable[[*Ts], T], *args: *Ts) -> Future[T]:
-        """Begin `work` when a thread is free. Raises Unavailable after `close`."""
-        if self._closed:
-            raise Unavailable(f"The {self._name} is closed, since the program is stopping.")
-        return self._executor.submit(work, *args)
-
-    async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Return what `work` returns; cancelled, it has not begun or has run to its end when this raises."""
-        return await _to_the_end(self.start(work, *args), give_up=True)
-
-    async def ensure(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns; cancelled, it has run to its end all the same. For cleaning up."""
-        return await _to_the_end(self.start(work), give_up=False)
-
-    async def close(self) -> None:
-        """Let the work that was begun end, and the threads with it; may be called again."""
-        self._closed = True
-        self._executor.shutdown(wait=False)
-        # Not the loop's own executor: a name lookup that hangs there must not hold up the end.
-        with ThreadPoolExecutor(1, thread_name_prefix="closing") as closing:
-            await _to_the_end(closing.submit(self._end), give_up=False)
-
-    def _end(self) -> None:
-        self._executor.shutdown()
-        self._at_end()
-
-
-async def _to_the_end(job: Future[T], *, give_up: bool) -> T:
-    # A thread cannot be stopped half way: a cancelled wait goes on until nothing runs behind its back.
-    interruption: asyncio.CancelledError | None = None
-    while not job.done():
-        try:
-            await _ended(job)
-        except asyncio.CancelledError as error:
-            interruption = error
-            if give_up:
-                job.cancel()  # works as long as it has not begun
-    if interruption is not None:
-        raise interruption
-    return job.result()
-
-
-async def _ended(job: Future[Any]) -> None:
-    """Wait for the end of a thread's work. `asyncio.wait` takes a turn of the loop more."""
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-
-    def tell() -> None:
-        if not ended.done():
-            ended.set_result(None)
-
-    job.add_done_callback(lambda _: loop.call_soon_threadsafe(tell))
-    await ended
 
 
 @contextmanager

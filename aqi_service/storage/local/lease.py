@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aqi_service.errors import LeaseLost
-from aqi_service.storage.local.files import Threads, disk, make_folder
+from aqi_service.storage.local.files import disk, make_folder
+from aqi_service.storage.local.threads import Threads
 
 FILE = "lease.lock"
 """The file's name in the folder; it stays there, since a name that comes and goes could be locked twice."""

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from aqi_service.core.items import Item
-from aqi_service.storage.local.files import Threads
 from aqi_service.storage.local.sqlite import (
     ADD_RECEIPT,
     EXPIRE,
@@ -30,6 +29,7 @@ from aqi_service.storage.local.sqlite import (
     to_row,
     transaction,
 )
+from aqi_service.storage.local.threads import Threads
 from aqi_service.storage.ports import Judged, PutResult, no_guard
 
 FILE = "air_quality.db"

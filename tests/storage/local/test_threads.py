@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.storage.local.files import Threads, make_folder
+from aqi_service.storage.local.files import make_folder
+from aqi_service.storage.local.threads import Threads
 
 
 async def test_a_clean_up_that_is_cancelled_before_its_turn_is_done_all_the_same() -> None:
@@ -32,7 +33,7 @@ async def test_closing_that_is_cancelled_before_it_began_releases_all_the_same(
     gate, ended = threading.Event(), threading.Event()
     threads = Threads(1, "test", at_end=ended.set)
     slow = partial(ThreadPoolExecutor, initializer=gate.wait)
-    monkeypatch.setattr("aqi_service.storage.local.files.ThreadPoolExecutor", slow)
+    monkeypatch.setattr("aqi_service.storage.local.threads.ThreadPoolExecutor", slow)
     task = asyncio.create_task(threads.close())
     await asyncio.sleep(0)
     task.cancel()
