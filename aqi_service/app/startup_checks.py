@@ -9,8 +9,10 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TypeVar
 
+from aqi_service import __version__
 from aqi_service.app.config import Config
-from aqi_service.app.open import Backend
+from aqi_service.app.logs import say
+from aqi_service.app.open import Backend, first_line
 from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
 from aqi_service.snapshots.manifests import ManifestStore
 
@@ -25,6 +27,17 @@ CREATE_SECONDS = 360.0
 """How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
 
 
+def tell_start(config: Config, found: Backend) -> None:
+    """Say what runs where: the first line on stderr."""
+    scale = None if config.serve_only else config.scale_name
+    interval = None if config.load_only or config.serve_only else config.interval
+    say(
+        "started",
+        first_line(config, found),
+        {"version": __version__, "location": found.location, "scale": scale, "interval": interval},
+    )
+
+
 async def check(config: Config, found: Backend) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
@@ -34,7 +47,7 @@ async def check(config: Config, found: Backend) -> None:
         with suppress(ConfigError):
             await _in_time(found, _usable(config, found))
         for lack in await _in_time(found, found.create(), CREATE_SECONDS):
-            log.warning("not_created %s", lack)
+            log.warning("not_created", extra={"error": lack})
     await _in_time(found, _usable(config, found))
     if not config.serve_only:
         await _sweep(found)
@@ -52,11 +65,11 @@ async def _name_what_is_not_right(config: Config, found: Backend) -> None:
     """
     try:
         for thing in await found.missing():
-            log.warning("missing %s: add it with %s", thing, config.create_command)
+            log.warning("table_lacks", extra={"what": thing, "hint": f"add it with {config.create_command}"})
         for sentence in await found.wrong():
-            log.warning("not_right %s", sentence)
+            log.warning("not_right", extra={"error": sentence})
     except AqiError as error:
-        log.info("missing unknown error=%r", str(error))
+        log.info("table_not_described", extra={"error": str(error)})
 
 
 async def _sweep(found: Backend) -> None:
@@ -65,10 +78,11 @@ async def _sweep(found: Backend) -> None:
         async with asyncio.timeout(START_SECONDS):
             swept = await found.storage.archive.sweep()
     except (AqiError, TimeoutError) as error:
-        log.warning("sweep_failed error=%r: tried again at the next start", str(error) or "no answer in time")
+        hint = "tried again at the next start"
+        log.warning("sweep_failed", extra={"error": str(error) or "no answer in time", "hint": hint})
     else:
         if swept:
-            log.info("swept count=%d: what loads that were killed left half done", swept)
+            log.info("swept", extra={"count": swept})
 
 
 async def _usable(config: Config, found: Backend) -> None:

@@ -12,13 +12,15 @@ from aqi_service.errors import AqiError
 log = logging.getLogger("aqi_service")
 
 
-async def afterwards(work: Awaitable[object], seconds: float, failed: str) -> None:
-    """Do what may be left to the next load, within so many seconds; `failed` begins the line that says so."""
+async def afterwards(work: Awaitable[object], seconds: float, event: str) -> None:
+    """Do what may be left to the next load, within so many seconds; else log `event`."""
     try:
         async with asyncio.timeout(seconds):
             await work
     except (AqiError, TimeoutError) as error:
-        log.warning("%s error=%r: the next load tries again", failed, str(error))
+        log.warning(
+            event, extra={"error": str(error) or "no answer in time", "hint": "the next load tries again"}
+        )
     except asyncio.CancelledError:
         undo_cancel()
 

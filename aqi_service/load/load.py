@@ -24,6 +24,7 @@ from aqi_service.core.standing import Manifest
 from aqi_service.errors import ClockOff, FetchFailed, NameInUse, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.load.cleanup import afterwards, undo_cancel
 from aqi_service.load.expiry import expire
+from aqi_service.load.log_lines import names_log_lines
 from aqi_service.load.note import END_SECONDS, LoadNote, note_of
 from aqi_service.load.plan import LoadPlan, Progress
 from aqi_service.load.report_builder import LoadEnd, ReportBuilder, left_pending
@@ -59,6 +60,7 @@ class _Watch(NamedTuple):
     ends: float | None
 
 
+@names_log_lines
 async def load(
     source: Source,
     storage: Storage,
@@ -77,14 +79,13 @@ async def load(
     for left in reversed(range(NAME_TRIES)):
         run = _Load(source, storage, plan, watch, tried)
         try:
-            outcome = await run.outcome()
-            report = await run.report(outcome)
+            report = await run.report(outcome := await run.outcome())
         finally:
             await run.writer.stop()
             await afterwards(run.noting.end(), END_SECONDS, "end_not_noted")
         if not (outcome.can_restart and left and source.can_reread) or not still_held(plan.guard):
             break
-        log.info("load_again why=%r", outcome.error)
+        log.info("load_restarted", extra={"reason": outcome.error})
     report.check()
     if report.status is not Status.FAILED:  # it brought no newer data, and may not know what time it is
         await expire(storage.store, ManifestStore(storage, plan.table), now())
@@ -138,9 +139,8 @@ class _Load:
         except ClockOff as error:
             return LoadEnd(Status.FAILED, str(error), clock_off=True)
         except (SnapshotFailed, Unavailable) as error:
-            return await self._ended(
-                LoadEnd(Status.FAILED, str(error), can_restart=isinstance(error, NameInUse))
-            )
+            outcome = LoadEnd(Status.FAILED, str(error), can_restart=isinstance(error, NameInUse))
+            return await self._ended(outcome)
         except TimeoutError:
             return await self._cut(f"not finished within {self._plan.deadline:g} s (--load-deadline)")
 
