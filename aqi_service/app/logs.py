@@ -105,7 +105,8 @@ class _Json(logging.Formatter):
 class _Stderr(logging.Handler):
     """Writes lines to what stderr is now; that nobody reads them costs nothing else.
 
-    On a terminal over what a ProgressLine left there; the next progress shows below.
+    On a terminal over what a ProgressLine left there; the next progress shows below. What `say` is given stands
+    where there is none.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -118,7 +119,8 @@ class _Stderr(logging.Handler):
             self.handleError(record)
             return
         with suppress(OSError, ValueError):  # ValueError: it is closed
-            print(f"{ERASE_LINE if sys.stderr.isatty() else ''}{line}", file=sys.stderr, flush=True)
+            erase = ERASE_LINE if sys.stderr.isatty() and not hasattr(record, "sentence") else ""
+            print(f"{erase}{line}", file=sys.stderr, flush=True)
 
 
 _STDERR = _Stderr()
