@@ -4,6 +4,7 @@ One rule: `--help` and `--version` answer at once, so nothing heavy is imported 
 """
 
 import difflib
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 import click
 
 from aqi_service import __version__
-from aqi_service.app.logs import say
+from aqi_service.app.logs import say, use_form
 from aqi_service.app.option_types import File, Folder, Number, Share, Switch, Time, Whole
 from aqi_service.core.selection import SHARD_COUNT, shard_of
 from aqi_service.errors import AqiError, ConfigError
@@ -166,7 +167,7 @@ def _run(**options: Any) -> int:
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # click's form
-    if value:
+    if value and not ctx.resilient_parsing:
         click.echo(f"aqi_service {__version__}")
         ctx.exit()
 
@@ -196,16 +197,27 @@ _COMMAND = click.Command(
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program and return its exit code (0 done, 1 try again, 2 mend something first)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    use_form(_log_format(arguments))
     for warning in unknown_variables(os.environ):
-        say(warning)
+        say("variable_unknown", warning, level=logging.WARNING)
     try:
-        return _main(sys.argv[1:] if argv is None else argv)
+        return _main(arguments)
     except click.ClickException as error:
-        say(f"aqi-service: {' '.join(error.format_message().split())} (--help lists the options)")
+        wrong = " ".join(error.format_message().split())
+        told = f"aqi-service: {wrong} (--help lists the options)"
+        say("usage_error", told, {"error": wrong, "exit_code": EXIT_CONFIG}, level=logging.ERROR)
         return EXIT_CONFIG
     except AqiError as error:
-        say(f"aqi-service: {error}")
-        return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_TRY_AGAIN
+        code = EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_TRY_AGAIN
+        say("ended", f"aqi-service: {error}", {"error": str(error), "exit_code": code}, level=logging.ERROR)
+        return code
+
+
+def _log_format(arguments: list[str]) -> str:
+    """Return the log's form as far as it can be told before anything is checked."""
+    context = _COMMAND.make_context("aqi-service", list(arguments), resilient_parsing=True)
+    return context.params.get("log_format") or "text"
 
 
 def _main(argv: list[str]) -> int:
@@ -216,7 +228,8 @@ def _main(argv: list[str]) -> int:
         return end.exit_code
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # whoever read it wants no more
-            say(f"aqi-service: the output cannot be written: {error.strerror or error}")
+            told = f"aqi-service: the output cannot be written: {error.strerror or error}"
+            say("output_not_written", told, {"error": str(error)}, level=logging.ERROR)
         _drop_stdout()
         return EXIT_TRY_AGAIN
     with context:

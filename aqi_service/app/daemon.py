@@ -21,9 +21,9 @@ from aqi_service.app.loads import user_agent, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.loop_lag import watch
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.app.open import first_line, open_backend
+from aqi_service.app.open import open_backend
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
-from aqi_service.app.startup_checks import check
+from aqi_service.app.startup_checks import check, tell_start
 from aqi_service.certificates import Certificates
 from aqi_service.core.clocks import clock_trouble
 from aqi_service.errors import AqiError, ConfigError, PortInUse, Unavailable
@@ -52,7 +52,7 @@ async def run(config: Config, stop: Stop) -> int:
     tls = _certificates(config)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, tls)
     async with open_backend(config) as backend:
-        say(first_line(config, backend))
+        tell_start(config, backend)
         usable = await stop.guard(_usable(config, backend))
         if not stop.is_set():
             await _serve(config, backend, stop, tls, usable=bool(usable))
@@ -69,14 +69,18 @@ def _certificates(config: Config) -> Certificates | None:
 def _reload(tls: Certificates | None) -> None:
     """Take up new certificates (SIGHUP); those of now stay in use where the new ones are no good."""
     if tls is None:
-        log.info("reload_ignored: SIGHUP reads the files of TLS again, and plain TCP has none")
+        log.info(
+            "reload_ignored", extra={"hint": "SIGHUP reads the files of TLS again, and plain TCP has none"}
+        )
         return
     try:
         tls.reload()
     except ConfigError as error:
-        log.warning("certificates_kept error=%r: mend the file and send SIGHUP again", str(error))
+        log.warning(
+            "certificates_kept", extra={"error": str(error), "hint": "mend the file and send SIGHUP again"}
+        )
     else:
-        log.info("certificates_reloaded: new connections get them, the others go on")
+        log.info("certificates_reloaded")
 
 
 async def _usable(config: Config, backend: Backend) -> bool:
@@ -84,7 +88,7 @@ async def _usable(config: Config, backend: Backend) -> bool:
     try:
         await check(config, backend)
     except Unavailable as error:
-        log.warning("storage_unavailable error=%r: lookups answer Unavailable until it is back", str(error))
+        log.warning("storage_unavailable", extra={"error": str(error)})
         return False
     return True
 
@@ -162,7 +166,7 @@ def _http_sockets(config: Config) -> list[socket]:
         taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE
         if config.http_port is not None or not taken:
             raise
-        log.warning("no_http %s; or choose one with --http-port", error)
+        log.warning("http_port_taken", extra={"error": str(error), "hint": "or choose one with --http-port"})
         return []
 
 
@@ -189,26 +193,25 @@ async def _http(
 def _tell_listening(sockets: Sequence[socket], kind: str) -> None:
     for sock in sockets:
         host, port = sock.getsockname()[:2]
-        say(f"listening on {f'[{host}]' if ':' in host else host}:{port} ({kind})")
+        told = f"listening on {f'[{host}]' if ':' in host else host}:{port} ({kind})"
+        say("listening", told, {"host": host, "port": port, "kind": kind})
 
 
 def _warn(config: Config) -> None:
     """Log what an operator should know of the settings, and of the clock."""
     if trouble := clock_trouble(time.time()):
-        log.warning("%s; until then nothing is loaded, pruned or expired, and lookups go on", trouble)
+        log.warning("clock_off", extra={"error": trouble})
     if not config.serve_only:
         warn_without_contact(config)
     if config.tls_cert is None and not _is_loopback(config.host):
-        log.warning(
-            "plaintext host=%s: anyone on the way can read and change what is sent; --tls-cert encrypts it",
-            config.host,
-        )
+        hint = "anyone on the way can read and change what is sent; --tls-cert encrypts it"
+        log.warning("tls_off", extra={"host": config.host, "hint": hint})
     places, asked = config.connections, config.max_connections or FEW_CONNECTIONS
     if places < asked:
+        hint = "raise the limit of open files (ulimit -n) for more"
         log.warning(
-            "few_descriptors limit=%d connections=%d: raise the limit of open files (ulimit -n) for more",
-            config.descriptors,
-            places,
+            "open_files_limit_low",
+            extra={"limit": config.descriptors, "connections": places, "hint": hint},
         )
 
 

@@ -45,7 +45,7 @@ async def acquire(
         while problem := await _problem(lease, last=clock() >= end):
             if str(problem) != told:
                 told = str(problem)
-                log.info("lease_waiting reason=%r", told)
+                log.info("lease_waiting", extra={"reason": told})
             pause = POLL_SECONDS * (0.5 + random())  # noqa: S311  # spreads load, guards nothing
             await sleep(max(0.0, min(end - clock(), pause)))
     except BaseException:
@@ -104,7 +104,7 @@ async def _renewing(lease: Lease) -> None:
         try:
             pause = await _renewed(lease)
         except LeaseLost as error:
-            log.warning("lease_lost reason=%r: no further request goes to the table", str(error))
+            log.warning("lease_lost", extra={"reason": str(error)})
             return
 
 
@@ -115,7 +115,7 @@ async def _renewed(lease: Lease) -> float:
     except LeaseLost:
         raise
     except AqiError as error:
-        log.info("lease_not_renewed error=%r", str(error))
+        log.info("lease_not_renewed", extra={"error": str(error)})
         lease.check()
         return AGAIN_SECONDS
     return RENEW_SECONDS
@@ -127,4 +127,4 @@ async def _give_back(lease: Lease) -> None:
         async with asyncio.timeout(RELEASE_SECONDS):
             await lease.release()
     except (AqiError, TimeoutError) as error:
-        log.info("lease_not_released error=%r: it runs out by itself", str(error) or "no answer in time")
+        log.info("lease_not_released", extra={"error": str(error) or "no answer in time"})

@@ -4,6 +4,7 @@ One rule: running it again is always safe.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -12,8 +13,8 @@ from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, print_report, warn_without_contact
 from aqi_service.app.logs import say
-from aqi_service.app.open import first_line, open_backend
-from aqi_service.app.startup_checks import check
+from aqi_service.app.open import open_backend
+from aqi_service.app.startup_checks import check, tell_start
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
 from aqi_service.shutdown import Stop
@@ -29,14 +30,14 @@ async def run(config: Config, stop: Stop) -> int:
     """Load every source; return 0 if all are complete or unchanged, 2 if waiting cannot mend one, else 1."""
     code = await stop.guard(_run(config, stop))
     if code is None:
-        say("aqi-service: interrupted")
+        say("interrupted", "aqi-service: interrupted", level=logging.WARNING)
     return 1 if code is None else code
 
 
 async def _run(config: Config, stop: Stop) -> int:
     code = 0
     async with open_backend(config) as backend:
-        say(first_line(config, backend))
+        tell_start(config, backend)
         await check(config, backend)
         loads = Loads(config, backend)
         wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)
@@ -45,7 +46,18 @@ async def _run(config: Config, stop: Stop) -> int:
                 code = max(code, _code(report), 0 if print_report(report) else 1)
                 if report.error is not None:
                     which = "" if report.source in report.error else f"{report.source}: "
-                    say(f"aqi-service: {report.status}: {which}{report.error}")
+                    told = f"aqi-service: {report.status}: {which}{report.error}"
+                    say(
+                        "load_not_finished",
+                        told,
+                        {
+                            "status": report.status,
+                            "source": report.source,
+                            "error": report.error,
+                            "load_id": report.load_id,
+                        },
+                        level=logging.ERROR,
+                    )
                 if stop.is_set():
                     return 1
     return code
@@ -63,7 +75,8 @@ async def _replays(config: Config, backend: Backend, loads: Loads) -> AsyncGener
     others, clock = _time_of_others(config), time.time()
     sources = await choose(config.sources, backend.snapshot_locations, config.selection, others, clock)
     if not sources:
-        say("aqi-service: nothing to load: no snapshot is in the range, or in this worker's share")
+        told = "aqi-service: nothing to load: no snapshot is in the range, or in this worker's share"
+        say("nothing_to_load", told)
     skips, clock_off = 0, False
     for start in range(0, len(sources), CONCURRENT_READS):
         some = sources[start : start + CONCURRENT_READS]
@@ -80,7 +93,8 @@ async def _replays(config: Config, backend: Backend, loads: Loads) -> AsyncGener
     if not clock_off:
         await loads.prune()
     if skips:
-        say(f"{skips} of {len(sources)} snapshots were finished already: --force loads them again")
+        told = f"{skips} of {len(sources)} snapshots were finished already: --force loads them again"
+        say("snapshots_skipped", told, {"count": skips, "of": len(sources)})
 
 
 def _time_of_others(config: Config) -> int:
@@ -92,7 +106,8 @@ async def _live(config: Config, loads: Loads) -> AsyncGenerator[LoadReport, None
     """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
     warn_without_contact(config)
     if wait := await loads.seconds_until_feed_may_be_asked():
-        say(f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes")
+        told = f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes"
+        say("feed_wait", told, {"seconds": round(wait)})
         await asyncio.sleep(wait)
     report = await loads.load(live_feed(config.feed_url), LoadKind.LIVE)
     yield report

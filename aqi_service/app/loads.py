@@ -158,11 +158,8 @@ class Loads:
 
 def _log_older(older: OlderUnfinished, command: str) -> None:
     if older.unfinished:
-        log.warning(
-            "unfinished count=%d of the %d newest snapshots that are older than 48 hours: load them with %s",
-            *older,
-            command,
-        )
+        hint = f"load them with {command}"
+        log.warning("snapshots_unfinished", extra={"count": older[0], "of_newest": older[1], "hint": hint})
 
 
 def user_agent(config: Config) -> str:
@@ -173,7 +170,8 @@ def user_agent(config: Config) -> str:
 def warn_without_contact(config: Config) -> None:
     """Log a warning if the feed's operators will not learn whom to ask about this program."""
     if config.is_official_feed and not config.contact:
-        log.warning("no_contact: the feed's operators ask for one in the User-Agent; --contact gives it")
+        hint = "the feed's operators ask for one in the User-Agent; --contact gives it"
+        log.warning("no_contact", extra={"hint": hint})
 
 
 def print_report(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> bool:
@@ -188,10 +186,16 @@ def print_report(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = Fa
     except BrokenPipeError:
         pass  # whoever read the reports wants no more of them
     except OSError as error:
-        say(f"aqi-service: the report cannot be printed: {error.strerror}")
+        told = f"aqi-service: the report cannot be printed: {error.strerror}"
+        say("report_not_printed", told, {"error": error.strerror}, level=logging.ERROR)
         printed = False
     count = report.fates.stored + report.fates.unchanged + report.fates.superseded
     if report.example and not report.dry_run:
         where = ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if tls else "")
-        say(f"{count} records, for instance: python -m aqi_service.client {report.example}{where}")
+        told = f"{count} records, for instance: python -m aqi_service.client {report.example}{where}"
+        say(
+            "lookup_example",
+            told,
+            {"records": count, "record_id": report.example, "port": port, "load_id": report.load_id},
+        )
     return printed

@@ -1,29 +1,43 @@
-"""The log's form: text or JSON lines on stderr, times in UTC.
+"""All that goes to stderr: the log, as text or JSON lines, times in UTC, and sentences for a person.
 
-One rule: a line is an event name with facts as fields; one line a load, one a failed connection. Whatever is
-written here goes through `_fit` first: what a peer sent cannot look like a line of its own, nor move a
-terminal's cursor, and no secret is shown, in a traceback neither.
+One rule: a line is an event, which is a constant word, and facts as fields. Whatever is written here goes
+through `_fit` first: what a peer sent cannot look like a line or a field of its own, nor move a terminal's
+cursor, and no secret is shown, in a traceback neither.
 """
 
 import json
 import logging
 import os
+import re
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
 
 from aqi_service.core.redaction import printable, redact, secrets_of
+from aqi_service.load.log_lines import LOAD_ID
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 ERASE_LINE = "\r\033[K"
 """Takes away what a terminal shows of the current line, such as a ProgressLine."""
 
+NOT_FACTS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "sentence"}
+"""Attributes of a record that are none of its facts; `sentence` is what `say` was given."""
+
+_EVENT = re.compile("[a-z_]+")
+_PLAIN = re.compile(r"[^\s\"'=]+")
+"""A value that needs no quotes to be told from what stands beside it."""
+
 
 def _fit(text: str) -> str:
     """Return a text as it may be seen."""
-    return printable(redact(text, secrets_of(os.environ)))
+    return printable(_redacted(text))
+
+
+def _redacted(text: str) -> str:
+    return redact(text, secrets_of(os.environ))
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
@@ -31,14 +45,41 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[
     return [_fit(line) for line in lines]
 
 
+def _facts(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in NOT_FACTS}
+
+
+def _is_event(record: logging.LogRecord) -> bool:
+    """Tell our own lines from a library's, also where it was given our logger."""
+    return record.name == "aqi_service" and not record.args and _EVENT.fullmatch(str(record.msg)) is not None
+
+
+def _shown(value: object) -> str:
+    """Write a fact's value for a line of text: so that it ends where it ends."""
+    if value is None:
+        return "none"
+    text = _redacted(str(value))
+    return text if text.isprintable() and _PLAIN.fullmatch(text) else repr(text)
+
+
+def line_of(record: logging.LogRecord) -> str:
+    """Write a record's event and facts on one line."""
+    words = (f"{key}={_shown(value)}" for key, value in _facts(record).items())
+    return " ".join((_fit(record.getMessage()), *words))
+
+
+def _as_json(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else _fit(str(value))
+
+
 class _Text(logging.Formatter):
     """One line, and below it, indented, the traceback where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write time, level, logger and message, and the traceback's lines."""
-        head = (
-            f"{self.formatTime(record, TIME)} {record.levelname:<7} {record.name} {_fit(record.getMessage())}"
-        )
+        """Write time, level, logger, event, facts and traceback; of what `say` was given, the sentence."""
+        if sentence := getattr(record, "sentence", None):
+            return _fit(sentence)
+        head = f"{self.formatTime(record, TIME)} {record.levelname:<7} {record.name} {line_of(record)}"
         return "\n    ".join((head, *_traceback(self, record)))
 
 
@@ -46,24 +87,51 @@ class _Json(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write time, level, logger, message and, where there is one, the traceback."""
-        line = {
+        """Write time, level, logger, event and facts; a sentence, or a library's text, is the message."""
+        line: dict[str, object] = {
             "time": self.formatTime(record, TIME),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _fit(record.getMessage()),
+            "event" if _is_event(record) else "message": _fit(record.getMessage()),
         }
+        line |= {key: _as_json(value) for key, value in _facts(record).items()}
+        if sentence := getattr(record, "sentence", None):
+            line["message"] = _fit(sentence)
         if trace := _traceback(self, record):
             line["traceback"] = "\n".join(trace)
         return json.dumps(line)
 
 
-class _OnTerminal(logging.StreamHandler):  # type: ignore[type-arg]  # no such argument before Python 3.12
-    """Writes over what a ProgressLine left on the terminal; the next progress shows below."""
+class _Stderr(logging.Handler):
+    """Writes lines to what stderr is now; that nobody reads them costs nothing else.
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Write what takes the line away, then the record."""
-        return ERASE_LINE + super().format(record)
+    On a terminal over what a ProgressLine left there; the next progress shows below. What `say`
+    is given stands where there is none.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, with the id of the load that it was logged in."""
+        if LOAD_ID.get():
+            record.__dict__.setdefault("load_id", LOAD_ID.get())
+        try:
+            line = self.format(record)
+        except Exception:  # a library's message that does not go with its arguments
+            self.handleError(record)
+            return
+        with suppress(OSError, ValueError):  # ValueError: it is closed
+            erase = ERASE_LINE if sys.stderr.isatty() and not hasattr(record, "sentence") else ""
+            print(f"{erase}{line}", file=sys.stderr, flush=True)
+
+
+_STDERR = _Stderr()
+_FORMS = {"text": _Text(), "json": _Json()}
+
+
+def use_form(form: str) -> None:
+    """Write in this form from now on, text or json."""
+    formatter = _FORMS[form]
+    formatter.converter = time.gmtime
+    _STDERR.setFormatter(formatter)
 
 
 def configure(form: str, level: str) -> None:
@@ -71,11 +139,8 @@ def configure(form: str, level: str) -> None:
 
     At every level: what they write below that holds headers, signatures and bodies.
     """
-    handler = (_OnTerminal if sys.stderr.isatty() else logging.StreamHandler)(sys.stderr)
-    formatter = _Json() if form == "json" else _Text()
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    use_form(form)
+    logging.basicConfig(handlers=[_STDERR], level=logging.WARNING, force=True)
     logging.getLogger("aqi_service").setLevel(level.upper())
 
 
@@ -84,18 +149,25 @@ def log_what_nobody_caught() -> None:
     log = logging.getLogger("aqi_service")
 
     def died(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        log.critical("died of an error in the program", exc_info=(kind, error, trace))
+        log.critical("died", exc_info=(kind, error, trace))
 
     def thread_died(of: threading.ExceptHookArgs) -> None:
         log.critical("thread_died", exc_info=of.exc_value)
 
     def lost(of: "sys.UnraisableHookArgs") -> None:
-        log.error("lost what=%r", of.err_msg or "raised where nobody could catch it", exc_info=of.exc_value)
+        told = of.err_msg or "raised where nobody could catch it"
+        log.error("error_in_destructor", extra={"error": told}, exc_info=of.exc_value)
 
     sys.excepthook, threading.excepthook, sys.unraisablehook = died, thread_died, lost
 
 
-def say(text: str) -> None:
-    """Write a line for a person to stderr; that nobody reads it costs nothing else."""
-    with suppress(OSError, ValueError):  # ValueError: it is closed
-        print(_fit(text), file=sys.stderr, flush=True)
+def say(
+    event: str, sentence: str, facts: Mapping[str, object] | None = None, *, level: int = logging.INFO
+) -> None:
+    """Write a sentence for a person to stderr whatever the log's level; as JSON, with its event and facts."""
+    log = logging.getLogger("aqi_service")
+    extra = {**(facts or {}), "sentence": sentence}
+    _STDERR.handle(log.makeRecord(log.name, level, "", 0, event, (), None, extra=extra))
+
+
+use_form("text")

@@ -56,7 +56,5 @@ async def watch(lag: LoopLag, stop: Stop, clock: Callable[[], float] = time.mono
         late = max(0.0, now - due)
         lag.note(late)
         if late > LATE_SECONDS and lines.allow("loop_lag", now) is not None:
-            log.warning(
-                "loop_lag seconds=%.1f: the process was held up for so long, and lookups with it", late
-            )
+            log.warning("loop_lag", extra={"seconds": round(late, 1)})
         due = clock() + EVERY_SECONDS

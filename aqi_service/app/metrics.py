@@ -91,7 +91,7 @@ class _Metrics(Collector):
                 "reason",
                 status.http_refused,
             ),
-            ("aqi_tcp_cut", "Connections cut, by reason.", "reason", server.cut),
+            ("aqi_tcp_dropped", "Connections dropped, by reason.", "reason", server.cut),
             (
                 "aqi_lookups",
                 "Lookups, by where the answer was looked for.",
@@ -105,7 +105,9 @@ class _Metrics(Collector):
             yield family
         yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", server.accepted)
         yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
-        yield CounterMetricFamily("aqi_lookup_requests", "Lookups' requests.", status.lookups.requests)
+        yield CounterMetricFamily(
+            "aqi_lookup_table_requests", "Lookups' requests to the table.", status.lookups.requests
+        )
         yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
         off = status.clock_trouble(time.time()) is not None
         yield GaugeMetricFamily("aqi_clock_off", "1 while the clock is wrong and nothing is loaded.", off)

@@ -30,6 +30,8 @@ log = logging.getLogger("aqi_service")
 RESTART_FIRST, RESTART_CAP = 1.0, 60.0
 """Seconds: edges of the wait before a loader that died is started again."""
 
+AGAIN = "tried again after the next load"
+
 
 async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, stop: Stop) -> None:
     """Run `job` until it returns; one that raises is logged, counted and started again after a wait."""
@@ -40,7 +42,7 @@ async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, s
         except Exception:
             deaths += 1
             status.loader_restarts += 1
-            log.exception("loader_died count=%d", deaths)
+            log.exception("loader_died", extra={"count": deaths})
             await stop.wait(full_jitter(deaths, random(), RESTART_FIRST, RESTART_CAP))  # noqa: S311  # no secret
         else:
             return
@@ -124,14 +126,14 @@ class Scheduler:
             else:
                 due = next_start(begun, clock(), interval, chance)
             if not stop.is_set():
-                log.info("next_load seconds=%.0f", due - clock())
+                log.info("next_load", extra={"seconds": round(due - clock())})
                 if not self._clock_off:
                     await self._catch_up(stop, lost, due)
             await _wait(stop, lost, max(0.0, due - clock()))
 
     def _refused(self, error: AqiError) -> None:
         self._status.loads[REFUSED] += 1
-        log.error("load_refused error=%r", str(error))
+        log.error("load_refused", extra={"error": str(error)})
 
     async def _load(self, stop: Stop) -> LoadReport | None:
         """Load once; None when archive or table refused, or a stop left no report."""
@@ -141,7 +143,7 @@ class Scheduler:
             self._refused(error)
             return None
         if report is None:
-            log.warning("load_interrupted: it left no report")
+            log.warning("load_interrupted")
             return None
         self._tell(report)
         self._status.loaded(report, time.time())
@@ -158,14 +160,29 @@ class Scheduler:
 
     def _tell(self, report: LoadReport) -> None:
         print_report(report, self._port, tls=self._config.tls_cert is not None)
-        log.log(logging.INFO if report.error is None else logging.WARNING, "loaded %s", report.summary())
+        log.log(
+            logging.INFO if report.error is None else logging.WARNING,
+            "loaded",
+            extra={
+                "status": report.status,
+                "snapshot": report.snapshot,
+                "records": report.records,
+                "stored": report.fates.stored,
+                "unchanged": report.fates.unchanged,
+                "rejected": report.fates.rejected,
+                "pending": report.fates.pending,
+                "seconds": round(report.seconds, 1),
+                "error": report.error,
+                "load_id": report.load_id,
+            },
+        )
 
     async def _catch_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
         """Load what earlier loads left unfinished, until the next load is due."""
         try:
             await stop.guard(self._caught_up(stop, lost, due))
         except AqiError as error:
-            log.warning("catch_up_failed error=%r: tried again after the next load", str(error))
+            log.warning("catch_up_failed", extra={"error": str(error), "hint": AGAIN})
 
     async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
         async with aclosing(self._loads.catch_up(due)) as reports:
@@ -191,4 +208,4 @@ class Scheduler:
         try:
             await self._loads.prune()
         except AqiError as error:
-            log.warning("prune_failed error=%r: tried again after the next load", str(error))
+            log.warning("prune_failed", extra={"error": str(error), "hint": AGAIN})

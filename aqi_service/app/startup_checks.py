@@ -9,7 +9,10 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TypeVar
 
+from aqi_service import __version__
 from aqi_service.app.config import Config
+from aqi_service.app.logs import say
+from aqi_service.app.open import first_line
 from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.storage.ports import Backend
@@ -25,6 +28,17 @@ CREATE_SECONDS = 360.0
 """How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
 
 
+def tell_start(config: Config, backend: Backend) -> None:
+    """Say what runs where: the first line on stderr."""
+    scale = None if config.serve_only else config.scale_name
+    interval = None if config.load_only or config.serve_only else config.interval
+    say(
+        "started",
+        first_line(config, backend),
+        {"version": __version__, "location": backend.location, "scale": scale, "interval": interval},
+    )
+
+
 async def check(config: Config, backend: Backend) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
@@ -34,7 +48,7 @@ async def check(config: Config, backend: Backend) -> None:
         with suppress(ConfigError):
             await _in_time(backend, _usable(config, backend))
         for lack in await _in_time(backend, backend.create(), CREATE_SECONDS):
-            log.warning("not_created %s", lack)
+            log.warning("not_created", extra={"error": lack})
     await _in_time(backend, _usable(config, backend))
     if not config.serve_only:
         await _sweep(backend)
@@ -52,11 +66,11 @@ async def _name_what_is_not_right(config: Config, backend: Backend) -> None:
     """
     try:
         for thing in await backend.missing():
-            log.warning("missing %s: add it with %s", thing, config.create_command)
+            log.warning("table_lacks", extra={"what": thing, "hint": f"add it with {config.create_command}"})
         for sentence in await backend.wrong():
-            log.warning("not_right %s", sentence)
+            log.warning("not_right", extra={"error": sentence})
     except AqiError as error:
-        log.info("missing unknown error=%r", str(error))
+        log.info("table_not_described", extra={"error": str(error)})
 
 
 async def _sweep(backend: Backend) -> None:
@@ -65,10 +79,11 @@ async def _sweep(backend: Backend) -> None:
         async with asyncio.timeout(START_SECONDS):
             swept = await backend.storage.archive.sweep()
     except (AqiError, TimeoutError) as error:
-        log.warning("sweep_failed error=%r: tried again at the next start", str(error) or "no answer in time")
+        hint = "tried again at the next start"
+        log.warning("sweep_failed", extra={"error": str(error) or "no answer in time", "hint": hint})
     else:
         if swept:
-            log.info("swept count=%d: what loads that were killed left half done", swept)
+            log.info("swept", extra={"count": swept})
 
 
 async def _usable(config: Config, backend: Backend) -> None:

@@ -49,8 +49,8 @@ class LoadReport:
 
     `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
     timestamp; `started` epoch seconds; `retry_after` what a failed source asked for, `for_good` that waiting
-    cannot mend what failed, `clock_off` that the clock is wrong, and `example` an id that the table has (none
-    of the four is printed).
+    cannot mend what failed, `clock_off` that the clock is wrong, `example` an id that the table has, and
+    `load_id` what the log's lines of this load carry (none of the five is printed).
     """
 
     status: Status
@@ -76,19 +76,12 @@ class LoadReport:
     for_good: bool = field(default=False, compare=False)
     clock_off: bool = field(default=False, compare=False)
     example: str | None = field(default=None, compare=False)
+    load_id: str = field(default="", compare=False)
 
     def check(self) -> None:
         """Raise ValueError unless the fates add up to the records."""
         if self.fates.total != self.records:
             raise ValueError(f"{self.records} records, but {self.fates.total} fates: {self.fates}")
-
-    def summary(self) -> str:
-        """Return one line of facts for a log."""
-        facts: dict[str, object] = {"status": self.status, "snapshot": self.snapshot, "records": self.records}
-        facts |= {"stored": self.fates.stored, "unchanged": self.fates.unchanged}
-        facts |= {"rejected": self.fates.rejected, "pending": self.fates.pending}
-        facts |= {"seconds": round(self.seconds, 1), "error": repr(self.error) if self.error else "none"}
-        return " ".join(f"{name}={value}" for name, value in facts.items())
 
     def as_json(self) -> dict[str, Any]:
         """Return the report in the form and order in which it is printed."""

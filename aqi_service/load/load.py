@@ -21,6 +21,7 @@ from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import first_free, snapshot_name
 from aqi_service.errors import ClockOff, NameInUse, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.load.expiry import expire
+from aqi_service.load.log_lines import names_log_lines
 from aqi_service.load.note import END_SECONDS, LoadNote, note_of
 from aqi_service.load.plan import LoadPlan, Progress
 from aqi_service.load.report_builder import LoadEnd, ReportBuilder, end_of, left_pending
@@ -49,6 +50,7 @@ LOOK_SECONDS = 1.5
 """How long a load that was cut off while it completed may ask whether it did."""
 
 
+@names_log_lines
 async def load(
     source: Source,
     storage: Storage,
@@ -67,14 +69,13 @@ async def load(
     for left in reversed(range(NAME_TRIES)):
         run = _Load(source, storage, plan, now, progress, deadline, tried)
         try:
-            outcome = await run.outcome()
-            report = await run.report(outcome)
+            report = await run.report(outcome := await run.outcome())
         finally:
             await run.writer.stop()
             await afterwards(run.note.end(), END_SECONDS, "end_not_noted")
         if not (outcome.can_restart and left and source.can_reread) or not still_held(plan.guard):
             break
-        log.info("load_again why=%r", outcome.error)
+        log.info("load_restarted", extra={"reason": outcome.error})
     report.check()
     if report.status is not Status.FAILED:  # it brought no newer data, and may not know what time it is
         await expire(storage.store, ManifestStore(storage, plan.table), now())

@@ -12,6 +12,7 @@ from dataclasses import replace
 from aqi_service.core.items import Item
 from aqi_service.core.notes import Note, Noted
 from aqi_service.core.times import DAY
+from aqi_service.load.log_lines import LOAD_ID
 from aqi_service.load.plan import LoadPlan
 from aqi_service.load.table_writer import Put
 from aqi_service.snapshots.manifests import ManifestStore
@@ -26,7 +27,10 @@ LOOK_SECONDS = 2.0
 
 
 class LoadNote:
-    """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does."""
+    """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does.
+
+    From here on the log's lines carry its id, for as long as `names_log_lines` says.
+    """
 
     def __init__(self, ledger: ManifestStore, note: Note, put: Put, *, replay: bool) -> None:
         self._ledger, self._put = ledger, put
@@ -34,6 +38,7 @@ class LoadNote:
         self._is_noted = self._has_ended = False
         self._next_look = -math.inf
         self.noted = Noted(uuid.uuid4().hex, note, replay)
+        LOAD_ID.set(self.noted.load_id)
 
     async def look(self) -> None:
         """See which loads have ended before this one reads the table for the first time."""

@@ -44,7 +44,7 @@ async def write_pending(
             await asyncio.sleep(full_jitter(tries, random(), WAIT_BASE, WAIT_CAP))  # noqa: S311  # spreads load
         pending = delivery.counts.pending
         if mark := delivery.resume():
-            log.info("remainder offset=%d pending=%d", mark.offset, pending)
+            log.info("pending_resumed", extra={"offset": mark.offset, "pending": pending})
             await _read(delivery, reread, rules, mark)
         await delivery.flush()
         if delivery.counts.pending < pending:

@@ -226,7 +226,7 @@ class TableWriter:
     def _detach(self, why: str) -> None:
         if not self.detached:
             self.detached = True
-            log.warning("table_detached why=%r: what is left waits until the snapshot is archived", why)
+            log.warning("table_writes_deferred", extra={"reason": why})
         if self._group:
             self._give_up(self._group)
             self._group = None

@@ -85,4 +85,4 @@ class Lookup:
     def _note(self, error: Exception) -> None:
         now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
         if self._lines.allow("lookup_failed", now) is not None:
-            log.warning("lookup_failed error=%r", str(error) or "no answer in time")
+            log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})

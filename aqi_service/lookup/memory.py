@@ -106,7 +106,8 @@ class MemoryIndex:
         if replaces(edition, self.index, self.now()):
             self.index, self.known, self.mixed = index, frozenset(), False
             log.info(
-                "memory snapshot=%s records=%d left_out=%d", edition.snapshot, len(index), index.left_out
+                "memory_replaced",
+                extra={"snapshot": edition.snapshot, "records": len(index), "left_out": index.left_out},
             )
             return True
         self._passed_over = edition
@@ -114,11 +115,13 @@ class MemoryIndex:
             self.index, self.known, self.mixed = self.index.updated(index), frozenset(), True
             there = self.index.version
             log.warning(
-                "memory_kept snapshot=%s records=%d: %s has only %d",
-                there.snapshot,
-                there.records,
-                edition.snapshot,
-                edition.records,
+                "memory_not_replaced",
+                extra={
+                    "snapshot": there.snapshot,
+                    "records": there.records,
+                    "refused_snapshot": edition.snapshot,
+                    "refused_records": edition.records,
+                },
             )
         return False
 
@@ -134,7 +137,7 @@ class MemoryIndex:
     def drop(self, why: str = "the table is another one") -> None:
         """Forget the snapshot: the table that it speaks of is gone, or has moved on."""
         if self.index is not None:
-            log.warning("memory_dropped snapshot=%s: %s", self.index.version.snapshot, why)
+            log.warning("memory_dropped", extra={"snapshot": self.index.version.snapshot, "reason": why})
         self.index = None
 
     def _has_later(self, edition: SnapshotVersion) -> bool:

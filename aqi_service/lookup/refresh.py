@@ -66,9 +66,9 @@ class MemoryRefresher:
             try:
                 await stop.guard(self.look())
             except AqiError as error:
-                log.info("memory_not_renewed error=%r: tried again later", str(error))
-            except Exception:
-                log.exception("memory_not_renewed")
+                log.info("memory_not_renewed", extra={"error": str(error)})
+            except Exception as error:
+                log.exception("memory_not_renewed", extra={"error": str(error)})
             await stop.wait(POLL_SECONDS)
 
     async def look(self) -> None:

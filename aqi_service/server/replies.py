@@ -122,7 +122,7 @@ class Responder:
 
 def _failed(payload: bytes, error: Exception) -> bytes:
     """Log the error, and give what the peer is told."""
-    log.error("answer_failed request=%s", shown(payload), exc_info=error)
+    log.error("answer_failed", extra={"request": shown(payload)}, exc_info=error)
     return UNAVAILABLE + b"internal error"
 
 

@@ -226,7 +226,8 @@ class Server:
             _tell_left_out(reason, left_out)
         start = shown(connection.start(80))
         log.info(
-            "connection_cut peer=%s reason=%s why=%r start=%s", connection.peer, reason, str(error), start
+            "connection_cut",
+            extra={"peer": connection.peer, "reason": reason, "error": str(error), "start": start},
         )
 
     def _note_refusal(self, connection: Connection, reason: str) -> None:
@@ -234,12 +235,13 @@ class Server:
         self.counts.refused[reason] += 1
         if self._refusal_lines.allow(reason, asyncio.get_running_loop().time()) is not None:
             log.warning(
-                "connections_refused peer=%s reason=%s open=%d", connection.peer, reason, self.counts.open
+                "connections_refused",
+                extra={"peer": connection.peer, "reason": reason, "open": self.counts.open},
             )
 
 
 def _tell_left_out(reason: str, count: int) -> None:
-    log.info("cuts_not_logged reason=%s count=%d: more than %d in a minute", reason, count, CUT_LINES)
+    log.info("cuts_not_logged", extra={"reason": reason, "count": count, "most_a_minute": CUT_LINES})
 
 
 _CUTS: dict[type[Exception], str] = {FrameCut: "inside_frame", HandshakeFailed: "handshake"}

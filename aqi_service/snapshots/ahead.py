@@ -16,9 +16,6 @@ def tell_ahead(names: Sequence[str]) -> None:
     """Name in the log snapshots that count for nothing, since a wrong clock named them; of many a few."""
     if not names:
         return
-    log.warning(
-        "snapshots_ahead count=%d names=%s: they are named ahead of this machine's clock, "
-        "and count for nothing until it is there",
-        len(names),
-        ",".join(names[:MOST_NAMES]) + (",..." if len(names) > MOST_NAMES else ""),
-    )
+    some = ",".join(names[:MOST_NAMES]) + (",..." if len(names) > MOST_NAMES else "")
+    hint = "they are named ahead of this machine's clock, and count for nothing until it is there"
+    log.warning("snapshots_ahead", extra={"count": len(names), "names": some, "hint": hint})

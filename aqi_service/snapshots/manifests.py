@@ -233,7 +233,7 @@ class ManifestStore:
                 async for chunk in chunks:
                     sha.update(chunk)
         except (SnapshotFailed, Unavailable, AccessDenied) as error:  # one bad object must not stop all loads
-            log.warning("not_compared snapshot=%s error=%r", name, str(error))
+            log.warning("digest_unreadable", extra={"snapshot": name, "error": str(error)})
             return None
         return sha.hexdigest()
 
@@ -262,12 +262,7 @@ def newest_name(names: Sequence[str]) -> str | None:
 
 def _parse(key: str, body: bytes | None) -> Manifest | None:
     if body is not None and len(body) > DOCUMENT_LIMIT:
-        log.warning(
-            "manifest_too_large key=%s: over %d bytes are no manifest of ours; "
-            "it counts as none until a load replaces it",
-            key,
-            DOCUMENT_LIMIT,
-        )
+        log.warning("manifest_too_large", extra={"key": key, "most_bytes": DOCUMENT_LIMIT})
         return None
     try:
         found = None if body is None else orjson.loads(body)

@@ -22,8 +22,8 @@ def undo_cancel() -> None:
         task.uncancel()
 
 
-async def afterwards(work: Awaitable[object], seconds: float, failed: str) -> None:
-    """Do what may be left to the next load, within so many seconds; `failed` begins the line that says so.
+async def afterwards(work: Awaitable[object], seconds: float, event: str) -> None:
+    """Do what may be left to the next load, within so many seconds; else log `event`.
 
     A cancellation ends it, and is taken back: the task has its report to return.
     """
@@ -31,7 +31,9 @@ async def afterwards(work: Awaitable[object], seconds: float, failed: str) -> No
         async with asyncio.timeout(seconds):
             await work
     except (AqiError, TimeoutError) as error:
-        log.warning("%s error=%r: the next load tries again", failed, str(error))
+        log.warning(
+            event, extra={"error": str(error) or "no answer in time", "hint": "the next load tries again"}
+        )
     except asyncio.CancelledError:
         undo_cancel()
 

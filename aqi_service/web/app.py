@@ -95,7 +95,7 @@ def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:
     def note(reason: str) -> None:
         refused(reason)
         if lines.allow(reason, asyncio.get_running_loop().time()) is not None:
-            log.warning("http_refused reason=%s: %s", reason, REFUSALS[reason])
+            log.warning("http_refused", extra={"reason": reason, "error": REFUSALS[reason]})
 
     return note
 

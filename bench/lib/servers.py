@@ -88,7 +88,7 @@ def daemon(folder: Path, document: Path, pin: Pin = None) -> Iterator[Server]:
     options = ("--serve-only", "--no-http", *CONNECTIONS)
     with running(python(*DAEMON, *options), cwd=folder, pin=pin) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
-        ours.line(r" memory snapshot=\S+ records=\d+")
+        ours.line(r" memory_replaced snapshot=\S+ records=\d+")
         yield Server(port, ours.pid, truth)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from aqi_service.app.daemon import _warn
 from tests.doubles.config import config
+from tests.doubles.log_lines import lines
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_limit_of_open_files_that_leaves_room_for_few_is_warned_of(
     with caplog.at_level(logging.WARNING):
         _warn(config(max_connections=asked))
     assert len(caplog.records) == warns
-    assert all(f"few_descriptors limit={descriptors}" in record.getMessage() for record in caplog.records)
+    assert all(line.startswith(f"open_files_limit_low limit={descriptors} ") for line in lines(caplog))
 
 
 @pytest.mark.parametrize(

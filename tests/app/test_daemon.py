@@ -161,7 +161,9 @@ async def test_a_failed_load_is_one_log_line_and_tried_again_later(tmp_path: Pat
     async with feed_server((answer(status="500 Internal Server Error"),)) as feed:
         options = (*ON_D, "--feed-url", feed.url(), "--interval", "3000")
         async with running(*options, cwd=tmp_path) as program:
-            await program.line(r"WARNING aqi_service loaded status=failed .* answers 500 ")
+            await program.line(
+                r"WARNING aqi_service loaded status=failed .* answers 500 .* load_id=[0-9a-f]{32}$"
+            )
             wait = await program.line(r"next_load seconds=(\d+)")
             assert 60 <= int(wait[1]) <= 66
             assert await program.ask(b"1") == [b"Item not found"]
@@ -174,7 +176,9 @@ async def test_json_logs_are_objects_line_by_line(tmp_path: Path) -> None:
     async with feed_server((answer(status="404 Not Found"),)) as feed:
         options = (*ON_D, "--feed-url", feed.url(), "--log-format", "json")
         async with running(*options, cwd=tmp_path) as program:
-            line = await program.line(r'^\{"time": "[^"]*", "level": "warning", .*"loaded status=failed ')
+            line = await program.line(
+                r'^\{"time": "[^"]*", "level": "warning", .*"event": "loaded", "status": "failed", '
+            )
     assert '"logger": "aqi_service"' in line.string
 
 
@@ -183,7 +187,7 @@ async def test_a_replica_answers_the_newest_snapshot_out_of_memory_and_the_rest_
 ) -> None:
     await load_capture(tmp_path, "--scale", "us-epa")
     async with running(*ON_D, "--serve-only", cwd=tmp_path) as program:
-        await program.line("memory snapshot=data_10_08_17_11_23.json records=3565")
+        await program.line("memory_replaced snapshot=data_10_08_17_11_23.json records=3565")
         replies = await program.ask(RECORD.encode(), b"1", b"2", RECORD.encode())
         metrics = (await program.page("/metrics"))[1].splitlines()
         program.tell()
@@ -193,7 +197,7 @@ async def test_a_replica_answers_the_newest_snapshot_out_of_memory_and_the_rest_
     for line in (
         'aqi_lookups_total{source="memory"} 2.0',
         'aqi_lookups_total{source="table"} 2.0',
-        "aqi_lookup_requests_total 1.0",
+        "aqi_lookup_table_requests_total 1.0",
         "aqi_memory_records 3565.0",
         "aqi_memory_snapshot_timestamp_seconds 1.50236418e+09",
     ):

@@ -47,7 +47,7 @@ async def test_a_taken_default_http_port_is_only_a_warning(tmp_path: Path) -> No
         feed_server((answer(GENERATED),)) as feed,
         running("--local", "d", "--port", "0", "--feed-url", feed.url(), cwd=tmp_path) as program,
     ):
-        await program.line("WARNING .* no_http cannot listen on 127.0.0.1:8080: .*--http-port")
+        await program.line("WARNING .* http_port_taken error=.cannot listen on 127.0.0.1:8080: .*--http-port")
         assert await program.ask(b"1") == [b"Item not found"]
         await program.report()
     if sock:
@@ -84,9 +84,9 @@ async def test_a_host_that_others_reach_is_warned_of(host: str, warns: bool, tmp
         async with running(*options, cwd=tmp_path) as program:
             await program.port("tcp")
             await program.report()
-    warnings = [line for line in program.err if "WARNING aqi_service plaintext" in line]
+    warnings = [line for line in program.err if "WARNING aqi_service tls_off" in line]
     assert len(warnings) == warns
-    assert all(f"host={host}: anyone on the way can read and change" in line for line in warnings)
+    assert all(f"host={host} hint='anyone on the way can read and change" in line for line in warnings)
 
 
 async def test_aws_that_cannot_be_reached_does_not_end_it_and_lookups_are_unavailable(tmp_path: Path) -> None:
@@ -149,10 +149,12 @@ async def test_it_names_what_create_would_add_and_the_whole_command(moto: Moto, 
         BillingMode="PAY_PER_REQUEST",
     )
     names = ("--bucket", moto.bucket, "--table", moto.table)
-    command = f"python -m aqi_service --load-only --create {' '.join(names)}$"
+    command = f"python -m aqi_service --load-only --create {' '.join(names)}"
     async with feed_server((answer(GENERATED),)) as feed:
         options = (*names, "--port", "0", "--http-port", "0", "--feed-url", feed.url())
         async with running(*options, cwd=tmp_path) as program:
-            await program.line(f"missing index sensor_id-measured_at-index: add it with {command}")
-            await program.line(f"missing TTL on expires_at: add it with {command}")
+            await program.line(
+                f"table_lacks what='index sensor_id-measured_at-index' hint='add it with {command}'$"
+            )
+            await program.line(f"table_lacks what='TTL on expires_at' hint='add it with {command}'$")
             await program.report()

@@ -73,7 +73,7 @@ async def test_sighup_brings_the_new_authority_of_clients_in_place_of_the_old(tm
         refused = await connect(program, both[0])
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError, ssl.SSLError)):
             await ask(*refused)
-        assert 'aqi_tcp_cut_total{reason="handshake"} 1.0' in (await program.page("/metrics"))[1]
+        assert 'aqi_tcp_dropped_total{reason="handshake"} 1.0' in (await program.page("/metrics"))[1]
         for _, writer in (before, after, refused):
             writer.close()
 

@@ -19,6 +19,7 @@ from tests import DATA
 from tests.doubles.config import config
 from tests.doubles.feed_server import CHUNKED, answer, chunked, feed_server, head
 from tests.doubles.load_helpers import document
+from tests.doubles.log_lines import lines
 from tests.doubles.patience import PATIENCE
 from tests.doubles.program import CAPTURE, RECORD, environment, ran, running
 
@@ -128,7 +129,7 @@ def test_the_official_feed_without_a_contact_is_one_warning(
     feed_url: str, contact: str | None, warns: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     warn_without_contact(config(feed_url=feed_url, contact=contact))
-    assert ["no_contact: the feed's operators ask" in line for line in caplog.messages] == [True] * warns
+    assert ["no_contact hint=\"the feed's operators ask" in line for line in lines(caplog)] == [True] * warns
 
 
 async def test_a_source_that_does_not_answer_is_exit_1_and_one_sentence(tmp_path: Path) -> None:

@@ -70,4 +70,4 @@ async def test_create_names_what_it_leaves_in_another_form(moto: Moto, tmp_path:
         )
     done = await load("--create", *names(moto), cwd=tmp_path)
     assert done.code == 0
-    assert f"not_right table {moto.table}: TTL is on `other`, expected is `expires_at`" in done.err
+    assert f"not_right error='table {moto.table}: TTL is on `other`, expected is `expires_at`" in done.err

@@ -16,9 +16,9 @@ from tests.doubles.storage_items import FULL
 FATES = {"stored", "unchanged", "superseded", "merged", "rejected", "without_pm", "expired", "pending"}
 COUNTERS = {
     "aqi_loads": "status", "aqi_records": "fate", "aqi_tcp_replies": "kind", "aqi_tcp_refused": "reason",
-    "aqi_tcp_cut": "reason", "aqi_http_refused": "reason",
+    "aqi_tcp_dropped": "reason", "aqi_http_refused": "reason",
     "aqi_tcp_accepted": None, "aqi_loader_restarts": None,
-    "aqi_lookups": "source", "aqi_lookup_requests": None,
+    "aqi_lookups": "source", "aqi_lookup_table_requests": None,
 }  # fmt: skip
 GAUGES = {
     "aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None,
@@ -127,7 +127,7 @@ def test_what_the_server_counts_is_read_when_metrics_are_asked_for(status: Servi
         "aqi_tcp_accepted_total 9.0",
         "aqi_tcp_connections 4.0",
         'aqi_tcp_replies_total{kind="found"} 7.0',
-        'aqi_tcp_cut_total{reason="malformed"} 1.0',
+        'aqi_tcp_dropped_total{reason="malformed"} 1.0',
         'aqi_tcp_refused_total{reason="address"} 2.0',
         "aqi_loader_restarts_total 3.0",
         'aqi_http_refused_total{reason="silent"} 5.0',
@@ -169,6 +169,6 @@ def test_lookups_are_counted_by_where_they_were_answered_and_memory_by_its_recor
     )
     found = values(status)
     assert (found["aqi_lookups_total", "memory"], found["aqi_lookups_total", "table"]) == (9, 5)
-    assert found["aqi_lookup_requests_total", None] == 2
+    assert found["aqi_lookup_table_requests_total", None] == 2
     assert found["aqi_memory_records", None] == 2
     assert found["aqi_memory_snapshot_timestamp_seconds", None] == 1_703_095_200

@@ -1,7 +1,6 @@
 """When the daemon loads: schedule, back-off, courtesy, a loader that dies; no wait is waited for."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +19,7 @@ from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import FeedServer, answer, feed_server
 from tests.doubles.load_helpers import document
+from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 from tests.doubles.wire_fixtures import by_jumps
 
@@ -112,9 +112,8 @@ async def test_a_load_that_storage_refuses_is_counted_and_tried_again(
         assert feed.requests == []
     assert all(map(spread, waits, (60, 120))), waits
     assert counted.loads["refused"] == 2
-    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        "load_refused error='bucket b: denied'"
-    ] * 2
+    refused = [line for line in lines(caplog) if line.startswith("load_refused ")]
+    assert refused == ["load_refused error='bucket b: denied'"] * 2
     assert not any(record.exc_info for record in caplog.records)
 
 
@@ -195,7 +194,7 @@ async def test_a_loader_that_dies_is_started_again_after_a_wait_and_counted(
     assert "\naqi_loader_restarts_total 12.0\n" in metrics(counted)().decode()
     assert len(stop.seconds) == 12
     assert all(0 <= wait <= min(60, 2**n) for n, wait in enumerate(stop.seconds)), stop.seconds
-    assert [record.getMessage() for record in caplog.records][-1] == "loader_died count=12"
+    assert lines(caplog)[-1] == "loader_died count=12"
     assert caplog.records[-1].exc_info
 
 

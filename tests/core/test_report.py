@@ -128,16 +128,3 @@ def test_a_snapshot_is_flagged_when_it_is_empty_no_24_hour_mean_or_mostly_reject
     numbers: dict[str, int], odd: set[str]
 ) -> None:
     assert snapshot_warnings(**numbers) == dict.fromkeys(odd, 1)
-
-
-def test_the_summary_of_a_report_is_one_line_that_names_status_snapshot_and_counts() -> None:
-    line = made(error="two\nlines").summary()
-    assert "\n" not in line
-    for fact in (
-        "status=incomplete",
-        "snapshot=data_20_12_23_18_55.json",
-        "records=255",
-        "stored=1",
-        "pending=128",
-    ):
-        assert fact in line.split()

@@ -102,7 +102,7 @@ class Running:
 
     async def port(self, kind: str) -> int:
         """Wait until it listens; give the port."""
-        return int((await self.line(rf"^listening on \S+:(\d+) \({kind}\)$"))[1])
+        return int((await self.line(rf'(?:^|"message": ")listening on \S+:(\d+) \({kind}\)(?:$|")'))[1])
 
     async def report(self, number: int = 1, within: float = PATIENCE) -> dict[str, Any]:
         """Wait for a load's report."""

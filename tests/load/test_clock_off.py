@@ -37,6 +37,7 @@ from tests.doubles.documents import document_of
 from tests.doubles.faults.clock import HandClock
 from tests.doubles.feed_server import FeedServer, answer, feed_server
 from tests.doubles.load_helpers import AGENT, TABLE, document, plan, records, run, written
+from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import TABLE_ID, MemoryArchive, MemoryStore, in_memory
 
 NOW = 1_829_325_665.0
@@ -297,7 +298,7 @@ async def test_after_a_load_a_day_ahead_the_same_content_is_archived_once_and_th
         "unchanged": 2,
     }
     assert orjson.loads(world.archive.documents[LATEST])["snapshot"] == NAME
-    named = [line for line in caplog.messages if line.startswith("snapshots_ahead ")]
+    named = [line for line in lines(caplog) if line.startswith("snapshots_ahead ")]
     assert len(named) == 3  # once in each of these three loaders
     assert all(NEXT_DAY in line for line in named)
 
@@ -312,7 +313,7 @@ async def test_snapshots_that_are_ahead_are_named_once_while_a_daemon_runs(
     async with feed_server(*scripts) as feed:
         caplog.set_level(logging.WARNING)
         await world.load(feed, 3)
-    [line] = [line for line in caplog.messages if line.startswith("snapshots_ahead ")]
+    [line] = [line for line in lines(caplog) if line.startswith("snapshots_ahead ")]
     assert line.startswith("snapshots_ahead count=2 names=")
 
 
@@ -413,8 +414,8 @@ async def test_the_archive_as_a_source_leaves_out_what_is_named_ahead_and_says_s
     with caplog.at_level(logging.WARNING):
         found = await choose(["archive"], SnapshotLocations(archive), Selection(), 0, NOW)
     assert [source.label for source in found] == [f"archive:{NAME}"]
-    [line] = caplog.messages
-    assert line.startswith(f"snapshots_ahead count=1 names=archive:{NEXT_DAY}: ")
+    [line] = lines(caplog)
+    assert line.startswith(f"snapshots_ahead count=1 names=archive:{NEXT_DAY} ")
 
 
 @pytest.mark.parametrize("how", ["name", "option"])

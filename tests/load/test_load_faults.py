@@ -24,6 +24,7 @@ from aqi_service.storage.ports import Storage
 from tests.doubles.documents import CUT, document_of, record
 from tests.doubles.load_helpers import NAME, NOW, TABLE, document, fates, manifest_of, records, run, written
 from tests.doubles.load_places import Place, place
+from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
 __all__ = ["place"]  # a fixture
@@ -122,9 +123,7 @@ async def test_expired_items_that_cannot_be_deleted_now_do_not_fail_the_load(
     with caplog.at_level(logging.WARNING):
         report = await run(written(tmp_path, BODY), in_memory(store=store))
     assert (report.status, report.error) == (Status.COMPLETE, None)
-    assert [entry.getMessage() for entry in caplog.records] == [
-        "expire_failed error='in use': the next load tries again"
-    ]
+    assert lines(caplog) == ["expire_failed error='in use' hint='the next load tries again'"]
 
 
 async def test_a_manifest_that_cannot_be_written_makes_the_load_incomplete(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from aqi_service.core.items import LEASE_IDS, Item
 from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
+from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import Before, Hook, MemoryStore, failing
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns
 
@@ -134,7 +135,7 @@ async def test_a_table_that_cannot_be_read_is_logged_once_a_minute(caplog: pytes
             await broken.answer(b"2")
             counts.append(len(caplog.records))
     assert counts == [1, 1, 1, 2]
-    assert caplog.records[0].getMessage() == "lookup_failed error='table t: no answer'"
+    assert lines(caplog)[0] == "lookup_failed error='table t: no answer'"
 
 
 def remembering(*items: Item) -> MemoryIndex:

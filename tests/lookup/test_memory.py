@@ -8,6 +8,7 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.index import IndexBuilder, OnTableState, SnapshotIndex, SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.lookup.memory import MemoryIndex
+from tests.doubles.log_lines import lines
 from tests.doubles.storage_items import FULL
 
 NOW = 1_703_095_300.0
@@ -124,9 +125,11 @@ def test_a_halved_snapshot_takes_nothing_away_but_what_it_says_of_the_same_ids_c
     assert filled.reply(7) == csv_reply(NEWER)
     assert filled.reply(8) == csv_reply(ITEM._replace(id="8"))
     assert not filled.wants(odd)
-    assert [record.getMessage() for record in caplog.records] == [
-        "memory_kept snapshot=data_20_12_23_18_00.json records=4: data_20_12_23_19_00.json has only 1"
-    ]
+    [line] = lines(caplog)
+    assert line == (
+        "memory_not_replaced snapshot=data_20_12_23_18_00.json records=4 "
+        "refused_snapshot=data_20_12_23_19_00.json refused_records=1"
+    )
 
 
 def test_a_halved_snapshot_is_wanted_again_once_the_data_in_memory_is_a_day_old() -> None:
@@ -167,7 +170,5 @@ def test_a_snapshot_with_more_records_than_memory_has_room_for_is_logged(
     latest.begin()({str(number): ITEM._replace(id=str(number)) for number in range(5)})
     with caplog.at_level(logging.INFO, "aqi_service"):
         latest.finish(FIRST)
-    assert [record.getMessage() for record in caplog.records] == [
-        "memory snapshot=data_20_12_23_18_00.json records=2 left_out=3"
-    ]
+    assert lines(caplog) == ["memory_replaced snapshot=data_20_12_23_18_00.json records=2 left_out=3"]
     assert (latest.reply(1) is None, latest.reply(4) is None) == (False, True)

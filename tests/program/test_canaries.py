@@ -255,5 +255,5 @@ sys.exit(main(["--load-only", "--from", "-", "--local", "d", "--log-format", "js
     assert (done.returncode, done.stdout) == (1, "")
     assert_kept_secret(done.stderr)
     first, told = done.stderr.splitlines()
-    assert first.startswith("aqi_service ")
+    assert json.loads(first)["message"].startswith("aqi_service ")
     assert "RuntimeError: token: [hidden]" in json.loads(told)["traceback"]

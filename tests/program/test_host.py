@@ -111,7 +111,7 @@ async def test_with_256_descriptors_few_are_served_the_rest_are_told_and_loads_g
     async with feed_server((answer(FIRST),), (answer(SECOND),)) as feed, AsyncExitStack() as stack:
         options = (*ON_D, "--feed-url", feed.url(), "--interval", "1", "--max-per-address", "0")
         program = await stack.enter_async_context(running(*options, cwd=tmp_path, preexec=few_descriptors))
-        await program.line(r"WARNING aqi_service few_descriptors limit=256 connections=96: raise")
+        await program.line(r"WARNING aqi_service open_files_limit_low limit=256 connections=96 hint='raise")
         port, replies = await program.port("tcp"), []
         for _ in range(120):
             peer = Peer(*await asyncio.open_connection("127.0.0.1", port))

@@ -158,8 +158,8 @@ async def test_what_create_adds_to_a_policy_is_what_it_asks_for(world: World, tm
     ("operation", "line"),
     [
         ("ListMultipartUploads", r"sweep_failed error=.bucket .*AWS denies access"),
-        ("GetBucketLifecycleConfiguration", r"not_created lifecycle rule .*AWS denies access"),
-        ("PutBucketLifecycleConfiguration", r"not_created lifecycle rule .*AWS denies access"),
+        ("GetBucketLifecycleConfiguration", r"not_created error=.lifecycle rule .*AWS denies access"),
+        ("PutBucketLifecycleConfiguration", r"not_created error=.lifecycle rule .*AWS denies access"),
     ],
 )
 async def test_what_a_load_can_do_without_is_one_warning_where_it_is_denied(

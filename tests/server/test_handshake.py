@@ -11,6 +11,7 @@ from aqi_service.certificates import Certificates
 from aqi_service.core.frames import DISCONNECT, encode
 from aqi_service.server.server import Limits
 from tests.doubles.certificates import Authority
+from tests.doubles.log_lines import lines
 from tests.doubles.wire_fixtures import (
     IDS,
     Held,
@@ -94,7 +95,7 @@ async def test_a_client_without_one_is_cut_counted_and_logged(
         await served.until(lambda server: server.counts.open == 0)
         assert served.server.counts.cut["handshake"] == sum(served.server.counts.cut.values()) == 1
         assert served.server.counts.requests == 0
-    [line] = [record.getMessage() for record in caplog.records]
+    [line] = lines(caplog)
     assert "reason=handshake" in line
 
 

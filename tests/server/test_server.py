@@ -8,6 +8,7 @@ import pytest
 from aqi_service.core.frames import MAX_REQUEST, encode
 from aqi_service.server.replies import ANSWER_SECONDS
 from aqi_service.server.server import Server, listen
+from tests.doubles.log_lines import lines
 from tests.doubles.wire_fixtures import (
     CSV,
     IDS,
@@ -158,7 +159,7 @@ async def test_an_answer_that_fails_is_logged_and_the_connection_stays(
 
     async with serving(answer) as served, served.peer() as peer:
         assert await peer.ask(b"1", b"2") == [b"Unavailable: internal error", b"2"]
-    assert "answer_failed request=b'1'" in caplog.text
+    assert lines(caplog) == ["answer_failed request=\"b'1'\""]
     assert "KeyError" in caplog.text
 
 

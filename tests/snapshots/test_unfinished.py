@@ -24,6 +24,7 @@ from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import NOW, TABLE, document
+from tests.doubles.log_lines import lines
 from tests.doubles.program import ran
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
@@ -169,13 +170,13 @@ async def test_the_daemon_catches_up_after_its_load_and_names_the_command_for_ol
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (4, 1)
     assert counted.last is not None
     assert counted.last.source == feed.url()
-    loads = [line for line in caplog.messages if line.startswith("loaded ")]
+    loads = [line for line in lines(caplog) if line.startswith("loaded ")]
     wanted = ["", *(f"snapshot={name_at(hours, now)} " for hours in (1, 2, 3)), "status=unchanged"]
     assert all(want in line for want, line in zip(wanted, loads, strict=True))
-    [told] = [line for line in caplog.messages if line.startswith("unfinished ")]
+    [told] = [line for line in lines(caplog) if line.startswith("snapshots_unfinished ")]
     assert told == (
-        "unfinished count=2 of the 2 newest snapshots that are older than 48 hours: load them with "
-        f"python -m aqi_service --load-only --from archive --bucket b-b --table {TABLE} --scale daqi"
+        "snapshots_unfinished count=2 of_newest=2 hint='load them with "
+        f"python -m aqi_service --load-only --from archive --bucket b-b --table {TABLE} --scale daqi'"
     )
 
 
@@ -192,7 +193,7 @@ async def test_an_archive_that_cannot_be_read_keeps_no_later_load_back(
     async with feed_server((answer(document(9)),)) as feed:
         await Scheduler(config(feed_url=feed.url()), found, counted).run(stop)
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (1, 1)
-    assert "catch_up_failed error='away': tried again after the next load" in caplog.messages
+    assert "catch_up_failed error=away hint='tried again after the next load'" in lines(caplog)
 
 
 async def test_a_load_of_the_live_feed_catches_up_though_the_feed_fails_and_a_replay_does_not(
@@ -213,8 +214,6 @@ async def test_a_load_of_the_live_feed_catches_up_though_the_feed_fails_and_a_re
     command = (
         "python -m aqi_service --load-only --from archive --local d --table air_quality_data --scale daqi"
     )
-    assert done.last.endswith(
-        f"unfinished count=1 of the 1 newest snapshots that are older than 48 hours: load them with {command}"
-    )
+    assert done.last.endswith(f"snapshots_unfinished count=1 of_newest=1 hint='load them with {command}'")
     older = await ran(*command.split()[3:], cwd=tmp_path)
     assert [report["records"] for report in older.reports] == [1, 0, 0, 0]

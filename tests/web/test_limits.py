@@ -16,6 +16,7 @@ from aqi_service.server.sockets import default_max_connections, listen
 from aqi_service.web.app import Answers, http_port
 from aqi_service.web.limits import SILENT_SECONDS, default_max_http
 from tests.doubles.feed_server import answer, feed_server
+from tests.doubles.log_lines import lines
 from tests.doubles.program import running
 from tests.doubles.wire_fixtures import advance, by_hand, on_each_loop, turns, until
 
@@ -128,9 +129,7 @@ async def test_a_flood_of_silent_connections_is_one_line_in_the_log(caplog: pyte
         await until(lambda: port.refused["connections"] == 19)
         for _, writer in peers:
             writer.transport.abort()
-    assert [
-        record.getMessage().split(":")[0] for record in caplog.records if record.name == "aqi_service"
-    ] == ["http_refused reason=connections"]
+    assert lines(caplog) == ["http_refused reason=connections error='as many connections as the port takes'"]
 
 
 @pytest.mark.parametrize("descriptors", [256, 1024, 4096, 65_536, -1])
