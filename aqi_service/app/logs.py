@@ -105,8 +105,8 @@ class _Json(logging.Formatter):
 class _Stderr(logging.Handler):
     """Writes lines to what stderr is now; that nobody reads them costs nothing else.
 
-    On a terminal over what a ProgressLine left there; the next progress shows below. What `say`
-    is given stands where there is none.
+    On a terminal over what a ProgressLine left there, and the next progress shows below; what `say` is given
+    comes where there is none.
     """
 
     def emit(self, record: logging.LogRecord) -> None:

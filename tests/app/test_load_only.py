@@ -2,7 +2,9 @@
 
 import asyncio
 import gzip
+import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -255,3 +257,36 @@ def test_the_program_runs_without_standard_streams(tmp_path: Path) -> None:
 async def test_closed_standard_input_as_a_source_is_no_snapshot(tmp_path: Path) -> None:
     closed = await ran(*ON_D, "--from", "-", cwd=tmp_path, preexec=lambda: os.close(0))
     assert (closed.code, closed.reports[0]["records"]) == (1, 0)
+
+
+async def test_with_json_every_line_on_stderr_is_an_object_that_has_event_facts_and_sentence(
+    tmp_path: Path,
+) -> None:
+    options = ("--load-only", "--local", "d", "--log-format", "json")
+    done = await ran(*options, "--from", str(CAPTURE), cwd=tmp_path)
+    started, example = map(json.loads, done.err.splitlines())
+    assert (done.code, started["event"], started["location"]) == (0, "started", "folder d")
+    assert started["message"].startswith(f"aqi_service {__version__}, folder d, ")
+    facts = {key: example[key] for key in ("event", "level", "records", "record_id", "message")}
+    assert facts == {
+        "event": "lookup_example", "level": "info", "records": 3565, "record_id": RECORD, "message": HINT
+    }  # fmt: skip
+    assert re.fullmatch("[0-9a-f]{32}", example["load_id"])
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "event"),
+    [
+        (("--log-format", "json", "--nonsense"), {}, "usage_error"),
+        (("--nonsense",), {"AQI_LOG_FORMAT": "json"}, "usage_error"),
+        (("--log-format=json", "--load-only", "--from", "absent", "--local", "file/d"), {}, "ended"),
+    ],
+)
+async def test_with_json_what_ends_the_program_is_an_object_too(
+    options: tuple[str, ...], env: dict[str, str], event: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = await ran(*options, cwd=tmp_path, env=env)
+    line = json.loads(done.last)
+    assert (done.code, line["event"], line["level"], line["exit_code"]) == (2, event, "error", 2)
+    assert line["message"].startswith("aqi-service: ")

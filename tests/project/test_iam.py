@@ -121,7 +121,7 @@ async def test_a_replica_s_policy_is_what_it_asks_for(made: World, tmp_path: Pat
     made.shim.journal.records.clear()
     options = (*made.options, "--serve-only", "--port", "0", "--http-port", "0")
     async with running(*options, cwd=tmp_path, env=made.environment) as program:
-        await program.line("memory snapshot=data_20_12_23_17_00.json")
+        await program.line("memory_replaced snapshot=data_20_12_23_17_00.json")
         assert await program.ask(b"8", b"9") == [b"Item not found"] * 2
         assert (await program.page("/readyz"))[0] == 200
         program.tell(signal.SIGTERM)
