@@ -28,7 +28,7 @@ class Area(NamedTuple):
 
 AREAS = (
     Area("core", ("core/*.py",), ("core",), without="long"),
-    Area("load", ("load/load.py",), ("load/test_load*.py",), without="aws"),
+    Area("load", ("load/load.py", "load/upload_claim.py"), ("load/test_load*.py",), without="aws"),
     Area(
         "local",
         ("storage/local/*.py", "storage/cleanup.py", "storage/dry.py", "storage/process_name.py"),

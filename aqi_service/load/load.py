@@ -10,7 +10,7 @@ One rule: each byte of the source is read once, and each record met on the way h
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,8 +18,8 @@ from aqi_service.core.clocks import check_clock, check_time
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.core.snapshot_names import first_free, snapshot_name
-from aqi_service.errors import ClockOff, NameInUse, SnapshotFailed, SnapshotRejected, Unavailable
+from aqi_service.core.snapshot_names import snapshot_name
+from aqi_service.errors import ClockOff, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.load.expiry import expire
 from aqi_service.load.log_lines import names_log_lines
 from aqi_service.load.note import END_SECONDS, LoadNote, note_of
@@ -27,15 +27,13 @@ from aqi_service.load.plan import LoadPlan, Progress
 from aqi_service.load.report_builder import LoadEnd, ReportBuilder, end_of, left_pending
 from aqi_service.load.resume import write_pending
 from aqi_service.load.table_writer import TableWriter
+from aqi_service.load.upload_claim import NAME_TRIES, UploadClaim
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import FetchOptions, OpenSnapshot, Source, from_offset, info_of
 from aqi_service.storage.cleanup import afterwards, undo_cancel
 from aqi_service.storage.ports import SnapshotInfo, Storage, Upload, still_held
 
 log = logging.getLogger("aqi_service")
-
-NAME_TRIES = 3
-"""How often a load begins anew because another one took its snapshot's name."""
 
 PATIENCE_SECONDS = 5.0
 """How long, in all, the table may hold back a source that is sending."""
@@ -45,9 +43,6 @@ MANIFEST_SECONDS = 45.0
 
 LAST_WORDS_SECONDS = 4.0
 """How long a load whose document turned out bad may still deliver what it has parsed."""
-
-LOOK_SECONDS = 1.5
-"""How long a load that was cut off while it completed may ask whether it did."""
 
 
 @names_log_lines
@@ -110,11 +105,10 @@ class _Load:
         self._builder = ReportBuilder(source.label, plan.table, plan.scale.name, started, taken, plan.dry_run)
         self._rules = ScoringRules(plan.scale, taken, plan.ttl)
         self._reader = DocumentReader(self._rules)
-        self._completing: tuple[str, str] | None = None  # name and load id, once it is on its way
+        self._claim = UploadClaim(self._archive, self._name, self.tried)
         put = partial(store.put, conditional=not plan.live, guard=plan.guard)
-        self.note = LoadNote(
-            self._manifests, note_of(plan, source, started, taken), put, replay=not plan.live
-        )
+        note = note_of(plan, source, started, taken)
+        self.note = LoadNote(self._manifests, note, put, replay=not plan.live)
         patience = None if source.can_wait else PATIENCE_SECONDS
         self.writer = TableWriter(store, self.note.put, now=self.now, patience=patience)
         self.writer.on_table_state = plan.on_table_state()
@@ -156,34 +150,15 @@ class _Load:
     async def _upload_and_parse(self, incoming: OpenSnapshot, names: Sequence[str]) -> str | None:
         """Archive what comes in while it is loaded, or name the archived snapshot that has its content."""
         info = info_of(self.source, incoming)
-        async with AsyncExitStack() as stack:
-            name, upload = await self._begin_upload(stack, info, names)
+        async with self._claim.begin_upload(info, names) as upload:
             await self._parse(incoming, upload)
             there = await self._archive.names()  # read again: other loads may have ended meanwhile
             if same := await self._manifests.same(
                 there, self._builder.snapshot_time, self._builder.sha.hexdigest()
             ):
                 return same
-            self._completing = (name, info.load_id)
-            await upload.complete()
-            self._builder.archived = name
-            return None
-
-    async def _begin_upload(
-        self, stack: AsyncExitStack, info: SnapshotInfo, names: Sequence[str]
-    ) -> tuple[str, Upload]:
-        """Begin an upload under the first name that no snapshot has, and no other load is writing."""
-        for _ in range(NAME_TRIES - 1):
-            with suppress(NameInUse):
-                return await self._claim_name(stack, info, names)
-        return await self._claim_name(stack, info, names)
-
-    async def _claim_name(
-        self, stack: AsyncExitStack, info: SnapshotInfo, names: Sequence[str]
-    ) -> tuple[str, Upload]:
-        name = first_free(self._name, self.tried.union(names))
-        self.tried.add(name)
-        return name, await stack.enter_async_context(self._archive.upload(name, info))
+            self._builder.archived = await self._claim.complete(upload, info)
+        return None
 
     async def _parse(self, incoming: OpenSnapshot, upload: Upload | None) -> None:
         """Read the document once: into the archive, and record by record into the table."""
@@ -281,19 +256,11 @@ class _Load:
     async def _abort(self, error: str) -> LoadEnd:
         """End a load before its time: stop writing at once; all that is not in the table stays pending."""
         await self.writer.stop()
-        self._builder.archived = self._name if self.source.archived else self._builder.archived
-        await self._look_again()
+        if self.source.archived:
+            self._builder.archived = self._name
+        elif self._builder.archived is None:
+            self._builder.archived = await self._claim.name_if_archived()
         return self._outcome(error)
-
-    async def _look_again(self) -> None:
-        """See whether the snapshot is in the archive although its completion was cut off."""
-        if self._builder.archived or not self._completing:
-            return
-        name, load_id = self._completing
-        with suppress(Unavailable, SnapshotFailed, TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
-                info = await self._archive.info(name)
-                self._builder.archived = name if info and info.load_id == load_id else None
 
     def _outcome(self, error: str) -> LoadEnd:
         return LoadEnd(Status.INCOMPLETE if self._builder.archived else Status.FAILED, error)

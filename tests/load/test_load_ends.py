@@ -11,7 +11,8 @@ import pytest
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import AqiError, ArchiveFailed, Unavailable
 from aqi_service.load.expiry import EXPIRE_SECONDS
-from aqi_service.load.load import LAST_WORDS_SECONDS, LOOK_SECONDS, MANIFEST_SECONDS
+from aqi_service.load.load import LAST_WORDS_SECONDS, MANIFEST_SECONDS
+from aqi_service.load.upload_claim import LOOK_SECONDS
 from aqi_service.snapshots.sources import archived_source
 from aqi_service.storage.ports import SnapshotInfo, Storage
 from tests.doubles.documents import document_of, record

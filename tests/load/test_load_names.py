@@ -9,7 +9,7 @@ import pytest
 
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import LeaseLost, NameInUse
-from aqi_service.load.load import NAME_TRIES
+from aqi_service.load.upload_claim import NAME_TRIES
 from aqi_service.snapshots.sources import source_of
 from aqi_service.storage.ports import SnapshotInfo, Upload
 from tests.doubles.load_helpers import NAME, document, fates, run, written

@@ -73,6 +73,6 @@ def test_an_area_a_module_or_nothing_chooses_what_is_changed(
 def test_an_area_s_files_and_tests_are_put_into_the_configuration() -> None:
     area = next(area for area in AREAS if area.name == "load")
     made = tomllib.loads(configured((ROOT / "pyproject.toml").read_text("utf-8"), area))["tool"]["mutmut"]
-    assert made["only_mutate"] == ["aqi_service/load/load.py"]
+    assert made["only_mutate"] == ["aqi_service/load/load.py", "aqi_service/load/upload_claim.py"]
     assert "tests/load/test_load_ends.py" in made["pytest_add_cli_args_test_selection"]
     assert made["pytest_add_cli_args"][:2] == ["-k", "not aws"]
