@@ -210,7 +210,7 @@ def _import_all() -> None:
     from aqi_service.storage.aws.clients import open_clients  # noqa: PLC0415  # likewise
 
     for module in pkgutil.walk_packages(aqi_service.__path__, "aqi_service."):
-        if module.name != "aqi_service.__main__":
+        if not module.name.endswith(".__main__"):
             importlib.import_module(module.name)
     read_models_once()
 
