@@ -202,7 +202,7 @@ def _run(asked: dict[str, Any]) -> NoReturn:
         os._exit(code)
 
 
-def _import_all() -> None:
+def import_all() -> None:
     """Do once what each forked process would begin with: import the program, read the SDK's models."""
     import uvloop  # noqa: F401, PLC0415  # only in the process that forks
 
@@ -223,7 +223,7 @@ def _import_all() -> None:
 
 def _serve() -> None:
     """Fork a process for each line of stdin, and print its exit code."""
-    _import_all()
+    import_all()
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     for line in sys.stdin:
