@@ -23,6 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+from tests.doubles.models import import_all
+
 MODULES = ("aqi_service", "aqi_service.client")
 RELAY = """
 import json, os, socket, sys
@@ -125,8 +127,6 @@ def _guard(relay: socket.socket, child: int) -> NoReturn:
 
 def main() -> None:
     """Import the program, listen, and become it in each fork."""
-    from tests.doubles.crashes import import_all  # noqa: PLC0415  # only in the process that forks
-
     import_all()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(sys.argv[1])

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.crashes import KILLED
 from tests.doubles.faults.clients import through
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
 from tests.doubles.wire_fixtures import by_jumps
 from trials.conformance.probes import PROBES, all_answers
+from trials.crash.crashes import KILLED
 from trials.crash.world import check_finished, moved_on, undisturbed, worlds_of
 from trials.matrix.feed_cells import FEED_CELLS
 from trials.matrix.proof import prove

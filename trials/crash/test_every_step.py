@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.doubles.crashes import KILLED
+from trials.crash.crashes import KILLED
 from trials.crash.world import Worlds, check_finished, moved_on, undisturbed
 
 MOST_STEPS = 300

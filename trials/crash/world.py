@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from aqi_service.storage.aws.clients import Clients, open_clients
-from tests.doubles.crashes import Crashes, Run, crashing
 from tests.doubles.documents import document_of, record
 from tests.doubles.feed_server import FeedServer, Step, answer, feed_server
 from tests.doubles.load_helpers import records
 from tests.doubles.load_places import Place, local_place, new_aws_place
 from tests.doubles.moto_names import Moto
+from trials.crash.crashes import Crashes, Run, crashing
 
 FIRST = document_of(*records((1, 2, 3)), record(4, p1="unavailable"))
 SECOND = document_of(*records((5, 6)))
