@@ -39,6 +39,7 @@ def test_each_passing_fault_falls_on_each_call_to_s3_once_twice_and_always() -> 
 def test_one_of_each_kind_is_one_cell_of_each_fault_and_call_and_all_patterns_in_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("MATRIX", raising=False)
     assert chosen(CELLS) == CELLS
     monkeypatch.setenv("MATRIX", "kinds")
     run = chosen(CELLS)
