@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check matrix crash chaos soak siege fuzz host conformance mutate bench lock audit clean
+.PHONY: help demo map run test test-all check trials matrix crash chaos soak siege fuzz host conformance mutate bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ run: ## the service on the live feed, kept in ./data, until Ctrl-C
 
 test: ## set up, then run the tests
 	$(call setup,--extra test)
-	@$(RUN) -m compileall -q aqi_service bench tests tools  # once, not in each process that the tests start
+	@$(RUN) -m compileall -q aqi_service bench tests tools trials  # once, not in each process that the tests start
 	@$(RUN) -m pytest -n 3 --dist worksteal $(ARGS)
 
 test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has
@@ -45,13 +45,17 @@ check: ## formatting, lint, types, and the import rules
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -q tests/project/test_architecture.py
 
-matrix: ## every fault on every call that it can fall on, once, twice and always
+trials: ## all that follow up to conformance, one after the other, and which of them failed; ARGS="soak host" some
 	$(call setup,--extra test)
-	@MATRIX=all $(RUN) -m pytest -n 2 trials/matrix $(ARGS)
+	@MAKE=$(MAKE) $(RUN) -m tools.trials $(ARGS)
+
+matrix: ## every fault on every call that it can fall on, once, twice and always; MATRIX=kinds is one of each kind
+	$(call setup,--extra test)
+	@MATRIX=$${MATRIX:-all} $(RUN) -m pytest -n 2 trials/matrix $(ARGS)
 
 crash: ## kill -9 at each step and 200 random moments of a load, power cuts; KILL_SEED=N chooses others
 	$(call setup,--extra test)
-	@KILLS=$${KILLS:-200} POWER_SEEDS=3 EACH_STEP=1 $(RUN) -m pytest -n 2 --timeout 3000 -rP trials/crash/test_random_moments.py trials/crash/test_every_step.py $(ARGS)
+	@KILLS=$${KILLS:-200} POWER_SEEDS=$${POWER_SEEDS:-3} EACH_STEP=$${EACH_STEP:-1} $(RUN) -m pytest -n 2 --timeout 3000 -rP trials/crash/test_random_moments.py trials/crash/test_every_step.py $(ARGS)
 
 chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
 	$(call setup,--extra test)

@@ -1,7 +1,6 @@
 """One process loads the live feed: the others stand by, and one takes over."""
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,11 @@ from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server, head
 from tests.doubles.load_helpers import NAME, document, fates, run
-from tests.doubles.program import ran, running
+from tests.doubles.program import ran
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, Stuck, in_memory
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns, until
 
 BODY = document(*range(1, 301))
-ON_D = ("--local", "d", "--port", "0", "--no-http", "--load-deadline", "60")
 
 
 class ToldLease:
@@ -51,23 +49,6 @@ class ToldLease:
     def check(self) -> None:
         if not self.held or self.holder is not None:
             raise LeaseLost("the lease is another's")
-
-
-async def test_of_two_daemons_one_loads_and_when_it_is_killed_the_other_takes_over(tmp_path: Path) -> None:
-    async with feed_server((answer(BODY, ETag='"one"'),)) as feed:
-        options = (*ON_D, "--feed-url", feed.url(), "--interval", "3600")
-        async with running(*options, cwd=tmp_path) as first:
-            assert (await first.report())["status"] == "complete"
-            async with running(*options, cwd=tmp_path) as second:
-                await second.line("lease_waiting .*the table's lease is held by")
-                assert await second.ask(b"1") == await first.ask(b"1")  # it serves all the same
-                assert (second.out, len(feed.requests)) == ([], 1)
-                first.tell(signal.SIGKILL)
-                assert (await second.report())["status"] == "unchanged"
-                second.tell()
-                assert await second.ended() == 0
-            await first.ended()
-    assert len(feed.requests) == 2
 
 
 async def test_a_load_of_the_live_feed_beside_a_daemon_names_the_holder_and_a_replay_needs_no_lease(

@@ -88,9 +88,8 @@ async def on_aws(folder: Path, moto: Moto) -> AsyncIterator[AwsDaemons]:
 
 
 @asynccontextmanager
-async def in_a_folder(folder: Path, moto: Moto) -> AsyncIterator[Daemons]:
+async def in_a_folder(folder: Path) -> AsyncIterator[Daemons]:
     """Make a place for processes that share a folder."""
-    del moto
     yield Daemons(folder, ("--local", "d"), {})
 
 

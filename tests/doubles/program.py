@@ -19,6 +19,7 @@ from typing import Any
 
 from aqi_service.core.frames import HEADER, decode_header, encode
 from tests import ROOT
+from tests.doubles import forked
 from tests.doubles.patience import PATIENCE, patience
 
 CAPTURE = ROOT / "aqi_service" / "data" / "data_10_08_17_11_23.json.gz"
@@ -28,9 +29,7 @@ RECORD = "250452007"
 
 def environment(**changes: str) -> dict[str, str]:
     """Give this process's environment, which conftest has cleaned, with changes."""
-    return (
-        os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "always::ResourceWarning"} | changes
-    )
+    return os.environ | forked.FLAGS | changes
 
 
 @dataclass
@@ -60,9 +59,12 @@ async def ran(
     module: str = "aqi_service",
     preexec: Callable[[], None] | None = None,
 ) -> Ran:
-    """Run `python -m aqi_service` to its end."""
+    """Run `python -m aqi_service` to its end, in a fork where its start is not what is tested."""
+    command = [sys.executable, "-m", module, *options]
+    if preexec is None and module in forked.MODULES and hasattr(os, "pidfd_open"):
+        command = forked.command(module, options)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *options, cwd=cwd, env=environment(**(env or {})), preexec_fn=preexec,
+        *command, cwd=cwd, env=environment(**(env or {})), preexec_fn=preexec,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:

@@ -1,18 +1,20 @@
-"""What runs beside a daemon, on one table and in one folder: a load that waits, replays, another daemon."""
+"""What runs beside a daemon, in one folder: a load that waits, replays, another daemon.
+
+On one table daemons are beside each other in test_lease_daemons, and replays and daemons in test_chaos.
+"""
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from aqi_service.storage.ports import LEASE_SECONDS
-from tests.doubles.daemons import Daemons, in_a_folder, on_aws
+from tests.doubles.daemons import Daemons, in_a_folder
 from tests.doubles.feed_server import FeedServer, answer, feed_server, head
 from tests.doubles.load_helpers import document, written
-from tests.doubles.moto_names import Moto
 from tests.doubles.program import Running
 
 BODY = document(*range(1, 101))
@@ -22,15 +24,10 @@ REPLAYS = {
     "data_20_12_23_18_02.json": document(*range(301, 501)),
 }
 
-PLACES: dict[str, Callable[[Path, Moto], AbstractAsyncContextManager[Daemons]]] = {
-    "aws": on_aws,
-    "local": in_a_folder,
-}
 
-
-@pytest.fixture(params=PLACES)
-async def place(request: pytest.FixtureRequest, tmp_path: Path, moto: Moto) -> AsyncIterator[Daemons]:
-    async with PLACES[request.param](tmp_path, moto) as found:
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Daemons]:
+    async with in_a_folder(tmp_path) as found:
         yield found
 
 
@@ -93,11 +90,11 @@ async def test_replays_run_beside_a_daemon_that_is_loading(place: Daemons, stack
     assert len(feed.requests) == 1
 
 
-async def test_in_a_folder_a_daemon_that_is_paused_holds_on_and_goes_on(tmp_path: Path, moto: Moto) -> None:
+async def test_in_a_folder_a_daemon_that_is_paused_holds_on_and_goes_on(tmp_path: Path) -> None:
     gate = asyncio.Event()
     script = (head(Content_Length=len(BODY)), BODY[:-1], gate, BODY[-1:])
     async with AsyncExitStack() as stack:
-        place = await stack.enter_async_context(in_a_folder(tmp_path, moto))
+        place = await stack.enter_async_context(in_a_folder(tmp_path))
         feed = await stack.enter_async_context(feed_server(script))
         first = await stack.enter_async_context(place.start("first", feed.url()))
         await feed.asked.wait()
@@ -107,6 +104,7 @@ async def test_in_a_folder_a_daemon_that_is_paused_holds_on_and_goes_on(tmp_path
         gate.set()
         first.tell(signal.SIGCONT)
         assert (await first.report())["status"] == "complete"
+        assert await second.ask(b"1") == await first.ask(b"1")  # it serves all the same
         first.tell(signal.SIGKILL)
         assert (await second.report())["status"] == "unchanged"
     assert len(feed.requests) == 2

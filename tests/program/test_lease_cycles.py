@@ -34,7 +34,7 @@ from tests.doubles.wire_fixtures import by_jumps
 
 IDS = range(1, 61)
 LOADERS = ("first", "second", "third")
-EVENTS, INTERVAL = 10, 15
+EVENTS, INTERVAL = 5, 15
 CUT_OFF: dict[str, Effect] = {"reset": RESET_BEFORE, "silent": STALL, "503": Refuse("ServiceUnavailable")}
 NOISE = (
     Rule("PutItem", RESET_AFTER, chance=0.05),

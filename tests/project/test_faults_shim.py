@@ -19,7 +19,6 @@ from tests.doubles.faults.shim import Shim
 from tests.doubles.patience import patience
 
 ITEMS = [Item(str(number), pm25="48.8", measured_at=1) for number in range(30)]
-IDS = [item.id for item in ITEMS]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,15 +43,6 @@ async def stored(world: World) -> list[str]:
     world.shim.book.clear()
     answer = await world.dynamodb.scan(TableName=world.table)
     return sorted((item["id"]["S"] for item in answer["Items"]), key=int)
-
-
-async def test_without_rules_a_store_behaves_as_on_the_emulator(world: World) -> None:
-    await world.store.put(ITEMS, conditional=False)
-    assert await world.store.read(IDS) == {item.id: item for item in ITEMS}
-    assert await world.store.get("31") is None
-    assert world.journal.count("Batch*Item") == 3
-    assert world.journal.operations()["GetItem"] == 1
-    assert all(r.applied and r.answered and r.status == 200 for r in world.journal.records)
 
 
 async def test_the_journal_knows_which_table_and_keys_each_request_was_about(world: World) -> None:
@@ -154,21 +144,6 @@ async def test_latency_is_added_up_before_the_emulator_sees_the_request(moto_end
     async with shim, through(shim) as world:
         await world.dynamodb.list_tables()
     assert slept == [0.5, 60]
-
-
-async def test_a_real_delay_takes_its_time(world: World) -> None:
-    world.fail("ListTables", Delay(0.05))
-    begun = asyncio.get_running_loop().time()
-    await world.dynamodb.list_tables()
-    assert asyncio.get_running_loop().time() - begun >= 0.05
-
-
-async def test_credentials_that_expire_and_denied_access_are_errors_of_the_service(world: World) -> None:
-    world.fail("GetItem", Refuse("ExpiredTokenException"), nth=(1,))
-    world.fail("GetItem", Refuse("AccessDeniedException"), nth=(2,))
-    for code in ("ExpiredTokenException", "AccessDeniedException"):
-        with pytest.raises(ClientError, match=code):
-            await world.dynamodb.get_item(TableName=world.table, Key={"id": {"S": "1"}})
 
 
 async def test_writes_of_one_key_at_the_same_time_show_in_the_journal(moto_endpoint: str) -> None:

@@ -8,7 +8,6 @@ import pytest_asyncio
 from botocore.exceptions import ClientError
 
 from aqi_service.core.items import Item
-from aqi_service.errors import Unavailable
 from tests.doubles.faults import effects
 from tests.doubles.faults.clients import World, through
 from tests.doubles.faults.clock import HandClock
@@ -47,20 +46,6 @@ def puts(*ids: str, number: str = "1") -> list[Any]:
     return [{"PutRequest": {"Item": {"id": {"S": i}, "p": {"N": number}}}} for i in ids]
 
 
-@pytest.mark.parametrize(
-    "batch",
-    [puts(*map(str, range(26))), puts("1", "1"), puts("1", number="1" * 39), puts("x" * 2049)],
-    ids=["26 items", "a repeated key", "39 digits", "a long key"],
-)
-async def test_a_batch_that_aws_refuses_is_refused_whole_where_moto_takes_it(
-    world: World, batch: list[Any]
-) -> None:
-    with pytest.raises(ClientError, match="ValidationException"):
-        await world.batch("batch_write_item", batch)
-    assert world.journal.applied("BatchWriteItem") == 0
-    assert await stored(world) == []
-
-
 async def test_numbers_come_back_canonical_however_they_were_written(
     world: World, moto_endpoint: str
 ) -> None:
@@ -76,13 +61,6 @@ async def test_numbers_come_back_canonical_however_they_were_written(
     assert found["2"]["p"] == {"N": "0.9"}
 
 
-async def test_a_poison_item_is_found_by_the_store_and_the_others_are_stored(world: World) -> None:
-    poison = Item("99", pm25="1" * 39)
-    result = await world.store.put([*ITEMS[:3], poison], conditional=False)
-    assert set(result.refused) == {"99"}
-    assert await stored(world) == ["0", "1", "2"]
-
-
 @pytest.mark.parametrize("effect", [effects.LEAVE_ONE, effects.LEAVE_MOST, effects.LEAVE_ALL])
 async def test_unprocessed_items_are_not_stored_and_the_store_asks_again(
     world: World, effect: effects.Leave
@@ -92,21 +70,6 @@ async def test_unprocessed_items_are_not_stored_and_the_store_asks_again(
     left = [record.left for record in world.journal.of("BatchWriteItem")]
     assert left == {"one": [1, 1, 1, 0], "most": [24, 23, 22, 0], "all": [25, 25, 25, 0]}[effect.share]
     assert await stored(world) == IDS[:25]
-
-
-@pytest.mark.parametrize("effect", [effects.LEAVE_ONE, effects.LEAVE_MOST, effects.LEAVE_ALL])
-async def test_unprocessed_keys_are_asked_for_again(world: World, effect: effects.Leave) -> None:
-    await world.store.put(ITEMS, conditional=False)
-    world.fail("BatchGetItem", effect, times=3)
-    assert sorted(await world.store.read(IDS), key=int) == IDS
-    assert world.shim.book.fired() == 3
-
-
-async def test_items_left_for_ever_end_in_unavailable(world: World) -> None:
-    world.fail("BatchWriteItem", effects.LEAVE_ALL)
-    with pytest.raises(Unavailable, match="takes nothing more"):
-        await world.store.put(ITEMS[:2], conditional=False)
-    assert await stored(world) == []
 
 
 async def test_a_batch_over_the_rate_is_stored_in_part_and_an_empty_bucket_is_an_error(world: World) -> None:
@@ -125,18 +88,6 @@ async def test_a_batch_over_the_rate_is_stored_in_part_and_an_empty_bucket_is_an
     answer = await world.batch("batch_write_item", batch)
     assert len(answer["UnprocessedItems"][world.table]) == 22
     assert await stored(world) == IDS[:10]
-
-
-async def test_a_throttled_store_ends_at_the_tables_rate(world: World) -> None:
-    clock = HandClock()
-
-    async def pass_by(seconds: float) -> None:
-        clock.advance(seconds)
-
-    world.fail("BatchWriteItem", Throttle(Bucket(10, clock=clock)))
-    await world.store_with(pass_by).put(ITEMS, conditional=False)
-    assert clock.now >= (30 - 10) / 10
-    assert await stored(world) == IDS
 
 
 async def test_an_invalid_request_is_refused_even_where_its_answer_would_be_left(world: World) -> None:

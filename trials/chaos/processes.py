@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from aqi_service.app import load_only as once
+from aqi_service.app import load_only, loads, scheduler
 from aqi_service.app.config import Config
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.report import LoadReport
-from aqi_service.load.load import load
+from aqi_service.load import load
 from aqi_service.load.plan import LoadPlan
 from aqi_service.load.report_builder import ReportBuilder
 from aqi_service.lookup.lookup import Lookup
@@ -81,26 +81,26 @@ class Machine:
         """Have the program ask this machine inside."""
         clock = SimpleNamespace(time=self.wall, monotonic=time.monotonic)
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("loads", "scheduler", "load_only"):
-                patch.setattr(f"aqi_service.app.{name}.time", clock)
-            patch.setattr("aqi_service.app.load_only.open_backend", self.opened)
-            patch.setattr("aqi_service.app.loads.load", self._load)
-            patch.setattr("aqi_service.load.load.ReportBuilder", self._tally)
+            for module in (loads, scheduler, load_only):
+                patch.setattr(module, "time", clock)
+            patch.setattr(load_only, "open_backend", self.opened)
+            patch.setattr(loads, "load", self._load)
+            patch.setattr(load, "ReportBuilder", self._builder)
             yield
 
     async def _load(self, source: Source, storage: Storage, plan: LoadPlan, **how: Any) -> LoadReport:
-        report = await load(source, storage, plan, **how)
+        report = await load.load(source, storage, plan, **how)
         self.loads.append(Ended(PROCESS.get(), plan.live, report))
         return report
 
-    def _tally(self, *facts: Any) -> ReportBuilder:
-        tally = ReportBuilder(*facts)
-        self.taken[PROCESS.get()] = tally.snapshot_time
-        return tally
+    def _builder(self, *facts: Any) -> ReportBuilder:
+        builder = ReportBuilder(*facts)
+        self.taken[PROCESS.get()] = builder.snapshot_time
+        return builder
 
     @asynccontextmanager
     async def opened(self, settings: Config) -> AsyncIterator[GivenBackend]:
-        """Open what a Config names for the running process, as `opening.opened` does."""
+        """Open what a Config names for the running process, as `open_backend` does."""
         del settings
         name = PROCESS.get()
         async with AsyncExitStack() as stack:
@@ -199,4 +199,4 @@ def replay(machine: Machine, name: str, **settings: Any) -> asyncio.Task[int]:
     decided = config(
         load_only=True, sources=("archive",), bucket=machine.bucket, table=machine.table, **settings
     )
-    return as_process(name, once.run(decided, Stop()))
+    return as_process(name, load_only.run(decided, Stop()))

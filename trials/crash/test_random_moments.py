@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a load, then a plain start: as in test_kills, wherever it falls.
+"""kill -9 at random moments of a load, then a plain start: as in test_every_step, wherever it falls.
 
 One rule: the moments come from a seed; KILLS says how many on each kind of place, KILL_SEED which.
 """
@@ -13,9 +13,7 @@ import pytest
 from tests.doubles.documents import document_of
 from tests.doubles.feed_server import answer
 from tests.doubles.load_helpers import records
-from trials.crash.test_every_step import World, Worlds, check_finished, moved_on, worlds
-
-__all__ = ["worlds"]  # a fixture
+from trials.crash.world import World, Worlds, check_finished, moved_on
 
 KILLS = int(os.environ.get("KILLS", "5"))
 SEED = int(os.environ.get("KILL_SEED", "1"))

@@ -107,7 +107,7 @@ class Cell:
 
     @property
     def kind(self) -> tuple[str, str, str]:
-        """What the suite runs one cell of: a fault of the list on a call; S1 is four faults."""
+        """What MATRIX=kinds runs one cell of: a fault of the list on a call; S1 is four faults."""
         return (self.code, self.fault if self.code == "S1" else "", self.call)
 
 
@@ -117,9 +117,9 @@ def on(operation: str, does: Effect, pattern: str, resource: str = "*") -> tuple
 
 
 def chosen(cells: Iterable[Cell]) -> list[Cell]:
-    """Give the cells to run: all with MATRIX=all, else one of each kind, its variants in turn."""
+    """Give the cells to run: all, or with MATRIX=kinds one of each kind, its variants in turn."""
     every = list(cells)
-    if os.environ.get("MATRIX") == "all":
+    if os.environ.get("MATRIX", "all") == "all":
         return every
     kinds: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in every:

@@ -29,6 +29,8 @@ async def prove(cell: Cell, moto_endpoint: str) -> None:
             await cell.before(found)
         report = await found.strike(cell)
         await check_struck(found, cell, report)
+        fell = found.world.shim.book.fired
+        assert not [rule for rule in cell.rules if not fell(rule)], "a fault that fell on nothing"
         found.world.shim.book.clear()
         if cell.after:
             await cell.after(found)

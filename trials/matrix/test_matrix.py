@@ -1,4 +1,4 @@
-"""The fault matrix itself: it has every fault of the list, and the suite runs each of them on each call."""
+"""The fault matrix itself: it has every fault of the list; MATRIX=kinds runs each on each of its calls."""
 
 from datetime import timedelta
 
@@ -36,8 +36,14 @@ def test_each_passing_fault_falls_on_each_call_to_s3_once_twice_and_always() -> 
     assert there == {(f, c, p) for f in PASSING for c in calls for p in PATTERNS}
 
 
-def test_the_suite_runs_one_cell_of_each_fault_and_call_and_all_patterns_in_turn() -> None:
+def test_one_of_each_kind_is_one_cell_of_each_fault_and_call_and_all_patterns_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MATRIX", raising=False)
+    assert chosen(CELLS) == CELLS
+    monkeypatch.setenv("MATRIX", "kinds")
     run = chosen(CELLS)
+    assert len(run) == len({cell.kind for cell in run})
     assert {cell.kind for cell in run} == {cell.kind for cell in CELLS}
     assert {cell.pattern for cell in run} >= set(PATTERNS)
 

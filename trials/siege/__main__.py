@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m trials.siege", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the attacks")
     parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
-    parser.add_argument("--small", action="store_true", help="the suite's")
+    parser.add_argument("--small", action="store_true", help="as `make test` does")
     parser.add_argument("--p99", type=float, default=50.0, help="milliseconds; 0 only shows it")
     asked = parser.parse_args(arguments)
     size = SMALL if asked.small else WHOLE

@@ -33,7 +33,6 @@ In reading order:
     proxy.py      TcpProxy: the TCP proxy that takes them.
     ends.py       both ends of connections through it, for tests.
     clock.py      a clock that a test moves, and an event loop that waits for no timer.
-    threads.py    in_thread: a shim or a proxy for tests without an event loop.
 
 As AWS, and not as moto:
 

@@ -246,7 +246,7 @@ async def played(seed: int) -> Play:
     return play
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(st.integers(0, 2**32))
 def test_never_do_two_believe_that_they_hold_the_lease(seed: int) -> None:
     assert asyncio.run(played(seed)).most <= 1

@@ -9,10 +9,8 @@ synced is certain.
 """
 
 import asyncio
-import importlib
 import json
 import os
-import pkgutil
 import re
 import signal
 import sqlite3
@@ -25,10 +23,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, NoReturn
 
-from tests.doubles.models import read_models_once
+from tests.doubles.models import import_all
 from tests.doubles.moto_names import Moto
 from tests.doubles.patience import patience
-from tests.doubles.power import Disk, came_back
+from trials.crash.power import Disk, came_back
 
 KILLED = 86
 """The exit code of a run that died at its step."""
@@ -60,7 +58,7 @@ class Crashes:
     async def run(self, *options: str, env: Mapping[str, str], **how: float) -> Run:
         """Run the program; with `die_at` it dies before that step (from 0), unless it ends earlier.
 
-        `doubles/power` is the seed of a power cut then; `kill_after` the seconds after which SIGKILL comes.
+        `power` is the seed of a power cut then; `kill_after` the seconds after which SIGKILL comes.
         """
         assert self._process.stdin
         assert self._process.stdout
@@ -85,7 +83,7 @@ async def crashing(folder: Path, moto: Moto) -> AsyncIterator[Crashes]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.doubles.crashes",
+        "trials.crash.crashes",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | moto.environment,
@@ -202,28 +200,9 @@ def _run(asked: dict[str, Any]) -> NoReturn:
         os._exit(code)
 
 
-def _import_all() -> None:
-    """Do once what each forked process would begin with: import the program, read the SDK's models."""
-    import uvloop  # noqa: F401, PLC0415  # only in the process that forks
-
-    import aqi_service  # noqa: PLC0415  # likewise
-    from aqi_service.storage.aws.clients import open_clients  # noqa: PLC0415  # likewise
-
-    for module in pkgutil.walk_packages(aqi_service.__path__, "aqi_service."):
-        if module.name != "aqi_service.__main__":
-            importlib.import_module(module.name)
-    read_models_once()
-
-    async def open_once() -> None:
-        async with open_clients():
-            pass
-
-    asyncio.run(open_once())
-
-
 def _serve() -> None:
     """Fork a process for each line of stdin, and print its exit code."""
-    _import_all()
+    import_all()
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     for line in sys.stdin:
