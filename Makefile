@@ -47,7 +47,7 @@ check: ## formatting, lint, types, and the import rules
 
 trials: ## all that follow up to conformance, one after the other, and which of them failed; ARGS="soak host" some
 	$(call setup,--extra test)
-	@MAKE=$(MAKE) $(RUN) -m tools.trials $(ARGS)
+	@$(RUN) -m tools.trials $(ARGS)
 
 matrix: ## every fault on every call that it can fall on, once, twice and always; MATRIX=kinds is one of each kind
 	$(call setup,--extra test)
