@@ -74,7 +74,7 @@ class Watch:
         return len(os.listdir(self._proc / "fd"))  # noqa: PTH208 - thousands, several times a second
 
     async def counts(self, start: str = "aqi_tcp_") -> dict[str, int]:
-        """Return its metrics that begin so: {"cut reset": 3, "accepted": 7, ...}."""
+        """Return its metrics that begin so: {"dropped reset": 3, "accepted": 7, ...}."""
         _, page = await self.program.page("/metrics")
         found = re.findall(rf'^{start}(\w+?)(?:_total)?(?:{{\w+="(\w+)"}})? ([\d.e+]+)$', page, re.MULTILINE)
         return {f"{name} {label}".strip(): int(float(value)) for name, label, value in found}
