@@ -16,9 +16,9 @@ from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, print_report
 from aqi_service.app.metrics import REFUSED, ServiceStatus
 from aqi_service.app.startup_checks import check
+from aqi_service.core.manifest import version_of
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
-from aqi_service.core.standing import version_of
 from aqi_service.errors import AqiError, ConfigError
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.shutdown import Stop

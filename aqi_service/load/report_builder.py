@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from aqi_service import __version__
 from aqi_service.core.fates import DeliveryCounts
+from aqi_service.core.manifest import Manifest
 from aqi_service.core.parse.measurements import ParseCounts
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.snapshot_names import parse_name
-from aqi_service.core.standing import Manifest
 from aqi_service.core.times import is_old, iso
 from aqi_service.errors import AqiError, ClockOff, ConfigError, FetchFailed, NameInUse, SnapshotRejected
 from aqi_service.snapshots.sources import Source

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion
 from aqi_service.core.items import Item, is_expired
+from aqi_service.core.manifest import Manifest, newest_of, version_of
 from aqi_service.core.notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.scales import SCALES, Scale
-from aqi_service.core.standing import Manifest, newest_of, version_of
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.shutdown import Stop

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.clocks import current, is_ahead
+from aqi_service.core.manifest import Manifest, moved, newest_of
 from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import latest_key, manifest_key, order_of, parse_name, rejects_key
-from aqi_service.core.standing import Manifest, moved, newest_of
 from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
 from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo, Storage
 

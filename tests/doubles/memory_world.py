@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.items import Item, is_expired
+from aqi_service.core.manifest import version_of
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of
-from aqi_service.core.standing import version_of
 from aqi_service.errors import Unavailable
 from aqi_service.load.load import load
 from aqi_service.lookup.lookup import Lookup

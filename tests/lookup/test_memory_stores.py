@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.index import unpack
 from aqi_service.core.items import Item
+from aqi_service.core.manifest import version_of
 from aqi_service.core.report import LoadReport
-from aqi_service.core.standing import version_of
 from aqi_service.load.load import load
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher

@@ -62,7 +62,9 @@ async def test_with_256_descriptors_it_answers_beside_2000_peers_and_stops_in_ti
         assert siege.watch.peak.descriptors < FEW
         await siege.stop()
         assert broken(siege.figures) == [], told
-        assert not [line for line in siege.program.err if "files" in line and "open_files_limit_low" not in line]
+        assert not [
+            line for line in siege.program.err if "files" in line and "open_files_limit_low" not in line
+        ]
 
 
 def test_the_same_seed_gives_the_same_attacks() -> None:

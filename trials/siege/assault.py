@@ -146,7 +146,9 @@ class Assault:
     async def _counted(self) -> None:
         """Compare the daemon's counters with what was done to it."""
         counts = await self.watch.counts()
-        cuts = {name.partition(" ")[2]: number for name, number in counts.items() if name.startswith("dropped ")}
+        cuts = {
+            name.partition(" ")[2]: number for name, number in counts.items() if name.startswith("dropped ")
+        }
         astray = sum(abs(cuts[reason] - self._cut.get(reason, 0)) for reason in cuts)
         self._note("connections cut", sum(cuts.values()))
         self._note("cuts under another reason", astray, "", 0)
