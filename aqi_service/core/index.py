@@ -199,8 +199,8 @@ def replaces(new: SnapshotVersion, old: SnapshotIndex | None, now: float) -> boo
 def is_behind(new: SnapshotVersion, old: SnapshotVersion, *, replay: bool) -> bool:
     """Tell whether a finished snapshot leaves another as the newest one.
 
-    A later one does not, unless it is a replay's and its data is older.
+    A later one does not, unless it is a replay's and its data is older; of one minute the newer data stays.
     """
     if not replay:
-        return new.snapshot_time < old.data_time
+        return (new.snapshot_time, new.newest) < (old.data_time, old.newest)
     return new.data_time < old.data_time or new.newest < old.newest

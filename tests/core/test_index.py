@@ -11,6 +11,7 @@ from aqi_service.core.index import (
     IndexBuilder,
     SnapshotIndex,
     SnapshotVersion,
+    is_behind,
     pack,
     replaces,
     unpack,
@@ -190,3 +191,10 @@ def test_an_odd_snapshot_replaces_only_data_that_is_a_day_old_and_an_empty_one_n
 @given(st.integers(0, 3))
 def test_where_nothing_is_any_snapshot_but_an_empty_one_is_taken(records: int) -> None:
     assert replaces(EDITION._replace(records=records), None, NOW) is (records > 0)
+
+
+def test_of_two_snapshots_of_one_minute_the_one_with_newer_data_stays_the_latest() -> None:
+    older = EDITION._replace(newest=EDITION.newest - 600)
+    assert is_behind(older, EDITION, replay=False)
+    assert not is_behind(EDITION, older, replay=False)
+    assert not is_behind(EDITION, EDITION, replay=False)

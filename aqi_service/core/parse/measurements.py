@@ -109,9 +109,10 @@ class MeasurementBuilder:
     """Turns batches of records into items and rejections, in order; `findings` counts them.
 
     Neighbours with the same id, sensor and timestamp of which one has P1 and the other P2 are one
-    measurement, also across batches; records without PM values between them do not part them. So a half is
-    decided by the next element that has a PM value or is no record, or by the array's closing bracket
-    (`close`), and by nothing else: where the bytes merely end, its other half may have been the next.
+    measurement, also across batches; records without PM values, and what cannot be read, do not part them. So
+    a half is decided by the next element that can be read and has a PM value or is no record, or by the
+    array's closing bracket (`close`), and by nothing else: where the bytes merely end, or turn bad, its other
+    half may have been the next.
     """
 
     def __init__(self, rules: ScoringRules) -> None:
@@ -125,9 +126,7 @@ class MeasurementBuilder:
         self.counts.records += len(batch.values)
         for index, record in enumerate(batch.values):
             if type(record) is not dict:
-                reason = record.reason if type(record) is Unreadable else "not_an_object"
-                out += self.close()
-                out.append(self._reject(reason, None, batch, index))
+                out += self._reject_element(record, batch, index)
                 continue
             p1, p2 = pm_values(record)
             if p1 is ABSENT and p2 is ABSENT:
@@ -137,6 +136,12 @@ class MeasurementBuilder:
             else:
                 out.append(self._build(_Half(record, p1, p2, batch, index)))
         return out
+
+    def _reject_element(self, element: object, batch: Batch, index: int) -> list[Item | Rejection]:
+        """Reject what is no record. It decides a pending half, unless it may itself be the other one."""
+        if type(element) is Unreadable:
+            return [self._reject(element.reason, None, batch, index)]
+        return [*self.close(), self._reject("not_an_object", None, batch, index)]
 
     def _join(self, half: _Half) -> list[Item | Rejection]:
         """Merge the record with the pending half, or decide that one; a half is the next that is pending."""

@@ -51,6 +51,12 @@ PUT_UNLESS_NEWER = PUT + (
     " WHERE (coalesce(excluded.measured_at, -1), coalesce(excluded.snapshot_at, -1))"
     " >= (coalesce(items.measured_at, -1), coalesce(items.snapshot_at, -1))"
 )
+_AHEAD = "items.snapshot_at > CAST(strftime('%s', 'now') AS INTEGER) + 3600"
+PUT_JUDGED = PUT + (
+    " WHERE (coalesce(excluded.measured_at, -1), coalesce(excluded.snapshot_at, -1)) >= ("
+    f"coalesce(items.measured_at, -1), CASE WHEN {_AHEAD} THEN -1 ELSE coalesce(items.snapshot_at, -1) END)"
+)
+"""The same for the live feed: what a clock dated over an hour ahead is older to it (`core.items.dated`)."""
 EXPIRE = "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires_at <= ? LIMIT ?)"
 IDENTITY = "SELECT table_id FROM about"
 SETTLE = "UPDATE about SET settled = settled + 1"

@@ -19,6 +19,7 @@ from aqi_service.storage.local.sqlite import (
     HAS_RECEIPT,
     IDENTITY,
     PUT,
+    PUT_JUDGED,
     PUT_UNLESS_NEWER,
     SETTLE,
     SqliteConnection,
@@ -97,7 +98,7 @@ class LocalStore:
         the transaction waited for its own. Raises Unavailable, having written nothing, if another process
         writes for longer than `busy_seconds` or the disk is full.
         """
-        statement = PUT if judged is None and not conditional else PUT_UNLESS_NEWER
+        statement = PUT_UNLESS_NEWER if conditional else PUT if judged is None else PUT_JUDGED
         return await self._writing.run(self._put, items, statement, guard)
 
     async def settle(self) -> None:

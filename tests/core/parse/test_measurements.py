@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from aqi_service.core.items import Item
+from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.measurements import (
     REASONS,
     MeasurementBuilder,
@@ -15,6 +16,7 @@ from aqi_service.core.parse.measurements import (
 )
 from aqi_service.core.parse.splitter import KEPT_TEXT, WINDOW, Batch
 from aqi_service.core.scales import DAQI, REPORT, US_EPA
+from aqi_service.errors import CutShort
 from tests.doubles.documents import (
     REFUSED,
     RULES,
@@ -231,6 +233,20 @@ def test_what_is_met_twice_is_counted_twice() -> None:
         "bad_sensor_type": 4,
         "pm25_over_pm10": 2,
     }
+
+
+@pytest.mark.parametrize("bad", [b"x", b"{x}", b'{"id":5,"a":"\xff"}'])
+def test_what_cannot_be_read_does_not_decide_a_half(bad: bytes) -> None:
+    first, second = (json.dumps(half).encode() for half in (P1, P2))
+    whole = b"[" + first + b"," + bad + b"," + second + b"]"
+    assert told(whole) == ["unreadable", ("5", "8", "4")]
+    assert told(b"[" + first + b"," + bad + b"]") == ["unreadable", ("5", "8", None)]
+    reader = DocumentReader(RULES)
+    given = list(reader.feed(b"[" + first + b"," + bad + b","))
+    with pytest.raises(CutShort):
+        given += reader.close()
+    assert not any(batch.items for batch in given)
+    assert reader.counts.pending_half == 1
 
 
 def test_a_half_that_is_let_go_by_a_bad_record_comes_behind_what_was_before_it() -> None:

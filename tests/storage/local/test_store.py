@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.load.table_writer import TableWriter
 from aqi_service.storage.local import sqlite as local_table
 from aqi_service.storage.local.store import LocalStore
-from aqi_service.storage.ports import PutResult
+from aqi_service.storage.ports import Judged, PutResult
 from tests.doubles.first_table import ITEMS
 from tests.doubles.local_helpers import (
     cancel_from_thread,
@@ -306,3 +307,15 @@ def gated(gate: threading.Event) -> Callable[[Item], tuple[int | str | None, ...
         return local_table.to_row(item)
 
     return to_row
+
+
+async def test_the_live_feed_corrects_what_a_clock_ahead_dated_and_a_replay_leaves_it(
+    store: LocalStore,
+) -> None:
+    now = int(time.time())
+    ahead, right = FULL._replace(snapshot_at=now + 60 * 86_400), FULL._replace(pm25="16", snapshot_at=now)
+    live = Judged(0.0, lambda items, _: list(items))
+    await store.put([ahead], conditional=False)
+    assert (await store.put([right], conditional=True)).superseded == {right.id}
+    assert (await store.put([right], conditional=False, judged=live)).superseded == frozenset()
+    assert (await store.read([right.id]))[right.id].pm25 == "16"
