@@ -24,7 +24,17 @@ SHAPE: dict[str, Any] = {
         {"AttributeName": "sensor_id", "AttributeType": "N"},
         {"AttributeName": "measured_at", "AttributeType": "N"},
     ],
-    "GlobalSecondaryIndexes": [{"IndexName": "sensor_id-measured_at-index", "IndexStatus": "ACTIVE"}],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "sensor_id-measured_at-index",
+            "IndexStatus": "ACTIVE",
+            "KeySchema": [
+                {"AttributeName": "sensor_id", "KeyType": "HASH"},
+                {"AttributeName": "measured_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
     "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
     "ItemCount": 0,
 }
