@@ -5,17 +5,17 @@
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
      |    +-- TableRefused        the table refuses every item in the same words
-     |    +-- PortTaken           a socket that was asked for cannot be opened
+     |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
      |    +-- LeaseLost           the lease is another's, or ran out
-     |    +-- LeaseTaken          another holds the lease, and did not give it back in time (carries `holder`)
+     |    +-- LeaseHeld           another holds the lease, and did not give it back in time (carries `holder`)
      +-- ItemRefused              the table will never take this item
      +-- ItemOutdated             the table holds a newer one
      +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
-     |         +-- NameTaken      another load has the snapshot's name: start again from the source
+     |         +-- NameInUse      another load has the snapshot's name: start again from the source
      +-- SnapshotRejected         it arrived, and is no snapshot
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame

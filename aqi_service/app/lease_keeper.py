@@ -36,7 +36,7 @@ async def acquire(
 ) -> None:
     """Wait until the lease is ours, at most `patience` seconds (None: for ever).
 
-    Raises LeaseTaken, which names the holder, when the time is over; Unavailable if the table did not answer
+    Raises LeaseHeld, which names the holder, when the time is over; Unavailable if the table did not answer
     then. ConfigError passes through at once. Whatever ends it, no half taken lease is left behind.
     """
     end = float("inf") if patience is None else clock() + patience

@@ -127,7 +127,7 @@ async def holding_lease(
 ) -> AsyncIterator[None]:
     """Hold the table's lease while the live feed is loaded; a replay needs none.
 
-    Raises LeaseTaken, which names the holder, if it is not to be had within `patience` seconds.
+    Raises LeaseHeld, which names the holder, if it is not to be had within `patience` seconds.
     """
     if config.sources or config.dry_run:
         yield

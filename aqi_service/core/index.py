@@ -46,7 +46,7 @@ class SnapshotVersion(NamedTuple):
 
     Attributes:
         snapshot: the snapshot's name.
-        taken: its time, epoch seconds.
+        snapshot_time: its time, epoch seconds.
         scale: what it was scored on.
         records: how many it has, particulate or not.
         newest: the newest record's time, at most the snapshot's: how fresh its data is.
@@ -71,7 +71,7 @@ class SnapshotIndex:
     """The records of one snapshot, by the number that is their id.
 
     Attributes:
-        edition: which snapshot.
+        version: which snapshot.
         packed: its records.
         built: when that was (epoch seconds).
         left_out: how many of its records there was no room for.

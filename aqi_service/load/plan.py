@@ -35,9 +35,9 @@ class LoadPlan:
         snapshot_time: epoch seconds that name the snapshot, or None for the time of reading.
         deadline: seconds for the whole load, or None.
         guard: raises LeaseLost when nothing further may be asked of source or table, or be archived.
-        seen: called when reading begins, and again when it begins anew; gives who is told what the table
-            has now of the records.
-        process: names the memory behind `seen` in the load's note; empty where there is none.
+        on_table_state: called when reading begins, and again when it begins anew; gives who is told
+            what the table has now of the records.
+        process: names the memory behind `on_table_state` in the load's note; empty where there is none.
         released: epoch seconds; a clock that says less is wrong, and nothing is loaded by it.
         dry_run: said in the report; the caller hands in storage that keeps nothing.
     """

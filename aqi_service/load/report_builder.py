@@ -26,7 +26,7 @@ _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 class LoadEnd:
     """How a load ended.
 
-    `again` tells that it may begin anew, from the source, `for_good` that waiting cannot mend it, and
+    `can_restart` tells that it may begin anew, from the source, `for_good` that waiting cannot mend it, and
     `clock_off` that it was not begun because of the clock.
     """
 
@@ -70,7 +70,7 @@ class ReportBuilder:
         table: the table's name.
         scale: name of the scale.
         started: epoch seconds.
-        taken: the snapshot's time, epoch seconds.
+        snapshot_time: the snapshot's time, epoch seconds.
         archived: its name, once it is in the archive.
         size: decoded bytes read.
         sha: their digest.

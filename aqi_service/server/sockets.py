@@ -1,6 +1,6 @@
 """Open the sockets that a server listens on.
 
-Rule: a port that cannot be had is a PortTaken whose sentence says what to do; nothing here accepts.
+Rule: a port that cannot be had is a PortInUse whose sentence says what to do; nothing here accepts.
 """
 
 import errno
@@ -39,7 +39,7 @@ _ATTEMPTS = 10
 def listen(host: str, port: int) -> list[socket.socket]:
     """Bind and listen on every address of `host` ("" is all of the machine's); port 0 takes a free one.
 
-    All sockets have the same port. The caller closes them, or hands them on. Raises PortTaken.
+    All sockets have the same port. The caller closes them, or hands them on. Raises PortInUse.
     """
     for _ in range(_ATTEMPTS - 1):
         try:

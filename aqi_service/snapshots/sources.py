@@ -78,10 +78,10 @@ class Source:
         label: where it comes from, without credentials or query.
         open: opens it. Raises FetchFailed or CutShort, then or from the chunks.
         named: its name and time (epoch seconds) if the source is named like a snapshot.
-        waits: True when it may be held back as long as the table likes (a file; not a peer that is sending).
-        again: True when it can be read a second time.
+        can_wait: True when the table may hold it back as long as it likes (a file; not a peer that sends).
+        can_reread: True when it can be read a second time.
         archived: True when it is the archive's own snapshot `named`.
-        kept: False for what is not to be archived.
+        to_archive: False for what is not to be archived.
         identity: tells a URL from every other one, in its query alone as well; empty for what is no URL.
     """
 

@@ -59,7 +59,7 @@ class Upload(Protocol):
     async def complete(self) -> None:
         """Make the snapshot appear under its name, all at once.
 
-        Raises NameTaken if another load has the name by now, ArchiveFailed for any other reason.
+        Raises NameInUse if another load has the name by now, ArchiveFailed for any other reason.
         """
 
 
@@ -75,7 +75,7 @@ class Archive(Protocol):
     def upload(self, name: str, info: SnapshotInfo) -> AbstractAsyncContextManager[Upload]:
         """Begin a snapshot; leaving the block without `complete` takes every trace of it away.
 
-        Raises NameTaken if another load is writing it, where that shows before `complete`.
+        Raises NameInUse if another load is writing it, where that shows before `complete`.
         """
 
     async def sweep(self) -> int:

@@ -49,7 +49,7 @@ class ParsedBatch(NamedTuple):
 
 
 class DocumentReader:
-    """Reads one document, from its start or from a mark; `findings` counts what it met on the way."""
+    """Reads one document, from its start or from a mark; `counts` tells what it met on the way."""
 
     def __init__(self, rules: ScoringRules, mark: Position | None = None) -> None:
         self._splitter = RecordSplitter(start=mark.offset if mark else 0)

@@ -106,7 +106,7 @@ class _Half(NamedTuple):
 
 
 class MeasurementBuilder:
-    """Turns batches of records into items and rejections, in order; `findings` counts them.
+    """Turns batches of records into items and rejections, in order; `counts` tells how many.
 
     Neighbours with the same id, sensor and timestamp of which one has P1 and the other P2 are one
     measurement, also across batches; records without PM values, and what cannot be read, do not part them. So

@@ -51,7 +51,7 @@ class S3Upload:
     async def complete(self) -> None:
         """Send the last part and make the object appear.
 
-        Raises NameTaken if another load's object stands there, or S3 sees a conflict; ArchiveFailed if it
+        Raises NameInUse if another load's object stands there, or S3 sees a conflict; ArchiveFailed if it
         cannot be done, or it cannot be told whether it was.
         """
         if self._buffer or not self._parts:

@@ -68,7 +68,7 @@ class LocalArchive:
 
     @asynccontextmanager
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator["LocalUpload"]:
-        """Begin a snapshot. Raises NameTaken, or ArchiveFailed if the disk is nearly full."""
+        """Begin a snapshot. Raises NameInUse, or ArchiveFailed if the disk is nearly full."""
         threads = Threads(1, "snapshot")
         draft = SnapshotFile(self._shelf, name, info)
         try:
@@ -186,7 +186,7 @@ class LocalUpload:
     async def complete(self) -> None:
         """Make the snapshot appear; cancelled meanwhile, it has appeared whole or not at all.
 
-        Raises ArchiveFailed if the disk did not take it all, NameTaken if the name is taken by now.
+        Raises ArchiveFailed if the disk did not take it all, NameInUse if the name is taken by now.
         """
         self._send()
         while self._jobs:

@@ -137,7 +137,7 @@ class SnapshotFile:
         self._held = ExitStack()
 
     def begin(self, min_free: int) -> None:
-        """Take the name. Raises NameTaken, or ArchiveFailed if under `min_free` bytes are free."""
+        """Take the name. Raises NameInUse, or ArchiveFailed if under `min_free` bytes are free."""
         with self._writing():
             self._refuse_taken()
             make_folder(self._shelf.folder)  # somebody may have moved it away since the start
