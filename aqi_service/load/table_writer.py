@@ -2,8 +2,8 @@
 
 One rule: every item that is announced ends in exactly one count; what the table did not take is pending.
 
-A writer that is detached gives the table nothing more. It then knows in `first_pending` where the document has
-to be read anew, and, after `resume`, takes from there just what is not decided yet.
+A writer that is detached gives the table nothing more. It then knows in `first_pending` where the document
+has to be read anew, and, after `resume`, takes from there just what is not decided yet.
 """
 
 import asyncio
