@@ -57,6 +57,16 @@ class Stop:
             return False
         return True
 
+    async def wait_or(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait until it is asked, until the event, or so long."""
+        waits = {asyncio.ensure_future(self.wait(seconds)), asyncio.ensure_future(event.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
     async def guard(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Run `work`, cancelling it when it is asked to stop; return its result, or raise what it raised.
 

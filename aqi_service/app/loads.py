@@ -8,7 +8,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from enum import Enum, auto
 
 import orjson
@@ -18,13 +18,12 @@ from aqi_service.app.config import DEFAULT_PORT, LEAST_INTERVAL, Config
 from aqi_service.app.console import ProgressLine
 from aqi_service.app.logs import say
 from aqi_service.core.clocks import RELEASED, ages_from, current
-from aqi_service.core.index import OnTableState
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of, parse_name
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
 from aqi_service.load.load import load
-from aqi_service.load.plan import LoadPlan, ignore_table_state
+from aqi_service.load.plan import LoadPlan, Unwatched
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore, newest_name
 from aqi_service.snapshots.sources import Source
@@ -48,7 +47,7 @@ class LoadKind(Enum):
 class Loads:
     """The loads of one configuration, one after the other.
 
-    `memory` is told what the table has of the live feed's records; None where nobody looks anything up.
+    `memory` is told which records move on in the table; None where nobody looks anything up.
     """
 
     def __init__(self, config: Config, backend: Backend, memory: MemoryIndex | None = None) -> None:
@@ -84,14 +83,9 @@ class Loads:
             released=RELEASED,
             dry_run=config.dry_run,
             guard=no_guard if kind is LoadKind.REPLAY else self._backend.lease.check,
-            on_table_state=self._on_table_state(kind),
+            watch=self._memory.watch if self._memory else Unwatched,
             process=self._memory.process if self._memory else "",
         )
-
-    def _on_table_state(self, kind: LoadKind) -> Callable[[], OnTableState]:
-        if self._memory is None:
-            return ignore_table_state
-        return self._memory.begin if kind is LoadKind.LIVE else self._memory.note
 
     async def seconds_until_feed_may_be_asked(self) -> float:
         """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""

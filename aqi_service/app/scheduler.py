@@ -16,7 +16,6 @@ from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, print_report
 from aqi_service.app.metrics import REFUSED, ServiceStatus
 from aqi_service.app.startup_checks import check
-from aqi_service.core.manifest import version_of
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
@@ -48,17 +47,6 @@ async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, s
             return
 
 
-async def _wait(stop: Stop, lost: asyncio.Event, seconds: float) -> None:
-    """Wait so long, until `stop`, or until the lease is lost."""
-    waits = {asyncio.ensure_future(stop.wait(seconds)), asyncio.ensure_future(lost.wait())}
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-
 class Serving(NamedTuple):
     """Where lookups are served, and what they see in memory."""
 
@@ -83,9 +71,9 @@ class Scheduler:
         self._backend = backend
         self._status = status
         serving = serving or Serving(0, MemoryIndex(time.time))
-        self._latest, self._port = serving.latest, serving.port
+        self._port = serving.port
         self._usable = usable
-        self._loads = Loads(config, backend, self._latest)
+        self._loads = Loads(config, backend, serving.latest)
         self._older_told = False
         self._clock_off = False
 
@@ -113,7 +101,7 @@ class Scheduler:
         """Load on schedule until `stop`, or until the lease is lost."""
         clock = asyncio.get_running_loop().time
         failures = 0
-        await _wait(stop, lost, await self._loads.seconds_until_feed_may_be_asked())
+        await stop.wait_or(lost, await self._loads.seconds_until_feed_may_be_asked())
         while not (stop.is_set() or lost.is_set()) and still_held(self._backend.lease.check):
             begun = clock()
             report = await self._load(stop)
@@ -129,7 +117,7 @@ class Scheduler:
                 log.info("next_load", extra={"seconds": round(due - clock())})
                 if not self._clock_off:
                     await self._catch_up(stop, lost, due)
-            await _wait(stop, lost, max(0.0, due - clock()))
+            await stop.wait_or(lost, max(0.0, due - clock()))
 
     def _refused(self, error: AqiError) -> None:
         self._status.loads[REFUSED] += 1
@@ -200,9 +188,7 @@ class Scheduler:
         if not self._usable:
             await check(self._config, self._backend)
             self._usable = True
-        report = await self._loads.load(live_feed(self._config.feed_url), LoadKind.LIVE)
-        self._latest.finish(version_of(report.as_json()) if report.status is Status.COMPLETE else None)
-        return report
+        return await self._loads.load(live_feed(self._config.feed_url), LoadKind.LIVE)
 
     async def _prune(self) -> None:
         try:

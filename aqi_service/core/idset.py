@@ -7,7 +7,7 @@ _PAGE_BITS = 8
 
 
 class IdSet:
-    """Integers from 0 on: `add`, `discard`, `in`, `len`."""
+    """Integers from 0 on: `add`, `discard`, `update`, `in`, `len`."""
 
     __slots__ = ("_pages", "_size")
 
@@ -41,3 +41,10 @@ class IdSet:
         else:
             self._pages[page] = bits ^ bit
         return True
+
+    def update(self, other: "IdSet") -> None:
+        """Put all numbers of another set in."""
+        for page, theirs in other._pages.items():  # noqa: SLF001  # its own kind
+            bits = self._pages.get(page, 0)
+            self._pages[page] = bits | theirs
+            self._size += (theirs & ~bits).bit_count()

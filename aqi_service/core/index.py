@@ -6,7 +6,7 @@ any other id it says nothing, and the table is asked.
 A record is kept as bytes: a third of the memory of an Item, and the garbage collector never looks at it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from struct import Struct
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.csv_reply import csv_reply
+from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.notes import NO_DOUBT
 from aqi_service.core.times import DAY, is_old
@@ -30,9 +31,6 @@ answered for longer, though the feed may bring nothing new."""
 
 OLD_SECONDS = DAY
 """Data of this age may be replaced by any snapshot that is not empty."""
-
-OnTableState = Callable[[Mapping[str, Item | None]], None]
-"""Told of records, by id, as both the snapshot and the table have them now; None where they differ."""
 
 _HEAD = Struct("<qqH")
 """When the record was measured and when it expires (epoch seconds), how long its reply is; reply and item (as
@@ -116,11 +114,6 @@ class SnapshotIndex:
                 packed[number] = kept
         return replace(self, packed=packed)
 
-    def says(self, number: int, packed: bytes | None) -> bool:
-        """Tell whether it answers with just this record."""
-        ours = self.packed.get(number)
-        return ours is not None and packed is not None and _answer(ours) == _answer(packed)
-
     def updated(self, newer: "SnapshotIndex") -> "SnapshotIndex":
         """Return this index with what a newer one says of the same ids."""
         return replace(self, packed={n: newer.packed.get(n, packed) for n, packed in self.packed.items()})
@@ -137,32 +130,34 @@ class IndexBuilder:
     def __init__(self, room: int = MOST_RECORDS) -> None:
         self._room = room
         self._packed: dict[int, bytes] = {}
+        self._too_large = IdSet()
         self.repeated = 0
         self.left_out = 0
-
-    def put(self, number: int, item: Item | None) -> bytes | None:
-        """Have this, and nothing else, under the id from now on; return it packed, None if it is nothing."""
-        packed = None if item is None else pack(item)
-        if packed is None:
-            self._packed.pop(number, None)
-        elif len(self._packed) < self._room or number in self._packed:
-            self._packed[number] = packed
-        else:
-            self.left_out += 1
-        return packed
 
     def add(self, items: Iterable[Item]) -> None:
         """Take the items of a document, in its order; of two with one id the newer stays, as in the table."""
         for item in items:
             number = int(item.id)
+            if number in self._too_large:  # or an older record would stand for it
+                continue
             earlier = self._packed.get(number)
             self.repeated += earlier is not None
             if earlier is None or judge(item, unpack(earlier)) is not Verdict.SUPERSEDED:
-                self.put(number, item)
+                self._put(number, item)
 
     def done(self, edition: SnapshotVersion, now: float) -> SnapshotIndex:
         """Return the index; nothing may be put into this one any more."""
         return SnapshotIndex(edition, self._packed, now, self.left_out)
+
+    def _put(self, number: int, item: Item) -> None:
+        packed = pack(item)
+        if packed is None:
+            self._packed.pop(number, None)
+            self._too_large.add(number)
+        elif len(self._packed) < self._room or number in self._packed:
+            self._packed[number] = packed
+        else:
+            self.left_out += 1
 
 
 def pack(item: Item) -> bytes | None:

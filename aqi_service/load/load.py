@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from aqi_service.core.clocks import check_clock, check_time
+from aqi_service.core.manifest import version_of
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.report import LoadReport, Status
@@ -66,8 +67,7 @@ async def load(
         try:
             report = await run.report(outcome := await run.outcome())
         finally:
-            await run.writer.stop()
-            await afterwards(run.note.end(), END_SECONDS, "end_not_noted")
+            await run.end()
         if not (outcome.can_restart and left and source.can_reread) or not still_held(plan.guard):
             break
         log.info("load_restarted", extra={"reason": outcome.error})
@@ -108,16 +108,17 @@ class _Load:
         self._claim = UploadClaim(self._archive, self._name, self.tried)
         put = partial(store.put, conditional=not plan.live, guard=plan.guard)
         note = note_of(plan, source, started, taken)
-        self.note = LoadNote(self._manifests, note, put, replay=not plan.live)
+        self._note = LoadNote(self._manifests, note, put, replay=not plan.live)
         patience = None if source.can_wait else PATIENCE_SECONDS
-        self.writer = TableWriter(store, self.note.put, now=self.now, patience=patience)
-        self.writer.on_table_state = plan.on_table_state()
+        self.writer = TableWriter(store, self._note.put, now=self.now, patience=patience)
+        self._watch = self.writer.watch = plan.watch()
+        self._complete: LoadReport | None = None
 
     async def _run(self) -> LoadEnd:
         """Open the source, archive and parse what it gives, and write all of it into the table."""
         check_clock(self._builder.started, self.plan.released)
         check_time(self._builder.snapshot_time, self._builder.started)
-        await self.note.look()
+        await self._note.look()
         if self.plan.ttl is not None:
             self.writer.newest = await self._manifests.newest()
         if not self.source.to_archive:
@@ -205,7 +206,7 @@ class _Load:
                 report = self._builder.report(outcome, *counts, latest)
                 if not self.plan.dry_run:
                     rejects = self._builder.rejects.body(self.writer.counts.refused)
-                    await self._manifests.write(report, rejects, self.note.noted)
+                    await self._manifests.write(report, rejects, self._note.noted)
         except (Unavailable, SnapshotFailed, TimeoutError) as error:
             why = f"the manifest could not be written: {str(error) or 'no answer'}"
         except asyncio.CancelledError:
@@ -213,9 +214,16 @@ class _Load:
             why = "interrupted before the manifest was written"
         else:
             if report.status is Status.COMPLETE:
-                self.note.settled()
+                self._note.settled()
+                self._complete = report
             return report
         return self._builder.report(LoadEnd(Status.INCOMPLETE, outcome.error or why), *counts, latest)
+
+    async def end(self) -> None:
+        """Write no more, and say so: to memory, which may read a finished snapshot now, and in the note."""
+        await self.writer.stop()
+        self._watch.ends(None if self._complete is None else version_of(self._complete.as_json()))
+        await afterwards(self._note.end(), END_SECONDS, "end_not_noted")
 
     # How it ends: by itself, with an error, at the deadline, or cancelled.
 

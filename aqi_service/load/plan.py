@@ -4,10 +4,11 @@ One rule: nothing here changes while the load is under way.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
-from aqi_service.core.index import OnTableState
+from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.scales import Scale
 from aqi_service.storage.ports import no_guard
 
@@ -15,9 +16,30 @@ Progress = Callable[[int, int, int | None], None]
 """Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
 
 
-def ignore_table_state() -> OnTableState:
-    """Return who is told what the table has, where nobody looks anything up."""
-    return lambda _held: None
+class TableWatch(Protocol):
+    """Is told by one load which records move on in the table."""
+
+    def writes(self, ids: Iterable[str]) -> None:
+        """Take the ids of items before any write of them can be seen."""
+
+    def differs(self, ids: Iterable[str]) -> None:
+        """Take the ids of which the table has something else than the snapshot says."""
+
+    def ends(self, finished: SnapshotVersion | None) -> None:
+        """Know that the load writes no more; `finished` is the snapshot of which the table has all."""
+
+
+class Unwatched:
+    """Keeps the port TableWatch where nobody looks anything up."""
+
+    def writes(self, ids: Iterable[str]) -> None:
+        """Pass over."""
+
+    def differs(self, ids: Iterable[str]) -> None:
+        """Pass over."""
+
+    def ends(self, finished: SnapshotVersion | None) -> None:
+        """Pass over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +57,9 @@ class LoadPlan:
         snapshot_time: epoch seconds that name the snapshot, or None for the time of reading.
         deadline: seconds for the whole load, or None.
         guard: raises LeaseLost when nothing further may be asked of source or table, or be archived.
-        on_table_state: called when reading begins, and again when it begins anew; gives who is told
-            what the table has now of the records.
-        process: names the memory behind `on_table_state` in the load's note; empty where there is none.
+        watch: called when the load begins, and again when it begins anew; gives who is told which records
+            move on in the table.
+        process: names the memory behind `watch` in the load's note; empty where there is none.
         released: epoch seconds; a clock that says less is wrong, and nothing is loaded by it.
         dry_run: said in the report; the caller hands in storage that keeps nothing.
     """
@@ -51,7 +73,7 @@ class LoadPlan:
     snapshot_time: int | None = None
     deadline: float | None = None
     guard: Callable[[], None] = no_guard
-    on_table_state: Callable[[], OnTableState] = ignore_table_state
+    watch: Callable[[], TableWatch] = Unwatched
     process: str = ""
     released: float = -math.inf
     dry_run: bool = False

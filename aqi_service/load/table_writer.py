@@ -19,7 +19,7 @@ from aqi_service.core.fates import FateCounter, refusal_of_all
 from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
 from aqi_service.core.parse.document import Position
 from aqi_service.errors import AqiError, TableRefused
-from aqi_service.load.plan import ignore_table_state
+from aqi_service.load.plan import TableWatch, Unwatched
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, Store
 
 log = logging.getLogger("aqi_service")
@@ -80,12 +80,11 @@ class _Comparison:
         for record_id in result.refused:
             del self.verdicts[record_id]
 
-    def held(self, item: Item) -> Item | None:
-        """Return the item as the table has it now, if that is what the snapshot says."""
+    def differs(self, item: Item) -> bool:
+        """Tell whether the table now has something else than this item, be it only its expiry."""
         verdict, old = self.verdicts.get(item.id), self.old.get(item.id)
-        if verdict is Verdict.UNCHANGED and old is not None:
-            return item._replace(expires_at=old.expires_at)
-        return item if verdict is Verdict.STORE else None
+        same = verdict is Verdict.UNCHANGED and old is not None and item.expires_at == old.expires_at
+        return not (same or verdict is Verdict.STORE)
 
 
 class TableWriter:
@@ -117,8 +116,7 @@ class TableWriter:
         self._accepted_below = 0  # every item below this number was taken once
         self._to_accept_again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
-        self.on_table_state = ignore_table_state()
-        """Is told of what is about to be written, and of what is decided."""
+        self.watch: TableWatch = Unwatched()
         self._fates = FateCounter()
         self.counts = self._fates.counts
         self.newest: int | None = None  # time of the newest record that the table had, epoch seconds
@@ -279,7 +277,7 @@ class TableWriter:
             for record_id, verdict in comparison.verdicts.items():
                 self._fates.count(int(record_id), verdict)
                 self._fates.note_example(group.items[record_id], group.numbers[record_id])
-            self.on_table_state({i: comparison.held(item) for i, item in group.items.items()})
+            self.watch.differs(i for i, item in group.items.items() if comparison.differs(item))
 
     async def _compare_and_write(self, group: _Group, comparison: _Comparison) -> Mapping[str, str]:
         """Read what the table has, write what is new; return what it refused, id -> why."""
@@ -288,7 +286,7 @@ class TableWriter:
         wanted = comparison.judge(group.items.values(), there)
         if not wanted:
             return {}
-        self.on_table_state(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
+        self.watch.writes(item.id for item in wanted)
         try:
             result = await self._put(wanted, judged=Judged(asked_at, comparison.judge))
         finally:

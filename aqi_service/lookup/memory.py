@@ -5,23 +5,15 @@ of this process has replaced since, or one of another may have (`doubt`); where 
 answers nothing.
 """
 
+import asyncio
 import logging
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from aqi_service.core.clocks import ages_from, is_ahead
-from aqi_service.core.idset import IdSet
-from aqi_service.core.index import (
-    IndexBuilder,
-    OnTableState,
-    SnapshotIndex,
-    SnapshotVersion,
-    is_behind,
-    pack,
-    replaces,
-)
-from aqi_service.core.items import Item
+from aqi_service.core.index import SnapshotIndex, SnapshotVersion, is_behind, replaces
+from aqi_service.core.moved_ids import LoadIds, MovedIds
 from aqi_service.core.notes import NO_DOUBT
 
 log = logging.getLogger("aqi_service")
@@ -30,10 +22,11 @@ log = logging.getLogger("aqi_service")
 class MemoryIndex:
     """The latest snapshot in memory; `now` gives epoch seconds.
 
-    It gets there in two ways: a live load of this process hands its records over as the table takes them
-    (`begin`, `finish`), or it is read out of the archive (`offer`).
+    It is read out of the archive (`offer`). A load of this process only says which records it moves on in the
+    table (`watch`): they are left to the table until an index that knows of them has come.
 
     Attributes:
+        renewable: set when a load of this process has finished a snapshot, which can be read now.
         process: names this memory to others, so that it knows the loads again that it is told of.
         index: what is there.
         known: the loads of other processes for which all of it has been compared with the table.
@@ -42,8 +35,8 @@ class MemoryIndex:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self._builder: IndexBuilder | None = None
-        self._moved = IdSet()  # ids of which loads of this process saw the table say something else
+        self._moved = MovedIds()
+        self.renewable = asyncio.Event()
         self._passed_over: SnapshotVersion | None = None
         self._doubt = NO_DOUBT
         self.process = uuid.uuid4().hex
@@ -67,30 +60,21 @@ class MemoryIndex:
             return None
         return self.index.reply(number, self.now(), self._doubt, self.ages())
 
-    def begin(self) -> OnTableState:
-        """Begin anew with the live feed's next snapshot; return who is to be told of its records."""
-        growing = self._builder = IndexBuilder()
+    def watch(self) -> "MemoryWatch":
+        """Return who is to be told of the records of a load that begins."""
+        return MemoryWatch(self, self._moved.begin())
 
-        def seen(held: Mapping[str, Item | None]) -> None:
-            for record_id, item in held.items():
-                self._note(int(record_id), growing.put(int(record_id), item))
+    def ended(self, load: LoadIds, finished: SnapshotVersion | None) -> None:
+        """Know that a load that was begun writes no more, and which snapshot it has finished."""
+        self._moved.end(load, finished)
+        if finished is not None:
+            if self.index is not None and self.index.version == finished:  # it was read very soon
+                self._moved.settle(finished)
+            self.renewable.set()
 
-        return seen
-
-    def note(self) -> OnTableState:
-        """Return who is to be told of the records of any other load."""
-
-        def seen(held: Mapping[str, Item | None]) -> None:
-            for record_id, item in held.items():
-                self._note(int(record_id), item and pack(item))
-
-        return seen
-
-    def finish(self, edition: SnapshotVersion | None) -> None:
-        """Have the snapshot that was begun last replace what is there; None if it did not get finished."""
-        growing, self._builder = self._builder, None
-        if growing and edition and self.offer(growing.done(edition, self.now())):
-            self._moved = IdSet()  # it has, of each of its ids, what the table had last
+    def has_loaded(self, edition: SnapshotVersion) -> bool:
+        """Tell whether a load of this process finished it, so that what that wrote is left to the table."""
+        return self._moved.has(edition)
 
     def wants(self, edition: SnapshotVersion) -> bool:
         """Tell whether a finished snapshot is to be read out of the archive and offered."""
@@ -105,6 +89,7 @@ class MemoryIndex:
             return False
         if replaces(edition, self.index, self.now()):
             self.index, self.known, self.mixed = index, frozenset(), False
+            self._moved.settle(edition)
             log.info(
                 "memory_replaced",
                 extra={"snapshot": edition.snapshot, "records": len(index), "left_out": index.left_out},
@@ -129,6 +114,10 @@ class MemoryIndex:
         """Leave what was measured up to then (epoch seconds) to the table, until it is said otherwise."""
         self._doubt = math.inf if self.mixed else until
 
+    def doubt_more(self, until: float) -> None:
+        """Leave that to the table as well."""
+        self.doubt(max(until, self._doubt))
+
     def confirmed(self, before: SnapshotIndex, after: SnapshotIndex, loads: frozenset[str]) -> None:
         """Take what is left of an index that has been compared with the table for all of these loads."""
         if self.index is before:  # no other has come meanwhile
@@ -152,6 +141,14 @@ class MemoryIndex:
             and not is_ahead(there.snapshot_time, self.now())
         )
 
-    def _note(self, number: int, packed: bytes | None) -> None:
-        if self.index is None or not self.index.says(number, packed):
-            self._moved.add(number)
+
+class MemoryWatch:
+    """Tells a memory of one load; keeps the port `load.plan.TableWatch`."""
+
+    def __init__(self, memory: MemoryIndex, ids: LoadIds) -> None:
+        self._memory, self._ids = memory, ids
+        self.writes, self.differs = ids.writes, ids.differs
+
+    def ends(self, finished: SnapshotVersion | None) -> None:
+        """Know that the load writes no more; `finished` is the snapshot of which the table has all."""
+        self._memory.ended(self._ids, finished)

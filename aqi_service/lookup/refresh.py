@@ -1,4 +1,7 @@
-"""Bring the newest finished snapshot into memory, out of the archive: at the start, and whenever another is.
+r"""Bring the newest finished snapshot into memory, out of the archive: at the start, and whenever another is.
+
+    load --ids that move on--> memory <--index-- refresher <--bytes-- archive
+        \-----------"finished"-------------------^ looks at once
 
 One rule: only the snapshot that `latest.json` names counts, and only as far as the table surely has it: what
 loads of other processes may have written beside it is left to the table until the two have been compared.
@@ -61,15 +64,19 @@ class MemoryRefresher:
         self._failures = self._looks_left = 0
 
     async def run(self, stop: Stop) -> None:
-        """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile."""
+        """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile.
+
+        It looks at once when a load of this process has finished a snapshot.
+        """
         while not stop.is_set():
+            self._latest.renewable.clear()
             try:
                 await stop.guard(self.look())
             except AqiError as error:
                 log.info("memory_not_renewed", extra={"error": str(error)})
             except Exception as error:
                 log.exception("memory_not_renewed", extra={"error": str(error)})
-            await stop.wait(POLL_SECONDS)
+            await stop.wait_or(self._latest.renewable, POLL_SECONDS)
 
     async def look(self) -> None:
         """See which snapshot is the newest, and read it unless memory has it; compare what is in doubt."""
@@ -83,20 +90,44 @@ class MemoryRefresher:
             return
         edition = version_of(manifest)
         behind = edition is not None and self._latest.wants(edition)
-        self._latest.doubt(math.inf if behind else self._doubt(notes))
+        if edition and behind:
+            self._doubt_while_behind(edition, notes)
+        else:
+            self._latest.doubt(self._doubt(notes))
         if not await self._is_of_this_table(manifest):
             self._latest.drop()
             return
         scale = SCALES.get(edition.scale) if edition else None
         if edition and scale and behind and self._is_due(edition):
-            try:
-                self._latest.offer(await self._read(edition, scale, manifest))
-            except AqiError:
-                self._put_off(edition)
-                raise
+            await self._renew(edition, scale, manifest)
             behind = False
         if not behind:
             await self._compare(notes)
+
+    def _doubt_while_behind(self, edition: SnapshotVersion, notes: Notes) -> None:
+        """Leave all to the table that loads may have moved on before this snapshot was finished.
+
+        If this process finished it, that is only what others had written, as far as is known; but not for
+        longer than it usually takes to read it.
+        """
+        latest = self._latest
+        if latest.has_loaded(edition) and edition != self._failed:
+            latest.doubt_more(self._doubt(notes))
+        else:
+            latest.doubt(math.inf)
+
+    async def _renew(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> None:
+        """Read a snapshot into memory; what takes long, or fails, leaves all to the table meanwhile."""
+        latest = self._latest
+        late = asyncio.get_running_loop().call_later(POLL_SECONDS, latest.doubt, math.inf)
+        try:
+            latest.offer(await self._read(edition, scale, manifest))
+        except Exception:
+            self._put_off(edition)
+            latest.doubt(math.inf)
+            raise
+        finally:
+            late.cancel()
 
     def _doubt(self, notes: Notes) -> float:
         latest = self._latest
@@ -130,12 +161,15 @@ class MemoryRefresher:
 
     async def _read(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
         """Read a snapshot as the load did that the manifest tells of."""
-        growing, built, ages = IndexBuilder(), self._latest.now(), self._latest.ages()
+        growing, built, ages, expired = IndexBuilder(), self._latest.now(), self._latest.ages(), 0
         intake = DocumentReader(ScoringRules(scale, edition.snapshot_time, manifest.get("ttl")))
 
         async def take(portions: Iterable[ParsedBatch]) -> None:
+            nonlocal expired
             for portion in portions:
-                growing.add(item for item in portion.items if not is_expired(item, ages))
+                items = [item for item in portion.items if not is_expired(item, ages)]
+                expired += len(portion.items) - len(items)
+                growing.add(items)
                 await asyncio.sleep(0)  # lookups get their turn between two batches
 
         source = archived_source(self._archive, edition.snapshot, edition.snapshot_time)
@@ -144,7 +178,11 @@ class MemoryRefresher:
                 await take(intake.feed(chunk))
         await take(intake.close())
         index = growing.done(edition, built)
-        return await self._confirmed(index, math.inf) if _elsewhere(manifest) > growing.repeated else index
+        told = self._latest.has_loaded(edition)  # by the load: what the table has otherwise stays with it
+        otherwise = _elsewhere(manifest) > growing.repeated and not told
+        if otherwise or expired < int(manifest.get("expired") or 0):
+            return await self._confirmed(index, math.inf)
+        return index
 
     async def _confirmed(self, index: SnapshotIndex, until: float) -> SnapshotIndex:
         """Keep, of what was measured until then, what the table has, too; Unavailable if it is too slow."""

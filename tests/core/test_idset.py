@@ -42,3 +42,18 @@ def test_an_empty_set_holds_nothing() -> None:
     assert len(ids) == 0
     assert 0 not in ids
     assert not ids.discard(0)
+
+
+@QUICK
+@given(st.sets(NUMBERS), st.sets(NUMBERS))
+def test_with_another_set_it_holds_what_either_holds(first: set[int], second: set[int]) -> None:
+    ids, others = IdSet(), IdSet()
+    for number in first:
+        ids.add(number)
+    for number in second:
+        others.add(number)
+    ids.update(others)
+    assert len(ids) == len(first | second)
+    assert all((number in ids) == (number in first | second) for number in range(21))
+    assert all(number in ids for number in first | second)
+    assert len(others) == len(second)

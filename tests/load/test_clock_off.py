@@ -117,6 +117,8 @@ class World:
         settings = config(**usual | changes)
         serving = Serving(0, self.latest)
         await Scheduler(settings, self.found, self.status, serving).run(Waits(times))
+        if self.latest.renewable.is_set():
+            await self.look()
 
     async def look(self) -> None:
         """Let a follower look once."""

@@ -21,6 +21,7 @@ from tests.doubles.feed_server import RESET, Step, answer, feed_server, head
 from tests.doubles.load_helpers import NAME, document, fates, manifest_of, records, run, written
 from tests.doubles.load_places import Place, place
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
+from tests.doubles.watch import Told
 
 __all__ = ["place"]  # a fixture
 
@@ -42,10 +43,10 @@ def packed(body: bytes) -> bytes:
 
 @dataclass
 class Telling:
-    """What a load tells while it runs: the items of ids as the table has them, and when enough is read."""
+    """What a load tells while it runs: the ids that it writes, and when enough is read."""
 
     read: asyncio.Event = field(default_factory=asyncio.Event)
-    items: dict[str, Any] = field(default_factory=dict)
+    watch: Told = field(default_factory=Told)
 
     def progress(self, _bytes: int, count: int, _total: int | None) -> None:
         if count > READ:
@@ -82,18 +83,18 @@ async def test_a_half_where_the_feed_ends_is_neither_stored_nor_told_and_the_nex
     end: str, place: Place
 ) -> None:
     telling = Telling()
-    how: dict[str, Any] = {"live": True, "table": place.table, "on_table_state": lambda: telling.items.update}
+    how: dict[str, Any] = {"live": True, "table": place.table, "watch": lambda: telling.watch}
     async with feed_server(ends(telling.read)[end], (answer(WHOLE),)) as feed:
         report = await run(feed.url(), place.storage, progress=telling.progress, **how)
         assert report.status is (Status.REJECTED if "bad byte" in end else Status.FAILED)
         check_half(report)
-        assert ID not in telling.items | await place.items()
+        assert ID not in {*telling.watch.written, *await place.items()}
         again = await run(feed.url(), place.storage, **how)
     assert again.status is Status.COMPLETE
     assert fates(again) == {"stored": 11, "unchanged": GOOD, "merged": 1, "without_pm": FILLER}
     item = (await place.items())[ID]
     assert (item["P10"], item["P2.5"], item["AQI"], item["AQI_range"]) == ("10", "80", "10", "Very High")
-    assert telling.items[ID].aqi == "10"
+    assert ID in telling.watch.written
 
 
 async def test_a_half_where_a_file_is_cut_is_pending(place: Place, tmp_path: Path) -> None:

@@ -117,6 +117,41 @@ async def test_a_newer_one_is_noticed_within_a_minute() -> None:
     assert POLL_SECONDS <= 30
 
 
+async def test_a_load_of_this_process_that_has_finished_a_snapshot_is_followed_by_a_look_at_once() -> None:
+    storage, stop, looks = await loaded(document(1)), Stop(), asyncio.Event()
+
+    async def look() -> None:
+        looks.set()
+
+    latest, follower = following(Storage(Before(storage.archive, get=look), storage.store))
+    work = asyncio.create_task(follower.run(stop))
+    async with patience():
+        for number in (2, 3):
+            await looks.wait()
+            looks.clear()
+            body = document(1, number, timestamp=f"2023-12-20 {16 + number}:00:00")
+            await run(feed(body), storage, now=NOW + 3600 * number, live=True, watch=latest.watch)
+        await looks.wait()
+        stop.set()
+        await work
+
+
+async def test_a_snapshot_that_is_finished_while_another_is_looked_at_is_looked_at_at_once() -> None:
+    storage = await loaded(document(1))
+    waits = Rounds()
+    looks = 0
+
+    async def finish() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            await run(feed(document(1, 2)), storage, now=NOW + 3600, live=True, watch=latest.watch)
+
+    latest, follower = following(Storage(Before(storage.archive, get=finish), storage.store))
+    await follower.run(waits)
+    assert latest.renewable.is_set()  # so that the wait would have been over at once
+
+
 @pytest.mark.parametrize("scale", [REPORT, US_EPA])
 async def test_it_is_scored_on_the_scale_and_expires_with_the_days_of_its_manifest(scale: Any) -> None:
     storage = await loaded(document(1), scale=scale, ttl=86_400)

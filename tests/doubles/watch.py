@@ -1,0 +1,24 @@
+"""Who is told by a load which records move on, and keeps it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from aqi_service.core.index import SnapshotVersion
+
+
+@dataclass
+class Told:
+    """What was told: ids in order, and how each load ended; keeps the port `TableWatch`."""
+
+    written: list[str] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+    ended: list[SnapshotVersion | None] = field(default_factory=list)
+
+    def writes(self, ids: Iterable[str]) -> None:
+        self.written += ids
+
+    def differs(self, ids: Iterable[str]) -> None:
+        self.differing += ids
+
+    def ends(self, finished: SnapshotVersion | None) -> None:
+        self.ended.append(finished)
