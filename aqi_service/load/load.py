@@ -2,6 +2,7 @@ r"""THE WRITE PATH: one load, from a source's chunks to a LoadReport.
 
     source --bytes--> upload (archive)                   complete or absent
                   \-> DocumentReader -> TableWriter      records into items; read, decide, write
+                                            \--ids-->    memory: which records move on in the table
     archive --what the table did not take in time--> DocumentReader -> TableWriter
 
 One rule: each byte of the source is read once, and each record met on the way has one fate in the report.

@@ -1,6 +1,7 @@
 r"""THE READ PATH: the payload of a request in, the payload of its reply out.
 
     request --id--> latest (the newest snapshot, in memory) --> reply
+                |       ^-- the archive, read by the refresher; which ids a load of this process writes
                 \-> misses --those that wait together--> store (the table) --> reply
 
 One rule: every request gets an answer, within a deadline; what the reader is told never depends on what

@@ -42,7 +42,7 @@ COMPARE_SECONDS = 120.0
 
 
 class MemoryRefresher:
-    """Keeps a Latest at the newest finished snapshot of one table.
+    """Keeps a MemoryIndex at the newest finished snapshot of one table.
 
     `told` gets the newest timestamp that is finished, whenever it is looked at.
     """
@@ -105,19 +105,18 @@ class MemoryRefresher:
             await self._compare(notes)
 
     def _doubt_while_behind(self, edition: SnapshotVersion, notes: Notes) -> None:
-        """Leave all to the table that loads may have moved on before this snapshot was finished.
+        """Leave all to the table that may have moved on there before this snapshot was finished.
 
-        If this process finished it, that is only what others had written, as far as is known; but not for
-        longer than it usually takes to read it.
+        What a load of this process wrote is left to it anyway; then others' that were in doubt stay so.
         """
         latest = self._latest
-        if latest.has_loaded(edition) and edition != self._failed:
+        if latest.has_loaded(edition):
             latest.doubt_more(self._doubt(notes))
         else:
             latest.doubt(math.inf)
 
     async def _renew(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> None:
-        """Read a snapshot into memory; what takes long, or fails, leaves all to the table meanwhile."""
+        """Read a snapshot into memory; one that takes long, or fails, leaves all to the table meanwhile."""
         latest = self._latest
         late = asyncio.get_running_loop().call_later(POLL_SECONDS, latest.doubt, math.inf)
         try:

@@ -56,6 +56,20 @@ async def test_until_its_snapshot_is_read_only_what_a_load_wrote_is_asked_of_the
     assert await answered_by_memory(world, *IDS) == [1, 2, 3, 4]
 
 
+async def test_while_the_snapshot_of_another_process_is_read_the_table_is_asked_for_everything() -> None:
+    world = await loaded()
+    seen: list[list[int]] = []
+
+    async def look_up() -> None:
+        seen.append(await answered_by_memory(world, *IDS))
+
+    while_read(world, look_up)
+    await world.by_another(document(*HALF, timestamp=NEW))
+    await world.look()
+    assert seen == [[]]
+    assert await answered_by_memory(world, *IDS) == [1, 2, 3, 4]
+
+
 async def test_what_another_load_of_this_process_writes_meanwhile_stays_with_the_table_after_it() -> None:
     world = await loaded()
 

@@ -13,6 +13,7 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.scales import REPORT, US_EPA
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.errors import AqiError, ArchiveFailed, MissingResource, Unavailable
+from aqi_service.lookup import refresh
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import POLL_SECONDS, MemoryRefresher
@@ -117,7 +118,10 @@ async def test_a_newer_one_is_noticed_within_a_minute() -> None:
     assert POLL_SECONDS <= 30
 
 
-async def test_a_load_of_this_process_that_has_finished_a_snapshot_is_followed_by_a_look_at_once() -> None:
+async def test_a_load_of_this_process_that_has_finished_a_snapshot_is_followed_by_a_look_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refresh, "POLL_SECONDS", 86_400.0)
     storage, stop, looks = await loaded(document(1)), Stop(), asyncio.Event()
 
     async def look() -> None:
@@ -134,6 +138,7 @@ async def test_a_load_of_this_process_that_has_finished_a_snapshot_is_followed_b
         await looks.wait()
         stop.set()
         await work
+    assert not latest.renewable.is_set()
 
 
 async def test_a_snapshot_that_is_finished_while_another_is_looked_at_is_looked_at_at_once() -> None:
