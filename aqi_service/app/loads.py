@@ -18,12 +18,13 @@ from aqi_service.app.config import DEFAULT_PORT, LEAST_INTERVAL, Config
 from aqi_service.app.console import ProgressLine
 from aqi_service.app.logs import say
 from aqi_service.core.clocks import RELEASED, ages_from, current
+from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of, parse_name
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
 from aqi_service.load.load import load
-from aqi_service.load.plan import LoadPlan, Unwatched
+from aqi_service.load.plan import LoadPlan
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore, newest_name
 from aqi_service.snapshots.sources import Source
@@ -83,7 +84,7 @@ class Loads:
             released=RELEASED,
             dry_run=config.dry_run,
             guard=no_guard if kind is LoadKind.REPLAY else self._backend.lease.check,
-            watch=self._memory.watch if self._memory else Unwatched,
+            watch=self._memory.watch if self._memory else LoadIds,
             process=self._memory.process if self._memory else "",
         )
 

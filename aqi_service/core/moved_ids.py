@@ -4,7 +4,7 @@ One rule: an id is left to the table until an index stands that knows better: th
 one that began when the load had ended (it compared each of its records with what had been written).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aqi_service.core.idset import IdSet
 from aqi_service.core.index import SnapshotVersion
@@ -14,15 +14,20 @@ MOST_LOADS = 8
 
 
 class LoadIds:
-    """The ids of one load; `began` is when that was (of all that begins and ends here).
+    """The ids of one load, which tells them as it goes; made by itself, nobody is told.
 
     Attributes:
+        began: when that was, of all that begins and ends here.
         ended: when it had written its last; None while it may write.
         finished: which snapshot it has brought into the table, all of it.
     """
 
-    def __init__(self, began: int) -> None:
-        self.began = began
+    def __init__(
+        self,
+        began: int = 0,
+        at_end: Callable[["LoadIds", SnapshotVersion | None], None] = lambda _load, _finished: None,
+    ) -> None:
+        self.began, self._at_end = began, at_end
         self.ended: int | None = None
         self.finished: SnapshotVersion | None = None
         self._written = IdSet()  # its own snapshot says of them what the table has
@@ -35,14 +40,18 @@ class LoadIds:
         return bool(self._written or self._otherwise)
 
     def writes(self, ids: Iterable[str]) -> None:
-        """Take the ids of items that are about to be written."""
+        """Take the ids of items before any write of them can be seen."""
         for record_id in ids:
             self._written.add(int(record_id))
 
     def differs(self, ids: Iterable[str]) -> None:
-        """Take the ids of which the table has something else than the load's own snapshot."""
+        """Take the ids of which the table has something else than the load's own snapshot says."""
         for record_id in ids:
             self._otherwise.add(int(record_id))
+
+    def ends(self, finished: SnapshotVersion | None) -> None:
+        """Know that it writes no more, and of which snapshot the table has all; None is of none."""
+        self._at_end(self, finished)
 
     def settle(self) -> None:
         """Give up what the load's own snapshot knows."""
@@ -56,9 +65,10 @@ class LoadIds:
 
 
 class MovedIds:
-    """The ids of all loads of one process that are not settled yet."""
+    """The ids of all loads of one process that are not settled; `at_end` is told what each has finished."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_end: Callable[[SnapshotVersion | None], None] = lambda _finished: None) -> None:
+        self._at_end = at_end
         self._loads: list[LoadIds] = []
         self._moment = 0
 
@@ -70,15 +80,10 @@ class MovedIds:
 
     def begin(self) -> LoadIds:
         """Begin a load; return where its ids go."""
-        load = LoadIds(self._next())
+        load = LoadIds(self._next(), self._end)
         self._loads.append(load)
         self._merge()
         return load
-
-    def end(self, load: LoadIds, finished: SnapshotVersion | None) -> None:
-        """End a load, which has brought all of that snapshot into the table, or (None) not all of one."""
-        load.ended, load.finished = self._next(), finished
-        self._loads = [each for each in self._loads if each or not each.ended or each.finished]
 
     def has(self, version: SnapshotVersion) -> bool:
         """Tell whether a load of this process has finished it, and its ids are kept."""
@@ -90,6 +95,11 @@ class MovedIds:
         if load is not None:
             load.settle()
             self._loads = [each for each in self._loads if _is_kept(each, load)]
+
+    def _end(self, load: LoadIds, finished: SnapshotVersion | None) -> None:
+        load.ended, load.finished = self._next(), finished
+        self._loads = [each for each in self._loads if each or not each.ended or each.finished]
+        self._at_end(finished)
 
     def _next(self) -> int:
         self._moment += 1

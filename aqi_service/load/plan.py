@@ -4,42 +4,15 @@ One rule: nothing here changes while the load is under way.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from aqi_service.core.index import SnapshotVersion
+from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.scales import Scale
 from aqi_service.storage.ports import no_guard
 
 Progress = Callable[[int, int, int | None], None]
 """Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
-
-
-class TableWatch(Protocol):
-    """Is told by one load which records move on in the table."""
-
-    def writes(self, ids: Iterable[str]) -> None:
-        """Take the ids of items before any write of them can be seen."""
-
-    def differs(self, ids: Iterable[str]) -> None:
-        """Take the ids of which the table has something else than the snapshot says."""
-
-    def ends(self, finished: SnapshotVersion | None) -> None:
-        """Know that the load writes no more; `finished` is the snapshot of which the table has all."""
-
-
-class Unwatched:
-    """Keeps the port TableWatch where nobody looks anything up."""
-
-    def writes(self, ids: Iterable[str]) -> None:
-        """Pass over."""
-
-    def differs(self, ids: Iterable[str]) -> None:
-        """Pass over."""
-
-    def ends(self, finished: SnapshotVersion | None) -> None:
-        """Pass over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +46,7 @@ class LoadPlan:
     snapshot_time: int | None = None
     deadline: float | None = None
     guard: Callable[[], None] = no_guard
-    watch: Callable[[], TableWatch] = Unwatched
+    watch: Callable[[], LoadIds] = LoadIds
     process: str = ""
     released: float = -math.inf
     dry_run: bool = False

@@ -17,9 +17,9 @@ from typing import Protocol
 from aqi_service.core.clocks import ages_from
 from aqi_service.core.fates import FateCounter, refusal_of_all
 from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
+from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
 from aqi_service.errors import AqiError, TableRefused
-from aqi_service.load.plan import TableWatch, Unwatched
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, Store
 
 log = logging.getLogger("aqi_service")
@@ -116,7 +116,7 @@ class TableWriter:
         self._accepted_below = 0  # every item below this number was taken once
         self._to_accept_again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
-        self.watch: TableWatch = Unwatched()
+        self.watch = LoadIds()
         self._fates = FateCounter()
         self.counts = self._fates.counts
         self.newest: int | None = None  # time of the newest record that the table had, epoch seconds

@@ -35,7 +35,7 @@ class MemoryIndex:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self._moved = MovedIds()
+        self._moved = MovedIds(self._ended)
         self.renewable = asyncio.Event()
         self._passed_over: SnapshotVersion | None = None
         self._doubt = NO_DOUBT
@@ -60,17 +60,9 @@ class MemoryIndex:
             return None
         return self.index.reply(number, self.now(), self._doubt, self.ages())
 
-    def watch(self) -> "MemoryWatch":
+    def watch(self) -> LoadIds:
         """Return who is to be told of the records of a load that begins."""
-        return MemoryWatch(self, self._moved.begin())
-
-    def ended(self, load: LoadIds, finished: SnapshotVersion | None) -> None:
-        """Know that a load that was begun writes no more, and which snapshot it has finished."""
-        self._moved.end(load, finished)
-        if finished is not None:
-            if self.index is not None and self.index.version == finished:  # it was read very soon
-                self._moved.settle(finished)
-            self.renewable.set()
+        return self._moved.begin()
 
     def has_loaded(self, edition: SnapshotVersion) -> bool:
         """Tell whether a load of this process finished it, so that what that wrote is left to the table."""
@@ -129,6 +121,12 @@ class MemoryIndex:
             log.warning("memory_dropped", extra={"snapshot": self.index.version.snapshot, "reason": why})
         self.index = None
 
+    def _ended(self, finished: SnapshotVersion | None) -> None:
+        if finished is not None:
+            if self.index is not None and self.index.version == finished:  # it was read very soon
+                self._moved.settle(finished)
+            self.renewable.set()
+
     def _has_later(self, edition: SnapshotVersion) -> bool:
         """Tell whether what is there is newer than that; of replays, their load decided.
 
@@ -140,15 +138,3 @@ class MemoryIndex:
             and is_behind(edition, there, replay=False)
             and not is_ahead(there.snapshot_time, self.now())
         )
-
-
-class MemoryWatch:
-    """Tells a memory of one load; keeps the port `load.plan.TableWatch`."""
-
-    def __init__(self, memory: MemoryIndex, ids: LoadIds) -> None:
-        self._memory, self._ids = memory, ids
-        self.writes, self.differs = ids.writes, ids.differs
-
-    def ends(self, finished: SnapshotVersion | None) -> None:
-        """Know that the load writes no more; `finished` is the snapshot of which the table has all."""
-        self._memory.ended(self._ids, finished)

@@ -25,7 +25,7 @@ def test_what_a_load_writes_is_left_to_the_table_until_the_index_of_its_snapshot
     moved = MovedIds()
     ids = load(moved, "12")
     assert left(moved) == [1, 2]
-    moved.end(ids, FIRST)
+    ids.ends(FIRST)
     assert (left(moved), moved.has(FIRST), moved.has(SECOND)) == ([1, 2], True, False)
     for other in (SECOND, OTHERS):
         moved.settle(other)
@@ -36,19 +36,19 @@ def test_what_a_load_writes_is_left_to_the_table_until_the_index_of_its_snapshot
 
 def test_what_the_table_has_otherwise_stays_with_it_until_the_index_of_a_later_load_stands() -> None:
     moved = MovedIds()
-    moved.end(load(moved, "12", differs="23"), FIRST)
+    load(moved, "12", differs="23").ends(FIRST)
     moved.settle(FIRST)
     assert left(moved) == [2, 3]
-    moved.end(load(moved, "4"), SECOND)
+    load(moved, "4").ends(SECOND)
     moved.settle(SECOND)
     assert left(moved) == []
 
 
 def test_a_load_that_ended_before_another_began_is_settled_with_that_however_it_ended() -> None:
     moved = MovedIds()
-    moved.end(load(moved, "1", differs="2"), None)
+    load(moved, "1", differs="2").ends(None)
     later = load(moved, "3")
-    moved.end(later, FIRST)
+    later.ends(FIRST)
     moved.settle(FIRST)
     assert left(moved) == []
 
@@ -58,12 +58,12 @@ def test_a_load_that_ran_beside_another_or_began_after_it_is_not_settled_with_th
     before = load(moved, "1")
     ids = load(moved, "2")
     beside = load(moved, "3")
-    moved.end(before, None)
-    moved.end(ids, FIRST)
+    before.ends(None)
+    ids.ends(FIRST)
     after = load(moved, "4")
     moved.settle(FIRST)
     assert left(moved) == [1, 3, 4]
-    moved.end(after, SECOND)
+    after.ends(SECOND)
     moved.settle(SECOND)
     assert left(moved) == [3]
     beside.writes("5")
@@ -72,9 +72,9 @@ def test_a_load_that_ran_beside_another_or_began_after_it_is_not_settled_with_th
 
 def test_a_load_that_moved_nothing_leaves_nothing_unless_it_finished_a_snapshot() -> None:
     moved = MovedIds()
-    moved.end(load(moved), None)
+    load(moved).ends(None)
     assert not moved
-    moved.end(load(moved), FIRST)
+    load(moved).ends(FIRST)
     assert moved.has(FIRST)
 
 
@@ -83,10 +83,10 @@ def test_the_ids_of_many_loads_are_kept_and_become_one_set() -> None:
     for number in range(10 * MOST_LOADS):
         ids = moved.begin()
         ids.writes([str(number)])
-        moved.end(ids, None)
+        ids.ends(None)
     assert left(moved, range(10 * MOST_LOADS + 1)) == list(range(10 * MOST_LOADS))
     assert len(moved._loads) == MOST_LOADS
-    moved.end(load(moved), FIRST)
+    load(moved).ends(FIRST)
     moved.settle(FIRST)
     assert not moved
 
@@ -95,10 +95,10 @@ def test_of_loads_that_become_one_set_the_last_end_counts() -> None:
     moved = MovedIds()
     long = load(moved, "1")
     for _ in range(MOST_LOADS - 2):
-        moved.end(load(moved, "2"), None)
+        load(moved, "2").ends(None)
     ids = load(moved)
-    moved.end(long, None)
-    moved.end(ids, FIRST)
+    long.ends(None)
+    ids.ends(FIRST)
     load(moved)
     assert len(moved._loads) == MOST_LOADS
     moved.settle(FIRST)
@@ -108,7 +108,7 @@ def test_of_loads_that_become_one_set_the_last_end_counts() -> None:
 def test_loads_that_run_are_kept_apart_however_many_there_are() -> None:
     moved = MovedIds()
     running = [load(moved, str(number % 10)) for number in range(MOST_LOADS + 3)]
-    moved.end(running[0], FIRST)
+    running[0].ends(FIRST)
     load(moved)
     moved.settle(FIRST)
     assert left(moved) == list(range(10))

@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from aqi_service.core.index import SnapshotVersion
+from aqi_service.core.moved_ids import LoadIds
 
 
 @dataclass
-class Told:
-    """What was told: ids in order, and how each load ended; keeps the port `TableWatch`."""
+class Told(LoadIds):
+    """What was told: ids in order, and how each load ended."""
 
     written: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
-    ended: list[SnapshotVersion | None] = field(default_factory=list)
+    ends_with: list[SnapshotVersion | None] = field(default_factory=list)
 
     def writes(self, ids: Iterable[str]) -> None:
         self.written += ids
@@ -21,4 +22,4 @@ class Told:
         self.differing += ids
 
     def ends(self, finished: SnapshotVersion | None) -> None:
-        self.ended.append(finished)
+        self.ends_with.append(finished)

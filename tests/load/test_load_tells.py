@@ -28,8 +28,8 @@ async def test_a_load_that_is_complete_tells_the_snapshot_that_latest_json_names
     assert report.status == "complete"
     assert isinstance(storage.archive, MemoryArchive)
     assert watch == Told(["1", "2"], [], [version_of(report.as_json())])
-    assert watch.ended[0] is not None
-    assert watch.ended[0].snapshot == NAME
+    assert watch.ends_with[0] is not None
+    assert watch.ends_with[0].snapshot == NAME
 
 
 @pytest.mark.parametrize("end", ["failed", "incomplete", "unchanged"])
@@ -43,13 +43,13 @@ async def test_a_load_of_any_other_end_tells_that_it_has_ended(end: str) -> None
         await run(feed(body), storage, live=True)
     report, watch = await told(body, storage, deadline=30.0)
     assert report.status == end
-    assert watch.ended == [None]
+    assert watch.ends_with == [None]
 
 
 async def test_one_whose_manifest_cannot_be_written_has_finished_nothing() -> None:
     archive: Any = Before(MemoryArchive(), change=failing(Unavailable("away")))
     report, watch = await told(document(1), Storage(archive, MemoryStore()))
-    assert (report.status, watch.ended) == ("incomplete", [None])
+    assert (report.status, watch.ends_with) == ("incomplete", [None])
 
 
 async def test_one_that_is_cancelled_tells_its_end_when_nothing_is_written_any_more() -> None:
@@ -60,7 +60,7 @@ async def test_one_that_is_cancelled_tells_its_end_when_nothing_is_written_any_m
         load(feed(document(1)), Storage(MemoryArchive(), store), how, now=lambda: NOW)
     )
     await written.reached.wait()
-    assert watch.ended == []
+    assert watch.ends_with == []
     work.cancel()
     await work
     assert watch == Told(["1"], [], [None])
