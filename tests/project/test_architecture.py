@@ -39,7 +39,7 @@ ONLY_BY = {
 """Modules, or folders, that only these may import."""
 
 LIBRARIES = {
-    "aiohttp": ("snapshots.download", "web", "storage.aws"),  # AWS's SDK lets its errors through
+    "aiohttp": ("snapshots.download", "snapshots.redirects", "web", "storage.aws"),  # AWS's lets its out
     "sqlite3": ("storage.local",),
     "aioboto3": ("storage.aws",),
     "aiobotocore": ("storage.aws",),
@@ -50,7 +50,8 @@ LIBRARIES = {
 
 CORE_MAY = {
     *("collections", "csv", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "io"),
-    *("itertools", "json", "math", "operator", "orjson", "re", "struct", "types", "typing", "zlib"),
+    *("ipaddress", "itertools", "json", "math", "operator", "orjson", "re", "struct", "types", "typing"),
+    "zlib",
 }
 """What the core imports: no event loop, socket, environment, randomness or log."""
 
