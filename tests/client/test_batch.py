@@ -1,7 +1,6 @@
 """Many ids at once: texts that are no ids, folders that take no files, what a terminal shows."""
 
 import asyncio
-import ctypes
 import os
 import subprocess
 import sys
@@ -11,10 +10,10 @@ import pytest
 
 from aqi_service import __version__
 from tests.client.test_cli import at_table, command, files
+from tests.doubles.permissions import bound_by_permissions
 from tests.doubles.wire_fixtures import CSV, FOUND, serving
 
 ROW = CSV.splitlines(keepends=True)[1]
-PR_CAPBSET_DROP = 24
 
 
 async def test_a_text_on_standard_input_that_is_no_id_costs_itself_alone(tmp_path: Path) -> None:
@@ -48,11 +47,6 @@ async def test_ids_that_windows_wrote_are_read(tmp_path: Path) -> None:
 async def test_a_bad_id_on_the_command_line_still_sends_nothing(tmp_path: Path) -> None:
     ran = await command("--port", "1", FOUND, "x", "-", cwd=tmp_path, stdin=b"2")
     assert (ran.code, ran.out) == (2, b"")
-
-
-def bound_by_permissions() -> None:
-    """Let permissions bind root, too, which a container's user may be (CAP_DAC_OVERRIDE is 1)."""
-    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, 1, 0, 0, 0)
 
 
 async def test_a_current_folder_that_cannot_be_written_is_one_warning_and_costs_no_record(
