@@ -4,11 +4,14 @@ One rule: whoever waits for something long waits for it through a Stop.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+log = logging.getLogger("aqi_service")
 
 T = TypeVar("T")
 
@@ -30,12 +33,13 @@ class Stop:
         """Listen to the signals; the second one ends the process with exit code `at_once`."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled, at_once)
+            loop.add_signal_handler(number, self._signalled, number, at_once)
 
-    def _signalled(self, at_once: int) -> None:
+    def _signalled(self, number: int, at_once: int) -> None:
         if self._event.is_set():
             os._exit(at_once)
         self._event.set()
+        log.info("stopping", extra={"signal": signal.Signals(number).name})
         last = threading.Timer(LAST_SECONDS, os._exit, (at_once,))
         last.daemon = True  # it must not itself keep the process alive
         last.start()

@@ -18,9 +18,9 @@ profiles.in_force()
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the AWS or AQI variables of whoever runs it, nor asks a cloud for credentials."""
+    """No test sees the AWS, AQI or proxy variables of whoever runs it, nor asks a cloud for credentials."""
     for name in os.environ:
-        if name.startswith(("AWS_", "AQI_")):
+        if name.startswith(("AWS_", "AQI_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

@@ -45,6 +45,7 @@ class ServiceStatus:
     newest: int | None = None
     finished: float | None = None
     clock_off: str | None = None
+    holds_lease: Callable[[], bool] = lambda: False
 
     def clock_trouble(self, now: float) -> str | None:
         """Return why this machine's clock, which says `now` (epoch seconds), is taken for wrong, or None."""
@@ -109,6 +110,8 @@ class _Metrics(Collector):
             "aqi_lookup_table_requests", "Lookups' requests to the table.", status.lookups.requests
         )
         yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
+        holds = status.holds_lease()
+        yield GaugeMetricFamily("aqi_loader", "1 while this process has the lease, and so loads.", holds)
         off = status.clock_trouble(time.time()) is not None
         yield GaugeMetricFamily("aqi_clock_off", "1 while the clock is wrong and nothing is loaded.", off)
         index = status.latest.index

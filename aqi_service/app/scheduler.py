@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from random import random
 from typing import NamedTuple
 
@@ -75,6 +76,7 @@ class Scheduler:
         self._usable = usable
         self._loads = Loads(config, backend, serving.latest)
         self._older_told = False
+        status.holds_lease = partial(still_held, backend.lease.check)
         self._clock_off = False
 
     async def run(self, stop: Stop) -> None:

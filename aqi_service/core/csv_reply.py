@@ -8,12 +8,12 @@ import io
 import re
 
 from aqi_service.core.items import COLUMNS, Item
+from aqi_service.core.redaction import FORMULA_STARTS
 
 HEADER_LINE = ",".join(column.name for column in COLUMNS) + "\r\n"
 
 _HEADER = HEADER_LINE.encode()
 _NUMERIC = tuple(column.kind == "N" for column in COLUMNS)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED = re.compile('["\r\n]')
 
 
@@ -41,4 +41,4 @@ def _csv_row(item: Item) -> bytes:
 
 def plain_text(text: str) -> str:
     """Return the text so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -62,6 +62,7 @@ class MemoryRefresher:
         self._told = told
         self._failed: SnapshotVersion | None = None
         self._failures = self._looks_left = 0
+        self._last_table_id: object = None
 
     async def run(self, stop: Stop) -> None:
         """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile.
@@ -153,10 +154,21 @@ class MemoryRefresher:
         self._failed, self._looks_left = edition, min(2 ** (self._failures - 1), MOST_LOOKS)
 
     async def _is_of_this_table(self, manifest: Manifest) -> bool:
+        """Tell whether the manifest speaks of the table, or of the one that last answered while that is away.
+
+        Raises Unavailable where that one is not known, or was another.
+        """
+        named = manifest.get("table_id")
         try:
-            return await self._ledger.is_of_this_table(manifest)
+            same = await self._ledger.is_of_this_table(manifest)
         except MissingResource:
-            return False
+            same = False
+        except Unavailable:
+            if named is None or named != self._last_table_id:
+                raise
+            return True
+        self._last_table_id = named if same else None
+        return same
 
     async def _read(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
         """Read a snapshot as the load did that the manifest tells of."""

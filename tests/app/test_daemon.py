@@ -134,7 +134,9 @@ async def test_a_signal_ends_it_within_10_s_with_idle_clients_and_a_running_load
                     Peer(*await asyncio.open_connection("127.0.0.1", await program.port("tcp"))) for _ in "ab"
                 ]
                 assert (await idle[0].ask(b"1")) == [b"Item not found"]
+                await program.line("lease_taken waited=0$")
                 program.tell(number)
+                await program.line(f"stopping signal={signal.Signals(number).name}$")
                 report = await program.report()
                 assert [await peer.rest() for peer in idle] == [b"", b""]
                 assert await program.ended() == 0

@@ -190,6 +190,35 @@ async def test_the_same_reason_for_waiting_is_logged_once() -> None:
 
 
 @jumping
+async def test_reasons_that_take_turns_are_a_line_each_while_the_table_does_not_answer() -> None:
+    away = [Unavailable(f"no answer within {n}.5 s, port {n}") for n in range(50)]
+    busy = [Unavailable("throttled")] * 50
+    outage = [each for pair in zip(away, busy, strict=True) for each in pair]
+    await waiting(ScriptedLease(take=[*outage, ALIVE, *outage, None]), None)
+    assert seen("lease_waiting") == 2 + 1 + 2
+
+
+@jumping
+async def test_taking_the_lease_is_a_line() -> None:
+    await waiting(ScriptedLease(take=[ALIVE, None]), None)
+    assert seen("lease_taken") == 1
+    with pytest.raises(LeaseHeld):
+        await waiting(ScriptedLease(take=[ALIVE]), 0)
+    assert seen("lease_taken") == 1
+
+
+@jumping
+async def test_renewals_that_fail_are_a_line_a_kind_until_one_does_not() -> None:
+    away = [Unavailable(f"no answer, port {n}") for n in range(8)]
+    outage = [each for one in away for each in (one, Unavailable("throttled"))]
+    lease = ScriptedLease(renew=[*outage, None, *outage, None])
+    async with keep_renewed(lease):
+        await asyncio.sleep(5 * RENEW_SECONDS + 2 * len(outage))
+    assert len(lease.times("renew")) > 2 * len(outage)
+    assert seen("lease_not_renewed") == 2 + 2
+
+
+@jumping
 async def test_a_kept_lease_is_renewed_again_and_again_and_then_given_back() -> None:
     lease = ScriptedLease()
     async with keep_renewed(lease):

@@ -22,7 +22,7 @@ COUNTERS = {
 }  # fmt: skip
 GAUGES = {
     "aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None,
-    "aqi_loop_lag_worst_seconds": None, "aqi_clock_off": None,
+    "aqi_loop_lag_worst_seconds": None, "aqi_clock_off": None, "aqi_loader": None,
 }  # fmt: skip
 HISTOGRAMS = {"aqi_loop_lag_seconds"}
 AFTER_A_LOAD = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aqi_service.app.load_only import holding_lease
-from aqi_service.app.metrics import ServiceStatus
+from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.report import Status
 from aqi_service.errors import AccessDenied, LeaseHeld, LeaseLost, NameInUse
@@ -108,11 +108,15 @@ class Guarded:
 @by_hand
 async def test_a_loader_that_loses_the_lease_stands_by_and_loads_again_once_it_is_free() -> None:
     lease, stop, status = ToldLease(), Stop(), ServiceStatus(ServerCounts())
+    shown = metrics(status)
     async with feed_server((answer(BODY),)) as feed:
         loader = Scheduler(config(feed_url=feed.url()), GivenBackend(in_memory(), lease=lease), status)
         work = task(loader.run(stop))
+        assert "aqi_loader 0.0" in shown().decode()
         await until(lambda: status.loads["complete"] == 1)
+        assert "aqi_loader 1.0" in shown().decode()
         lease.holder = "another"
+        assert "aqi_loader 0.0" in shown().decode()
         advance(RENEW_SECONDS + 1)
         await until(lambda: not lease.held)
         advance(7200)  # two loads would be due

@@ -295,6 +295,34 @@ async def test_a_table_that_does_not_answer_leaves_memory_as_it_is() -> None:
     assert snapshot(latest) == NAME
 
 
+async def test_a_newer_snapshot_is_followed_while_the_table_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage, newer = await loaded(document(1)), await loaded(document(1), document(2, 3))
+    store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=1))
+    latest, follower = following(Storage(storage.archive, store))
+    await follower.look()
+    archive_of(storage).snapshots.update(archive_of(newer).snapshots)
+    archive_of(storage).documents.update(archive_of(newer).documents)
+    await follower.run(Rounds())
+    assert snapshot(latest) == "data_20_12_23_19_01.json"
+    assert latest.reply(3) == csv_reply(store_of(newer).items["3"])
+    assert not [line for line in lines(caplog) if line.startswith("memory_not_renewed")]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_no_snapshot_of_a_table_that_was_never_seen_is_followed_while_it_is_away(known: bool) -> None:
+    storage = await loaded(document(1))
+    store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=int(known)))
+    latest, follower = following(Storage(storage.archive, store))
+    await follower.run(Rounds())
+    newest = orjson.loads(archive_of(storage).documents[LATEST])
+    archive_of(storage).documents[LATEST] = orjson.dumps(newest | {"table_id": "made anew"})
+    with pytest.raises(Unavailable):
+        await follower.look()
+    assert snapshot(latest) == (NAME if known else None)
+
+
 async def test_where_the_table_had_newer_records_it_is_asked_which_of_them_it_has() -> None:
     many = records(range(1, 2 * READ_LIMIT + 50))
     newer = records((1, 230), timestamp="2023-12-20 19:30:00")

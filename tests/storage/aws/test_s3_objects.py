@@ -281,3 +281,16 @@ class TestRefusals:
     ) -> None:
         with pytest.raises(ConfigError, match=bucket):
             await read(replace(world, bucket=bucket))
+
+
+@pytest.mark.parametrize("encoding", ["aws-chunked", "aws-chunked,gzip"])
+async def test_how_an_object_was_once_sent_to_its_server_does_not_count_when_it_is_read(
+    world: World, encoding: str
+) -> None:
+    async def kept(request: Request, forward: Forward) -> Reply:
+        reply = await forward(request)
+        reply.headers["Content-Encoding"] = encoding
+        return reply
+
+    world.double.on("GetObject", kept)
+    assert await read(world) == BODY
