@@ -5,6 +5,7 @@
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
      |    +-- TableRefused        the table refuses every item in the same words
+     |    +-- RequestRefused      the service does not know a request, or takes it for wrong
      |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
      |    +-- LeaseLost           the lease is another's, or ran out
@@ -13,6 +14,7 @@
      +-- ItemOutdated             the table holds a newer one
      +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
+     |    |    +-- InGlacier      an object has to be restored before it can be read
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
@@ -52,6 +54,10 @@ class TableRefused(ConfigError):
 
     def __init__(self, words: str) -> None:
         super().__init__(f"every item is refused in the same words: {words}")
+
+
+class RequestRefused(ConfigError):
+    """The service does not know a request (501, 405), or takes it for wrong (400), now and later."""
 
 
 class PortInUse(ConfigError):
@@ -97,6 +103,13 @@ class FetchFailed(SnapshotFailed):
         super().__init__(message)
         self.retry_after = retry_after
         self.for_good = for_good
+
+
+class InGlacier(FetchFailed):
+    """An object lies in cold storage: a person has to restore it before it can be read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, for_good=True)
 
 
 class CutShort(SnapshotFailed):

@@ -13,93 +13,17 @@ from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from aqi_service.core.redaction import redact, secrets_of
-from aqi_service.errors import (
-    AccessDenied,
-    AqiError,
-    ConfigError,
-    ItemOutdated,
-    ItemRefused,
-    MissingResource,
-    Unavailable,
+from aqi_service.errors import AccessDenied, AqiError, ConfigError, ItemRefused, RequestRefused, Unavailable
+from aqi_service.storage.aws.error_codes import (
+    BUSY,
+    CODES,
+    IN_ITS_WORDS,
+    NO_CREDENTIALS,
+    THROTTLED,
+    UNKNOWN,
+    UNKNOWN_STATUS,
+    UNREADABLE,
 )
-
-_NO_CREDENTIALS = (
-    "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-    "or give the machine a role; --local DIR does without AWS"
-)
-_BAD_CREDENTIALS = "AWS does not know these credentials, or they have expired: renew them, or use --local DIR"
-_UNREADABLE = "the AWS credentials cannot be read or renewed: mend them, or use --local DIR"
-_DENIED = "AWS denies access: these credentials lack a permission, or the resource is another account's"
-_REGION = "it is in another region: set AWS_REGION to the one that it is in"
-_TABLE = "there is no such table: --create makes it, --table names another"
-_BUCKET = "there is no such bucket: --create makes it, --bucket names another"
-_CLOCK = "this machine's clock is wrong: set it (AWS refuses what is signed more than 15 minutes off)"
-_HEAD_400 = "the credentials have expired, or it is in another region: renew them, or set AWS_REGION"
-_GLOBAL = "bucket names are global and this one is another account's: choose your own with --bucket"
-
-_CODES: dict[str, tuple[type[AqiError], str]] = {
-    **dict.fromkeys(
-        (
-            "AccessDenied",
-            "AccessDeniedException",
-            "AllAccessDisabled",
-            "AccountProblem",
-            "NotSignedUp",
-            "OptInRequired",
-            "403",
-        ),
-        (AccessDenied, _DENIED),
-    ),
-    **dict.fromkeys(
-        (
-            "UnrecognizedClientException",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "SignatureDoesNotMatch",
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "InvalidToken",
-            "IncompleteSignatureException",
-            "MissingAuthenticationTokenException",
-        ),
-        (AccessDenied, _BAD_CREDENTIALS),
-    ),
-    "400": (AccessDenied, _HEAD_400),
-    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), (ConfigError, _CLOCK)),
-    **dict.fromkeys(
-        ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
-        (ConfigError, _REGION),
-    ),
-    "ResourceNotFoundException": (MissingResource, _TABLE),
-    "TableNotFoundException": (MissingResource, _TABLE),
-    "NoSuchBucket": (MissingResource, _BUCKET),
-    "BucketAlreadyExists": (ConfigError, _GLOBAL),
-    "ValidationException": (ItemRefused, "AWS calls the request invalid"),
-    "ConditionalCheckFailedException": (ItemOutdated, "what is there is newer"),
-    "UnknownOperationException": (ConfigError, "this endpoint does not know the operation"),
-    "InvalidBucketName": (ConfigError, "AWS does not allow this bucket name: 3 to 63 of a-z 0-9 . -"),
-}
-"""AWS's error code (of a HEAD, the status) -> our error and what to do; the others may pass (Unavailable)."""
-
-_THROTTLED = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-_BUSY = _THROTTLED | {
-    "InternalServerError",
-    "LimitExceededException",
-    "OperationAborted",
-    "RequestTimeout",
-    "TransactionInProgressException",
-}
-"""Codes that ask for a repetition, whatever the HTTP status (DynamoDB throttles with 400)."""
 
 _CONFIG_ERRORS = (
     aws.ParamValidationError,
@@ -143,9 +67,9 @@ def translated(what: str) -> Iterator[None]:
     except aws.ClientError as error:
         raise translate(error, what) from error
     except aws.NoCredentialsError as error:
-        raise AccessDenied(f"{what}: {_NO_CREDENTIALS}") from error
+        raise AccessDenied(f"{what}: {NO_CREDENTIALS}") from error
     except _CREDENTIAL_ERRORS as error:
-        raise AccessDenied(f"{what}: {_UNREADABLE} ({type(error).__name__})") from error
+        raise AccessDenied(f"{what}: {UNREADABLE} ({type(error).__name__})") from error
     except _CONFIG_ERRORS as error:
         raise ConfigError(f"{what}: AWS's settings cannot be used: {_one_line(error)}") from error
     except TimeoutError as error:
@@ -182,21 +106,33 @@ def may_pass(error: AqiError) -> bool:
     cause = error.__cause__
     if not isinstance(cause, aws.ClientError):
         return True
-    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    return status >= 500 or status == 429 or _code(cause) in _BUSY
+    status = _status(cause)
+    return status >= 500 or status == 429 or _code(cause) in BUSY
 
 
 def is_throttled(error: AqiError) -> bool:
     """Tell whether AWS refused the request because it was asked for too much."""
-    return isinstance(error.__cause__, aws.ClientError) and _code(error.__cause__) in _THROTTLED
+    return isinstance(error.__cause__, aws.ClientError) and _code(error.__cause__) in THROTTLED
 
 
 def translate(error: aws.ClientError, what: str) -> AqiError:
     """Return our error for a code of AWS's."""
     code = _code(error)
-    kind, advice = _CODES.get(code, (Unavailable, "AWS cannot do it now"))
-    detail = f": {_one_line(error)}" if kind is ItemRefused else ""
+    kind, advice = CODES.get(code, _by_status(error))
+    said = _one_line(error)
+    detail = f": {said}" if issubclass(kind, IN_ITS_WORDS) else ""
     return kind(f"{what}: {advice}{lacks(error)} ({code[:64]}{detail})")
+
+
+def _by_status(error: aws.ClientError) -> tuple[type[AqiError], str]:
+    """Return our error, and what to do, for a code that nobody knows."""
+    if _status(error) in UNKNOWN_STATUS:
+        return RequestRefused, UNKNOWN
+    return Unavailable, "AWS cannot do it now"
+
+
+def _status(error: aws.ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
 
 
 def _code(error: aws.ClientError) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
-from aqi_service.errors import Unavailable
+from aqi_service.errors import InGlacier, Unavailable
 from aqi_service.storage.aws.errors import error_code
 from aqi_service.storage.aws.retry import CALL, RetryPolicy, Sleep, call_with_retry
 from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo
@@ -104,6 +104,8 @@ class Bucket:
             if error_code(error) in NOT_THERE:
                 return None
             raise
+        except InGlacier as error:
+            raise in_glacier(self.what, key) from error
 
     async def put(self, key: str, body: bytes, **condition: str) -> None:
         """Write a whole object over an older one of that key."""
@@ -142,6 +144,11 @@ class Bucket:
             last_modified=kept.get("last-modified", ""),
             source_id=kept.get("source-id", ""),
         )
+
+
+def in_glacier(what: str, key: str) -> InGlacier:
+    """Return the error that names an object which is to be restored."""
+    return InGlacier(f"{what}: {key} lies in Glacier: restore it first (InvalidObjectState)")
 
 
 def metadata(info: SnapshotInfo) -> dict[str, str]:

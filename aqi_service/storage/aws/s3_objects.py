@@ -10,7 +10,7 @@ from random import random
 from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.schedule import full_jitter
-from aqi_service.errors import AccessDenied, FetchFailed, MissingResource, Unavailable
+from aqi_service.errors import AccessDenied, FetchFailed, InGlacier, MissingResource, Unavailable
 from aqi_service.storage.aws.errors import error_code, lacks, translated
 from aqi_service.storage.aws.retry import CALL, Sleep
 from aqi_service.storage.aws.s3_bucket import Bucket
@@ -29,7 +29,6 @@ PROGRESS = 1024 * 1024
 _WHY = {
     "404": "there is no such object",
     "NoSuchKey": "there is no such object",
-    "InvalidObjectState": "it lies in Glacier: restore it first",
     "PreconditionFailed": "it was replaced while it was read",
 }
 """Why an object cannot be read, by AWS's code."""
@@ -148,6 +147,8 @@ def _as_source(place: str, *, one: bool = False) -> Iterator[None]:
         raise FetchFailed(f"{place}: {_WHY.get(error_code(error), error)}") from error
     except MissingResource as error:
         raise MissingResource(f"{place}: there is no such bucket") from error
+    except InGlacier as error:
+        raise InGlacier(f"{place}: it lies in Glacier: restore it first") from error
     except AccessDenied as error:
         if error_code(error) not in ("AccessDenied", "AllAccessDisabled"):
             raise

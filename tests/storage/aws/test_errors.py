@@ -11,9 +11,11 @@ from aqi_service.errors import (
     AccessDenied,
     AqiError,
     ConfigError,
+    InGlacier,
     ItemOutdated,
     ItemRefused,
     MissingResource,
+    RequestRefused,
     Unavailable,
 )
 from aqi_service.storage.aws.errors import (
@@ -64,6 +66,15 @@ def test_what_botocore_raises_comes_out_as_ours(raised: Exception, kind: type[Aq
         ("ExpiredTokenException", 400, AccessDenied, False),
         ("OptInRequired", 403, AccessDenied, False),
         ("IllegalLocationConstraintException", 400, ConfigError, False),
+        ("NotImplemented", 501, RequestRefused, False),
+        ("501", 501, RequestRefused, False),
+        ("XNotImplemented", 501, RequestRefused, False),
+        ("MethodNotAllowed", 405, RequestRefused, False),
+        ("405", 405, RequestRefused, False),
+        ("UnknownOperationException", 400, RequestRefused, False),
+        ("InvalidArgument", 400, RequestRefused, False),
+        ("InvalidRequest", 400, RequestRefused, False),
+        ("InvalidObjectState", 403, InGlacier, False),
         ("ThrottlingException", 400, Unavailable, True),
         ("RequestLimitExceeded", 400, Unavailable, True),
         ("SomethingNew", 400, Unavailable, False),
@@ -108,8 +119,11 @@ def test_only_what_was_asked_for_too_much_counts_as_throttled(raised: Exception,
     assert is_throttled(caught.value) is throttled
 
 
-def test_only_of_an_invalid_request_is_awss_own_text_told() -> None:
-    for code, told in (("ValidationException", True), ("SignatureDoesNotMatch", False)):
+def test_of_a_request_that_is_unknown_or_wrong_awss_own_text_is_told_and_of_nothing_else() -> None:
+    for code, told in (
+        ("ValidationException", True), ("NotImplemented", True), ("InvalidArgument", True),
+        ("InvalidObjectState", True), ("SignatureDoesNotMatch", False), ("AccessDenied", False),
+    ):  # fmt: skip
         with pytest.raises(AqiError) as caught, translated("thing"):
             raise client_error(code, 400)
         assert ("AWS's text" in str(caught.value)) is told
