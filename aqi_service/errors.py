@@ -8,6 +8,7 @@
      |    +-- RequestRefused      the service does not know a request, or takes it for wrong
      |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
+     |    +-- NotReady            credentials that are not there yet, or a clock that is not set
      |    +-- LeaseLost           the lease is another's, or ran out
      |    +-- LeaseHeld           another holds the lease, and did not give it back in time (carries `holder`)
      +-- ItemRefused              the table will never take this item
@@ -66,6 +67,10 @@ class PortInUse(ConfigError):
 
 class Unavailable(AqiError):
     """An outside service does not answer, or answers that it cannot now; trying later may help."""
+
+
+class NotReady(Unavailable):
+    """What this machine needs to ask AWS at all is not there yet: credentials, or a clock that is right."""
 
 
 class LeaseLost(Unavailable):

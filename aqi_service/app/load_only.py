@@ -14,7 +14,7 @@ from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, log_in_glacier, print_report, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
-from aqi_service.app.startup_checks import check, tell_start
+from aqi_service.app.startup_checks import check_when_ready, tell_start
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
 from aqi_service.shutdown import Stop
@@ -38,7 +38,7 @@ async def _run(config: Config, stop: Stop) -> int:
     code = 0
     async with open_backend(config) as backend:
         tell_start(config, backend)
-        await check(config, backend)
+        await check_when_ready(config, backend)
         loads = Loads(config, backend)
         wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)
         async with holding_lease(config, backend), aclosing(wanted) as reports:

@@ -3,6 +3,8 @@
 One rule: a code that is not here may pass (Unavailable), unless its status says that the request is unknown.
 """
 
+import re
+
 from aqi_service.errors import (
     AccessDenied,
     AqiError,
@@ -11,6 +13,7 @@ from aqi_service.errors import (
     ItemOutdated,
     ItemRefused,
     MissingResource,
+    NotReady,
     RequestRefused,
 )
 
@@ -24,7 +27,10 @@ _DENIED = "AWS denies access: these credentials lack a permission, or the resour
 _REGION = "it is in another region: set AWS_REGION to the one that it is in"
 _TABLE = "there is no such table: --create makes it, --table names another"
 _BUCKET = "there is no such bucket: --create makes it, --bucket names another"
-_CLOCK = "this machine's clock is wrong: set it (AWS refuses what is signed more than 15 minutes off)"
+CLOCK = (
+    "waiting until this machine's clock is set: AWS refuses what is signed more than 15 minutes off its own "
+    "(does NTP run?)"
+)
 _HEAD_400 = "the credentials have expired, or it is in another region: renew them, or set AWS_REGION"
 _GLOBAL = "bucket names are global and this one is another account's: choose your own with --bucket"
 
@@ -66,7 +72,7 @@ CODES: dict[str, tuple[type[AqiError], str]] = {
         (AccessDenied, _BAD_CREDENTIALS),
     ),
     "400": (AccessDenied, _HEAD_400),
-    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), (ConfigError, _CLOCK)),
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), (NotReady, CLOCK)),
     **dict.fromkeys(
         ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
         (ConfigError, _REGION),
@@ -94,6 +100,9 @@ CODES: dict[str, tuple[type[AqiError], str]] = {
     "InvalidBucketName": (ConfigError, "AWS does not allow this bucket name: 3 to 63 of a-z 0-9 . -"),
 }
 """AWS's error code (of a HEAD, the status) -> our error and what to do; the others may pass (Unavailable)."""
+
+SIGNED_OFF = re.compile(r"Signature (expired|not yet current)")
+"""What the words of a code that stands for a wrong signature say where only the clock is wrong."""
 
 THROTTLED = frozenset(
     {

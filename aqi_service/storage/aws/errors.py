@@ -13,12 +13,22 @@ from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from aqi_service.core.redaction import redact, secrets_of
-from aqi_service.errors import AccessDenied, AqiError, ConfigError, ItemRefused, RequestRefused, Unavailable
+from aqi_service.errors import (
+    AccessDenied,
+    AqiError,
+    ConfigError,
+    ItemRefused,
+    NotReady,
+    RequestRefused,
+    Unavailable,
+)
 from aqi_service.storage.aws.error_codes import (
     BUSY,
+    CLOCK,
     CODES,
     IN_ITS_WORDS,
     NO_CREDENTIALS,
+    SIGNED_OFF,
     THROTTLED,
     UNKNOWN,
     UNKNOWN_STATUS,
@@ -56,6 +66,9 @@ _CREDENTIAL_ERRORS = (
     aws.MetadataRetrievalError,
     aws.RefreshWithMFAUnsupportedError,
 )
+_TOO_EARLY = "certificate is not yet valid"
+"""How a clock that was never set shows before AWS is even asked."""
+
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")  # the rest names account and user
 
 
@@ -74,6 +87,9 @@ def translated(what: str) -> Iterator[None]:
         raise ConfigError(f"{what}: AWS's settings cannot be used: {_one_line(error)}") from error
     except TimeoutError as error:
         raise Unavailable(f"{what}: no answer in time") from error
+    except aws.SSLError as error:
+        kind, why = (NotReady, CLOCK) if _TOO_EARLY in str(error) else (Unavailable, "no answer")
+        raise kind(f"{what}: {why} ({_one_line(error)})") from error
     except (aws.BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError) as error:
         raise Unavailable(f"{what}: no answer ({_one_line(error)})") from error
 
@@ -100,8 +116,8 @@ def lacks(error: Exception) -> str:
 
 
 def may_pass(error: AqiError) -> bool:
-    """Tell whether the request that ended in this error is worth repeating soon."""
-    if not isinstance(error, Unavailable):
+    """Tell whether the request that ended in this error is worth repeating within seconds."""
+    if not isinstance(error, Unavailable) or isinstance(error, NotReady):
         return False
     cause = error.__cause__
     if not isinstance(cause, aws.ClientError):
@@ -118,8 +134,8 @@ def is_throttled(error: AqiError) -> bool:
 def translate(error: aws.ClientError, what: str) -> AqiError:
     """Return our error for a code of AWS's."""
     code = _code(error)
-    kind, advice = CODES.get(code, _by_status(error))
     said = _one_line(error)
+    kind, advice = (NotReady, CLOCK) if SIGNED_OFF.search(said) else CODES.get(code, _by_status(error))
     detail = f": {said}" if issubclass(kind, IN_ITS_WORDS) else ""
     return kind(f"{what}: {advice}{lacks(error)} ({code[:64]}{detail})")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import AccessDenied, FetchFailed, InGlacier, MissingResource, Unavailable
+from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.errors import error_code, lacks, translated
 from aqi_service.storage.aws.retry import CALL, Sleep
 from aqi_service.storage.aws.s3_bucket import Bucket
@@ -42,9 +43,21 @@ _DENIED = (
 class S3Objects:
     """The objects that a client may read, in any bucket."""
 
-    def __init__(self, client: "S3Client", sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        client: "S3Client",
+        sleep: Sleep = asyncio.sleep,
+        *,
+        credentials: LateCredentials | None = None,
+    ) -> None:
         self._client = client
         self._sleep = sleep
+        self._credentials = credentials
+
+    async def authenticate(self) -> None:
+        """Ask for credentials, where those of the client are known."""
+        if self._credentials:
+            await self._credentials.ready()
 
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         """Return the objects whose keys begin with the prefix, in the order of their keys.

@@ -15,6 +15,7 @@ from aqi_service.errors import (
     ItemOutdated,
     ItemRefused,
     MissingResource,
+    NotReady,
     RequestRefused,
     Unavailable,
 )
@@ -66,6 +67,8 @@ def test_what_botocore_raises_comes_out_as_ours(raised: Exception, kind: type[Aq
         ("ExpiredTokenException", 400, AccessDenied, False),
         ("OptInRequired", 403, AccessDenied, False),
         ("IllegalLocationConstraintException", 400, ConfigError, False),
+        ("RequestTimeTooSkewed", 403, NotReady, False),
+        ("RequestExpired", 400, NotReady, False),
         ("NotImplemented", 501, RequestRefused, False),
         ("501", 501, RequestRefused, False),
         ("XNotImplemented", 501, RequestRefused, False),
@@ -127,6 +130,36 @@ def test_of_a_request_that_is_unknown_or_wrong_awss_own_text_is_told_and_of_noth
         with pytest.raises(AqiError) as caught, translated("thing"):
             raise client_error(code, 400)
         assert ("AWS's text" in str(caught.value)) is told
+
+
+@pytest.mark.parametrize("code", ["InvalidSignatureException", "SignatureDoesNotMatch"])
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Signature expired: 20231220T180000Z is now earlier than 20231220T185500Z", NotReady),
+        ("Signature not yet current: 20231220T190000Z is still later than 20231220T180500Z", NotReady),
+        ("The request signature we calculated does not match the signature you provided.", AccessDenied),
+    ],
+)
+def test_a_signature_that_only_the_clock_makes_wrong_is_waited_for(
+    code: str, said: str, kind: type[AqiError]
+) -> None:
+    with pytest.raises(kind) as caught, translated("thing"):
+        raise client_error(code, 400, said)
+    assert type(caught.value) is kind
+    assert ("until this machine's clock is set" in str(caught.value)) is (kind is NotReady)
+    assert ("does not know these credentials" in str(caught.value)) is (kind is AccessDenied)
+    assert not may_pass(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("certificate is not yet valid", NotReady), ("unable to get local issuer certificate", Unavailable)],
+)
+def test_a_certificate_that_is_not_yet_valid_is_the_clocks_fault(said: str, kind: type[AqiError]) -> None:
+    with pytest.raises(kind) as caught, translated("thing"):
+        raise aws.SSLError(endpoint_url="https://h/", error=OSError(f"verify failed: {said}"))
+    assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
