@@ -23,7 +23,7 @@ from aqi_service.core.redaction import redact
 from aqi_service.storage.aws.credential_sources import DMI, expected_source
 from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.dynamodb_batches import prepare
-from aqi_service.storage.aws.errors import translated
+from aqi_service.storage.aws.errors import name_region, translated
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -66,6 +66,7 @@ async def open_clients(dmi: Path = DMI) -> AsyncIterator[Clients]:
             )
         for client in (writes, lookups):
             prepare(client)
+            name_region(client)
         yield Clients(s3, writes, lookups, credentials)
 
 

@@ -5,8 +5,9 @@ One rule: above the storage shells nobody names botocore; what it raises is tran
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import aiohttp
 from botocore import exceptions as aws
@@ -18,6 +19,7 @@ from aqi_service.errors import (
     AqiError,
     ConfigError,
     ItemRefused,
+    MissingResource,
     NotReady,
     RequestRefused,
     Unavailable,
@@ -69,7 +71,11 @@ _CREDENTIAL_ERRORS = (
 _TOO_EARLY = "certificate is not yet valid"
 """How a clock that was never set shows before AWS is even asked."""
 
+_REGION = "Region"
+"""Where our clients' handler notes it, beside what botocore notes of an answer."""
+
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")  # the rest names account and user
+_DENY = re.compile(r"with an explicit deny(?: in ((?:an?|the) [A-Za-z -]*?(?:policy|boundary)))?")
 
 
 @contextmanager
@@ -108,11 +114,25 @@ def error_code(error: AqiError) -> str:
     return _code(error.__cause__) if isinstance(error.__cause__, aws.ClientError) else ""
 
 
-def lacks(error: Exception) -> str:
-    """Name, as the end of a sentence, the action that a refusal says is not allowed; empty if it does not."""
+def denied(error: Exception, usual: str) -> str:
+    """Say why access is denied: by an explicit deny, where AWS says so, else what is `usual`."""
+    said = _words(error)
+    named = _ACTION.search(said)
+    if deny := _DENY.search(said):
+        action = named[1] if named else "this"
+        return (
+            f"AWS denies access: an explicit deny in {deny[1] or 'a policy'} forbids {action}, which no "
+            "permission outweighs: whoever owns that policy must change it"
+        )
+    return f"{usual}; the policy must allow {named[1]}" if named else usual
+
+
+def _words(error: Exception) -> str:
+    """Return the message of an error of AWS's, or of a translated one."""
     cause = error if isinstance(error, aws.ClientError) else error.__cause__
-    said = cause.response.get("Error", {}).get("Message", "") if isinstance(cause, aws.ClientError) else ""
-    return f"; the policy must allow {named[1]}" if (named := _ACTION.search(str(said))) else ""
+    return (
+        str(cause.response.get("Error", {}).get("Message", "")) if isinstance(cause, aws.ClientError) else ""
+    )
 
 
 def may_pass(error: AqiError) -> bool:
@@ -136,8 +156,29 @@ def translate(error: aws.ClientError, what: str) -> AqiError:
     code = _code(error)
     said = _one_line(error)
     kind, advice = (NotReady, CLOCK) if SIGNED_OFF.search(said) else CODES.get(code, _by_status(error))
+    if issubclass(kind, AccessDenied):
+        advice = denied(error, advice)
+    elif kind is MissingResource:
+        advice += _where(error)
     detail = f": {said}" if issubclass(kind, IN_ITS_WORDS) else ""
-    return kind(f"{what}: {advice}{lacks(error)} ({code[:64]}{detail})")
+    return kind(f"{what}: {advice} ({code[:64]}{detail})")
+
+
+def name_region(client: Any) -> None:
+    """Have a client's errors say in which region it asked; `translate` tells of a table that is not there."""
+    region = client.meta.region_name
+
+    def note(parsed: dict[str, Any], **_: object) -> None:
+        parsed.setdefault("ResponseMetadata", {})[_REGION] = region
+
+    client.meta.events.register("after-call", note)
+
+
+def _where(error: aws.ClientError) -> str:
+    """Say in which region something was looked for, if that is known."""
+    metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+    region = metadata.get(_REGION)
+    return f"; it was looked for in {region}, and AWS_REGION names another region" if region else ""
 
 
 def _by_status(error: aws.ClientError) -> tuple[type[AqiError], str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import DAY, http_time
 from aqi_service.errors import AccessDenied, ArchiveFailed, InGlacier, Unavailable
-from aqi_service.storage.aws.errors import error_code, lacks
+from aqi_service.storage.aws.errors import denied, error_code
 from aqi_service.storage.aws.retry import Sleep
 from aqi_service.storage.aws.s3_bucket import NOT_THERE, TAKEN, Bucket, in_glacier
 from aqi_service.storage.aws.s3_objects import read_object
@@ -49,7 +49,7 @@ class S3Archive:
         except AccessDenied as error:
             if error_code(error) != "AccessDenied":
                 raise
-            raise AccessDenied(f"{self._bucket.what}: {_FORBIDDEN}{lacks(error)}") from error
+            raise AccessDenied(f"{self._bucket.what}: {denied(error, _FORBIDDEN)}") from error
 
     async def names(self) -> Sequence[str]:
         """List the snapshots of the bucket; keys that only resemble theirs (`.json.gz`) are passed over."""

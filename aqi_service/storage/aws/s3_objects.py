@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import AccessDenied, FetchFailed, InGlacier, MissingResource, Unavailable
 from aqi_service.storage.aws.credentials import LateCredentials
-from aqi_service.storage.aws.errors import error_code, lacks, translated
+from aqi_service.storage.aws.errors import denied, error_code, translated
 from aqi_service.storage.aws.retry import CALL, Sleep
 from aqi_service.storage.aws.s3_bucket import Bucket
 from aqi_service.storage.ports import ObjectEntry
@@ -166,5 +166,5 @@ def _as_source(place: str, *, one: bool = False) -> Iterator[None]:
         if error_code(error) not in ("AccessDenied", "AllAccessDisabled"):
             raise
         if one:
-            raise FetchFailed(f"{place}: {_DENIED}{lacks(error)}", for_good=True) from error
-        raise AccessDenied(f"{place}: {_DENIED}{lacks(error)}") from error
+            raise FetchFailed(f"{place}: {denied(error, _DENIED)}", for_good=True) from error
+        raise AccessDenied(f"{place}: {denied(error, _DENIED)}") from error

@@ -20,9 +20,9 @@ from aqi_service.errors import (
     Unavailable,
 )
 from aqi_service.storage.aws.errors import (
+    denied,
     error_code,
     is_throttled,
-    lacks,
     may_pass,
     refused_as,
     translated,
@@ -103,7 +103,7 @@ def test_an_error_without_any_code_may_pass() -> None:
     ):
         raise ClientError({}, "GetItem")
     assert may_pass(caught.value)
-    assert [lacks(caught.value), lacks(AccessDenied("x"))] == ["", ""]
+    assert [denied(caught.value, "as ever"), denied(AccessDenied("x"), "as ever")] == ["as ever"] * 2
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,38 @@ def test_a_refusal_names_the_action_that_the_policy_must_allow_and_no_user(code:
     with pytest.raises(AccessDenied) as caught, translated("thing"):
         raise client_error(code, 403, said)
     assert str(caught.value).endswith(f"the policy must allow s3:PutObject ({code})")
-    assert lacks(caught.value) == "; the policy must allow s3:PutObject"
+    assert denied(caught.value, "denied") == "denied; the policy must allow s3:PutObject"
+    assert "123456789012" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("end", "where"),
+    [
+        ("with an explicit deny in a service control policy", "a service control policy"),
+        ("with an explicit deny in an identity-based policy", "an identity-based policy"),
+        (
+            "with an explicit deny in a resource-based policy: arn:aws:x::123456789012:y",
+            "a resource-based policy",
+        ),
+        ("with an explicit deny in a permissions boundary", "a permissions boundary"),
+        ("with an explicit deny in a VPC endpoint policy", "a VPC endpoint policy"),
+        ("with an explicit deny", "a policy"),
+    ],
+)
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
+def test_an_explicit_deny_is_called_one_and_no_permission_is_asked_for(
+    code: str, end: str, where: str
+) -> None:
+    said = (
+        "User: arn:aws:iam::123456789012:user/me is not authorized to perform: dynamodb:PutItem on resource: "
+        f"arn:aws:dynamodb:eu-west-1:123456789012:table/t {end}"
+    )
+    with pytest.raises(AccessDenied) as caught, translated("thing"):
+        raise client_error(code, 403, said)
+    told = f"AWS denies access: an explicit deny in {where} forbids dynamodb:PutItem, which no permission"
+    assert str(caught.value).startswith(f"thing: {told}")
+    assert denied(caught.value, "as ever").startswith(told)
+    assert "must allow" not in str(caught.value)
     assert "123456789012" not in str(caught.value)
 
 
