@@ -6,7 +6,7 @@ own variables and files.
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,7 @@ async def open_clients(dmi: Path = DMI) -> AsyncIterator[Clients]:
             lookups = await stack.enter_async_context(
                 session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, 2, 2))
             )
+        _honour_checksums(s3)
         for client in (writes, lookups):
             prepare(client)
             name_region(client)
@@ -78,6 +79,22 @@ async def open_s3(dmi: Path = DMI) -> AsyncIterator[tuple["S3Client", LateCreden
         with translated("AWS"):
             s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
         yield s3, credentials
+
+
+def _honour_checksums(s3: "S3Client") -> None:
+    """Have an upload bring no checksums where AWS's settings ask for those alone that S3 requires.
+
+    What an upload asks for by itself would outweigh AWS_REQUEST_CHECKSUM_CALCULATION, which is set for stores
+    that do not know them.
+    """
+    meta: Any = s3.meta
+    if meta.config.request_checksum_calculation == "when_required":
+        for operation in ("CreateMultipartUpload", "UploadPart"):
+            meta.events.register(f"provide-client-params.s3.{operation}", _without_checksum)
+
+
+def _without_checksum(params: Mapping[str, Any], **_: object) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if name != "ChecksumAlgorithm"}
 
 
 def _session(dmi: Path) -> tuple[aioboto3.Session, LateCredentials]:
