@@ -112,7 +112,7 @@ async def test_load_only_waits_for_the_agent_says_so_and_loads(moto: Moto, tmp_p
         env = found.container | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
         done = await ran(*options, "--from", "data_20_12_23_18_00.json", cwd=tmp_path, env=env)
     assert (done.code, [report["status"] for report in done.reports]) == (0, ["complete"]), done.err
-    [line] = [line for line in done.err.splitlines() if " not_ready " in line]
+    line, *_ = [line for line in done.err.splitlines() if " not_ready " in line]
     assert (
         "WARNING aqi_service not_ready reason='waiting for AWS credentials from the container"
         in line.replace('"', "'")
