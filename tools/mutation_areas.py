@@ -37,7 +37,7 @@ AREAS = (
     ),
     Area(
         "s3",
-        ("storage/aws/s3*.py", "storage/aws/clients.py", "storage/aws/errors.py"),
+        ("storage/aws/s3*.py", "storage/aws/clients.py", "storage/aws/cred*.py", "storage/aws/error*.py"),
         (
             "storage/aws/test_s3*.py",
             "storage/aws/test_clients.py",

@@ -130,9 +130,8 @@ def denied(error: Exception, usual: str) -> str:
 def _words(error: Exception) -> str:
     """Return the message of an error of AWS's, or of a translated one."""
     cause = error if isinstance(error, aws.ClientError) else error.__cause__
-    return (
-        str(cause.response.get("Error", {}).get("Message", "")) if isinstance(cause, aws.ClientError) else ""
-    )
+    said = cause.response.get("Error", {}).get("Message", "") if isinstance(cause, aws.ClientError) else ""
+    return str(said)
 
 
 def may_pass(error: AqiError) -> bool:
