@@ -41,6 +41,7 @@ AREAS = (
         (
             "storage/aws/test_s3*.py",
             "storage/aws/test_clients.py",
+            "storage/aws/test_credentials.py",
             "storage/aws/test_errors.py",
             "storage/contract/test_archive_sweep.py",
             "storage/contract/test_store.py",
