@@ -5,14 +5,17 @@
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
      |    +-- TableRefused        the table refuses every item in the same words
+     |    +-- RequestRefused      the service does not know a request, or takes it for wrong
      |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
+     |    +-- NotReady            credentials that are not there yet, or a clock that is not set
      |    +-- LeaseLost           the lease is another's, or ran out
      |    +-- LeaseHeld           another holds the lease, and did not give it back in time (carries `holder`)
      +-- ItemRefused              the table will never take this item
      +-- ItemOutdated             the table holds a newer one
      +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
+     |    |    +-- InGlacier      an object has to be restored before it can be read
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
@@ -54,12 +57,20 @@ class TableRefused(ConfigError):
         super().__init__(f"every item is refused in the same words: {words}")
 
 
+class RequestRefused(ConfigError):
+    """The service does not know a request (501, 405), or takes it for wrong (400), now and later."""
+
+
 class PortInUse(ConfigError):
     """A listening socket that was asked for cannot be opened."""
 
 
 class Unavailable(AqiError):
     """An outside service does not answer, or answers that it cannot now; trying later may help."""
+
+
+class NotReady(Unavailable):
+    """What this machine needs to ask AWS at all is not there yet: credentials, or a clock that is right."""
 
 
 class LeaseLost(Unavailable):
@@ -97,6 +108,13 @@ class FetchFailed(SnapshotFailed):
         super().__init__(message)
         self.retry_after = retry_after
         self.for_good = for_good
+
+
+class InGlacier(FetchFailed):
+    """An object lies in cold storage: a person has to restore it before it can be read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, for_good=True)
 
 
 class CutShort(SnapshotFailed):

@@ -37,10 +37,11 @@ AREAS = (
     ),
     Area(
         "s3",
-        ("storage/aws/s3*.py", "storage/aws/clients.py", "storage/aws/errors.py"),
+        ("storage/aws/s3*.py", "storage/aws/clients.py", "storage/aws/cred*.py", "storage/aws/error*.py"),
         (
             "storage/aws/test_s3*.py",
             "storage/aws/test_clients.py",
+            "storage/aws/test_credentials.py",
             "storage/aws/test_errors.py",
             "storage/contract/test_archive_sweep.py",
             "storage/contract/test_store.py",

@@ -11,16 +11,16 @@ from contextlib import aclosing, asynccontextmanager
 
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
-from aqi_service.app.loads import LoadKind, Loads, print_report, warn_without_contact
+from aqi_service.app.loads import LoadKind, Loads, log_in_glacier, print_report, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
-from aqi_service.app.startup_checks import check, tell_start
+from aqi_service.app.startup_checks import check_when_ready, tell_start
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import CONCURRENT_READS
 from aqi_service.snapshots.select import choose
-from aqi_service.snapshots.sources import live_feed
+from aqi_service.snapshots.sources import Source, live_feed
 from aqi_service.storage.ports import LEASE_SECONDS, Backend
 
 _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
@@ -38,7 +38,7 @@ async def _run(config: Config, stop: Stop) -> int:
     code = 0
     async with open_backend(config) as backend:
         tell_start(config, backend)
-        await check(config, backend)
+        await check_when_ready(config, backend)
         loads = Loads(config, backend)
         wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)
         async with holding_lease(config, backend), aclosing(wanted) as reports:
@@ -89,12 +89,20 @@ async def _replays(config: Config, backend: Backend, loads: Loads) -> AsyncGener
             else:
                 report = await loads.load(source, LoadKind.REPLAY)
                 clock_off |= report.clock_off
-                yield report
+                if report.in_glacier and source.archived and not _is_named(source, config):
+                    log_in_glacier(report)
+                else:
+                    yield report
     if not clock_off:
         await loads.prune()
     if skips:
         told = f"{skips} of {len(sources)} snapshots were finished already: --force loads them again"
         say("snapshots_skipped", told, {"count": skips, "of": len(sources)})
+
+
+def _is_named(source: Source, config: Config) -> bool:
+    """Tell whether `--from` names this very snapshot of the archive, not only the place where it is."""
+    return source.named is not None and f"s3://{config.bucket}/{source.named[0]}" in config.sources
 
 
 def _time_of_others(config: Config) -> int:

@@ -113,6 +113,9 @@ class Loads:
                 return
             report = await self.load(source, LoadKind.CAUGHT_UP, left)
             self._unfinished.note_load(source, report)
+            if report.in_glacier:
+                log_in_glacier(report)
+                continue
             yield report
             if report.status is Status.INCOMPLETE:
                 return
@@ -155,6 +158,12 @@ def _log_older(older: OlderUnfinished, command: str) -> None:
     if older.unfinished:
         hint = f"load them with {command}"
         log.warning("snapshots_unfinished", extra={"count": older[0], "of_newest": older[1], "hint": hint})
+
+
+def log_in_glacier(report: LoadReport) -> None:
+    """Log that a snapshot of the archive is passed over, since a person has to restore it first."""
+    hint = "restore it and load it by --load-only --from archive"
+    log.warning("snapshot_in_glacier", extra={"source": report.source, "hint": hint})
 
 
 def user_agent(config: Config) -> str:

@@ -5,7 +5,7 @@ One rule: what waiting cannot mend is one sentence, and all of it is named at on
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from aqi_service import __version__
 from aqi_service.app.config import Config
 from aqi_service.app.logs import say
 from aqi_service.app.open import first_line
-from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
+from aqi_service.errors import AqiError, ConfigError, MissingResource, NotReady, Unavailable
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.storage.ports import Backend
 
@@ -23,6 +23,18 @@ Result = TypeVar("Result")
 
 START_SECONDS = 10.0
 """How long AWS may take to answer at the start."""
+
+READY_SECONDS = 60.0
+"""How long `--load-only` waits for credentials and for the clock."""
+
+CREDENTIAL_SECONDS = 30.0
+"""How long a source of credentials may take for one answer; a process or a person's device may be slow."""
+
+LEAST_SECONDS = 1.0
+"""What it is given at least, at the end of the waiting."""
+
+AGAIN_SECONDS = 2.0
+"""Time between two looks at what is not ready."""
 
 CREATE_SECONDS = 360.0
 """How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
@@ -39,11 +51,38 @@ def tell_start(config: Config, backend: Backend) -> None:
     )
 
 
-async def check(config: Config, backend: Backend) -> None:
+async def check_when_ready(
+    config: Config,
+    backend: Backend,
+    patience: float = READY_SECONDS,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Check; while credentials or the clock are not there yet, say for what is waited, and check again.
+
+    Raises NotReady after `patience` seconds, on the event loop's clock.
+    """
+    clock = asyncio.get_running_loop().time
+    end, told = clock() + patience, ""
+    while True:
+        try:
+            return await check(config, backend, max(LEAST_SECONDS, min(CREDENTIAL_SECONDS, end - clock())))
+        except NotReady as error:
+            left = end - clock()
+            if left <= 0:
+                raise
+            if str(error) != told:
+                told = str(error)
+                log.warning("not_ready", extra={"reason": told, "most_seconds": round(left)})
+        await sleep(min(AGAIN_SECONDS, left))
+
+
+async def check(config: Config, backend: Backend, credential_seconds: float = CREDENTIAL_SECONDS) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
-    With `--create` makes what is missing first, once both have shown that they answer.
+    With `--create` makes what is missing first, once both have shown that they answer. Raises NotReady where
+    there are no credentials yet, at the latest after `credential_seconds`.
     """
+    await _authenticate(backend, credential_seconds)
     if config.create:
         with suppress(ConfigError):
             await _in_time(backend, _usable(config, backend))
@@ -57,6 +96,14 @@ async def check(config: Config, backend: Backend) -> None:
         await _in_time(backend, ledger.check_scale(config.scale_name))
     if not config.serve_only and (config.create or not config.load_only):
         await _name_what_is_not_right(config, backend)
+
+
+async def _authenticate(backend: Backend, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await backend.authenticate()
+    except TimeoutError as error:
+        raise NotReady("waiting for AWS credentials: their source does not answer") from error
 
 
 async def _name_what_is_not_right(config: Config, backend: Backend) -> None:

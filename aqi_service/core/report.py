@@ -49,8 +49,9 @@ class LoadReport:
 
     `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
     timestamp; `started` epoch seconds; `retry_after` what a failed source asked for, `for_good` that waiting
-    cannot mend what failed, `clock_off` that the clock is wrong, `example` an id that the table has, and
-    `load_id` what the log's lines of this load carry (none of the five is printed).
+    cannot mend what failed, `in_glacier` that it has to be restored first, `clock_off` that the clock is
+    wrong, `example` an id that the table has, and `load_id` what the log's lines of this load carry (none of
+    the six is printed).
     """
 
     status: Status
@@ -74,6 +75,7 @@ class LoadReport:
     error: str | None = None
     retry_after: float | None = field(default=None, compare=False)
     for_good: bool = field(default=False, compare=False)
+    in_glacier: bool = field(default=False, compare=False)
     clock_off: bool = field(default=False, compare=False)
     example: str | None = field(default=None, compare=False)
     load_id: str = field(default="", compare=False)

@@ -18,7 +18,14 @@ from aqi_service.core.manifest import Manifest, moved, newest_of
 from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import latest_key, manifest_key, order_of, parse_name, rejects_key
-from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
+from aqi_service.errors import (
+    AccessDenied,
+    ConfigError,
+    InGlacier,
+    MissingResource,
+    SnapshotFailed,
+    Unavailable,
+)
 from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo, Storage
 
 log = logging.getLogger("aqi_service")
@@ -65,7 +72,10 @@ class ManifestStore:
 
     async def manifest(self, name: str) -> Manifest | None:
         """Read a snapshot's manifest; None when there is none that can be read."""
-        return await self._read(manifest_key(self._table, name))
+        try:
+            return await self._read(manifest_key(self._table, name))
+        except InGlacier:
+            return None
 
     async def latest(self) -> Manifest | None:
         """Read the manifest of the newest finished snapshot, even if that `is_ahead`."""
@@ -73,7 +83,10 @@ class ManifestStore:
 
     async def standing(self) -> tuple[Manifest | None, Notes]:
         """Read that, and the notes on the loads that it cannot know of."""
-        document = await self._read(latest_key(self._table))
+        try:
+            document = await self._read(latest_key(self._table))
+        except InGlacier as error:  # without it nobody knows what the table has
+            raise ConfigError(str(error)) from error
         return document and with_notes(document, {}), notes_of(document)
 
     async def noted(self, load_id: str, note: Note, *, replay: bool) -> Noted:

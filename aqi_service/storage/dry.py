@@ -162,6 +162,9 @@ class DryBackend:
         self.lease: Lease = DryLease()
         self.snapshot_locations = SnapshotLocations(archive or self.storage.archive)
 
+    async def authenticate(self) -> None:
+        """Return at once."""
+
     async def create(self) -> Sequence[str]:
         """Make nothing."""
         return ()

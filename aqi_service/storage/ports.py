@@ -114,6 +114,9 @@ class ObjectEntry(NamedTuple):
 class Objects(Protocol):
     """Objects of any bucket, to load from."""
 
+    async def authenticate(self) -> None:
+        """Return once there are credentials; NotReady while they are only expected."""
+
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         """Return the objects whose keys begin with the prefix, in the order of their keys."""
 
@@ -277,6 +280,9 @@ class Backend(Protocol):
     @property
     def snapshot_locations(self) -> SnapshotLocations:
         """Where `--from` looks for snapshots."""
+
+    async def authenticate(self) -> None:
+        """Return once there are credentials, where some are needed; NotReady while they are only expected."""
 
     async def create(self) -> Sequence[str]:
         """Make what is missing; return what could not be made, but can be done without, one sentence each."""

@@ -79,8 +79,10 @@ async def test_a_missing_bucket_is_exit_2_and_names_create(moto: Moto, tmp_path:
 
 async def test_a_missing_table_is_exit_2_and_names_create(moto: Moto, tmp_path: Path) -> None:
     client("s3", moto).create_bucket(Bucket=moto.bucket)
-    said = refused(await load(*names(moto), cwd=tmp_path))
-    assert said.startswith(f"table {moto.table}: there is no such table: --create makes it")
+    for region in ("us-east-1", "eu-west-1"):
+        said = refused(await load(*names(moto), cwd=tmp_path, env={"AWS_REGION": region}))
+        assert said.startswith(f"table {moto.table}: there is no such table: --create makes it")
+        assert f"it was looked for in {region}, and AWS_REGION names another region" in said
 
 
 async def test_where_both_are_missing_both_are_named(moto: Moto, tmp_path: Path) -> None:

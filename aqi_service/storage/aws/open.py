@@ -29,6 +29,10 @@ class AwsBackend:
         self.snapshot_locations = SnapshotLocations(archive, bucket, S3Objects(clients.s3))
         self.location = f"{described(clients)}, bucket {bucket}, table {table}"
 
+    async def authenticate(self) -> None:
+        """Ask for credentials."""
+        await self._clients.credentials.ready()
+
     async def create(self) -> Sequence[str]:
         """Make bucket and table; return what of the bucket's rules could not be made."""
         bucket = (self._clients.s3, self._bucket, self._owner)
@@ -70,5 +74,5 @@ async def open_aws(table: str, bucket: str, owner: str | None) -> AsyncIterator[
 @asynccontextmanager
 async def open_objects() -> AsyncIterator[S3Objects]:
     """Open what reads `s3://` sources for a backend that is not on AWS; raises ConfigError as `open_aws`."""
-    async with open_s3() as client:
-        yield S3Objects(client)
+    async with open_s3() as (client, credentials):
+        yield S3Objects(client, credentials=credentials)

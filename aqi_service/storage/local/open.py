@@ -24,6 +24,11 @@ class LocalBackend:
         self.lease = LocalLease(folder, holder_name())
         self.snapshot_locations = SnapshotLocations(self._archive, objects=objects)
 
+    async def authenticate(self) -> None:
+        """See that `s3://` sources can be asked for."""
+        if self.snapshot_locations.objects:
+            await self.snapshot_locations.objects.authenticate()
+
     async def create(self) -> Sequence[str]:
         """Make nothing: what is missing is made when it is first written."""
         return ()

@@ -222,7 +222,7 @@ class TestCredentials:
     @pytest.mark.parametrize(
         ("profile", "words"),
         [
-            ("credential_process = /bin/sh -c 'echo s3cret >&2; exit 1'", "cannot be read or renewed"),
+            ("credential_process = /no/such/command", "/no/such/command"),
             ("credential_process = /bin/echo no-json-s3cret", "AWS's settings cannot be used"),
             (
                 "sso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r",
