@@ -105,8 +105,9 @@ _OPTIONS = (
         "sources",
         metavar="SOURCE",
         multiple=True,
-        help="With --load-only, repeatable: a file, - (stdin), an http(s) URL, s3://bucket/key, "
-        "s3://bucket/prefix/, or archive.  [default: the live feed]",
+        help="With --load-only, repeatable, and plain arguments are the same: a file, a folder (its .json "
+        "and .json.gz), - (stdin), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive.  "
+        "[default: the live feed]",
     ),
     _option("--snapshot-time", type=Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."),
     _option("--since", type=Time(), metavar="T", help="Of several snapshots those from this time on (UTC)."),
@@ -158,9 +159,13 @@ _OPTIONS = (
 )
 
 
-def _run(**options: Any) -> int:
+def _run(arguments: tuple[str, ...], **options: Any) -> int:
     from aqi_service.app.run import run_options  # noqa: PLC0415  # heavy: not for --help
 
+    if arguments:
+        origin = click.get_current_context().get_parameter_source("sources")
+        named = () if origin is click.core.ParameterSource.ENVIRONMENT else options["sources"]
+        options["sources"] = (*named, *arguments)
     if options["sources"] and options["shard"] is None:
         options["shard"] = shard_of(os.environ)
     return run_options(options)
@@ -176,6 +181,7 @@ _COMMAND = click.Command(
     "aqi-service",
     params=[
         *_OPTIONS,
+        click.Argument(["arguments"], nargs=-1, metavar="[SOURCE]..."),
         click.Option(
             ["--version"],
             is_flag=True,

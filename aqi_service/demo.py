@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from aqi_service.app.commands import client
 from aqi_service.client import Client
 
 CAPTURE = "data_10_08_17_11_23.json.gz"
@@ -30,7 +31,7 @@ regulatory measurement and no health advice. Data: Sensor.Community (ODbL 1.0, c
 NEXT = """\
 Next: make run        load the real feed every hour into ./data, and serve it
       make map        serve the demo's data until Ctrl-C
-      README.md       the same on AWS"""
+      README.md       how to install it, and the same on AWS"""
 
 
 async def demo(folder: Path, *, serve: bool) -> int:
@@ -51,7 +52,7 @@ async def demo(folder: Path, *, serve: bool) -> int:
         await _look_up(ports["tcp"])
         print(f"\n{CAVEAT}\n\n{NEXT}", flush=True)
         if serve:
-            print(f"\nServing until Ctrl-C: python -m aqi_service.client --port {ports['tcp']} {RECORDS[0]}")
+            print(f"\nServing until Ctrl-C: {client()} --port {ports['tcp']} {RECORDS[0]}")
             print(f"http://127.0.0.1:{ports['http']}/", flush=True)
             await _pass_on(server)
             return await server.wait()

@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from socket import socket
 
 from aqi_service.app.config import DEFAULT_HTTP_PORT, Config
-from aqi_service.app.loads import user_agent, warn_without_contact
+from aqi_service.app.loads import tell_what_stays, user_agent, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.loop_lag import watch
 from aqi_service.app.metrics import ServiceStatus, metrics
@@ -203,6 +203,7 @@ def _warn(config: Config) -> None:
         log.warning("clock_off", extra={"error": trouble})
     if not config.serve_only:
         warn_without_contact(config)
+        tell_what_stays(config)
     if config.tls_cert is None and not _is_loopback(config.host):
         hint = "anyone on the way can read and change what is sent; --tls-cert encrypts it"
         log.warning("tls_off", extra={"host": config.host, "hint": hint})

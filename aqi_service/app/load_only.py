@@ -38,12 +38,13 @@ async def _run(config: Config, stop: Stop) -> int:
     code = 0
     async with open_backend(config) as backend:
         tell_start(config, backend)
+        warn_without_contact(config)
         await check_when_ready(config, backend)
         loads = Loads(config, backend)
         wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)
         async with holding_lease(config, backend), aclosing(wanted) as reports:
             async for report in reports:
-                code = max(code, _code(report), 0 if print_report(report) else 1)
+                code = max(code, _code(report), 0 if print_report(report, config) else 1)
                 if report.error is not None:
                     which = "" if report.source in report.error else f"{report.source}: "
                     told = f"aqi-service: {report.status}: {which}{report.error}"
@@ -112,7 +113,6 @@ def _time_of_others(config: Config) -> int:
 
 async def _live(config: Config, loads: Loads) -> AsyncGenerator[LoadReport, None]:
     """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
-    warn_without_contact(config)
     if wait := await loads.seconds_until_feed_may_be_asked():
         told = f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes"
         say("feed_wait", told, {"seconds": round(wait)})

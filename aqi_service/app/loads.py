@@ -6,6 +6,7 @@ One rule: nothing here decides when.
 import asyncio
 import logging
 import math
+import shlex
 import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -14,6 +15,7 @@ from enum import Enum, auto
 import orjson
 
 from aqi_service import __version__
+from aqi_service.app import commands
 from aqi_service.app.config import DEFAULT_PORT, LEAST_INTERVAL, Config
 from aqi_service.app.console import ProgressLine
 from aqi_service.app.logs import say
@@ -35,6 +37,10 @@ log = logging.getLogger("aqi_service")
 
 LEAST_SECONDS = 1.0
 """Less time than this is not worth beginning to catch up a snapshot."""
+
+
+USUAL_HOSTS = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::", ""})  # noqa: S104  # to be told from others
+"""Addresses of a server that a client on the same machine reaches without being told."""
 
 
 class LoadKind(Enum):
@@ -168,18 +174,37 @@ def log_in_glacier(report: LoadReport) -> None:
 
 def user_agent(config: Config) -> str:
     """Return the User-Agent to ask with."""
-    return f"aqi_service/{__version__}" + (f" (+{config.contact})" if config.contact else "")
+    return f"aqi_service/{__version__} ({f'+{config.contact}' if config.contact else 'no contact given'})"
 
 
 def warn_without_contact(config: Config) -> None:
     """Log a warning if the feed's operators will not learn whom to ask about this program."""
-    if config.is_official_feed and not config.contact:
-        hint = "the feed's operators ask for one in the User-Agent; --contact gives it"
+    if config.asks_official_feed and not config.contact:
+        hint = (
+            "the feed's operators ask for one in the User-Agent: set AQI_CONTACT, or --contact, "
+            "to your mail address or a page of yours"
+        )
         log.warning("no_contact", extra={"hint": hint})
 
 
-def print_report(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> bool:
-    """Print the report on stdout and, on stderr, how to look at it on `port`; False if stdout takes nothing.
+def tell_what_stays(config: Config) -> None:
+    """Log what a daemon keeps for ever: on AWS items without a TTL, locally snapshots without a limit."""
+    what, option = ("items", "--ttl-days N") if config.local is None else ("snapshots", "--keep-days N")
+    if (config.ttl_days if config.local is None else config.keep_days) is None:
+        hint = f"{option} ends that; docs/operations.md says what it costs"
+        log.info("kept_for_ever", extra={"what": what, "hint": hint})
+
+
+def reach(config: Config, port: int) -> str:
+    """Return the options by which a client reaches the server of this configuration, which has this port."""
+    host = "" if config.host in USUAL_HOSTS else f" --host {shlex.quote(config.host)}"
+    return host + ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if config.tls_cert else "")
+
+
+def print_report(report: LoadReport, config: Config, port: int | None = None) -> bool:
+    """Print the report on stdout and, on stderr, how to look at it; False if stdout takes nothing.
+
+    `port` is that of the server, unless the configuration has one.
 
     What is loaded is loaded, even if nobody can read of it.
     """
@@ -195,8 +220,8 @@ def print_report(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = Fa
         printed = False
     count = report.fates.stored + report.fates.unchanged + report.fates.superseded
     if report.example and not report.dry_run:
-        where = ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if tls else "")
-        told = f"{count} records, for instance: python -m aqi_service.client {report.example}{where}"
+        port = port or config.port or DEFAULT_PORT
+        told = f"{count} records, for instance: {commands.client()} {report.example}{reach(config, port)}"
         say(
             "lookup_example",
             told,

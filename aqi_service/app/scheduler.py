@@ -149,7 +149,7 @@ class Scheduler:
             self._status.clock_off = report.error if report.clock_off else None
 
     def _tell(self, report: LoadReport) -> None:
-        print_report(report, self._port, tls=self._config.tls_cert is not None)
+        print_report(report, self._config, self._port)
         log.log(
             logging.INFO if report.error is None else logging.WARNING,
             "loaded",

@@ -10,7 +10,9 @@ NOT_SNAPSHOTS = frozenset({"rejects", "manifests", "uploads"})
 """Folders whose JSON is this program's own notes."""
 
 _SCHEME = "s3://"
-_ENDINGS = (".json", ".json.gz")
+
+SNAPSHOT_ENDINGS = (".json", ".json.gz")
+"""How names of snapshots end, in a prefix or a folder."""
 
 
 def parse_s3(url: str) -> tuple[str, str] | None:
@@ -29,4 +31,4 @@ def is_prefix(key: str) -> bool:
 def is_snapshot_key(key: str) -> bool:
     """Tell whether a prefix takes this key: its name is one of JSON, and it lies in no folder of notes."""
     *folders, name = key.split("/")
-    return name.endswith(_ENDINGS) and NOT_SNAPSHOTS.isdisjoint(folders)
+    return name.endswith(SNAPSHOT_ENDINGS) and NOT_SNAPSHOTS.isdisjoint(folders)

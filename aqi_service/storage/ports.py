@@ -9,6 +9,7 @@ Every method raises AccessDenied or MissingResource for what waiting cannot mend
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from aqi_service.core.items import Item
@@ -119,6 +120,9 @@ class Objects(Protocol):
 
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         """Return the objects whose keys begin with the prefix, in the order of their keys."""
+
+    async def look(self, bucket: str, key: str) -> None:
+        """Raise MissingResource if it is not there, AccessDenied if kept back; nothing that may pass."""
 
     def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored. Raises FetchFailed if it is not to be had whole."""
@@ -255,11 +259,12 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotLocations:
-    """Where snapshots are looked for: the archive, its bucket if it is one, other buckets if one is named."""
+    """Where snapshots are looked for: the archive, its bucket or folder, other buckets if one is named."""
 
     archive: Archive
     bucket: str | None = None
     objects: Objects | None = None
+    folder: Path | None = None
 
 
 class Backend(Protocol):

@@ -239,7 +239,7 @@ REFUSED = (
     ("--log-level loud", "--log-level"),
     ("--fed-url x", "--feed-url"),
     ("--interval", "--interval"),
-    ("what", "unexpected extra argument"),
+    ("what", "--from needs --load-only, and so does a plain argument"),
 )
 
 
@@ -280,3 +280,14 @@ def test_an_unknown_variable_does_not_keep_the_program_from_running(
     monkeypatch.setenv("AQI_INTERVALL", "9")
     assert decided(configs).interval == 3600
     assert "nearest: AQI_INTERVAL" in capsys.readouterr().err
+
+
+def test_plain_arguments_are_sources_as_well_and_win_over_the_variable(
+    configs: list[Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AQI_FROM", "a.json b.json")
+    assert decided(configs, "--load-only").sources == ("a.json", "b.json")
+    assert decided(configs, "--load-only", "c.json", "d.json").sources == ("c.json", "d.json")
+    both = decided(configs, "--load-only", "c.json", "--from", "d.json", "e.json")
+    assert sorted(both.sources) == ["c.json", "d.json", "e.json"]
+    assert decided(configs, "--load-only", "--", "-c.json").sources == ("-c.json",)

@@ -1,6 +1,7 @@
 """What keeps the daemon from starting, and what it starts in spite of."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,10 +11,11 @@ from typing import Any
 import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
+from aqi_service.app.commands import SERVICE
 from tests import DATA
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.moto_names import Moto
-from tests.doubles.program import ran, running
+from tests.doubles.program import CAPTURE, RECORD, ran, running, typed
 from tests.doubles.refusing_aws import absent_aws, refusing_aws, silent_aws
 
 GENERATED = (DATA / "generated-2026-form.json.gz").read_bytes()
@@ -150,7 +152,7 @@ async def test_it_names_what_create_would_add_and_the_whole_command(moto: Moto, 
         BillingMode="PAY_PER_REQUEST",
     )
     names = ("--bucket", moto.bucket, "--table", moto.table)
-    command = f"python -m aqi_service --load-only --create {' '.join(names)}"
+    command = f"{re.escape(typed(SERVICE, tmp_path))} --load-only --create {' '.join(names)}"
     async with feed_server((answer(GENERATED),)) as feed:
         options = (*names, "--port", "0", "--http-port", "0", "--feed-url", feed.url())
         async with running(*options, cwd=tmp_path) as program:
@@ -159,3 +161,20 @@ async def test_it_names_what_create_would_add_and_the_whole_command(moto: Moto, 
             )
             await program.line(f"table_lacks what='TTL on expires_at' hint='add it with {command}'$")
             await program.report()
+
+
+async def test_without_a_network_it_serves_what_its_folder_has_and_goes_on_trying(tmp_path: Path) -> None:
+    loaded = await ran("--load-only", "--local", "d", "--from", str(CAPTURE), cwd=tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}/"
+    options = ("--local", "d", "--port", "0", "--no-http", "--feed-url", url)
+    async with running(*options, cwd=tmp_path) as program:
+        assert loaded.code == 0
+        assert (await program.ask(RECORD.encode()))[0].startswith(b"id,")
+        assert (await program.report())["status"] == "failed"
+        await program.line("next_load seconds=")
+        assert (await program.ask(RECORD.encode()))[0].startswith(b"id,")
+        told = [line for line in program.err if "kept_for_ever" in line]
+        assert len(told) == 1
+        program.tell()
+        assert await program.ended() == 0

@@ -10,6 +10,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
+from aqi_service.app.commands import SERVICE
 from aqi_service.app.startup_checks import CREATE_SECONDS, START_SECONDS, check
 from aqi_service.errors import Unavailable
 from aqi_service.storage.dry import DryArchive, DryStore
@@ -19,7 +20,7 @@ from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import CHUNKED, chunked, feed_server, head
 from tests.doubles.moto_names import Moto
-from tests.doubles.program import CAPTURE, Ran, ran, running
+from tests.doubles.program import CAPTURE, Ran, ran, running, typed
 from tests.doubles.refusing_aws import FOUND, RefusingAws, absent_aws, refusing_aws, silent_aws
 from tests.doubles.storage_doubles import Before
 from tests.doubles.wire_fixtures import advance, by_hand, turns
@@ -90,7 +91,7 @@ async def test_where_both_are_missing_both_are_named(moto: Moto, tmp_path: Path)
     assert f"bucket {moto.bucket}: there is no such bucket: --create makes it" in said
     assert f"table {moto.table}: there is no such table: --create makes it" in said
     command = f"--load-only --create --bucket {moto.bucket} --table {moto.table}"
-    assert said.endswith(f"; both at once: python -m aqi_service {command}")
+    assert said.endswith(f"; both at once: {typed(SERVICE, tmp_path)} {command}")
 
 
 async def test_create_makes_nothing_and_ends_in_10_s_while_one_of_both_does_not_answer(

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aqi_service.app.commands import Start
 from aqi_service.core.frames import HEADER, decode_header, encode
 from tests import ROOT
 from tests.doubles import forked
@@ -30,6 +31,11 @@ RECORD = "250452007"
 def environment(**changes: str) -> dict[str, str]:
     """Give this process's environment, which conftest has cleaned, with changes."""
     return os.environ | forked.FLAGS | changes
+
+
+def typed(name: str, cwd: Path) -> str:
+    """Give what a hint calls `aqi-service` or `aqi-client` in the program as `ran` starts it."""
+    return Start("__main__.py", sys.executable, cwd, environment()["PATH"]).command(name)
 
 
 @dataclass

@@ -5,7 +5,7 @@ One rule: a reading is whole, and of one version of its object, or it ends in an
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from random import random
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from aqi_service.errors import AccessDenied, FetchFailed, InGlacier, MissingReso
 from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.errors import denied, error_code, translated
 from aqi_service.storage.aws.retry import CALL, Sleep
-from aqi_service.storage.aws.s3_bucket import Bucket
+from aqi_service.storage.aws.s3_bucket import NOT_THERE, Bucket
 from aqi_service.storage.ports import ObjectEntry
 
 if TYPE_CHECKING:
@@ -71,6 +71,21 @@ class S3Objects:
                 async for page in pages
                 for each in page.get("Contents", [])
             ]
+
+    async def look(self, bucket: str, key: str) -> None:
+        """Raise MissingResource without the object or its bucket, AccessDenied if it may not be read.
+
+        What may pass, and what only some readings meet, is left to the reading.
+        """
+        place, absent = f"s3://{bucket}/{key}", False
+        with suppress(FetchFailed), _as_source(place):
+            try:
+                answer = await self._bucket(bucket).call("get_object", Key=key, Range="bytes=0-0")
+                answer["Body"].close()
+            except Unavailable as error:
+                absent = error_code(error) in NOT_THERE
+        if absent:
+            raise MissingResource(f"{place}: {_WHY['NoSuchKey']}")
 
     async def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored, up to READ_SIZE at a time.

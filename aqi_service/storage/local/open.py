@@ -22,7 +22,9 @@ class LocalBackend:
         self._archive = LocalArchive(folder, read_only=read_only)
         self.storage = Storage(self._archive, LocalStore(folder, read_only=read_only))
         self.lease = LocalLease(folder, holder_name())
-        self.snapshot_locations = SnapshotLocations(self._archive, objects=objects)
+        self.snapshot_locations = SnapshotLocations(
+            self._archive, objects=objects, folder=self._archive.folder
+        )
 
     async def authenticate(self) -> None:
         """See that `s3://` sources can be asked for."""

@@ -227,6 +227,41 @@ class TestRead:
             await task
 
 
+class TestLook:
+    @pytest.mark.parametrize("body", [BODY, b""])
+    async def test_what_is_there_is_not_read(self, world: World, body: bytes) -> None:
+        await put(world, KEY, body)
+        ranges: list[str | None] = []
+
+        async def noted(request: Request, forward: Forward) -> Reply:
+            ranges.append(request.headers.get("Range"))
+            return await forward(request)
+
+        world.double.on("GetObject", noted)
+        await objects(world).look(world.bucket, KEY)
+        assert ranges == ["bytes=0-0"]
+
+    async def test_what_is_not_there_or_kept_back_is_told_before_anything_is_loaded(
+        self, world: World
+    ) -> None:
+        with pytest.raises(
+            MissingResource, match=f"^s3://{world.bucket}/none.json: there is no such object$"
+        ):
+            await objects(world).look(world.bucket, "none.json")
+        with pytest.raises(MissingResource, match=r"-none/x.json: there is no such bucket$"):
+            await objects(world).look(f"{world.bucket}-none", "x.json")
+        world.double.on("GetObject", error(403, "AccessDenied"))
+        with pytest.raises(AccessDenied, match=f"^s3://{world.bucket}/{KEY}: access is denied"):
+            await objects(world).look(world.bucket, KEY)
+
+    @pytest.mark.parametrize("answer", [error(503, "SlowDown"), error(403, "InvalidObjectState"), cut])
+    async def test_what_may_pass_or_only_keeps_it_from_being_read_is_left_to_the_reading(
+        self, world: World, answer: Answer
+    ) -> None:
+        world.double.on("GetObject", answer)
+        await objects(world).look(world.bucket, KEY)
+
+
 Told = tuple[type[Exception], str]
 
 
