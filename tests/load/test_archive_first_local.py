@@ -24,8 +24,8 @@ from tests.doubles.wire_fixtures import advance, by_hand, passing, task, until
 IDS = range(1, 1001)
 BODY = document(*IDS)
 
-MANY = 5_000
-NOTE = "x" * 3800
+MANY = 2_500
+NOTE = "x" * 7800
 MOST = 6 * 1024 * 1024
 """Bytes that a load may hold; the document of the test is over three times as long."""
 
