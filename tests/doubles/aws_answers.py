@@ -71,6 +71,15 @@ async def cut_inside(request: Request, forward: Forward) -> Reply:
     return Cut(response, len(content(response)) // 2)
 
 
+def cut_after(length: int) -> Answer:
+    """Break off after so many bytes of moto's answer."""
+
+    async def answer(request: Request, forward: Forward) -> Reply:
+        return Cut(await forward(request), length)
+
+    return answer
+
+
 def held(gate: asyncio.Event) -> Answer:
     """Let moto answer once the gate is open."""
 

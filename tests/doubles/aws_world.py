@@ -18,7 +18,7 @@ from aqi_service.storage.aws.clients import Clients
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
 from tests.doubles.aws_double import AwsDouble
-from tests.doubles.faults.clients import through
+from tests.doubles.faults.clients import make_table, through
 from tests.doubles.moto_names import Moto
 
 
@@ -63,12 +63,7 @@ class World:
 
     async def make_table(self, kind: str = "S", **options: Any) -> None:
         """Make the table as the report's owner did by hand: no index, no TTL."""
-        await self.dynamodb.create_table(
-            TableName=self.table,
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": kind}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            **({"BillingMode": "PAY_PER_REQUEST"} | options),
-        )
+        await make_table(self.dynamodb, self.table, kind, **options)
 
 
 async def until(condition: Callable[[], bool]) -> None:

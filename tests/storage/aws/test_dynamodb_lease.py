@@ -1,7 +1,4 @@
-"""The lease of a DynamoDB table: what it writes, how long it lasts, who takes it over when, and faults.
-
-What every lease promises is in contract/test_lease; that never two hold it, in contract/test_lease_model.
-"""
+"""The lease of a DynamoDB table beyond contract/test_lease: terms, times, takings over, and faults."""
 
 from types import SimpleNamespace
 from typing import Any
