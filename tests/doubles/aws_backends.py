@@ -20,6 +20,7 @@ from aqi_service.storage.aws import create as provision
 from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
+from tests.doubles.faults.clients import make_table
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
 
@@ -73,12 +74,7 @@ async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
 
 async def plain_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> None:
     """Make a table without index and TTL, and wait until it can be used."""
-    await clients.writes.create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": kind}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-    )
+    await make_table(clients.writes, table, kind)
     await clients.writes.get_waiter("table_exists").wait(TableName=table)
 
 

@@ -131,9 +131,9 @@ class ScannedPlace(AwsPlace):
 
 
 @asynccontextmanager
-async def local_place(folder: Path) -> AsyncIterator[LocalPlace]:
-    """Open a folder."""
-    archive, store = LocalArchive(folder, min_free=0), LocalStore(folder)
+async def local_place(folder: Path, **how: Any) -> AsyncIterator[LocalPlace]:
+    """Open a folder; `how` is for its table."""
+    archive, store = LocalArchive(folder, min_free=0), LocalStore(folder, **how)
     try:
         await archive.check()
         await store.check()

@@ -78,7 +78,11 @@ def check_half(report: LoadReport) -> None:
     assert report.sensors == GOOD
 
 
-@pytest.mark.parametrize("end", ends(asyncio.Event()))
+@pytest.mark.parametrize(
+    ("place", "end"),
+    [("aws", "reset"), *(("local", end) for end in ends(asyncio.Event()))],
+    indirect=["place"],
+)
 async def test_a_half_where_the_feed_ends_is_neither_stored_nor_told_and_the_next_load_brings_the_whole(
     end: str, place: Place
 ) -> None:
@@ -97,6 +101,7 @@ async def test_a_half_where_the_feed_ends_is_neither_stored_nor_told_and_the_nex
     assert ID in telling.watch.written
 
 
+@pytest.mark.parametrize("place", ["local"], indirect=True)
 async def test_a_half_where_a_file_is_cut_is_pending(place: Place, tmp_path: Path) -> None:
     report = await run(written(tmp_path, BEGUN), place.storage, table=place.table)
     assert report.status is Status.FAILED

@@ -92,7 +92,7 @@ class Answer:
     Attributes:
         body: all of it, or an iterator for what is handed through as it comes.
         gone: not answered at all, but this.
-        cut: body bytes after which the connection is reset.
+        cut: body bytes after which the connection is reset, or ended as `gone` says.
     """
 
     status: int = 200

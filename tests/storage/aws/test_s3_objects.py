@@ -20,7 +20,7 @@ from aqi_service.errors import (
 )
 from aqi_service.storage.aws.s3_objects import BREAKS, PROGRESS, READ_SIZE, S3Objects
 from aqi_service.storage.ports import ObjectEntry
-from tests.doubles.aws_answers import Answer, Cut, Forward, Reply, Request, cut, error, held, lost
+from tests.doubles.aws_answers import Answer, Cut, Forward, Reply, Request, cut, cut_after, error, held, lost
 from tests.doubles.aws_world import World, fresh, until
 
 KEY = "captures/data_20_12_23_18_55.json"
@@ -48,15 +48,6 @@ def objects(world: World) -> S3Objects:
 
 async def read(world: World, key: str = KEY) -> bytes:
     return b"".join([chunk async for chunk in objects(world).read(world.bucket, key)])
-
-
-def cut_after(length: int) -> Answer:
-    """Break off after so many bytes of moto's answer."""
-
-    async def answer(request: Request, forward: Forward) -> Reply:
-        return Cut(await forward(request), length)
-
-    return answer
 
 
 class TestList:

@@ -132,7 +132,7 @@ async def test_a_slow_bucket_holds_the_writer_back_after_a_few_parts(world: Worl
     assert written < (PARTS_IN_FLIGHT + 1) * PART_SIZE
     gate.set()
     await task
-    assert world.double.at_once["UploadPart"] == PARTS_IN_FLIGHT
+    assert world.double.journal.peak("UploadPart") == PARTS_IN_FLIGHT
     assert world.double.count("UploadPart") == 10
 
 
