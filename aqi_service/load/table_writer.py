@@ -119,7 +119,7 @@ class TableWriter:
         self.watch = LoadIds()
         self._fates = FateCounter()
         self.counts = self._fates.counts
-        self.newest: int | None = None  # time of the newest record that the table had, epoch seconds
+        self.data_time: int | None = None  # of what the table had, epoch seconds; ages count from it
         self.error: AqiError | None = None
         self.detached = False
         self.first_pending: Position | None = None
@@ -184,7 +184,7 @@ class TableWriter:
         return number >= self._accepted_below or number in self._to_accept_again
 
     async def _accept(self, item: Item, number: int, mark: Position) -> None:
-        if is_expired(item, ages_from(self._now(), self.newest)):
+        if is_expired(item, ages_from(self._now(), self.data_time)):
             self.counts.expired += 1
             self._mark_accepted(number)
             return
@@ -265,7 +265,7 @@ class TableWriter:
             self._give_up(group)
             return
         now = self._now()
-        comparison = _Comparison(now, ages_from(now, self.newest))
+        comparison = _Comparison(now, ages_from(now, self.data_time))
         try:
             refused = await self._compare_and_write(group, comparison)
         except AqiError as error:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
+from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.document import Position
-from aqi_service.core.parse.measurements import ParseCounts
 from aqi_service.core.parse.splitter import Batch
 from aqi_service.core.report import Status
 from aqi_service.errors import AqiError, MissingResource, TableRefused, Unavailable
@@ -265,7 +265,7 @@ async def test_beside_a_newest_record_that_is_older_than_the_clock_nothing_expir
     there = NEWER._replace(expires_at=int(NOW) - 5)
     store = MemoryStore(there)
     delivery = delivery_to(store)
-    delivery.newest = int(NOW) - 10
+    delivery.data_time = int(NOW) - 10
     await add(delivery, [NEW, item(2, expires_at=int(NOW) - 5), item(3, expires_at=int(NOW) - 10)])
     await delivery.flush()
     assert fates(delivery) == {"superseded": 1, "stored": 1, "expired": 1}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.measurements import MeasurementBuilder, ParseCounts, Rejection, ScoringRules
+from aqi_service.core.parse.counts import ParseCounts
+from aqi_service.core.parse.measurements import MeasurementBuilder, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import Batch, RecordSplitter
 from aqi_service.errors import SnapshotRejected
 

@@ -1,0 +1,115 @@
+"""What nearly all records of a load say of the time: a second clock, for ages, that a few cannot move.
+
+One rule: what is deleted is old beside nearly all records of a load, never beside its newest alone. A record
+may be dated near a wrong clock; nine in ten of a mean over 24 hours are not.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from aqi_service.core.times import DAY, HOUR, feed_time, iso
+
+KEY = "witness"
+"""Where it stands in `latest.json`."""
+
+FEW = 10
+"""With fewer records than this, or under half of the witness's, a load moves it by at most the time since."""
+
+MOST_PAUSE = 26 * HOUR
+"""Two snapshots that are further apart may have a clock between them that was set."""
+
+_FINE_SECONDS = 60 * DAY
+
+
+class MeasuredTimes:
+    """When records were measured, counted by the hour, and by the day where that is 60 days before `taken`.
+
+    All in epoch seconds; it has at most some thousands of counts, whatever the records say.
+    """
+
+    def __init__(self, taken: int = 0) -> None:
+        self._fine_from = taken - _FINE_SECONDS
+        self._counts: Counter[int] = Counter()
+
+    def add(self, measured_at: int) -> None:
+        """Count a record."""
+        width = HOUR if measured_at >= self._fine_from else DAY
+        self._counts[measured_at - measured_at % width] += 1
+
+    def mostly_since(self) -> int | None:
+        """Return a time that nine in ten of the records, or more, are not older than; None without any."""
+        left = sum(self._counts.values()) // 10  # so many may be older
+        for time in sorted(self._counts):
+            left -= self._counts[time]
+            if left < 0:
+                return time
+        return None
+
+
+class Witness(NamedTuple):
+    """What ages count from where the clock is later.
+
+    Attributes:
+        time: nine in ten records of a load are not older than this, epoch seconds.
+        records: how many that load had.
+    """
+
+    time: int
+    records: int
+
+
+def witness_of(document: Mapping[str, Any] | None) -> Witness | None:
+    """Read the witness in `latest.json`; None in one of a version that wrote none."""
+    found = (document or {}).get(KEY)
+    time = feed_time(found.get("time")) if isinstance(found, dict) else None
+    records = found.get("records") if isinstance(found, dict) else None
+    return None if time is None or not isinstance(records, int) else Witness(time, records)
+
+
+def with_witness(
+    ours: Mapping[str, Any], since: int | None, there: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the manifest of a load that becomes the latest with its witness.
+
+    `since` is what nine in ten of its records are not older than (epoch seconds), `there` the latest before.
+    """
+    if there is not None and there.get("table_id") != ours.get("table_id"):
+        there = None  # nothing in this table is that old
+    witness = _next(ours, since, there)
+    return dict(ours) | (
+        {} if witness is None else {KEY: {"time": iso(witness.time), "records": witness.records}}
+    )
+
+
+def _next(ours: Mapping[str, Any], since: int | None, there: Mapping[str, Any] | None) -> Witness | None:
+    if since is None or not any(ours.get(fate) for fate in ("stored", "unchanged", "superseded")):
+        return witness_of(there)  # it says nothing of what the table has
+    told = Witness(since, _usable(ours))
+    kept = witness_of(there)
+    before = kept or _bound(there)
+    is_much = before is None or told.records * 2 >= before.records
+    if before is None or (is_much and told.records >= FEW):
+        return told
+    if kept is None and not is_much:
+        return None
+    step = _pause(ours, there or {})
+    return Witness(min(max(told.time, before.time - step), before.time + step), before.records)
+
+
+def _bound(there: Mapping[str, Any] | None) -> Witness | None:
+    """Return what a feed of few records may not go far beyond, after a version that wrote no witness."""
+    newest = feed_time((there or {}).get("newest"))
+    return None if there is None or newest is None else Witness(newest, _usable(there))
+
+
+def _usable(manifest: Mapping[str, Any]) -> int:
+    fates = (manifest.get(fate) for fate in ("stored", "unchanged", "superseded", "expired"))
+    return sum(count for count in fates if isinstance(count, int))
+
+
+def _pause(ours: Mapping[str, Any], there: Mapping[str, Any]) -> int:
+    """Return the seconds between two snapshots; an hour where the clock may have been set between them."""
+    now, then = feed_time(ours.get("snapshot_time")), feed_time(there.get("snapshot_time"))
+    pause = -1 if now is None or then is None else now - then
+    return pause if 0 <= pause <= MOST_PAUSE else HOUR
