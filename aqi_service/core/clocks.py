@@ -61,7 +61,12 @@ def check_records(ahead: int, dated: int, now: float) -> None:
 
 def is_ahead(taken: float, now: float) -> bool:
     """Tell whether a snapshot's time (epoch seconds) is one that a wrong clock gave it."""
-    return taken > now + TOLERANCE
+    return taken > counts_until(now)
+
+
+def counts_until(now: float) -> int:
+    """Return the last time of a snapshot that counts at `now` (epoch seconds)."""
+    return int(now + TOLERANCE)
 
 
 def ages_from(now: float, data_time: float | None) -> float:

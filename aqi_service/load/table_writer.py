@@ -15,7 +15,7 @@ from functools import partial
 from typing import Protocol
 
 from aqi_service.core.clocks import ages_from
-from aqi_service.core.fates import FateCounter, refusal_of_all
+from aqi_service.core.fates import FateCounter, refusal_of_all, refusal_of_load
 from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
@@ -151,7 +151,7 @@ class TableWriter:
             await asyncio.wait(set(self._under_way.values()))
         if self._bug:
             raise self._bug
-        if not (self.counts.stored or self.error):
+        if not (self.counts.stored or self.error or self.first_pending):
             self._blame_the_table()
         if not self.error:
             try:
@@ -166,9 +166,8 @@ class TableWriter:
         return mark
 
     def _blame_the_table(self) -> None:
-        """See whether it refused all that it was asked to take, although in each group it was only one."""
-        refused = self.counts.refused
-        if words := refusal_of_all(refused, len(refused)):
+        """See whether it refused all that it was asked to take, be it one item."""
+        if words := refusal_of_load(self.counts.refused):
             self.error = TableRefused(words)
             self._fates.take_back_refused()
 

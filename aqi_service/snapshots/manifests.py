@@ -42,7 +42,8 @@ class Claim(NamedTuple):
 
     Attributes:
         table_id: which creation of the table it is.
-        receipt: a text that the table knows unless it was put back to an earlier state; None is no such text.
+        receipt: a text that the table knows unless it was put back to an earlier state; None where it gave
+            none, or the version that wrote the manifest asked for none.
     """
 
     table_id: object
@@ -150,9 +151,8 @@ class ManifestStore:
             return frozenset()
         identity = await self._store.identity()
         ours = {name: claim.receipt for name, claim in claims.items() if claim.table_id == identity}
-        receipts = {receipt for receipt in ours.values() if receipt is not None}
-        known = await self._store.known_receipts(receipts) if receipts else frozenset()
-        return frozenset(name for name, receipt in ours.items() if receipt is None or receipt in known)
+        known = await self._store.known_receipts(set(ours.values())) if ours else frozenset()
+        return frozenset(name for name, receipt in ours.items() if receipt in known)
 
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
         """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""

@@ -36,7 +36,7 @@ class ParseCounts:
     dated: int = 0
     ahead: int = 0
     newest: tuple[int, str] | None = None
-    times: MeasuredTimes = field(default_factory=MeasuredTimes)
+    times: MeasuredTimes = field(default_factory=MeasuredTimes, compare=False)
 
     def usable_time(self, timestamp: object, taken: int) -> int | None:
         """Read when a measurement was made, and count whether that is too far past the snapshot's time."""

@@ -86,9 +86,9 @@ class MeasurementBuilder:
 
     Neighbours with the same id, sensor and timestamp of which one has P1 and the other P2 are one
     measurement, also across batches; records without PM values, and what cannot be read, do not part them. So
-    a half is decided by the next element that can be read and has a PM value or is no record, or by the
-    array's closing bracket (`close`), and by nothing else: where the bytes merely end, or turn bad, its other
-    half may have been the next.
+    a half is decided by the next element that can be read and has a PM value or is no record, or by the end
+    of a document that ended well (`close`), and by nothing else: where the bytes merely end, or turn bad, be
+    it behind the closing bracket, its other half may have been the next.
     """
 
     def __init__(self, rules: ScoringRules) -> None:
