@@ -1,20 +1,18 @@
 """What nearly all records of a load say of the time: a second clock, for ages, that a few cannot move.
 
 One rule: what is deleted is old beside nearly all records of a load, never beside its newest alone. A record
-may be dated near a wrong clock; nine in ten of a mean over 24 hours are not.
+may be dated near a wrong clock; nine in ten of a mean over 24 hours are not. A load of under half of the
+records that the witness stands for moves it a little at a time.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from aqi_service.core.times import DAY, HOUR, feed_time, iso
+from aqi_service.core.times import DAY, EARLIEST, HOUR, feed_time, iso
 
 KEY = "witness"
 """Where it stands in `latest.json`."""
-
-FEW = 10
-"""With fewer records than this, or under half of the witness's, a load moves it by at most the time since."""
 
 MOST_PAUSE = 26 * HOUR
 """Two snapshots that are further apart may have a clock between them that was set."""
@@ -86,21 +84,13 @@ def _next(ours: Mapping[str, Any], since: int | None, there: Mapping[str, Any] |
     if since is None or not any(ours.get(fate) for fate in ("stored", "unchanged", "superseded")):
         return witness_of(there)  # it says nothing of what the table has
     told = Witness(since, _usable(ours))
-    kept = witness_of(there)
-    before = kept or _bound(there)
-    is_much = before is None or told.records * 2 >= before.records
-    if before is None or (is_much and told.records >= FEW):
+    before = witness_of(there)
+    if told.records * 2 >= (_usable(there or {}) if before is None else before.records):
         return told
-    if kept is None and not is_much:
-        return None
-    step = _pause(ours, there or {})
+    if before is None:  # the latest is of a version that kept none, and this is too little to begin with
+        return Witness(EARLIEST, _usable(there or {}))
+    step = _step(ours, there or {})
     return Witness(min(max(told.time, before.time - step), before.time + step), before.records)
-
-
-def _bound(there: Mapping[str, Any] | None) -> Witness | None:
-    """Return what a feed of few records may not go far beyond, after a version that wrote no witness."""
-    newest = feed_time((there or {}).get("newest"))
-    return None if there is None or newest is None else Witness(newest, _usable(there))
 
 
 def _usable(manifest: Mapping[str, Any]) -> int:
@@ -108,8 +98,12 @@ def _usable(manifest: Mapping[str, Any]) -> int:
     return sum(count for count in fates if isinstance(count, int))
 
 
-def _pause(ours: Mapping[str, Any], there: Mapping[str, Any]) -> int:
-    """Return the seconds between two snapshots; an hour where the clock may have been set between them."""
+def _step(ours: Mapping[str, Any], there: Mapping[str, Any]) -> int:
+    """Return by how many seconds a load of few records may move the witness.
+
+    It is twice the time between the two snapshots, so that a feed that shrank for good catches up, or an hour
+    where the clock may have been set between them.
+    """
     now, then = feed_time(ours.get("snapshot_time")), feed_time(there.get("snapshot_time"))
     pause = -1 if now is None or then is None else now - then
-    return pause if 0 <= pause <= MOST_PAUSE else HOUR
+    return 2 * pause if 0 <= pause <= MOST_PAUSE else HOUR
