@@ -29,19 +29,22 @@ class MeasuredTimes:
     def __init__(self, taken: int = 0) -> None:
         self._fine_from = taken - _FINE_SECONDS
         self._counts: Counter[int] = Counter()
+        self._earliest: dict[int, int] = {}
 
     def add(self, measured_at: int) -> None:
         """Count a record."""
         width = HOUR if measured_at >= self._fine_from else DAY
-        self._counts[measured_at - measured_at % width] += 1
+        begin = measured_at - measured_at % width
+        self._counts[begin] += 1
+        self._earliest[begin] = min(measured_at, self._earliest.get(begin, measured_at))
 
     def mostly_since(self) -> int | None:
         """Return a time that nine in ten of the records, or more, are not older than; None without any."""
         left = sum(self._counts.values()) // 10  # so many may be older
-        for time in sorted(self._counts):
-            left -= self._counts[time]
+        for begin in sorted(self._counts):
+            left -= self._counts[begin]
             if left < 0:
-                return time
+                return self._earliest[begin]
         return None
 
 
