@@ -211,10 +211,7 @@ class Store(Protocol):
         """
 
     async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
-        """Tell which receipts the table knows: not those from after the state that it was put back to.
-
-        None, of a load that noted none, is known where `receipt` gives none.
-        """
+        """Tell which receipts this state of the table knows: None only where `receipt` gives none."""
 
     async def expire(self, now: int) -> int:
         """Delete what has expired, where the table does not do so itself; return how many."""
