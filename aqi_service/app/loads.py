@@ -131,17 +131,17 @@ class Loads:
         _log_older(await self._unfinished.older(), self._config.archive_command)
 
     async def prune(self) -> None:
-        """Delete finished snapshots that are --keep-days older than the newest data, but for the last one.
+        """Delete finished snapshots --keep-days older than nearly all of the newest data, but for the last.
 
         One without a finished manifest is kept; all are where nothing tells how old the data is.
         """
         now = time.time()
         if self._config.keep_days is None:
             return
-        newest = await self._manifests.newest()
-        if newest is None:
+        witness = await self._manifests.witness()
+        if witness is None:
             return
-        before = ages_from(now, newest) - self._config.keep_days * DAY
+        before = ages_from(now, witness) - self._config.keep_days * DAY
         names = current(await self._archive.names(), now)
         old = [name for name in names if order_of(name)[0] < before]
         if done := await self.finished_of(old):

@@ -80,10 +80,18 @@ class FateCounter:
 
 
 def refusal_of_all(refused: Mapping[str, str], asked: int) -> str | None:
-    """Return the words in which a table refused each of the `asked` items; None if it is not the table.
+    """Return the words in which a table refused each of the `asked` items of a group; None if it did not.
 
     Several items that are refused in the same words, and none that is taken, have nothing of their own in
-    common. A lone one may well be at fault itself.
+    common. A lone one may well be at fault itself, if the load has others that the table takes.
+    """
+    return refusal_of_load(refused) if len(refused) == asked > 1 else None
+
+
+def refusal_of_load(refused: Mapping[str, str]) -> str | None:
+    """Return the words in which a table refused all that a load had to write; None if it did not.
+
+    One item is enough there: nothing shows that the table takes any.
     """
     words = set(refused.values())
-    return words.pop() if len(refused) == asked > 1 and len(words) == 1 else None
+    return words.pop() if len(words) == 1 else None

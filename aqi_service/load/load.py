@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from aqi_service.core.clocks import check_clock, check_time
+from aqi_service.core.clocks import check_clock, check_records, check_time
 from aqi_service.core.manifest import version_of
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.measurements import ScoringRules
@@ -99,7 +99,8 @@ class _Load:
     def __post_init__(self) -> None:
         source, plan, store, started = self.source, self.plan, self.storage.store, self.now()
         taken = int(started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
-        self._is_named_now = source.named is None and plan.snapshot_time is None
+        # What the time of reading names goes by the clock, as it was at the start.
+        self._goes_by_clock = plan.live or (source.named is None and plan.snapshot_time is None)
         self._name, taken = source.named or (snapshot_name(taken), taken)
         self._archive = self.storage.archive
         self._manifests = ManifestStore(self.storage, plan.table, plan.ttl, self.now)
@@ -121,13 +122,13 @@ class _Load:
         check_time(self._builder.snapshot_time, self._builder.started)
         await self._note.look()
         if self.plan.ttl is not None:
-            self.writer.newest = await self._manifests.newest()
+            self.writer.data_time = await self._manifests.data_time()
         if not self.source.to_archive:
             return await self._run_unarchived()
         names = await self._archive.names()
         known = await self._manifests.known(names, self.plan.scale.name) if self.plan.live else None
         async with self._open_source(known) as incoming:
-            if self.plan.live or self._is_named_now:  # then by the clock, as it was at the start
+            if self._goes_by_clock:
                 check_clock(self._builder.started, self.plan.released, incoming.clock)
             if incoming.not_modified:
                 return LoadEnd(Status.UNCHANGED)
@@ -172,6 +173,8 @@ class _Load:
             self.progress(self._builder.size, self._reader.counts.records, incoming.total)
         await self._write(self._reader.close())
         self._builder.whole = True
+        if self._goes_by_clock:
+            check_records(self._reader.counts.ahead, self._reader.counts.dated, self._builder.started)
 
     async def _write(self, batches: Iterable[ParsedBatch]) -> None:
         for batch in batches:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from aqi_service import __version__
 from aqi_service.core.fates import DeliveryCounts
 from aqi_service.core.manifest import Manifest
-from aqi_service.core.parse.measurements import ParseCounts
+from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.snapshot_names import parse_name
@@ -149,6 +149,7 @@ class ReportBuilder:
             fates=_fates(findings, counts),
             sensors=len(findings.sensors),
             newest=findings.newest[1] if findings.newest else None,
+            mostly_since=findings.times.mostly_since(),
             example=counts.example,
             reasons=dict(findings.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
             warnings=warnings,

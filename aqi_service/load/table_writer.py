@@ -15,7 +15,7 @@ from functools import partial
 from typing import Protocol
 
 from aqi_service.core.clocks import ages_from
-from aqi_service.core.fates import FateCounter, refusal_of_all
+from aqi_service.core.fates import FateCounter, refusal_of_all, refusal_of_load
 from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
@@ -119,7 +119,7 @@ class TableWriter:
         self.watch = LoadIds()
         self._fates = FateCounter()
         self.counts = self._fates.counts
-        self.newest: int | None = None  # time of the newest record that the table had, epoch seconds
+        self.data_time: int | None = None  # of what the table had, epoch seconds; ages count from it
         self.error: AqiError | None = None
         self.detached = False
         self.first_pending: Position | None = None
@@ -151,7 +151,7 @@ class TableWriter:
             await asyncio.wait(set(self._under_way.values()))
         if self._bug:
             raise self._bug
-        if not (self.counts.stored or self.error):
+        if not (self.counts.stored or self.error or self.first_pending):
             self._blame_the_table()
         if not self.error:
             try:
@@ -166,9 +166,8 @@ class TableWriter:
         return mark
 
     def _blame_the_table(self) -> None:
-        """See whether it refused all that it was asked to take, although in each group it was only one."""
-        refused = self.counts.refused
-        if words := refusal_of_all(refused, len(refused)):
+        """See whether it refused all that it was asked to take, be it one item."""
+        if words := refusal_of_load(self.counts.refused):
             self.error = TableRefused(words)
             self._fates.take_back_refused()
 
@@ -184,7 +183,7 @@ class TableWriter:
         return number >= self._accepted_below or number in self._to_accept_again
 
     async def _accept(self, item: Item, number: int, mark: Position) -> None:
-        if is_expired(item, ages_from(self._now(), self.newest)):
+        if is_expired(item, ages_from(self._now(), self.data_time)):
             self.counts.expired += 1
             self._mark_accepted(number)
             return
@@ -265,7 +264,7 @@ class TableWriter:
             self._give_up(group)
             return
         now = self._now()
-        comparison = _Comparison(now, ages_from(now, self.newest))
+        comparison = _Comparison(now, ages_from(now, self.data_time))
         try:
             refused = await self._compare_and_write(group, comparison)
         except AqiError as error:

@@ -40,19 +40,19 @@ class MemoryIndex:
         self._passed_over: SnapshotVersion | None = None
         self._doubt = NO_DOUBT
         self.process = uuid.uuid4().hex
-        self._newest: int | None = None
+        self._data_time: int | None = None
         self.index: SnapshotIndex | None = None
         self.known: frozenset[str] = frozenset()
         self.mixed = False
 
     def ages(self) -> float:
-        """Return what expiry counts from: now, or the newest record known where that is older."""
-        return ages_from(self.now(), self._newest)
+        """Return what expiry counts from: now, or the time of the table's data where that is older."""
+        return ages_from(self.now(), self._data_time)
 
-    def heard(self, newest: int | None) -> None:
-        """Note the time (epoch seconds) of a record that is in the table; the newest counts."""
-        if newest is not None:
-            self._newest = max(newest, self._newest or newest)
+    def heard(self, data_time: int | None) -> None:
+        """Note the time (epoch seconds) of the table's data; None leaves what was heard last."""
+        if data_time is not None:
+            self._data_time = data_time
 
     def reply(self, number: int) -> bytes | None:
         """Return the CSV of the record with this id; None if the table has to be asked."""

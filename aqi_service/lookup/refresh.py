@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion
 from aqi_service.core.items import Item, is_expired
-from aqi_service.core.manifest import Manifest, newest_of, version_of
+from aqi_service.core.manifest import Manifest, data_time, version_of
 from aqi_service.core.notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.measurements import ScoringRules
@@ -85,7 +85,7 @@ class MemoryRefresher:
         if manifest is None:
             return
         self._told(manifest.get("newest"))
-        self._latest.heard(newest_of(manifest))
+        self._latest.heard(data_time(manifest))
         if self._ledger.is_ahead(manifest):  # the table has it, and later ones may not be told of
             self._latest.drop("the newest snapshot is named ahead of the clock")
             return

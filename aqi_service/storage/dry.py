@@ -121,7 +121,7 @@ class DryStore:
         """Return None."""
         return None
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
         """Return none of them."""
         del receipts
         return frozenset()

@@ -210,8 +210,8 @@ class Store(Protocol):
         None where a table that is put back to an earlier state gets another identity.
         """
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
-        """Tell which receipts the table knows: not those from after the state that it was put back to."""
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
+        """Tell which receipts this state of the table knows: None only where `receipt` gives none."""
 
     async def expire(self, now: int) -> int:
         """Delete what has expired, where the table does not do so itself; return how many."""

@@ -4,7 +4,6 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +40,16 @@ async def test_a_taken_port_that_was_asked_for_is_exit_2_and_one_sentence(
     assert "listening on" not in done.err
 
 
-async def test_a_taken_default_http_port_is_only_a_warning(tmp_path: Path) -> None:
-    sock = None
-    with suppress(OSError):  # taken already will do as well
-        sock = socket.create_server(("127.0.0.1", 8080))
+async def test_a_taken_default_http_port_is_only_a_warning(taken: int, tmp_path: Path) -> None:
+    how: Any = {"module": "tests.doubles.default_port", "env": {"DEFAULT_HTTP_PORT": str(taken)}}
     async with (
         feed_server((answer(GENERATED),)) as feed,
-        running("--local", "d", "--port", "0", "--feed-url", feed.url(), cwd=tmp_path) as program,
+        running("--local", "d", "--port", "0", "--feed-url", feed.url(), cwd=tmp_path, **how) as program,
     ):
-        await program.line("WARNING .* http_port_taken error=.cannot listen on 127.0.0.1:8080: .*--http-port")
+        where = f"127.0.0.1:{taken}"
+        await program.line(f"WARNING .* http_port_taken error=.cannot listen on {where}: .*--http-port")
         assert await program.ask(b"1") == [b"Item not found"]
         await program.report()
-    if sock:
-        sock.close()
 
 
 async def test_an_http_address_that_this_machine_has_not_is_exit_2(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ async def test_keep_days_deletes_old_snapshots_that_are_finished(tmp_path: Path)
     await ran(*ON_D, "--from", str(CAPTURE), cwd=tmp_path)
     rejects = "d/rejects/air_quality_data/data_10_08_17_11_23.ndjson"
     assert {"d/snapshots/data_10_08_17_11_23.json.gz", rejects} < files(tmp_path)
-    body = document(1, timestamp=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+    body = document(*range(2000), timestamp=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
     await ran(*ON_D, "--from", "-", "--keep-days", "14", cwd=tmp_path, stdin=body)
     left = [name for name in files(tmp_path) if name.startswith("d/snapshots/") and name.endswith(".gz")]
     assert len(left) == 1

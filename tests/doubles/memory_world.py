@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.items import Item, is_expired
+from aqi_service.core.manifest import data_time
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of
 from aqi_service.errors import Unavailable
@@ -203,8 +204,7 @@ class MemoryWorld:
         manifest = await self.follower._ledger.latest()
         if manifest is None:
             return
-        if manifest["newest"] and any(manifest[fate] for fate in ("stored", "unchanged", "superseded")):
-            self.heard = max(_seconds(manifest["newest"]), self.heard or 0)
+        self.heard = data_time(manifest) or self.heard
         if manifest["table_id"] != self.store.table_id:
             self.expected = None
         elif self.expected is None or self.finished[manifest["snapshot"]] != self.expected.finished:

@@ -4,11 +4,12 @@ One rule: they keep what the ports promise, and nothing of them is patched from 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aqi_service.core.items import Item
+from aqi_service.core.items import Item, dated
 from aqi_service.errors import NameInUse
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, SnapshotInfo, Storage, Upload, no_guard
 
@@ -124,10 +125,11 @@ class MemoryStore:
         guard()
         self.writes += len(items)
         refused = {item.id: self._refuses[item.id] for item in items if item.id in self._refuses}
+        now = time.time()
         outdated = {
             item.id
             for item in items
-            if conditional and item.id in self.items and _age(self.items[item.id]) > _age(item)
+            if conditional and item.id in self.items and _age(dated(self.items[item.id], now)) > _age(item)
         }
         taken = [item for item in items if item.id not in outdated | refused.keys()]
         self.items |= {item.id: item for item in taken}
@@ -139,9 +141,8 @@ class MemoryStore:
     async def receipt(self) -> str | None:
         return None  # as DynamoDB does
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
-        del receipts
-        return frozenset()
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
+        return frozenset({None}.intersection(receipts))
 
     async def expire(self, now: int) -> int:
         self.expired.append(now)

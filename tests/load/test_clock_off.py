@@ -83,6 +83,7 @@ def told_latest(snapshot: str, newest: float | None) -> bytes:
     return orjson.dumps(
         {"snapshot": snapshot, "newest": stamp(newest) if newest else None, "stored": 1, "table_id": TABLE_ID}
         | {"status": "complete", "scale": "daqi"}
+        | ({"witness": {"time": stamp(newest), "records": 1}} if newest else {})
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aqi_service.core.parse.splitter import WINDOW
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import ArchiveFailed, Unavailable
 from aqi_service.storage.dry import DryArchive, DryStore
@@ -126,11 +127,23 @@ async def test_a_half_is_pending_where_the_archive_fails_behind_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize("behind", [b"x", b"]", WHOLE])
-async def test_a_half_right_before_the_closing_bracket_is_a_whole_one_whatever_follows(behind: bytes) -> None:
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_half_right_before_the_closing_bracket_is_pending_if_more_than_white_space_follows(
+    behind: bytes, later: bool
+) -> None:
     store = MemoryStore()
-    async with feed_server((answer(BEGUN + b"]" + behind),)) as feed:
+    blank = b"\n" * (2 * WINDOW if later else 1)
+    async with feed_server((answer(BEGUN + b"]" + blank + behind),)) as feed:
         report = await run(feed.url(), in_memory(store=store), live=True)
-    assert (report.status, store.items[ID].aqi) == (Status.REJECTED, "1")
+    assert (report.status, ID in store.items) == (Status.REJECTED, False)
+    assert fates(report) == {"stored": GOOD, "pending": 1, "without_pm": FILLER}
+
+
+async def test_a_half_right_before_the_closing_bracket_is_a_whole_one_if_only_white_space_follows() -> None:
+    store = MemoryStore()
+    async with feed_server((answer(BEGUN + b"]" + b" \r\n\t" * WINDOW),)) as feed:
+        report = await run(feed.url(), in_memory(store=store), live=True)
+    assert (report.status, store.items[ID].aqi) == (Status.COMPLETE, "1")
     assert fates(report) == {"stored": GOOD + 1, "without_pm": FILLER}
 
 

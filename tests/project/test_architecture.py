@@ -65,8 +65,11 @@ WALL_CLOCK = {
     "app.metrics",
     "app.scheduler",
     "snapshots.manifests",
+    "storage.aws.dynamodb_writes",
+    "storage.local.store",
 }
-"""Who reads the clock that a person may set: for names, ages and expiry. All that waits goes by another."""
+"""Who reads the clock that a person may set: for names, ages and expiry, and, where a table compares as it is
+written, for what is dated ahead. All that waits goes by another."""
 
 CLIENT_MAY = {
     "aqi_service",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.measurements import MeasurementBuilder, ParseCounts, Rejection, ScoringRules
+from aqi_service.core.parse.counts import ParseCounts
+from aqi_service.core.parse.measurements import MeasurementBuilder, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import Batch, RecordSplitter
-from aqi_service.errors import SnapshotRejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +66,19 @@ class DocumentReader:
         return self._portions(self._splitter.feed(chunk))
 
     def close(self) -> Iterator[ParsedBatch]:
-        """Give what is left. Raises CutShort when the document is not at its end."""
-        return self._portions(self._splitter.close())
+        """Give what is left, and the half that was pending: the document has ended well.
+
+        Raises CutShort when it is not at its end, SnapshotRejected for what stands behind the array.
+        """
+        yield from self._portions(self._splitter.close())
+        if half := self._assembler.pending_half():
+            yield self._portion(Position(self._number, *half), self._assembler.close())
 
     def _portions(self, batches: Iterable[Batch]) -> Iterator[ParsedBatch]:
-        try:
-            for batch in batches:
-                half = self._assembler.pending_half()
-                mark = Position(self._number, *half) if half else Position(self._number, batch)
-                yield self._portion(mark, self._assembler.add(batch))
-        except SnapshotRejected:  # perhaps for what stands behind the closing bracket
-            yield from self._behind_the_bracket()
-            raise
-        yield from self._behind_the_bracket()
-
-    def _behind_the_bracket(self) -> Iterator[ParsedBatch]:
-        """Give the pending half once the array is closed: no other half follows."""
-        if self._splitter.closed and (half := self._assembler.pending_half()):
-            yield self._portion(Position(self._number, *half), self._assembler.close())
+        for batch in batches:
+            half = self._assembler.pending_half()
+            mark = Position(self._number, *half) if half else Position(self._number, batch)
+            yield self._portion(mark, self._assembler.add(batch))
 
     def _portion(self, mark: Position, outcomes: list[Item | Rejection]) -> ParsedBatch:
         items = [outcome for outcome in outcomes if isinstance(outcome, Item)]

@@ -135,10 +135,9 @@ class DynamoStore:
         """Return None: a table is restored under another id."""
         return None
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
-        """Return none of them."""
-        del receipts
-        return frozenset()
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
+        """Return None, if that is one of them."""
+        return frozenset({None}.intersection(receipts))
 
     async def expire(self, now: int) -> int:
         """Return 0: the table's own TTL on `expires_at` deletes."""

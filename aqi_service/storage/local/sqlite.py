@@ -47,17 +47,13 @@ PUT = (
     f"INSERT INTO items ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
     + ", ".join(f"{field} = excluded.{field}" for field in _FIELDS[1:])
 )
-# As `core.items.judge` has it: a missing time is older than any, and equal both ways the later loaded wins.
 PUT_UNLESS_NEWER = PUT + (
-    " WHERE (coalesce(excluded.measured_at, -1), coalesce(excluded.snapshot_at, -1))"
-    " >= (coalesce(items.measured_at, -1), coalesce(items.snapshot_at, -1))"
-)
-_AHEAD = "items.snapshot_at > CAST(strftime('%s', 'now') AS INTEGER) + 3600"
-PUT_JUDGED = PUT + (
     " WHERE (coalesce(excluded.measured_at, -1), coalesce(excluded.snapshot_at, -1)) >= ("
-    f"coalesce(items.measured_at, -1), CASE WHEN {_AHEAD} THEN -1 ELSE coalesce(items.snapshot_at, -1) END)"
+    "coalesce(items.measured_at, -1),"
+    " CASE WHEN items.snapshot_at > ? THEN -1 ELSE coalesce(items.snapshot_at, -1) END)"
 )
-"""The same for the live feed: what a clock dated over an hour ahead is older to it (`core.items.dated`)."""
+"""As `core.items.judge` and `dated` have it: a missing time is older than any, equal both ways the later
+loaded wins, and a `snapshot_at` past `core.clocks.counts_until`, the last parameter, is a missing one."""
 EXPIRE = "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires_at <= ? LIMIT ?)"
 IDENTITY = "SELECT table_id FROM about"
 SETTLE = "UPDATE about SET settled = settled + 1"

@@ -5,12 +5,14 @@ One rule: the event loop never waits for SQLite; every statement runs on a worke
 
 import secrets
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from aqi_service.core.clocks import counts_until
 from aqi_service.core.items import Item
 from aqi_service.storage.local.sqlite import (
     ADD_RECEIPT,
@@ -19,7 +21,6 @@ from aqi_service.storage.local.sqlite import (
     HAS_RECEIPT,
     IDENTITY,
     PUT,
-    PUT_JUDGED,
     PUT_UNLESS_NEWER,
     SETTLE,
     SqliteConnection,
@@ -98,8 +99,8 @@ class LocalStore:
         the transaction waited for its own. Raises Unavailable, having written nothing, if another process
         writes for longer than `busy_seconds` or the disk is full.
         """
-        statement = PUT_UNLESS_NEWER if conditional else PUT if judged is None else PUT_JUDGED
-        return await self._writing.run(self._put, items, statement, guard)
+        compares = conditional or judged is not None
+        return await self._writing.run(self._put, items, guard, compares)
 
     async def settle(self) -> None:
         """Return once all that was put survives a power cut.
@@ -117,8 +118,8 @@ class LocalStore:
         """Store a new random text and return it, once it survives a power cut."""
         return await self._writing.run(self._receipt)
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
-        """Tell which of the texts the file has."""
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
+        """Tell which of the texts the file has; a load that left none may be missing in it."""
         return await self._writing.run(self._known_receipts, receipts)
 
     async def expire(self, now: int) -> int:
@@ -153,14 +154,16 @@ class LocalStore:
         with self._writer.use() as connection:
             return _items(connection, numbers)
 
-    def _put(self, items: Sequence[Item], statement: str, guard: Callable[[], None]) -> PutResult:
+    def _put(self, items: Sequence[Item], guard: Callable[[], None], compares: bool) -> PutResult:
         superseded: set[str] = set()
         refused: dict[str, str] = {}
         with self._writer.use() as connection, transaction(connection):
             guard()  # inside: the transaction may have waited for another process's
+            statement = PUT_UNLESS_NEWER if compares else PUT
+            until = (counts_until(time.time()),) if compares else ()
             for item in items:
                 try:
-                    if not connection.execute(statement, to_row(item)).rowcount:
+                    if not connection.execute(statement, to_row(item) + until).rowcount:
                         superseded.add(item.id)
                 except (ValueError, OverflowError, sqlite3.IntegrityError) as error:
                     # a surrogate, an integer over 64 bits, a trigger that somebody added
@@ -180,7 +183,7 @@ class LocalStore:
             connection.execute(ADD_RECEIPT, (receipt,))
         return receipt
 
-    def _known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+    def _known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
         with self._writer.use() as connection:
             return frozenset(each for each in receipts if connection.execute(HAS_RECEIPT, (each,)).fetchone())
 
