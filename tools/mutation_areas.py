@@ -71,7 +71,7 @@ AREAS = (
     ),
     Area(
         "create",
-        ("storage/aws/create.py", "storage/aws/open.py"),
+        ("storage/aws/create_bucket.py", "storage/aws/create_table.py", "storage/aws/open.py"),
         ("storage/aws/test_create*.py", "storage/contract/test_backend.py", "app/test_open_lease.py"),
     ),
 )

@@ -16,8 +16,9 @@ from typing import Literal
 import pytest
 from moto.server import ThreadedMotoServer
 
-from aqi_service.storage.aws import create as provision
 from aqi_service.storage.aws.clients import Clients, open_clients
+from aqi_service.storage.aws.create_bucket import BucketMaker
+from aqi_service.storage.aws.create_table import create_table
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
 from tests.doubles.faults.clients import make_table
@@ -66,7 +67,7 @@ async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
         if others():
             await clients.s3.create_bucket(Bucket=moto.bucket)
         else:
-            await provision.create_bucket(clients.s3, moto.bucket, None)
+            await BucketMaker(clients.s3, moto.bucket, None).make()
         archive = S3Archive(clients.s3, moto.bucket)
         await archive.check()
         yield archive
@@ -85,7 +86,7 @@ async def dynamo_store(_folder: Path) -> AsyncIterator[DynamoStore]:
         if others():
             await plain_table(clients, moto.table, "S")
         else:
-            await provision.create_table(clients.writes, moto.table)
+            await create_table(clients.writes, moto.table)
         store = DynamoStore(clients.writes, clients.lookups, moto.table)
         await store.check()
         yield store

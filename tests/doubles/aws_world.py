@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest_asyncio
 
-from aqi_service.storage.aws import create as provision
 from aqi_service.storage.aws.clients import Clients
+from aqi_service.storage.aws.create_bucket import BucketMaker
+from aqi_service.storage.aws.create_table import create_table
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
 from tests.doubles.aws_double import AwsDouble
@@ -86,9 +87,9 @@ async def fresh(world: World, *, bucket: bool = False, table: bool = False) -> W
     names = Moto(world.double.endpoint)
     new = World(world.double, world.clients, names.bucket, names.table, Waits())
     if bucket:
-        await provision.create_bucket(new.clients.s3, new.bucket, None, new.waits)
+        await BucketMaker(new.clients.s3, new.bucket, None, new.waits).make()
     if table:
-        await provision.create_table(new.clients.writes, new.table, new.waits)
+        await create_table(new.clients.writes, new.table, new.waits)
     new.waits.clear()
     world.double.clear()
     return new

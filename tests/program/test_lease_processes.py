@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.storage.aws import create as provision
 from aqi_service.storage.aws.clients import open_clients
+from aqi_service.storage.aws.create_table import create_table
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.local.lease import LocalLease
@@ -99,7 +99,7 @@ async def test_a_local_holder_keeps_others_out_until_it_is_killed(tmp_path: Path
 async def test_a_holder_of_a_table_is_replaced_at_once_when_it_is_killed_on_this_host(moto: Moto) -> None:
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(open_clients())
-        await provision.create_table(clients.writes, moto.table, at_once)
+        await create_table(clients.writes, moto.table, at_once)
         process, [taken] = await stack.enter_async_context(holding(DYNAMODB, moto.table))
         assert taken == "None"
         store = DynamoStore(clients.writes, clients.lookups, moto.table)

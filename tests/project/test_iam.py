@@ -16,7 +16,8 @@ import pytest
 
 from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.storage.aws.clients import Clients, open_clients
-from aqi_service.storage.aws.create import create_bucket, create_table
+from aqi_service.storage.aws.create_bucket import BucketMaker
+from aqi_service.storage.aws.create_table import create_table
 from tests import DATA
 from tests.doubles.aws_backends import plain_table
 from tests.doubles.faults.clients import at_once
@@ -86,7 +87,7 @@ async def world(moto: Moto) -> AsyncIterator[World]:
 @pytest.fixture
 async def made(world: World) -> World:
     """A world in which bucket and table are there."""
-    await create_bucket(world.clients.s3, world.moto.bucket, None, at_once)
+    await BucketMaker(world.clients.s3, world.moto.bucket, None, at_once).make()
     await create_table(world.clients.writes, world.moto.table, at_once)
     return world
 

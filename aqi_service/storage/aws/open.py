@@ -3,11 +3,14 @@
 One rule: what is opened here is closed here; the bucket deletes by its own rules, so nothing is pruned.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
-from aqi_service.storage.aws import create as provision
+from aqi_service.errors import ConfigError
+from aqi_service.storage.aws import create_table as provision
 from aqi_service.storage.aws.clients import Clients, described, open_clients, open_s3
+from aqi_service.storage.aws.create_bucket import BucketMaker
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
@@ -21,7 +24,9 @@ class AwsBackend:
     """A bucket and a table, as `ports.Backend` says; `owner` is the account that must own the bucket."""
 
     def __init__(self, clients: Clients, table: str, bucket: str, owner: str | None) -> None:
-        self._clients, self._table, self._bucket, self._owner = clients, table, bucket, owner
+        self._clients, self._table = clients, table
+        self._named = (clients.s3, bucket, owner)
+        self._maker = BucketMaker(*self._named)
         store = DynamoStore(clients.writes, clients.lookups, table)
         archive = S3Archive(clients.s3, bucket, owner)
         self.storage = Storage(archive, store)
@@ -34,12 +39,16 @@ class AwsBackend:
         await self._clients.credentials.ready()
 
     async def create(self) -> Sequence[str]:
-        """Make bucket and table; return what of the bucket's rules could not be made."""
-        bucket = (self._clients.s3, self._bucket, self._owner)
-        await provision.create_bucket(*bucket)
-        lack = await end_incomplete_uploads(*bucket)
-        await provision.create_table(self._clients.writes, self._table)
-        return [lack] if lack else []
+        """Make bucket and table, each whatever becomes of the other; return what they have to do without."""
+        table = provision.create_table(self._clients.writes, self._table)
+        done = await asyncio.gather(self._create_bucket(), table, return_exceptions=True)
+        _raise_worst([error for error in done if isinstance(error, BaseException)])
+        return [lack for lacks in done if not isinstance(lacks, BaseException) for lack in lacks]
+
+    async def _create_bucket(self) -> list[str]:
+        lacks = await self._maker.make()
+        lack = await end_incomplete_uploads(*self._named)
+        return [*lacks, lack] if lack else lacks
 
     async def check_writable(self) -> None:
         """Return if no index keeps the table from taking items."""
@@ -57,6 +66,17 @@ class AwsBackend:
         """Delete nothing: that is for the bucket's lifecycle rules."""
         del names
         return 0
+
+
+def _raise_worst(errors: Sequence[BaseException]) -> None:
+    """Raise what may pass if there is such an error; else all that waiting cannot mend, as one."""
+    for error in errors:
+        if not isinstance(error, ConfigError):
+            raise error
+    if len(errors) > 1:
+        raise ConfigError("; ".join(map(str, errors))) from errors[0]
+    for error in errors:
+        raise error
 
 
 @asynccontextmanager

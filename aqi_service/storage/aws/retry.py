@@ -5,7 +5,8 @@ error is raised.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from random import random
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -30,6 +31,9 @@ class RetryPolicy(NamedTuple):
 
 
 CALL = RetryPolicy()
+ANSWER_SECONDS = 10.0
+"""How long a service may take to answer for the first time; then it counts as away."""
+
 ATTEMPTS = 10
 """Requests in a row without progress until the table counts as unavailable (25 s of waiting on average)."""
 
@@ -56,6 +60,16 @@ async def gather_or_cancel(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
     except BaseExceptionGroup as errors:
         first = errors.exceptions[0]
         raise first from first.__cause__
+
+
+@asynccontextmanager
+async def answering(what: str) -> AsyncIterator[None]:
+    """Raise Unavailable when the block, a first question, takes over ANSWER_SECONDS, repetitions included."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise Unavailable(f"{what}: no answer within {ANSWER_SECONDS:.0f} s") from error
 
 
 async def call_with_retry(
