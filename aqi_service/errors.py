@@ -46,6 +46,11 @@ class AccessDenied(ConfigError):
     """AWS refused: no credentials, wrong ones, or an action that the policy does not allow."""
 
 
+CREATE_MAKES_IT = "--create makes it, "
+OR_A_NEW_ONE = ", or one that is not there yet, with --create"
+"""How the text of a MissingResource advises --create; whoever gave the flag is told the text without them."""
+
+
 class MissingResource(ConfigError):
     """The bucket or table does not exist, or has a form that the program cannot use."""
 

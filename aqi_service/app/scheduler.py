@@ -12,11 +12,12 @@ from functools import partial
 from random import random
 from typing import NamedTuple
 
+from aqi_service.app.advice import fitting
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, print_report
 from aqi_service.app.metrics import REFUSED, ServiceStatus
-from aqi_service.app.startup_checks import check
+from aqi_service.app.preparation import Preparation
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
@@ -64,16 +65,15 @@ class Scheduler:
         backend: Backend,
         status: ServiceStatus,
         serving: Serving | None = None,
-        *,
-        usable: bool = True,
+        preparation: Preparation | None = None,
     ) -> None:
-        """`usable` tells whether archive and table have been checked."""
+        """`preparation` is waited for before the lease is taken, if there is one."""
         self._config = config
         self._backend = backend
         self._status = status
         serving = serving or Serving(0, MemoryIndex(time.time))
         self._port = serving.port
-        self._usable = usable
+        self._preparation = preparation
         self._loads = Loads(config, backend, serving.latest)
         self._older_told = False
         status.holds_lease = partial(still_held, backend.lease.check)
@@ -82,8 +82,11 @@ class Scheduler:
     async def run(self, stop: Stop) -> None:
         """Take the lease, then load, wait, load again, until `stop`; a load under way is aborted in order.
 
-        While another process has the lease this one stands by; one that loses it stands by again.
+        The lease is an item of the table, so archive and table are made and checked before. While another
+        process has the lease this one stands by; one that loses it stands by again.
         """
+        if self._preparation:
+            await self._preparation.until_done(stop)
         while not stop.is_set():
             if await stop.guard(self._acquired()):
                 async with keep_renewed(self._backend.lease) as lost:
@@ -123,12 +126,12 @@ class Scheduler:
 
     def _refused(self, error: AqiError) -> None:
         self._status.loads[REFUSED] += 1
-        log.error("load_refused", extra={"error": str(error)})
+        log.error("load_refused", extra={"error": fitting(self._config, error)})
 
     async def _load(self, stop: Stop) -> LoadReport | None:
         """Load once; None when archive or table refused, or a stop left no report."""
         try:
-            report = await stop.guard(self._checked_load())
+            report = await stop.guard(self._loads.load(live_feed(self._config.feed_url), LoadKind.LIVE))
         except AqiError as error:
             self._refused(error)
             return None
@@ -172,7 +175,7 @@ class Scheduler:
         try:
             await stop.guard(self._caught_up(stop, lost, due))
         except AqiError as error:
-            log.warning("catch_up_failed", extra={"error": str(error), "hint": AGAIN})
+            log.warning("catch_up_failed", extra={"error": fitting(self._config, error), "hint": AGAIN})
 
     async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
         async with aclosing(self._loads.catch_up(due)) as reports:
@@ -185,15 +188,8 @@ class Scheduler:
             await self._loads.log_older_unfinished()
             self._older_told = True
 
-    async def _checked_load(self) -> LoadReport:
-        """Load; before the first time see that storage can be used, unless that was seen at the start."""
-        if not self._usable:
-            await check(self._config, self._backend)
-            self._usable = True
-        return await self._loads.load(live_feed(self._config.feed_url), LoadKind.LIVE)
-
     async def _prune(self) -> None:
         try:
             await self._loads.prune()
         except AqiError as error:
-            log.warning("prune_failed", extra={"error": str(error), "hint": AGAIN})
+            log.warning("prune_failed", extra={"error": fitting(self._config, error), "hint": AGAIN})

@@ -6,10 +6,10 @@ One rule: what waiting cannot mend is one sentence, and all of it is named at on
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TypeVar
 
 from aqi_service import __version__
+from aqi_service.app.advice import adding, fitting_advice
 from aqi_service.app.config import Config
 from aqi_service.app.logs import say
 from aqi_service.app.open import first_line
@@ -37,7 +37,7 @@ AGAIN_SECONDS = 2.0
 """Time between two looks at what is not ready."""
 
 CREATE_SECONDS = 360.0
-"""How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
+"""How long `--create` may take: a table with an index takes minutes to make."""
 
 
 def tell_start(config: Config, backend: Backend) -> None:
@@ -76,26 +76,36 @@ async def check_when_ready(
         await sleep(min(AGAIN_SECONDS, left))
 
 
-async def check(config: Config, backend: Backend, credential_seconds: float = CREDENTIAL_SECONDS) -> None:
+async def check(
+    config: Config,
+    backend: Backend,
+    credential_seconds: float = CREDENTIAL_SECONDS,
+    told: set[str] | None = None,
+) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
-    With `--create` makes what is missing first, once both have shown that they answer. Raises NotReady where
-    there are no credentials yet, at the latest after `credential_seconds`.
+    With `--create` makes what is missing first; what it cannot make is logged, unless it was `told` before.
+    Raises NotReady where there are no credentials yet, at the latest after `credential_seconds`.
     """
     await _authenticate(backend, credential_seconds)
-    if config.create:
-        with suppress(ConfigError):
-            await _in_time(backend, _usable(config, backend))
-        for lack in await _in_time(backend, backend.create(), CREATE_SECONDS):
+    with fitting_advice(config):
+        if config.create:
+            await _create(backend, set() if told is None else told)
+        await _in_time(backend, _usable(config, backend))
+        if not config.serve_only:
+            await _sweep(backend)
+        if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
+            ledger = ManifestStore(backend.storage, config.table)
+            await _in_time(backend, ledger.check_scale(config.scale_name))
+        if not config.serve_only and (config.create or not config.load_only):
+            await _name_what_is_not_right(config, backend)
+
+
+async def _create(backend: Backend, told: set[str]) -> None:
+    for lack in await _in_time(backend, backend.create(), CREATE_SECONDS):
+        if lack not in told:
+            told.add(lack)
             log.warning("not_created", extra={"error": lack})
-    await _in_time(backend, _usable(config, backend))
-    if not config.serve_only:
-        await _sweep(backend)
-    if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-        ledger = ManifestStore(backend.storage, config.table)
-        await _in_time(backend, ledger.check_scale(config.scale_name))
-    if not config.serve_only and (config.create or not config.load_only):
-        await _name_what_is_not_right(config, backend)
 
 
 async def _authenticate(backend: Backend, seconds: float) -> None:
@@ -109,13 +119,13 @@ async def _authenticate(backend: Backend, seconds: float) -> None:
 async def _name_what_is_not_right(config: Config, backend: Backend) -> None:
     """Log what `--create` would add to the table, and what it leaves although it makes it otherwise.
 
-    A loader does without, so nothing here is an error.
+    A loader does without, so nothing here is an error. What is lacking after `--create` was named by it.
     """
     try:
-        for thing in await backend.missing():
-            log.warning("table_lacks", extra={"what": thing, "hint": f"add it with {config.create_command}"})
+        for thing in () if config.create else await backend.missing():
+            log.warning("table_lacks", extra={"what": thing, "hint": adding(config)})
         for sentence in await backend.wrong():
-            log.warning("not_right", extra={"error": sentence})
+            log.warning("not_right", extra={"error": sentence, "hint": f"then {adding(config)}"})
     except AqiError as error:
         log.info("table_not_described", extra={"error": str(error)})
 
@@ -141,7 +151,7 @@ async def _usable(config: Config, backend: Backend) -> None:
         if not isinstance(error, ConfigError):
             raise error
     if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
-        how = "" if config.local else f"; both at once: {config.create_command}"
+        how = "" if config.local or config.create else f"; both at once: {config.create_command}"
         raise MissingResource("; ".join(map(str, wrong)) + how)
     for error in wrong:
         raise error

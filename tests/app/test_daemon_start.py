@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 
 from aqi_service.app.commands import SERVICE
 from tests import DATA
+from tests.doubles.faults.effects import Refuse
+from tests.doubles.faults.rules import Rule
+from tests.doubles.faults.shim import Shim
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.moto_names import Moto
 from tests.doubles.program import CAPTURE, RECORD, ran, running, typed
@@ -106,15 +110,57 @@ async def test_a_signal_while_aws_does_not_answer_ends_it_at_once_with_exit_0(tm
             await program.line("^aqi_service ")
             program.tell()
             assert await program.ended() == 0
-    [_, told] = program.err
-    assert told.endswith("stopping signal=SIGTERM")
+    assert program.err[-1].endswith("stopping signal=SIGTERM")
+    warned = [line for line in program.err if "WARNING" in line and "no_contact" not in line]
+    assert warned == []
 
 
 async def test_what_waiting_cannot_mend_ends_it_at_its_start_with_exit_2(tmp_path: Path) -> None:
     with refusing_aws() as aws:
         done = await ran("--port", "0", "--http-port", "0", cwd=tmp_path, env=aws.environment)
-    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 2)
+    assert (done.code, done.out) == (2, "")
+    begun = re.compile(r"aqi_service 0|listening on |.* no_contact ")  # it listens before it checks
+    assert len([line for line in done.err.splitlines() if not begun.match(line)]) == 1
     assert done.last.startswith("aqi-service: bucket mysensordatainjson: access is denied")
+
+
+async def test_it_listens_before_it_checks_and_lookups_are_unavailable_meanwhile(tmp_path: Path) -> None:
+    with silent_aws() as env:
+        options = ("--create", "--port", "0", "--http-port", "0")
+        async with running(*options, cwd=tmp_path, env=env) as program:
+            assert await program.ask(b"x") == [b"Bad request: a record id is 1 to 20 decimal digits"]
+            assert await program.ask(b"1") == [UNAVAILABLE]
+            assert await program.page("/healthz") == (200, "ok\n")
+            assert (await program.page("/readyz"))[0] == 503
+            program.tell()
+            assert await program.ended() == 0
+
+
+@pytest.mark.parametrize("serves_only", [False, True])
+async def test_services_that_come_after_the_first_refusal_are_made_ready_and_used(
+    serves_only: bool, moto: Moto, tmp_path: Path
+) -> None:
+    names = ("--create", "--bucket", moto.bucket, "--table", moto.table, "--port", "0", "--http-port", "0")
+    async with AsyncExitStack() as stack:
+        door = stack.enter_context(socket.socket())
+        door.bind(("127.0.0.1", 0))
+        feed = await stack.enter_async_context(feed_server((answer(GENERATED),)))
+        env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{door.getsockname()[1]}"}
+        options = (*names, "--feed-url", feed.url(), *(["--serve-only"] if serves_only else []))
+        program = await stack.enter_async_context(running(*options, cwd=tmp_path, env=moto.environment | env))
+        await program.line("WARNING aqi_service storage_unavailable error=")
+        assert await program.ask(b"1") == [UNAVAILABLE]
+        rules = [Rule("PutPublicAccessBlock", Refuse("NotImplemented"))]
+        await stack.enter_async_context(Shim(moto.endpoint, rules, sock=door))
+        await program.line(" aqi_service storage_usable$")
+        [lack] = [line for line in program.err if "not_created" in line]
+        assert "block of public access: " in lack
+        assert (await program.page("/readyz"))[0] == 200
+        if serves_only:
+            assert await program.ask(b"1") == [b"Item not found"]
+        else:
+            example = (await program.line(r"aqi_service\.client (\d+)"))[1].encode()
+            assert (await program.ask(example))[0].startswith(b"id,")
 
 
 def client(name: str, moto: Moto) -> Any:

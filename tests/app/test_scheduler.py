@@ -12,7 +12,7 @@ from aqi_service.app.config import FEED_HOST
 from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.snapshot_names import snapshot_name
-from aqi_service.errors import AccessDenied, ConfigError, Unavailable
+from aqi_service.errors import AccessDenied, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import ServerCounts
@@ -55,12 +55,12 @@ def status() -> ServiceStatus:
 
 
 async def waits_of(
-    loads: int, feed: FeedServer, storage: GivenBackend | None = None, *, usable: bool = True, **changes: Any
+    loads: int, feed: FeedServer, storage: GivenBackend | None = None, **changes: Any
 ) -> tuple[list[float], ServiceStatus]:
     """Run a loader for so many loads; give the waits after each, and what was counted."""
     stop, counted = Waits(loads), status()
     settings = config(feed_url=feed.url(), **changes)
-    await Scheduler(settings, storage or opened(), counted, usable=usable).run(stop)
+    await Scheduler(settings, storage or opened(), counted).run(stop)
     assert stop.seconds[0] == 0
     return stop.seconds[1:], counted
 
@@ -118,22 +118,6 @@ async def test_a_load_that_storage_refuses_is_counted_and_tried_again(
     refused = [line for line in lines(caplog) if line.startswith("load_refused ")]
     assert refused == ["load_refused error='bucket b: denied'"] * 2
     assert not any(record.exc_info for record in caplog.records)
-
-
-async def test_storage_that_was_away_at_the_start_is_checked_before_the_first_load() -> None:
-    asked = iter([Unavailable("away"), ConfigError("the table is scored on us-epa"), None])
-
-    async def check() -> None:
-        if error := next(asked):
-            raise error
-
-    store = MemoryStore()
-    async with feed_server((answer(BODY),)) as feed:
-        away = opened(Before(MemoryArchive(), check=check), store)
-        waits, counted = await waits_of(4, feed, away, usable=False, interval=3600)
-        assert len(feed.requests) == 2
-    assert all(map(spread, waits, (60, 120, 3600, 3600))), waits
-    assert (counted.loads["refused"], counted.loads["complete"], len(store.items)) == (2, 1, 3)
 
 
 async def test_a_stop_during_a_load_ends_the_loader_without_another() -> None:

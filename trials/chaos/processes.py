@@ -18,6 +18,7 @@ import pytest
 from aqi_service.app import load_only, loads, scheduler
 from aqi_service.app.config import Config
 from aqi_service.app.metrics import ServiceStatus
+from aqi_service.app.preparation import Preparation
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.report import LoadReport
 from aqi_service.load import load
@@ -181,7 +182,7 @@ async def _begin(machine: Machine, name: str, settings: dict[str, Any]) -> Daemo
     server = Server(sockets, lookup.answer)
     await server.start()
     status, stop = ServiceStatus(ServerCounts()), Stop()
-    loader = Scheduler(decided, found, status, Serving(port, latest), usable=False)
+    loader = Scheduler(decided, found, status, Serving(port, latest), Preparation(decided, found, status))
     asking = FetchOptions(name, decided.max_bytes)
     follower = MemoryRefresher(found.storage, machine.table, latest, asking, status.seen)
 

@@ -6,6 +6,7 @@ One rule: a code that is not here may pass (Unavailable), unless its status says
 import re
 
 from aqi_service.errors import (
+    CREATE_MAKES_IT,
     AccessDenied,
     AqiError,
     ConfigError,
@@ -25,8 +26,8 @@ _BAD_CREDENTIALS = "AWS does not know these credentials, or they have expired: r
 UNREADABLE = "the AWS credentials cannot be read or renewed: mend them, or use --local DIR"
 _DENIED = "AWS denies access: these credentials lack a permission, or the resource is another account's"
 _REGION = "it is in another region: set AWS_REGION to the one that it is in"
-_TABLE = "there is no such table: --create makes it, --table names another"
-_BUCKET = "there is no such bucket: --create makes it, --bucket names another"
+_TABLE = f"there is no such table: {CREATE_MAKES_IT}--table names another"
+_BUCKET = f"there is no such bucket: {CREATE_MAKES_IT}--bucket names another"
 CLOCK = (
     "waiting until this machine's clock is set: AWS refuses what is signed more than 15 minutes off its own "
     "(does NTP run?)"

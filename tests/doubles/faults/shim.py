@@ -60,7 +60,9 @@ class Shim:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         cancels: bool = False,
+        sock: socket.socket | None = None,
     ) -> None:
+        """`sock` is bound already, where its address has to be known before the shim runs."""
         self.book = RuleBook(rules, seed)
         self.journal = Journal()
         self.endpoint = ""
@@ -71,6 +73,7 @@ class Shim:
         self._tls = tls
         self._sleep = sleep
         self._cancels = cancels
+        self._sock = sock
 
     def renew(self, *rules: Rule, seed: int = 0) -> None:
         """Begin anew with other rules and an empty journal, for a test that shares the shim with others."""
@@ -82,7 +85,10 @@ class Shim:
         self._server = _Server(self._handle, cancels=self._cancels)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=CLOSING_SECONDS)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        if self._sock:
+            await web.SockSite(self._runner, self._sock, ssl_context=self._tls).start()
+        else:
+            await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         port = self._runner.addresses[0][1]
         self.endpoint = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
         return self
