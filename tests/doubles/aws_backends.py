@@ -59,15 +59,12 @@ def others() -> dict[str, str]:
 
 @asynccontextmanager
 async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
-    """Open an archive in a bucket that `--create` made, where the server has all that it asks for.
+    """Open an archive in a bucket that `--create` made.
 
     It goes through the shim, which dates uploads: moto alone has every one begin in 2010.
     """
     async with Shim(moto_endpoint()) as shim, on_moto(shim.endpoint) as (clients, moto):
-        if others():
-            await clients.s3.create_bucket(Bucket=moto.bucket)
-        else:
-            await BucketMaker(clients.s3, moto.bucket, None).make()
+        await BucketMaker(clients.s3, moto.bucket, None).make()
         archive = S3Archive(clients.s3, moto.bucket)
         await archive.check()
         yield archive
@@ -81,12 +78,9 @@ async def plain_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> 
 
 @asynccontextmanager
 async def dynamo_store(_folder: Path) -> AsyncIterator[DynamoStore]:
-    """Open a store in a table that `--create` made, where the server has all that it asks for."""
+    """Open a store in a table that `--create` made."""
     async with on_moto() as (clients, moto):
-        if others():
-            await plain_table(clients, moto.table, "S")
-        else:
-            await create_table(clients.writes, moto.table)
+        await create_table(clients.writes, moto.table)
         store = DynamoStore(clients.writes, clients.lookups, moto.table)
         await store.check()
         yield store
