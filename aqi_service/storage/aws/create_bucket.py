@@ -113,7 +113,7 @@ class BucketMaker:
         try:
             answer = await self._ask("get_bucket_tagging")
         except AqiError as error:
-            if may_pass(error):
+            if not _refused(error):
                 raise
             return False
         return TAG in {tag["Key"] for tag in answer.get("TagSet", [])}
@@ -123,7 +123,7 @@ class BucketMaker:
         try:
             await self._ask("put_bucket_tagging", Tagging={"TagSet": _TAGS})
         except AqiError as error:
-            if may_pass(error):
+            if not _refused(error):
                 raise
             return f"tag {TAG}, by which a later start knows the bucket for its own: {error}"
         return ""
@@ -133,7 +133,7 @@ class BucketMaker:
         try:
             await self._ask(setting.make, **setting.values)
         except AqiError as error:
-            if may_pass(error) or isinstance(error, AccessDenied):
+            if not _refused(error) or isinstance(error, AccessDenied):
                 raise
             return f"{setting.lacks}: {error}"
         return ""
@@ -150,7 +150,7 @@ class BucketMaker:
         try:
             await self._ask(setting.look)
         except AqiError as error:
-            if may_pass(error):
+            if not _refused(error):
                 raise
             return False if error_code(error) == setting.absent else error
         return True
@@ -168,6 +168,16 @@ class BucketMaker:
             return await self._bucket.call(operation, **values)
         except MissingResource:
             raise Unavailable(f"{self._bucket.what} is not there yet, or no more") from None
+
+
+def _refused(error: AqiError) -> bool:
+    """Tell whether a store will not take this request the next time either, for whatever reason.
+
+    One of a code that nobody knows is plain Unavailable; its subclasses are of what is not there yet.
+    """
+    if isinstance(error, Unavailable):
+        return type(error) is Unavailable and not may_pass(error)
+    return True
 
 
 def _region(name: str) -> dict[str, Any]:

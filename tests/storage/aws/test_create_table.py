@@ -316,7 +316,7 @@ class TestTable:
         for operation in operations:
             world.double.on(operation, error(501 if code == "NotImplemented" else 400, code))
         [sentence] = await create_table(world)
-        assert sentence.startswith(f"{lack}: table {world.table}: the service does not know this request (")
+        assert sentence.startswith(f"{lack}: table {world.table}: the service does not know this request")
         world.double.clear()
         assert await missing(world) == [lack]
 
