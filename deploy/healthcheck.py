@@ -30,19 +30,22 @@ def is_without_http(words: list[str]) -> bool:
     return "--no-http" in words or os.environ.get("AQI_NO_HTTP", "").lower() in YES
 
 
-def main(page: str, command: str = COMMAND) -> int:
-    """Return the exit code; a daemon without HTTP is as well as its process."""
-    words = Path(command).read_text(encoding="utf-8", errors="replace").split("\0")
-    if is_without_http(words):
-        return 0
+def status(page: str, words: list[str]) -> int:
+    """Ask for a page; return the HTTP status."""
     host = configured("http-host", "127.0.0.1", words).strip("[]")
     port = int(configured("http-port", "8080", words))
     # http.client and not urllib: that would take HTTP_PROXY for the way to this machine.
     connection = http.client.HTTPConnection(EVERYWHERE.get(host, host), port, timeout=SECONDS)
+    connection.request("GET", page)
+    return connection.getresponse().status
+
+
+def main(page: str, command: str = COMMAND) -> int:
+    """Return the exit code; a daemon without HTTP is as well as its process."""
     try:
-        connection.request("GET", page)
-        return int(connection.getresponse().status != http.client.OK)
-    except OSError as error:
+        words = Path(command).read_text(encoding="utf-8", errors="replace").split("\0")
+        return 0 if is_without_http(words) else int(status(page, words) != http.client.OK)
+    except (OSError, ValueError, http.client.HTTPException) as error:
         print(f"{page}: {error}", file=sys.stderr)
         return 1
 

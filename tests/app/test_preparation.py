@@ -154,3 +154,22 @@ async def test_create_is_advised_only_where_it_was_not_given(
     for said in (str(caught.value), "".join(line for line in lines(caplog) if "no such table" in line)):
         assert ("--create makes it" in said) is not create
         assert "--table names another" in said
+
+
+@pytest.mark.parametrize("create", [True, False])
+async def test_what_the_table_has_not_or_otherwise_is_named_with_a_command_only_where_it_was_not_given(
+    create: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Lacking(GivenBackend):
+        async def missing(self) -> Sequence[str]:
+            return ["TTL on expires_at"]
+
+        async def wrong(self) -> Sequence[str]:
+            return ["TTL is on `other`: switch it off"]
+
+    status = ServiceStatus(ServerCounts())
+    await Preparation(config(create=create), Lacking(in_memory()), status).first()
+    said = "\n".join(lines(caplog))
+    assert ("table_lacks" in said) is not create  # what --create could not add, it has named
+    assert "not_right error='TTL is on `other`: switch it off' hint='then " in said
+    assert ("--create" in said) is not create
