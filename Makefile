@@ -76,7 +76,7 @@ fuzz: ## 2,000,000 hostile inputs into whatever reads foreign bytes; SEED=N choo
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.fuzz $${SEED:+--seed $$SEED} $${INPUTS:+--inputs $$INPUTS} $${MINUTES:+--minutes $$MINUTES} $(ARGS)
 
-conformance: ## the storage contract and a part of the matrix on dynalite and SeaweedFS, which it installs
+conformance: ## the storage contract, a part of the matrix and Compose on dynalite and SeaweedFS, which it installs
 	$(call setup,--extra test)
 	@$(RUN) -m tools.conformance $(ARGS)
 
