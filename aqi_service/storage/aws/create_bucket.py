@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
+from aqi_service.errors import AccessDenied, AqiError, MissingResource, NotReady, Unavailable
 from aqi_service.storage.aws.errors import error_code, may_pass
 from aqi_service.storage.aws.retry import Sleep, answering
 from aqi_service.storage.aws.s3_bucket import Bucket
@@ -171,13 +171,8 @@ class BucketMaker:
 
 
 def _refused(error: AqiError) -> bool:
-    """Tell whether a store will not take this request the next time either, for whatever reason.
-
-    One of a code that nobody knows is plain Unavailable; its subclasses are of what is not there yet.
-    """
-    if isinstance(error, Unavailable):
-        return type(error) is Unavailable and not may_pass(error)
-    return True
+    """Tell whether a store will not take this request the next time either, for whatever reason."""
+    return not (isinstance(error, NotReady) or may_pass(error))
 
 
 def _region(name: str) -> dict[str, Any]:

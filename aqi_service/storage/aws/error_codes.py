@@ -90,6 +90,8 @@ CODES: dict[str, tuple[type[AqiError], str]] = {
             "MethodNotAllowed",
             "UnknownOperationException",
             "UnknownOperation",
+            "UnsupportedOperation",
+            "UnsupportedOperationException",
             "InvalidAction",
         ),
         (RequestRefused, UNKNOWN),

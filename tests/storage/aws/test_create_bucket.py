@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from aqi_service.errors import AccessDenied, ConfigError, Unavailable
+from aqi_service.errors import AccessDenied, ConfigError, NotReady, Unavailable
 from aqi_service.storage.aws.create_bucket import TAG, BucketMaker
 from tests.doubles.aws_answers import Answer, cut, done_but, error, held, lost
 from tests.doubles.aws_world import World, fresh, opened
@@ -152,16 +152,13 @@ async def test_a_permission_that_is_missing_to_make_it_private_is_an_error(world
 
 
 async def test_what_is_not_there_yet_is_no_refusal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    class NotYet(Unavailable):
-        """As credentials that are expected."""
-
     async def ask(_self: BucketMaker, operation: str, **_: object) -> None:
-        raise NotYet(operation)
+        raise NotReady(operation)
 
     monkeypatch.setattr(BucketMaker, "_ask", ask)
-    with pytest.raises(NotYet, match="put_bucket_tagging"):
+    with pytest.raises(NotReady, match="put_bucket_tagging"):
         await create_bucket(world)
-    with pytest.raises(NotYet, match="get_bucket_tagging"):
+    with pytest.raises(NotReady, match="get_bucket_tagging"):
         await create_bucket(world)
 
 
