@@ -119,7 +119,7 @@ async def test_what_waiting_cannot_mend_ends_it_at_its_start_with_exit_2(tmp_pat
     with refusing_aws() as aws:
         done = await ran("--port", "0", "--http-port", "0", cwd=tmp_path, env=aws.environment)
     assert (done.code, done.out) == (2, "")
-    begun = re.compile(r"aqi_service 0|listening on |.* no_contact ")  # it listens before it checks
+    begun = re.compile(r"aqi_service 0|listening on |20\S+ (WARNING|INFO) ")  # it listens before it checks
     assert len([line for line in done.err.splitlines() if not begun.match(line)]) == 1
     assert done.last.startswith("aqi-service: bucket mysensordatainjson: access is denied")
 
