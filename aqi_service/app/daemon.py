@@ -35,7 +35,7 @@ from aqi_service.server.server import Limits, Server
 from aqi_service.server.sockets import listen
 from aqi_service.shutdown import GRACE_SECONDS, Stop
 from aqi_service.snapshots.sources import FetchOptions
-from aqi_service.storage.ports import Backend
+from aqi_service.storage.backend import Backend
 
 log = logging.getLogger("aqi_service")
 

@@ -21,7 +21,8 @@ from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import CONCURRENT_READS
 from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import Source, live_feed
-from aqi_service.storage.ports import LEASE_SECONDS, Backend
+from aqi_service.storage.backend import Backend
+from aqi_service.storage.ports import LEASE_SECONDS
 
 _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 

@@ -31,7 +31,8 @@ from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore, newest_name
 from aqi_service.snapshots.sources import Source
 from aqi_service.snapshots.unfinished import OlderUnfinished, UnfinishedSnapshots
-from aqi_service.storage.ports import Backend, no_guard, still_held
+from aqi_service.storage.backend import Backend
+from aqi_service.storage.ports import no_guard, still_held
 
 log = logging.getLogger("aqi_service")
 

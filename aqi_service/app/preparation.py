@@ -13,7 +13,7 @@ from aqi_service.app.startup_checks import check
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import AqiError, ConfigError, Unavailable
 from aqi_service.shutdown import Stop
-from aqi_service.storage.ports import Backend
+from aqi_service.storage.backend import Backend
 
 log = logging.getLogger("aqi_service")
 

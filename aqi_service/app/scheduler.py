@@ -24,7 +24,8 @@ from aqi_service.errors import AqiError, ConfigError
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import live_feed
-from aqi_service.storage.ports import Backend, still_held
+from aqi_service.storage.backend import Backend
+from aqi_service.storage.ports import still_held
 
 log = logging.getLogger("aqi_service")
 

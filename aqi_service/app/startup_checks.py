@@ -15,7 +15,7 @@ from aqi_service.app.logs import say
 from aqi_service.app.open import first_line
 from aqi_service.errors import AqiError, ConfigError, MissingResource, NotReady, Unavailable
 from aqi_service.snapshots.manifests import ManifestStore
-from aqi_service.storage.ports import Backend
+from aqi_service.storage.backend import Backend
 
 log = logging.getLogger("aqi_service")
 

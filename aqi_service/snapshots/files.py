@@ -13,7 +13,7 @@ from aqi_service.core.s3_urls import SNAPSHOT_ENDINGS
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.sources import Source, archived_source, source_of
-from aqi_service.storage.ports import SnapshotLocations
+from aqi_service.storage.backend import SnapshotLocations
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG})

@@ -17,7 +17,8 @@ from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.ahead import tell_ahead
 from aqi_service.snapshots.files import file_source, in_folder, is_folder
 from aqi_service.snapshots.sources import Source, archived_source, is_url, source_of, stored_source
-from aqi_service.storage.ports import Objects, SnapshotLocations
+from aqi_service.storage.backend import SnapshotLocations
+from aqi_service.storage.ports import Objects
 
 LOOKS = 16
 """How many sources are looked for at once."""

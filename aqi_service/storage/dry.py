@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
+from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.ports import (
     Archive,
     Judged,
     Lease,
     PutResult,
     SnapshotInfo,
-    SnapshotLocations,
     Storage,
     Upload,
     no_guard,

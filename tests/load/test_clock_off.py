@@ -28,7 +28,7 @@ from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import FetchOptions, source_of
-from aqi_service.storage.ports import SnapshotLocations
+from aqi_service.storage.backend import SnapshotLocations
 from tests.app.test_load_only import stored
 from tests.app.test_scheduler import Waits
 from tests.doubles.backend import GivenBackend

@@ -8,7 +8,7 @@ import pytest
 from aqi_service.core.selection import Selection
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.select import LOOKS, TOLD, choose
-from aqi_service.storage.ports import SnapshotLocations
+from aqi_service.storage.backend import SnapshotLocations
 from tests.doubles.storage_doubles import MemoryArchive
 
 NOW = 1_700_000_000

@@ -34,7 +34,8 @@ from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
-from aqi_service.storage.ports import SnapshotLocations, Storage
+from aqi_service.storage.backend import SnapshotLocations
+from aqi_service.storage.ports import Storage
 from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.faults.effects import RESET_BEFORE

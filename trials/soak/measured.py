@@ -37,7 +37,7 @@ from aqi_service.server.server import Server
 from aqi_service.server.sockets import listen
 from aqi_service.snapshots.manifests import newest_name
 from aqi_service.snapshots.sources import archived_source, live_feed
-from aqi_service.storage.ports import Backend
+from aqi_service.storage.backend import Backend
 from tests.doubles.config import config
 from trials.chaos.documents import FIRST_ID
 

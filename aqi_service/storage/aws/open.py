@@ -16,7 +16,8 @@ from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.aws.s3_lifecycle import end_incomplete_uploads
 from aqi_service.storage.aws.s3_objects import S3Objects
-from aqi_service.storage.ports import SnapshotLocations, Storage
+from aqi_service.storage.backend import SnapshotLocations
+from aqi_service.storage.ports import Storage
 from aqi_service.storage.process_name import holder_name
 
 

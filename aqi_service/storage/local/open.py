@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.local.lease import LocalLease
 from aqi_service.storage.local.store import LocalStore
-from aqi_service.storage.ports import Objects, SnapshotLocations, Storage
+from aqi_service.storage.ports import Objects, Storage
 from aqi_service.storage.process_name import holder_name
 
 
