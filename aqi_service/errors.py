@@ -19,7 +19,7 @@
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
-     +-- SnapshotRejected         it arrived, and is no snapshot
+     +-- SnapshotRejected         it arrived, and is no snapshot, or too large for one
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame
      |    +-- FrameTimeout        a frame, or a peer's reading, took too long
@@ -139,7 +139,7 @@ class NameInUse(ArchiveFailed):
 
 
 class SnapshotRejected(AqiError):
-    """What arrived is no snapshot: empty, not a JSON array, or followed by other bytes.
+    """What arrived is no snapshot: empty, not a JSON array, too large, or followed by other bytes.
 
     `offset` is the byte at which that showed, counted from the start of the decoded document.
     """

@@ -49,6 +49,7 @@ LIBRARIES = {
 """Who may name a library: its exceptions are translated there."""
 
 CORE_MAY = {
+    *("array", "bisect"),
     *("collections", "csv", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "io"),
     *("ipaddress", "itertools", "json", "math", "operator", "orjson", "re", "struct", "types", "typing"),
     "zlib",
