@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict
 
-
 MANY = 10
 """So many items that are refused in the same words are no coincidence, if they are most as well."""
 
