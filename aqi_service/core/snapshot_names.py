@@ -13,7 +13,8 @@ _COPY = re.compile(
     re.ASCII,
 )
 """What is added to a name that is there already: by browsers (`x (1).json`, `x(1).json.gz`,
-`x.json (1).gz`), Windows (`x - Copy.json`, `x - Copy (2).json`), macOS (`x copy.json`, `x copy 2.json`) and wget (`x.json.1`)."""
+`x.json (1).gz`), Windows (`x - Copy.json`, `x - Copy (2).json`), macOS (`x copy.json`, `x copy 2.json`)
+and wget (`x.json.1`)."""
 
 _NAME = re.compile(r"(data_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)(-[1-9][0-9]{0,8})?)\.json(?:\.gz)?", re.ASCII)
 
