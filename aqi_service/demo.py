@@ -20,6 +20,9 @@ from aqi_service.client import Client
 CAPTURE = "data_10_08_17_11_23.json.gz"
 RECORDS = ("250452007", "250451653", "250451706")
 START_SECONDS = 60.0
+HINT = b" records, for instance: "
+"""In the line by which a load says how to look it up: on the default port, where the demo does not serve."""
+
 PR_SET_PDEATHSIG = 1
 """Of prctl(2): the signal that a process gets when its parent is gone."""
 
@@ -41,7 +44,9 @@ async def demo(folder: Path, *, serve: bool) -> int:
     """
     with as_file(files("aqi_service") / "data" / CAPTURE) as capture:
         print(f"1. Load {CAPTURE}, the network's real file of 10 August 2017, into {folder}\n", flush=True)
-        async with _program("--load-only", "--local", str(folder), "--from", str(capture)) as load:
+        place = ("--local", str(folder), "--from", str(capture))
+        async with _program("--load-only", *place, errors=True) as load:
+            await _pass_on(load, but=HINT)
             if code := await load.wait():
                 return code
     async with _program(
@@ -82,10 +87,11 @@ def _end_with_the_demo() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-async def _pass_on(process: asyncio.subprocess.Process) -> None:
-    """Print what the program says on stderr, to its end; unread, it would hold the program up."""
+async def _pass_on(process: asyncio.subprocess.Process, but: bytes | None = None) -> None:
+    """Print what the program says on stderr, to its end, without lines with `but`; unread, it holds it up."""
     while process.stderr is not None and (line := await process.stderr.readline()):
-        print(line.decode(errors="replace"), end="", file=sys.stderr, flush=True)
+        if but is None or but not in line:
+            print(line.decode(errors="replace"), end="", file=sys.stderr, flush=True)
 
 
 async def _ports(server: asyncio.subprocess.Process) -> dict[str, int]:

@@ -50,6 +50,10 @@ CREATE_MAKES_IT = "--create makes it, "
 OR_A_NEW_ONE = ", or one that is not there yet, with --create"
 """How the text of a MissingResource advises --create; whoever gave the flag is told the text without them."""
 
+LOCAL_DOES_WITHOUT = "; --local DIR does without AWS"
+OR_LOCALLY = ", or use --local DIR"
+"""How an error about credentials advises --local; beside that flag they are for `s3://` sources."""
+
 
 class MissingResource(ConfigError):
     """The bucket or table does not exist, or has a form that the program cannot use."""

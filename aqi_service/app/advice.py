@@ -7,24 +7,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aqi_service.app.config import Config
-from aqi_service.errors import CREATE_MAKES_IT, OR_A_NEW_ONE, AqiError, MissingResource
+from aqi_service.errors import (
+    CREATE_MAKES_IT,
+    LOCAL_DOES_WITHOUT,
+    OR_A_NEW_ONE,
+    OR_LOCALLY,
+    AqiError,
+    ConfigError,
+)
 
 
 def fitting(config: Config, error: AqiError) -> str:
-    """Return an error's text without the advice to give --create, if it was given."""
+    """Return an error's text without the advice to give --create or --local, if that was given."""
     text = str(error)
-    for phrase in (CREATE_MAKES_IT, OR_A_NEW_ONE) if config.create else ():
+    given = (CREATE_MAKES_IT, OR_A_NEW_ONE) if config.create else ()
+    for phrase in (*given, *((LOCAL_DOES_WITHOUT, OR_LOCALLY) if config.local else ())):
         text = text.replace(phrase, "")
     return text
 
 
 @contextmanager
 def fitting_advice(config: Config) -> Iterator[None]:
-    """Raise a MissingResource of the block with the text that fits the command line."""
+    """Raise a ConfigError of the block with the text that fits the command line."""
     try:
         yield
-    except MissingResource as error:
-        raise MissingResource(fitting(config, error)) from error
+    except ConfigError as error:
+        error.args = (fitting(config, error),)
+        raise
 
 
 def adding(config: Config) -> str:

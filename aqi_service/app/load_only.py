@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+from aqi_service.app.advice import fitting_advice
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, log_in_glacier, warn_without_contact
@@ -31,7 +32,8 @@ _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 
 async def run(config: Config, stop: Stop) -> int:
     """Load every source; return 0 if all are complete or unchanged, 2 if waiting cannot mend one, else 1."""
-    code = await stop.guard(_run(config, stop))
+    with fitting_advice(config):
+        code = await stop.guard(_run(config, stop))
     if code is None:
         say("interrupted", "aqi-service: interrupted", level=logging.WARNING)
     return 1 if code is None else code

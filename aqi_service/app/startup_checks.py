@@ -40,6 +40,10 @@ CREATE_SECONDS = 360.0
 """How long `--create` may take: a table with an index takes minutes to make."""
 
 
+class _NoAnswer(NotReady):
+    """Nothing was heard of credentials for as long as was waited."""
+
+
 def tell_start(config: Config, backend: Backend) -> None:
     """Say what runs where: the first line on stderr."""
     scale = None if config.serve_only else config.scale_name
@@ -59,7 +63,8 @@ async def check_when_ready(
 ) -> None:
     """Check; while credentials or the clock are not there yet, say for what is waited, and check again.
 
-    Raises NotReady after `patience` seconds, on the event loop's clock.
+    Raises NotReady after `patience` seconds, on the event loop's clock; a last look that was cut off tells
+    nothing, so the reason of the one before stands.
     """
     clock = asyncio.get_running_loop().time
     end, told = clock() + patience, ""
@@ -68,6 +73,8 @@ async def check_when_ready(
             return await check(config, backend, max(LEAST_SECONDS, min(CREDENTIAL_SECONDS, end - clock())))
         except NotReady as error:
             left = end - clock()
+            if left <= 0 and isinstance(error, _NoAnswer) and told:
+                raise NotReady(told) from error
             if left <= 0:
                 raise
             if str(error) != told:
@@ -113,7 +120,7 @@ async def _authenticate(backend: Backend, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await backend.authenticate()
     except TimeoutError as error:
-        raise NotReady("waiting for AWS credentials: their source does not answer") from error
+        raise _NoAnswer("waiting for AWS credentials: their source does not answer") from error
 
 
 async def _name_what_is_not_right(config: Config, backend: Backend) -> None:

@@ -87,6 +87,16 @@ async def test_after_a_minute_it_is_given_up(authenticate: Callable[[], Awaitabl
 
 
 @by_jumps
+async def test_a_last_look_that_is_cut_off_leaves_the_reason_of_the_one_before() -> None:
+    async def slow() -> None:
+        await asyncio.sleep(2 * LEAST_SECONDS)
+        raise NotReady("the container's agent")
+
+    with pytest.raises(NotReady, match="the container's agent"):
+        await check_when_ready(config(), Late(slow))
+
+
+@by_jumps
 async def test_a_clock_that_only_the_service_sees_is_waited_for_as_well() -> None:
     clock = asyncio.get_running_loop().time
     begun = clock()
@@ -137,6 +147,26 @@ async def test_the_daemon_says_what_it_waits_for_and_loads_once_credentials_are_
             assert await program.ask(b"1") == [UNAVAILABLE]
             found.for_ever = None
             assert (await program.report())["status"] == "complete"
+            program.tell()
+            assert await program.ended() == 0
+
+
+@pytest.mark.parametrize("kind", ["container", "instance"])
+async def test_a_daemon_with_create_makes_bucket_and_table_once_late_credentials_are_there(
+    kind: str, moto: Moto, tmp_path: Path
+) -> None:
+    options = ("--create", "--bucket", moto.bucket, "--table", moto.table, "--port", "0", "--no-http")
+    with agent(for_ever=503) as found:
+        env = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", **getattr(found, kind)}
+        async with (
+            feed_server((answer(document(1)),)) as feed,
+            running(*options, "--feed-url", feed.url(), cwd=tmp_path, env=env) as program,
+        ):
+            await program.line("storage_unavailable error=.waiting for AWS credentials from the ")
+            found.for_ever = None
+            assert (await program.report())["status"] == "complete"
+            [row] = await program.ask(b"1")
+            assert row.startswith(b"id,")
             program.tell()
             assert await program.ended() == 0
 

@@ -105,6 +105,11 @@ def test_the_service_waits_for_its_data_and_has_time_to_stop() -> None:
 
 
 @needs_compose
+def test_a_stop_is_heard_before_python_runs_since_another_is_process_1() -> None:
+    assert services()["aqi"]["init"] is True
+
+
+@needs_compose
 def test_the_service_uses_the_two_containers_and_a_bucket_of_its_own() -> None:
     aqi = services()["aqi"]
     assert aqi["environment"]["AWS_ENDPOINT_URL_S3"] == "http://s3:8333"
@@ -212,6 +217,8 @@ def test_the_health_check_tells_well_from_ill_on_the_port_that_is_configured(
             everywhere = ("--http-host", "0.0.0.0", "--http-port", str(port))  # noqa: S104  # no socket is bound
             assert healthy(page, tmp_path, *everywhere) is is_well
             assert healthy(page, tmp_path, f"--http-port={port}", AQI_HTTP_PORT="9") is is_well
+            init = ("/sbin/docker-init", "--", "aqi-service", "--http-port", str(port))
+            assert healthy(page, tmp_path, *init) is is_well
             assert healthy(page, tmp_path, AQI_HTTP_PORT=str(port)) is is_well
 
 

@@ -7,6 +7,8 @@ import re
 
 from aqi_service.errors import (
     CREATE_MAKES_IT,
+    LOCAL_DOES_WITHOUT,
+    OR_LOCALLY,
     AccessDenied,
     AqiError,
     ConfigError,
@@ -20,10 +22,10 @@ from aqi_service.errors import (
 
 NO_CREDENTIALS = (
     "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-    "or give the machine a role; --local DIR does without AWS"
+    f"or give the machine a role{LOCAL_DOES_WITHOUT}"
 )
-_BAD_CREDENTIALS = "AWS does not know these credentials, or they have expired: renew them, or use --local DIR"
-UNREADABLE = "the AWS credentials cannot be read or renewed: mend them, or use --local DIR"
+_BAD_CREDENTIALS = f"AWS does not know these credentials, or they have expired: renew them{OR_LOCALLY}"
+UNREADABLE = f"the AWS credentials cannot be read or renewed: mend them{OR_LOCALLY}"
 _DENIED = "AWS denies access: these credentials lack a permission, or the resource is another account's"
 _REGION = "it is in another region: set AWS_REGION to the one that it is in"
 _TABLE = f"there is no such table: {CREATE_MAKES_IT}--table names another"
