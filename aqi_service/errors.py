@@ -20,6 +20,7 @@
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
      +-- SnapshotRejected         it arrived, and is no snapshot
+     +-- BadRequest               a request that cannot be read, or is past a limit
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame
      |    +-- FrameTimeout        a frame, or a peer's reading, took too long
@@ -147,6 +148,10 @@ class SnapshotRejected(AqiError):
     def __init__(self, message: str, offset: int = 0) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+class BadRequest(AqiError):
+    """A request that cannot be read, or asks for more than one may."""
 
 
 class FrameError(AqiError):
