@@ -38,7 +38,7 @@ _EXACT, _WRITTEN = Context(prec=200), Context(prec=MAX_DIGITS)
 
 
 class SensorRecord(NamedTuple):
-    """A sensor's newest record, what is to be said of it, and the 24-hour relative humidity of its box (%)."""
+    """A sensor's newest record, what is to be said of it, and its box's 24-hour relative humidity in %."""
 
     item: Item
     check: Check = Check()
