@@ -9,6 +9,7 @@
      |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
      |    +-- NotReady            credentials that are not there yet, or a clock that is not set
+     |    +-- NoAnswer            a request that cannot be answered now; its text is for whoever asked
      |    +-- LeaseLost           the lease is another's, or ran out
      |    +-- LeaseHeld           another holds the lease, and did not give it back in time (carries `holder`)
      +-- ItemRefused              the table will never take this item
@@ -21,6 +22,7 @@
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
      +-- SnapshotRejected         it arrived, and is no snapshot
      +-- BadRequest               a request that cannot be read, or is past a limit
+     +-- Busy                     a request that others have taken the means of
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame
      |    +-- FrameTimeout        a frame, or a peer's reading, took too long
@@ -77,6 +79,10 @@ class Unavailable(AqiError):
 
 class NotReady(Unavailable):
     """What this machine needs to ask AWS at all is not there yet: credentials, or a clock that is right."""
+
+
+class NoAnswer(Unavailable):
+    """A request that cannot be answered now; unlike that of others, its text is for whoever asked."""
 
 
 class LeaseLost(Unavailable):
@@ -151,7 +157,11 @@ class SnapshotRejected(AqiError):
 
 
 class BadRequest(AqiError):
-    """A request that cannot be read, or asks for more than one may."""
+    """A request that cannot be read, or asks for more than one may; its text is for whoever asked."""
+
+
+class Busy(AqiError):
+    """A request that cannot be answered now, since others ask for so much; its text is for whoever asked."""
 
 
 class FrameError(AqiError):

@@ -19,8 +19,14 @@ LEAST_KM, MOST_KM = 0.1, 100.0
 MOST_HISTORY_DAYS, USUAL_HISTORY_DAYS = 31, 7
 MOST_DAYS, USUAL_DAYS = 400, 30
 
+MOST_ROWS = 10_000
+"""Rows of one reply: some 1.3 MB."""
+
 MOST_PLACES = 10
 """Places that one name gives."""
+
+LARGE = ("box", "country", "history", "days")
+"""The requests whose replies may have many rows."""
 
 ASKED_SCALES: Mapping[str, Scale] = MappingProxyType({scale.name: scale for scale in (DAQI, US_EPA)})
 """Scales that an answer may be scored on: an index of these is a function of the values that are stored."""

@@ -11,11 +11,13 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
-from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
+from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode, kind
 from aqi_service.core.log_limit import LogLimiter
-from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
+from aqi_service.errors import Busy, FrameCut, FrameError, FrameTimeout, HandshakeFailed
 from aqi_service.server.connection import READ_SIZE, Connection, Deadlines
+from aqi_service.server.large_replies import LargeReplies
 from aqi_service.server.replies import Answer, AtOnce, Responder, shown
 from aqi_service.server.sockets import default_max_connections, listen, peer_of, prepare
 
@@ -86,7 +88,7 @@ class Server:
 
     `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
     `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before
-    `answer`, and its None is for that one.
+    `answer`, and its None is for that one. Requests that begin with one of `large` may have large replies.
     """
 
     def __init__(
@@ -96,11 +98,13 @@ class Server:
         limits: Limits | None = None,
         context: Callable[[], ssl.SSLContext | None] = lambda: None,
         at_once: AtOnce = lambda _: None,
+        large: tuple[bytes, ...] = (),
     ) -> None:
         self.limits = limits or Limits()
         self.counts = ServerCounts()
         self._sockets = sockets
         self._replies = Responder(answer, self.counts.replies, at_once)
+        self._large, self._large_replies = large, LargeReplies()
         self._context = context
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
@@ -212,7 +216,28 @@ class Server:
                 del payloads[payloads.index(DISCONNECT) :]
             if payloads:  # a peer that has taken its leave may be gone
                 self.counts.requests += len(payloads)
-                await connection.write(await self._replies.answer_all(payloads))
+                await self._answer(connection, payloads)
+
+    async def _answer(self, connection: Connection, payloads: list[bytes]) -> None:
+        """Send the replies; a large one alone, in a place that it has until the peer has taken it."""
+        if not any(payload.startswith(self._large) for payload in payloads):
+            await connection.write(await self._replies.answer_all(payloads))
+            return
+        for is_large, some in groupby(payloads, lambda payload: payload.startswith(self._large)):
+            if not is_large:
+                await connection.write(await self._replies.answer_all(list(some)))
+                continue
+            for payload in some:
+                await self._answer_large(connection, payload)
+
+    async def _answer_large(self, connection: Connection, payload: bytes) -> None:
+        try:
+            async with self._large_replies.place():
+                await connection.write(await self._replies.answer_all([payload]))
+        except Busy as error:
+            reply = BUSY + str(error).encode()
+            self.counts.replies[kind(reply)] += 1
+            await connection.write(encode(reply))
 
     # What is counted and logged.
 
