@@ -117,6 +117,9 @@ _FORMS: Mapping[str, _Form] = MappingProxyType(
 KINDS = tuple(_FORMS)
 """The names of the requests."""
 
+NO_REQUEST = f"a request is a record id, 1 to 20 decimal digits, or one of {', '.join(KINDS)}"
+"""What is said of anything else."""
+
 
 def read_request(payload: bytes, now: float) -> Request:
     """Read a payload at the time `now` (epoch seconds); raise BadRequest, which says what is wrong."""
@@ -126,7 +129,7 @@ def read_request(payload: bytes, now: float) -> Request:
         raise BadRequest("a request is UTF-8 text") from None
     form = _FORMS.get(name)
     if form is None:
-        raise BadRequest(f"a request is a record id, 1 to 20 decimal digits, or one of {', '.join(KINDS)}")
+        raise BadRequest(NO_REQUEST)
     words, choice = _split_choice(words, form)
     if not form.least <= len(words) <= form.most or not all(words):
         raise BadRequest(f"the form is {form.usage}{_tail(form)}, with one space between words")

@@ -18,10 +18,13 @@ from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import is_expired
 from aqi_service.core.log_limit import LogLimiter
-from aqi_service.core.request_words import read_request
+from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
+from aqi_service.core.requests import LARGE
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource, NoAnswer
 from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
+from aqi_service.lookup.history import READ_UNITS
 from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.requests import RequestAnswers
 from aqi_service.storage.ports import Store
 
 log = logging.getLogger("aqi_service")
@@ -33,6 +36,12 @@ QUIET_SECONDS = 60.0
 """A table that cannot be read is logged at most this often."""
 
 _ID_DIGITS = 20
+_KINDS = tuple(f"{kind} ".encode() for kind in KINDS)
+_BAD = BAD_REQUEST + NO_REQUEST.encode()
+
+LARGE_REQUESTS = tuple(f"{kind} ".encode() for kind in LARGE)
+"""How the requests begin whose replies may have many rows."""
+
 _TOLD: Mapping[type[Exception], bytes] = MappingProxyType(
     {BadRequest: BAD_REQUEST, Busy: BUSY, NoAnswer: UNAVAILABLE}
 )
@@ -50,24 +59,25 @@ class Lookup:
         now: Callable[[], float],
         deadline: float = DEADLINE,
         latest: MemoryIndex | None = None,
+        read_units: float = READ_UNITS,
     ) -> None:
         self.counts = LookupCounts()
         self._latest = latest or MemoryIndex(now)
         self._misses = LookupBatcher(store, self.counts, deadline)
-        self._others = RequestAnswers(self._latest, store).answer
+        self._others = RequestAnswers(self._latest, store, read_units).answer
         self._deadline = deadline
         self._lines = LogLimiter(1, QUIET_SECONDS)
 
     async def answer(self, payload: bytes) -> bytes:
         """Return rows as CSV, `Item not found`, `Bad request: ...`, `Busy: ...` or `Unavailable: ...`."""
-        if not _is_id(payload):
-            return await self._requested(payload)
-        return self.at_once(payload) or await self._from_table(str(int(payload)))
+        if reply := self.at_once(payload):
+            return reply
+        return await (self._from_table(str(int(payload))) if _is_id(payload) else self._requested(payload))
 
     def at_once(self, payload: bytes) -> bytes | None:
         """Return the reply that nothing has to be waited for; None is for `answer`."""
         if not _is_id(payload):
-            return None
+            return None if payload.startswith(_KINDS) else _BAD
         number = int(payload)
         if number > MAX_INTEGER:
             return NOT_FOUND

@@ -6,8 +6,6 @@ table is read there. Nothing here holds the event loop for longer than a slice o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
 
 from aqi_service.core.frames import MAX_REPLY, NOT_FOUND
 from aqi_service.core.items import Item, is_expired
@@ -42,22 +40,21 @@ MOST_READS = 4
 
 NO_SNAPSHOT = "no snapshot yet (the first one is being loaded, or read; try again later)"
 
-Asked = SensorRequest | NearRequest | BoxRequest | CountryRequest | AreaRequest
 Newest = Callable[[int], Awaitable[Item | None]]
 """Gives the newest record that the table has of a sensor."""
 
 
 class SensorLookup:
-    """Answers with what memory has of the latest snapshot; `newest` is asked for a sensor that it lacks."""
+    """Answers, in CSV, with what memory has of the latest snapshot; `newest` is asked for a sensor it lacks.
+
+    Each method raises BadRequest past a limit, NoAnswer without a snapshot, Unavailable without the table.
+    """
 
     def __init__(self, memory: MemoryIndex, store: Store, newest: Newest) -> None:
         self._memory, self._store, self._newest = memory, store, newest
 
-    async def answer(self, request: Asked) -> bytes:
-        """Return the reply as CSV; raises BadRequest past a limit, NoAnswer without a snapshot."""
-        return await _ANSWERS[type(request)](self, request)
-
-    async def _sensor(self, request: SensorRequest) -> bytes:
+    async def sensor(self, request: SensorRequest) -> bytes:
+        """Return the row of a sensor's newest record, or `Item not found`."""
         record = await self._known(request.sensor_id) or await self._other(request.sensor_id)
         if record is None:
             return NOT_FOUND
@@ -75,8 +72,11 @@ class SensorLookup:
         item = await self._newest(sensor_id)
         return None if item is None or is_expired(item, self._memory.ages()) else SensorRecord(item)
 
-    async def _near(self, request: NearRequest) -> bytes:
-        """Search again without those that turn out to be gone, until there are enough."""
+    async def near(self, request: NearRequest) -> bytes:
+        """Return the rows of the nearest sensors.
+
+        It searches again without those that turn out to be gone, until there are enough.
+        """
         sensors, gone = self._sensors(), set[int]()
         wanted = _wanted(sensors, request.choice)
         while True:
@@ -90,12 +90,14 @@ class SensorLookup:
         rows = [sensor_row(records[at], request.choice.scale, metres) for metres, at in near]
         return NEAR_HEADER.encode() + b"".join(rows)
 
-    async def _box(self, request: BoxRequest) -> bytes:
+    async def box(self, request: BoxRequest) -> bytes:
+        """Return the rows of the sensors in a box."""
         sensors = self._sensors()
         there = await in_turns(sensors.index.in_box(request.box))
         return await self._listed(sensors, there, request.choice, "ask for a smaller box")
 
-    async def _country(self, request: CountryRequest) -> bytes:
+    async def country(self, request: CountryRequest) -> bytes:
+        """Return the rows of a country's sensors."""
         sensors = self._sensors()
         there = sensors.index.in_country(request.code)
         return await self._listed(sensors, there, request.choice, "ask for boxes of it")
@@ -116,7 +118,8 @@ class SensorLookup:
             raise BadRequest(f"{len(reply)} bytes; at most {MAX_REPLY} a reply: {narrow}")
         return bytes(reply)
 
-    async def _area(self, request: AreaRequest) -> bytes:
+    async def area(self, request: AreaRequest) -> bytes:
+        """Return the row that sums up an area."""
         sensors = self._sensors()
         near = await in_turns(sensors.index.within(request.middle, request.kilometres))
         records = await self._records(sensors, [each.position for each in near])
@@ -160,17 +163,6 @@ class SensorLookup:
             raise Unavailable("the table did not get to all of it in time")
         ages = self._memory.ages()
         return {each: item for each, item in found.items() if item is not None and not is_expired(item, ages)}
-
-
-_ANSWERS: Mapping[type, Callable[[SensorLookup, Any], Awaitable[bytes]]] = MappingProxyType(
-    {
-        SensorRequest: SensorLookup._sensor,  # noqa: SLF001  # the class's own table
-        NearRequest: SensorLookup._near,  # noqa: SLF001  # the class's own table
-        BoxRequest: SensorLookup._box,  # noqa: SLF001  # the class's own table
-        CountryRequest: SensorLookup._country,  # noqa: SLF001  # the class's own table
-        AreaRequest: SensorLookup._area,  # noqa: SLF001  # the class's own table
-    }
-)
 
 
 def _wanted(sensors: Sensors, choice: Choice) -> Callable[[int], bool]:

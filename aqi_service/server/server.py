@@ -65,6 +65,8 @@ class Limits(Deadlines):
     """Places of one address, so that one client cannot take them all."""
     max_refusing: int = 32
     """Refused connections that are being told why; beyond these they are closed without a word."""
+    large: tuple[bytes, ...] = ()
+    """How requests begin whose replies may have many rows: few of these are made at once."""
     stop_grace: float = 8.0
     """Seconds in which stop() waits for answers: what is left of the 10 s of a shutdown is for the rest."""
 
@@ -88,7 +90,7 @@ class Server:
 
     `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
     `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before
-    `answer`, and its None is for that one. Requests that begin with one of `large` may have large replies.
+    `answer`, and its None is for that one.
     """
 
     def __init__(
@@ -98,13 +100,12 @@ class Server:
         limits: Limits | None = None,
         context: Callable[[], ssl.SSLContext | None] = lambda: None,
         at_once: AtOnce = lambda _: None,
-        large: tuple[bytes, ...] = (),
     ) -> None:
         self.limits = limits or Limits()
         self.counts = ServerCounts()
         self._sockets = sockets
         self._replies = Responder(answer, self.counts.replies, at_once)
-        self._large, self._large_replies = large, LargeReplies()
+        self._large_replies = LargeReplies()
         self._context = context
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
@@ -220,10 +221,10 @@ class Server:
 
     async def _answer(self, connection: Connection, payloads: list[bytes]) -> None:
         """Send the replies; a large one alone, in a place that it has until the peer has taken it."""
-        if not any(payload.startswith(self._large) for payload in payloads):
+        if not any(payload.startswith(self.limits.large) for payload in payloads):
             await connection.write(await self._replies.answer_all(payloads))
             return
-        for is_large, some in groupby(payloads, lambda payload: payload.startswith(self._large)):
+        for is_large, some in groupby(payloads, lambda payload: payload.startswith(self.limits.large)):
             if not is_large:
                 await connection.write(await self._replies.answer_all(list(some)))
                 continue
