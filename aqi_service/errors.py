@@ -4,6 +4,7 @@
      +-- ConfigError              waiting cannot mend it: exit code 2
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
+     |    +-- MissingIndex        the table cannot be asked by sensor
      |    +-- TableRefused        the table refuses every item in the same words
      |    +-- RequestRefused      the service does not know a request, or takes it for wrong
      |    +-- PortInUse           a socket that was asked for cannot be opened
@@ -56,6 +57,10 @@ OR_A_NEW_ONE = ", or one that is not there yet, with --create"
 
 class MissingResource(ConfigError):
     """The bucket or table does not exist, or has a form that the program cannot use."""
+
+
+class MissingIndex(ConfigError):
+    """The table has no index by sensor, or one of another form; lookups by id go on."""
 
 
 class TableRefused(ConfigError):

@@ -16,6 +16,9 @@ MOST_NEAREST, USUAL_NEAREST = 100, 5
 LEAST_KM, MOST_KM = 0.1, 100.0
 """The smallest and the largest radius of an area."""
 
+MOST_ROWS = 10_000
+"""Rows of a reply."""
+
 MOST_HISTORY_DAYS, USUAL_HISTORY_DAYS = 31, 7
 MOST_DAYS, USUAL_DAYS = 400, 30
 

@@ -8,10 +8,10 @@ One rule: the environment leads to moto while the clients are opened, and is as 
 import atexit
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -94,3 +94,40 @@ async def numbered_store(_folder: Path) -> AsyncIterator[DynamoStore]:
         store = DynamoStore(clients.writes, clients.lookups, moto.table)
         await store.check()
         yield store
+
+
+async def indexed_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> None:
+    """Make a table with the index by sensor, and wait until it can be used."""
+    keys: Any = [("sensor_id", "HASH"), ("measured_at", "RANGE")]
+    types: Any = {"id": kind, "sensor_id": "N", "measured_at": "N"}
+    await clients.writes.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": types[name]} for name in types],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": provision.SENSOR_INDEX,
+                "KeySchema": [{"AttributeName": name, "KeyType": role} for name, role in keys],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    await clients.writes.get_waiter("table_exists").wait(TableName=table)
+
+
+@asynccontextmanager
+async def _indexed(kind: Literal["S", "N"]) -> AsyncIterator[DynamoStore]:
+    async with on_moto() as (clients, moto):
+        await indexed_table(clients, moto.table, kind)
+        yield DynamoStore(clients.writes, clients.lookups, moto.table)
+
+
+def indexed_store(_folder: Path) -> AbstractAsyncContextManager[DynamoStore]:
+    """Open a store in a table that has the index by sensor, whatever server it is on."""
+    return _indexed("S")
+
+
+def numbered_indexed_store(_folder: Path) -> AbstractAsyncContextManager[DynamoStore]:
+    """Open a store in a table like the report's, to which the index was added."""
+    return _indexed("N")
