@@ -1,4 +1,4 @@
-r"""What a sensor measured over time, out of the table's index by sensor: `history`, `days`, its newest record.
+r"""What a sensor measured over time, out of the index by sensor: `history`, `days`, its newest record.
 
     request --> place (MOST_AT_ONCE) --> budget --a page--> store --> rows --> reply
                                            ^--what it cost--/  \--finished days--> cache
