@@ -23,7 +23,7 @@ from aqi_service.core.read_budget import ReadBudget
 from aqi_service.core.requests import DaysRequest, HistoryRequest, SensorRequest
 from aqi_service.core.sensor_rows import SENSOR_HEADER, SensorRecord, sensor_row
 from aqi_service.core.times import DAY
-from aqi_service.errors import AqiError, BadRequest, Busy, MissingIndex, MissingResource, Unavailable
+from aqi_service.errors import AqiError, BadRequest, Busy, MissingIndex, MissingResource, NoAnswer
 from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange, SensorReads
 
 log = logging.getLogger("aqi_service")
@@ -61,7 +61,7 @@ class SensorHistory:
     """Answers, in CSV, what a store has of one sensor; `ages` gives what expiry counts from (epoch seconds).
 
     Each method raises BadRequest for more than a reply may have, Busy where there is no place or no budget
-    left in time, and Unavailable where the table does not answer: a sentence for the reader, with the error
+    left in time, and NoAnswer where the table does not answer: a sentence for the reader, with the error
     of the table as its cause, which is logged here.
     """
 
@@ -114,14 +114,14 @@ class SensorHistory:
                 raise Busy(_NO_PLACE) from error
             raise self._unavailable(error) from error
 
-    def _unavailable(self, error: Exception) -> Unavailable:
+    def _unavailable(self, error: Exception) -> NoAnswer:
         """Return what the reader is told; log what is wrong."""
         if isinstance(error, MissingResource):
             self._cache.clear()
         now = asyncio.get_running_loop().time()
         if self._lines.allow("lookup_failed", now) is not None:
             log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})
-        return Unavailable(_NO_INDEX if isinstance(error, MissingIndex) else _CANNOT_READ)
+        return NoAnswer(_NO_INDEX if isinstance(error, MissingIndex) else _CANNOT_READ)
 
     async def _newest(self, sensor_id: int, end: float) -> Item | None:
         there: Item | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aqi_service.core.decimals import integer
 from aqi_service.core.items import ATTRIBUTES, Item, is_expired
 from aqi_service.errors import ItemRefused, MissingIndex, MissingResource, Unavailable
-from aqi_service.storage.aws.create import SENSOR_INDEX
+from aqi_service.storage.aws.create_table import SENSOR_INDEX
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes
 from aqi_service.storage.aws.dynamodb_batches import answer_of
 from aqi_service.storage.aws.errors import said
