@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.create_bucket import BucketMaker
-from aqi_service.storage.aws.create_table import create_table
+from aqi_service.storage.aws.create_table import SENSOR_INDEX, create_table
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
 from tests.doubles.faults.clients import make_table
@@ -107,7 +107,7 @@ async def indexed_table(clients: Clients, table: str, kind: Literal["S", "N"]) -
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": provision.SENSOR_INDEX,
+                "IndexName": SENSOR_INDEX,
                 "KeySchema": [{"AttributeName": name, "KeyType": role} for name, role in keys],
                 "Projection": {"ProjectionType": "ALL"},
             }

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from aqi_service.storage.aws.create_table import SENSOR_INDEX
 
 from aqi_service.core.items import Item
 from aqi_service.errors import AccessDenied, ConfigError, MissingIndex, MissingResource, Unavailable
+from aqi_service.storage.aws.create_table import SENSOR_INDEX
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 from tests.doubles.aws_answers import Answer, body, cut, error, lost
 from tests.doubles.aws_world import World, fresh
