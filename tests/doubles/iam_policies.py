@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from aqi_service.storage.aws.create import SENSOR_INDEX
+from aqi_service.storage.aws.create_table import SENSOR_INDEX
 from tests import ROOT
 from tests.doubles.faults.journal import Journal, Record
 

@@ -30,6 +30,7 @@ from aqi_service.errors import (
     Busy,
     MissingIndex,
     MissingResource,
+    NoAnswer,
     Unavailable,
 )
 from aqi_service.lookup.history import MOST_AT_ONCE, PAGE_UNITS, SensorHistory
@@ -303,7 +304,7 @@ async def test_few_are_asked_at_once_and_who_finds_no_place_in_time_is_told_that
     await turns()
     advance(1.1)
     ends = await asyncio.gather(*asks, return_exceptions=True)
-    assert [type(end) for end in ends] == [Unavailable] * MOST_AT_ONCE + [Busy]
+    assert [type(end) for end in ends] == [NoAnswer] * MOST_AT_ONCE + [Busy]
     await turns()
     gate.open.set()
     assert len(rows(await late)) == 1  # the places are free again
