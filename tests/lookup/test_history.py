@@ -11,7 +11,7 @@ import pytest
 
 from aqi_service.core.day_cache import KEPT_SECONDS
 from aqi_service.core.days import DAYS_HEADER
-from aqi_service.core.items import Item
+from aqi_service.core.items import Item, is_expired
 from aqi_service.core.requests import (
     MOST_DAYS,
     MOST_ROWS,
@@ -33,7 +33,8 @@ from aqi_service.errors import (
     NoAnswer,
     Unavailable,
 )
-from aqi_service.lookup.history import MOST_AT_ONCE, PAGE_UNITS, SensorHistory
+from aqi_service.lookup.history import DEADLINE, MOST_AT_ONCE, PAGE_UNITS, SensorHistory
+from aqi_service.lookup.lookup import Lookup
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import Before, Gate, Hook, MemoryStore, failing
@@ -154,6 +155,20 @@ async def test_of_records_of_one_second_the_newest_is_the_one_with_the_higher_id
     for order in (newest, newest[::-1]):
         store = Unsorted(*order, record(98, 5000))
         assert await SensorHistory(store, lambda: NOW).newest(141) == newest[-1]
+
+
+async def test_behind_many_records_that_have_expired_the_newest_is_looked_for_in_full_pages() -> None:
+    class Dynamo(Table):
+        """A table that leaves expired records out of a page after it was cut, as DynamoDB's is."""
+
+        async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
+            page = await super().sensor_page(asked, 0.0, position)
+            return page._replace(items=[item for item in page.items if not is_expired(item, ages)])
+
+    old = [record(at, expires_at=int(NOW)) for at in range(1000, 1900)]
+    table = Dynamo(record(5), *old)
+    assert await SensorHistory(table, lambda: NOW).newest(141) == record(5)
+    assert [asked.limit for asked in table.asked] == [8, 500, 500]
 
 
 async def test_expired_records_are_absent_and_cost_the_newest_few_pages() -> None:
@@ -284,7 +299,7 @@ async def test_nothing_is_kept_of_a_table_that_is_gone() -> None:
 async def test_a_table_that_does_not_answer_is_unavailable_at_the_deadline() -> None:
     waiting = task(over(*hourly(1), sensor_page=Gate()).days(of_days(0, 1)))
     await turns()
-    advance(4.9)
+    advance(DEADLINE - 0.1)
     await turns()
     assert not waiting.done()
     advance(0.2)
@@ -299,7 +314,7 @@ async def test_few_are_asked_at_once_and_who_finds_no_place_in_time_is_told_that
     asks = [task(history.days(of_days(0, 1))) for _ in range(MOST_AT_ONCE + 1)]
     await turns()
     assert gate.calls == MOST_AT_ONCE
-    advance(4.0)
+    advance(DEADLINE - 1)
     late = task(history.days(of_days(0, 1)))
     await turns()
     advance(1.1)
@@ -308,6 +323,16 @@ async def test_few_are_asked_at_once_and_who_finds_no_place_in_time_is_told_that
     await turns()
     gate.open.set()
     assert len(rows(await late)) == 1  # the places are free again
+
+
+@by_hand
+async def test_whoever_asks_over_the_wire_hears_why_as_well() -> None:
+    found = Lookup(Before(MemoryStore(*hourly(1)), sensor_page=Gate()), lambda: NOW)
+    asks = [task(found.answer(b"days 141")) for _ in range(MOST_AT_ONCE + 1)]
+    await turns()
+    advance(DEADLINE)
+    replies = await asyncio.gather(*asks)
+    assert [reply.partition(b": ")[0] for reply in replies] == [b"Unavailable"] * MOST_AT_ONCE + [b"Busy"]
 
 
 @by_hand
