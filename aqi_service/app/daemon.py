@@ -97,7 +97,7 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
             stop_grace=GRACE_SECONDS,
         )
         latest = MemoryIndex(time.time)
-        lookup = Lookup(backend.storage.store, time.time, latest=latest)
+        lookup = Lookup(backend.storage.store, time.time, latest=latest, read_units=config.read_units)
         stack.push_async_callback(lookup.close)
         server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
         status = ServiceStatus(server.counts, lookup.counts, latest)

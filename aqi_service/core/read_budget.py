@@ -20,7 +20,9 @@ class ReadBudget:
     def wait(self, now: float) -> float:
         """Return how many seconds to wait before a page may be read; 0 if one may be now."""
         self._fill(now)
-        return max(0.0, _LEAST - self._left) / self.units_per_second
+        if self._left >= _LEAST:
+            return 0.0
+        return max(_TICK, (_LEAST - self._left) / self.units_per_second)
 
     def spend(self, units: float, now: float) -> None:
         """Take out what was read."""
@@ -36,3 +38,6 @@ class ReadBudget:
 
 _LEAST = 0.5
 """Units that must be there for a page to begin: what the smallest costs."""
+
+_TICK = 0.001
+"""Seconds that are waited at least: what is lost in rounding is no reason to ask again at once."""

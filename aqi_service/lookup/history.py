@@ -31,8 +31,9 @@ log = logging.getLogger("aqi_service")
 MOST_AT_ONCE = 8
 """Requests at once; each holds its reply of at most 2 MB while it is made. More wait for a place."""
 
-DEADLINE = 5.0
-"""Seconds until a request is given up, the waits for a place and for the budget included."""
+DEADLINE = 4.5
+"""Seconds until a request is given up, the waits for a place and for the budget included: half a second
+before whoever handed it over gives up (5 s), so that the reason is told."""
 
 READ_UNITS = 200
 """Read units a second that all requests together may use, unless another number is asked for."""

@@ -71,3 +71,9 @@ def test_who_waits_as_long_as_is_said_may_read(rate: int, debt: float) -> None:
     budget = ReadBudget(rate)
     budget.spend(rate + debt, 5.0)
     assert budget.wait(5.0 + budget.wait(5.0) + 1e-6) == 0
+
+
+def test_a_rest_too_small_to_be_waited_for_is_no_reason_to_ask_again_at_once() -> None:
+    budget = ReadBudget(200)
+    budget.spend(199.5 + 1e-9, 1000.0)
+    assert budget.wait(1000.0) == 0.001

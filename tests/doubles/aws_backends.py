@@ -118,7 +118,8 @@ async def indexed_table(clients: Clients, table: str, kind: Literal["S", "N"]) -
 
 @asynccontextmanager
 async def _indexed(kind: Literal["S", "N"]) -> AsyncIterator[DynamoStore]:
-    async with on_moto() as (clients, moto):
+    """Open one through the shim, which gives numbers back as DynamoDB does."""
+    async with Shim(moto_endpoint()) as shim, on_moto(shim.endpoint) as (clients, moto):
         await indexed_table(clients, moto.table, kind)
         yield DynamoStore(clients.writes, clients.lookups, moto.table)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from aqi_service.core.clocks import counts_until
 from aqi_service.core.items import Item
+from aqi_service.storage.local.sensor_pages import from_some, of_sensor
 from aqi_service.storage.local.sqlite import (
     ADD_RECEIPT,
     EXPIRE,
@@ -27,9 +28,7 @@ from aqi_service.storage.local.sqlite import (
     SqliteConnection,
     durable,
     from_row,
-    from_some,
     get_many,
-    of_sensor,
     row_id,
     to_row,
     transaction,

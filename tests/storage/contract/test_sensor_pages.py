@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aqi_service.core.items import Item, is_expired
 from aqi_service.storage.dry import DryStore
 from aqi_service.storage.ports import Store
-from aqi_service.storage.sensor_reads import ALWAYS_READ, PAGE_LIMIT, SensorRange
+from aqi_service.storage.sensor_reads import ALWAYS_READ, SensorRange
 from tests.doubles.storage_doubles import MemoryStore
 from tests.doubles.storage_items import FULL
 from tests.doubles.stores import SENSOR_STORES
@@ -85,11 +85,12 @@ async def test_a_range_has_its_first_second_and_not_its_last(store: Store, newes
 
 
 async def test_more_records_than_a_page_takes_come_in_several(store: Store) -> None:
-    items = hourly(PAGE_LIMIT + 3)
+    items = hourly(103)
     await put(store, items)
-    sizes = [len(page) for page in await pages(store, ALL)]
-    assert (sizes[0], sum(sizes)) == (PAGE_LIMIT, len(items))
-    assert await read(store, ALL) == items
+    for newest_first in (False, True):
+        found = await pages(store, replace(ALL, limit=50, newest_first=newest_first))
+        assert [len(page) for page in found[:3]] == [50, 50, 3]
+        assert [item for page in found for item in page] == items[:: -1 if newest_first else 1]
 
 
 async def test_the_newest_is_one_page_of_one_record(store: Store) -> None:

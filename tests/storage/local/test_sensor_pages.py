@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.storage.local import sqlite as local_table
+from aqi_service.storage.local.sensor_pages import of_sensor
 from aqi_service.storage.sensor_reads import SensorRange
 from tests.doubles.local_helpers import opened, other_program
 from tests.doubles.storage_items import FULL
@@ -23,7 +23,7 @@ async def test_a_page_walks_the_index_and_sorts_nothing(
     async with local_store(tmp_path):
         pass
     asked = replace(ALL, newest_first=newest_first)
-    statement, values = local_table.of_sensor(asked, 0.0, position)
+    statement, values = of_sensor(asked, 0.0, position)
     with other_program(tmp_path) as connection:
         plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
     [step] = [row[3] for row in plan]
