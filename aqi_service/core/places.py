@@ -23,7 +23,7 @@ MOST_BYTES = 4 * 1024 * 1024
 """Decoded bytes of a file of places; the bundled one has some 1.3 MB."""
 
 READ_SLICE = 50
-"""Cities that are read in a slice: some 350 names."""
+"""Cities that are read in a slice: some 300 names."""
 
 OTHER_NAMES = 5
 """The first field of a line that has another name of its city; those before it are a Place's."""
@@ -154,8 +154,8 @@ class Places:
 _OTHER, _BEGINS = 1 << 24, 1 << 25
 """What a rank is higher by for a name that is not a city's first one, and for one that only begins so."""
 
-_TIMES = 4
-"""How often a city is among ranks at most, with and without each of these."""
+_TIMES = 3
+"""How often a city is among ranks at most: its first name begins so, another one does, and another is it."""
 
 _RANK = 4
 """Bytes of a rank."""
