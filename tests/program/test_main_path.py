@@ -124,7 +124,8 @@ async def test_the_manifest_is_the_report_and_the_rejects_name_their_bytes(
     manifest = await storage.archive.get(manifest_key(TABLE, capture.name))
     told = report.as_json() | {"table_id": await storage.store.identity()}
     kept = orjson.loads(manifest or b"")
-    assert await ManifestStore(storage, TABLE).latest() == kept
+    latest = await ManifestStore(storage, TABLE).latest() or {}
+    assert {key: value for key, value in latest.items() if key != "witness"} == kept
     assert {key: value for key, value in kept.items() if key != "receipt"} == told
     lines = (await storage.archive.get(rejects_key(TABLE, capture.name)) or b"").splitlines()
     assert len(lines) == capture.fates["rejected"]

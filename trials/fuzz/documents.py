@@ -127,8 +127,9 @@ class Read:
     def seen(self) -> tuple[object, ...]:
         """All that must not depend on cuts and window."""
         end = type(self.error), getattr(self.error, "offset", None)
-        counts = [getattr(self.findings, each.name) for each in fields(ParseCounts) if each.name != "sensors"]
-        return self.items, self.rejections, end, counts, len(self.findings.sensors)
+        found, names = self.findings, [each.name for each in fields(ParseCounts) if each.compare]
+        counts = [getattr(found, name) for name in names if name != "sensors"]
+        return self.items, self.rejections, end, counts, len(found.sensors), found.times.mostly_since()
 
 
 def items(data: bytes) -> None:
