@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from aqi_service import __version__
+from aqi_service.app import output
 from aqi_service.app.logs import say, use_form
 from aqi_service.app.option_types import File, Folder, Number, Share, Switch, Time, Whole
 from aqi_service.core.selection import SHARD_COUNT, shard_of
@@ -150,6 +151,13 @@ _OPTIONS = (
         help="A snapshot's largest size, decoded.",
     ),
     _option(
+        "--max-records",
+        type=_POSITIVE,
+        metavar="N",
+        default=1_000_000,
+        help="A snapshot's largest number of records.",
+    ),
+    _option(
         "--load-deadline",
         type=Number(1, YEAR),
         metavar="SECONDS",
@@ -210,7 +218,14 @@ _COMMAND = click.Command(
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program and return its exit code (0 done, 1 try again, 2 mend something first)."""
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _ended(sys.argv[1:] if argv is None else argv)
+    finally:
+        output.end()
+
+
+def _ended(arguments: list[str]) -> int:
+    """Run the program, and say what ended it."""
     use_form(_log_format(arguments))
     for warning in unknown_variables(os.environ):
         say("variable_unknown", warning, level=logging.WARNING)

@@ -21,7 +21,7 @@
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
-     +-- SnapshotRejected         it arrived, and is no snapshot
+     +-- SnapshotRejected         it arrived, and is no snapshot, or too large for one
      +-- BadRequest               a request that cannot be read, or is past a limit
      +-- Busy                     a request that others have taken the means of
      +-- FrameError               a malformed frame header, or one past the limit
@@ -151,7 +151,7 @@ class NameInUse(ArchiveFailed):
 
 
 class SnapshotRejected(AqiError):
-    """What arrived is no snapshot: empty, not a JSON array, or followed by other bytes.
+    """What arrived is no snapshot: empty, not a JSON array, too large, or followed by other bytes.
 
     `offset` is the byte at which that showed, counted from the start of the decoded document.
     """

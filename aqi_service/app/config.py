@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aqi_service.app import commands
+from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.s3_urls import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.scales import SCALES, Scale
 from aqi_service.core.selection import WHOLE, Selection, Shard
@@ -74,6 +75,7 @@ class Config:
     ttl_days: int | None
     keep_days: int | None
     max_bytes: int
+    max_records: int
     load_deadline: float | None
     dry_run: bool
     log_format: str
@@ -204,6 +206,7 @@ class Config:
             "bucket-owner": self.bucket_owner,
             "ttl-days": self.ttl_days,
             "max-bytes": None if self.max_bytes == MAX_BYTES else self.max_bytes,
+            "max-records": None if self.max_records == MAX_RECORDS else self.max_records,
         }
         options = "".join(f" --{name} {value}" for name, value in others.items() if value is not None)
         load = f"{commands.service()} --load-only --from archive {self._place} --scale {self.scale_name}"

@@ -11,9 +11,10 @@ from contextlib import aclosing, asynccontextmanager
 
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
-from aqi_service.app.loads import LoadKind, Loads, log_in_glacier, print_report, warn_without_contact
+from aqi_service.app.loads import LoadKind, Loads, log_in_glacier, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
+from aqi_service.app.reports import print_report
 from aqi_service.app.startup_checks import check_when_ready, tell_start
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
@@ -45,7 +46,7 @@ async def _run(config: Config, stop: Stop) -> int:
         wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)
         async with holding_lease(config, backend), aclosing(wanted) as reports:
             async for report in reports:
-                code = max(code, _code(report), 0 if print_report(report, config) else 1)
+                code = max(code, _code(report), 0 if await print_report(report, config) else 1)
                 if report.error is not None:
                     which = "" if report.source in report.error else f"{report.source}: "
                     told = f"aqi-service: {report.status}: {which}{report.error}"

@@ -1,4 +1,4 @@
-"""What a round of loading is made of, for `--load-only` and the daemon alike: load, print, catch up, prune.
+"""What a round of loading is made of, for `--load-only` and the daemon alike: load, catch up, prune.
 
 One rule: nothing here decides when.
 """
@@ -6,19 +6,14 @@ One rule: nothing here decides when.
 import asyncio
 import logging
 import math
-import shlex
 import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from enum import Enum, auto
 
-import orjson
-
 from aqi_service import __version__
-from aqi_service.app import commands
-from aqi_service.app.config import DEFAULT_PORT, LEAST_INTERVAL, Config
+from aqi_service.app.config import LEAST_INTERVAL, Config
 from aqi_service.app.console import ProgressLine
-from aqi_service.app.logs import say
 from aqi_service.core.clocks import RELEASED, ages_from, current
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.report import LoadReport, Status
@@ -38,10 +33,6 @@ log = logging.getLogger("aqi_service")
 
 LEAST_SECONDS = 1.0
 """Less time than this is not worth beginning to catch up a snapshot."""
-
-
-USUAL_HOSTS = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::", ""})  # noqa: S104  # to be told from others
-"""Addresses of a server that a client on the same machine reaches without being told."""
 
 
 class LoadKind(Enum):
@@ -84,6 +75,7 @@ class Loads:
             scale=config.scale,
             agent=user_agent(config),
             max_bytes=config.max_bytes,
+            max_records=config.max_records,
             live=kind is LoadKind.LIVE,
             ttl=config.ttl,
             snapshot_time=config.snapshot_time,
@@ -194,38 +186,3 @@ def tell_what_stays(config: Config) -> None:
     if (config.ttl_days if config.local is None else config.keep_days) is None:
         hint = f"{option} ends that; docs/operations.md says what it costs"
         log.info("kept_for_ever", extra={"what": what, "hint": hint})
-
-
-def reach(config: Config, port: int) -> str:
-    """Return the options by which a client reaches the server of this configuration, which has this port."""
-    host = "" if config.host in USUAL_HOSTS else f" --host {shlex.quote(config.host)}"
-    return host + ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if config.tls_cert else "")
-
-
-def print_report(report: LoadReport, config: Config, port: int | None = None) -> bool:
-    """Print the report on stdout and, on stderr, how to look at it; False if stdout takes nothing.
-
-    `port` is that of the server, unless the configuration has one.
-
-    What is loaded is loaded, even if nobody can read of it.
-    """
-    printed = True
-    try:
-        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        pass  # whoever read the reports wants no more of them
-    except OSError as error:
-        told = f"aqi-service: the report cannot be printed: {error.strerror}"
-        say("report_not_printed", told, {"error": error.strerror}, level=logging.ERROR)
-        printed = False
-    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
-    if report.example and not report.dry_run:
-        port = port or config.port or DEFAULT_PORT
-        told = f"{count} records, for instance: {commands.client()} {report.example}{reach(config, port)}"
-        say(
-            "lookup_example",
-            told,
-            {"records": count, "record_id": report.example, "port": port, "load_id": report.load_id},
-        )
-    return printed

@@ -15,9 +15,10 @@ from typing import NamedTuple
 from aqi_service.app.advice import fitting
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
-from aqi_service.app.loads import LoadKind, Loads, print_report
+from aqi_service.app.loads import LoadKind, Loads
 from aqi_service.app.metrics import REFUSED, ServiceStatus
 from aqi_service.app.preparation import Preparation
+from aqi_service.app.reports import put_report
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
@@ -153,7 +154,7 @@ class Scheduler:
             self._status.clock_off = report.error if report.clock_off else None
 
     def _tell(self, report: LoadReport) -> None:
-        print_report(report, self._config, self._port)
+        put_report(report, self._config, self._port)
         log.log(
             logging.INFO if report.error is None else logging.WARNING,
             "loaded",

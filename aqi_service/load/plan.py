@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aqi_service.core.moved_ids import LoadIds
+from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.scales import Scale
 from aqi_service.storage.ports import no_guard
 
@@ -23,7 +24,7 @@ class LoadPlan:
         table: the table's name, for reports and manifests.
         scale: the index to score on.
         agent: the User-Agent to ask with.
-        max_bytes: largest decoded size of the snapshot.
+        max_bytes, max_records: largest decoded size of the snapshot, and number of records.
         live: True for the live feed: conditional request, batch writes. False for a replay: each item is
             written under the condition that the table's is not newer.
         ttl: seconds from a record's time to its expiry, or None.
@@ -42,6 +43,7 @@ class LoadPlan:
     agent: str
     max_bytes: int
     live: bool
+    max_records: int = MAX_RECORDS
     ttl: int | None = None
     snapshot_time: int | None = None
     deadline: float | None = None

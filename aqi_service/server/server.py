@@ -4,7 +4,6 @@ Rule: it is handed sockets and `answer`, and knows no store, no record and no co
 """
 
 import asyncio
-import contextlib
 import logging
 import socket
 import ssl
@@ -18,6 +17,7 @@ from aqi_service.core.log_limit import LogLimiter
 from aqi_service.errors import Busy, FrameCut, FrameError, FrameTimeout, HandshakeFailed
 from aqi_service.server.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.server.large_replies import LargeReplies
+from aqi_service.server.last_words import last_word, send_away
 from aqi_service.server.replies import Answer, AtOnce, Responder, shown
 from aqi_service.server.sockets import default_max_connections, listen, peer_of, prepare
 
@@ -171,7 +171,7 @@ class Server:
         self._note_refusal(connection, refusal)
         if len(self._refusing) < self.limits.max_refusing and not self._stopping:
             why = BUSY + _REFUSALS[refusal].format(self.limits).encode()
-            _run(_send_away(connection, why), connection, self._refusing)
+            _run(send_away(connection, why), connection, self._refusing)
         else:
             connection.abort()
 
@@ -201,7 +201,7 @@ class Server:
             self._note_cut(connection, connection.cut or _CUTS.get(type(error), "reset"), error)
         except FrameError as error:
             self._note_cut(connection, "malformed", error)
-            await _last_word(connection, BAD_REQUEST + str(error).encode())
+            await last_word(connection, BAD_REQUEST + str(error).encode())
         except asyncio.CancelledError as error:
             self._note_cut(connection, "stopped", error)
             raise
@@ -287,19 +287,3 @@ def _run(
 
     running[connection] = asyncio.get_running_loop().create_task(work)
     running[connection].add_done_callback(ended)
-
-
-async def _send_away(connection: Connection, why: bytes) -> None:
-    """Tell a peer why it has no place, and close."""
-    try:
-        await _last_word(connection, why)
-    finally:
-        connection.abort()
-
-
-async def _last_word(connection: Connection, reply: bytes) -> None:
-    """Send a reply and close; how a peer takes it that is being sent away is not our concern."""
-    with contextlib.suppress(FrameError, OSError):
-        await connection.handshake()
-        await connection.write(encode(reply))
-        await connection.finish()

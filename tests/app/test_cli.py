@@ -19,8 +19,8 @@ DEFAULTS: dict[str, Any] = {
     "interval": 3600, "sources": (),
     "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
     "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
-    "max_bytes": 2 * 1024**3, "load_deadline": None, "dry_run": False, "log_format": "text",
-    "log_level": "info",
+    "max_bytes": 2 * 1024**3, "max_records": 1_000_000, "load_deadline": None, "dry_run": False,
+    "log_format": "text", "log_level": "info",
 }  # fmt: skip
 
 VALUES: dict[str, tuple[str, str, Any]] = {
@@ -42,6 +42,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "--scale": ("us-epa", "scale_name", "us-epa"),
     "--ttl-days": ("14", "ttl_days", 14),
     "--max-bytes": ("1000", "max_bytes", 1000),
+    "--max-records": ("7", "max_records", 7),
     "--load-deadline": ("1.5", "load_deadline", 1.5),
     "--log-format": ("json", "log_format", "json"),
     "--log-level": ("debug", "log_level", "debug"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aqi_service.app.commands import CLIENT, SERVICE, Start, client, service
-from aqi_service.app.loads import reach
+from aqi_service.app.reports import reach
 from tests import ROOT
 from tests.doubles.config import config
 from tests.doubles.program import CAPTURE, RECORD, environment, ran, running

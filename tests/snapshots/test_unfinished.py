@@ -4,6 +4,7 @@ import logging
 import time
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -143,10 +144,11 @@ async def test_one_that_is_under_way_when_the_lease_is_lost_writes_no_more() -> 
 
 
 def test_the_command_for_older_ones_carries_what_decides_how_they_are_loaded() -> None:
-    settings = config(bucket="b-b", table=TABLE, bucket_owner="123456789012", ttl_days=30, max_bytes=10**9)
+    changes: dict[str, Any] = {"ttl_days": 30, "max_bytes": 10**9, "max_records": 2 * 10**6}
+    settings = config(bucket="b-b", table=TABLE, bucket_owner="123456789012", **changes)
     assert settings.archive_command == (
         f"{service()} --load-only --from archive --bucket b-b --table {TABLE} --scale daqi "
-        "--bucket-owner 123456789012 --ttl-days 30 --max-bytes 1000000000"
+        "--bucket-owner 123456789012 --ttl-days 30 --max-bytes 1000000000 --max-records 2000000"
     )
 
 
