@@ -167,7 +167,7 @@ _START = 2
 def read_places(data: bytes) -> Slices[Places]:
     """Read a file that tools/places.py made; a slice takes a millisecond or two.
 
-    Raises FetchFailed, CutShort or ValueError if it is damaged.
+    Raises FetchFailed, CutShort, SnapshotRejected or ValueError if it is damaged.
     """
     lines = yield from _lines(data)
     order = yield from _by_size(lines)

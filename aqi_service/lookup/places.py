@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aqi_service.core.places import Places, place_rows, read_places
 from aqi_service.core.requests import PlaceRequest
-from aqi_service.errors import NoAnswer, SnapshotFailed
+from aqi_service.errors import NoAnswer, SnapshotFailed, SnapshotRejected
 from aqi_service.lookup.turns import in_turns
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class PlaceLookup:
                 try:
                     self._reading = self._reading or read_places(await asyncio.to_thread(FILE.read_bytes))
                     self._places = await in_turns(self._reading)
-                except (OSError, ValueError, SnapshotFailed) as error:
+                except (OSError, ValueError, SnapshotFailed, SnapshotRejected) as error:
                     self._reading = None
                     raise NoAnswer(CANNOT_READ) from error
                 self._reading = None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aqi_service.core.places import MOST_BYTES, PLACE_HEADER, Place, Places, fold, place_rows, read_places
 from aqi_service.core.requests import MOST_PLACES
 from aqi_service.core.slices import run_through
-from aqi_service.errors import CutShort, FetchFailed
+from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
 
 
 class City(NamedTuple):
@@ -179,7 +179,7 @@ def test_reading_is_cut_into_many_slices() -> None:
         (b"<html>", ValueError),
         (b"", ValueError),
         (gzip.compress(b"\xff"), ValueError),
-        (gzip.compress(b"\n" * (MOST_BYTES + 1)), FetchFailed),
+        (gzip.compress(b"\n" * (MOST_BYTES + 1)), SnapshotRejected),
         (gzip.compress(b"Bonn\tDE\t1\n"), ValueError),
     ],
     ids=("cut", "no gzip", "html", "empty", "no text", "too large", "no city"),
