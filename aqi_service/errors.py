@@ -5,7 +5,7 @@
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
      |    +-- MissingIndex        the table cannot be asked by sensor
-     |    +-- TableRefused        the table refuses every item in the same words
+     |    +-- TableRefused        the table refuses every item, or most, in the same words
      |    +-- RequestRefused      the service does not know a request, or takes it for wrong
      |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
@@ -64,10 +64,12 @@ class MissingIndex(ConfigError):
 
 
 class TableRefused(ConfigError):
-    """The table refuses every item in the same words, so that it is the table that is at fault."""
+    """The table refuses every item, or most, in the same words, so that it is the table that is at fault."""
 
-    def __init__(self, words: str) -> None:
-        super().__init__(f"every item is refused in the same words: {words}")
+    def __init__(self, words: str, stored: int = 0, refused: int = 0) -> None:
+        """`stored` is how many items it took all the same, `refused` how many it did not."""
+        which = f"{refused} of {refused + stored} items are" if stored else "every item is"
+        super().__init__(f"{which} refused in the same words: {words}")
 
 
 class RequestRefused(ConfigError):

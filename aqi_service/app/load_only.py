@@ -16,6 +16,7 @@ from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
 from aqi_service.app.reports import print_report
 from aqi_service.app.startup_checks import check_when_ready, tell_start
+from aqi_service.core.clocks import check_clock
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
 from aqi_service.shutdown import Stop
@@ -78,6 +79,7 @@ async def _replays(config: Config, backend: Backend, loads: Loads) -> AsyncGener
     others, clock = _time_of_others(config), time.time()
     sources = await choose(config.sources, backend.snapshot_locations, config.selection, others, clock)
     if not sources:
+        check_clock(clock)  # by one that was never set, all are named ahead
         told = "aqi-service: nothing to load: no snapshot is in the range, or in this worker's share"
         say("nothing_to_load", told)
     skips, clock_off = 0, False

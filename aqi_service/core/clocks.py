@@ -17,6 +17,9 @@ TOLERANCE = 3600.0
 RELEASED = datetime.fromisoformat(__released__).replace(tzinfo=UTC).timestamp()
 """When this version was made, epoch seconds: before that it cannot run."""
 
+NAMED_UNTIL = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+"""From then on (epoch seconds) a snapshot's name, with its two digits, would say a year of long ago."""
+
 
 def clock_trouble(now: float, released: float = RELEASED, heard: float | None = None) -> str | None:
     """Return why the clock that says `now` cannot be right; None if it may be (all in epoch seconds).
@@ -26,6 +29,8 @@ def clock_trouble(now: float, released: float = RELEASED, heard: float | None = 
     ours = f"clock_off: this machine's clock says {_shown(now)}"
     if now < released:
         return f"{ours}, when this program was not made yet: set it"
+    if now >= NAMED_UNTIL:
+        return f"{ours}, which no snapshot can be named by: set it"
     if heard is not None and abs(now - heard) > TOLERANCE:
         return f"{ours}, the source's {_shown(heard)}: set the one that is wrong"
     return None

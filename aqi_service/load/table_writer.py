@@ -151,7 +151,7 @@ class TableWriter:
             await asyncio.wait(set(self._under_way.values()))
         if self._bug:
             raise self._bug
-        if not (self.counts.stored or self.error or self.first_pending):
+        if not (self.error or self.first_pending):
             self._blame_the_table()
         if not self.error:
             try:
@@ -166,9 +166,10 @@ class TableWriter:
         return mark
 
     def _blame_the_table(self) -> None:
-        """See whether it refused all that it was asked to take, be it one item."""
-        if words := refusal_of_load(self.counts.refused):
-            self.error = TableRefused(words)
+        """See whether it refused all that it was asked to take, be it one item, or most."""
+        refused, stored = self.counts.refused, self.counts.stored
+        if words := refusal_of_load(refused, stored):
+            self.error = TableRefused(words, stored, len(refused))
             self._fates.take_back_refused()
 
     async def stop(self) -> None:

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from aqi_service.core.s3_urls import SNAPSHOT_ENDINGS
+from aqi_service.core.s3_urls import is_snapshot_file
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.sources import Source, archived_source, source_of
@@ -28,7 +28,10 @@ def is_folder(text: str) -> bool:
 
 
 def in_folder(text: str, places: SnapshotLocations) -> list[Source]:
-    """Return the sources in a folder: what a shell's `*.json *.json.gz` finds there, in that order."""
+    """Return the sources in a folder: what a shell's `*.json *.json.gz` finds there, in that order.
+
+    Not so what `--local` keeps beside its snapshots: the folder may be one of its, or a copy.
+    """
     folder = Path(text)
     try:
         paths = sorted(path for path in folder.iterdir() if _is_snapshot(path))
@@ -61,7 +64,7 @@ def file_source(text: str, places: SnapshotLocations) -> Source:
 
 
 def _is_snapshot(path: Path) -> bool:
-    return path.name.endswith(SNAPSHOT_ENDINGS) and not path.name.startswith(".") and not path.is_dir()
+    return is_snapshot_file(path.name) and not path.name.startswith(".") and not path.is_dir()
 
 
 def _shown(path: str) -> str:

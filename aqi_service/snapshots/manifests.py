@@ -162,11 +162,16 @@ class ManifestStore:
         return await self._archive.info(newest)
 
     async def same(self, names: Sequence[str], taken: int, digest: str) -> str | None:
-        """Name the newest of the snapshots, or one of the same minute, if its content has this sha256."""
-        newest = newest_name(current(names, self._now()))
+        """Name the newest of the snapshots, or one of the same minute, if its content has this sha256.
+
+        Where the newest is named a little ahead, it is also the newest of those that are not.
+        """
+        now = self._now()
+        counting = current(names, now)
+        newest = {newest_name(counting), newest_name([name for name in counting if order_of(name)[0] <= now])}
         for name in names:
             parsed = parse_name(name)
-            if name == newest or (parsed and parsed[1] == taken):
+            if name in newest or (parsed and parsed[1] == taken):
                 manifest = await self.manifest(name)
                 known = manifest.get("sha256") if manifest else None
                 if (known or await self._digest(name)) == digest:

@@ -313,6 +313,16 @@ async def test_a_table_that_refuses_the_one_item_that_is_to_be_written_is_at_fau
     assert fates(delivery) == {"pending": 1} | ({"unchanged": 1} if there else {})
 
 
+@pytest.mark.parametrize("group_size", [1, 100])
+async def test_a_table_that_takes_only_items_without_a_certain_attribute_is_at_fault_itself(
+    group_size: int,
+) -> None:
+    store = MemoryStore(refuses={str(number): "wrong index" for number in range(25) if number % 3})
+    delivery = await delivered(store, map(item, range(25)), group_size=group_size)
+    assert str(delivery.error) == "16 of 25 items are refused in the same words: wrong index"
+    assert fates(delivery) == {"stored": 9, "pending": 16}
+
+
 async def test_a_refused_item_blames_no_table_before_all_others_have_been_offered() -> None:
     store = MemoryStore(refuses={"0": "too large"})
     delivery = delivery_to(store, group_size=1)

@@ -45,6 +45,11 @@ async def test_a_folder_is_its_json_packed_or_not_by_time_and_nothing_hidden_dee
     assert await chosen(folder) == [str(folder / name) for name in (OLD, NEW, "today.json")]
 
 
+async def test_of_a_folder_that_is_or_was_an_archives_only_the_snapshots_are_taken(folder: Path) -> None:
+    (folder / f"{NEW.removesuffix('.json.gz')}.meta.json").write_bytes(b"{}")
+    assert await chosen(folder) == [str(folder / name) for name in (OLD, NEW, "today.json")]
+
+
 async def test_several_sources_are_all_taken(folder: Path) -> None:
     assert await chosen(folder / NEW, "-", folder / OLD) == [str(folder / OLD), str(folder / NEW), "stdin"]
 
