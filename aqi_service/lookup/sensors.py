@@ -33,6 +33,7 @@ from aqi_service.core.slices import BUILD_SLICE
 from aqi_service.errors import BadRequest, NoAnswer, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.turns import in_turns
+from aqi_service.storage.cleanup import gather_or_cancel
 from aqi_service.storage.ports import READ_LIMIT, Store
 
 MOST_READS = 4
@@ -156,9 +157,9 @@ class SensorLookup:
             async with places:
                 found.update(await self._store.get_many(some))
 
-        async with asyncio.TaskGroup() as group:
-            for start in range(0, len(ids), READ_LIMIT):
-                group.create_task(read(ids[start : start + READ_LIMIT]))
+        await gather_or_cancel(
+            read(ids[start : start + READ_LIMIT]) for start in range(0, len(ids), READ_LIMIT)
+        )
         if len(found) < len(ids):
             raise Unavailable("the table did not get to all of it in time")
         ages = self._memory.ages()
