@@ -1,5 +1,6 @@
 """Flags of sensors, equal to the rules applied one by one, and the cases that docs/flags.md tells of."""
 
+from collections import Counter
 from statistics import median
 
 import pytest
@@ -9,11 +10,19 @@ from hypothesis import strategies as st
 from aqi_service.core.geo import Point, metres_between
 from aqi_service.core.items import Item
 from aqi_service.core.neighbours import SensorValue, neighbours_of
+from aqi_service.core.parse.document import DocumentReader
+from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.quality import STALE_SECONDS, Check, Flag, Reading, check
+from aqi_service.core.scales import DAQI
 from aqi_service.core.sensor_index import build
+from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
+from tests import ROOT
+from tests.doubles.documents import real_capture
 
 NOW = 1_703_095_200
+CAPTURE_AT = 1_502_364_180
+"""2017-08-10T11:23:00Z."""
 SPOTS = st.builds(
     lambda n, e: Point(round(48 + n / 200, 5), round(9 + e / 200, 5)), st.integers(0, 30), st.integers(0, 30)
 )
@@ -126,3 +135,16 @@ def test_crowded_points_are_searched_in_finer_cells_with_the_same_result(
     assert [tuple(each) for each in neighbours.nearest(middle, None)] == [
         e for e in expected if e[0] <= 10_000
     ][:20]
+
+
+def test_the_bundled_capture_has_the_flags_that_the_docs_tell_of() -> None:
+    reader = DocumentReader(ScoringRules(DAQI, CAPTURE_AT))
+    batches = [*reader.feed(real_capture()), *reader.close()]
+    items = [item for batch in batches for item in batch.items]
+    index = run_through(build(items))
+    by_id = {int(item.id): item for item in items}
+    found = run_through(sensors_of(items, by_id.__getitem__, CAPTURE_AT))
+    counted = Counter(flag for check in found.checks for flag in check.flags)
+    assert (len(index), counted) == (1_653, {Flag.HIGH: 26, Flag.LOW: 15, Flag.ALONE: 519})
+    text = (ROOT / "docs/flags.md").read_text("utf-8")
+    assert "of 1,653 sensors 26 are high, 15 low and 519 alone" in " ".join(text.split())
