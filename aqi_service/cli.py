@@ -100,6 +100,13 @@ _OPTIONS = (
         metavar="N",
         help="Cap of one address; 0 is none.  [default: half of --max-connections]",
     ),
+    _option(
+        "--read-units",
+        type=_POSITIVE,
+        metavar="N",
+        default=200,
+        help="Read units of DynamoDB a second that all requests for histories and days may use.",
+    ),
     _option("--interval", type=_SECONDS, metavar="SECONDS", default=3600, help="Time between loads."),
     _option(
         "--from",

@@ -4,11 +4,13 @@
      +-- ConfigError              waiting cannot mend it: exit code 2
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
+     |    +-- MissingIndex        the table cannot be asked by sensor
      |    +-- TableRefused        the table refuses every item, or most, in the same words
      |    +-- RequestRefused      the service does not know a request, or takes it for wrong
      |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
      |    +-- NotReady            credentials that are not there yet, or a clock that is not set
+     |    +-- NoAnswer            a request that cannot be answered now; its text is for whoever asked
      |    +-- LeaseLost           the lease is another's, or ran out
      |    +-- LeaseHeld           another holds the lease, and did not give it back in time (carries `holder`)
      +-- ItemRefused              the table will never take this item
@@ -20,6 +22,8 @@
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
      +-- SnapshotRejected         it arrived, and is no snapshot, or too large for one
+     +-- BadRequest               a request that cannot be read, or is past a limit
+     +-- Busy                     a request that others have taken the means of
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame
      |    +-- FrameTimeout        a frame, or a peer's reading, took too long
@@ -59,6 +63,10 @@ class MissingResource(ConfigError):
     """The bucket or table does not exist, or has a form that the program cannot use."""
 
 
+class MissingIndex(ConfigError):
+    """The table has no index by sensor, or one of another form; lookups by id go on."""
+
+
 class TableRefused(ConfigError):
     """The table refuses every item, or most, in the same words, so that it is the table that is at fault."""
 
@@ -82,6 +90,10 @@ class Unavailable(AqiError):
 
 class NotReady(Unavailable):
     """What this machine needs to ask AWS at all is not there yet: credentials, or a clock that is right."""
+
+
+class NoAnswer(Unavailable):
+    """A request that cannot be answered now; unlike that of others, its text is for whoever asked."""
 
 
 class LeaseLost(Unavailable):
@@ -153,6 +165,14 @@ class SnapshotRejected(AqiError):
     def __init__(self, message: str, offset: int = 0) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+class BadRequest(AqiError):
+    """A request that cannot be read, or asks for more than one may; its text is for whoever asked."""
+
+
+class Busy(AqiError):
+    """A request that cannot be answered now, since others ask for so much; its text is for whoever asked."""
 
 
 class FrameError(AqiError):

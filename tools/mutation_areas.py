@@ -57,6 +57,7 @@ AREAS = (
             "storage/aws/dynamodb_turns.py",
             "storage/aws/dynamodb_batches.py",
             "storage/aws/dynamodb_rate.py",
+            "storage/aws/dynamodb_sensors.py",
         ),
         (
             "storage/aws/test_dynamodb_[!l]*.py",

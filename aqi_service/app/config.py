@@ -62,6 +62,7 @@ class Config:
     no_http: bool
     max_connections: int | None
     max_per_address: int | None
+    read_units: int
     interval: int
     sources: tuple[str, ...]
     snapshot_time: int | None

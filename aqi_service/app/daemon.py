@@ -28,7 +28,7 @@ from aqi_service.app.startup_checks import tell_start
 from aqi_service.certificates import Certificates
 from aqi_service.core.clocks import clock_trouble
 from aqi_service.errors import AqiError, ConfigError, PortInUse
-from aqi_service.lookup.lookup import Lookup
+from aqi_service.lookup.lookup import LARGE_REQUESTS, Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import Limits, Server
@@ -93,10 +93,11 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
         limits = Limits(
             max_connections=config.connections,
             max_per_address=config.connections_per_address,
+            large=LARGE_REQUESTS,
             stop_grace=GRACE_SECONDS,
         )
         latest = MemoryIndex(time.time)
-        lookup = Lookup(backend.storage.store, time.time, latest=latest)
+        lookup = Lookup(backend.storage.store, time.time, latest=latest, read_units=config.read_units)
         stack.push_async_callback(lookup.close)
         server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
         status = ServiceStatus(server.counts, lookup.counts, latest)

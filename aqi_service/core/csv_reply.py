@@ -1,11 +1,12 @@
-"""Items as text: the CSV of a lookup by id.
+"""Rows as text: the CSV of a lookup by id, and the lines that other replies are made of.
 
-One rule: this is the one place that knows how an item looks to a reader, its columns and their order.
+One rule: this is the one place that knows how a cell is written, and how a lookup by id looks to a reader.
 """
 
 import csv
 import io
 import re
+from collections.abc import Sequence
 
 from aqi_service.core.items import COLUMNS, Item
 from aqi_service.core.redaction import FORMULA_STARTS
@@ -22,14 +23,14 @@ def csv_reply(item: Item) -> bytes:
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers never do.
     """
-    return _HEADER + _csv_row(item)
+    return _HEADER + csv_line(item[: len(COLUMNS)], _NUMERIC)
 
 
-def _csv_row(item: Item) -> bytes:
-    """Write the row alone, CRLF included."""
+def csv_line(fields: Sequence[object], numeric: Sequence[bool]) -> bytes:
+    """Write one row, CRLF included, of fields of which `numeric` tells whether each is a number."""
     cells = [
-        "" if cell is None else cell if numeric else plain_text(str(cell))
-        for cell, numeric in zip(item, _NUMERIC, strict=False)
+        "" if cell is None else cell if is_number else plain_text(str(cell))
+        for cell, is_number in zip(fields, numeric, strict=True)
     ]
     line = ",".join(map(str, cells))
     if line.count(",") >= len(cells) or _QUOTED.search(line):  # seldom: something has to be quoted

@@ -15,6 +15,9 @@ HEADER = 64
 MAX_REQUEST = 1024
 """Bytes of the largest request payload; a safety limit, a record id has at most 20."""
 
+MAX_REPLY = 4 * 1024 * 1024
+"""Bytes of the largest reply payload: three times what 10,000 rows have."""
+
 DISCONNECT = b"!DISCONNECT"
 """The request payload that ends a connection and has no reply."""
 

@@ -17,6 +17,7 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.notes import NO_DOUBT
+from aqi_service.core.sensors import Sensors
 from aqi_service.core.times import DAY, is_old
 
 MOST_RECORDS = 100_000
@@ -26,8 +27,8 @@ MOST_BYTES = 1024
 """Largest packed record (the feed's have 320 to 370 bytes)."""
 
 KEPT_SECONDS = DAY
-"""How long an index answers, from when it was built: an item that a person deletes from the table is not
-answered for longer, though the feed may bring nothing new."""
+"""How long an index answers, from when it was built or compared with the table: an item that a person deletes
+from the table is not answered for longer, though the feed may bring nothing new."""
 
 OLD_SECONDS = DAY
 """Data of this age may be replaced by any snapshot that is not empty."""
@@ -73,12 +74,14 @@ class SnapshotIndex:
         packed: its records.
         built: when that was (epoch seconds).
         left_out: how many of its records there was no room for.
+        sensors: which of its records is each sensor's newest; None where nobody asks by sensor.
     """
 
     version: SnapshotVersion
     packed: Mapping[int, bytes]
     built: float
     left_out: int = 0
+    sensors: Sensors | None = None
 
     def __len__(self) -> int:
         return len(self.packed)
@@ -91,20 +94,36 @@ class SnapshotIndex:
         It is asked for every record that was not measured after `doubt`. `ages` is what expiry counts from:
         `now` unless given (all in epoch seconds).
         """
+        packed = self._sure(number, now, doubt, ages)
+        return None if packed is None else _answer(packed)[_START:]
+
+    def item(
+        self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
+    ) -> Item | None:
+        """Return a record's item; None if the table has to be asked, as `reply` does."""
+        packed = self._sure(number, now, doubt, ages)
+        return None if packed is None else unpack(packed)
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether it has to be compared with the table, since it was made (or compared) a day ago."""
+        return now - self.built >= KEPT_SECONDS
+
+    def _sure(self, number: int, now: float, doubt: float, ages: float | None) -> bytes | None:
         packed = self.packed.get(number)
-        if packed is None or now - self.built >= KEPT_SECONDS:
+        if packed is None or self.is_due(now):
             return None
-        measured_at, expires_at, size = _HEAD.unpack_from(packed)
-        if expires_at <= (now if ages is None else ages) or measured_at <= doubt:
-            return None
-        return packed[_START : _START + size]
+        measured_at, expires_at, _ = _HEAD.unpack_from(packed)
+        return None if expires_at <= (now if ages is None else ages) or measured_at <= doubt else packed
 
     def numbers(self, until: float) -> list[int]:
         """Return the ids of the records that were measured until then (epoch seconds)."""
         return [number for number, packed in self.packed.items() if _HEAD.unpack_from(packed)[0] <= until]
 
-    def confirmed(self, there: Mapping[int, Item | None]) -> "SnapshotIndex":
-        """Return this index with, of these ids, only the records that the table has as well."""
+    def confirmed(self, there: Mapping[int, Item | None], built: float | None = None) -> "SnapshotIndex":
+        """Return this index with, of these ids, only the records that the table has as well.
+
+        `built` is when it was compared, if these are all of its ids.
+        """
         packed = dict(self.packed)
         for number, theirs in there.items():
             ours = unpack(packed.pop(number))
@@ -112,7 +131,7 @@ class SnapshotIndex:
             kept = pack(ours._replace(expires_at=theirs.expires_at)) if theirs and same else None
             if kept is not None:
                 packed[number] = kept
-        return replace(self, packed=packed)
+        return replace(self, packed=packed, built=self.built if built is None else built)
 
     def updated(self, newer: "SnapshotIndex") -> "SnapshotIndex":
         """Return this index with what a newer one says of the same ids."""

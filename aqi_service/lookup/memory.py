@@ -13,8 +13,11 @@ from collections.abc import Callable
 
 from aqi_service.core.clocks import ages_from, is_ahead
 from aqi_service.core.index import SnapshotIndex, SnapshotVersion, is_behind, replaces
+from aqi_service.core.items import Item
 from aqi_service.core.moved_ids import LoadIds, MovedIds
 from aqi_service.core.notes import NO_DOUBT
+from aqi_service.core.sensors import Sensors
+from aqi_service.errors import Unavailable
 
 log = logging.getLogger("aqi_service")
 
@@ -59,6 +62,24 @@ class MemoryIndex:
         if self.index is None or (self._moved and number in self._moved):
             return None
         return self.index.reply(number, self.now(), self._doubt, self.ages())
+
+    def item(self, number: int) -> Item | None:
+        """Return the record with this id; None if the table has to be asked, as `reply` does."""
+        if self.index is None or (self._moved and number in self._moved):
+            return None
+        return self.index.item(number, self.now(), self._doubt, self.ages())
+
+    @property
+    def sensors(self) -> Sensors | None:
+        """The sensors of the latest snapshot; None without one."""
+        return None if self.index is None else self.index.sensors
+
+    @property
+    def scale_name(self) -> str:
+        """What the latest snapshot is scored on; raises Unavailable without one."""
+        if self.index is None:
+            raise Unavailable("no snapshot yet")
+        return self.index.version.scale
 
     def watch(self) -> LoadIds:
         """Return who is to be told of the records of a load that begins."""

@@ -11,16 +11,19 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion
+from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.manifest import Manifest, data_time, version_of
 from aqi_service.core.notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.scales import SCALES, Scale
+from aqi_service.core.sensors import sensors_of
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.turns import in_turns
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import FetchOptions, archived_source
@@ -134,11 +137,16 @@ class MemoryRefresher:
         return doubt(notes, latest.process, latest.known, latest.now()).until
 
     async def _compare(self, notes: Notes) -> None:
-        """Compare with the table what loads that have ended may have overtaken, and doubt it no more."""
+        """Compare with the table what loads that have ended may have overtaken, and doubt it no more.
+
+        All of it is compared when it is a day old: what a person deleted is not answered for longer.
+        """
         latest = self._latest
         found = doubt(notes, latest.process, latest.known, latest.now())
         latest.doubt(found.until)
-        index, until = latest.index, math.inf if latest.mixed else found.ended_until
+        index = latest.index
+        is_due = index is not None and index.is_due(latest.now())
+        until = math.inf if latest.mixed or is_due else found.ended_until
         known = latest.known & notes.keys()
         if index is not None and until > NO_DOUBT:
             latest.confirmed(index, await self._confirmed(index, until), found.ended | known)
@@ -188,16 +196,23 @@ class MemoryRefresher:
             async for chunk in incoming.chunks:
                 await take(intake.feed(chunk))
         await take(intake.close())
-        index = growing.done(edition, built)
+        index = await self._with_sensors(growing.done(edition, built))
         told = self._latest.has_loaded(edition)  # by the load: what the table has otherwise stays with it
         otherwise = _elsewhere(manifest) > growing.repeated and not told
         if otherwise or expired < int(manifest.get("expired") or 0):
             return await self._confirmed(index, math.inf)
         return index
 
+    async def _with_sensors(self, index: SnapshotIndex) -> SnapshotIndex:
+        """Find each sensor's newest record, and check it."""
+        packed = index.packed
+        items, taken = map(unpack, packed.values()), index.version.snapshot_time
+        sensors = await in_turns(sensors_of(items, lambda number: unpack(packed[number]), taken))
+        return replace(index, sensors=sensors)
+
     async def _confirmed(self, index: SnapshotIndex, until: float) -> SnapshotIndex:
         """Keep, of what was measured until then, what the table has, too; Unavailable if it is too slow."""
-        numbers, found = index.numbers(until), dict[str, Item]()
+        numbers, found, begun = index.numbers(until), dict[str, Item](), self._latest.now()
         try:
             async with asyncio.timeout(COMPARE_SECONDS):
                 for start in range(0, len(numbers), READ_LIMIT):
@@ -205,7 +220,8 @@ class MemoryRefresher:
                     found |= await self._store.read([str(number) for number in some])
         except TimeoutError as error:
             raise Unavailable("the table is too slow to be compared with memory") from error
-        return index.confirmed({number: found.get(str(number)) for number in numbers})
+        there = {number: found.get(str(number)) for number in numbers}
+        return index.confirmed(there, begun if until == math.inf else None)
 
 
 def _elsewhere(manifest: Manifest) -> int:

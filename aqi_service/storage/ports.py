@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from aqi_service.core.items import Item
 from aqi_service.errors import LeaseLost
+from aqi_service.storage.sensor_reads import SensorReads
 
 READ_LIMIT = 100
 """Most ids of one read (the limit of DynamoDB's BatchGetItem)."""
@@ -156,8 +157,8 @@ def no_guard() -> None:
     """Let every request go: the guard of writes that need no lease."""
 
 
-class Store(Protocol):
-    """Items by id. Reads and writes may run at the same time; a lookup never waits for a load."""
+class Store(SensorReads, Protocol):
+    """Items by id, and by sensor. Reads and writes may run at the same time; a lookup waits for no load."""
 
     @property
     def items_per_second(self) -> float | None:

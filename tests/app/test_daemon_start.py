@@ -12,6 +12,8 @@ import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
 from aqi_service.app.commands import SERVICE
+from aqi_service.core.frames import BAD_REQUEST
+from aqi_service.core.request_words import NO_REQUEST
 from tests import DATA
 from tests.doubles.faults.effects import Refuse
 from tests.doubles.faults.rules import Rule
@@ -96,7 +98,7 @@ async def test_aws_that_cannot_be_reached_does_not_end_it_and_lookups_are_unavai
         async with running("--port", "0", "--http-port", "0", cwd=tmp_path, env=env) as program:
             await program.line("WARNING aqi_service storage_unavailable error=")
             assert await program.ask(b"1", b"x") == [
-                UNAVAILABLE, b"Bad request: a record id is 1 to 20 decimal digits"
+                UNAVAILABLE, BAD_REQUEST + NO_REQUEST.encode()
             ]  # fmt: skip
             assert await program.page("/readyz") == (503, "the table cannot be read\n")
             assert await program.page("/healthz") == (200, "ok\n")
@@ -128,7 +130,7 @@ async def test_it_listens_before_it_checks_and_lookups_are_unavailable_meanwhile
     with silent_aws() as env:
         options = ("--create", "--port", "0", "--http-port", "0")
         async with running(*options, cwd=tmp_path, env=env) as program:
-            assert await program.ask(b"x") == [b"Bad request: a record id is 1 to 20 decimal digits"]
+            assert await program.ask(b"x") == [BAD_REQUEST + NO_REQUEST.encode()]
             assert await program.ask(b"1") == [UNAVAILABLE]
             assert await program.page("/healthz") == (200, "ok\n")
             assert (await program.page("/readyz"))[0] == 503

@@ -8,17 +8,17 @@ One rule: the environment leads to moto while the clients are opened, and is as 
 import atexit
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from moto.server import ThreadedMotoServer
 
 from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.create_bucket import BucketMaker
-from aqi_service.storage.aws.create_table import create_table
+from aqi_service.storage.aws.create_table import SENSOR_INDEX, create_table
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
 from tests.doubles.faults.clients import make_table
@@ -94,3 +94,41 @@ async def numbered_store(_folder: Path) -> AsyncIterator[DynamoStore]:
         store = DynamoStore(clients.writes, clients.lookups, moto.table)
         await store.check()
         yield store
+
+
+async def indexed_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> None:
+    """Make a table with the index by sensor, and wait until it can be used."""
+    keys: Any = [("sensor_id", "HASH"), ("measured_at", "RANGE")]
+    types: Any = {"id": kind, "sensor_id": "N", "measured_at": "N"}
+    await clients.writes.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": types[name]} for name in types],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": SENSOR_INDEX,
+                "KeySchema": [{"AttributeName": name, "KeyType": role} for name, role in keys],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    await clients.writes.get_waiter("table_exists").wait(TableName=table)
+
+
+@asynccontextmanager
+async def _indexed(kind: Literal["S", "N"]) -> AsyncIterator[DynamoStore]:
+    """Open one through the shim, which gives numbers back as DynamoDB does."""
+    async with Shim(moto_endpoint()) as shim, on_moto(shim.endpoint) as (clients, moto):
+        await indexed_table(clients, moto.table, kind)
+        yield DynamoStore(clients.writes, clients.lookups, moto.table)
+
+
+def indexed_store(_folder: Path) -> AbstractAsyncContextManager[DynamoStore]:
+    """Open a store in a table that has the index by sensor, whatever server it is on."""
+    return _indexed("S")
+
+
+def numbered_indexed_store(_folder: Path) -> AbstractAsyncContextManager[DynamoStore]:
+    """Open a store in a table like the report's, to which the index was added."""
+    return _indexed("N")

@@ -9,9 +9,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aqi_service.core.items import Item, dated
+from aqi_service.core.items import Item, dated, is_expired
 from aqi_service.errors import NameInUse
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, SnapshotInfo, Storage, Upload, no_guard
+from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 TABLE_ID = "a table"
 
@@ -83,8 +84,10 @@ class _MemoryUpload:
 class MemoryStore:
     """A table in a dict; it counts the items that were put, and how often it was made durable.
 
-    `expired` are the times by which items were to be deleted.
+    `expired` are the times by which items were to be deleted; a page of a sensor costs `page_units`.
     """
+
+    page_units = 0.0
 
     items_per_second: float | None = None
 
@@ -112,6 +115,23 @@ class MemoryStore:
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
         assert len(set(ids)) == len(ids)
         return {record_id: self.items[record_id] for record_id in ids if record_id in self.items}
+
+    async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
+        there = sorted(
+            (
+                item
+                for item in self.items.values()
+                if item.sensor_id == str(asked.sensor_id)
+                and asked.since <= (-1 if item.measured_at is None else item.measured_at) < asked.until
+                and not is_expired(item, ages)
+            ),
+            key=lambda item: (item.measured_at, int(item.id)),
+            reverse=asked.newest_first,
+        )
+        begin = position or 0
+        end = begin + asked.limit
+        page = [Item(**{field: getattr(item, field) for field in asked.wanted}) for item in there[begin:end]]
+        return SensorPage(page, end if end < len(there) else None, self.page_units)
 
     async def put(
         self,

@@ -49,10 +49,9 @@ LIBRARIES = {
 """Who may name a library: its exceptions are translated there."""
 
 CORE_MAY = {
-    *("array", "bisect"),
-    *("collections", "csv", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "io"),
-    *("ipaddress", "itertools", "json", "math", "operator", "orjson", "re", "struct", "types", "typing"),
-    "zlib",
+    *("array", "bisect", "collections", "csv", "dataclasses", "datetime", "decimal", "enum", "fractions"),
+    *("functools", "heapq", "io", "ipaddress", "itertools", "json", "math", "operator", "orjson", "re"),
+    *("statistics", "struct", "types", "typing", "unicodedata", "zlib"),
 }
 """What the core imports: no event loop, socket, environment, randomness or log."""
 

@@ -34,6 +34,8 @@ WRITE_CONCURRENCY = 8
 """Requests to the table at once during a load."""
 LOOKUP_CONCURRENCY = 64
 """Lookups at the table at once; more wait for a connection."""
+LOOKUP_TIMEOUTS = (2.0, 2.0)
+"""Seconds that a lookup may take to connect, and to be answered: a try, and its end, within a lookup's deadline."""
 
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
@@ -62,7 +64,7 @@ async def open_clients(dmi: Path = DMI) -> AsyncIterator[Clients]:
                 session.client("dynamodb", config=_config(WRITE_CONCURRENCY + 2, 5, 10))
             )
             lookups = await stack.enter_async_context(
-                session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, 2, 2))
+                session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, *LOOKUP_TIMEOUTS))
             )
         _honour_checksums(s3)
         for client in (writes, lookups):

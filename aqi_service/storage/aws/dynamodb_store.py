@@ -15,10 +15,12 @@ from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes, key, key_kind
 from aqi_service.storage.aws.dynamodb_batches import read_batch
+from aqi_service.storage.aws.dynamodb_sensors import query_page, usable_index
 from aqi_service.storage.aws.dynamodb_writes import Put, Writer
 from aqi_service.storage.aws.errors import refused_as, translated
 from aqi_service.storage.aws.retry import RetryPolicy, Sleep, call_with_retry, retry_unprocessed
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, no_guard
+from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -114,6 +116,16 @@ class DynamoStore:
             keys: Sequence[Any] = [key(i, kind) for i in ids if integer(i) == i]
             await retry_unprocessed(keys, request, self._what, self._writer.pace, self._sleep)
         return found
+
+    async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
+        """Query the index by sensor (eventually consistent, and an index is no other way)."""
+        with usable_index(self._what):
+            return await call_with_retry(
+                self._what,
+                lambda: query_page(self._lookups, self._table, asked, ages, position),
+                self._sleep,
+                LOOKUP,
+            )
 
     async def put(
         self,

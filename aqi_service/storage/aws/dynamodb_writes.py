@@ -20,7 +20,8 @@ from aqi_service.storage.aws.dynamodb_batches import read_batch, write_batch
 from aqi_service.storage.aws.dynamodb_rate import Rate
 from aqi_service.storage.aws.dynamodb_turns import Pace
 from aqi_service.storage.aws.errors import is_throttled, refused_as, translated
-from aqi_service.storage.aws.retry import Sleep, gather_or_cancel, retry_unprocessed
+from aqi_service.storage.aws.retry import Sleep, retry_unprocessed
+from aqi_service.storage.cleanup import gather_or_cancel
 from aqi_service.storage.ports import Judged, PutResult
 
 if TYPE_CHECKING:

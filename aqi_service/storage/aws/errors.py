@@ -116,9 +116,9 @@ def error_code(error: AqiError) -> str:
 
 def denied(error: Exception, usual: str) -> str:
     """Say why access is denied: by an explicit deny, where AWS says so, else what is `usual`."""
-    said = _words(error)
-    named = _ACTION.search(said)
-    if deny := _DENY.search(said):
+    words = said(error)
+    named = _ACTION.search(words)
+    if deny := _DENY.search(words):
         action = named[1] if named else "this"
         return (
             f"AWS denies access: an explicit deny in {deny[1] or 'a policy'} forbids {action}, which no "
@@ -127,11 +127,11 @@ def denied(error: Exception, usual: str) -> str:
     return f"{usual}; the policy must allow {named[1]}" if named else usual
 
 
-def _words(error: Exception) -> str:
-    """Return the message of an error of AWS's, or of a translated one."""
+def said(error: Exception) -> str:
+    """Return AWS's own sentence of an error, translated or not; empty if it is none of AWS's."""
     cause = error if isinstance(error, aws.ClientError) else error.__cause__
-    said = cause.response.get("Error", {}).get("Message", "") if isinstance(cause, aws.ClientError) else ""
-    return str(said)
+    response = cause.response if isinstance(cause, aws.ClientError) else {}
+    return str(response.get("Error", {}).get("Message", ""))
 
 
 def may_pass(error: AqiError) -> bool:

@@ -5,10 +5,10 @@ error is raised.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import random
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, Unavailable
@@ -49,17 +49,6 @@ class Sized(Protocol):
 
 Left = TypeVar("Left", bound=Sized)
 Sleep = Callable[[float], Awaitable[None]]
-
-
-async def gather_or_cancel(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run the jobs at once; when one fails, cancel the others and raise its error."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                group.create_task(job)
-    except BaseExceptionGroup as errors:
-        first = errors.exceptions[0]
-        raise first from first.__cause__
 
 
 @asynccontextmanager

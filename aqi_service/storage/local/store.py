@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aqi_service.core.clocks import counts_until
 from aqi_service.core.items import Item
+from aqi_service.storage.local.sensor_pages import from_some, of_sensor
 from aqi_service.storage.local.sqlite import (
     ADD_RECEIPT,
     EXPIRE,
@@ -33,6 +35,7 @@ from aqi_service.storage.local.sqlite import (
 )
 from aqi_service.storage.local.threads import Threads
 from aqi_service.storage.ports import Judged, PutResult, no_guard
+from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 FILE = "air_quality.db"
 """The database's name in the folder; SQLite keeps `-wal` and `-shm` beside it."""
@@ -84,6 +87,10 @@ class LocalStore:
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
         """Return the items of up to READ_LIMIT ids, after all earlier writes; absent ones are left out."""
         return await self._writing.run(self._read, _row_ids(ids))
+
+    async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
+        """Return a page as the last finished `put` left it; the position is the last row's time and id."""
+        return await self._reading.run(self._sensor_page, asked, ages, position)
 
     async def put(
         self,
@@ -149,6 +156,13 @@ class LocalStore:
     def _get_many(self, numbers: Sequence[int]) -> Mapping[str, Item]:
         with self._reader() as connection:
             return _items(connection, numbers)
+
+    def _sensor_page(self, asked: SensorRange, ages: float, position: Any) -> SensorPage:
+        with self._reader() as connection:
+            rows = connection.execute(*of_sensor(asked, ages, position)).fetchall()
+        items = [from_some(asked.wanted, row) for row in rows]
+        whole = len(items) == asked.limit
+        return SensorPage(items, (items[-1].measured_at, int(items[-1].id)) if whole else None)
 
     def _read(self, numbers: Sequence[int]) -> Mapping[str, Item]:
         with self._writer.use() as connection:

@@ -151,6 +151,7 @@ class TestEndpoint:
         assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.own_deadlines
 class TestLimits:
     async def test_a_lookup_may_be_tried_and_still_answered_in_time(self) -> None:
         async with open_clients() as clients:
