@@ -35,7 +35,7 @@ WRITE_CONCURRENCY = 8
 LOOKUP_CONCURRENCY = 64
 """Lookups at the table at once; more wait for a connection."""
 LOOKUP_TIMEOUTS = (2.0, 2.0)
-"""Seconds that a lookup may take to connect, and to be answered: a try, and its end, within a lookup's deadline."""
+"""Seconds in which a lookup has to connect, and to be answered: both fit into its deadline."""
 
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
