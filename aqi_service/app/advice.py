@@ -5,6 +5,7 @@ One rule: an advice never names a flag that was given.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 
 from aqi_service.app.config import Config
 from aqi_service.errors import (
@@ -32,8 +33,9 @@ def fitting_advice(config: Config) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        error.args = (fitting(config, error),)
-        raise
+        said = copy(error)
+        said.args = (fitting(config, error),)
+        raise said from error.__cause__
 
 
 def adding(config: Config) -> str:

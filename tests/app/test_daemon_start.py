@@ -54,8 +54,8 @@ async def test_a_taken_default_http_port_is_only_a_warning(taken: int, tmp_path:
     ):
         where = f"127.0.0.1:{taken}"
         await program.line(f"WARNING .* http_port_taken error=.cannot listen on {where}: .*--http-port")
+        await program.report()  # it listens before it has made the table
         assert await program.ask(b"1") == [b"Item not found"]
-        await program.report()
 
 
 async def test_an_http_address_that_this_machine_has_not_is_exit_2(tmp_path: Path) -> None:
