@@ -111,6 +111,7 @@ class Throttle:
 
     def __init__(self, sleep: Sleep) -> None:
         self._rate = AdaptiveRate()
+        self._turn = asyncio.Lock()
         self._sleep = sleep
 
     @property
@@ -118,14 +119,16 @@ class Throttle:
         """What the table takes, as far as refusals told."""
         return self._rate.items_per_second
 
-    def most(self, limit: int) -> int:
-        """Return how many items a request should have, at most `limit`."""
-        return self._rate.most(limit)
+    async def turn(self, most: int) -> int:
+        """Wait for a turn; return how many items the request should have, at most `most`.
 
-    async def wait(self, items: int) -> None:
-        """Wait for the turn of a request of so many items."""
-        if seconds := self._rate.due(items, asyncio.get_running_loop().time()):
-            await self._sleep(seconds)
+        One waits for a time, the others for that one: what an answer tells holds for all turns after it.
+        """
+        async with self._turn:
+            items = self._rate.most(most)
+            if seconds := self._rate.due(items, asyncio.get_running_loop().time()):
+                await self._sleep(seconds)
+            return items
 
     def took(self, items: int, left: int) -> None:
         """Note that the table took so many items of a request, and left some."""

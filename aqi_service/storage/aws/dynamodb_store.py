@@ -108,8 +108,7 @@ class DynamoStore:
         found: dict[str, Item] = {}
 
         async def request(keys: Sequence[Any]) -> Sequence[Any]:
-            some = keys[: self._reads.most(READ_LIMIT)]
-            await self._reads.wait(len(some))
+            some = keys[: await self._reads.turn(len(keys))]
             with self._reads.noting_refusal(len(some)), translated(self._what):
                 there, left = await read_batch(self._writes, self._table, some, ConsistentRead=True)
             self._reads.took(len(some) - len(left), len(left))

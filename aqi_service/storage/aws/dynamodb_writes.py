@@ -96,8 +96,7 @@ class Writer:
 
         async def request(left: Mapping[str, Item]) -> Mapping[str, Item]:
             nonlocal rest, is_repeated
-            some = dict(islice(left.items(), self.throttle.most(WRITE_LIMIT)))
-            await self.throttle.wait(len(some))
+            some = dict(islice(left.items(), await self.throttle.turn(len(left))))
             if put.judged and (is_repeated or self._is_stale(put.judged)):
                 settled, some = await self._judge_again(some, put.judged, put.key_type)
                 left = rest = {i: item for i, item in left.items() if i not in settled}
@@ -151,7 +150,7 @@ class Writer:
         values: Any = to_attributes(item, put.key_type)
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
-            await self.throttle.wait(len(left))
+            await self.throttle.turn(1)
             if put.judged and not put.conditional:  # then it is one of a batch that was refused
                 _, wanted = await self._judge_again({item.id: item}, put.judged, put.key_type)
                 if not wanted:
