@@ -36,6 +36,9 @@ GROWTH, MAX_GROWTH = 0.0025, 0.05
 PAUSE_SECONDS = 1.0
 """So long without a request is no time in which the table took nothing."""
 
+LATE_SECONDS = 0.1
+"""So much of what passed after a turn, as a busy loop wakes who waits for it late, is made up for."""
+
 FORGET_SECONDS = 60.0
 """After so long without a request nothing is known: the table's limit may be another by then."""
 
@@ -70,9 +73,9 @@ class AdaptiveRate:
         self._used = now
         if self.items_per_second is None:
             return 0.0
-        turn = max(now, self._next)
+        turn = max(now - LATE_SECONDS, self._next)
         self._next = turn + items / self.items_per_second
-        return turn - now
+        return max(0.0, turn - now)
 
     def took(self, items: int, left: int, now: float) -> None:
         """Note that the table took so many items of a request, and left some."""

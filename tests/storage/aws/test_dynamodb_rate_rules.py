@@ -198,3 +198,12 @@ def test_after_a_refusal_the_table_saves_up_for_one_request() -> None:
 def test_before_the_first_write_any_request_may_go_out() -> None:
     assert AdaptiveRate().most(25) == 25
     assert AdaptiveRate().due(25, 100) == 0
+
+
+@pytest.mark.parametrize(("late", "next_in"), [(0.0, 1.0), (0.05, 0.95), (0.1, 0.9), (0.5, 0.9)])
+def test_who_asks_a_little_after_its_turn_holds_the_next_up_by_that_much_less(
+    late: float, next_in: float
+) -> None:
+    rate = refused_at(100)
+    assert rate.due(25, 101 + late) == 0
+    assert rate.due(25, 101 + late) == pytest.approx(next_in)
