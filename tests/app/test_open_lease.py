@@ -7,8 +7,7 @@ import pytest
 
 from aqi_service.app.open import open_backend
 from aqi_service.errors import LeaseLost
-from aqi_service.storage.aws.dynamodb_turns import Pace
-from aqi_service.storage.aws.retry import retry_unprocessed
+from aqi_service.storage.aws.retry import Slots, retry_unprocessed
 from aqi_service.storage.local.lease import FILE
 from aqi_service.storage.process_name import holder_name
 from tests.doubles.aws_world import Waits
@@ -64,5 +63,5 @@ async def test_a_lost_lease_ends_a_repetition_at_once() -> None:
         raise LeaseLost("it ran out")
 
     with pytest.raises(LeaseLost):
-        await retry_unprocessed([1], request, "table", Pace(8), waits)
+        await retry_unprocessed([1], request, "table", Slots(8), waits)
     assert [len(calls), len(waits)] == [1, 0]
