@@ -25,10 +25,9 @@ map: ## the same, and serve lookups, health and metrics until Ctrl-C (the map it
 	$(call setup)
 	@exec $(RUN) -m aqi_service.demo --serve $(ARGS)
 
-run: ## the service on the live feed, kept in ./data, until Ctrl-C
+run: ## the service on the live feed, kept in ./data, until Ctrl-C; without a network it serves what is there
 	$(call setup)
-	@$(RUN) -m tools.feed_reachable $(ARGS)
-	@exec $(RUN) -m aqi_service --local ./data --ttl-days 14 --keep-days 14 $(ARGS)
+	@exec .venv/bin/aqi-service --local ./data --ttl-days 14 --keep-days 14 $(ARGS)
 
 test: ## set up, then run the tests
 	$(call setup,--extra test)
@@ -77,7 +76,7 @@ fuzz: ## 2,000,000 hostile inputs into whatever reads foreign bytes; SEED=N choo
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.fuzz $${SEED:+--seed $$SEED} $${INPUTS:+--inputs $$INPUTS} $${MINUTES:+--minutes $$MINUTES} $(ARGS)
 
-conformance: ## the storage contract and a part of the matrix on dynalite and SeaweedFS, which it installs
+conformance: ## the storage contract, a part of the matrix and Compose on dynalite and SeaweedFS, which it installs
 	$(call setup,--extra test)
 	@$(RUN) -m tools.conformance $(ARGS)
 

@@ -2,15 +2,38 @@
 
 import sys
 
-from aqi_service.client.interrupt import leave_at_interrupt, run_and_leave
+from aqi_service.client.interrupt import leave_at_signals, run_and_leave
 
 
 def main() -> int:
-    """Run the command; Ctrl-C ends it without a word also while it is still being imported."""
-    leave_at_interrupt()
-    from aqi_service.cli import main as command  # noqa: PLC0415 - takes a moment in which Ctrl-C may come
+    """Run the command; Ctrl-C and SIGTERM end it without a word also while it is still being imported."""
+    leave_at_signals()
+    from aqi_service.client.old_python import EXIT_CODE, too_old  # noqa: PLC0415 - after the signals' handlers
 
-    return run_and_leave(command)
+    if wrong := too_old("aqi-service"):
+        print(wrong, file=sys.stderr)
+        return EXIT_CODE
+    try:
+        from aqi_service.cli import main as command  # noqa: PLC0415 - takes a moment in which Ctrl-C may come
+
+        return run_and_leave(command)
+    except ModuleNotFoundError as error:
+        return _lacks(error)
+
+
+def _lacks(error: ModuleNotFoundError) -> int:
+    """Say what is not installed, and give the exit code; raises what is no such thing."""
+    import logging  # noqa: PLC0415 - only here
+
+    from aqi_service.app.logs import say  # noqa: PLC0415 - only here
+    from aqi_service.app.needs import EXIT_CODE, missing  # noqa: PLC0415 - only here
+
+    wrong = missing(error)
+    if wrong is None:
+        raise error
+    told = f"aqi-service: {wrong}"
+    say("package_missing", told, {"error": wrong, "exit_code": EXIT_CODE}, level=logging.ERROR)
+    return EXIT_CODE
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from aqi_service import __version__
+from aqi_service.app import output
 from aqi_service.app.logs import say, use_form
 from aqi_service.app.option_types import File, Folder, Number, Share, Switch, Time, Whole
 from aqi_service.core.selection import SHARD_COUNT, shard_of
@@ -99,14 +100,22 @@ _OPTIONS = (
         metavar="N",
         help="Cap of one address; 0 is none.  [default: half of --max-connections]",
     ),
+    _option(
+        "--read-units",
+        type=_POSITIVE,
+        metavar="N",
+        default=200,
+        help="Read units of DynamoDB a second that all requests for histories and days may use.",
+    ),
     _option("--interval", type=_SECONDS, metavar="SECONDS", default=3600, help="Time between loads."),
     _option(
         "--from",
         "sources",
         metavar="SOURCE",
         multiple=True,
-        help="With --load-only, repeatable: a file, - (stdin), an http(s) URL, s3://bucket/key, "
-        "s3://bucket/prefix/, or archive.  [default: the live feed]",
+        help="With --load-only, repeatable, and plain arguments are the same: a file, a folder (its .json "
+        "and .json.gz), - (stdin), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive.  "
+        "[default: the live feed]",
     ),
     _option("--snapshot-time", type=Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."),
     _option("--since", type=Time(), metavar="T", help="Of several snapshots those from this time on (UTC)."),
@@ -142,6 +151,13 @@ _OPTIONS = (
         help="A snapshot's largest size, decoded.",
     ),
     _option(
+        "--max-records",
+        type=_POSITIVE,
+        metavar="N",
+        default=1_000_000,
+        help="A snapshot's largest number of records.",
+    ),
+    _option(
         "--load-deadline",
         type=Number(1, YEAR),
         metavar="SECONDS",
@@ -158,9 +174,13 @@ _OPTIONS = (
 )
 
 
-def _run(**options: Any) -> int:
+def _run(arguments: tuple[str, ...], **options: Any) -> int:
     from aqi_service.app.run import run_options  # noqa: PLC0415  # heavy: not for --help
 
+    if arguments:
+        origin = click.get_current_context().get_parameter_source("sources")
+        named = () if origin is click.core.ParameterSource.ENVIRONMENT else options["sources"]
+        options["sources"] = (*named, *arguments)
     if options["sources"] and options["shard"] is None:
         options["shard"] = shard_of(os.environ)
     return run_options(options)
@@ -176,6 +196,7 @@ _COMMAND = click.Command(
     "aqi-service",
     params=[
         *_OPTIONS,
+        click.Argument(["arguments"], nargs=-1, metavar="[SOURCE]..."),
         click.Option(
             ["--version"],
             is_flag=True,
@@ -197,7 +218,14 @@ _COMMAND = click.Command(
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program and return its exit code (0 done, 1 try again, 2 mend something first)."""
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _ended(sys.argv[1:] if argv is None else argv)
+    finally:
+        output.end()
+
+
+def _ended(arguments: list[str]) -> int:
+    """Run the program, and say what ended it."""
     use_form(_log_format(arguments))
     for warning in unknown_variables(os.environ):
         say("variable_unknown", warning, level=logging.WARNING)

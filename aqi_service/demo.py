@@ -14,11 +14,15 @@ from contextlib import asynccontextmanager, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from aqi_service.app.commands import client
 from aqi_service.client import Client
 
 CAPTURE = "data_10_08_17_11_23.json.gz"
 RECORDS = ("250452007", "250451653", "250451706")
 START_SECONDS = 60.0
+HINT = b" records, for instance: "
+"""In the line by which a load says how to look it up: on the default port, where the demo does not serve."""
+
 PR_SET_PDEATHSIG = 1
 """Of prctl(2): the signal that a process gets when its parent is gone."""
 
@@ -30,7 +34,7 @@ regulatory measurement and no health advice. Data: Sensor.Community (ODbL 1.0, c
 NEXT = """\
 Next: make run        load the real feed every hour into ./data, and serve it
       make map        serve the demo's data until Ctrl-C
-      README.md       the same on AWS"""
+      README.md       how to install it, and the same on AWS"""
 
 
 async def demo(folder: Path, *, serve: bool) -> int:
@@ -40,7 +44,9 @@ async def demo(folder: Path, *, serve: bool) -> int:
     """
     with as_file(files("aqi_service") / "data" / CAPTURE) as capture:
         print(f"1. Load {CAPTURE}, the network's real file of 10 August 2017, into {folder}\n", flush=True)
-        async with _program("--load-only", "--local", str(folder), "--from", str(capture)) as load:
+        place = ("--local", str(folder), "--from", str(capture))
+        async with _program("--load-only", *place, errors=True) as load:
+            await _pass_on(load, but=HINT)
             if code := await load.wait():
                 return code
     async with _program(
@@ -51,7 +57,7 @@ async def demo(folder: Path, *, serve: bool) -> int:
         await _look_up(ports["tcp"])
         print(f"\n{CAVEAT}\n\n{NEXT}", flush=True)
         if serve:
-            print(f"\nServing until Ctrl-C: python -m aqi_service.client --port {ports['tcp']} {RECORDS[0]}")
+            print(f"\nServing until Ctrl-C: {client()} --port {ports['tcp']} {RECORDS[0]}")
             print(f"http://127.0.0.1:{ports['http']}/", flush=True)
             await _pass_on(server)
             return await server.wait()
@@ -81,10 +87,11 @@ def _end_with_the_demo() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-async def _pass_on(process: asyncio.subprocess.Process) -> None:
-    """Print what the program says on stderr, to its end; unread, it would hold the program up."""
+async def _pass_on(process: asyncio.subprocess.Process, but: bytes | None = None) -> None:
+    """Print what the program says on stderr, to its end, without lines with `but`; unread, it holds it up."""
     while process.stderr is not None and (line := await process.stderr.readline()):
-        print(line.decode(errors="replace"), end="", file=sys.stderr, flush=True)
+        if but is None or but not in line:
+            print(line.decode(errors="replace"), end="", file=sys.stderr, flush=True)
 
 
 async def _ports(server: asyncio.subprocess.Process) -> dict[str, int]:

@@ -4,19 +4,26 @@
      +-- ConfigError              waiting cannot mend it: exit code 2
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
-     |    +-- TableRefused        the table refuses every item in the same words
+     |    +-- MissingIndex        the table cannot be asked by sensor
+     |    +-- TableRefused        the table refuses every item, or most, in the same words
+     |    +-- RequestRefused      the service does not know a request, or takes it for wrong
      |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
+     |    +-- NotReady            credentials that are not there yet, or a clock that is not set
+     |    +-- NoAnswer            a request that cannot be answered now; its text is for whoever asked
      |    +-- LeaseLost           the lease is another's, or ran out
      |    +-- LeaseHeld           another holds the lease, and did not give it back in time (carries `holder`)
      +-- ItemRefused              the table will never take this item
      +-- ItemOutdated             the table holds a newer one
      +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
+     |    |    +-- InGlacier      an object has to be restored before it can be read
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
-     +-- SnapshotRejected         it arrived, and is no snapshot
+     +-- SnapshotRejected         it arrived, and is no snapshot, or too large for one
+     +-- BadRequest               a request that cannot be read, or is past a limit
+     +-- Busy                     a request that others have taken the means of
      +-- FrameError               a malformed frame header, or one past the limit
      |    +-- FrameCut            the peer closed inside a frame
      |    +-- FrameTimeout        a frame, or a peer's reading, took too long
@@ -43,15 +50,34 @@ class AccessDenied(ConfigError):
     """AWS refused: no credentials, wrong ones, or an action that the policy does not allow."""
 
 
+CREATE_MAKES_IT = "--create makes it, "
+OR_A_NEW_ONE = ", or one that is not there yet, with --create"
+"""How the text of a MissingResource advises --create; whoever gave the flag is told the text without them."""
+
+LOCAL_DOES_WITHOUT = "; --local DIR does without AWS"
+OR_LOCALLY = ", or use --local DIR"
+"""How an error about credentials advises --local; beside that flag they are for `s3://` sources."""
+
+
 class MissingResource(ConfigError):
     """The bucket or table does not exist, or has a form that the program cannot use."""
 
 
-class TableRefused(ConfigError):
-    """The table refuses every item in the same words, so that it is the table that is at fault."""
+class MissingIndex(ConfigError):
+    """The table has no index by sensor, or one of another form; lookups by id go on."""
 
-    def __init__(self, words: str) -> None:
-        super().__init__(f"every item is refused in the same words: {words}")
+
+class TableRefused(ConfigError):
+    """The table refuses every item, or most, in the same words, so that it is the table that is at fault."""
+
+    def __init__(self, words: str, stored: int = 0, refused: int = 0) -> None:
+        """`stored` is how many items it took all the same, `refused` how many it did not."""
+        which = f"{refused} of {refused + stored} items are" if stored else "every item is"
+        super().__init__(f"{which} refused in the same words: {words}")
+
+
+class RequestRefused(ConfigError):
+    """The service does not know a request (501, 405), or takes it for wrong (400), now and later."""
 
 
 class PortInUse(ConfigError):
@@ -60,6 +86,14 @@ class PortInUse(ConfigError):
 
 class Unavailable(AqiError):
     """An outside service does not answer, or answers that it cannot now; trying later may help."""
+
+
+class NotReady(Unavailable):
+    """What this machine needs to ask AWS at all is not there yet: credentials, or a clock that is right."""
+
+
+class NoAnswer(Unavailable):
+    """A request that cannot be answered now; unlike that of others, its text is for whoever asked."""
 
 
 class LeaseLost(Unavailable):
@@ -99,6 +133,13 @@ class FetchFailed(SnapshotFailed):
         self.for_good = for_good
 
 
+class InGlacier(FetchFailed):
+    """An object lies in cold storage: a person has to restore it before it can be read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, for_good=True)
+
+
 class CutShort(SnapshotFailed):
     """The bytes end before the document does: a transfer, a gzip stream or the JSON array is not closed."""
 
@@ -116,7 +157,7 @@ class NameInUse(ArchiveFailed):
 
 
 class SnapshotRejected(AqiError):
-    """What arrived is no snapshot: empty, not a JSON array, or followed by other bytes.
+    """What arrived is no snapshot: empty, not a JSON array, too large, or followed by other bytes.
 
     `offset` is the byte at which that showed, counted from the start of the decoded document.
     """
@@ -124,6 +165,14 @@ class SnapshotRejected(AqiError):
     def __init__(self, message: str, offset: int = 0) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+class BadRequest(AqiError):
+    """A request that cannot be read, or asks for more than one may; its text is for whoever asked."""
+
+
+class Busy(AqiError):
+    """A request that cannot be answered now, since others ask for so much; its text is for whoever asked."""
 
 
 class FrameError(AqiError):

@@ -1,14 +1,21 @@
 """The first signal asks to stop in order, the second stops at once.
 
-One rule: whoever waits for something long waits for it through a Stop.
+One rule: whoever waits for something long waits for it through a Stop. That the process ends does not depend
+on it: neither signal needs the event loop for that.
 """
 
+import _thread
 import asyncio
+import logging
 import os
 import signal
-import threading
+import time
 from collections.abc import Coroutine
+from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, TypeVar
+
+log = logging.getLogger("aqi_service")
 
 T = TypeVar("T")
 
@@ -25,20 +32,28 @@ class Stop:
     def __init__(self, grace: float = GRACE_SECONDS) -> None:
         self._event = asyncio.Event()
         self._grace = grace
+        self._signals = 0
 
     def install(self, at_once: int) -> None:
-        """Listen to the signals; the second one ends the process with exit code `at_once`."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled, at_once)
+        """Listen to the signals, to the process's end; the second one ends it with exit code `at_once`."""
+        loop, context = asyncio.get_running_loop(), copy_context()
 
-    def _signalled(self, at_once: int) -> None:
-        if self._event.is_set():
-            os._exit(at_once)
+        def signalled(number: int, _: object) -> None:
+            self._signals += 1
+            if self._signals > 1 or self._event.is_set():
+                os._exit(at_once)
+            # Not a Thread: the signal may have come while this very thread holds a lock of `threading`.
+            _thread.start_new_thread(_end_later, (at_once,))
+            with suppress(RuntimeError):  # the loop has ended
+                # Not in the context of what it interrupts, which may be a load's.
+                loop.call_soon_threadsafe(self._signalled, number, context=context)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signalled)
+
+    def _signalled(self, number: int) -> None:
         self._event.set()
-        last = threading.Timer(LAST_SECONDS, os._exit, (at_once,))
-        last.daemon = True  # it must not itself keep the process alive
-        last.start()
+        log.info("stopping", extra={"signal": signal.Signals(number).name})
 
     def set(self) -> None:
         """Ask to stop."""
@@ -57,6 +72,16 @@ class Stop:
             return False
         return True
 
+    async def wait_or(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait until it is asked, until the event, or so long."""
+        waits = {asyncio.ensure_future(self.wait(seconds)), asyncio.ensure_future(event.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
     async def guard(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Run `work`, cancelling it when it is asked to stop; return its result, or raise what it raised.
 
@@ -73,3 +98,9 @@ class Stop:
             task.cancel()
             await asyncio.wait((task,))
         return None if task.cancelled() else task.result()
+
+
+def _end_later(at_once: int) -> None:
+    """End the process once LAST_SECONDS are over."""
+    time.sleep(LAST_SECONDS)
+    os._exit(at_once)

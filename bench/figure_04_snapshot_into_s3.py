@@ -37,7 +37,7 @@ KEY = "data_23_11_26_15_00.json"
 async def _load(document: str) -> float:
     async with open_clients() as clients:
         storage = Storage(S3Archive(clients.s3, BUCKET), DryStore())
-        plan = LoadPlan("bench", DAQI, f"aqi-service/{__version__}", 2**40, live=False)
+        plan = LoadPlan("bench", DAQI, f"aqi-service/{__version__}", 2**40, live=False, max_records=2**40)
         begun = time.perf_counter()
         report = await load(source_of(document), storage, plan, now=NEWEST.timestamp)
         seconds = time.perf_counter() - begun

@@ -1,5 +1,7 @@
 """Figure 8: p99 of lookups while a large snapshot loads in the same process, beside the same process idle.
 
+So it is while memory reads the snapshot after that, which takes as many seconds as it comes later.
+
 One rule: lookups that memory answers and those that the table has to answer stand apart, and the load must
 have been complete.
 """
@@ -8,13 +10,13 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.frames import NOT_FOUND
-from bench.lib.background import python, running
+from bench.lib.background import Program, python, running
 from bench.lib.feed import FIRST_ID
 from bench.lib.figures import Figure, Goal, Side
 from bench.lib.items import items_of
@@ -31,6 +33,7 @@ LONG = 3600.0
 """Seconds after which a load is taken for hanging."""
 
 REPORT = r'^\{"status".*'
+RENEWED = "memory_replaced"
 ANSWERED_BY = {"memory": True, "table": False}
 """Who answers -> whether the record is found."""
 
@@ -44,10 +47,20 @@ class Backend(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """One load: lookups before it and meanwhile, and the percent of its time that the daemon had no core."""
+    """One load.
+
+    Attributes:
+        idle: lookups before it.
+        busy: meanwhile.
+        reading: from its end until memory had its snapshot.
+        later: seconds that this took.
+        waited: the percent of the load's time that the daemon had no core.
+    """
 
     idle: list[TimedLookup]
     busy: list[TimedLookup]
+    reading: list[TimedLookup]
+    later: float
     waited: float
 
 
@@ -71,6 +84,22 @@ def seconds_without_a_core(pid: int) -> float:
     return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
+def loaded(ours: Program) -> tuple[dict[str, Any], float, float, float]:
+    """Wait until a load has reported and its snapshot is in memory, whichever is first.
+
+    Return the report, when each was, and the seconds that the daemon had had no core at the load's end.
+    """
+    report: dict[str, Any] = {}
+    end = renewed = without = 0.0
+    while not (end and renewed):
+        line = ours.line(f"{REPORT}|{RENEWED}", LONG)[0]
+        if line.startswith("{"):
+            report, end, without = orjson.loads(line), time.time(), seconds_without_a_core(ours.pid)
+        else:
+            renewed = time.time()
+    return report, end, renewed, without
+
+
 def load_beside_lookups(run: Run, backend: Backend, standin: StandIn, small: Path, large: Path) -> Turn:
     """Have a daemon load the small document, then the large one, and look up from the first one's end on.
 
@@ -92,18 +121,19 @@ def load_beside_lookups(run: Run, backend: Backend, standin: StandIn, small: Pat
     )
     with running(python("-m", "aqi_service", *options), backend.environment, folder) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
-        ours.line(REPORT)
+        loaded(ours)
         standin.set(feed=str(large))
         with paced_lookups(port, truth) as lookups:
             before = seconds_without_a_core(ours.pid)
-            report = orjson.loads(ours.line(REPORT, LONG)[0])
-            end, without = time.time(), seconds_without_a_core(ours.pid) - before
+            report, end, renewed, without = loaded(ours)
     if (report["status"], report["bytes"]) != ("complete", large.stat().st_size):
         raise AssertionError(f"the load was not complete: {report}")
+    without -= before
     begun = end - report["seconds"]
     idle = [each for each in lookups if each.due + each.seconds < begun]
     busy = [each for each in lookups if begun <= each.due < end]
-    return Turn(idle, busy, 100 * without / report["seconds"])
+    reading = [each for each in lookups if end <= each.due < renewed]
+    return Turn(idle, busy, reading, max(0.0, renewed - end), 100 * without / report["seconds"])
 
 
 def figures(run: Run) -> Iterator[Figure]:
@@ -128,4 +158,7 @@ def _of_backend(name: str, turns: Sequence[Turn]) -> Iterator[Figure]:
         idle = Side("idle", [p99(turn.idle, found=found) for turn in turns])
         yield Figure(f"{name}, {source}: p99", "ms", busy, goal=GOAL)
         yield Figure(f"{name}, {source}: p99", "ms", busy, limit=idle)
+        if reading := [p99(turn.reading, found=found) for turn in turns if turn.reading]:
+            yield Figure(f"{name}, {source}: p99 while it is read", "ms", Side("ours", reading), limit=busy)
+    yield Figure(f"{name}, in memory after", "s", Side("ours", [turn.later for turn in turns]))
     yield Figure(f"{name}, waited for a core", "%", Side("ours", [turn.waited for turn in turns]))

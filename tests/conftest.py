@@ -10,6 +10,7 @@ from tests import profiles
 from tests.doubles.aws_world import aws
 from tests.doubles.models import read_models_once
 from tests.doubles.moto_names import Moto
+from tests.doubles.patience import PROGRAM
 
 __all__ = ["aws"]  # a fixture
 
@@ -18,13 +19,21 @@ profiles.in_force()
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the AWS or AQI variables of whoever runs it, nor asks a cloud for credentials."""
+    """No test sees the AWS, AQI or proxy variables of whoever runs it, nor asks a cloud for credentials."""
     for name in os.environ:
-        if name.startswith(("AWS_", "AQI_")):
+        if name.startswith(("AWS_", "AQI_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture(autouse=True)
+def patient_program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No deadline of the program passes because the machine is busy, but in tests of these deadlines."""
+    if request.node.get_closest_marker("own_deadlines") is None:
+        for name, value in PROGRAM:
+            monkeypatch.setattr(name, value)
 
 
 @pytest.fixture(scope="session", autouse=True)

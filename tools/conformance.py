@@ -14,9 +14,12 @@ import time
 import urllib.error
 import urllib.request
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # moto brings it along
 
 from tests.doubles.certificates import certificate
 
@@ -34,6 +37,12 @@ IDENTITY = {
         }
     ]
 }
+SSE_KEY = {"WEED_S3_SSE_KEY": "conformance"}
+"""Without one it takes no object into a bucket that is encrypted by default, as `--create` makes it."""
+
+IMAGE_ARGUMENTS = ("-master.volumePreallocate", "-master.volumeSizeLimitMB=1024")
+"""What the image adds to `server` with a -volume.max (docker/entrypoint.sh of SeaweedFS)."""
+
 TLS_CLOSING = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning")
 """aiohttp closes a TLS connection in the background: a test's loop may end before, on Python 3.11."""
 
@@ -52,12 +61,17 @@ def main(options: Sequence[str]) -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
             table = stack.enter_context(running_dynalite(dynalite, folder))
             plain, secure, authority = stack.enter_context(running_weed(weed, folder))
-            servers = {"CONFORMANCE_DYNAMODB": table, "CONFORMANCE_S3": plain}
+            compose = stack.enter_context(running_compose_weed(weed, folder))
+            servers = {
+                "CONFORMANCE_DYNAMODB": table,
+                "CONFORMANCE_S3": plain,
+                "CONFORMANCE_COMPOSE_S3": compose,
+            }
             tls = servers | {"CONFORMANCE_S3": secure, "CONFORMANCE_CA": authority}
             runs = {
                 "storage contract": (servers, (*CONTRACT, "s3 or dynamodb")),
                 "storage contract, S3 over TLS": (tls, (*CONTRACT, "s3", *TLS_CLOSING)),
-                "fault matrix": (servers, ("trials/conformance",)),
+                "fault matrix, and Compose": (servers, ("trials/conformance",)),
             }
             failed = [
                 name for name, (where, tests) in runs.items() if not passes(name, where, tests, options)
@@ -130,35 +144,63 @@ def running_weed(program: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
     """Run master, volume server, filer and S3; give the plain and the TLS address, and the CA's file."""
     pem = certificate(folder)
     (folder / "identities.json").write_text(json.dumps(IDENTITY))
-    plain, secure = free_port(), free_port()
-    ports = {
-        "master.port": free_port(),
-        "master.port.grpc": free_port(),
-        "volume.port": free_port(),
-        "volume.port.grpc": free_port(),
-        "filer.port": free_port(),
-        "filer.port.grpc": free_port(),
-        "s3.port": plain,
-        "s3.port.grpc": free_port(),
-        "s3.port.https": secure,
-        "s3.port.iceberg": free_port(),
-        "s3.port.lance": free_port(),
-    }
+    ports = weed_ports() | {"s3.port.https": free_port()}
     others = {
         "dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": folder / "identities.json",
         "s3.cert.file": pem, "s3.key.file": pem, "volume.max": 5000, "master.volumeSizeLimitMB": 64,
     }  # fmt: skip
-    options = [f"-{name}={value}" for name, value in (ports | others).items()]
-    with running([str(program), "server", "-filer", "-s3", *options], folder / "weed.log"):
-        address = f"http://127.0.0.1:{plain}"
+    command = [str(program), "server", "-filer", "-s3", *as_options(ports | others)]
+    with running(command, folder / "weed.log", SSE_KEY):
+        address = f"http://127.0.0.1:{ports['s3.port']}"
         wait_for(address, folder / "weed.log")
-        yield address, f"https://127.0.0.1:{secure}", str(pem)
+        yield address, f"https://127.0.0.1:{ports['s3.port.https']}", str(pem)
 
 
 @contextmanager
-def running(command: Sequence[str], log: Path) -> Iterator[None]:
-    """Run a server, and end it."""
-    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
+def running_compose_weed(program: Path, folder: Path) -> Iterator[str]:
+    """Run SeaweedFS as docker-compose.yml does, on loopback and ports that are free; give S3's address."""
+    place = folder / "compose"
+    place.mkdir()
+    ports = weed_ports()
+    here = as_options(
+        ports | {"dir": place, "ip": "127.0.0.1", "ip.bind": "127.0.0.1"}
+    )  # the last one counts
+    first, *arguments = compose_arguments("s3")
+    command = [str(program), first, *IMAGE_ARGUMENTS, *arguments, *here]
+    with running(command, folder / "compose.log", compose_service("s3")["environment"]):
+        address = f"http://127.0.0.1:{ports['s3.port']}"
+        wait_for(address, folder / "compose.log")
+        yield address
+
+
+def compose_service(name: str) -> dict[str, Any]:
+    """Give a service of docker-compose.yml."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    service: dict[str, Any] = found["services"][name]
+    return service
+
+
+def compose_arguments(name: str) -> list[str]:
+    """Give the words that docker-compose.yml starts a service with."""
+    return [str(word) for word in compose_service(name)["command"]]
+
+
+def weed_ports() -> dict[str, int]:
+    """Give free ports for all that SeaweedFS listens on."""
+    names = [f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc")]
+    return {name: free_port() for name in (*names, "s3.port.iceberg", "s3.port.lance")}
+
+
+def as_options(values: Mapping[str, object]) -> list[str]:
+    """Write values as SeaweedFS's options."""
+    return [f"-{name}={value}" for name, value in values.items()]
+
+
+@contextmanager
+def running(command: Sequence[str], log: Path, more: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Run a server, with more environment, and end it."""
+    env = os.environ | (more or {})
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env=env) as process:
         try:
             yield
         finally:

@@ -37,10 +37,11 @@ AREAS = (
     ),
     Area(
         "s3",
-        ("storage/aws/s3*.py", "storage/aws/clients.py", "storage/aws/errors.py"),
+        ("storage/aws/s3*.py", "storage/aws/clients.py", "storage/aws/cred*.py", "storage/aws/error*.py"),
         (
             "storage/aws/test_s3*.py",
             "storage/aws/test_clients.py",
+            "storage/aws/test_credentials.py",
             "storage/aws/test_errors.py",
             "storage/contract/test_archive_sweep.py",
             "storage/contract/test_store.py",
@@ -55,6 +56,7 @@ AREAS = (
             "storage/aws/retry.py",
             "storage/aws/dynamodb_batches.py",
             "storage/aws/dynamodb_rate.py",
+            "storage/aws/dynamodb_sensors.py",
         ),
         (
             "storage/aws/test_dynamodb_[!l]*.py",
@@ -69,7 +71,7 @@ AREAS = (
     ),
     Area(
         "create",
-        ("storage/aws/create.py", "storage/aws/open.py"),
+        ("storage/aws/create_bucket.py", "storage/aws/create_table.py", "storage/aws/open.py"),
         ("storage/aws/test_create*.py", "storage/contract/test_backend.py", "app/test_open_lease.py"),
     ),
 )

@@ -4,7 +4,7 @@ One rule: what cannot be had is one sentence. An interpreter that has every requ
 network; else pip installs the lists in requirements/ by their hashes, and builds nothing.
 
 It starts on Python 3.8, so that an old interpreter gets its sentence too. The project itself comes onto the
-environment's path by a .pth file: to install it would need a build back end.
+environment's path by a .pth file, and its commands are written here: an installation needs a build back end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import Iterable
+from typing import Any, Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / "requirements"
@@ -27,6 +27,19 @@ PIP = (
     "-m", "pip", "install", "--require-hashes", "--only-binary=:all:", "--no-input",
     "--retries=2", "--timeout=9",
 )  # fmt: skip
+
+
+SCRIPT = """#!/bin/sh
+'''exec' "$(dirname "$0")/python" "$0" "$@"
+' '''
+import sys
+
+from {module} import {function}
+
+sys.exit({function}())
+"""
+"""A command, as pip writes it where the interpreter's path is long: a shell takes it to Python, and Python
+reads a string there."""
 
 
 class SetupError(Exception):
@@ -59,6 +72,7 @@ def prepare(venv: Path, names: set[str]) -> None:
     had = {name for name in stamp.split()[1:] if (PINS / f"{name}.txt").exists()}
     lists = {name: PINS / f"{name}.txt" for name in sorted(names | had)}
     words = [VERSION, os.path.realpath(sys.executable), str(ROOT), *map(Path.read_text, lists.values())]
+    words += [SCRIPT, *sum(commands().items(), ())]
     wanted = " ".join([hashlib.sha256("\0".join(words).encode()).hexdigest(), *lists])
     if stamp == wanted:
         return
@@ -74,7 +88,21 @@ def prepare(venv: Path, names: set[str]) -> None:
         lenders = []
     lines = [str(ROOT), *(f"import site; site.addsitedir({folder!r})" for folder in lenders), ""]
     (site_packages(venv) / "aqi_service.pth").write_text("\n".join(lines), encoding="utf-8")
+    for name, target in commands().items():
+        write_command(venv / "bin" / name, target)
     (venv / STAMP).write_text(wanted, encoding="utf-8")
+
+
+def commands() -> dict[str, str]:
+    """Read the project's commands from pyproject.toml: name -> `module:function`."""
+    return dict(project().get("scripts", {}))
+
+
+def write_command(path: Path, target: str) -> None:
+    """Write a command beside an environment's `python`."""
+    module, _, function = target.partition(":")
+    path.write_text(SCRIPT.format(module=module, function=function), encoding="utf-8")
+    path.chmod(0o755)
 
 
 def site_packages(venv: Path) -> Path:
@@ -84,11 +112,17 @@ def site_packages(venv: Path) -> Path:
 
 def requirements(extras: Iterable[str]) -> list[str]:
     """Read the project's requirements from pyproject.toml, and those of these extras."""
+    found = project()
+    groups = [found["optional-dependencies"][extra] for extra in extras if extra != "run"]
+    return [need for group in (found["dependencies"], *groups) for need in group]
+
+
+def project() -> dict[str, Any]:
+    """Read what pyproject.toml says of the project."""
     import tomllib  # noqa: PLC0415 - new in 3.11, and this file starts on 3.8
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    groups = [project["optional-dependencies"][extra] for extra in extras if extra != "run"]
-    return [need for group in (project["dependencies"], *groups) for need in group]
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return found
 
 
 def has_all(wanted: list[str]) -> bool:

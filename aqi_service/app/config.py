@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from aqi_service.app import commands
+from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.s3_urls import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.scales import SCALES, Scale
 from aqi_service.core.selection import WHOLE, Selection, Shard
@@ -18,6 +20,7 @@ from aqi_service.core.snapshot_names import can_name
 from aqi_service.core.times import DAY
 from aqi_service.errors import ConfigError
 from aqi_service.server.sockets import default_max_connections
+from aqi_service.snapshots.files import is_folder
 
 FEED_HOST = "data.sensor.community"
 LEAST_INTERVAL = 300
@@ -25,7 +28,9 @@ LEAST_INTERVAL = 300
 
 DEFAULT_PORT, DEFAULT_HTTP_PORT = 12_000, 8080
 
-FROM = "a file, - (standard input), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive"
+FROM = (
+    "a file, - (standard input), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, a folder, or archive"
+)
 
 MAX_BYTES = 2**31
 """Largest decoded size of a snapshot, unless another is asked for (the default of --max-bytes)."""
@@ -57,6 +62,7 @@ class Config:
     no_http: bool
     max_connections: int | None
     max_per_address: int | None
+    read_units: int
     interval: int
     sources: tuple[str, ...]
     snapshot_time: int | None
@@ -69,6 +75,7 @@ class Config:
     ttl_days: int | None
     keep_days: int | None
     max_bytes: int
+    max_records: int
     load_deadline: float | None
     dry_run: bool
     log_format: str
@@ -117,7 +124,7 @@ class Config:
             (self.load_only and self.serve_only, "--load-only and --serve-only exclude each other"),
             (
                 bool(self.sources) and not self.load_only,
-                "--from needs --load-only: the daemon loads the live feed",
+                "--from needs --load-only, and so does a plain argument: the daemon loads the live feed",
             ),
             (self.dry_run and not self.load_only, "--dry-run needs --load-only"),
             (
@@ -190,7 +197,7 @@ class Config:
     @property
     def create_command(self) -> str:
         """The command that adds what is missing of bucket and table."""
-        return f"python -m aqi_service --load-only --create {self._place}"
+        return f"{commands.service()} --load-only --create {self._place}"
 
     @property
     def archive_command(self) -> str:
@@ -199,9 +206,10 @@ class Config:
             "bucket-owner": self.bucket_owner,
             "ttl-days": self.ttl_days,
             "max-bytes": None if self.max_bytes == MAX_BYTES else self.max_bytes,
+            "max-records": None if self.max_records == MAX_RECORDS else self.max_records,
         }
         options = "".join(f" --{name} {value}" for name, value in others.items() if value is not None)
-        load = f"python -m aqi_service --load-only --from archive {self._place} --scale {self.scale_name}"
+        load = f"{commands.service()} --load-only --from archive {self._place} --scale {self.scale_name}"
         return load + options
 
     @property
@@ -224,11 +232,16 @@ class Config:
         """Whether the live feed is Sensor.Community's own, which is not to be asked too often."""
         return _host(self.feed_url) == FEED_HOST
 
+    @property
+    def asks_official_feed(self) -> bool:
+        """Whether Sensor.Community's own host is asked for anything: by the daemon, or as a source."""
+        return FEED_HOST in map(_host, self.sources or (self.feed_url,))
+
 
 def _many(source: str) -> bool:
     """Tell whether a source stands for any number of snapshots."""
     place = parse_s3(source)
-    return source == ARCHIVE or (place is not None and is_prefix(place[1]))
+    return source == ARCHIVE or (is_prefix(place[1]) if place else is_folder(source))
 
 
 def _host(url: str) -> str | None:

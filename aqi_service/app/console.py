@@ -1,11 +1,14 @@
 """What a person sees of a load on a terminal.
 
-One rule: it goes to stderr, and only where that is a terminal; a log or a pipe stays line-wise.
+One rule: it goes to stderr, and only where that is a terminal; a log or a pipe stays line-wise. A terminal
+that is held up (Ctrl-S) gets none until it goes on.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
+
+from aqi_service.app.output import is_behind
 
 EVERY_SECONDS = 0.2
 BAR = 20
@@ -26,7 +29,7 @@ class ProgressLine:
     def __call__(self, size: int, records: int, total: int | None = None) -> None:
         """Show how far the load has come; `size` in bytes, of `total` where that is known."""
         now = self._now()
-        if not self._on or now - self._shown < EVERY_SECONDS:
+        if not self._on or now - self._shown < EVERY_SECONDS or is_behind(self._stream):
             return
         self._shown = now
         rate = records / max(now - self._begun, 0.001)

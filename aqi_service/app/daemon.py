@@ -17,24 +17,25 @@ from ipaddress import ip_address
 from socket import socket
 
 from aqi_service.app.config import DEFAULT_HTTP_PORT, Config
-from aqi_service.app.loads import user_agent, warn_without_contact
+from aqi_service.app.loads import tell_what_stays, user_agent, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.loop_lag import watch
 from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.app.open import open_backend
+from aqi_service.app.preparation import Preparation
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
-from aqi_service.app.startup_checks import check, tell_start
+from aqi_service.app.startup_checks import tell_start
 from aqi_service.certificates import Certificates
 from aqi_service.core.clocks import clock_trouble
-from aqi_service.errors import AqiError, ConfigError, PortInUse, Unavailable
-from aqi_service.lookup.lookup import Lookup
+from aqi_service.errors import AqiError, ConfigError, PortInUse
+from aqi_service.lookup.lookup import LARGE_REQUESTS, Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import Limits, Server
 from aqi_service.server.sockets import listen
 from aqi_service.shutdown import GRACE_SECONDS, Stop
 from aqi_service.snapshots.sources import FetchOptions
-from aqi_service.storage.ports import Backend
+from aqi_service.storage.backend import Backend
 
 log = logging.getLogger("aqi_service")
 
@@ -53,9 +54,7 @@ async def run(config: Config, stop: Stop) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, tls)
     async with open_backend(config) as backend:
         tell_start(config, backend)
-        usable = await stop.guard(_usable(config, backend))
-        if not stop.is_set():
-            await _serve(config, backend, stop, tls, usable=bool(usable))
+        await _serve(config, backend, stop, tls)
     return 0
 
 
@@ -83,30 +82,22 @@ def _reload(tls: Certificates | None) -> None:
         log.info("certificates_reloaded")
 
 
-async def _usable(config: Config, backend: Backend) -> bool:
-    """Raise ConfigError for what waiting cannot mend; log what may pass, and return False then."""
-    try:
-        await check(config, backend)
-    except Unavailable as error:
-        log.warning("storage_unavailable", extra={"error": str(error)})
-        return False
-    return True
+async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates | None = None) -> None:
+    """Listen, serve and load until `stop`; then end both at once, answering what was asked.
 
-
-async def _serve(
-    config: Config, backend: Backend, stop: Stop, tls: Certificates | None = None, *, usable: bool
-) -> None:
-    """Listen, serve and load until `stop`; then end both at once, answering what was asked."""
+    Sockets accept first: to make and check archive and table may take minutes, and lookups are told so.
+    """
     async with AsyncExitStack() as stack:
         sockets = _closing(stack, listen(config.host, config.port))
         http_sockets = _closing(stack, _http_sockets(config))
         limits = Limits(
             max_connections=config.connections,
             max_per_address=config.connections_per_address,
+            large=LARGE_REQUESTS,
             stop_grace=GRACE_SECONDS,
         )
         latest = MemoryIndex(time.time)
-        lookup = Lookup(backend.storage.store, time.time, latest=latest)
+        lookup = Lookup(backend.storage.store, time.time, latest=latest, read_units=config.read_units)
         stack.push_async_callback(lookup.close)
         server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
         status = ServiceStatus(server.counts, lookup.counts, latest)
@@ -116,12 +107,22 @@ async def _serve(
         _put_lookups_first()
         await server.start()
         _tell_listening(sockets, "tls" if tls else "tcp")
-        loader = Scheduler(
-            config, backend, status, Serving(sockets[0].getsockname()[1], latest), usable=usable
-        )
-        loading = _nothing() if config.serve_only else supervise(lambda: loader.run(stop), status, stop)
+        preparation = Preparation(config, backend, status)
+        await _prepare(preparation, server, stop)
+        loader = Scheduler(config, backend, status, Serving(sockets[0].getsockname()[1], latest), preparation)
+        job = preparation.until_done if config.serve_only else loader.run
+        loading = supervise(lambda: job(stop), status, stop)
         following = _follower(config, backend, latest, status).run(stop)
         await asyncio.gather(loading, _serve_until(server, stop), following, watch(status.lag, stop))
+
+
+async def _prepare(preparation: Preparation, server: Server, stop: Stop) -> None:
+    """Make and check archive and table once; what waiting cannot mend ends the server, and is raised."""
+    try:
+        await stop.guard(preparation.first())
+    except AqiError:
+        await server.stop()
+        raise
 
 
 def _put_lookups_first() -> None:
@@ -144,10 +145,6 @@ def _follower(
 async def _serve_until(server: Server, stop: Stop) -> None:
     await stop.wait()
     await server.stop()
-
-
-async def _nothing() -> None:
-    pass
 
 
 def _closing(stack: AsyncExitStack, sockets: list[socket]) -> list[socket]:
@@ -203,6 +200,7 @@ def _warn(config: Config) -> None:
         log.warning("clock_off", extra={"error": trouble})
     if not config.serve_only:
         warn_without_contact(config)
+        tell_what_stays(config)
     if config.tls_cert is None and not _is_loopback(config.host):
         hint = "anyone on the way can read and change what is sent; --tls-cert encrypts it"
         log.warning("tls_off", extra={"host": config.host, "hint": hint})

@@ -6,6 +6,7 @@ stops nothing.
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,9 @@ AGAIN_SECONDS = 1.0
 RELEASE_SECONDS = 3.0
 """Longest time for giving the lease back; then it runs out by itself."""
 
+_NUMBERS = re.compile("[0-9]+")
+"""What differs between two errors of one kind: seconds, ports, ids."""
+
 
 async def acquire(
     lease: Lease,
@@ -39,18 +43,37 @@ async def acquire(
     Raises LeaseHeld, which names the holder, when the time is over; Unavailable if the table did not answer
     then. ConfigError passes through at once. Whatever ends it, no half taken lease is left behind.
     """
-    end = float("inf") if patience is None else clock() + patience
-    told = ""
+    begun, told = clock(), _Told()
+    end = float("inf") if patience is None else begun + patience
     try:
         while problem := await _problem(lease, last=clock() >= end):
-            if str(problem) != told:
-                told = str(problem)
-                log.info("lease_waiting", extra={"reason": told})
+            if told.is_new(problem):
+                log.info("lease_waiting", extra={"reason": str(problem)})
             pause = POLL_SECONDS * (0.5 + random())  # noqa: S311  # spreads load, guards nothing
             await sleep(max(0.0, min(end - clock(), pause)))
     except BaseException:
         await _give_back(lease)
         raise
+    log.info("lease_taken", extra={"waited": round(clock() - begun)})
+
+
+class _Told:
+    """What the log has of a lease that is another's, or of a table that does not answer: a line a kind."""
+
+    def __init__(self) -> None:
+        self._holder = ""
+        self._kinds: set[str] = set()
+
+    def is_new(self, problem: AqiError) -> bool:
+        """Tell whether this is new: another holder, or another reason since the table last answered."""
+        if isinstance(problem, LeaseHeld):
+            self._kinds.clear()
+            before, self._holder = self._holder, problem.holder
+            return before != self._holder
+        kind, self._holder = _NUMBERS.sub("", str(problem)), ""
+        is_new = kind not in self._kinds
+        self._kinds.add(kind)
+        return is_new
 
 
 @asynccontextmanager
@@ -98,27 +121,27 @@ async def _take(lease: Lease) -> None:
 
 async def _renewing(lease: Lease) -> None:
     """Renew until the lease is lost; while the table does not answer, until it has run out."""
-    pause = RENEW_SECONDS
-    while True:
-        await asyncio.sleep(pause)
-        try:
-            pause = await _renewed(lease)
-        except LeaseLost as error:
-            log.warning("lease_lost", extra={"reason": str(error)})
-            return
-
-
-async def _renewed(lease: Lease) -> float:
-    """Renew once; return the time until the next renewal."""
     try:
-        await lease.renew()
-    except LeaseLost:
-        raise
-    except AqiError as error:
-        log.info("lease_not_renewed", extra={"error": str(error)})
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            await _renew(lease)
+    except LeaseLost as error:
+        log.warning("lease_lost", extra={"reason": str(error)})
+
+
+async def _renew(lease: Lease) -> None:
+    """Renew, as often as it takes. Raises LeaseLost when it is another's, or has run out."""
+    told = _Told()
+    while True:
+        try:
+            return await lease.renew()
+        except LeaseLost:
+            raise
+        except AqiError as error:
+            if told.is_new(error):
+                log.info("lease_not_renewed", extra={"error": str(error)})
         lease.check()
-        return AGAIN_SECONDS
-    return RENEW_SECONDS
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _give_back(lease: Lease) -> None:

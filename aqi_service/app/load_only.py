@@ -9,26 +9,31 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+from aqi_service.app.advice import fitting_advice
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
-from aqi_service.app.loads import LoadKind, Loads, print_report, warn_without_contact
+from aqi_service.app.loads import LoadKind, Loads, log_in_glacier, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
-from aqi_service.app.startup_checks import check, tell_start
+from aqi_service.app.reports import print_report
+from aqi_service.app.startup_checks import check_when_ready, tell_start
+from aqi_service.core.clocks import check_clock
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import CONCURRENT_READS
 from aqi_service.snapshots.select import choose
-from aqi_service.snapshots.sources import live_feed
-from aqi_service.storage.ports import LEASE_SECONDS, Backend
+from aqi_service.snapshots.sources import Source, live_feed
+from aqi_service.storage.backend import Backend
+from aqi_service.storage.ports import LEASE_SECONDS
 
 _GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 
 
 async def run(config: Config, stop: Stop) -> int:
     """Load every source; return 0 if all are complete or unchanged, 2 if waiting cannot mend one, else 1."""
-    code = await stop.guard(_run(config, stop))
+    with fitting_advice(config):
+        code = await stop.guard(_run(config, stop))
     if code is None:
         say("interrupted", "aqi-service: interrupted", level=logging.WARNING)
     return 1 if code is None else code
@@ -38,12 +43,13 @@ async def _run(config: Config, stop: Stop) -> int:
     code = 0
     async with open_backend(config) as backend:
         tell_start(config, backend)
-        await check(config, backend)
+        warn_without_contact(config)
+        await check_when_ready(config, backend)
         loads = Loads(config, backend)
         wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)
         async with holding_lease(config, backend), aclosing(wanted) as reports:
             async for report in reports:
-                code = max(code, _code(report), 0 if print_report(report) else 1)
+                code = max(code, _code(report), 0 if await print_report(report, config) else 1)
                 if report.error is not None:
                     which = "" if report.source in report.error else f"{report.source}: "
                     told = f"aqi-service: {report.status}: {which}{report.error}"
@@ -75,6 +81,7 @@ async def _replays(config: Config, backend: Backend, loads: Loads) -> AsyncGener
     others, clock = _time_of_others(config), time.time()
     sources = await choose(config.sources, backend.snapshot_locations, config.selection, others, clock)
     if not sources:
+        check_clock(clock)  # by one that was never set, all are named ahead
         told = "aqi-service: nothing to load: no snapshot is in the range, or in this worker's share"
         say("nothing_to_load", told)
     skips, clock_off = 0, False
@@ -89,12 +96,20 @@ async def _replays(config: Config, backend: Backend, loads: Loads) -> AsyncGener
             else:
                 report = await loads.load(source, LoadKind.REPLAY)
                 clock_off |= report.clock_off
-                yield report
+                if report.in_glacier and source.archived and not _is_named(source, config):
+                    log_in_glacier(report)
+                else:
+                    yield report
     if not clock_off:
         await loads.prune()
     if skips:
         told = f"{skips} of {len(sources)} snapshots were finished already: --force loads them again"
         say("snapshots_skipped", told, {"count": skips, "of": len(sources)})
+
+
+def _is_named(source: Source, config: Config) -> bool:
+    """Tell whether `--from` names this very snapshot of the archive, not only the place where it is."""
+    return source.named is not None and f"s3://{config.bucket}/{source.named[0]}" in config.sources
 
 
 def _time_of_others(config: Config) -> int:
@@ -104,7 +119,6 @@ def _time_of_others(config: Config) -> int:
 
 async def _live(config: Config, loads: Loads) -> AsyncGenerator[LoadReport, None]:
     """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
-    warn_without_contact(config)
     if wait := await loads.seconds_until_feed_may_be_asked():
         told = f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes"
         say("feed_wait", told, {"seconds": round(wait)})

@@ -1,4 +1,4 @@
-"""What a round of loading is made of, for `--load-only` and the daemon alike: load, print, catch up, prune.
+"""What a round of loading is made of, for `--load-only` and the daemon alike: load, catch up, prune.
 
 One rule: nothing here decides when.
 """
@@ -8,28 +8,26 @@ import logging
 import math
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from enum import Enum, auto
 
-import orjson
-
 from aqi_service import __version__
-from aqi_service.app.config import DEFAULT_PORT, LEAST_INTERVAL, Config
+from aqi_service.app.config import LEAST_INTERVAL, Config
 from aqi_service.app.console import ProgressLine
-from aqi_service.app.logs import say
 from aqi_service.core.clocks import RELEASED, ages_from, current
-from aqi_service.core.index import OnTableState
+from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of, parse_name
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
 from aqi_service.load.load import load
-from aqi_service.load.plan import LoadPlan, ignore_table_state
+from aqi_service.load.plan import LoadPlan
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore, newest_name
 from aqi_service.snapshots.sources import Source
 from aqi_service.snapshots.unfinished import OlderUnfinished, UnfinishedSnapshots
-from aqi_service.storage.ports import Backend, no_guard, still_held
+from aqi_service.storage.backend import Backend
+from aqi_service.storage.ports import no_guard, still_held
 
 log = logging.getLogger("aqi_service")
 
@@ -48,7 +46,7 @@ class LoadKind(Enum):
 class Loads:
     """The loads of one configuration, one after the other.
 
-    `memory` is told what the table has of the live feed's records; None where nobody looks anything up.
+    `memory` is told which records move on in the table; None where nobody looks anything up.
     """
 
     def __init__(self, config: Config, backend: Backend, memory: MemoryIndex | None = None) -> None:
@@ -77,6 +75,7 @@ class Loads:
             scale=config.scale,
             agent=user_agent(config),
             max_bytes=config.max_bytes,
+            max_records=config.max_records,
             live=kind is LoadKind.LIVE,
             ttl=config.ttl,
             snapshot_time=config.snapshot_time,
@@ -84,14 +83,9 @@ class Loads:
             released=RELEASED,
             dry_run=config.dry_run,
             guard=no_guard if kind is LoadKind.REPLAY else self._backend.lease.check,
-            on_table_state=self._on_table_state(kind),
+            watch=self._memory.watch if self._memory else LoadIds,
             process=self._memory.process if self._memory else "",
         )
-
-    def _on_table_state(self, kind: LoadKind) -> Callable[[], OnTableState]:
-        if self._memory is None:
-            return ignore_table_state
-        return self._memory.begin if kind is LoadKind.LIVE else self._memory.note
 
     async def seconds_until_feed_may_be_asked(self) -> float:
         """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
@@ -118,6 +112,9 @@ class Loads:
                 return
             report = await self.load(source, LoadKind.CAUGHT_UP, left)
             self._unfinished.note_load(source, report)
+            if report.in_glacier:
+                log_in_glacier(report)
+                continue
             yield report
             if report.status is Status.INCOMPLETE:
                 return
@@ -127,17 +124,17 @@ class Loads:
         _log_older(await self._unfinished.older(), self._config.archive_command)
 
     async def prune(self) -> None:
-        """Delete finished snapshots that are --keep-days older than the newest data, but for the last one.
+        """Delete finished snapshots --keep-days older than nearly all of the newest data, but for the last.
 
         One without a finished manifest is kept; all are where nothing tells how old the data is.
         """
         now = time.time()
         if self._config.keep_days is None:
             return
-        newest = await self._manifests.newest()
-        if newest is None:
+        witness = await self._manifests.witness()
+        if witness is None:
             return
-        before = ages_from(now, newest) - self._config.keep_days * DAY
+        before = ages_from(now, witness) - self._config.keep_days * DAY
         names = current(await self._archive.names(), now)
         old = [name for name in names if order_of(name)[0] < before]
         if done := await self.finished_of(old):
@@ -162,40 +159,30 @@ def _log_older(older: OlderUnfinished, command: str) -> None:
         log.warning("snapshots_unfinished", extra={"count": older[0], "of_newest": older[1], "hint": hint})
 
 
+def log_in_glacier(report: LoadReport) -> None:
+    """Log that a snapshot of the archive is passed over, since a person has to restore it first."""
+    hint = "restore it and load it by --load-only --from archive"
+    log.warning("snapshot_in_glacier", extra={"source": report.source, "hint": hint})
+
+
 def user_agent(config: Config) -> str:
     """Return the User-Agent to ask with."""
-    return f"aqi_service/{__version__}" + (f" (+{config.contact})" if config.contact else "")
+    return f"aqi_service/{__version__} ({f'+{config.contact}' if config.contact else 'no contact given'})"
 
 
 def warn_without_contact(config: Config) -> None:
     """Log a warning if the feed's operators will not learn whom to ask about this program."""
-    if config.is_official_feed and not config.contact:
-        hint = "the feed's operators ask for one in the User-Agent; --contact gives it"
+    if config.asks_official_feed and not config.contact:
+        hint = (
+            "the feed's operators ask for one in the User-Agent: set AQI_CONTACT, or --contact, "
+            "to your mail address or a page of yours"
+        )
         log.warning("no_contact", extra={"hint": hint})
 
 
-def print_report(report: LoadReport, port: int = DEFAULT_PORT, *, tls: bool = False) -> bool:
-    """Print the report on stdout and, on stderr, how to look at it on `port`; False if stdout takes nothing.
-
-    What is loaded is loaded, even if nobody can read of it.
-    """
-    printed = True
-    try:
-        sys.stdout.write(orjson.dumps(report.as_json()).decode() + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        pass  # whoever read the reports wants no more of them
-    except OSError as error:
-        told = f"aqi-service: the report cannot be printed: {error.strerror}"
-        say("report_not_printed", told, {"error": error.strerror}, level=logging.ERROR)
-        printed = False
-    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
-    if report.example and not report.dry_run:
-        where = ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if tls else "")
-        told = f"{count} records, for instance: python -m aqi_service.client {report.example}{where}"
-        say(
-            "lookup_example",
-            told,
-            {"records": count, "record_id": report.example, "port": port, "load_id": report.load_id},
-        )
-    return printed
+def tell_what_stays(config: Config) -> None:
+    """Log what a daemon keeps for ever: on AWS items without a TTL, locally snapshots without a limit."""
+    what, option = ("items", "--ttl-days N") if config.local is None else ("snapshots", "--keep-days N")
+    if (config.ttl_days if config.local is None else config.keep_days) is None:
+        hint = f"{option} ends that; docs/operations.md says what it costs"
+        log.info("kept_for_ever", extra={"what": what, "hint": hint})

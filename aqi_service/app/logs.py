@@ -16,8 +16,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
 
+from aqi_service.app import output
 from aqi_service.core.redaction import printable, redact, secrets_of
 from aqi_service.load.log_lines import LOAD_ID
+
+log = logging.getLogger("aqi_service")
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 ERASE_LINE = "\r\033[K"
@@ -109,18 +112,32 @@ class _Stderr(logging.Handler):
     comes where there is none.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = 0
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, with the id of the load that it was logged in."""
         if LOAD_ID.get():
             record.__dict__.setdefault("load_id", LOAD_ID.get())
+        if lost := self._lost():
+            log.warning("log_lines_dropped", extra={"count": lost})
         try:
             line = self.format(record)
         except Exception:  # a library's message that does not go with its arguments
-            self.handleError(record)
-            return
+            line = _fit(f"{record.name} {record.msg!r} {record.args!r}")
         with suppress(OSError, ValueError):  # ValueError: it is closed
             erase = ERASE_LINE if sys.stderr.isatty() and not hasattr(record, "sentence") else ""
-            print(f"{erase}{line}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{erase}{line}\n")
+            sys.stderr.flush()
+
+    def _lost(self) -> int:
+        """Return how many lines were dropped that no line tells of yet; 0 while there is no ample room."""
+        dropped = output.dropped()
+        if dropped <= self._told or not output.has_room(sys.stderr):
+            return 0
+        lost, self._told = dropped - self._told, dropped
+        return lost
 
 
 _STDERR = _Stderr()
@@ -146,7 +163,6 @@ def configure(form: str, level: str) -> None:
 
 def log_what_nobody_caught() -> None:
     """Log what would end the process or a thread as a bare traceback, and what an object's end raises."""
-    log = logging.getLogger("aqi_service")
 
     def died(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         log.critical("died", exc_info=(kind, error, trace))
@@ -165,7 +181,6 @@ def say(
     event: str, sentence: str, facts: Mapping[str, object] | None = None, *, level: int = logging.INFO
 ) -> None:
     """Write a sentence for a person to stderr whatever the log's level; as JSON, with its event and facts."""
-    log = logging.getLogger("aqi_service")
     extra = {**(facts or {}), "sentence": sentence}
     _STDERR.handle(log.makeRecord(log.name, level, "", 0, event, (), None, extra=extra))
 

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from aqi_service import __version__
+from aqi_service.app import output
 from aqi_service.app.loop_lag import LoopLag
 from aqi_service.core.clocks import clock_trouble
 from aqi_service.core.report import Fates, LoadReport, Status
@@ -23,6 +24,9 @@ from aqi_service.server.server import ServerCounts
 
 REFUSED = "refused"
 """How a load is counted that archive or table refused, so that there is no report."""
+
+HTTP_REFUSALS = ("connections", "silent", "body", "head")
+"""As in `web.limits`, which is not imported with --no-http."""
 
 _ENDS = (*Status, REFUSED)
 _FINISHED = (Status.COMPLETE, Status.UNCHANGED)
@@ -39,12 +43,13 @@ class ServiceStatus:
     loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
     loader_restarts: int = 0
-    http_refused: Counter[str] = field(default_factory=lambda: Counter(connections=0, silent=0))
+    http_refused: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(HTTP_REFUSALS, 0)))
     lag: LoopLag = field(default_factory=LoopLag)
     last: LoadReport | None = None
     newest: int | None = None
     finished: float | None = None
     clock_off: str | None = None
+    holds_lease: Callable[[], bool] = lambda: False
 
     def clock_trouble(self, now: float) -> str | None:
         """Return why this machine's clock, which says `now` (epoch seconds), is taken for wrong, or None."""
@@ -87,7 +92,7 @@ class _Metrics(Collector):
             ("aqi_tcp_refused", "Connections refused, by reason.", "reason", server.refused),
             (
                 "aqi_http_refused",
-                "HTTP connections closed unanswered, by reason.",
+                "HTTP connections that this side ended, by reason.",
                 "reason",
                 status.http_refused,
             ),
@@ -106,9 +111,14 @@ class _Metrics(Collector):
         yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", server.accepted)
         yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
         yield CounterMetricFamily(
+            "aqi_log_lines_dropped", "Lines of stdout and stderr that nobody read.", output.dropped()
+        )
+        yield CounterMetricFamily(
             "aqi_lookup_table_requests", "Lookups' requests to the table.", status.lookups.requests
         )
         yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
+        holds = status.holds_lease()
+        yield GaugeMetricFamily("aqi_loader", "1 while this process has the lease, and so loads.", holds)
         off = status.clock_trouble(time.time()) is not None
         yield GaugeMetricFamily("aqi_clock_off", "1 while the clock is wrong and nothing is loaded.", off)
         index = status.latest.index

@@ -10,8 +10,9 @@ from pathlib import Path
 from aqi_service import __version__
 from aqi_service.app.config import Config
 from aqi_service.core.s3_urls import parse_s3
+from aqi_service.storage.backend import Backend
 from aqi_service.storage.dry import DryBackend
-from aqi_service.storage.ports import Backend, Objects
+from aqi_service.storage.ports import Objects
 
 
 def open_backend(config: Config) -> AbstractAsyncContextManager[Backend]:

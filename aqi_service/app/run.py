@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from aqi_service.app import daemon, logs
+from aqi_service.app import daemon, logs, output
 from aqi_service.app import load_only as once
 from aqi_service.app.config import Config
 from aqi_service.shutdown import Stop
@@ -21,18 +21,14 @@ def run_options(options: Mapping[str, Any]) -> int:
 
 
 def run(config: Config) -> int:
-    """Run the daemon, or the load, and return the exit code."""
+    """Run the daemon, or the load, and return the exit code; what it printed may yet be on its way."""
     open_streams()
+    output.begin()
     logs.configure(config.log_format, config.log_level)
     logs.log_what_nobody_caught()
     job: Callable[[Config, Stop], Coroutine[Any, Any, int]] = once.run if config.load_only else daemon.run
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        code = runner.run(_stoppable(job, config))
-    try:
-        sys.stdout.flush()
-    except OSError:  # told of where it was printed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+        return runner.run(_stoppable(job, config))
 
 
 def open_streams() -> None:

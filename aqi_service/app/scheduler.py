@@ -8,22 +8,25 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from random import random
 from typing import NamedTuple
 
+from aqi_service.app.advice import fitting
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
-from aqi_service.app.loads import LoadKind, Loads, print_report
+from aqi_service.app.loads import LoadKind, Loads
 from aqi_service.app.metrics import REFUSED, ServiceStatus
-from aqi_service.app.startup_checks import check
-from aqi_service.core.manifest import version_of
+from aqi_service.app.preparation import Preparation
+from aqi_service.app.reports import put_report
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.schedule import full_jitter, next_start, retry_start
 from aqi_service.errors import AqiError, ConfigError
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import live_feed
-from aqi_service.storage.ports import Backend, still_held
+from aqi_service.storage.backend import Backend
+from aqi_service.storage.ports import still_held
 
 log = logging.getLogger("aqi_service")
 
@@ -48,17 +51,6 @@ async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, s
             return
 
 
-async def _wait(stop: Stop, lost: asyncio.Event, seconds: float) -> None:
-    """Wait so long, until `stop`, or until the lease is lost."""
-    waits = {asyncio.ensure_future(stop.wait(seconds)), asyncio.ensure_future(lost.wait())}
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-
 class Serving(NamedTuple):
     """Where lookups are served, and what they see in memory."""
 
@@ -75,25 +67,28 @@ class Scheduler:
         backend: Backend,
         status: ServiceStatus,
         serving: Serving | None = None,
-        *,
-        usable: bool = True,
+        preparation: Preparation | None = None,
     ) -> None:
-        """`usable` tells whether archive and table have been checked."""
+        """`preparation` is waited for before the lease is taken, if there is one."""
         self._config = config
         self._backend = backend
         self._status = status
         serving = serving or Serving(0, MemoryIndex(time.time))
-        self._latest, self._port = serving.latest, serving.port
-        self._usable = usable
-        self._loads = Loads(config, backend, self._latest)
+        self._port = serving.port
+        self._preparation = preparation
+        self._loads = Loads(config, backend, serving.latest)
         self._older_told = False
+        status.holds_lease = partial(still_held, backend.lease.check)
         self._clock_off = False
 
     async def run(self, stop: Stop) -> None:
         """Take the lease, then load, wait, load again, until `stop`; a load under way is aborted in order.
 
-        While another process has the lease this one stands by; one that loses it stands by again.
+        The lease is an item of the table, so archive and table are made and checked before. While another
+        process has the lease this one stands by; one that loses it stands by again.
         """
+        if self._preparation:
+            await self._preparation.until_done(stop)
         while not stop.is_set():
             if await stop.guard(self._acquired()):
                 async with keep_renewed(self._backend.lease) as lost:
@@ -113,7 +108,7 @@ class Scheduler:
         """Load on schedule until `stop`, or until the lease is lost."""
         clock = asyncio.get_running_loop().time
         failures = 0
-        await _wait(stop, lost, await self._loads.seconds_until_feed_may_be_asked())
+        await stop.wait_or(lost, await self._loads.seconds_until_feed_may_be_asked())
         while not (stop.is_set() or lost.is_set()) and still_held(self._backend.lease.check):
             begun = clock()
             report = await self._load(stop)
@@ -129,16 +124,16 @@ class Scheduler:
                 log.info("next_load", extra={"seconds": round(due - clock())})
                 if not self._clock_off:
                     await self._catch_up(stop, lost, due)
-            await _wait(stop, lost, max(0.0, due - clock()))
+            await stop.wait_or(lost, max(0.0, due - clock()))
 
     def _refused(self, error: AqiError) -> None:
         self._status.loads[REFUSED] += 1
-        log.error("load_refused", extra={"error": str(error)})
+        log.error("load_refused", extra={"error": fitting(self._config, error)})
 
     async def _load(self, stop: Stop) -> LoadReport | None:
         """Load once; None when archive or table refused, or a stop left no report."""
         try:
-            report = await stop.guard(self._checked_load())
+            report = await stop.guard(self._loads.load(live_feed(self._config.feed_url), LoadKind.LIVE))
         except AqiError as error:
             self._refused(error)
             return None
@@ -159,7 +154,7 @@ class Scheduler:
             self._status.clock_off = report.error if report.clock_off else None
 
     def _tell(self, report: LoadReport) -> None:
-        print_report(report, self._port, tls=self._config.tls_cert is not None)
+        put_report(report, self._config, self._port)
         log.log(
             logging.INFO if report.error is None else logging.WARNING,
             "loaded",
@@ -182,7 +177,7 @@ class Scheduler:
         try:
             await stop.guard(self._caught_up(stop, lost, due))
         except AqiError as error:
-            log.warning("catch_up_failed", extra={"error": str(error), "hint": AGAIN})
+            log.warning("catch_up_failed", extra={"error": fitting(self._config, error), "hint": AGAIN})
 
     async def _caught_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
         async with aclosing(self._loads.catch_up(due)) as reports:
@@ -195,17 +190,8 @@ class Scheduler:
             await self._loads.log_older_unfinished()
             self._older_told = True
 
-    async def _checked_load(self) -> LoadReport:
-        """Load; before the first time see that storage can be used, unless that was seen at the start."""
-        if not self._usable:
-            await check(self._config, self._backend)
-            self._usable = True
-        report = await self._loads.load(live_feed(self._config.feed_url), LoadKind.LIVE)
-        self._latest.finish(version_of(report.as_json()) if report.status is Status.COMPLETE else None)
-        return report
-
     async def _prune(self) -> None:
         try:
             await self._loads.prune()
         except AqiError as error:
-            log.warning("prune_failed", extra={"error": str(error), "hint": AGAIN})
+            log.warning("prune_failed", extra={"error": fitting(self._config, error), "hint": AGAIN})

@@ -5,17 +5,17 @@ One rule: what waiting cannot mend is one sentence, and all of it is named at on
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aqi_service import __version__
+from aqi_service.app.advice import adding, fitting_advice
 from aqi_service.app.config import Config
 from aqi_service.app.logs import say
 from aqi_service.app.open import first_line
-from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
+from aqi_service.errors import AqiError, ConfigError, MissingResource, NotReady, Unavailable
 from aqi_service.snapshots.manifests import ManifestStore
-from aqi_service.storage.ports import Backend
+from aqi_service.storage.backend import Backend
 
 log = logging.getLogger("aqi_service")
 
@@ -24,8 +24,24 @@ Result = TypeVar("Result")
 START_SECONDS = 10.0
 """How long AWS may take to answer at the start."""
 
+READY_SECONDS = 60.0
+"""How long `--load-only` waits for credentials and for the clock."""
+
+CREDENTIAL_SECONDS = 30.0
+"""How long a source of credentials may take for one answer; a process or a person's device may be slow."""
+
+LEAST_SECONDS = 1.0
+"""What it is given at least, at the end of the waiting."""
+
+AGAIN_SECONDS = 2.0
+"""Time between two looks at what is not ready."""
+
 CREATE_SECONDS = 360.0
-"""How long `--create` may take, once AWS has answered: a table with an index takes minutes to make."""
+"""How long `--create` may take: a table with an index takes minutes to make."""
+
+
+class _NoAnswer(NotReady):
+    """Nothing was heard of credentials for as long as was waited."""
 
 
 def tell_start(config: Config, backend: Backend) -> None:
@@ -39,36 +55,84 @@ def tell_start(config: Config, backend: Backend) -> None:
     )
 
 
-async def check(config: Config, backend: Backend) -> None:
+async def check_when_ready(
+    config: Config,
+    backend: Backend,
+    patience: float = READY_SECONDS,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Check; while credentials or the clock are not there yet, say for what is waited, and check again.
+
+    Raises NotReady after `patience` seconds, on the event loop's clock; a last look that was cut off tells
+    nothing, so the reason of the one before stands.
+    """
+    clock = asyncio.get_running_loop().time
+    end, told = clock() + patience, ""
+    while True:
+        try:
+            return await check(config, backend, max(LEAST_SECONDS, min(CREDENTIAL_SECONDS, end - clock())))
+        except NotReady as error:
+            left = end - clock()
+            if left <= 0 and isinstance(error, _NoAnswer) and told:
+                raise NotReady(told) from error
+            if left <= 0:
+                raise
+            if str(error) != told:
+                told = str(error)
+                log.warning("not_ready", extra={"reason": told, "most_seconds": round(left)})
+        await sleep(min(AGAIN_SECONDS, left))
+
+
+async def check(
+    config: Config,
+    backend: Backend,
+    credential_seconds: float = CREDENTIAL_SECONDS,
+    told: set[str] | None = None,
+) -> None:
     """See that archive and table can be used and are scored on this scale; raises what is wrong.
 
-    With `--create` makes what is missing first, once both have shown that they answer.
+    With `--create` makes what is missing first; what it cannot make is logged, unless it was `told` before.
+    Raises NotReady where there are no credentials yet, at the latest after `credential_seconds`.
     """
-    if config.create:
-        with suppress(ConfigError):
-            await _in_time(backend, _usable(config, backend))
-        for lack in await _in_time(backend, backend.create(), CREATE_SECONDS):
+    await _authenticate(backend, credential_seconds)
+    with fitting_advice(config):
+        if config.create:
+            await _create(backend, set() if told is None else told)
+        await _in_time(backend, _usable(config, backend))
+        if not config.serve_only:
+            await _sweep(backend)
+        if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
+            ledger = ManifestStore(backend.storage, config.table)
+            await _in_time(backend, ledger.check_scale(config.scale_name))
+        if not config.serve_only and (config.create or not config.load_only):
+            await _name_what_is_not_right(config, backend)
+
+
+async def _create(backend: Backend, told: set[str]) -> None:
+    for lack in await _in_time(backend, backend.create(), CREATE_SECONDS):
+        if lack not in told:
+            told.add(lack)
             log.warning("not_created", extra={"error": lack})
-    await _in_time(backend, _usable(config, backend))
-    if not config.serve_only:
-        await _sweep(backend)
-    if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-        ledger = ManifestStore(backend.storage, config.table)
-        await _in_time(backend, ledger.check_scale(config.scale_name))
-    if not config.serve_only and (config.create or not config.load_only):
-        await _name_what_is_not_right(config, backend)
+
+
+async def _authenticate(backend: Backend, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await backend.authenticate()
+    except TimeoutError as error:
+        raise _NoAnswer("waiting for AWS credentials: their source does not answer") from error
 
 
 async def _name_what_is_not_right(config: Config, backend: Backend) -> None:
     """Log what `--create` would add to the table, and what it leaves although it makes it otherwise.
 
-    A loader does without, so nothing here is an error.
+    A loader does without, so nothing here is an error. What is lacking after `--create` was named by it.
     """
     try:
-        for thing in await backend.missing():
-            log.warning("table_lacks", extra={"what": thing, "hint": f"add it with {config.create_command}"})
+        for thing in () if config.create else await backend.missing():
+            log.warning("table_lacks", extra={"what": thing, "hint": adding(config)})
         for sentence in await backend.wrong():
-            log.warning("not_right", extra={"error": sentence})
+            log.warning("not_right", extra={"error": sentence, "hint": f"then {adding(config)}"})
     except AqiError as error:
         log.info("table_not_described", extra={"error": str(error)})
 
@@ -94,7 +158,7 @@ async def _usable(config: Config, backend: Backend) -> None:
         if not isinstance(error, ConfigError):
             raise error
     if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
-        how = "" if config.local else f"; both at once: {config.create_command}"
+        how = "" if config.local or config.create else f"; both at once: {config.create_command}"
         raise MissingResource("; ".join(map(str, wrong)) + how)
     for error in wrong:
         raise error

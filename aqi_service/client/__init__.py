@@ -3,7 +3,10 @@
 Rule: nothing is imported before it is used; asyncio alone takes longer than the whole of `--help`.
 """
 
-from aqi_service.client.interrupt import leave_at_interrupt, run_and_leave
+import sys
+
+from aqi_service.client.interrupt import leave_at_signals, run_and_leave
+from aqi_service.client.old_python import EXIT_CODE, too_old
 
 TYPE_CHECKING = False  # typing takes as long to import as all else here
 if TYPE_CHECKING:
@@ -27,8 +30,11 @@ def __getattr__(name: str) -> object:
 
 
 def command() -> int:
-    """Run `aqi-client`; Ctrl-C ends it without a word also while it is still being imported."""
-    leave_at_interrupt()
+    """Run `aqi-client`; Ctrl-C and SIGTERM end it without a word also while it is still being imported."""
+    leave_at_signals()
+    if wrong := too_old("aqi-client"):
+        print(wrong, file=sys.stderr)
+        return EXIT_CODE
     from aqi_service.client.cli import main  # noqa: PLC0415 - takes a moment in which Ctrl-C may come
 
     return run_and_leave(main)

@@ -4,6 +4,7 @@ Rule: every way it ends is an exit code and at most a sentence on stderr, never 
 """
 
 import argparse
+import codecs
 import contextlib
 import math
 import os
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
+from aqi_service import __version__
 from aqi_service.client.interrupt import EXIT_CODE, raise_at_interrupt
 from aqi_service.client.options import ClientOptions, Tls
 from aqi_service.client.stdio import abandon_stdout, print_error
@@ -18,8 +20,8 @@ from aqi_service.core.frames import checked_id
 from aqi_service.errors import BadId, ConfigError
 
 _ENDS = """
-exit codes: 0 all found; 1 some id not found; 2 bad usage; 3 no connection, time-out, Busy, Unavailable,
-a broken reply, or output that cannot be written
+exit codes: 0 all found; 1 some id not found; 2 bad usage, or no id on some line of standard input;
+3 no connection, time-out, Busy, Unavailable, a broken reply, or output that cannot be written
 """
 
 
@@ -52,24 +54,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return EXIT_CODE
-    except SystemExit as end:  # --help
+    except SystemExit as end:  # --help, --version
         return _after_help(int(end.code or 0))
 
 
 def parse(argv: Sequence[str] | None) -> ClientOptions:
     """Read and check the command line, the environment, and ids on standard input.
 
-    Raises BadId and _UsageError, and SystemExit after --help.
+    Raises BadId and _UsageError, and SystemExit after --help and --version.
     """
     given = _parser().parse_args(argv)
-    ids = tuple(checked_id(text) for text in _ids(given.ids))
-    if not ids:
+    ids, left_out = _ids(given.ids)
+    if not (ids or left_out):
         raise _UsageError("there is no id on standard input")
     from_stdin = "-" in given.ids
     wants_files = not given.no_save and (given.output_dir is not None or not from_stdin)
     folder = (given.output_dir if given.output_dir is not None else ".") if wants_files else None
     return ClientOptions(
-        ids, given.host, given.port, given.timeout, folder, given.format == "json", _tls(given)
+        tuple(ids),
+        given.host,
+        given.port,
+        given.timeout,
+        folder,
+        given.format == "json",
+        _tls(given),
+        asked_for_files=given.output_dir is not None,
+        left_out=tuple(left_out),
     )
 
 
@@ -90,6 +100,7 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {__version__}")
     add("ids", nargs="+", metavar="ID", help="a record's id, 1 to 20 digits; - reads ids from standard input")
     add("--host", default=env("AQI_SERVER_HOST") or "127.0.0.1", help="AQI_SERVER_HOST; default 127.0.0.1")
     port = env("AQI_SERVER_PORT") or "12000"
@@ -109,13 +120,31 @@ def _parser() -> _Parser:
     return parser
 
 
-def _ids(given: Sequence[str]) -> Iterator[str]:
-    """Give the ids as typed, those of standard input in the place of `-`."""
+def _ids(given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the ids as typed, those of standard input in the place of `-`, and sentences on its other texts.
+
+    Raises BadId for another text on the command line, which a person has just typed.
+    """
+    ids: list[str] = []
+    left_out: list[str] = []
     for text in given:
         if text != "-":
-            yield text
-        elif sys.stdin is not None:
-            yield from sys.stdin.buffer.read().decode("utf-8", "replace").split()
+            ids.append(checked_id(text))
+            continue
+        for number, word in _words_of_stdin():
+            try:
+                ids.append(checked_id(word))
+            except BadId as error:
+                left_out.append(f"standard input, line {number}: {error}; left out")
+    return ids, left_out
+
+
+def _words_of_stdin() -> Iterator[tuple[int, str]]:
+    """Give each word with the number of its line."""
+    if sys.stdin is not None:
+        lines = sys.stdin.buffer.read().removeprefix(codecs.BOM_UTF8).splitlines()
+        for number, line in enumerate(lines, 1):
+            yield from ((number, word) for word in line.decode("utf-8", "replace").split())
 
 
 def _switch(name: str) -> bool:

@@ -12,6 +12,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from aqi_service.client.connect import connect
 from aqi_service.client.csv_text import parse, visible
 from aqi_service.core.frames import DISCONNECT, NOT_FOUND, FrameSplitter, checked_id, encode, kind
 from aqi_service.errors import FrameError, Refused, ServerGone
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Record = dict[str, str]
 """A record as the server's CSV gives it: cells by column name; numbers as decimal text, "" for none."""
+
+RecordId = str | int
 
 MAX_REPLY = 1024 * 1024
 """Bytes of the largest reply; ours have some 200, a report's table may have more columns."""
@@ -69,12 +72,17 @@ class Client:
     async def __aenter__(self) -> Self:
         try:
             async with asyncio.timeout(self._connect_timeout):
-                self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
+                self._streams = await self._open()
         except TimeoutError as error:
             raise ServerGone(f"{self._where} took no connection in {self._connect_timeout:g} s") from error
         except (OSError, UnicodeError) as error:
             raise ServerGone(f"no connection to {self._where}: {self._reason(error)}") from error
         return self
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        name = self._host if self._tls is not None else None
+        sock = await connect(self._host, self._port)
+        return await asyncio.open_connection(sock=sock, ssl=self._tls, server_hostname=name)
 
     async def __aexit__(
         self, kind_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -92,8 +100,8 @@ class Client:
             self._drop()
         self._streams = None
 
-    async def lookup(self, record_id: str) -> Record | None:
-        """Give the record with this id, or None if there is none.
+    async def lookup(self, record_id: RecordId) -> Record | None:
+        """Give the record with this id, a text or an integer, or None if there is none.
 
         Raises BadId before anything is sent; Refused (the server's `Bad request`, `Unavailable` or `Busy`; a
         later lookup may do); ServerGone (no answer in time, connection lost, broken reply).
@@ -101,19 +109,24 @@ class Client:
         reply = await self.lookup_csv(record_id)
         return None if reply is None else record_of(reply)
 
-    async def lookup_csv(self, record_id: str) -> bytes | None:
+    async def lookup_csv(self, record_id: RecordId) -> bytes | None:
         """Give the server's own CSV, header line and row, unchecked, or None; raises what lookup() raises."""
         [(_, reply)] = [answered async for answered in self.replies([record_id])]
         return csv_of(reply)
 
-    async def lookup_many(self, record_ids: Iterable[str]) -> AsyncGenerator[tuple[str, Record | None], None]:
-        """Give (id, record or None) in the order asked, requests pipelined; raises as lookup() does."""
+    async def lookup_many(
+        self, record_ids: Iterable[RecordId]
+    ) -> AsyncGenerator[tuple[str, Record | None], None]:
+        """Give (id, record or None) in the order asked, requests pipelined; raises as lookup() does.
+
+        Ids are given as texts.
+        """
         async with aclosing(self.replies(record_ids)) as replies:
             async for record_id, reply in replies:
                 found = csv_of(reply)
                 yield record_id, None if found is None else record_of(found)
 
-    async def replies(self, record_ids: Iterable[str]) -> AsyncGenerator[tuple[str, bytes], None]:
+    async def replies(self, record_ids: Iterable[RecordId]) -> AsyncGenerator[tuple[str, bytes], None]:
         """Give (id, reply payload) in the order asked, error replies included; see csv_of and record_of.
 
         All ids are checked before the first is asked: raises BadId, later ServerGone. Whoever stops half-way

@@ -15,9 +15,6 @@ from aqi_service.core import redaction as showing
 NUMERIC = frozenset({"latitude", "longitude", "altitude", "P2.5", "P10", "AQI"})
 """Columns that are numbers in JSON."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a cell for a formula. Source: OWASP, CSV Injection."""
-
 _NUMBER = re.compile(r"(-?)([0-9]*)(?:\.([0-9]+))?")
 
 
@@ -46,7 +43,7 @@ def line(cells: Iterable[str]) -> str:
 
 def guard(cell: str) -> str:
     """Put ' before a text that a spreadsheet would run; numbers stay as they are."""
-    if cell.startswith(_FORMULA_STARTS) and number(cell) is None:
+    if cell.startswith(showing.FORMULA_STARTS) and number(cell) is None:
         return "'" + cell
     return cell
 

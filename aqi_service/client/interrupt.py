@@ -1,24 +1,31 @@
-"""Ctrl-C before and after a command's own work: exit code 130, without a word.
+"""Ctrl-C and SIGTERM before and after a command's own work: its end, at once, without a word.
 
-One rule: only a command asks for this, no library; and who was started with SIGINT ignored goes on doing so.
+One rule: only a command asks for this, no library; and a signal that was ignored at its start stays ignored.
 """
+
+from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # typing takes as long to import as all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EXIT_CODE = 130
 """128 and the number of SIGINT, as shells tell of it."""
 
 
-def leave_at_interrupt() -> None:
-    """Let SIGINT end the process at once, until something else listens to it.
+def leave_at_signals() -> None:
+    """Let SIGINT and SIGTERM end the process at once, until something else listens to them.
 
     For as long as nothing is held that would have to be given back: while modules are imported, and while the
-    interpreter ends. Python's own handler would raise KeyboardInterrupt there, which nobody catches.
+    interpreter ends. Python's own handler of SIGINT raises KeyboardInterrupt, which nobody catches then;
+    SIGTERM has none, and Linux keeps it from the first process of a container that does not listen itself.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is usual:
+            signal.signal(number, _leave)
 
 
 def raise_at_interrupt() -> None:
@@ -28,14 +35,18 @@ def raise_at_interrupt() -> None:
 
 
 def run_and_leave(main: Callable[[], int]) -> int:
-    """Run a command's work and give its exit code; from its end on SIGINT ends the process at once."""
+    """Run a command's work and give its exit code; from its end on a signal ends the process at once."""
     try:
         code = main()
-        leave_at_interrupt()
+        leave_at_signals()
     except KeyboardInterrupt:
         return EXIT_CODE
     return code
 
 
-def _leave(*_: object) -> None:
-    os._exit(EXIT_CODE)
+def _leave(number: int, _frame: object) -> None:
+    if number == signal.SIGINT:
+        os._exit(EXIT_CODE)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)  # as whoever waits for the process expects it to end by SIGTERM
+    os._exit(128 + number)  # but to the first process of a container that does nothing

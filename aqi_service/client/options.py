@@ -17,7 +17,11 @@ class Tls:
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """What the command line asks for; `output_dir` is None where no files are to be saved."""
+    """What the command line asks for.
+
+    `output_dir` is None where no files are to be saved, and `asked_for_files` tells that somebody named it;
+    `left_out` is a sentence for each text on standard input that is no id.
+    """
 
     ids: tuple[str, ...]
     host: str
@@ -26,3 +30,5 @@ class ClientOptions:
     output_dir: str | None
     as_json: bool
     tls: Tls | None = None
+    asked_for_files: bool = False
+    left_out: tuple[str, ...] = ()

@@ -1,17 +1,18 @@
 """What `aqi-client` does with each reply: a file, a row on stdout, or a sentence on stderr.
 
-Rule: a file has its final name only when it is whole, and what a server sent is made harmless first.
+Rule: what a server sent is made harmless before anybody sees it.
 """
 
 import asyncio
-import os
 import sys
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from aqi_service.client.client import Client, Record, record_of
 from aqi_service.client.csv_text import json_line, line, safe, visible
+from aqi_service.client.files import Files
 from aqi_service.client.options import ClientOptions, Tls
 from aqi_service.client.stdio import abandon_stdout, print_error
 from aqi_service.core.frames import kind
@@ -25,6 +26,10 @@ EXIT_CODES = {"found": 0, "not_found": 1, "bad_request": 2, "unavailable": 3, "b
 
 SENSOR_DIGITS = 6
 """Digits of a sensor's id at most (2026: 5); records have had more since the network's first days."""
+
+
+MOST_LEFT_OUT = 20
+"""Texts on standard input that are no ids, and are named one by one."""
 
 
 class Printer:
@@ -74,22 +79,33 @@ class Printer:
 
 def run(asked: ClientOptions) -> int:
     """Look up what was asked for; give the exit code; raises ConfigError for files of TLS."""
-    folder = None if asked.output_dir is None else Path(asked.output_dir)
-    if folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        print_error(
-            f"{visible(str(folder))} is no folder to write into: choose an --output-dir, or --no-save"
-        )
+    files = Files(None if asked.output_dir is None else Path(asked.output_dir), asked=asked.asked_for_files)
+    if not files.usable():
         return 2
     tls = None if asked.tls is None else _context(asked.tls)
+    code = _say_left_out(asked.left_out)
+    if not asked.ids:
+        return code
     printer = Printer(sys.stdout.buffer if sys.stdout is not None else None, as_json=asked.as_json)
     try:
-        return asyncio.run(_look_up(asked, tls, printer, folder))
+        return max(code, asyncio.run(_look_up(asked, tls, printer, files)))
     except ServerGone as error:
         print_error(visible(str(error)))
     except OSError as error:
         print_error(f"standard output cannot be written: {error.strerror}")
         abandon_stdout()
+    finally:
+        files.tell()
     return 3
+
+
+def _say_left_out(left_out: Sequence[str]) -> int:
+    """Say what on standard input is no id; give the exit code of that."""
+    for sentence in left_out[:MOST_LEFT_OUT]:
+        print_error(sentence)
+    if len(left_out) > MOST_LEFT_OUT:
+        print_error(f"standard input: {len(left_out) - MOST_LEFT_OUT} more are no record ids; left out")
+    return EXIT_CODES["bad_request"] if left_out else 0
 
 
 def _context(tls: Tls) -> "ssl.SSLContext":
@@ -99,29 +115,27 @@ def _context(tls: Tls) -> "ssl.SSLContext":
     return client_context(*(Path(name) if name else None for name in (tls.ca, tls.cert, tls.key)))
 
 
-async def _look_up(
-    asked: ClientOptions, tls: "ssl.SSLContext | None", printer: Printer, folder: Path | None
-) -> int:
+async def _look_up(asked: ClientOptions, tls: "ssl.SSLContext | None", printer: Printer, files: Files) -> int:
     code = 0
     async with (
         Client(asked.host, asked.port, timeout=asked.timeout, tls=tls) as client,
         aclosing(client.replies(asked.ids)) as replies,
     ):
         async for record_id, reply in replies:
-            code = max(code, _take(record_id, reply, printer, folder))
-            if printer.closed and folder is None:
+            code = max(code, _take(record_id, reply, printer, files))
+            if printer.closed and not files:
                 break  # `| head`: nothing that is still to come would reach anybody
     return code
 
 
-def _take(record_id: str, reply: bytes, printer: Printer, folder: Path | None) -> int:
+def _take(record_id: str, reply: bytes, printer: Printer, files: Files) -> int:
     """Save and print what was found, or say what was not; give this reply's exit code."""
     name = kind(reply)
     if name != "found":
         print_error(f"{record_id}: {visible(reply.decode('utf-8', 'replace'))}{_hint(record_id, name)}")
         return EXIT_CODES[name]
     record = record_of(reply)
-    code = 0 if folder is None else _save(folder / f"data_{record_id}.csv", safe(reply.decode("utf-8")))
+    code = files.save(record_id, safe(reply.decode("utf-8"))) if files else 0
     printer.print(record)
     return code
 
@@ -130,28 +144,3 @@ def _hint(record_id: str, name: str) -> str:
     if name == "not_found" and len(record_id) <= SENSOR_DIGITS:
         return " (so short an id looks like a sensor's; a lookup takes the id of one of its records)"
     return ""
-
-
-def _save(target: Path, text: str) -> int:
-    try:
-        write_whole(target, text.encode("utf-8"))
-    except OSError as error:
-        print_error(f"{visible(str(target))} cannot be written: {error.strerror}")
-        return 3
-    return 0
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file that is whole or absent; a symlink under its name is replaced, not followed.
-
-    Raises OSError, and then leaves nothing behind.
-    """
-    draft = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

@@ -17,6 +17,9 @@ TOLERANCE = 3600.0
 RELEASED = datetime.fromisoformat(__released__).replace(tzinfo=UTC).timestamp()
 """When this version was made, epoch seconds: before that it cannot run."""
 
+NAMED_UNTIL = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+"""From then on (epoch seconds) a snapshot's name, with its two digits, would say a year of long ago."""
+
 
 def clock_trouble(now: float, released: float = RELEASED, heard: float | None = None) -> str | None:
     """Return why the clock that says `now` cannot be right; None if it may be (all in epoch seconds).
@@ -26,6 +29,8 @@ def clock_trouble(now: float, released: float = RELEASED, heard: float | None = 
     ours = f"clock_off: this machine's clock says {_shown(now)}"
     if now < released:
         return f"{ours}, when this program was not made yet: set it"
+    if now >= NAMED_UNTIL:
+        return f"{ours}, which no snapshot can be named by: set it"
     if heard is not None and abs(now - heard) > TOLERANCE:
         return f"{ours}, the source's {_shown(heard)}: set the one that is wrong"
     return None
@@ -46,14 +51,32 @@ def check_time(taken: float, now: float) -> None:
         )
 
 
+def check_records(ahead: int, dated: int, now: float) -> None:
+    """Raise ClockOff where most of the `dated` records are over a day ahead of `now` (epoch seconds).
+
+    A few are wrong themselves; most of a source's can be so only together with its clock, or because ours is
+    behind. (Some sources give no other sign of what time it is.)
+    """
+    if ahead * 2 > dated:
+        raise ClockOff(
+            f"clock_off: this machine's clock says {_shown(now)}, and {ahead} of {dated} records are over a "
+            "day ahead of that: set the clock, if it is not the source's that is wrong"
+        )
+
+
 def is_ahead(taken: float, now: float) -> bool:
     """Tell whether a snapshot's time (epoch seconds) is one that a wrong clock gave it."""
-    return taken > now + TOLERANCE
+    return taken > counts_until(now)
 
 
-def ages_from(now: float, newest: float | None) -> float:
-    """Return what ages count from: `now`, or the newest record's time where that is older (epoch seconds)."""
-    return now if newest is None else min(now, newest)
+def counts_until(now: float) -> int:
+    """Return the last time of a snapshot that counts at `now` (epoch seconds)."""
+    return int(now + TOLERANCE)
+
+
+def ages_from(now: float, data_time: float | None) -> float:
+    """Return what ages count from: `now`, or the data's time where that is older (epoch seconds)."""
+    return now if data_time is None else min(now, data_time)
 
 
 def current(names: Iterable[str], now: float) -> list[str]:

@@ -1,19 +1,20 @@
-"""Items as text: the CSV of a lookup by id.
+"""Rows as text: the CSV of a lookup by id, and the lines that other replies are made of.
 
-One rule: this is the one place that knows how an item looks to a reader, its columns and their order.
+One rule: this is the one place that knows how a cell is written, and how a lookup by id looks to a reader.
 """
 
 import csv
 import io
 import re
+from collections.abc import Sequence
 
 from aqi_service.core.items import COLUMNS, Item
+from aqi_service.core.redaction import FORMULA_STARTS
 
 HEADER_LINE = ",".join(column.name for column in COLUMNS) + "\r\n"
 
 _HEADER = HEADER_LINE.encode()
 _NUMERIC = tuple(column.kind == "N" for column in COLUMNS)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED = re.compile('["\r\n]')
 
 
@@ -22,14 +23,14 @@ def csv_reply(item: Item) -> bytes:
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers never do.
     """
-    return _HEADER + _csv_row(item)
+    return _HEADER + csv_line(item[: len(COLUMNS)], _NUMERIC)
 
 
-def _csv_row(item: Item) -> bytes:
-    """Write the row alone, CRLF included."""
+def csv_line(fields: Sequence[object], numeric: Sequence[bool]) -> bytes:
+    """Write one row, CRLF included, of fields of which `numeric` tells whether each is a number."""
     cells = [
-        "" if cell is None else cell if numeric else plain_text(str(cell))
-        for cell, numeric in zip(item, _NUMERIC, strict=False)
+        "" if cell is None else cell if is_number else plain_text(str(cell))
+        for cell, is_number in zip(fields, numeric, strict=True)
     ]
     line = ",".join(map(str, cells))
     if line.count(",") >= len(cells) or _QUOTED.search(line):  # seldom: something has to be quoted
@@ -41,4 +42,4 @@ def _csv_row(item: Item) -> bytes:
 
 def plain_text(text: str) -> str:
     """Return the text so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict
 
+MANY = 10
+"""So many items that are refused in the same words are no coincidence, if they are most as well."""
+
 
 @dataclass(slots=True)
 class DeliveryCounts:
@@ -80,10 +83,21 @@ class FateCounter:
 
 
 def refusal_of_all(refused: Mapping[str, str], asked: int) -> str | None:
-    """Return the words in which a table refused each of the `asked` items; None if it is not the table.
+    """Return the words in which a table refused each of the `asked` items of a group; None if it did not.
 
     Several items that are refused in the same words, and none that is taken, have nothing of their own in
-    common. A lone one may well be at fault itself.
+    common. A lone one may well be at fault itself, if the load has others that the table takes.
+    """
+    return refusal_of_load(refused) if len(refused) == asked > 1 else None
+
+
+def refusal_of_load(refused: Mapping[str, str], taken: int = 0) -> str | None:
+    """Return the words in which a table refused what a load had to write; None if the items are at fault.
+
+    One item is enough where the table took none: nothing shows that it takes any. Where it took some, it is
+    at fault if it refused MANY and more than it took: what those lack that it took, such as an attribute with
+    an index of the owner's, is of the table's choosing.
     """
     words = set(refused.values())
-    return words.pop() if len(refused) == asked > 1 and len(words) == 1 else None
+    is_of_the_table = not taken or len(refused) >= max(MANY, taken + 1)
+    return words.pop() if len(words) == 1 and is_of_the_table else None

@@ -15,6 +15,9 @@ HEADER = 64
 MAX_REQUEST = 1024
 """Bytes of the largest request payload; a safety limit, a record id has at most 20."""
 
+MAX_REPLY = 4 * 1024 * 1024
+"""Bytes of the largest reply payload: three times what 10,000 rows have."""
+
 DISCONNECT = b"!DISCONNECT"
 """The request payload that ends a connection and has no reply."""
 
@@ -62,8 +65,10 @@ def kind(reply: bytes) -> str:
     return next(name for text, name in KINDS.items() if reply.startswith(text))
 
 
-def checked_id(text: str) -> str:
-    """Give back a text that can be a record's id, 1 to 20 decimal digits; raise BadId for any other."""
+def checked_id(given: str | int) -> str:
+    """Give back, as text, what can be a record's id, 1 to 20 decimal digits; raise BadId for all else."""
+    is_huge = isinstance(given, int) and abs(given) >= 10**20  # which Python may refuse to write out
+    text = "an integer of over 20 digits" if is_huge else str(given)
     if _RECORD_ID.fullmatch(text) is None:
         raise BadId(f"{text[:40]!a} is no record id: an id is 1 to 20 decimal digits")
     return text

@@ -1,43 +1,150 @@
-"""A set of ids that grow mostly in sequence, in a few bits each.
+"""A set of ids in few bytes each: a byte where they lie close together, a dozen where they do not.
 
-One rule: exact, whatever the ids; small where they lie close together, as measurement ids do.
+One rule: exact, whatever the ids, and no single call takes long: lookups wait while one runs.
+
+Measurement ids grow mostly in sequence, so ids are kept by page, as bits. A page that has only few of them is
+none: its ids stand in blocks, sorted, until there are enough of them for a page of their own.
 """
 
+from array import array
+from bisect import bisect_left, bisect_right
+
 _PAGE_BITS = 8
+_MOST_LOOSE = 16
+"""Ids of one page that stand in a block: 8 bytes each, and a page as a number in a dict has about 190."""
+
+_MOST_IN_BLOCK = 1024
+"""Ids of a block: what is moved to make room for one is 8 KiB at most."""
+
+_LARGEST = 2**64 - 1
+"""What a block can hold; an id beyond has a page."""
 
 
 class IdSet:
-    """Integers from 0 on: `add`, `discard`, `in`, `len`."""
+    """Integers from 0 on: `add`, `discard`, `update`, `in`, `len`.
 
-    __slots__ = ("_pages", "_size")
+    `most_loose` and `most_in_block` are other than they are only to test it.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_blocks", "_most_in_block", "_most_loose", "_pages", "_size", "_starts")
+
+    def __init__(self, most_loose: int = _MOST_LOOSE, most_in_block: int = _MOST_IN_BLOCK) -> None:
+        self._most_loose, self._most_in_block = most_loose, most_in_block
         self._pages: dict[int, int] = {}
+        self._blocks: list[array[int]] = [array("Q")]
+        self._starts: list[int] = [0]  # a block's first page; the ids of one page are all in one block
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
 
     def __contains__(self, number: int) -> bool:
-        return bool(self._pages.get(number >> _PAGE_BITS, 0) >> (number & 255) & 1)
+        page = number >> _PAGE_BITS
+        bits = self._pages.get(page)
+        if bits is not None:
+            return bool(bits >> (number & 255) & 1)
+        block = self._blocks[bisect_right(self._starts, page) - 1]
+        place = bisect_left(block, number)
+        return place < len(block) and block[place] == number
 
     def add(self, number: int) -> None:
         """Put the number in."""
         page, bit = number >> _PAGE_BITS, 1 << (number & 255)
-        bits = self._pages.get(page, 0)
-        if not bits & bit:
+        bits = self._pages.get(page)
+        if bits is None:
+            self._size += self._add_loose(number, page) if number <= _LARGEST else self._open(page, bit)
+        elif not bits & bit:
             self._pages[page] = bits | bit
             self._size += 1
 
     def discard(self, number: int) -> bool:
         """Take the number out; tell whether it was in."""
-        page, bit = number >> _PAGE_BITS, 1 << (number & 255)
-        bits = self._pages.get(page, 0)
-        if not bits & bit:
+        if number not in self:
             return False
         self._size -= 1
-        if bits == bit:
-            del self._pages[page]
+        page = number >> _PAGE_BITS
+        bits = self._pages.get(page)
+        if bits is None:
+            self._discard_loose(number, page)
+        elif bits & (bits - 1):
+            self._pages[page] = bits ^ (1 << (number & 255))
         else:
-            self._pages[page] = bits ^ bit
+            del self._pages[page]
         return True
+
+    def update(self, other: "IdSet") -> None:
+        """Put all numbers of another set in; a few microseconds for each of its scattered ones."""
+        for page, theirs in other._pages.items():  # noqa: SLF001  # its own kind
+            bits = self._pages.get(page)
+            if bits is None:
+                bits = self._take_loose(page)
+            self._pages[page] = bits | theirs
+            self._size += (theirs & ~bits).bit_count()
+        for block in other._blocks:  # noqa: SLF001  # likewise
+            for number in block:
+                self.add(number)
+
+    def _take_loose(self, page: int) -> int:
+        """Take the ids of a page out of their block; return them as bits."""
+        if page << _PAGE_BITS > _LARGEST:
+            return 0
+        block = self._blocks[bisect_right(self._starts, page) - 1]
+        first, last = _of_page(block, page, bisect_left(block, page << _PAGE_BITS))
+        bits = _bits(block[first:last])
+        del block[first:last]
+        return bits
+
+    def _open(self, page: int, bits: int) -> bool:
+        self._pages[page] = bits
+        return True
+
+    def _add_loose(self, number: int, page: int) -> bool:
+        """Put a number into its block, or into a new page with its neighbours; tell whether it was not in."""
+        index = bisect_right(self._starts, page) - 1
+        block = self._blocks[index]
+        place = bisect_left(block, number)
+        if place < len(block) and block[place] == number:
+            return False
+        first, last = _of_page(block, page, place)
+        if last - first >= self._most_loose:
+            bits = _bits(block[first:last]) | 1 << (number & 255)
+            del block[first:last]
+            return self._open(page, bits)
+        block.insert(place, number)
+        if len(block) > self._most_in_block:
+            self._split(index)
+        return True
+
+    def _split(self, index: int) -> None:
+        """Make two blocks of one, cut where a page begins."""
+        block = self._blocks[index]
+        page = block[len(block) // 2] >> _PAGE_BITS
+        cut = bisect_left(block, page << _PAGE_BITS)
+        self._blocks.insert(index + 1, block[cut:])
+        self._blocks[index] = block[:cut]
+        self._starts.insert(index + 1, page)
+
+    def _discard_loose(self, number: int, page: int) -> None:
+        index = bisect_right(self._starts, page) - 1
+        block = self._blocks[index]
+        del block[bisect_left(block, number)]
+        if not block and index:
+            del self._blocks[index], self._starts[index]
+
+
+def _bits(numbers: "array[int]") -> int:
+    """Return ids of one page as bits."""
+    bits = 0
+    for number in numbers:
+        bits |= 1 << (number & 255)
+    return bits
+
+
+def _of_page(block: "array[int]", page: int, place: int) -> tuple[int, int]:
+    """Return where the ids of a page begin and end in a block; `place` is where one of them would stand."""
+    first = last = place
+    while first and block[first - 1] >> _PAGE_BITS == page:
+        first -= 1
+    while last < len(block) and block[last] >> _PAGE_BITS == page:
+        last += 1
+    return first, last

@@ -6,7 +6,7 @@ any other id it says nothing, and the table is asked.
 A record is kept as bytes: a third of the memory of an Item, and the garbage collector never looks at it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from struct import Struct
 from typing import NamedTuple
@@ -14,8 +14,10 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.csv_reply import csv_reply
+from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.notes import NO_DOUBT
+from aqi_service.core.sensors import Sensors
 from aqi_service.core.times import DAY, is_old
 
 MOST_RECORDS = 100_000
@@ -25,14 +27,11 @@ MOST_BYTES = 1024
 """Largest packed record (the feed's have 320 to 370 bytes)."""
 
 KEPT_SECONDS = DAY
-"""How long an index answers, from when it was built: an item that a person deletes from the table is not
-answered for longer, though the feed may bring nothing new."""
+"""How long an index answers, from when it was built or compared with the table: an item that a person deletes
+from the table is not answered for longer, though the feed may bring nothing new."""
 
 OLD_SECONDS = DAY
 """Data of this age may be replaced by any snapshot that is not empty."""
-
-OnTableState = Callable[[Mapping[str, Item | None]], None]
-"""Told of records, by id, as both the snapshot and the table have them now; None where they differ."""
 
 _HEAD = Struct("<qqH")
 """When the record was measured and when it expires (epoch seconds), how long its reply is; reply and item (as
@@ -75,12 +74,14 @@ class SnapshotIndex:
         packed: its records.
         built: when that was (epoch seconds).
         left_out: how many of its records there was no room for.
+        sensors: which of its records is each sensor's newest; None where nobody asks by sensor.
     """
 
     version: SnapshotVersion
     packed: Mapping[int, bytes]
     built: float
     left_out: int = 0
+    sensors: Sensors | None = None
 
     def __len__(self) -> int:
         return len(self.packed)
@@ -93,20 +94,36 @@ class SnapshotIndex:
         It is asked for every record that was not measured after `doubt`. `ages` is what expiry counts from:
         `now` unless given (all in epoch seconds).
         """
+        packed = self._sure(number, now, doubt, ages)
+        return None if packed is None else _answer(packed)[_START:]
+
+    def item(
+        self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
+    ) -> Item | None:
+        """Return a record's item; None if the table has to be asked, as `reply` does."""
+        packed = self._sure(number, now, doubt, ages)
+        return None if packed is None else unpack(packed)
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether it has to be compared with the table, since it was made (or compared) a day ago."""
+        return now - self.built >= KEPT_SECONDS
+
+    def _sure(self, number: int, now: float, doubt: float, ages: float | None) -> bytes | None:
         packed = self.packed.get(number)
-        if packed is None or now - self.built >= KEPT_SECONDS:
+        if packed is None or self.is_due(now):
             return None
-        measured_at, expires_at, size = _HEAD.unpack_from(packed)
-        if expires_at <= (now if ages is None else ages) or measured_at <= doubt:
-            return None
-        return packed[_START : _START + size]
+        measured_at, expires_at, _ = _HEAD.unpack_from(packed)
+        return None if expires_at <= (now if ages is None else ages) or measured_at <= doubt else packed
 
     def numbers(self, until: float) -> list[int]:
         """Return the ids of the records that were measured until then (epoch seconds)."""
         return [number for number, packed in self.packed.items() if _HEAD.unpack_from(packed)[0] <= until]
 
-    def confirmed(self, there: Mapping[int, Item | None]) -> "SnapshotIndex":
-        """Return this index with, of these ids, only the records that the table has as well."""
+    def confirmed(self, there: Mapping[int, Item | None], built: float | None = None) -> "SnapshotIndex":
+        """Return this index with, of these ids, only the records that the table has as well.
+
+        `built` is when it was compared, if these are all of its ids.
+        """
         packed = dict(self.packed)
         for number, theirs in there.items():
             ours = unpack(packed.pop(number))
@@ -114,12 +131,7 @@ class SnapshotIndex:
             kept = pack(ours._replace(expires_at=theirs.expires_at)) if theirs and same else None
             if kept is not None:
                 packed[number] = kept
-        return replace(self, packed=packed)
-
-    def says(self, number: int, packed: bytes | None) -> bool:
-        """Tell whether it answers with just this record."""
-        ours = self.packed.get(number)
-        return ours is not None and packed is not None and _answer(ours) == _answer(packed)
+        return replace(self, packed=packed, built=self.built if built is None else built)
 
     def updated(self, newer: "SnapshotIndex") -> "SnapshotIndex":
         """Return this index with what a newer one says of the same ids."""
@@ -137,32 +149,34 @@ class IndexBuilder:
     def __init__(self, room: int = MOST_RECORDS) -> None:
         self._room = room
         self._packed: dict[int, bytes] = {}
+        self._too_large = IdSet()
         self.repeated = 0
         self.left_out = 0
-
-    def put(self, number: int, item: Item | None) -> bytes | None:
-        """Have this, and nothing else, under the id from now on; return it packed, None if it is nothing."""
-        packed = None if item is None else pack(item)
-        if packed is None:
-            self._packed.pop(number, None)
-        elif len(self._packed) < self._room or number in self._packed:
-            self._packed[number] = packed
-        else:
-            self.left_out += 1
-        return packed
 
     def add(self, items: Iterable[Item]) -> None:
         """Take the items of a document, in its order; of two with one id the newer stays, as in the table."""
         for item in items:
             number = int(item.id)
+            if number in self._too_large:  # or an older record would stand for it
+                continue
             earlier = self._packed.get(number)
             self.repeated += earlier is not None
             if earlier is None or judge(item, unpack(earlier)) is not Verdict.SUPERSEDED:
-                self.put(number, item)
+                self._put(number, item)
 
     def done(self, edition: SnapshotVersion, now: float) -> SnapshotIndex:
         """Return the index; nothing may be put into this one any more."""
         return SnapshotIndex(edition, self._packed, now, self.left_out)
+
+    def _put(self, number: int, item: Item) -> None:
+        packed = pack(item)
+        if packed is None:
+            self._packed.pop(number, None)
+            self._too_large.add(number)
+        elif len(self._packed) < self._room or number in self._packed:
+            self._packed[number] = packed
+        else:
+            self.left_out += 1
 
 
 def pack(item: Item) -> bytes | None:

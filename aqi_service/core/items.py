@@ -128,7 +128,8 @@ def is_expired(item: Item, now: float) -> bool:
 def dated(item: Item, now: float) -> Item:
     """Return the item as it counts beside another: a `snapshot_at` ahead of `now` was a wrong clock's.
 
-    Such an item is older than any of the same `measured_at`.
+    Such an item is older than any of the same `measured_at`. Where a store compares by itself, as it writes,
+    it is handed `core.clocks.counts_until` for the same rule.
     """
     if item.snapshot_at is None or not is_ahead(item.snapshot_at, now):
         return item

@@ -10,12 +10,22 @@ from aqi_service.core.index import SnapshotVersion, is_behind
 from aqi_service.core.notes import Noted, ended_of, notes_of, settle, with_notes
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import feed_time
+from aqi_service.core.witness import with_witness, witness_of
 
 Manifest = dict[str, Any]
 
 
-def newest_of(manifest: Mapping[str, Any] | None) -> int | None:
-    """Return the newest record's time, of a load by which any record is in the table; None of another."""
+def data_time(latest: Mapping[str, Any] | None) -> int | None:
+    """Return how old the data is as `latest.json` has it (epoch seconds): enough to read by, not to delete.
+
+    Where a version wrote that which kept no witness, it is the newest record's time, of a load by which any
+    record is in the table.
+    """
+    witness = witness_of(latest)
+    return _newest_of(latest) if witness is None else witness.time
+
+
+def _newest_of(manifest: Mapping[str, Any] | None) -> int | None:
     if manifest is None or not any(manifest.get(fate) for fate in ("stored", "unchanged", "superseded")):
         return None
     return feed_time(manifest.get("newest"))
@@ -34,14 +44,17 @@ def version_of(manifest: Mapping[str, Any]) -> SnapshotVersion | None:
     )
 
 
-def moved(there: Manifest | None, ours: Manifest, noted: Noted, *, ahead: bool) -> Manifest | None:
+def moved(
+    there: Manifest | None, ours: Manifest, noted: Noted, *, since: int | None = None, ahead: bool
+) -> Manifest | None:
     """Return what `latest.json` says once our load is complete; None if that is what it says already.
 
-    `ahead` tells that what it says is named ahead of the clock.
+    `since` is what nearly all of our records are not older than (epoch seconds). `ahead` tells that what it
+    says is named ahead of the clock.
     """
     notes = notes_of(there)
     if not _stays(there, ours, replay=noted.replay, ahead=ahead):
-        return with_notes(ours, settle(notes, noted.load_id, noted.covered))
+        return with_notes(with_witness(ours, since, there), settle(notes, noted.load_id, noted.covered))
     after = ended_of(notes, noted, noted.note.what)
     return None if after == notes else with_notes(there, after)
 

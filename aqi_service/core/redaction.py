@@ -16,6 +16,12 @@ SECRET_VARIABLES = (
 )
 """Variables whose values are secrets wherever they turn up."""
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+"""What makes a spreadsheet take a cell for a formula, or what it passes over before it looks for one.
+
+Source: OWASP, CSV Injection.
+"""
+
 LEAST_SECRET = 8
 """Characters from which on such a value is taken out of a text: a shorter one may be any word of it."""
 

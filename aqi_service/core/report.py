@@ -48,9 +48,11 @@ class LoadReport:
     """One load, as it is printed and kept as the snapshot's manifest.
 
     `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
-    timestamp; `started` epoch seconds; `retry_after` what a failed source asked for, `for_good` that waiting
-    cannot mend what failed, `clock_off` that the clock is wrong, `example` an id that the table has, and
-    `load_id` what the log's lines of this load carry (none of the five is printed).
+    timestamp; `started` epoch seconds; `mostly_since` (epoch seconds) a time that nine in ten usable records
+    are not older than, `retry_after` what a failed source asked for, `for_good` that waiting cannot mend what
+    failed, `in_glacier` that it has to be restored first, `clock_off` that the clock is wrong, `example` an
+    id that the table has, and `load_id` what the log's lines of this load carry (none of the seven is
+    printed).
     """
 
     status: Status
@@ -72,8 +74,10 @@ class LoadReport:
     seconds: float
     dry_run: bool = False
     error: str | None = None
+    mostly_since: int | None = field(default=None, compare=False)
     retry_after: float | None = field(default=None, compare=False)
     for_good: bool = field(default=False, compare=False)
+    in_glacier: bool = field(default=False, compare=False)
     clock_off: bool = field(default=False, compare=False)
     example: str | None = field(default=None, compare=False)
     load_id: str = field(default="", compare=False)

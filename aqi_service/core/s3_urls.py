@@ -3,6 +3,8 @@
 One rule: a key is taken as it is written; nothing in it is decoded.
 """
 
+from aqi_service.core.snapshot_names import parse_name
+
 ARCHIVE = "archive"
 """What `--from` calls all snapshots of the archive."""
 
@@ -10,7 +12,12 @@ NOT_SNAPSHOTS = frozenset({"rejects", "manifests", "uploads"})
 """Folders whose JSON is this program's own notes."""
 
 _SCHEME = "s3://"
-_ENDINGS = (".json", ".json.gz")
+
+SNAPSHOT_ENDINGS = (".json", ".json.gz")
+"""How names of snapshots end, in a prefix or a folder."""
+
+META_ENDING = ".meta.json"
+"""How the name of what `--local` keeps beside a snapshot ends."""
 
 
 def parse_s3(url: str) -> tuple[str, str] | None:
@@ -29,4 +36,10 @@ def is_prefix(key: str) -> bool:
 def is_snapshot_key(key: str) -> bool:
     """Tell whether a prefix takes this key: its name is one of JSON, and it lies in no folder of notes."""
     *folders, name = key.split("/")
-    return name.endswith(_ENDINGS) and NOT_SNAPSHOTS.isdisjoint(folders)
+    return is_snapshot_file(name) and NOT_SNAPSHOTS.isdisjoint(folders)
+
+
+def is_snapshot_file(name: str) -> bool:
+    """Tell whether a folder takes the file: one of JSON that `--local` does not keep beside a snapshot."""
+    beside = name.endswith(META_ENDING) and parse_name(name.removesuffix(META_ENDING) + ".json")
+    return name.endswith(SNAPSHOT_ENDINGS) and not beside

@@ -7,8 +7,14 @@ import re
 from collections.abc import Container
 from datetime import UTC, datetime
 
-_COPY = re.compile(r" ?\([1-9][0-9]{0,3}\)(?=\.json(?:\.gz)?\Z|\.gz\Z|\Z)", re.ASCII)
-"""What browsers add to a name that they have already: `x (1).json`, `x(1).json.gz`, `x.json (1).gz`."""
+_COPY = re.compile(
+    r"(?: ?\([1-9][0-9]{0,3}\)| - Copy(?: \([1-9][0-9]{0,3}\))?| copy(?: [1-9][0-9]{0,3})?)"
+    r"(?=\.json(?:\.gz)?\Z|\.gz\Z|\Z)|(?:(?<=\.json)|(?<=\.json\.gz))\.[1-9][0-9]{0,3}\Z",
+    re.ASCII,
+)
+"""What is added to a name that is there already: by browsers (`x (1).json`, `x(1).json.gz`,
+`x.json (1).gz`), Windows (`x - Copy.json`, `x - Copy (2).json`), macOS (`x copy.json`, `x copy 2.json`)
+and wget (`x.json.1`)."""
 
 _NAME = re.compile(r"(data_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)(-[1-9][0-9]{0,8})?)\.json(?:\.gz)?", re.ASCII)
 
@@ -32,7 +38,7 @@ def parse_name(text: str) -> tuple[str, int] | None:
 
 
 def parse_file_name(text: str) -> tuple[str, int] | None:
-    """Read the name of a file of somebody's: a browser's `data_... (1).json` is that snapshot as well."""
+    """Read the name of a file of somebody's: a copy, `data_... (1).json`, is that snapshot as well."""
     return parse_name(_COPY.sub("", text, count=1))
 
 

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
-DAY = 86_400
+HOUR, DAY = 3600, 86_400
 EARLIEST = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
 """No sensor of the network measured before 2010: an earlier timestamp is a clock that was never set."""
 

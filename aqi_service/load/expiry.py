@@ -1,6 +1,6 @@
 """Delete what has expired, after a load.
 
-One rule: what is deleted is old beside the newest data, not only by the clock.
+One rule: what is deleted is old beside nearly all of the newest data, not only by the clock.
 """
 
 from aqi_service.core.clocks import ages_from
@@ -21,5 +21,5 @@ async def expire(store: Store, ledger: ManifestStore, now: float) -> None:
 
 
 async def _expired(store: Store, ledger: ManifestStore, now: float) -> None:
-    if (newest := await ledger.newest()) is not None:
-        await store.expire(int(ages_from(now, newest)))
+    if (witness := await ledger.witness()) is not None:
+        await store.expire(int(ages_from(now, witness)))

@@ -2,6 +2,7 @@ r"""THE WRITE PATH: one load, from a source's chunks to a LoadReport.
 
     source --bytes--> upload (archive)                   complete or absent
                   \-> DocumentReader -> TableWriter      records into items; read, decide, write
+                                            \--ids-->    memory: which records move on in the table
     archive --what the table did not take in time--> DocumentReader -> TableWriter
 
 One rule: each byte of the source is read once, and each record met on the way has one fate in the report.
@@ -14,7 +15,8 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from aqi_service.core.clocks import check_clock, check_time
+from aqi_service.core.clocks import check_clock, check_records, check_time
+from aqi_service.core.manifest import version_of
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.report import LoadReport, Status
@@ -66,8 +68,7 @@ async def load(
         try:
             report = await run.report(outcome := await run.outcome())
         finally:
-            await run.writer.stop()
-            await afterwards(run.note.end(), END_SECONDS, "end_not_noted")
+            await run.end()
         if not (outcome.can_restart and left and source.can_reread) or not still_held(plan.guard):
             break
         log.info("load_restarted", extra={"reason": outcome.error})
@@ -98,34 +99,36 @@ class _Load:
     def __post_init__(self) -> None:
         source, plan, store, started = self.source, self.plan, self.storage.store, self.now()
         taken = int(started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
-        self._is_named_now = source.named is None and plan.snapshot_time is None
+        # What the time of reading names goes by the clock, as it was at the start.
+        self._goes_by_clock = plan.live or (source.named is None and plan.snapshot_time is None)
         self._name, taken = source.named or (snapshot_name(taken), taken)
         self._archive = self.storage.archive
         self._manifests = ManifestStore(self.storage, plan.table, plan.ttl, self.now)
         self._builder = ReportBuilder(source.label, plan.table, plan.scale.name, started, taken, plan.dry_run)
         self._rules = ScoringRules(plan.scale, taken, plan.ttl)
-        self._reader = DocumentReader(self._rules)
+        self._reader = DocumentReader(self._rules, max_records=plan.max_records)
         self._claim = UploadClaim(self._archive, self._name, self.tried)
         put = partial(store.put, conditional=not plan.live, guard=plan.guard)
         note = note_of(plan, source, started, taken)
-        self.note = LoadNote(self._manifests, note, put, replay=not plan.live)
+        self._note = LoadNote(self._manifests, note, put, replay=not plan.live)
         patience = None if source.can_wait else PATIENCE_SECONDS
-        self.writer = TableWriter(store, self.note.put, now=self.now, patience=patience)
-        self.writer.on_table_state = plan.on_table_state()
+        self.writer = TableWriter(store, self._note.put, now=self.now, patience=patience)
+        self._watch = self.writer.watch = plan.watch()
+        self._complete: LoadReport | None = None
 
     async def _run(self) -> LoadEnd:
         """Open the source, archive and parse what it gives, and write all of it into the table."""
         check_clock(self._builder.started, self.plan.released)
         check_time(self._builder.snapshot_time, self._builder.started)
-        await self.note.look()
+        await self._note.look()
         if self.plan.ttl is not None:
-            self.writer.newest = await self._manifests.newest()
+            self.writer.data_time = await self._manifests.data_time()
         if not self.source.to_archive:
             return await self._run_unarchived()
         names = await self._archive.names()
         known = await self._manifests.known(names, self.plan.scale.name) if self.plan.live else None
         async with self._open_source(known) as incoming:
-            if self.plan.live or self._is_named_now:  # then by the clock, as it was at the start
+            if self._goes_by_clock:
                 check_clock(self._builder.started, self.plan.released, incoming.clock)
             if incoming.not_modified:
                 return LoadEnd(Status.UNCHANGED)
@@ -170,6 +173,8 @@ class _Load:
             self.progress(self._builder.size, self._reader.counts.records, incoming.total)
         await self._write(self._reader.close())
         self._builder.whole = True
+        if self._goes_by_clock:
+            check_records(self._reader.counts.ahead, self._reader.counts.dated, self._builder.started)
 
     async def _write(self, batches: Iterable[ParsedBatch]) -> None:
         for batch in batches:
@@ -205,7 +210,7 @@ class _Load:
                 report = self._builder.report(outcome, *counts, latest)
                 if not self.plan.dry_run:
                     rejects = self._builder.rejects.body(self.writer.counts.refused)
-                    await self._manifests.write(report, rejects, self.note.noted)
+                    await self._manifests.write(report, rejects, self._note.noted)
         except (Unavailable, SnapshotFailed, TimeoutError) as error:
             why = f"the manifest could not be written: {str(error) or 'no answer'}"
         except asyncio.CancelledError:
@@ -213,9 +218,16 @@ class _Load:
             why = "interrupted before the manifest was written"
         else:
             if report.status is Status.COMPLETE:
-                self.note.settled()
+                self._note.settled()
+                self._complete = report
             return report
         return self._builder.report(LoadEnd(Status.INCOMPLETE, outcome.error or why), *counts, latest)
+
+    async def end(self) -> None:
+        """Write no more, and say so: to memory, which may read a finished snapshot now, and in the note."""
+        await self.writer.stop()
+        self._watch.ends(None if self._complete is None else version_of(self._complete.as_json()))
+        await afterwards(self._note.end(), END_SECONDS, "end_not_noted")
 
     # How it ends: by itself, with an error, at the deadline, or cancelled.
 

@@ -7,17 +7,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aqi_service.core.index import OnTableState
+from aqi_service.core.moved_ids import LoadIds
+from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.scales import Scale
 from aqi_service.storage.ports import no_guard
 
 Progress = Callable[[int, int, int | None], None]
 """Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
-
-
-def ignore_table_state() -> OnTableState:
-    """Return who is told what the table has, where nobody looks anything up."""
-    return lambda _held: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +24,16 @@ class LoadPlan:
         table: the table's name, for reports and manifests.
         scale: the index to score on.
         agent: the User-Agent to ask with.
-        max_bytes: largest decoded size of the snapshot.
+        max_bytes, max_records: largest decoded size of the snapshot, and number of records.
         live: True for the live feed: conditional request, batch writes. False for a replay: each item is
             written under the condition that the table's is not newer.
         ttl: seconds from a record's time to its expiry, or None.
         snapshot_time: epoch seconds that name the snapshot, or None for the time of reading.
         deadline: seconds for the whole load, or None.
         guard: raises LeaseLost when nothing further may be asked of source or table, or be archived.
-        on_table_state: called when reading begins, and again when it begins anew; gives who is told
-            what the table has now of the records.
-        process: names the memory behind `on_table_state` in the load's note; empty where there is none.
+        watch: called when the load begins, and again when it begins anew; gives who is told which records
+            move on in the table.
+        process: names the memory behind `watch` in the load's note; empty where there is none.
         released: epoch seconds; a clock that says less is wrong, and nothing is loaded by it.
         dry_run: said in the report; the caller hands in storage that keeps nothing.
     """
@@ -47,11 +43,12 @@ class LoadPlan:
     agent: str
     max_bytes: int
     live: bool
+    max_records: int = MAX_RECORDS
     ttl: int | None = None
     snapshot_time: int | None = None
     deadline: float | None = None
     guard: Callable[[], None] = no_guard
-    on_table_state: Callable[[], OnTableState] = ignore_table_state
+    watch: Callable[[], LoadIds] = LoadIds
     process: str = ""
     released: float = -math.inf
     dry_run: bool = False

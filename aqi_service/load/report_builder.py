@@ -11,12 +11,20 @@ from dataclasses import dataclass, field
 from aqi_service import __version__
 from aqi_service.core.fates import DeliveryCounts
 from aqi_service.core.manifest import Manifest
-from aqi_service.core.parse.measurements import ParseCounts
+from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import is_old, iso
-from aqi_service.errors import AqiError, ClockOff, ConfigError, FetchFailed, NameInUse, SnapshotRejected
+from aqi_service.errors import (
+    AqiError,
+    ClockOff,
+    ConfigError,
+    FetchFailed,
+    InGlacier,
+    NameInUse,
+    SnapshotRejected,
+)
 from aqi_service.snapshots.sources import Source
 
 _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
@@ -26,8 +34,9 @@ _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 class LoadEnd:
     """How a load ended.
 
-    `can_restart` tells that it may begin anew, from the source, `for_good` that waiting cannot mend it, and
-    `clock_off` that it was not begun because of the clock.
+    `can_restart` tells that it may begin anew, from the source, `for_good` that waiting cannot mend it,
+    `in_glacier` that its snapshot has to be restored first, and `clock_off` that it was not begun because of
+    the clock.
     """
 
     status: Status
@@ -35,6 +44,7 @@ class LoadEnd:
     retry_after: float | None = None
     can_restart: bool = False
     for_good: bool = False
+    in_glacier: bool = False
     clock_off: bool = False
 
 
@@ -46,6 +56,7 @@ def end_of(error: AqiError) -> LoadEnd:
         error.retry_after if isinstance(error, FetchFailed) else None,
         can_restart=isinstance(error, NameInUse),
         for_good=isinstance(error, FetchFailed) and error.for_good,
+        in_glacier=isinstance(error, InGlacier),
         clock_off=isinstance(error, ClockOff),
     )
 
@@ -138,6 +149,7 @@ class ReportBuilder:
             fates=_fates(findings, counts),
             sensors=len(findings.sensors),
             newest=findings.newest[1] if findings.newest else None,
+            mostly_since=findings.times.mostly_since(),
             example=counts.example,
             reasons=dict(findings.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
             warnings=warnings,
@@ -147,6 +159,7 @@ class ReportBuilder:
             error=outcome.error,
             retry_after=outcome.retry_after,
             for_good=outcome.for_good,
+            in_glacier=outcome.in_glacier,
             clock_off=outcome.clock_off,
         )
 

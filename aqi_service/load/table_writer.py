@@ -15,11 +15,11 @@ from functools import partial
 from typing import Protocol
 
 from aqi_service.core.clocks import ages_from
-from aqi_service.core.fates import FateCounter, refusal_of_all
+from aqi_service.core.fates import FateCounter, refusal_of_all, refusal_of_load
 from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
+from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
 from aqi_service.errors import AqiError, TableRefused
-from aqi_service.load.plan import ignore_table_state
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, Store
 
 log = logging.getLogger("aqi_service")
@@ -80,12 +80,11 @@ class _Comparison:
         for record_id in result.refused:
             del self.verdicts[record_id]
 
-    def held(self, item: Item) -> Item | None:
-        """Return the item as the table has it now, if that is what the snapshot says."""
+    def differs(self, item: Item) -> bool:
+        """Tell whether the table now has something else than this item, be it only its expiry."""
         verdict, old = self.verdicts.get(item.id), self.old.get(item.id)
-        if verdict is Verdict.UNCHANGED and old is not None:
-            return item._replace(expires_at=old.expires_at)
-        return item if verdict is Verdict.STORE else None
+        same = verdict is Verdict.UNCHANGED and old is not None and item.expires_at == old.expires_at
+        return not (same or verdict is Verdict.STORE)
 
 
 class TableWriter:
@@ -117,11 +116,10 @@ class TableWriter:
         self._accepted_below = 0  # every item below this number was taken once
         self._to_accept_again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
-        self.on_table_state = ignore_table_state()
-        """Is told of what is about to be written, and of what is decided."""
+        self.watch = LoadIds()
         self._fates = FateCounter()
         self.counts = self._fates.counts
-        self.newest: int | None = None  # time of the newest record that the table had, epoch seconds
+        self.data_time: int | None = None  # of what the table had, epoch seconds; ages count from it
         self.error: AqiError | None = None
         self.detached = False
         self.first_pending: Position | None = None
@@ -153,7 +151,7 @@ class TableWriter:
             await asyncio.wait(set(self._under_way.values()))
         if self._bug:
             raise self._bug
-        if not (self.counts.stored or self.error):
+        if not (self.error or self.first_pending):
             self._blame_the_table()
         if not self.error:
             try:
@@ -168,10 +166,10 @@ class TableWriter:
         return mark
 
     def _blame_the_table(self) -> None:
-        """See whether it refused all that it was asked to take, although in each group it was only one."""
-        refused = self.counts.refused
-        if words := refusal_of_all(refused, len(refused)):
-            self.error = TableRefused(words)
+        """See whether it refused all that it was asked to take, be it one item, or most."""
+        refused, stored = self.counts.refused, self.counts.stored
+        if words := refusal_of_load(refused, stored):
+            self.error = TableRefused(words, stored, len(refused))
             self._fates.take_back_refused()
 
     async def stop(self) -> None:
@@ -186,7 +184,7 @@ class TableWriter:
         return number >= self._accepted_below or number in self._to_accept_again
 
     async def _accept(self, item: Item, number: int, mark: Position) -> None:
-        if is_expired(item, ages_from(self._now(), self.newest)):
+        if is_expired(item, ages_from(self._now(), self.data_time)):
             self.counts.expired += 1
             self._mark_accepted(number)
             return
@@ -267,7 +265,7 @@ class TableWriter:
             self._give_up(group)
             return
         now = self._now()
-        comparison = _Comparison(now, ages_from(now, self.newest))
+        comparison = _Comparison(now, ages_from(now, self.data_time))
         try:
             refused = await self._compare_and_write(group, comparison)
         except AqiError as error:
@@ -279,7 +277,7 @@ class TableWriter:
             for record_id, verdict in comparison.verdicts.items():
                 self._fates.count(int(record_id), verdict)
                 self._fates.note_example(group.items[record_id], group.numbers[record_id])
-            self.on_table_state({i: comparison.held(item) for i, item in group.items.items()})
+            self.watch.differs(i for i, item in group.items.items() if comparison.differs(item))
 
     async def _compare_and_write(self, group: _Group, comparison: _Comparison) -> Mapping[str, str]:
         """Read what the table has, write what is new; return what it refused, id -> why."""
@@ -288,7 +286,7 @@ class TableWriter:
         wanted = comparison.judge(group.items.values(), there)
         if not wanted:
             return {}
-        self.on_table_state(dict.fromkeys(item.id for item in wanted))  # in doubt, until it is answered
+        self.watch.writes(item.id for item in wanted)
         try:
             result = await self._put(wanted, judged=Judged(asked_at, comparison.judge))
         finally:

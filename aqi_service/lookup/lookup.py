@@ -1,6 +1,7 @@
 r"""THE READ PATH: the payload of a request in, the payload of its reply out.
 
     request --id--> latest (the newest snapshot, in memory) --> reply
+                |       ^-- the archive, read by the refresher; which ids a load of this process writes
                 \-> misses --those that wait together--> store (the table) --> reply
 
 One rule: every request gets an answer, within a deadline; what the reader is told never depends on what
@@ -9,16 +10,21 @@ went wrong inside.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.decimals import MAX_INTEGER
-from aqi_service.core.frames import BAD_REQUEST, NOT_FOUND, UNAVAILABLE
+from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import is_expired
 from aqi_service.core.log_limit import LogLimiter
-from aqi_service.errors import AqiError, MissingResource
+from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
+from aqi_service.core.requests import LARGE
+from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource, NoAnswer
 from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
+from aqi_service.lookup.history import READ_UNITS
 from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.requests import RequestAnswers
 from aqi_service.storage.ports import Store
 
 log = logging.getLogger("aqi_service")
@@ -29,7 +35,18 @@ DEADLINE = 5.0
 QUIET_SECONDS = 60.0
 """A table that cannot be read is logged at most this often."""
 
-_BAD = BAD_REQUEST + b"a record id is 1 to 20 decimal digits"
+_ID_DIGITS = 20
+_KINDS = tuple(f"{kind} ".encode() for kind in KINDS)
+_BAD = BAD_REQUEST + NO_REQUEST.encode()
+
+LARGE_REQUESTS = tuple(f"{kind} ".encode() for kind in LARGE)
+"""How the requests begin whose replies may have many rows."""
+
+_TOLD: Mapping[type[Exception], bytes] = MappingProxyType(
+    {BadRequest: BAD_REQUEST, Busy: BUSY, NoAnswer: UNAVAILABLE}
+)
+"""How the reply begins that tells an error's text to whoever asked."""
+
 _CANNOT_READ = UNAVAILABLE + b"the table cannot be read now; try again later"
 
 
@@ -42,21 +59,25 @@ class Lookup:
         now: Callable[[], float],
         deadline: float = DEADLINE,
         latest: MemoryIndex | None = None,
+        read_units: float = READ_UNITS,
     ) -> None:
         self.counts = LookupCounts()
         self._latest = latest or MemoryIndex(now)
         self._misses = LookupBatcher(store, self.counts, deadline)
+        self._others = RequestAnswers(self._latest, store, read_units).answer
         self._deadline = deadline
         self._lines = LogLimiter(1, QUIET_SECONDS)
 
     async def answer(self, payload: bytes) -> bytes:
-        """Return the CSV of the record, `Item not found`, `Bad request: ...` or `Unavailable: ...`."""
-        return self.at_once(payload) or await self._from_table(str(int(payload)))
+        """Return rows as CSV, `Item not found`, `Bad request: ...`, `Busy: ...` or `Unavailable: ...`."""
+        if reply := self.at_once(payload):
+            return reply
+        return await (self._from_table(str(int(payload))) if _is_id(payload) else self._requested(payload))
 
     def at_once(self, payload: bytes) -> bytes | None:
-        """Return the reply that needs no table; None if the table has to be asked."""
-        if len(payload) > 20 or not payload.isdigit():
-            return _BAD
+        """Return the reply that nothing has to be waited for; None is for `answer`."""
+        if not _is_id(payload):
+            return None if payload.startswith(_KINDS) else _BAD
         number = int(payload)
         if number > MAX_INTEGER:
             return NOT_FOUND
@@ -69,20 +90,36 @@ class Lookup:
         """Give up what the table has not answered yet; nothing is to be asked any more."""
         await self._misses.close()
 
+    async def _requested(self, payload: bytes) -> bytes:
+        """Answer what is no record id."""
+        try:
+            request = read_request(payload, self._latest.now())
+            async with asyncio.timeout(self._deadline):
+                return await self._others(request)
+        except tuple(_TOLD) as error:
+            return _TOLD[type(error)] + str(error).encode()
+        except (AqiError, TimeoutError) as error:
+            return self._cannot_read(error)
+
     async def _from_table(self, record_id: str) -> bytes:
         try:
             async with asyncio.timeout(self._deadline):
                 item = await self._misses.get(record_id)
         except (AqiError, TimeoutError) as error:
-            if isinstance(error, MissingResource):
-                self._latest.drop()  # it speaks of a table that is gone
-            self._note(error)
-            return _CANNOT_READ
+            return self._cannot_read(error)
         if item is None or is_expired(item, self._latest.ages()):
             return NOT_FOUND
         return csv_reply(item)
 
-    def _note(self, error: Exception) -> None:
+    def _cannot_read(self, error: Exception) -> bytes:
+        """Log the error, at times; return what the reader is told."""
+        if isinstance(error, MissingResource):
+            self._latest.drop()  # it speaks of a table that is gone
         now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
         if self._lines.allow("lookup_failed", now) is not None:
             log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})
+        return _CANNOT_READ
+
+
+def _is_id(payload: bytes) -> bool:
+    return len(payload) <= _ID_DIGITS and payload.isdigit()

@@ -5,24 +5,19 @@ of this process has replaced since, or one of another may have (`doubt`); where 
 answers nothing.
 """
 
+import asyncio
 import logging
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from aqi_service.core.clocks import ages_from, is_ahead
-from aqi_service.core.idset import IdSet
-from aqi_service.core.index import (
-    IndexBuilder,
-    OnTableState,
-    SnapshotIndex,
-    SnapshotVersion,
-    is_behind,
-    pack,
-    replaces,
-)
+from aqi_service.core.index import SnapshotIndex, SnapshotVersion, is_behind, replaces
 from aqi_service.core.items import Item
+from aqi_service.core.moved_ids import LoadIds, MovedIds
 from aqi_service.core.notes import NO_DOUBT
+from aqi_service.core.sensors import Sensors
+from aqi_service.errors import Unavailable
 
 log = logging.getLogger("aqi_service")
 
@@ -30,10 +25,11 @@ log = logging.getLogger("aqi_service")
 class MemoryIndex:
     """The latest snapshot in memory; `now` gives epoch seconds.
 
-    It gets there in two ways: a live load of this process hands its records over as the table takes them
-    (`begin`, `finish`), or it is read out of the archive (`offer`).
+    It is read out of the archive (`offer`). A load of this process only says which records it moves on in the
+    table (`watch`): they are left to the table until an index that knows of them has come.
 
     Attributes:
+        renewable: set when a load of this process has finished a snapshot, which can be read now.
         process: names this memory to others, so that it knows the loads again that it is told of.
         index: what is there.
         known: the loads of other processes for which all of it has been compared with the table.
@@ -42,24 +38,24 @@ class MemoryIndex:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self._builder: IndexBuilder | None = None
-        self._moved = IdSet()  # ids of which loads of this process saw the table say something else
+        self._moved = MovedIds(self._ended)
+        self.renewable = asyncio.Event()
         self._passed_over: SnapshotVersion | None = None
         self._doubt = NO_DOUBT
         self.process = uuid.uuid4().hex
-        self._newest: int | None = None
+        self._data_time: int | None = None
         self.index: SnapshotIndex | None = None
         self.known: frozenset[str] = frozenset()
         self.mixed = False
 
     def ages(self) -> float:
-        """Return what expiry counts from: now, or the newest record known where that is older."""
-        return ages_from(self.now(), self._newest)
+        """Return what expiry counts from: now, or the time of the table's data where that is older."""
+        return ages_from(self.now(), self._data_time)
 
-    def heard(self, newest: int | None) -> None:
-        """Note the time (epoch seconds) of a record that is in the table; the newest counts."""
-        if newest is not None:
-            self._newest = max(newest, self._newest or newest)
+    def heard(self, data_time: int | None) -> None:
+        """Note the time (epoch seconds) of the table's data; None leaves what was heard last."""
+        if data_time is not None:
+            self._data_time = data_time
 
     def reply(self, number: int) -> bytes | None:
         """Return the CSV of the record with this id; None if the table has to be asked."""
@@ -67,30 +63,31 @@ class MemoryIndex:
             return None
         return self.index.reply(number, self.now(), self._doubt, self.ages())
 
-    def begin(self) -> OnTableState:
-        """Begin anew with the live feed's next snapshot; return who is to be told of its records."""
-        growing = self._builder = IndexBuilder()
+    def item(self, number: int) -> Item | None:
+        """Return the record with this id; None if the table has to be asked, as `reply` does."""
+        if self.index is None or (self._moved and number in self._moved):
+            return None
+        return self.index.item(number, self.now(), self._doubt, self.ages())
 
-        def seen(held: Mapping[str, Item | None]) -> None:
-            for record_id, item in held.items():
-                self._note(int(record_id), growing.put(int(record_id), item))
+    @property
+    def sensors(self) -> Sensors | None:
+        """The sensors of the latest snapshot; None without one."""
+        return None if self.index is None else self.index.sensors
 
-        return seen
+    @property
+    def scale_name(self) -> str:
+        """What the latest snapshot is scored on; raises Unavailable without one."""
+        if self.index is None:
+            raise Unavailable("no snapshot yet")
+        return self.index.version.scale
 
-    def note(self) -> OnTableState:
-        """Return who is to be told of the records of any other load."""
+    def watch(self) -> LoadIds:
+        """Return who is to be told of the records of a load that begins."""
+        return self._moved.begin()
 
-        def seen(held: Mapping[str, Item | None]) -> None:
-            for record_id, item in held.items():
-                self._note(int(record_id), item and pack(item))
-
-        return seen
-
-    def finish(self, edition: SnapshotVersion | None) -> None:
-        """Have the snapshot that was begun last replace what is there; None if it did not get finished."""
-        growing, self._builder = self._builder, None
-        if growing and edition and self.offer(growing.done(edition, self.now())):
-            self._moved = IdSet()  # it has, of each of its ids, what the table had last
+    def has_loaded(self, edition: SnapshotVersion) -> bool:
+        """Tell whether a load of this process finished it, so that what that wrote is left to the table."""
+        return self._moved.has(edition)
 
     def wants(self, edition: SnapshotVersion) -> bool:
         """Tell whether a finished snapshot is to be read out of the archive and offered."""
@@ -105,6 +102,7 @@ class MemoryIndex:
             return False
         if replaces(edition, self.index, self.now()):
             self.index, self.known, self.mixed = index, frozenset(), False
+            self._moved.settle(edition)
             log.info(
                 "memory_replaced",
                 extra={"snapshot": edition.snapshot, "records": len(index), "left_out": index.left_out},
@@ -129,6 +127,10 @@ class MemoryIndex:
         """Leave what was measured up to then (epoch seconds) to the table, until it is said otherwise."""
         self._doubt = math.inf if self.mixed else until
 
+    def doubt_more(self, until: float) -> None:
+        """Leave that to the table as well."""
+        self.doubt(max(until, self._doubt))
+
     def confirmed(self, before: SnapshotIndex, after: SnapshotIndex, loads: frozenset[str]) -> None:
         """Take what is left of an index that has been compared with the table for all of these loads."""
         if self.index is before:  # no other has come meanwhile
@@ -139,6 +141,12 @@ class MemoryIndex:
         if self.index is not None:
             log.warning("memory_dropped", extra={"snapshot": self.index.version.snapshot, "reason": why})
         self.index = None
+
+    def _ended(self, finished: SnapshotVersion | None) -> None:
+        if finished is not None:
+            if self.index is not None and self.index.version == finished:  # it was read very soon
+                self._moved.settle(finished)
+            self.renewable.set()
 
     def _has_later(self, edition: SnapshotVersion) -> bool:
         """Tell whether what is there is newer than that; of replays, their load decided.
@@ -151,7 +159,3 @@ class MemoryIndex:
             and is_behind(edition, there, replay=False)
             and not is_ahead(there.snapshot_time, self.now())
         )
-
-    def _note(self, number: int, packed: bytes | None) -> None:
-        if self.index is None or not self.index.says(number, packed):
-            self._moved.add(number)

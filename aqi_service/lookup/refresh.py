@@ -1,4 +1,7 @@
-"""Bring the newest finished snapshot into memory, out of the archive: at the start, and whenever another is.
+r"""Bring the newest finished snapshot into memory, out of the archive: at the start, and whenever another is.
+
+    load --ids that move on--> memory <--index-- refresher <--bytes-- archive
+        \-----------"finished"-------------------^ looks at once
 
 One rule: only the snapshot that `latest.json` names counts, and only as far as the table surely has it: what
 loads of other processes may have written beside it is left to the table until the two have been compared.
@@ -8,16 +11,19 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion
+from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item, is_expired
-from aqi_service.core.manifest import Manifest, newest_of, version_of
+from aqi_service.core.manifest import Manifest, data_time, version_of
 from aqi_service.core.notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.scales import SCALES, Scale
+from aqi_service.core.sensors import sensors_of
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.turns import in_turns
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import FetchOptions, archived_source
@@ -39,7 +45,7 @@ COMPARE_SECONDS = 120.0
 
 
 class MemoryRefresher:
-    """Keeps a Latest at the newest finished snapshot of one table.
+    """Keeps a MemoryIndex at the newest finished snapshot of one table.
 
     `told` gets the newest timestamp that is finished, whenever it is looked at.
     """
@@ -59,17 +65,22 @@ class MemoryRefresher:
         self._told = told
         self._failed: SnapshotVersion | None = None
         self._failures = self._looks_left = 0
+        self._last_table_id: object = None
 
     async def run(self, stop: Stop) -> None:
-        """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile."""
+        """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile.
+
+        It looks at once when a load of this process has finished a snapshot.
+        """
         while not stop.is_set():
+            self._latest.renewable.clear()
             try:
                 await stop.guard(self.look())
             except AqiError as error:
                 log.info("memory_not_renewed", extra={"error": str(error)})
             except Exception as error:
                 log.exception("memory_not_renewed", extra={"error": str(error)})
-            await stop.wait(POLL_SECONDS)
+            await stop.wait_or(self._latest.renewable, POLL_SECONDS)
 
     async def look(self) -> None:
         """See which snapshot is the newest, and read it unless memory has it; compare what is in doubt."""
@@ -77,37 +88,65 @@ class MemoryRefresher:
         if manifest is None:
             return
         self._told(manifest.get("newest"))
-        self._latest.heard(newest_of(manifest))
+        self._latest.heard(data_time(manifest))
         if self._ledger.is_ahead(manifest):  # the table has it, and later ones may not be told of
             self._latest.drop("the newest snapshot is named ahead of the clock")
             return
         edition = version_of(manifest)
         behind = edition is not None and self._latest.wants(edition)
-        self._latest.doubt(math.inf if behind else self._doubt(notes))
+        if edition and behind:
+            self._doubt_while_behind(edition, notes)
+        else:
+            self._latest.doubt(self._doubt(notes))
         if not await self._is_of_this_table(manifest):
             self._latest.drop()
             return
         scale = SCALES.get(edition.scale) if edition else None
         if edition and scale and behind and self._is_due(edition):
-            try:
-                self._latest.offer(await self._read(edition, scale, manifest))
-            except AqiError:
-                self._put_off(edition)
-                raise
+            await self._renew(edition, scale, manifest)
             behind = False
         if not behind:
             await self._compare(notes)
+
+    def _doubt_while_behind(self, edition: SnapshotVersion, notes: Notes) -> None:
+        """Leave all to the table that may have moved on there before this snapshot was finished.
+
+        What a load of this process wrote is left to it anyway; then others' that were in doubt stay so.
+        """
+        latest = self._latest
+        if latest.has_loaded(edition):
+            latest.doubt_more(self._doubt(notes))
+        else:
+            latest.doubt(math.inf)
+
+    async def _renew(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> None:
+        """Read a snapshot into memory; one that takes long, or fails, leaves all to the table meanwhile."""
+        latest = self._latest
+        late = asyncio.get_running_loop().call_later(POLL_SECONDS, latest.doubt, math.inf)
+        try:
+            latest.offer(await self._read(edition, scale, manifest))
+        except Exception:
+            self._put_off(edition)
+            latest.doubt(math.inf)
+            raise
+        finally:
+            late.cancel()
 
     def _doubt(self, notes: Notes) -> float:
         latest = self._latest
         return doubt(notes, latest.process, latest.known, latest.now()).until
 
     async def _compare(self, notes: Notes) -> None:
-        """Compare with the table what loads that have ended may have overtaken, and doubt it no more."""
+        """Compare with the table what loads that have ended may have overtaken, and doubt it no more.
+
+        All of it is compared when it is a day old: what a person deleted is not answered for longer.
+        """
         latest = self._latest
         found = doubt(notes, latest.process, latest.known, latest.now())
         latest.doubt(found.until)
-        index, until = latest.index, math.inf if latest.mixed else found.ended_until
+        index = latest.index
+        is_due = index is not None and index.is_due(latest.now())
+        until = math.inf if latest.mixed or is_due else found.ended_until
         known = latest.known & notes.keys()
         if index is not None and until > NO_DOUBT:
             latest.confirmed(index, await self._confirmed(index, until), found.ended | known)
@@ -123,19 +162,33 @@ class MemoryRefresher:
         self._failed, self._looks_left = edition, min(2 ** (self._failures - 1), MOST_LOOKS)
 
     async def _is_of_this_table(self, manifest: Manifest) -> bool:
+        """Tell whether the manifest speaks of the table, or of the one that last answered while that is away.
+
+        Raises Unavailable where that one is not known, or was another.
+        """
+        named = manifest.get("table_id")
         try:
-            return await self._ledger.is_of_this_table(manifest)
+            same = await self._ledger.is_of_this_table(manifest)
         except MissingResource:
-            return False
+            same = False
+        except Unavailable:
+            if named is None or named != self._last_table_id:
+                raise
+            return True
+        self._last_table_id = named if same else None
+        return same
 
     async def _read(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
         """Read a snapshot as the load did that the manifest tells of."""
-        growing, built, ages = IndexBuilder(), self._latest.now(), self._latest.ages()
+        growing, built, ages, expired = IndexBuilder(), self._latest.now(), self._latest.ages(), 0
         intake = DocumentReader(ScoringRules(scale, edition.snapshot_time, manifest.get("ttl")))
 
         async def take(portions: Iterable[ParsedBatch]) -> None:
+            nonlocal expired
             for portion in portions:
-                growing.add(item for item in portion.items if not is_expired(item, ages))
+                items = [item for item in portion.items if not is_expired(item, ages)]
+                expired += len(portion.items) - len(items)
+                growing.add(items)
                 await asyncio.sleep(0)  # lookups get their turn between two batches
 
         source = archived_source(self._archive, edition.snapshot, edition.snapshot_time)
@@ -143,12 +196,23 @@ class MemoryRefresher:
             async for chunk in incoming.chunks:
                 await take(intake.feed(chunk))
         await take(intake.close())
-        index = growing.done(edition, built)
-        return await self._confirmed(index, math.inf) if _elsewhere(manifest) > growing.repeated else index
+        index = await self._with_sensors(growing.done(edition, built))
+        told = self._latest.has_loaded(edition)  # by the load: what the table has otherwise stays with it
+        otherwise = _elsewhere(manifest) > growing.repeated and not told
+        if otherwise or expired < int(manifest.get("expired") or 0):
+            return await self._confirmed(index, math.inf)
+        return index
+
+    async def _with_sensors(self, index: SnapshotIndex) -> SnapshotIndex:
+        """Find each sensor's newest record, and check it."""
+        packed = index.packed
+        items, taken = map(unpack, packed.values()), index.version.snapshot_time
+        sensors = await in_turns(sensors_of(items, lambda number: unpack(packed[number]), taken))
+        return replace(index, sensors=sensors)
 
     async def _confirmed(self, index: SnapshotIndex, until: float) -> SnapshotIndex:
         """Keep, of what was measured until then, what the table has, too; Unavailable if it is too slow."""
-        numbers, found = index.numbers(until), dict[str, Item]()
+        numbers, found, begun = index.numbers(until), dict[str, Item](), self._latest.now()
         try:
             async with asyncio.timeout(COMPARE_SECONDS):
                 for start in range(0, len(numbers), READ_LIMIT):
@@ -156,7 +220,8 @@ class MemoryRefresher:
                     found |= await self._store.read([str(number) for number in some])
         except TimeoutError as error:
             raise Unavailable("the table is too slow to be compared with memory") from error
-        return index.confirmed({number: found.get(str(number)) for number in numbers})
+        there = {number: found.get(str(number)) for number in numbers}
+        return index.confirmed(there, begun if until == math.inf else None)
 
 
 def _elsewhere(manifest: Manifest) -> int:

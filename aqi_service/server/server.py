@@ -4,18 +4,20 @@ Rule: it is handed sockets and `answer`, and knows no store, no record and no co
 """
 
 import asyncio
-import contextlib
 import logging
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
-from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode
+from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode, kind
 from aqi_service.core.log_limit import LogLimiter
-from aqi_service.errors import FrameCut, FrameError, FrameTimeout, HandshakeFailed
+from aqi_service.errors import Busy, FrameCut, FrameError, FrameTimeout, HandshakeFailed
 from aqi_service.server.connection import READ_SIZE, Connection, Deadlines
+from aqi_service.server.large_replies import LargeReplies
+from aqi_service.server.last_words import last_word, send_away
 from aqi_service.server.replies import Answer, AtOnce, Responder, shown
 from aqi_service.server.sockets import default_max_connections, listen, peer_of, prepare
 
@@ -63,6 +65,8 @@ class Limits(Deadlines):
     """Places of one address, so that one client cannot take them all."""
     max_refusing: int = 32
     """Refused connections that are being told why; beyond these they are closed without a word."""
+    large: tuple[bytes, ...] = ()
+    """How requests begin whose replies may have many rows: few of these are made at once."""
     stop_grace: float = 8.0
     """Seconds in which stop() waits for answers: what is left of the 10 s of a shutdown is for the rest."""
 
@@ -101,6 +105,7 @@ class Server:
         self.counts = ServerCounts()
         self._sockets = sockets
         self._replies = Responder(answer, self.counts.replies, at_once)
+        self._large_replies = LargeReplies()
         self._context = context
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
@@ -166,7 +171,7 @@ class Server:
         self._note_refusal(connection, refusal)
         if len(self._refusing) < self.limits.max_refusing and not self._stopping:
             why = BUSY + _REFUSALS[refusal].format(self.limits).encode()
-            _run(_send_away(connection, why), connection, self._refusing)
+            _run(send_away(connection, why), connection, self._refusing)
         else:
             connection.abort()
 
@@ -196,7 +201,7 @@ class Server:
             self._note_cut(connection, connection.cut or _CUTS.get(type(error), "reset"), error)
         except FrameError as error:
             self._note_cut(connection, "malformed", error)
-            await _last_word(connection, BAD_REQUEST + str(error).encode())
+            await last_word(connection, BAD_REQUEST + str(error).encode())
         except asyncio.CancelledError as error:
             self._note_cut(connection, "stopped", error)
             raise
@@ -212,7 +217,28 @@ class Server:
                 del payloads[payloads.index(DISCONNECT) :]
             if payloads:  # a peer that has taken its leave may be gone
                 self.counts.requests += len(payloads)
-                await connection.write(await self._replies.answer_all(payloads))
+                await self._answer(connection, payloads)
+
+    async def _answer(self, connection: Connection, payloads: list[bytes]) -> None:
+        """Send the replies; a large one alone, in a place that it has until the peer has taken it."""
+        if not any(payload.startswith(self.limits.large) for payload in payloads):
+            await connection.write(await self._replies.answer_all(payloads))
+            return
+        for is_large, some in groupby(payloads, lambda payload: payload.startswith(self.limits.large)):
+            if not is_large:
+                await connection.write(await self._replies.answer_all(list(some)))
+                continue
+            for payload in some:
+                await self._answer_large(connection, payload)
+
+    async def _answer_large(self, connection: Connection, payload: bytes) -> None:
+        try:
+            async with self._large_replies.place():
+                await connection.write(await self._replies.answer_all([payload]))
+        except Busy as error:
+            reply = BUSY + str(error).encode()
+            self.counts.replies[kind(reply)] += 1
+            await connection.write(encode(reply))
 
     # What is counted and logged.
 
@@ -261,19 +287,3 @@ def _run(
 
     running[connection] = asyncio.get_running_loop().create_task(work)
     running[connection].add_done_callback(ended)
-
-
-async def _send_away(connection: Connection, why: bytes) -> None:
-    """Tell a peer why it has no place, and close."""
-    try:
-        await _last_word(connection, why)
-    finally:
-        connection.abort()
-
-
-async def _last_word(connection: Connection, reply: bytes) -> None:
-    """Send a reply and close; how a peer takes it that is being sent away is not our concern."""
-    with contextlib.suppress(FrameError, OSError):
-        await connection.handshake()
-        await connection.write(encode(reply))
-        await connection.finish()

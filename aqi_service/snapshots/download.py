@@ -4,8 +4,6 @@ One rule: what aiohttp raises stops here; above, there is FetchFailed and CutSho
 """
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -14,13 +12,14 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from aqi_service.core.redaction import redact
 from aqi_service.errors import CutShort, FetchFailed
+from aqi_service.snapshots.redirects import Requests, VettingResolver, public_url
 
 CHUNK = 64 * 1024
-MAX_HOPS = 3
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """How long the answer's headers may take, redirects and all."""
@@ -30,7 +29,11 @@ RATE_WINDOW = 60.0
 LEAST_RATE = 1024
 """Fewest bytes a second, on average over RATE_WINDOW of waiting, until a download counts as stalled."""
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_HEADER = 64 * 1024
+"""Bytes of an answer's longest header; a CDN's cookies and policies have had 9 kB."""
+
+_AS_IS = frozenset({"identity", "aws-chunked", ""})
+"""Encodings of a body that is what it is: some S3 servers keep how an object was sent to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +58,39 @@ class Download:
 
 
 @asynccontextmanager
-async def download(url: str, agent: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Download]:
+async def download(
+    url: str, agent: str, headers: Mapping[str, str] | None = None, names: AbstractResolver | None = None
+) -> AsyncIterator[Download]:
     """Ask for `url` with User-Agent `agent`; `headers` make the request conditional.
 
-    Raises FetchFailed for a status other than 200 (and 304 if conditional), and when there is no answer.
+    `names` finds names' addresses, by default as the system does. Raises FetchFailed for a status other than
+    200 (and 304 if conditional), and when there is no answer.
     """
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
     sent = {"User-Agent": agent, "Accept-Encoding": "gzip", **(headers or {})}
-    async with aiohttp.ClientSession(
-        timeout=timeout, auto_decompress=False, headers=sent, cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
+    resolver = VettingResolver(names or aiohttp.ThreadedResolver())
+    async with _session(resolver, sent) as session:
         with _translated(url):
             async with asyncio.timeout(ANSWER_SECONDS):
-                response = await _request(session, URL(url))
+                response = await Requests(session, resolver, URL(url)).get()
         async with response, aclosing(_chunks(response, url)) as chunks:
             _check(response, conditional=bool(headers))
             etag, last_modified = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-            length = None if response.headers.get("Content-Encoding") else response.content_length
+            length = response.content_length if _encodings(response) <= _AS_IS else None
             clock = _clock(response.headers.get("Date", ""), response.headers.get("Age", "0"))
             yield Download(response.status, chunks, etag, last_modified, length, clock)
+
+
+def _session(resolver: AbstractResolver, headers: Mapping[str, str]) -> aiohttp.ClientSession:
+    """Open a session that sends no cookies, and nothing of `~/.netrc`."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
+        auto_decompress=False,
+        headers=headers,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        max_line_size=MAX_HEADER,
+        max_field_size=MAX_HEADER,
+    )
 
 
 @contextmanager
@@ -98,50 +115,23 @@ def _why(error: Exception) -> str:
     return redact(text)[:200] if text and not is_of_the_url else type(error).__name__
 
 
-def public_url(url: str) -> str:
-    """Return the URL without user, password, query and fragment: fit for logs, metadata and reports."""
-    try:
-        return str(URL(url).with_user(None).with_query(None).with_fragment(None))
-    except ValueError:
-        return "the URL"
-
-
-async def _request(session: aiohttp.ClientSession, url: URL) -> aiohttp.ClientResponse:
-    """GET, following at most MAX_HOPS redirects to places that the operator may be led to."""
-    configured = url
-    for _ in range(MAX_HOPS + 1):
-        response = await session.get(url, allow_redirects=False)
-        if response.status not in _REDIRECTS:
-            return response
-        response.release()
-        target = url.join(URL(response.headers.get("Location", "")))
-        if target.scheme != url.scheme:
-            raise FetchFailed(
-                f"{public_url(str(configured))} redirects to another scheme, {target.scheme[:20]!r}; refused"
-            )
-        if target.host != configured.host and await _is_internal(target):
-            raise FetchFailed(f"{public_url(str(configured))} redirects to an internal address; refused")
-        url = target
-    raise FetchFailed(f"{public_url(str(configured))} redirects more than {MAX_HOPS} times")
-
-
-async def _is_internal(url: URL) -> bool:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-    return any(not ipaddress.ip_address(address[4][0]).is_global for address in found)
-
-
 def _check(response: aiohttp.ClientResponse, *, conditional: bool) -> None:
     if response.status != 200 and not (response.status == 304 and conditional):
         raise FetchFailed(
             f"{public_url(str(response.url))} answers {_named(response.status)}",
             _retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
         )
-    encoding = response.headers.get("Content-Encoding", "identity").lower()
-    if encoding not in ("identity", "gzip", "x-gzip", ""):
+    if _encodings(response) - _AS_IS - {"gzip", "x-gzip"}:
+        told = ", ".join(response.headers.getall("Content-Encoding"))[:20]
         raise FetchFailed(
-            f"{public_url(str(response.url))} answers in an encoding that nobody asked for: {encoding[:20]!r}"
+            f"{public_url(str(response.url))} answers in an encoding that nobody asked for: {told!r}"
         )
+
+
+def _encodings(response: aiohttp.ClientResponse) -> set[str]:
+    """Return what the answer says of its body's packing, in small letters."""
+    told = ",".join(response.headers.getall("Content-Encoding", []))
+    return {each.strip().lower() for each in told.split(",")}
 
 
 def _named(status: int) -> str:

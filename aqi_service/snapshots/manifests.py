@@ -14,11 +14,19 @@ from typing import NamedTuple
 import orjson
 
 from aqi_service.core.clocks import current, is_ahead
-from aqi_service.core.manifest import Manifest, moved, newest_of
+from aqi_service.core.manifest import Manifest, data_time, moved
 from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import latest_key, manifest_key, order_of, parse_name, rejects_key
-from aqi_service.errors import AccessDenied, ConfigError, MissingResource, SnapshotFailed, Unavailable
+from aqi_service.core.witness import witness_of
+from aqi_service.errors import (
+    AccessDenied,
+    ConfigError,
+    InGlacier,
+    MissingResource,
+    SnapshotFailed,
+    Unavailable,
+)
 from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo, Storage
 
 log = logging.getLogger("aqi_service")
@@ -34,7 +42,8 @@ class Claim(NamedTuple):
 
     Attributes:
         table_id: which creation of the table it is.
-        receipt: a text that the table knows unless it was put back to an earlier state; None is no such text.
+        receipt: a text that the table knows unless it was put back to an earlier state; None where it gave
+            none, or the version that wrote the manifest asked for none.
     """
 
     table_id: object
@@ -65,7 +74,10 @@ class ManifestStore:
 
     async def manifest(self, name: str) -> Manifest | None:
         """Read a snapshot's manifest; None when there is none that can be read."""
-        return await self._read(manifest_key(self._table, name))
+        try:
+            return await self._read(manifest_key(self._table, name))
+        except InGlacier:
+            return None
 
     async def latest(self) -> Manifest | None:
         """Read the manifest of the newest finished snapshot, even if that `is_ahead`."""
@@ -73,7 +85,10 @@ class ManifestStore:
 
     async def standing(self) -> tuple[Manifest | None, Notes]:
         """Read that, and the notes on the loads that it cannot know of."""
-        document = await self._read(latest_key(self._table))
+        try:
+            document = await self._read(latest_key(self._table))
+        except InGlacier as error:  # without it nobody knows what the table has
+            raise ConfigError(str(error)) from error
         return document and with_notes(document, {}), notes_of(document)
 
     async def noted(self, load_id: str, note: Note, *, replay: bool) -> Noted:
@@ -89,9 +104,14 @@ class ManifestStore:
         """Note that a load writes no more."""
         await self._renote(lambda notes: ended_of(notes, noted))
 
-    async def newest(self) -> int | None:
-        """Return the time (epoch seconds) of the newest record in the table, as far as is known."""
-        return newest_of(await self.latest())
+    async def data_time(self) -> int | None:
+        """Return how old the table's data is (epoch seconds), for what only reads by that."""
+        return data_time(await self.latest())
+
+    async def witness(self) -> int | None:
+        """Return the time (epoch seconds) that nearly all records of a load vouch for, to delete by."""
+        found = witness_of(await self.latest())
+        return None if found is None else found.time
 
     def is_ahead(self, manifest: Manifest | None) -> bool:
         """Tell whether the snapshot that a manifest speaks of is named ahead of the clock."""
@@ -131,9 +151,8 @@ class ManifestStore:
             return frozenset()
         identity = await self._store.identity()
         ours = {name: claim.receipt for name, claim in claims.items() if claim.table_id == identity}
-        receipts = {receipt for receipt in ours.values() if receipt is not None}
-        known = await self._store.known_receipts(receipts) if receipts else frozenset()
-        return frozenset(name for name, receipt in ours.items() if receipt is None or receipt in known)
+        known = await self._store.known_receipts(set(ours.values())) if ours else frozenset()
+        return frozenset(name for name, receipt in ours.items() if receipt in known)
 
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
         """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""
@@ -143,11 +162,16 @@ class ManifestStore:
         return await self._archive.info(newest)
 
     async def same(self, names: Sequence[str], taken: int, digest: str) -> str | None:
-        """Name the newest of the snapshots, or one of the same minute, if its content has this sha256."""
-        newest = newest_name(current(names, self._now()))
+        """Name the newest of the snapshots, or one of the same minute, if its content has this sha256.
+
+        Where the newest is named a little ahead, it is also the newest of those that are not.
+        """
+        now = self._now()
+        counting = current(names, now)
+        newest = {newest_name(counting), newest_name([name for name in counting if order_of(name)[0] <= now])}
         for name in names:
             parsed = parse_name(name)
-            if name == newest or (parsed and parsed[1] == taken):
+            if name in newest or (parsed and parsed[1] == taken):
                 manifest = await self.manifest(name)
                 known = manifest.get("sha256") if manifest else None
                 if (known or await self._digest(name)) == digest:
@@ -173,7 +197,10 @@ class ManifestStore:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
         if is_complete(ours):
             await self._change(
-                latest_key(self._table), lambda there: moved(there, ours, noted, ahead=self.is_ahead(there))
+                latest_key(self._table),
+                lambda there: moved(
+                    there, ours, noted, since=report.mostly_since, ahead=self.is_ahead(there)
+                ),
             )
         key = manifest_key(self._table, report.snapshot)
         await self._change(key, lambda there: None if _outranks(there, ours) else ours)

@@ -1,8 +1,10 @@
 """Which snapshots a `--load-only` loads: all that `--from` names, in the order of their time.
 
-One rule: nothing is loaded before everything that was named has been looked for.
+One rule: nothing is loaded before everything that was named has been looked for. (A URL is asked when it is
+its turn: what a web server does not have now it may have later.)
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,10 +13,18 @@ from aqi_service.core.clocks import is_ahead
 from aqi_service.core.s3_urls import ARCHIVE, is_prefix, is_snapshot_key, parse_s3
 from aqi_service.core.selection import Selection
 from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_name
-from aqi_service.errors import MissingResource
+from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.ahead import tell_ahead
-from aqi_service.snapshots.sources import Source, archived_source, source_of, stored_source
-from aqi_service.storage.ports import Objects, SnapshotLocations
+from aqi_service.snapshots.files import file_source, in_folder, is_folder
+from aqi_service.snapshots.sources import Source, archived_source, is_url, source_of, stored_source
+from aqi_service.storage.backend import SnapshotLocations
+from aqi_service.storage.ports import Objects
+
+LOOKS = 16
+"""How many sources are looked for at once."""
+
+TOLD = 5
+"""Of how many that are not there a sentence tells."""
 
 
 async def choose(
@@ -23,13 +33,29 @@ async def choose(
     """Return the sources to load, oldest first, of one minute in the order of their suffixes.
 
     Those without a time in their name count as of `others`. What is named ahead of `clock` (epoch seconds) is
-    left out of an archive or a prefix, and named in the log.
+    left out of an archive, a folder or a prefix, and named in the log.
 
-    Raises MissingResource for a bucket, or a prefix, under which there is nothing.
+    Raises ConfigError for what is not there or may not be read, and for a folder or prefix with none in it.
     """
-    found = [source for text in texts for source in await _named(text, places, clock)]
+    named: list[list[Source] | BaseException] = []
+    for start in range(0, len(texts), LOOKS):
+        looks = (_named(text, places, clock) for text in texts[start : start + LOOKS])
+        named += await asyncio.gather(*looks, return_exceptions=True)
+    found = _all_of(named)
     found.sort(key=lambda source: order_of(source.named[0])[1] if source.named else 1)
     return selection.of((source.named[1] if source.named else others, source) for source in found)
+
+
+def _all_of(named: Sequence[list[Source] | BaseException]) -> list[Source]:
+    """Return the sources; raises the first error, and of ConfigErrors all that are told, as one."""
+    wrong = [each for each in named if isinstance(each, BaseException)]
+    mine = [error for error in wrong if isinstance(error, ConfigError)]
+    if len(mine) > 1 and len(mine) == len(wrong):
+        more = f"; and {len(mine) - TOLD} more" if len(mine) > TOLD else ""
+        raise ConfigError("; ".join(map(str, mine[:TOLD])) + more)
+    for error in wrong:
+        raise error
+    return [source for sources in named if isinstance(sources, list) for source in sources]
 
 
 async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Source]:
@@ -40,9 +66,10 @@ async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Sou
         return _not_ahead(found, clock)
     place = parse_s3(text)
     if place is None or places.objects is None:
-        return [source_of(text)]
+        return _here(text, places, clock)
     bucket, key = place
     if not is_prefix(key):
+        await places.objects.look(bucket, key)
         return [_object(places, places.objects, bucket, key, None)]
     entries = await places.objects.list(bucket, key)
     wanted = [entry for entry in entries if is_snapshot_key(entry.key)]
@@ -50,6 +77,15 @@ async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Sou
         raise MissingResource(f"{text}: no object under it ends in .json or .json.gz: name another prefix")
     found = [_object(places, places.objects, bucket, entry.key, entry.size) for entry in wanted]
     return _not_ahead(found, clock)
+
+
+def _here(text: str, places: SnapshotLocations, clock: float) -> list[Source]:
+    """Return what a text stands for that names no place of S3's."""
+    if text == "-" or is_url(text):
+        return [source_of(text)]
+    if is_folder(text):
+        return _not_ahead(in_folder(text, places), clock)
+    return [file_source(text, places)]
 
 
 def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:

@@ -21,7 +21,8 @@ from urllib.parse import unquote
 from aqi_service.core.parse.gunzip import Gunzip
 from aqi_service.core.snapshot_names import parse_file_name
 from aqi_service.errors import FetchFailed
-from aqi_service.snapshots.download import download, public_url
+from aqi_service.snapshots.download import download
+from aqi_service.snapshots.redirects import public_url
 from aqi_service.storage.ports import Archive, SnapshotInfo
 
 PIECE = 64 * 1024

@@ -39,7 +39,7 @@ class UnfinishedSnapshots:
         self._scale = scale
         self._now = now
         self._finished: dict[str, Claim] = {}
-        self._no_snapshots: set[str] = set()
+        self._passed_over: set[str] = set()
         self._named_ahead: set[str] = set()
 
     async def recent(self) -> list[Source]:
@@ -54,9 +54,9 @@ class UnfinishedSnapshots:
         return OlderUnfinished(len(await self._unfinished(names)), len(names))
 
     def note_load(self, source: Source, report: LoadReport) -> None:
-        """Note how a load ended, so that what is no snapshot is not tried for ever."""
-        if source.named and report.status is Status.REJECTED:
-            self._no_snapshots.add(source.named[0])
+        """Note how a load ended, so that what is no snapshot, or in Glacier, is not tried for ever."""
+        if source.named and (report.status is Status.REJECTED or report.in_glacier):
+            self._passed_over.add(source.named[0])
 
     async def _named(self, after: float, until: float) -> list[str]:
         """Return the snapshots whose time lies in (after, until], newest first."""
@@ -71,7 +71,7 @@ class UnfinishedSnapshots:
         tell_ahead(new)
 
     async def _unfinished(self, names: Sequence[str]) -> list[str]:
-        left = [name for name in names if name not in self._no_snapshots]
+        left = [name for name in names if name not in self._passed_over]
         self._finished = await self._borne_out(self._finished)
         unknown = [name for name in left if name not in self._finished]
         self._finished |= await self._borne_out(await self._ledger.claims(unknown, self._scale))

@@ -5,7 +5,7 @@ One rule: nothing here changes how the work ended, and whoever calls it sees to 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -20,6 +20,17 @@ def undo_cancel() -> None:
     """Take back that this task is cancelled, so that it can end in order."""
     if task := asyncio.current_task():
         task.uncancel()
+
+
+async def gather_or_cancel(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run the jobs at once; when one fails, cancel the others and raise its error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    except BaseExceptionGroup as errors:
+        first = errors.exceptions[0]
+        raise first from first.__cause__
 
 
 async def afterwards(work: Awaitable[object], seconds: float, event: str) -> None:

@@ -5,20 +5,22 @@ One rule: a load over these tells what it would do with an empty table.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
+from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.ports import (
     Archive,
     Judged,
     Lease,
     PutResult,
     SnapshotInfo,
-    SnapshotLocations,
     Storage,
     Upload,
     no_guard,
 )
+from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 
 class DryArchive:
@@ -101,6 +103,11 @@ class DryStore:
         del ids
         return {}
 
+    async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
+        """Return a page without records, and none after it."""
+        del asked, ages, position
+        return SensorPage(())
+
     async def put(
         self,
         items: Sequence[Item],
@@ -121,7 +128,7 @@ class DryStore:
         """Return None."""
         return None
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
         """Return none of them."""
         del receipts
         return frozenset()
@@ -161,6 +168,9 @@ class DryBackend:
         self.storage = Storage(DryArchive(), DryStore())
         self.lease: Lease = DryLease()
         self.snapshot_locations = SnapshotLocations(archive or self.storage.archive)
+
+    async def authenticate(self) -> None:
+        """Return at once."""
 
     async def create(self) -> Sequence[str]:
         """Make nothing."""

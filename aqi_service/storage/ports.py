@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from aqi_service.core.items import Item
 from aqi_service.errors import LeaseLost
+from aqi_service.storage.sensor_reads import SensorReads
 
 READ_LIMIT = 100
 """Most ids of one read (the limit of DynamoDB's BatchGetItem)."""
@@ -114,8 +115,14 @@ class ObjectEntry(NamedTuple):
 class Objects(Protocol):
     """Objects of any bucket, to load from."""
 
+    async def authenticate(self) -> None:
+        """Return once there are credentials; NotReady while they are only expected."""
+
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         """Return the objects whose keys begin with the prefix, in the order of their keys."""
+
+    async def look(self, bucket: str, key: str) -> None:
+        """Raise MissingResource if it is not there, AccessDenied if kept back; nothing that may pass."""
 
     def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored. Raises FetchFailed if it is not to be had whole."""
@@ -150,8 +157,8 @@ def no_guard() -> None:
     """Let every request go: the guard of writes that need no lease."""
 
 
-class Store(Protocol):
-    """Items by id. Reads and writes may run at the same time; a lookup never waits for a load."""
+class Store(SensorReads, Protocol):
+    """Items by id, and by sensor. Reads and writes may run at the same time; a lookup waits for no load."""
 
     @property
     def items_per_second(self) -> float | None:
@@ -203,8 +210,8 @@ class Store(Protocol):
         None where a table that is put back to an earlier state gets another identity.
         """
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
-        """Tell which receipts the table knows: not those from after the state that it was put back to."""
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
+        """Tell which receipts this state of the table knows: None only where `receipt` gives none."""
 
     async def expire(self, now: int) -> int:
         """Delete what has expired, where the table does not do so itself; return how many."""
@@ -248,47 +255,3 @@ class Storage:
 
     archive: Archive
     store: Store
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotLocations:
-    """Where snapshots are looked for: the archive, its bucket if it is one, other buckets if one is named."""
-
-    archive: Archive
-    bucket: str | None = None
-    objects: Objects | None = None
-
-
-class Backend(Protocol):
-    """What a configuration names, open: its storage, and what is done to that as a whole."""
-
-    @property
-    def location(self) -> str:
-        """Region, endpoint, bucket and table, or the folder, for a person."""
-
-    @property
-    def storage(self) -> Storage:
-        """Archive and store."""
-
-    @property
-    def lease(self) -> Lease:
-        """Who may load the live feed; nobody has taken it yet."""
-
-    @property
-    def snapshot_locations(self) -> SnapshotLocations:
-        """Where `--from` looks for snapshots."""
-
-    async def create(self) -> Sequence[str]:
-        """Make what is missing; return what could not be made, but can be done without, one sentence each."""
-
-    async def check_writable(self) -> None:
-        """Return if the table takes what a load writes; raise ConfigError for what keeps it from it."""
-
-    async def missing(self) -> Sequence[str]:
-        """Name what `create` would add to what is there."""
-
-    async def wrong(self) -> Sequence[str]:
-        """Say what is there in another form than `create` makes it, one sentence each."""
-
-    async def prune(self, names: Iterable[str]) -> int:
-        """Delete snapshots by name, where this program does that itself; return how many there were."""

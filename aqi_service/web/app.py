@@ -44,7 +44,7 @@ class Answers:
     Attributes:
         ready: tells whether lookups can be answered.
         metrics: Prometheus' text form.
-        refused: is told why a connection is closed unanswered (see `doors.REFUSALS`).
+        refused: is told why this side ends a connection (see `limits.REFUSALS`).
         trouble: tells what a person should see to although lookups are answered, or None.
     """
 
@@ -67,7 +67,7 @@ async def http_port(
     """
     doors = ConnectionLimits(most, _noted(answers.refused), silent_seconds)
     app = application(answers, doors)
-    runner = web.AppRunner(app, access_log=None, logger=_faults(), shutdown_timeout=2.0)
+    runner = web.AppRunner(app, access_log=None, logger=_faults(), shutdown_timeout=2.0, lingering_time=0)
     await runner.setup()
     inner = runner.server
     if inner is None:
@@ -81,7 +81,7 @@ async def http_port(
         await runner.cleanup()
 
 
-async def _server(sock: socket.socket, protocols: Callable[[], asyncio.Protocol]) -> asyncio.Server:
+async def _server(sock: socket.socket, protocols: Callable[[], asyncio.BaseProtocol]) -> asyncio.Server:
     server = await asyncio.get_running_loop().create_server(protocols, sock=sock, backlog=ACCEPT_BURST)
     # asyncio takes `backlog` for its own bursts and for the kernel's queue; the queue may be long.
     sock.listen(LISTEN_QUEUE)

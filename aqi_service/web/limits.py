@@ -1,20 +1,55 @@
-"""The doors of the HTTP port: how many connections at once, and how long one may stay without asking.
+"""The doors of the HTTP port: how many connections at once, how much one may send, how long it may be silent.
 
-One rule: whoever holds connections open here never takes the descriptors that TCP, AWS and files need.
+One rule: whoever comes here never takes the descriptors, the memory or the time that TCP, AWS and files need.
+So a request is its head alone: nothing behind it is read, and its connection ends with the answer.
 """
 
 import asyncio
+import re
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
+
+MOST_HEAD = 16 * 1024
+"""Bytes of a request's line and headers, and of all that is kept of a connection: aiohttp takes at most 8 KiB
+of a line, and what asks here (Prometheus, health checks, browsers) sends under 2."""
+
+MOST_IGNORED = 1024 * 1024
+"""Bytes that are read and thrown away, so that an answer reaches a peer that goes on sending."""
+
+IGNORED_SECONDS = 2.0
+"""How long that goes on at most."""
+
+PACE_SECONDS = 0.01
+"""Between two turns while others wait for theirs: an answer of /metrics takes 1 ms of the loop, so a crowd
+gets a tenth of it, and 256 who all ask wait 2.6 s."""
 
 REFUSALS = {
     "connections": "as many connections as the port takes",
     "silent": "no complete request in time",
+    "body": "a request with a body",
+    "head": f"a request's line and headers over {MOST_HEAD // 1024} KiB",
 }
-"""Why a connection is closed without an answer."""
+"""Why a connection is ended by this side; the last two are answered first."""
 
 SILENT_SECONDS = 10.0
 """How long a connection may stay without a complete request, at its start and after each answer."""
+
+_END = b"\r\n\r\n"
+_BODY = re.compile(
+    rb"^(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0+[ \t]*\r?$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TOO_LONG = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: 21\r\n\r\nThe head is too long\n"
+)
+
+
+def has_body(head: bytes) -> bool:
+    """Tell whether the headers of a request announce a body, or anything but none."""
+    return _BODY.search(head) is not None
 
 
 def default_max_http(descriptors: int) -> int:
@@ -26,13 +61,18 @@ def default_max_http(descriptors: int) -> int:
 
 
 class ConnectionLimits:
-    """Lets connections in, and out again; `refused` is told the reason of each that is closed unanswered."""
+    """Lets connections in, and out again; `refused` is told the reason of each that this side ends.
+
+    What they send is looked at one connection at a time, and while others wait not too often, so that a crowd
+    of them is no long wait for anybody else.
+    """
 
     def __init__(self, most: int, refused: Callable[[str], None], seconds: float = SILENT_SECONDS) -> None:
         self.most = most
         self.refused = refused
         self.seconds = seconds
         self.open: dict[asyncio.BaseTransport, LimitedProtocol] = {}
+        self._turns: deque[LimitedProtocol] = deque()
 
     def __call__(self, inner: Callable[[], asyncio.Protocol]) -> Callable[[], "LimitedProtocol"]:
         """Return a factory of protocols that stand in front of those that `inner` makes."""
@@ -42,16 +82,37 @@ class ConnectionLimits:
         """Note that a complete request came over the connection (`busy`), or that it was answered."""
         if door := self.open.get(cast("asyncio.BaseTransport", transport)):
             door.watch(busy=busy)
+            if not busy:
+                door.answered()
+
+    def queue(self, door: "LimitedProtocol") -> None:
+        """Let a connection have its turn after those that wait for theirs."""
+        if door not in self._turns:  # at most 256 wait
+            self._turns.append(door)
+            if len(self._turns) == 1:
+                asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        door = self._turns.popleft()
+        if self._turns:
+            asyncio.get_running_loop().call_later(PACE_SECONDS, self._next)
+        door.take_turn()
 
 
-class LimitedProtocol(asyncio.Protocol):
-    """One connection, in front of the protocol that serves it."""
+class LimitedProtocol(asyncio.BufferedProtocol):
+    """One connection, in front of the protocol that serves it: hands on one request's head after another."""
 
     def __init__(self, doors: ConnectionLimits, inner: asyncio.Protocol) -> None:
         self._doors = doors
         self._inner = inner
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._buffer = bytearray(MOST_HEAD)  # a head, as far as it has come, and what came behind it
+        self._view = memoryview(self._buffer)
+        self._filled = self._handed_on = 0  # bytes of it
+        self._unanswered = False
+        self._ignores = False
+        self._ignored = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let it in, or close it."""
@@ -72,8 +133,11 @@ class LimitedProtocol(asyncio.Protocol):
         self._timer = None if busy else loop.call_later(self._doors.seconds, self._silent)
 
     def _silent(self) -> None:
+        self._doors.refused("silent")
+        self._abort()
+
+    def _abort(self) -> None:
         if self._transport:
-            self._doors.refused("silent")
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,12 +147,86 @@ class LimitedProtocol(asyncio.Protocol):
         if self._transport:
             del self._doors.open[self._transport]
             self._transport = None
-            self._inner.connection_lost(exc)
+            # Behind what `data_received` has woken: of a request without a connection aiohttp 3.14 makes an
+            # error that nobody catches.
+            asyncio.get_running_loop().call_soon(self._inner.connection_lost, exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Hand on what came."""
-        if self._transport:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next bytes go: never more than there is room for."""
+        return self._view if self._ignores else self._view[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Note what came; it is looked at when it is this connection's turn."""
+        if self._ignores:
+            self._ignored += nbytes
+        else:
+            self._filled += nbytes
+        if self._transport and (self._ignores or self._filled == MOST_HEAD):
+            self._transport.pause_reading()
+        if self._ignores or not self._unanswered:
+            self._doors.queue(self)
+
+    def answered(self) -> None:
+        """Go on with the next request."""
+        self._unanswered = False
+        if self._filled and not self._ignores:
+            self._doors.queue(self)
+
+    def take_turn(self) -> None:
+        """Hand on what there is, up to the end of one head."""
+        if self._ignores:
+            self._read_on_or_abort()
+        elif self._transport and not self._unanswered:
+            self._look(self._transport)
+
+    def _look(self, transport: asyncio.Transport) -> None:
+        end = self._buffer.find(_END, max(0, self._handed_on - len(_END) + 1), self._filled)
+        if end >= 0:
+            self._hand_on_head(transport, end + len(_END))
+        elif self._filled == MOST_HEAD:
+            self._say_too_long(transport)
+        else:
+            self._hand_on(bytes(self._view[self._handed_on : self._filled]))
+            self._handed_on = self._filled
+
+    def _hand_on_head(self, transport: asyncio.Transport, end: int) -> None:
+        head, rest = bytes(self._view[:end]), bytes(self._view[self._handed_on : end])
+        left = self._filled - end
+        self._view[:left] = bytes(self._view[end : self._filled])
+        self._filled, self._handed_on = left, 0
+        self._unanswered = bool(head.strip())  # line ends before a request count for nothing
+        if has_body(head):
+            self._doors.refused("body")
+            self._ignores = True
+        transport.resume_reading()
+        self._hand_on(rest)
+        if not self._unanswered and left:
+            self._doors.queue(self)
+
+    def _read_on_or_abort(self) -> None:
+        if self._transport and self._ignored <= MOST_IGNORED:
+            self._transport.resume_reading()
+        else:
+            self._abort()
+
+    def _hand_on(self, data: bytes) -> None:
+        try:
             self._inner.data_received(data)
+        except Exception:
+            self._abort()
+            raise
+
+    def _say_too_long(self, transport: asyncio.Transport) -> None:
+        """Answer, and take no notice of what still comes."""
+        self._doors.refused("head")
+        self._ignores = True
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(IGNORED_SECONDS, self._abort)
+        transport.write(_TOO_LONG)
+        with suppress(OSError):  # the peer is gone
+            transport.write_eof()
+        transport.resume_reading()
 
     def eof_received(self) -> bool | None:
         """Hand on that nothing more comes."""

@@ -17,7 +17,8 @@ from tests.doubles.program import Ran, ran
 START = 1_703_095_200
 """2023-12-20T18:00Z."""
 
-NAMES = [snapshot_name(START + 43_200 * n) for n in range(20)]
+NAMES = [snapshot_name(START + 43_200 * n) for n in range(9)]
+FEW = NAMES[:6]
 BODIES = {name: document(n, n + 1, n + 2) for n, name in enumerate(NAMES)}
 WRITES = {
     *("PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem", "TransactWriteItems"),
@@ -68,34 +69,34 @@ def said(done: Ran, field: str = "snapshot") -> list[Any]:
 async def test_the_archive_loaded_twice_writes_nothing_the_second_time_on_aws(
     moto: Moto, tmp_path: Path
 ) -> None:
-    fill(moto, moto.bucket, *NAMES)
+    fill(moto, moto.bucket, *FEW)
     async with Shim(moto.endpoint) as shim:
         options = ("--from", "archive")
         first = await backfill(moto, tmp_path, *options, AWS_ENDPOINT_URL=shim.endpoint)
-        assert (first.code, said(first), set(said(first, "status"))) == (0, NAMES, {"complete"})
+        assert (first.code, said(first), set(said(first, "status"))) == (0, FEW, {"complete"})
         assert (
-            sum(said(first, "stored")) + sum(said(first, "unchanged")) + sum(said(first, "superseded")) == 60
+            sum(said(first, "stored")) + sum(said(first, "unchanged")) + sum(said(first, "superseded")) == 18
         )
         shim.renew()
         second = await backfill(moto, tmp_path, *options, AWS_ENDPOINT_URL=shim.endpoint)
         asked = {record.call.operation for record in shim.journal.records}
-    assert (second.code, said(second), set(said(second, "status"))) == (0, NAMES, {"unchanged"})
-    assert second.last == "20 of 20 snapshots were finished already: --force loads them again"
+    assert (second.code, said(second), set(said(second, "status"))) == (0, FEW, {"unchanged"})
+    assert second.last == "6 of 6 snapshots were finished already: --force loads them again"
     assert asked & WRITES == set()
     assert asked & {"BatchGetItem", "GetObject", "DescribeTable"} == {"GetObject", "DescribeTable"}
 
 
 async def test_the_archive_loaded_twice_writes_nothing_the_second_time_in_a_folder(tmp_path: Path) -> None:
-    shelve(tmp_path / "d", *NAMES)
+    shelve(tmp_path / "d", *FEW)
     options = ("--load-only", "--local", "d", "--from", "archive")
     first = await ran(*options, cwd=tmp_path)
-    assert (first.code, said(first), set(said(first, "status"))) == (0, NAMES, {"complete"})
+    assert (first.code, said(first), set(said(first, "status"))) == (0, FEW, {"complete"})
     before = files(tmp_path)
     second = await ran(*options, cwd=tmp_path)
-    assert (second.code, said(second), set(said(second, "status"))) == (0, NAMES, {"unchanged"})
+    assert (second.code, said(second), set(said(second, "status"))) == (0, FEW, {"unchanged"})
     assert files(tmp_path) == before
     forced = await ran(*options, "--force", cwd=tmp_path)
-    assert (forced.code, set(said(forced, "status")), sum(said(forced, "records"))) == (0, {"complete"}, 60)
+    assert (forced.code, set(said(forced, "status")), sum(said(forced, "records"))) == (0, {"complete"}, 18)
     assert sum(said(forced, "stored")) == 0
 
 
@@ -198,10 +199,39 @@ async def test_a_place_with_nothing_is_exit_2_and_one_sentence(
     assert (done.code, done.out, done.last) == (2, "", f"aqi-service: {sentence.format(moto.bucket)}")
 
 
-async def test_an_object_that_is_not_there_is_a_failed_load(moto: Moto, tmp_path: Path) -> None:
-    done = await backfill(moto, tmp_path, "--from", f"s3://{moto.bucket}/absent.json")
-    assert (done.code, said(done, "status")) == (1, ["failed"])
-    assert done.last.endswith(f"s3://{moto.bucket}/absent.json: there is no such object")
+@pytest.mark.parametrize("absent", ["s3://{}/absent.json", "absent.json", "absent/"])
+async def test_a_source_that_is_not_there_is_exit_2_and_nothing_is_loaded(
+    absent: str, moto: Moto, tmp_path: Path
+) -> None:
+    fill(moto, moto.bucket, f"old/{NAMES[1]}")
+    (tmp_path / NAMES[0]).write_bytes(BODIES[NAMES[0]])
+    there = (NAMES[0], f"s3://{moto.bucket}/old/{NAMES[1]}")
+    done = await backfill(moto, tmp_path, *there, absent.format(moto.bucket))
+    kind = "object" if absent.startswith("s3:") else "file"
+    told = f"aqi-service: {absent.format(moto.bucket)}: there is no such {kind}"
+    assert (done.code, done.out, done.last) == (2, "", told)
+    assert keys(moto, moto.bucket) == []
+
+
+@pytest.mark.parametrize(
+    "sources", [("captures",), ("--from", "captures/"), tuple(f"captures/{name}" for name in NAMES[:3])]
+)
+async def test_a_folder_and_what_a_shell_makes_of_a_pattern_are_loaded_in_the_order_of_their_times(
+    sources: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "captures").mkdir()
+    for name in reversed(NAMES[:3]):
+        (tmp_path / "captures" / name).write_bytes(BODIES[name])
+    done = await ran("--load-only", "--local", "d", *sources, cwd=tmp_path)
+    assert (done.code, said(done), set(said(done, "status"))) == (0, NAMES[:3], {"complete"})
+
+
+async def test_the_archive_s_own_files_named_one_by_one_are_not_archived_again(tmp_path: Path) -> None:
+    shelve(tmp_path / "d", *NAMES[:2])
+    names = [f"d/snapshots/{name}" for name in NAMES[:2]]
+    done = await ran("--load-only", "--local", "d", *names, cwd=tmp_path)
+    assert (done.code, said(done)) == (0, NAMES[:2])
+    assert sorted(path.name for path in (tmp_path / "d" / "snapshots").iterdir()) == sorted(NAMES[:2])
 
 
 async def test_an_empty_archive_is_nothing_to_load_and_exit_0(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ DEFAULTS: dict[str, Any] = {
     "bucket": "mysensordatainjson", "bucket_owner": None, "table": "air_quality_data", "local": None,
     "create": False, "host": "127.0.0.1", "port": 12000, "tls_cert": None, "tls_key": None,
     "tls_client_ca": None, "http_host": "127.0.0.1", "http_port": None,
-    "no_http": False, "max_connections": None, "max_per_address": None, "interval": 3600, "sources": (),
+    "no_http": False, "max_connections": None, "max_per_address": None, "read_units": 200,
+    "interval": 3600, "sources": (),
     "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
     "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
-    "max_bytes": 2 * 1024**3, "load_deadline": None, "dry_run": False, "log_format": "text",
-    "log_level": "info",
+    "max_bytes": 2 * 1024**3, "max_records": 1_000_000, "load_deadline": None, "dry_run": False,
+    "log_format": "text", "log_level": "info",
 }  # fmt: skip
 
 VALUES: dict[str, tuple[str, str, Any]] = {
@@ -36,10 +37,12 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "--http-port": ("65535", "http_port", 65535),
     "--max-connections": ("7", "max_connections", 7),
     "--max-per-address": ("0", "max_per_address", 0),
+    "--read-units": ("25", "read_units", 25),
     "--interval": ("300", "interval", 300),
     "--scale": ("us-epa", "scale_name", "us-epa"),
     "--ttl-days": ("14", "ttl_days", 14),
     "--max-bytes": ("1000", "max_bytes", 1000),
+    "--max-records": ("7", "max_records", 7),
     "--load-deadline": ("1.5", "load_deadline", 1.5),
     "--log-format": ("json", "log_format", "json"),
     "--log-level": ("debug", "log_level", "debug"),
@@ -239,7 +242,7 @@ REFUSED = (
     ("--log-level loud", "--log-level"),
     ("--fed-url x", "--feed-url"),
     ("--interval", "--interval"),
-    ("what", "unexpected extra argument"),
+    ("what", "--from needs --load-only, and so does a plain argument"),
 )
 
 
@@ -280,3 +283,14 @@ def test_an_unknown_variable_does_not_keep_the_program_from_running(
     monkeypatch.setenv("AQI_INTERVALL", "9")
     assert decided(configs).interval == 3600
     assert "nearest: AQI_INTERVAL" in capsys.readouterr().err
+
+
+def test_plain_arguments_are_sources_as_well_and_win_over_the_variable(
+    configs: list[Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AQI_FROM", "a.json b.json")
+    assert decided(configs, "--load-only").sources == ("a.json", "b.json")
+    assert decided(configs, "--load-only", "c.json", "d.json").sources == ("c.json", "d.json")
+    both = decided(configs, "--load-only", "c.json", "--from", "d.json", "e.json")
+    assert sorted(both.sources) == ["c.json", "d.json", "e.json"]
+    assert decided(configs, "--load-only", "--", "-c.json").sources == ("-c.json",)

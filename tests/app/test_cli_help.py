@@ -1,4 +1,4 @@
-"""What the program says of itself: --help and --version, at once, and the README's table of options."""
+"""What the program says of itself: --help and --version, at once, and the options of docs/options.md."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from aqi_service.cli import main, option_names
 from tests import ROOT
 from tests.doubles.program import environment
 
-README = ROOT / "README.md"
+OPTIONS = ROOT / "docs" / "options.md"
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
@@ -41,8 +41,8 @@ def test_help_names_every_option_with_its_meaning(capsys: pytest.CaptureFixture[
 
 
 def documented() -> dict[str, str]:
-    """Read the README's table: the default of each option."""
-    section = README.read_text(encoding="utf-8").partition("\n## Options\n")[2].partition("\n## ")[0]
+    """Read the page's table: the default of each option."""
+    section = OPTIONS.read_text(encoding="utf-8").partition("\n## Options\n")[2].partition("\n## ")[0]
     found: dict[str, str] = {}
     for row in re.findall(r"^\| (`--.*?) \| (.*?) \| .* \|$", section, re.MULTILINE):
         flags = re.findall(r"--[a-z-]+", row[0])
@@ -51,11 +51,11 @@ def documented() -> dict[str, str]:
     return found
 
 
-def test_the_readme_names_every_option_and_no_other() -> None:
+def test_the_page_names_every_option_and_no_other() -> None:
     assert set(documented()) | {"--version", "--help"} == {*option_names(), "--help"}
 
 
-def test_the_readme_names_the_defaults_of_the_program() -> None:
+def test_the_page_names_the_defaults_of_the_program() -> None:
     by_flag = {flag: option.default for flag, option in option_names().items() if flag != "--version"}
     by_flag["--http-port"] = DEFAULT_HTTP_PORT
     for flag, said in documented().items():

@@ -2,15 +2,17 @@
 
 import asyncio
 import gzip
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
+from aqi_service.app.commands import CLIENT
 from aqi_service.core.frames import encode
 from tests.doubles.feed_server import CHUNKED, answer, chunked, feed_server, head
 from tests.doubles.patience import patience
-from tests.doubles.program import CAPTURE, RECORD, ran, running
+from tests.doubles.program import CAPTURE, RECORD, ran, running, typed
 from tests.doubles.wire_fixtures import Peer
 
 BODY = CAPTURE.read_bytes()
@@ -40,7 +42,7 @@ async def test_it_loads_at_start_serves_while_a_load_stalls_and_asks_conditional
         async with running(*options, cwd=tmp_path) as program:
             assert (await program.report(1))["status"] == "complete"
             port = await program.port("tcp")
-            await program.line(f"for instance: python -m aqi_service.client {RECORD} --port {port}$")
+            await program.line(f"for instance: {re.escape(typed(CLIENT, tmp_path))} {RECORD} --port {port}$")
             await second.wait()
             found, absent = await program.ask(RECORD.encode(), b"1")
             assert (found.endswith(ROW), absent) == (True, b"Item not found")
@@ -134,7 +136,9 @@ async def test_a_signal_ends_it_within_10_s_with_idle_clients_and_a_running_load
                     Peer(*await asyncio.open_connection("127.0.0.1", await program.port("tcp"))) for _ in "ab"
                 ]
                 assert (await idle[0].ask(b"1")) == [b"Item not found"]
+                await program.line("lease_taken waited=0$")
                 program.tell(number)
+                await program.line(f"stopping signal={signal.Signals(number).name}$")
                 report = await program.report()
                 assert [await peer.rest() for peer in idle] == [b"", b""]
                 assert await program.ended() == 0

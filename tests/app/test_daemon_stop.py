@@ -60,7 +60,7 @@ async def test_a_load_that_is_slow_to_end_does_not_keep_the_server_from_closing_
     found = GivenBackend(in_memory(Before(MemoryArchive(), write=stubborn)))
     async with patience(), feed_server((answer(document(1)),)) as feed:
         settings = config(feed_url=feed.url(), no_http=True)
-        serving = task(_serve(settings, found, stop, usable=True))
+        serving = task(_serve(settings, found, stop))
         await loading.wait()
         listening = re.search(r"listening on 127\.0\.0\.1:(\d+) \(tcp\)", capsys.readouterr().err)
         assert listening
@@ -86,7 +86,7 @@ async def test_lookups_and_metrics_are_answered_while_the_loader_is_dead(
         "aqi_service.app.scheduler.random", lambda: 1.0
     )  # then it is not started again at once
     async with patience():
-        serving = task(_serve(config(), GivenBackend(in_memory()), stop, usable=True))
+        serving = task(_serve(config(), GivenBackend(in_memory()), stop))
         await died.wait()
         said = capsys.readouterr().err
         ports = {kind: int(port) for port, kind in re.findall(r"listening on \S+:(\d+) \((http|tcp)\)", said)}

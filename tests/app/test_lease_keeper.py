@@ -154,6 +154,7 @@ async def test_a_table_that_does_not_answer_is_waited_for_and_then_named() -> No
         await waiting(lease, 60)
     assert caught.value is NO_ANSWER
     assert len(lease.times("take")) > 10
+    assert len(lease.times("release")) == 1  # it may be half taken
 
 
 @jumping
@@ -162,14 +163,6 @@ async def test_what_waiting_cannot_mend_ends_the_waiting_at_once() -> None:
     with pytest.raises(AccessDenied):
         await waiting(lease, None)
     assert len(lease.times("take")) == 1
-
-
-@jumping
-async def test_a_waiting_that_fails_gives_back_what_may_be_half_taken() -> None:
-    lease = ScriptedLease(take=[NO_ANSWER])
-    with pytest.raises(Unavailable):
-        await waiting(lease, 1)
-    assert len(lease.times("release")) == 1
 
 
 @jumping
@@ -187,6 +180,35 @@ async def test_a_waiting_can_be_cancelled_and_gives_back_what_may_be_half_taken(
 async def test_the_same_reason_for_waiting_is_logged_once() -> None:
     await waiting(ScriptedLease(take=[ALIVE, ALIVE, NO_ANSWER, NO_ANSWER, ALIVE, None]), None)
     assert seen("lease_waiting") == 3
+
+
+@jumping
+async def test_reasons_that_take_turns_are_a_line_each_while_the_table_does_not_answer() -> None:
+    away = [Unavailable(f"no answer within {n}.5 s, port {n}") for n in range(50)]
+    busy = [Unavailable("throttled")] * 50
+    outage = [each for pair in zip(away, busy, strict=True) for each in pair]
+    await waiting(ScriptedLease(take=[*outage, ALIVE, *outage, None]), None)
+    assert seen("lease_waiting") == 2 + 1 + 2
+
+
+@jumping
+async def test_taking_the_lease_is_a_line() -> None:
+    await waiting(ScriptedLease(take=[ALIVE, None]), None)
+    assert seen("lease_taken") == 1
+    with pytest.raises(LeaseHeld):
+        await waiting(ScriptedLease(take=[ALIVE]), 0)
+    assert seen("lease_taken") == 1
+
+
+@jumping
+async def test_renewals_that_fail_are_a_line_a_kind_until_one_does_not() -> None:
+    away = [Unavailable(f"no answer, port {n}") for n in range(8)]
+    outage = [each for one in away for each in (one, Unavailable("throttled"))]
+    lease = ScriptedLease(renew=[*outage, None, *outage, None])
+    async with keep_renewed(lease):
+        await asyncio.sleep(5 * RENEW_SECONDS + 2 * len(outage))
+    assert len(lease.times("renew")) > 2 * len(outage)
+    assert seen("lease_not_renewed") == 2 + 2
 
 
 @jumping
@@ -216,11 +238,15 @@ def test_a_renewal_that_fails_is_soon_repeated(fault: Exception) -> None:
 
 
 @jumping
-async def test_renewing_ends_when_the_lease_is_lost_and_the_block_runs_on() -> None:
-    lease = ScriptedLease(renew=[LeaseLost("another's")])
-    async with keep_renewed(lease):
+async def test_renewing_ends_when_the_lease_is_lost_which_the_block_learns_and_runs_on() -> None:
+    lease = ScriptedLease(renew=[None, LeaseLost("another's")])
+    async with keep_renewed(lease) as lost:
+        await asyncio.sleep(1.5 * RENEW_SECONDS)
+        assert not lost.is_set()
+        await lost.wait()
+        assert lease.now == pytest.approx(2 * RENEW_SECONDS, abs=0.3)
         await asyncio.sleep(10 * RENEW_SECONDS)
-    assert len(lease.times("renew")) == 1
+    assert len(lease.times("renew")) == 2
     assert seen("lease_lost") == 1
 
 
@@ -232,16 +258,6 @@ async def test_renewing_ends_when_the_table_does_not_answer_until_the_lease_has_
         await asyncio.sleep(10 * RENEW_SECONDS)
     assert lease.times("renew")[-1] == pytest.approx(25, abs=1.2)
     assert seen("lease_lost") == 1
-
-
-@jumping
-async def test_the_block_can_wait_for_the_loss() -> None:
-    lease = ScriptedLease(renew=[None, LeaseLost("another's")])
-    async with keep_renewed(lease) as lost:
-        await asyncio.sleep(1.5 * RENEW_SECONDS)
-        assert not lost.is_set()
-        await lost.wait()
-        assert lease.now == pytest.approx(2 * RENEW_SECONDS, abs=0.3)
 
 
 @jumping

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from aqi_service import __version__
-from aqi_service.app.loads import warn_without_contact
+from aqi_service.app.commands import CLIENT
+from aqi_service.app.loads import tell_what_stays, warn_without_contact
 from aqi_service.cli import FEED_URL
 from tests import DATA
 from tests.doubles.config import config
@@ -23,10 +24,10 @@ from tests.doubles.feed_server import CHUNKED, answer, chunked, feed_server, hea
 from tests.doubles.load_helpers import document
 from tests.doubles.log_lines import lines
 from tests.doubles.patience import PATIENCE
-from tests.doubles.program import CAPTURE, RECORD, environment, ran, running
+from tests.doubles.program import CAPTURE, RECORD, environment, ran, running, typed
 
 CUT = DATA / "sensor-community-2017-08-10-cut.json.gz"
-HINT = f"3565 records, for instance: python -m aqi_service.client {RECORD}"
+HINT = f"3565 records, for instance: {typed(CLIENT, Path(__file__))} {RECORD}"
 ON_D = ("--load-only", "--local", "d")
 
 
@@ -87,10 +88,17 @@ async def test_what_is_no_snapshot_is_rejected_with_exit_1(tmp_path: Path) -> No
 async def test_sources_are_lines_in_the_order_of_their_time_and_a_failed_one_does_not_keep_the_next_back(
     tmp_path: Path,
 ) -> None:
-    absent = "data_01_01_17_00_00.json"
-    done = await ran(*ON_D, "--from", str(CAPTURE), "--from", absent, cwd=tmp_path)
+    cut = "data_01_01_17_00_00.json"
+    (tmp_path / cut).write_bytes(CUT.read_bytes())
+    done = await ran(*ON_D, "--from", str(CAPTURE), "--from", cut, cwd=tmp_path)
     assert (done.code, [report["status"] for report in done.reports]) == (1, ["failed", "complete"])
-    assert f"aqi-service: failed: {absent} cannot be read: No such file" in done.err
+    assert f"aqi-service: failed: {cut}: " in done.err
+
+
+async def test_a_source_that_is_not_there_is_exit_2_and_the_others_are_not_loaded(tmp_path: Path) -> None:
+    done = await ran(*ON_D, "--from", str(CAPTURE), "--from", "absent.json", cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert done.last == "aqi-service: absent.json: there is no such file"
 
 
 async def test_standard_input_is_a_source_gzip_or_not(tmp_path: Path) -> None:
@@ -119,19 +127,47 @@ async def test_without_a_source_the_live_feed_is_loaded(tmp_path: Path) -> None:
     assert (first.code, second.code) == (0, 0)
     assert (first.reports[0]["status"], second.reports[0]["status"]) == ("complete", "unchanged")
     assert feed.requests[1].headers["if-none-match"] == '"a"'
-    assert feed.requests[1].headers["user-agent"] == f"aqi_service/{__version__}"
+    assert feed.requests[1].headers["user-agent"] == f"aqi_service/{__version__} (no contact given)"
     assert "no_contact" not in first.err  # this feed is no one's who asks for a contact
 
 
 @pytest.mark.parametrize(
-    ("feed_url", "contact", "warns"),
-    [(FEED_URL, None, True), (FEED_URL, "me@example.org", False), ("http://localhost/f.json", None, False)],
+    ("settings", "warns"),
+    [
+        ({"feed_url": FEED_URL}, True),
+        ({"feed_url": FEED_URL, "contact": "me@example.org"}, False),
+        ({"feed_url": "http://localhost/f.json"}, False),
+        ({"feed_url": FEED_URL, "load_only": True, "sources": ("a.json",)}, False),
+        (
+            {"load_only": True, "sources": ("a.json", "https://data.sensor.community/static/v2/data.json")},
+            True,
+        ),
+    ],
 )
-def test_the_official_feed_without_a_contact_is_one_warning(
-    feed_url: str, contact: str | None, warns: bool, caplog: pytest.LogCaptureFixture
+def test_asking_the_official_feed_s_host_without_a_contact_is_one_warning_that_says_what_to_set(
+    settings: dict[str, object], warns: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    warn_without_contact(config(feed_url=feed_url, contact=contact))
+    warn_without_contact(config(**settings))
     assert ["no_contact hint=\"the feed's operators ask" in line for line in lines(caplog)] == [True] * warns
+    assert all("set AQI_CONTACT, or --contact, to your mail address" in line for line in lines(caplog))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "what=items hint='--ttl-days N ends that;"),
+        ({"ttl_days": 30}, None),
+        ({"local": Path("d"), "ttl_days": 30}, "what=snapshots hint='--keep-days N ends that;"),
+        ({"local": Path("d"), "keep_days": 30}, None),
+    ],
+)
+def test_a_daemon_says_in_one_line_what_it_keeps_for_ever(
+    settings: dict[str, object], told: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        tell_what_stays(config(**settings))
+    assert [told in line for line in lines(caplog) if told] == [True] * (told is not None)
+    assert len(lines(caplog)) == (told is not None)
 
 
 async def test_a_source_that_does_not_answer_is_exit_1_and_one_sentence(tmp_path: Path) -> None:
@@ -169,7 +205,7 @@ async def test_keep_days_deletes_old_snapshots_that_are_finished(tmp_path: Path)
     await ran(*ON_D, "--from", str(CAPTURE), cwd=tmp_path)
     rejects = "d/rejects/air_quality_data/data_10_08_17_11_23.ndjson"
     assert {"d/snapshots/data_10_08_17_11_23.json.gz", rejects} < files(tmp_path)
-    body = document(1, timestamp=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+    body = document(*range(2000), timestamp=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
     await ran(*ON_D, "--from", "-", "--keep-days", "14", cwd=tmp_path, stdin=body)
     left = [name for name in files(tmp_path) if name.startswith("d/snapshots/") and name.endswith(".gz")]
     assert len(left) == 1
@@ -181,6 +217,7 @@ async def test_a_signal_ends_a_load_in_order_with_exit_1_and_leaves_nothing_half
     begun = head(**CHUNKED) + chunked(gzip.decompress(CAPTURE.read_bytes())[:300_000], last=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         async with feed_server((begun, (stalled := asyncio.Event()))) as feed:
+            (tmp_path / "never.json").write_bytes(b"[]")
             options = (*ON_D, "--from", feed.url(), "--from", "never.json")
             async with running(*options, cwd=tmp_path) as program:
                 await feed.asked.wait()

@@ -18,11 +18,11 @@ COUNTERS = {
     "aqi_loads": "status", "aqi_records": "fate", "aqi_tcp_replies": "kind", "aqi_tcp_refused": "reason",
     "aqi_tcp_dropped": "reason", "aqi_http_refused": "reason",
     "aqi_tcp_accepted": None, "aqi_loader_restarts": None,
-    "aqi_lookups": "source", "aqi_lookup_table_requests": None,
+    "aqi_lookups": "source", "aqi_lookup_table_requests": None, "aqi_log_lines_dropped": None,
 }  # fmt: skip
 GAUGES = {
     "aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None,
-    "aqi_loop_lag_worst_seconds": None, "aqi_clock_off": None,
+    "aqi_loop_lag_worst_seconds": None, "aqi_clock_off": None, "aqi_loader": None,
 }  # fmt: skip
 HISTOGRAMS = {"aqi_loop_lag_seconds"}
 AFTER_A_LOAD = {

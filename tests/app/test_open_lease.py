@@ -1,16 +1,10 @@
-"""Which lease a Config opens, and that a lost lease ends what is being repeated."""
+"""Which lease a Config opens."""
 
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from aqi_service.app.open import open_backend
-from aqi_service.errors import LeaseLost
-from aqi_service.storage.aws.retry import Slots, retry_unprocessed
 from aqi_service.storage.local.lease import FILE
 from aqi_service.storage.process_name import holder_name
-from tests.doubles.aws_world import Waits
 from tests.doubles.config import config
 from tests.doubles.moto_names import Moto
 
@@ -21,14 +15,7 @@ async def test_two_that_open_one_folder_contend_for_one_lease(tmp_path: Path) ->
         assert await second.lease.take() == holder_name()
         await first.lease.release()
         assert await second.lease.take() is None
-
-
-async def test_what_was_opened_in_a_folder_is_given_back_at_the_end(tmp_path: Path) -> None:
-    async with open_backend(config(local=tmp_path)) as first:
-        assert await first.lease.take() is None
-    async with open_backend(config(local=tmp_path)) as second:
-        assert await second.lease.take() is None
-    assert (tmp_path / FILE).read_text() == ""
+    assert (tmp_path / FILE).read_text() == ""  # given back at the end
 
 
 async def test_two_that_open_one_table_contend_for_one_lease(moto: Moto) -> None:
@@ -53,15 +40,3 @@ async def test_in_a_dry_run_nobody_stands_in_anothers_way() -> None:
             found.lease.check()
         await first.lease.release()
         first.lease.check()
-
-
-async def test_a_lost_lease_ends_a_repetition_at_once() -> None:
-    calls, waits = [], Waits()
-
-    async def request(left: list[int]) -> Any:
-        calls.append(left)
-        raise LeaseLost("it ran out")
-
-    with pytest.raises(LeaseLost):
-        await retry_unprocessed([1], request, "table", Slots(8), waits)
-    assert [len(calls), len(waits)] == [1, 0]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from aqi_service.app.config import FEED_HOST
 from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.snapshot_names import snapshot_name
-from aqi_service.errors import AccessDenied, ConfigError, Unavailable
+from aqi_service.errors import AccessDenied, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
+from aqi_service.snapshots.sources import FetchOptions
 from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import FeedServer, answer, feed_server
@@ -52,12 +55,12 @@ def status() -> ServiceStatus:
 
 
 async def waits_of(
-    loads: int, feed: FeedServer, storage: GivenBackend | None = None, *, usable: bool = True, **changes: Any
+    loads: int, feed: FeedServer, storage: GivenBackend | None = None, **changes: Any
 ) -> tuple[list[float], ServiceStatus]:
     """Run a loader for so many loads; give the waits after each, and what was counted."""
     stop, counted = Waits(loads), status()
     settings = config(feed_url=feed.url(), **changes)
-    await Scheduler(settings, storage or opened(), counted, usable=usable).run(stop)
+    await Scheduler(settings, storage or opened(), counted).run(stop)
     assert stop.seconds[0] == 0
     return stop.seconds[1:], counted
 
@@ -115,22 +118,6 @@ async def test_a_load_that_storage_refuses_is_counted_and_tried_again(
     refused = [line for line in lines(caplog) if line.startswith("load_refused ")]
     assert refused == ["load_refused error='bucket b: denied'"] * 2
     assert not any(record.exc_info for record in caplog.records)
-
-
-async def test_storage_that_was_away_at_the_start_is_checked_before_the_first_load() -> None:
-    asked = iter([Unavailable("away"), ConfigError("the table is scored on us-epa"), None])
-
-    async def check() -> None:
-        if error := next(asked):
-            raise error
-
-    store = MemoryStore()
-    async with feed_server((answer(BODY),)) as feed:
-        away = opened(Before(MemoryArchive(), check=check), store)
-        waits, counted = await waits_of(4, feed, away, usable=False, interval=3600)
-        assert len(feed.requests) == 2
-    assert all(map(spread, waits, (60, 120, 3600, 3600))), waits
-    assert (counted.loads["refused"], counted.loads["complete"], len(store.items)) == (2, 1, 3)
 
 
 async def test_a_stop_during_a_load_ends_the_loader_without_another() -> None:
@@ -198,37 +185,53 @@ async def test_a_loader_that_dies_is_started_again_after_a_wait_and_counted(
     assert caplog.records[-1].exc_info
 
 
+class Refreshes(Waits):
+    """Waits that first let memory be renewed where a load says that it can be; `seen` is what it has then."""
+
+    def __init__(self, last: int, latest: MemoryIndex, found: GivenBackend) -> None:
+        super().__init__(last)
+        self._latest = latest
+        asking = FetchOptions("agent", 2**20)
+        self._refresher = MemoryRefresher(found.storage, config().table, latest, asking, lambda _: None)
+        self.seen: list[tuple[str | None, list[int]]] = []
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        if self._latest.renewable.is_set():
+            self._latest.renewable.clear()
+            await self._refresher.look()
+        if index := self._latest.index:
+            self.seen.append((index.version.snapshot, sorted(index.packed)))
+        return await super().wait(seconds)
+
+
 @by_jumps
 async def test_each_finished_load_is_what_lookups_see_and_an_unfinished_one_is_not() -> None:
     latest = MemoryIndex(time.time)
-    seen: list[tuple[str | None, list[int]]] = []
-
-    class Noting(Waits):
-        async def wait(self, seconds: float | None = None) -> bool:
-            if index := latest.index:
-                seen.append((index.version.snapshot, sorted(index.packed)))
-            return await super().wait(seconds)
-
     store = Before(MemoryStore(), put=failing(Unavailable("throttled"), after=2))
     bodies = (document(1, 2, 3), document(2, 3, 4, 5), document(6, 7))
     async with feed_server(*((answer(body),) for body in bodies)) as feed:
-        stop, found = Noting(3), opened(store=store)
+        found = opened(store=store)
+        stop = Refreshes(3, latest, found)
         settings = config(feed_url=feed.url(), load_deadline=60.0)
         await Scheduler(settings, found, status(), Serving(0, latest)).run(stop)
-    assert [ids for _, ids in seen] == [[1, 2, 3], [2, 3, 4, 5], [2, 3, 4, 5]]
-    assert {name for name, _ in seen} <= set(await found.storage.archive.names())
+    assert [ids for _, ids in stop.seen] == [[1, 2, 3], [2, 3, 4, 5], [2, 3, 4, 5]]
+    assert {name for name, _ in stop.seen} <= set(await found.storage.archive.names())
 
 
 async def test_what_is_caught_up_is_noticed_but_does_not_become_what_lookups_see() -> None:
     latest = MemoryIndex(time.time)
     archive, store = MemoryArchive(), MemoryStore()
-    archive.snapshots[snapshot_name(time.time() - 3600)] = document(1, 8)
-    async with feed_server((answer(document(1, 2, timestamp="2023-12-20 16:00:00")),)) as feed:
+    earlier, later = (
+        f"{datetime.fromtimestamp(time.time() - hours * 3600, UTC):%Y-%m-%d %H:%M:%S}" for hours in (3, 2)
+    )
+    archive.snapshots[snapshot_name(time.time() - 3600)] = document(1, 8, timestamp=later)
+    async with feed_server((answer(document(1, 2, timestamp=earlier)),)) as feed:
         found = opened(archive, store)
-        await Scheduler(config(feed_url=feed.url()), found, status(), Serving(0, latest)).run(Waits(1))
+        stop = Refreshes(1, latest, found)
+        await Scheduler(config(feed_url=feed.url()), found, status(), Serving(0, latest)).run(stop)
     assert latest.index is not None
     assert sorted(latest.index.packed) == [1, 2]
-    assert store.items["1"].timestamp == "2023-12-20 17:00:00"
+    assert store.items["1"].timestamp == later
     assert (latest.reply(1) is None, latest.reply(2) is None) == (True, False)
 
 

@@ -1,26 +1,19 @@
 """One process loads the live feed: the others stand by, and one takes over."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from aqi_service.app.load_only import holding_lease
-from aqi_service.app.metrics import ServiceStatus
+from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.report import Status
-from aqi_service.errors import AccessDenied, LeaseHeld, LeaseLost, NameInUse
+from aqi_service.errors import AccessDenied, LeaseLost, NameInUse
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
-from aqi_service.storage.local.lease import LocalLease
 from aqi_service.storage.ports import RENEW_SECONDS
-from aqi_service.storage.process_name import holder_name
 from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server, head
 from tests.doubles.load_helpers import NAME, document, fates, run
-from tests.doubles.program import ran
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, Stuck, in_memory
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns, until
 
@@ -49,25 +42,6 @@ class ToldLease:
     def check(self) -> None:
         if not self.held or self.holder is not None:
             raise LeaseLost("the lease is another's")
-
-
-async def test_a_load_of_the_live_feed_beside_a_daemon_names_the_holder_and_a_replay_needs_no_lease(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "d").mkdir()
-    (tmp_path / "a.json").write_bytes(BODY)
-    held, other = (LocalLease(tmp_path / "d", holder_name()) for _ in range(2))
-    assert await held.take() is None
-    try:
-        live = config(feed_url="http://127.0.0.1:9/x", local=tmp_path / "d", load_only=True)
-        with pytest.raises(LeaseHeld, match=r"the table's lease is held by .* pid [0-9]+"):
-            async with holding_lease(live, GivenBackend(in_memory(), lease=other), patience=0):
-                pass
-        done = await ran("--load-only", "--local", "d", "--from", "a.json", cwd=tmp_path)
-        assert (done.code, done.reports[0]["stored"]) == (0, 300)
-    finally:
-        await held.close()
-        await other.close()
 
 
 async def test_a_load_that_loses_the_lease_writes_no_more_and_is_incomplete_at_once() -> None:
@@ -108,11 +82,15 @@ class Guarded:
 @by_hand
 async def test_a_loader_that_loses_the_lease_stands_by_and_loads_again_once_it_is_free() -> None:
     lease, stop, status = ToldLease(), Stop(), ServiceStatus(ServerCounts())
+    shown = metrics(status)
     async with feed_server((answer(BODY),)) as feed:
         loader = Scheduler(config(feed_url=feed.url()), GivenBackend(in_memory(), lease=lease), status)
         work = task(loader.run(stop))
+        assert "aqi_loader 0.0" in shown().decode()
         await until(lambda: status.loads["complete"] == 1)
+        assert "aqi_loader 1.0" in shown().decode()
         lease.holder = "another"
+        assert "aqi_loader 0.0" in shown().decode()
         advance(RENEW_SECONDS + 1)
         await until(lambda: not lease.held)
         advance(7200)  # two loads would be due

@@ -33,6 +33,9 @@ asyncio.run(main())
 """
 
 
+NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
+
 @pytest.fixture
 def stubborn(tmp_path: Path) -> Path:
     """A program whose work never ends, asked or not."""
@@ -54,6 +57,36 @@ async def test_after_the_first_signal_the_process_ends_in_any_case(stubborn: Pat
     async with running("0.05", cwd=stubborn, module="stubborn") as program:
         await program.line("begun")
         program.tell()
+        assert await program.ended() == 7
+
+
+BLOCKED = """
+import asyncio, sys, time
+from aqi_service import shutdown as stopping
+from aqi_service.app.run import loop_factory
+
+async def main():
+    stopping.Stop().install(at_once=7)
+    print("begun", flush=True)
+    while True:
+        time.sleep(3600)
+
+stopping.LAST_SECONDS = float(sys.argv[1])
+with asyncio.Runner(loop_factory=loop_factory() if sys.argv[2] == "uvloop" else None) as runner:
+    runner.run(main())
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize(("seconds", "signals"), [("0.05", (signal.SIGTERM,)), ("3600", tuple(NUMBERS))])
+async def test_the_process_ends_although_its_event_loop_is_held_up(
+    loop: str, seconds: str, signals: tuple[int, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "blocked.py").write_text(BLOCKED)
+    async with running(seconds, loop, cwd=tmp_path, module="blocked") as program:
+        await program.line("begun")
+        for number in signals:
+            program.tell(number)
         assert await program.ended() == 7
 
 

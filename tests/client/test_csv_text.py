@@ -40,7 +40,7 @@ def test_any_other_text_is_no_reply(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1", "-", "-1-1", "--1", "-1e5"]
+    "cell", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "-", "-1-1", "--1", "-1e5"]
 )
 def test_a_text_that_a_spreadsheet_would_run_is_prefixed(cell: str) -> None:
     assert guard(cell) == "'" + cell

@@ -12,7 +12,7 @@ from aqi_service.client import Client
 from aqi_service.core.frames import encode, encode_header
 from aqi_service.errors import ServerGone
 from tests.client.test_cli import at_table, command, files
-from tests.doubles.wire_fixtures import CSV, FOUND, Peer, by_jumps, saying, scripted, silent
+from tests.doubles.wire_fixtures import CSV, FOUND, Peer, by_jumps, saying, scripted, serving, silent
 
 REPLY = encode(CSV)
 
@@ -99,13 +99,22 @@ async def test_of_two_replies_of_which_the_second_is_cut_the_first_is_kept_whole
 
 
 @pytest.mark.parametrize("line", ["../../x", "/etc/x", "1" * 300, "data_1.csv", "1/../2"])
-async def test_a_path_on_standard_input_is_refused_before_anything_is_sent(line: str, tmp_path: Path) -> None:
-    ran = await command(
-        "--port", "1", "-", "--output-dir", ".", cwd=tmp_path, stdin=f"{FOUND}\n{line}\n".encode()
-    )
-    assert (ran.code, ran.out) == (2, b"")
+async def test_a_path_on_standard_input_is_never_sent_and_names_no_file(line: str, tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    async def answer(payload: bytes) -> bytes:
+        asked.append(payload)
+        return CSV
+
+    async with serving(answer) as served:
+        ran = await command(
+            *("--port", str(served.port), "-", "--output-dir", "."),
+            cwd=tmp_path,
+            stdin=f"{FOUND}\n{line}\n".encode(),
+        )
+    assert (ran.code, ran.out, asked) == (2, CSV, [FOUND.encode()])
     assert "is no record id" in ran.err
-    assert files(tmp_path) == {}
+    assert files(tmp_path) == {f"data_{FOUND}.csv": CSV}
 
 
 async def test_a_link_that_leads_nowhere_is_replaced_too_and_the_folder_itself_may_be_a_link(

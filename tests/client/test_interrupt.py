@@ -1,22 +1,25 @@
-"""Ctrl-C at the moments that are a command's own: while it is imported, and while the interpreter ends.
+"""Ctrl-C and SIGTERM at the moments that are a command's own: while it is imported, and at its end.
 
 The moments are hit by an import hook in the started process: it sends the signal when a module is asked for.
 """
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from aqi_service.client.interrupt import EXIT_CODE, leave_at_interrupt, raise_at_interrupt, run_and_leave
+from aqi_service.client.interrupt import EXIT_CODE, leave_at_signals, raise_at_interrupt, run_and_leave
 from tests import ROOT
-from tests.doubles.program import CAPTURE, Ran, ran
+from tests.doubles.patience import PATIENCE
+from tests.doubles.program import CAPTURE, Ran, environment, ran
 
 HOOK = """
 import atexit, importlib.abc, os, signal, sys
 
 def interrupt():
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), int(os.environ["SIGNAL"]))
 
 class AtImport(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
@@ -32,31 +35,59 @@ CLIENT, SERVICE = "aqi_service.client", "aqi_service"
 LOAD = ("--load-only", "--dry-run", "--from", str(CAPTURE))
 
 
-async def interrupted(at: str, module: str, *options: str, cwd: Path, ignored: bool = False) -> Ran:
-    """Run a command that gets SIGINT at a moment; the hook is its sitecustomize."""
+async def interrupted(
+    at: str, module: str, *options: str, cwd: Path, ignored: bool = False, number: int = signal.SIGINT
+) -> Ran:
+    """Run a command that gets a signal at a moment; the hook is its sitecustomize."""
     (cwd / "sitecustomize.py").write_text(HOOK)
-    env = {"AT": at, "PYTHONPATH": f"{cwd}:{ROOT}"}
+    env = {"AT": at, "PYTHONPATH": f"{cwd}:{ROOT}", "SIGNAL": str(int(number))}
     how = signal.SIG_IGN if ignored else signal.SIG_DFL
-    return await ran(*options, module=module, cwd=cwd, env=env, preexec=lambda: _begin_with(how))
+    return await ran(*options, module=module, cwd=cwd, env=env, preexec=lambda: _begin_with(number, how))
 
 
-def _begin_with(how: signal.Handlers) -> None:
-    signal.signal(signal.SIGINT, how)
+def _begin_with(number: int, how: signal.Handlers) -> None:
+    signal.signal(number, how)
 
 
-@pytest.mark.parametrize(
-    ("module", "at"),
-    [
-        *(
-            (CLIENT, at)
-            for at in ("aqi_service.client.cli", "argparse", "aqi_service.client.output", "asyncio")
-        ),
-        *(
-            (SERVICE, at)
-            for at in ("aqi_service.cli", "click", "aqi_service.app.config", "aiohttp", "uvloop")
-        ),
-    ],
-)
+MOMENTS = [
+    *((CLIENT, at) for at in ("aqi_service.client.cli", "argparse", "aqi_service.client.output", "asyncio")),
+    *((SERVICE, at) for at in ("aqi_service.cli", "click", "aqi_service.app.config", "aiohttp", "uvloop")),
+]
+
+
+@pytest.mark.parametrize(("module", "at"), MOMENTS)
+async def test_sigterm_while_a_command_is_imported_ends_it_as_that_signal_does_without_a_word(
+    module: str, at: str, tmp_path: Path
+) -> None:
+    options = ("1",) if module == CLIENT else LOAD
+    done = await interrupted(at, module, *options, cwd=tmp_path, number=signal.SIGTERM)
+    assert done == Ran(-signal.SIGTERM, "", "")
+
+
+def first_of_all(*command: str) -> list[str]:
+    """Give what runs a command as the first process of a PID namespace, as a container does."""
+    unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    tried = subprocess.run([*unshare, "true"], capture_output=True, check=False)
+    if tried.returncode:
+        pytest.skip("this machine allows no PID namespace")
+    return [*unshare, *command]
+
+
+@pytest.mark.parametrize(("module", "at"), MOMENTS)
+def test_the_first_process_of_a_container_ends_by_sigterm_while_it_is_imported(
+    module: str, at: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HOOK)
+    options = ("1",) if module == CLIENT else LOAD
+    done = subprocess.run(
+        first_of_all(sys.executable, "-m", module, *options),
+        env=environment(AT=at, PYTHONPATH=f"{tmp_path}:{ROOT}", SIGNAL=str(int(signal.SIGTERM))),
+        cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+
+
+@pytest.mark.parametrize(("module", "at"), MOMENTS)
 async def test_an_interrupt_while_a_command_is_imported_is_exit_code_130_without_a_word(
     module: str, at: str, tmp_path: Path
 ) -> None:
@@ -99,8 +130,9 @@ def test_work_that_raises_at_an_interrupt_ends_with_130_and_other_handlers_stay(
         return 0
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    other = signal.getsignal(signal.SIGTERM)
     try:
-        leave_at_interrupt()
+        leave_at_signals()
         assert run_and_leave(work) == EXIT_CODE == 130
         assert seen != [signal.default_int_handler]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -109,3 +141,4 @@ def test_work_that_raises_at_an_interrupt_ends_with_130_and_other_handlers_stay(
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, other)

@@ -8,7 +8,7 @@ import pytest
 
 import aqi_service.client
 from aqi_service.client import main
-from aqi_service.client.output import write_whole
+from aqi_service.client.files import write_whole
 
 
 def test_help_is_there_before_asyncio_is_imported() -> None:

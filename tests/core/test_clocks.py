@@ -7,6 +7,7 @@ import pytest
 
 import aqi_service
 from aqi_service.core.clocks import (
+    NAMED_UNTIL,
     RELEASED,
     TOLERANCE,
     ages_from,
@@ -17,7 +18,7 @@ from aqi_service.core.clocks import (
     is_ahead,
 )
 from aqi_service.core.items import Item, Verdict, dated, judge
-from aqi_service.core.snapshot_names import snapshot_name
+from aqi_service.core.snapshot_names import can_name, snapshot_name
 from aqi_service.errors import ClockOff
 
 NOW = 1_829_325_665.0
@@ -47,14 +48,22 @@ def test_the_day_of_the_release_is_a_day_and_not_in_the_future() -> None:
         (NOW, NOW + TOLERANCE + 1, True),
         (-1e15, NOW, True),
         (NOW, 1e15, True),
+        (NAMED_UNTIL - 1, None, False),
+        (NAMED_UNTIL, None, True),
+        (NAMED_UNTIL, NAMED_UNTIL, True),
+        (2.0**32 - 1, None, True),
     ],
 )
-def test_a_clock_is_off_before_the_release_and_over_an_hour_from_a_second_one(
+def test_a_clock_is_off_before_the_release_from_2100_on_and_over_an_hour_from_a_second_one(
     now: float, heard: float | None, off: bool
 ) -> None:
     trouble = clock_trouble(now, heard=heard)
     assert (trouble is not None) == off
     assert trouble is None or trouble.startswith("clock_off: ")
+
+
+def test_the_last_time_of_a_clock_is_one_that_a_name_can_say() -> None:
+    assert [can_name(NAMED_UNTIL - 1), can_name(NAMED_UNTIL)] == [True, False]
 
 
 @pytest.mark.parametrize(("seconds", "counts"), [(-(10**8), True), (0, True), (3600, True), (3601, False)])

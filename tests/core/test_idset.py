@@ -1,5 +1,7 @@
 """The set of ids: exact like a set, and small for ids in sequence."""
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,12 +11,22 @@ from tests.doubles.documents import QUICK
 NUMBERS = st.integers(0, 20) | st.sampled_from([255, 256, 257, 511, 512, 2**63 - 1]) | st.integers(0, 2**64)
 
 
+NEAR = st.builds(lambda page, place: page * 256 + place, st.integers(0, 9), st.integers(0, 9))
+"""Few pages with few ids each, so that pages begin and blocks are split."""
+
+
 @QUICK
-@given(st.lists(st.tuples(st.booleans(), NUMBERS), max_size=60), st.lists(NUMBERS))
+@given(st.lists(st.tuples(st.booleans(), NUMBERS | NEAR), max_size=60), st.lists(NUMBERS))
 def test_it_holds_what_a_set_would_hold_after_any_adding_and_discarding(
     steps: list[tuple[bool, int]], others: list[int]
 ) -> None:
-    ids, expected = IdSet(), set[int]()
+    holds_the_same(IdSet(), steps, others)
+    holds_the_same(IdSet(2, 4), steps, others)
+
+
+def holds_the_same(ids: IdSet, steps: list[tuple[bool, int]], others: list[int]) -> None:
+    """Do the same to it and to a set, and compare."""
+    expected = set[int]()
     for adding, number in steps:
         if adding:
             ids.add(number)
@@ -42,3 +54,27 @@ def test_an_empty_set_holds_nothing() -> None:
     assert len(ids) == 0
     assert 0 not in ids
     assert not ids.discard(0)
+
+
+@QUICK
+@given(st.sets(NUMBERS | NEAR), st.sets(NUMBERS | NEAR), st.integers(1, 4), st.integers(1, 4))
+def test_with_another_set_it_holds_what_either_holds(
+    first: set[int], second: set[int], loose: int, others_loose: int
+) -> None:
+    ids, others = IdSet(loose, 4), IdSet(others_loose, 4)
+    for number in first:
+        ids.add(number)
+    for number in second:
+        others.add(number)
+    ids.update(others)
+    assert len(ids) == len(first | second)
+    assert all((number in ids) == (number in first | second) for number in range(21))
+    assert all(number in ids for number in first | second)
+    assert len(others) == len(second)
+
+
+def test_it_is_exact_beyond_the_size_of_a_page_and_of_a_block() -> None:
+    chance = Random(0)  # noqa: S311 - must be replayable
+    scattered = [chance.getrandbits(63) for _ in range(5_000)]
+    crowded = [chance.randrange(2**16) for _ in range(5_000)]
+    holds_the_same(IdSet(), [(chance.random() < 0.7, each) for each in (scattered + crowded) * 2], [])

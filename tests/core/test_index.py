@@ -83,8 +83,8 @@ def test_every_record_with_the_id_of_an_earlier_one_is_counted() -> None:
 
 def test_records_beyond_its_room_are_left_to_the_table_but_those_it_has_are_kept_up_to_date() -> None:
     growing = IndexBuilder(room=2)
-    for number, value in ((1, "1"), (2, "2"), (3, "3"), (2, "9"), (4, "4")):
-        growing.put(number, PLAIN._replace(id=str(number), pm10=value))
+    numbers = ((1, "1"), (2, "2"), (3, "3"), (2, "9"), (4, "4"))
+    growing.add(PLAIN._replace(id=str(number), pm10=value) for number, value in numbers)
     made = growing.done(EDITION, NOW)
     assert (len(made), growing.left_out, made.left_out) == (2, 2, 2)
     assert made.reply(2, NOW) == csv_reply(PLAIN._replace(id="2", pm10="9"))
@@ -116,11 +116,10 @@ def test_any_time_that_a_table_can_hold_is_kept_as_the_records_end(expires_at: i
     assert unpack(pack(item) or b"") == item
 
 
-def test_what_the_table_may_have_otherwise_is_taken_out() -> None:
-    growing = IndexBuilder()
-    growing.add([PLAIN, PLAIN._replace(id="8")])
-    growing.put(7, None)
-    made = growing.done(EDITION, NOW)
+def test_a_record_that_is_too_large_leaves_its_id_to_the_table_whatever_follows() -> None:
+    large = PLAIN._replace(measured_at=20, sensor_type="x" * MOST_BYTES)
+    older = PLAIN._replace(measured_at=10)
+    made = index(older, large, older, PLAIN._replace(id="8"))
     assert (made.reply(7, NOW), list(made.packed)) == (None, [8])
 
 
@@ -143,18 +142,6 @@ def test_a_confirmed_record_has_the_tables_expiry_and_another_is_left_to_it(
     assert {n: unpack(packed).expires_at for n, packed in made.packed.items()} == (
         {} if kept is None else {7: kept.expires_at}
     )
-
-
-def test_it_says_a_record_only_if_the_reply_and_its_end_are_the_same() -> None:
-    made = index(PLAIN)
-    for other, same in (
-        (PLAIN._replace(snapshot_at=1, sensor_type="other"), True),
-        (PLAIN._replace(pm10="99"), False),
-        (PLAIN._replace(expires_at=2**40), False),
-    ):
-        assert made.says(7, pack(other)) is same
-    assert not made.says(7, None)
-    assert not made.says(8, pack(PLAIN))
 
 
 def test_an_updated_index_has_its_own_ids_with_the_newer_ones_records() -> None:

@@ -140,12 +140,21 @@ def test_manifest_and_rejects_lie_by_table_and_snapshot() -> None:
         "data_20_12_23_18_55(2).json",
         "data_20_12_23_18_55 (13).json.gz",
         "data_20_12_23_18_55.json (1).gz",
-        "data_20_12_23_18_55.json.gz",
+        "data_20_12_23_18_55.json.1",
+        "data_20_12_23_18_55.json.gz.12",
+        "data_20_12_23_18_55 - Copy.json",
+        "data_20_12_23_18_55 - Copy (2).json.gz",
+        "data_20_12_23_18_55 copy.json",
+        "data_20_12_23_18_55 copy 3.json",
     ],
 )
-def test_a_browsers_copy_is_the_snapshot_of_that_name_but_no_name_in_the_archive(copy: str) -> None:
+def test_a_copy_is_the_snapshot_of_that_name_but_no_name_in_the_archive(copy: str) -> None:
     assert parse_file_name(copy) == parse_name("data_20_12_23_18_55.json")
-    assert parse_name(copy) is None or "(" not in copy
+    assert parse_name(copy) is None
+
+
+def test_a_packed_snapshot_has_its_own_name() -> None:
+    assert parse_file_name(f"{NAME}.gz") == parse_name(f"{NAME}.gz") == (NAME, TAKEN)
 
 
 def test_a_browsers_copy_keeps_the_suffix_of_a_minute() -> None:
@@ -158,8 +167,12 @@ def test_a_browsers_copy_keeps_the_suffix_of_a_minute() -> None:
         "data_20_12_23_18_55 (0).json",
         "data_20_12_23_18_55 (x).json",
         "data_20_12_23_18_55  (1).json",
+        "data_20_12_23_18_55.json.0",
+        "data_20_12_23_18_55.1",
+        "data_20_12_23_18_55.1.json",
+        "data_20_12_23_18_55 copy(1) - Copy.json",
         "old (1).json",
     ],
 )
-def test_another_name_in_brackets_is_no_snapshots(text: str) -> None:
+def test_a_name_that_is_changed_otherwise_is_no_snapshots(text: str) -> None:
     assert parse_file_name(text) is None

@@ -6,11 +6,13 @@ One rule: an Answer is handed the request and a way to moto, and nothing else.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict
+
+from tests.doubles.faults import answers
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Cut:
 
 
 Forward = Callable[[Request], Awaitable[web.Response]]
-Reply = web.Response | Cut | None
+Reply = web.Response | answers.Answer | Cut | None
 Answer = Callable[[Request, Forward], Awaitable[Reply]]
 """What a rule does with a request; None cuts the connection."""
 
@@ -69,6 +71,15 @@ async def cut_inside(request: Request, forward: Forward) -> Reply:
     return Cut(response, len(content(response)) // 2)
 
 
+def cut_after(length: int) -> Answer:
+    """Break off after so many bytes of moto's answer."""
+
+    async def answer(request: Request, forward: Forward) -> Reply:
+        return Cut(await forward(request), length)
+
+    return answer
+
+
 def held(gate: asyncio.Event) -> Answer:
     """Let moto answer once the gate is open."""
 
@@ -80,16 +91,12 @@ def held(gate: asyncio.Event) -> Answer:
 
 
 def error(status: int, code: str, message: str = "injected", **headers: str) -> Answer:
-    """Answer with an AWS error, in the form of the service that was asked; a HEAD has no body."""
+    """Answer with an AWS error, in the form of the service that was asked."""
 
-    async def answer(request: Request, _forward: Forward) -> web.Response:
-        if request.is_table:
-            text = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
-            return web.Response(status=status, text=text, content_type="application/x-amz-json-1.0")
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.Response(
-            status=status, text=_xml(code, message), headers=names, content_type="application/xml"
-        )
+    async def answer(request: Request, _forward: Forward) -> Reply:
+        written = answers.error("dynamodb" if request.is_table else "s3", code, message, status)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return replace(written, headers={**written.headers, **named})
 
     return answer
 
@@ -124,7 +131,11 @@ def unprocessed(processed: int) -> Answer:
         done: dict[str, Any] = {"UnprocessedItems": {}, "UnprocessedKeys": {}}
         if processed:
             part = keys[:processed] if isinstance(asked, list) else asked | {"Keys": keys[:processed]}
-            done = json.loads(content(await forward(_with(request, {"RequestItems": {table: part}}))))
+            done = json.loads(
+                content(
+                    await forward(replace(request, body=json.dumps({"RequestItems": {table: part}}).encode()))
+                )
+            )
         if isinstance(asked, list):
             done["UnprocessedItems"] = {table: rest} if rest else {}
         else:
@@ -151,12 +162,3 @@ def content(response: web.Response) -> bytes:
     """Give the body of a response that `_forward` made."""
     assert isinstance(response.body, bytes)
     return response.body
-
-
-def _with(request: Request, content: Any) -> Request:
-    body = json.dumps(content).encode()
-    return Request(request.operation, request.path, request.query, request.headers, body)
-
-
-def _xml(code: str, message: str) -> str:
-    return f'<?xml version="1.0"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'

@@ -8,18 +8,20 @@ One rule: the environment leads to moto while the clients are opened, and is as 
 import atexit
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from moto.server import ThreadedMotoServer
 
-from aqi_service.storage.aws import create as provision
 from aqi_service.storage.aws.clients import Clients, open_clients
+from aqi_service.storage.aws.create_bucket import BucketMaker
+from aqi_service.storage.aws.create_table import SENSOR_INDEX, create_table
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
+from tests.doubles.faults.clients import make_table
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
 
@@ -57,15 +59,12 @@ def others() -> dict[str, str]:
 
 @asynccontextmanager
 async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
-    """Open an archive in a bucket that `--create` made, where the server has all that it asks for.
+    """Open an archive in a bucket that `--create` made.
 
     It goes through the shim, which dates uploads: moto alone has every one begin in 2010.
     """
     async with Shim(moto_endpoint()) as shim, on_moto(shim.endpoint) as (clients, moto):
-        if others():
-            await clients.s3.create_bucket(Bucket=moto.bucket)
-        else:
-            await provision.create_bucket(clients.s3, moto.bucket, None)
+        await BucketMaker(clients.s3, moto.bucket, None).make()
         archive = S3Archive(clients.s3, moto.bucket)
         await archive.check()
         yield archive
@@ -73,23 +72,15 @@ async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
 
 async def plain_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> None:
     """Make a table without index and TTL, and wait until it can be used."""
-    await clients.writes.create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": kind}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-    )
+    await make_table(clients.writes, table, kind)
     await clients.writes.get_waiter("table_exists").wait(TableName=table)
 
 
 @asynccontextmanager
 async def dynamo_store(_folder: Path) -> AsyncIterator[DynamoStore]:
-    """Open a store in a table that `--create` made, where the server has all that it asks for."""
+    """Open a store in a table that `--create` made."""
     async with on_moto() as (clients, moto):
-        if others():
-            await plain_table(clients, moto.table, "S")
-        else:
-            await provision.create_table(clients.writes, moto.table)
+        await create_table(clients.writes, moto.table)
         store = DynamoStore(clients.writes, clients.lookups, moto.table)
         await store.check()
         yield store
@@ -103,3 +94,41 @@ async def numbered_store(_folder: Path) -> AsyncIterator[DynamoStore]:
         store = DynamoStore(clients.writes, clients.lookups, moto.table)
         await store.check()
         yield store
+
+
+async def indexed_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> None:
+    """Make a table with the index by sensor, and wait until it can be used."""
+    keys: Any = [("sensor_id", "HASH"), ("measured_at", "RANGE")]
+    types: Any = {"id": kind, "sensor_id": "N", "measured_at": "N"}
+    await clients.writes.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": types[name]} for name in types],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": SENSOR_INDEX,
+                "KeySchema": [{"AttributeName": name, "KeyType": role} for name, role in keys],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    await clients.writes.get_waiter("table_exists").wait(TableName=table)
+
+
+@asynccontextmanager
+async def _indexed(kind: Literal["S", "N"]) -> AsyncIterator[DynamoStore]:
+    """Open one through the shim, which gives numbers back as DynamoDB does."""
+    async with Shim(moto_endpoint()) as shim, on_moto(shim.endpoint) as (clients, moto):
+        await indexed_table(clients, moto.table, kind)
+        yield DynamoStore(clients.writes, clients.lookups, moto.table)
+
+
+def indexed_store(_folder: Path) -> AbstractAsyncContextManager[DynamoStore]:
+    """Open a store in a table that has the index by sensor, whatever server it is on."""
+    return _indexed("S")
+
+
+def numbered_indexed_store(_folder: Path) -> AbstractAsyncContextManager[DynamoStore]:
+    """Open a store in a table like the report's, to which the index was added."""
+    return _indexed("N")

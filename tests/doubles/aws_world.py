@@ -8,16 +8,18 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
-from aqi_service.storage.aws import create as provision
-from aqi_service.storage.aws.clients import Clients, open_clients
+from aqi_service.storage.aws.clients import Clients
+from aqi_service.storage.aws.create_bucket import BucketMaker
+from aqi_service.storage.aws.create_table import create_table
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
-from tests.doubles.aws_double import AwsDouble, aws_double
+from tests.doubles.aws_double import AwsDouble
+from tests.doubles.faults.clients import make_table, through
 from tests.doubles.moto_names import Moto
 
 
@@ -62,12 +64,7 @@ class World:
 
     async def make_table(self, kind: str = "S", **options: Any) -> None:
         """Make the table as the report's owner did by hand: no index, no TTL."""
-        await self.dynamodb.create_table(
-            TableName=self.table,
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": kind}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            **({"BillingMode": "PAY_PER_REQUEST"} | options),
-        )
+        await make_table(self.dynamodb, self.table, kind, **options)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -79,23 +76,20 @@ async def until(condition: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def opened(moto: str, tls: ssl.SSLContext | None = None, **environment: str) -> AsyncIterator[World]:
     """Open clients that lead through a double to the moto server at this URL."""
-    async with aws_double(moto, tls) as double:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (Moto(double.endpoint).environment | environment).items():
-                patch.setenv(name, value)
-            async with open_clients() as clients:
-                yield World(double, clients)
+    async with AwsDouble(moto, tls) as double, through(double, **environment) as behind:
+        yield World(double, behind.clients)
 
 
 async def fresh(world: World, *, bucket: bool = False, table: bool = False) -> World:
     """Give the open clients names of their own and a double without rules; make bucket and table if asked."""
     world.double.clear()
+    world.double.ahead = timedelta()
     names = Moto(world.double.endpoint)
     new = World(world.double, world.clients, names.bucket, names.table, Waits())
     if bucket:
-        await provision.create_bucket(new.clients.s3, new.bucket, None, new.waits)
+        await BucketMaker(new.clients.s3, new.bucket, None, new.waits).make()
     if table:
-        await provision.create_table(new.clients.writes, new.table, new.waits)
+        await create_table(new.clients.writes, new.table, new.waits)
     new.waits.clear()
     world.double.clear()
     return new

@@ -5,8 +5,9 @@ One rule: what is not given is a dry run's.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.dry import DryBackend
-from aqi_service.storage.ports import Lease, SnapshotLocations, Storage
+from aqi_service.storage.ports import Lease, Storage
 
 
 class GivenBackend(DryBackend):

@@ -12,10 +12,11 @@ def config(**changes: Any) -> Config:
         "contact": None, "bucket": "bucket", "bucket_owner": None, "table": "table", "local": None,
         "create": False, "host": "127.0.0.1", "port": 0, "tls_cert": None, "tls_key": None,
         "tls_client_ca": None, "http_host": "127.0.0.1", "http_port": 0,
-        "no_http": False, "max_connections": None, "max_per_address": None, "interval": 3600, "sources": (),
+        "no_http": False, "max_connections": None, "max_per_address": None, "read_units": 200,
+        "interval": 3600, "sources": (),
         "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
         "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
-        "max_bytes": 2**31, "load_deadline": None, "dry_run": False, "log_format": "text",
-        "log_level": "info",
+        "max_bytes": 2**31, "max_records": 10**6, "load_deadline": None, "dry_run": False,
+        "log_format": "text", "log_level": "info",
     }  # fmt: skip
     return Config(**usual | changes)

@@ -13,7 +13,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from aqi_service.storage.aws.clients import open_clients
-from aqi_service.storage.aws.create import create_bucket, create_table
+from aqi_service.storage.aws.create_bucket import BucketMaker
+from aqi_service.storage.aws.create_table import create_table
 from tests import ROOT
 from tests.doubles.faults.clients import at_once
 from tests.doubles.faults.journal import Journal, Record
@@ -78,7 +79,7 @@ class AwsDaemons(Daemons):
 async def on_aws(folder: Path, moto: Moto) -> AsyncIterator[AwsDaemons]:
     """Make bucket and table, and a place for processes that reach them through a shim."""
     async with open_clients() as clients:
-        await create_bucket(clients.s3, moto.bucket, None, at_once)
+        await BucketMaker(clients.s3, moto.bucket, None, at_once).make()
         await create_table(clients.writes, moto.table, at_once)
     async with Shim(moto.endpoint) as shim:
         environment = moto.environment | {"AWS_ENDPOINT_URL": shim.endpoint}

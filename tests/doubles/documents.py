@@ -11,7 +11,8 @@ import orjson
 from hypothesis import settings
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.measurements import MeasurementBuilder, ParseCounts, Rejection, ScoringRules
+from aqi_service.core.parse.counts import ParseCounts
+from aqi_service.core.parse.measurements import MeasurementBuilder, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import WINDOW, Batch, RecordSplitter, Unreadable
 from aqi_service.core.scales import DAQI
 from aqi_service.errors import CutShort, SnapshotRejected

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from aqi_service.storage.aws.create_table import SENSOR_INDEX
 from tests import ROOT
 from tests.doubles.faults.journal import Journal, Record
 
@@ -29,13 +30,18 @@ S3: dict[str, dict[str, str]] = {
     "CompleteMultipartUpload": {"s3:PutObject": OBJECT},
     "AbortMultipartUpload": {"s3:AbortMultipartUpload": OBJECT},
     "CreateBucket": {"s3:CreateBucket": BUCKET},
+    "GetBucketTagging": {"s3:GetBucketTagging": BUCKET},
+    "PutBucketTagging": {"s3:PutBucketTagging": BUCKET},
+    "GetPublicAccessBlock": {"s3:GetBucketPublicAccessBlock": BUCKET},
     "PutPublicAccessBlock": {"s3:PutBucketPublicAccessBlock": BUCKET},
+    "GetBucketEncryption": {"s3:GetEncryptionConfiguration": BUCKET},
     "PutBucketEncryption": {"s3:PutEncryptionConfiguration": BUCKET},
     "GetBucketLifecycleConfiguration": {"s3:GetLifecycleConfiguration": BUCKET},
     "PutBucketLifecycleConfiguration": {"s3:PutLifecycleConfiguration": BUCKET},
 }
 """Operation -> action -> what it is about. Source: AWS, Service Authorization Reference, and the S3 User
-Guide's page on multipart uploads. Of DynamoDB an action has its operation's name."""
+Guide's page on multipart uploads. Of DynamoDB an action has its operation's name; the program queries one
+index and nothing else."""
 
 
 class Place(NamedTuple):
@@ -116,7 +122,8 @@ def _needed(record: Record, place: Place) -> Iterator[Need]:
             next(iter(value.values())) for _, key in record.keys for value in json.loads(key).values()
         )
         table = f"arn:aws:dynamodb:{place.region}:{place.account}:table/{call.resource}"
-        yield Need(f"dynamodb:{call.operation}", table, keys)
+        about = f"{table}/index/{SENSOR_INDEX}" if call.operation == "Query" else table
+        yield Need(f"dynamodb:{call.operation}", about, keys)
         return
     for action, about in S3[call.operation].items():
         yield Need(

@@ -17,7 +17,8 @@ from moto.dynamodb.models import dynamodb_backends
 
 from aqi_service.core.items import ATTRIBUTES
 from aqi_service.storage.aws.clients import Clients, open_clients
-from aqi_service.storage.aws.create import create_bucket, create_table
+from aqi_service.storage.aws.create_bucket import BucketMaker
+from aqi_service.storage.aws.create_table import create_table
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.local.archive import LocalArchive
@@ -131,9 +132,9 @@ class ScannedPlace(AwsPlace):
 
 
 @asynccontextmanager
-async def local_place(folder: Path) -> AsyncIterator[LocalPlace]:
-    """Open a folder."""
-    archive, store = LocalArchive(folder, min_free=0), LocalStore(folder)
+async def local_place(folder: Path, **how: Any) -> AsyncIterator[LocalPlace]:
+    """Open a folder; `how` is for its table."""
+    archive, store = LocalArchive(folder, min_free=0), LocalStore(folder, **how)
     try:
         await archive.check()
         await store.check()
@@ -152,7 +153,7 @@ async def aws_place(moto: Moto) -> AsyncIterator[AwsPlace]:
 
 async def new_aws_place(moto: Moto, clients: Clients) -> AwsPlace:
     """Make a bucket and a table."""
-    await create_bucket(clients.s3, moto.bucket, None)
+    await BucketMaker(clients.s3, moto.bucket, None).make()
     await create_table(clients.writes, moto.table)
     store = DynamoStore(clients.writes, clients.lookups, moto.table)
     return AwsPlace(Storage(S3Archive(clients.s3, moto.bucket), store), clients, moto.bucket, moto.table)

@@ -5,13 +5,14 @@ One rule: what is allowed is told from the table's own history, never from what 
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.items import Item, is_expired
-from aqi_service.core.manifest import version_of
+from aqi_service.core.manifest import data_time
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of
 from aqi_service.errors import Unavailable
@@ -35,6 +36,20 @@ def feed(body: bytes) -> Source:
         yield body
 
     return stored_source("feed", read)
+
+
+class WhileRead(Before):
+    """An archive; something is done whenever a part of a snapshot has been read out of it."""
+
+    def __init__(self, archive: MemoryArchive, meanwhile: Hook) -> None:
+        super().__init__(archive)
+        self._meanwhile = meanwhile
+
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._port.read(name, offset)) as pieces:
+            async for piece in pieces:
+                yield piece
+                await self._meanwhile()
 
 
 class Expected(NamedTuple):
@@ -90,7 +105,9 @@ class MemoryWorld:
     def _begin(self) -> None:
         self.latest = MemoryIndex(self.time)
         self.lookup = Lookup(self.store, self.time, latest=self.latest)
-        storage = Storage(self.archive, self.store)
+        self._checking = Lookup(self.store, self.time, latest=self.latest)  # what is checked counts nowhere
+        archive: Any = WhileRead(self.archive, self.check)
+        storage = Storage(archive, self.store)
         self.follower = MemoryRefresher(
             storage, TABLE, self.latest, FetchOptions(AGENT, 2**31), lambda _: None
         )
@@ -117,17 +134,14 @@ class MemoryWorld:
             self._remember(own=True)
             await self.check()
 
-        seen = self.latest.begin if live else self.latest.note
         store: Any = Before(Before(self.store, **hooks), after_put=check)
         report = await self._loaded(
-            source, store, live=live, on_table_state=seen, process=self.latest.process
+            source, store, live=live, watch=self.latest.watch, process=self.latest.process
         )
         self._remember(own=True)
-        complete = report.status is Status.COMPLETE
-        if live:
-            self.latest.finish(version_of(report.as_json()) if complete else None)
-        if live and complete:
-            self._offered(report.as_json())
+        await self.check()
+        if self.latest.renewable.is_set():
+            await self.look()
         return report
 
     async def killed(self, body: bytes, **changes: Any) -> None:
@@ -183,14 +197,14 @@ class MemoryWorld:
         self._remember()
 
     async def look(self) -> None:
-        """Look for the newest finished snapshot, as the daemon does twice a minute."""
+        """Look for the newest finished snapshot, as the daemon does twice a minute, and after its loads."""
+        self.latest.renewable.clear()
         await self.follower.look()
         self.looked = len(self.history) - 1
         manifest = await self.follower._ledger.latest()
         if manifest is None:
             return
-        if manifest["newest"] and any(manifest[fate] for fate in ("stored", "unchanged", "superseded")):
-            self.heard = max(_seconds(manifest["newest"]), self.heard or 0)
+        self.heard = data_time(manifest) or self.heard
         if manifest["table_id"] != self.store.table_id:
             self.expected = None
         elif self.expected is None or self.finished[manifest["snapshot"]] != self.expected.finished:
@@ -227,7 +241,7 @@ class MemoryWorld:
         for number in self.ids:
             record_id = str(number)
             allowed = {self._reply(item) for item in self._items_since(record_id)}
-            reply = await self.lookup.answer(record_id.encode())
+            reply = await self._checking.answer(record_id.encode())
             assert reply in allowed, (record_id, reply, allowed)
 
     def _items_since(self, record_id: str) -> list[Item | None]:

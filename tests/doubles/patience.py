@@ -13,3 +13,11 @@ PATIENCE = 120.0
 def patience() -> asyncio.Timeout:
     """Give up on what hangs: `async with patience(): ...`."""
     return asyncio.timeout(PATIENCE)
+
+
+PROGRAM = (
+    ("aqi_service.load.load.LAST_WORDS_SECONDS", PATIENCE),
+    ("aqi_service.storage.aws.clients.LOOKUP_TIMEOUTS", (PATIENCE, PATIENCE)),
+)
+"""Deadlines of the program that a busy machine can meet by itself, and what they are in tests that are not
+about them."""

@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aqi_service.app.commands import Start
 from aqi_service.core.frames import HEADER, decode_header, encode
 from tests import ROOT
 from tests.doubles import forked
 from tests.doubles.patience import PATIENCE, patience
+from tests.doubles.unread import UnreadPipe
 
 CAPTURE = ROOT / "aqi_service" / "data" / "data_10_08_17_11_23.json.gz"
 RECORD = "250452007"
@@ -30,6 +32,11 @@ RECORD = "250452007"
 def environment(**changes: str) -> dict[str, str]:
     """Give this process's environment, which conftest has cleaned, with changes."""
     return os.environ | forked.FLAGS | changes
+
+
+def typed(name: str, cwd: Path) -> str:
+    """Give what a hint calls `aqi-service` or `aqi-client` in the program as `ran` starts it."""
+    return Start("__main__.py", sys.executable, cwd, environment()["PATH"]).command(name)
 
 
 @dataclass
@@ -83,6 +90,7 @@ class Running:
     process: asyncio.subprocess.Process
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
+    pipe: UnreadPipe | None = None
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -114,6 +122,16 @@ class Running:
     def tell(self, number: int = signal.SIGTERM) -> None:
         """Send a signal."""
         self.process.send_signal(number)
+
+    def stop_reading(self) -> None:
+        """Read no more of its stderr, which is full from now on (`unread`)."""
+        assert self.pipe
+        self.pipe.stop_reading(self.process.pid)
+
+    def read_on(self) -> None:
+        """Read its stderr again."""
+        assert self.pipe
+        self.pipe.read_on()
 
     async def ended(self) -> int:
         """Wait for the end; give the exit code."""
@@ -166,17 +184,25 @@ async def running(
     env: Mapping[str, str] | None = None,
     module: str = "aqi_service",
     preexec: Callable[[], None] | None = None,
+    unread: bool = False,
 ) -> AsyncIterator[Running]:
-    """Run the program beside a test; at the end it is killed, and must not have complained of itself."""
+    """Run the program beside a test; at the end it is killed, and must not have complained of itself.
+
+    `unread` has its stderr be a pipe that need not be read.
+    """
+    pipe = UnreadPipe() if unread else None
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *options, cwd=cwd, env=environment(**(env or {})),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=2**20,
-        start_new_session=True, preexec_fn=preexec,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**20,
+        stderr=pipe.theirs if pipe else subprocess.PIPE, start_new_session=True, preexec_fn=preexec,
     )  # fmt: skip
-    program = Running(process)
+    program = Running(process, pipe=pipe)
+    if pipe:
+        os.close(pipe.theirs)
+        pipe.read_on()
     async with asyncio.TaskGroup() as group:
         group.create_task(program.collect(process.stdout, program.out))
-        group.create_task(program.collect(process.stderr, program.err))
+        group.create_task(program.collect(pipe.stream if pipe else process.stderr, program.err))
         try:
             yield program
         finally:
@@ -184,6 +210,10 @@ async def running(
             await process.wait()
             if process.stdin is not None:
                 process.stdin.close()
+            if pipe:
+                pipe.read_on()
+    if pipe:
+        pipe.close()
     _assert_quiet("\n".join(program.err))
 
 

@@ -4,13 +4,15 @@ One rule: they keep what the ports promise, and nothing of them is patched from 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aqi_service.core.items import Item
+from aqi_service.core.items import Item, dated, is_expired
 from aqi_service.errors import NameInUse
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, SnapshotInfo, Storage, Upload, no_guard
+from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 TABLE_ID = "a table"
 
@@ -82,8 +84,10 @@ class _MemoryUpload:
 class MemoryStore:
     """A table in a dict; it counts the items that were put, and how often it was made durable.
 
-    `expired` are the times by which items were to be deleted.
+    `expired` are the times by which items were to be deleted; a page of a sensor costs `page_units`.
     """
+
+    page_units = 0.0
 
     items_per_second: float | None = None
 
@@ -112,6 +116,23 @@ class MemoryStore:
         assert len(set(ids)) == len(ids)
         return {record_id: self.items[record_id] for record_id in ids if record_id in self.items}
 
+    async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
+        there = sorted(
+            (
+                item
+                for item in self.items.values()
+                if item.sensor_id == str(asked.sensor_id)
+                and asked.since <= (-1 if item.measured_at is None else item.measured_at) < asked.until
+                and not is_expired(item, ages)
+            ),
+            key=lambda item: (item.measured_at, int(item.id)),
+            reverse=asked.newest_first,
+        )
+        begin = position or 0
+        end = begin + asked.limit
+        page = [Item(**{field: getattr(item, field) for field in asked.wanted}) for item in there[begin:end]]
+        return SensorPage(page, end if end < len(there) else None, self.page_units)
+
     async def put(
         self,
         items: Sequence[Item],
@@ -124,10 +145,11 @@ class MemoryStore:
         guard()
         self.writes += len(items)
         refused = {item.id: self._refuses[item.id] for item in items if item.id in self._refuses}
+        now = time.time()
         outdated = {
             item.id
             for item in items
-            if conditional and item.id in self.items and _age(self.items[item.id]) > _age(item)
+            if conditional and item.id in self.items and _age(dated(self.items[item.id], now)) > _age(item)
         }
         taken = [item for item in items if item.id not in outdated | refused.keys()]
         self.items |= {item.id: item for item in taken}
@@ -139,9 +161,8 @@ class MemoryStore:
     async def receipt(self) -> str | None:
         return None  # as DynamoDB does
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
-        del receipts
-        return frozenset()
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
+        return frozenset({None}.intersection(receipts))
 
     async def expire(self, now: int) -> int:
         self.expired.append(now)

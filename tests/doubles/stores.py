@@ -10,7 +10,13 @@ from pathlib import Path
 from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.local.store import LocalStore
 from aqi_service.storage.ports import Archive, Store
-from tests.doubles.aws_backends import dynamo_store, numbered_store, s3_archive
+from tests.doubles.aws_backends import (
+    dynamo_store,
+    indexed_store,
+    numbered_indexed_store,
+    numbered_store,
+    s3_archive,
+)
 
 
 @asynccontextmanager
@@ -44,3 +50,9 @@ STORES: dict[str, Callable[[Path], AbstractAsyncContextManager[Store]]] = {
     "dynamodb": dynamo_store,
     "dynamodb-number-key": numbered_store,
 }
+SENSOR_STORES: dict[str, Callable[[Path], AbstractAsyncContextManager[Store]]] = {
+    "local": local_store,
+    "dynamodb": indexed_store,
+    "dynamodb-number-key": numbered_indexed_store,
+}
+"""Those that can be asked by sensor."""

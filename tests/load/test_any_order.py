@@ -3,6 +3,8 @@
 One rule: hypothesis decides what happens; the table is in memory, each of its items written by itself.
 """
 
+import math
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,7 +62,9 @@ async def one_by_one(loads: list[tuple[Snapshot, str]], keeping: Keeping) -> Non
     world = World(lambda process: store_of(process, store), keeping.ttl)
     for snapshot, kind in loads:
         await world.run([Job(snapshot, kind, snapshot_name(snapshot.taken))])
-    assert rows(store.items) == one_after_the_other([snapshot for snapshot, _ in loads], keeping)
+    # By a clock that is ahead of the data nothing expires: such a row may be there, or not.
+    there = {key: row for key, row in rows(store.items).items() if row.get("expires_at", math.inf) > NOW}
+    assert there == one_after_the_other([snapshot for snapshot, _ in loads], keeping)
 
 
 @THOROUGH

@@ -20,6 +20,7 @@ from aqi_service.app.scheduler import Scheduler, Serving
 from aqi_service.core.selection import Selection
 from aqi_service.core.snapshot_names import latest_key, manifest_key, snapshot_name
 from aqi_service.core.times import DAY
+from aqi_service.errors import ClockOff
 from aqi_service.load.note import note_of
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
@@ -28,7 +29,7 @@ from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import FetchOptions, source_of
-from aqi_service.storage.ports import SnapshotLocations
+from aqi_service.storage.backend import SnapshotLocations
 from tests.app.test_load_only import stored
 from tests.app.test_scheduler import Waits
 from tests.doubles.backend import GivenBackend
@@ -83,6 +84,7 @@ def told_latest(snapshot: str, newest: float | None) -> bytes:
     return orjson.dumps(
         {"snapshot": snapshot, "newest": stamp(newest) if newest else None, "stored": 1, "table_id": TABLE_ID}
         | {"status": "complete", "scale": "daqi"}
+        | ({"witness": {"time": stamp(newest), "records": 1}} if newest else {})
     )
 
 
@@ -117,6 +119,8 @@ class World:
         settings = config(**usual | changes)
         serving = Serving(0, self.latest)
         await Scheduler(settings, self.found, self.status, serving).run(Waits(times))
+        if self.latest.renewable.is_set():
+            await self.look()
 
     async def look(self) -> None:
         """Let a follower look once."""
@@ -230,6 +234,45 @@ async def test_a_load_by_a_clock_of_1970_is_exit_1_names_the_reason_and_leaves_n
     assert told.count("clock_off: this machine's clock says 1970-01-01T02:00:00Z") == 2
     assert not snapshots(tmp_path / "d")
     assert stored(tmp_path / "d") == 0
+
+
+async def test_by_a_clock_past_2099_nothing_is_loaded_named_or_pruned(
+    wall: HandClock, tmp_path: Path
+) -> None:
+    async with feed_server((answer(body(1)),)) as feed:
+        assert await load_only(tmp_path, feed_url=feed.url()) == 0
+        before = snapshots(tmp_path)
+        wall.now = 2.0**32 - 60
+        assert await load_only(tmp_path, feed_url=feed.url("/other.json")) == 1
+        assert await load_only(tmp_path, sources=("archive",), force=True) == 1
+    assert snapshots(tmp_path) == before
+    assert stored(tmp_path) == 1
+
+
+async def test_an_archive_of_which_all_is_ahead_of_a_clock_that_was_never_set_is_not_called_empty(
+    wall: HandClock, tmp_path: Path
+) -> None:
+    async with feed_server((answer(body(1)),)) as feed:
+        assert await load_only(tmp_path, feed_url=feed.url()) == 0
+    wall.now = 7200.0
+    with pytest.raises(ClockOff, match="clock_off: this machine's clock says 1970"):
+        await load_only(tmp_path, sources=("archive",))
+
+
+async def test_while_a_snapshot_is_named_less_than_an_hour_ahead_the_same_content_is_archived_once(
+    wall: HandClock,
+) -> None:
+    world = World()
+    wall.advance(50 * 60)
+    async with feed_server((answer(valued("4")),)) as feed:
+        await world.load(feed)
+    wall.advance(-50 * 60)
+    async with feed_server((answer(valued("5")),)) as feed:
+        for _ in range(3):
+            await world.load(feed)
+            wall.advance(600)
+    assert set(world.archive.snapshots) == {snapshot_name(NOW + 50 * 60), NAME}
+    assert world.status.loads["unchanged"] == 2
 
 
 async def test_a_load_by_a_clock_that_contradicts_the_feeds_is_exit_1_and_prunes_and_expires_nothing(

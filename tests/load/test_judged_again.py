@@ -18,6 +18,7 @@ from tests.doubles.faults.clock import HandClock
 from tests.doubles.faults.effects import Delay, Effect, Refuse
 from tests.doubles.faults.shim import Shim
 from tests.doubles.storage_doubles import Before
+from tests.doubles.watch import Told
 from tests.load.test_table_writer import add, fates, item
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -99,11 +100,11 @@ async def stored(world: World) -> Mapping[str, Item]:
     return await world.store.read([one.id for one in ITEMS])
 
 
-async def delivered(store: Any) -> tuple[TableWriter, dict[str, Item | None]]:
-    """Deliver as a live load does; give what memory was told last."""
-    told: dict[str, Item | None] = {}
+async def delivered(store: Any) -> tuple[TableWriter, Told]:
+    """Deliver as a live load does; give what memory was told."""
+    told = Told()
     delivery = TableWriter(store, partial(store.put, conditional=False), now=lambda: 1000.0)
-    delivery.on_table_state = told.update
+    delivery.watch = told
     await add(delivery, ITEMS)
     await delivery.flush()
     return delivery, told
@@ -113,7 +114,7 @@ async def check(world: World, store: Any) -> None:
     delivery, told = await delivered(store)
     assert fates(delivery) == {"stored": 8, "unchanged": 1, "superseded": 1}
     ours = {one.id: one for one in ITEMS[:8]}
-    assert told == ours | {"8": ITEMS[8], "9": None}
+    assert told == Told([one.id for one in ITEMS], ["9"])
     assert await stored(world) == ours | {"8": SAME, "9": NEWER}
 
 
@@ -136,7 +137,7 @@ async def test_a_replay_that_ends_before_the_single_writes_behind_a_refused_batc
     world.fail(operation, Delay(1), nth=(which,))
     delivery, told = await delivered(world.store_with(meanwhile))
     assert fates(delivery) == {"stored": 9, "superseded": 1}
-    assert told["9"] is None
+    assert told.differing == ["9"]
     assert (await stored(world))["9"] == NEWER
 
 
@@ -165,7 +166,7 @@ async def test_what_an_earlier_try_wrote_counts_as_stored_and_is_not_written_aga
     world.fail("BatchWriteItem", effects.RESET_AFTER, times=1)
     delivery, told = await delivered(world.store_with(meanwhile))
     assert fates(delivery) == {"stored": 10}
-    assert told == {one.id: one for one in ITEMS}
+    assert told == Told([one.id for one in ITEMS])
     assert len(world.journal.of("BatchWriteItem")) == 1
 
 

@@ -83,7 +83,9 @@ async def check_what_is_left(place: Place, name: str, body: bytes, report: Any, 
     receipt = kept.pop("receipt", None)
     assert await place.storage.store.known_receipts({receipt} - {None}) == {receipt} - {None}
     assert kept == report | {"table_id": await place.storage.store.identity()}
-    assert found[f"manifests/{place.table}/latest.json"] == found[manifest]
+    latest = json.loads(found[f"manifests/{place.table}/latest.json"])
+    assert latest.pop("witness")["records"] == len(expected.items)
+    assert latest == json.loads(found[manifest])
     lines = [json.loads(line) for line in found[rejects].decode().splitlines()]
     assert [(line["reason"], line["id"]) for line in lines] == expected.rejected
     for line in lines:

@@ -212,6 +212,7 @@ async def test_an_archived_snapshot_whose_load_ends_before_its_time_is_incomplet
     assert manifest_of(archive.documents) == report.as_json()
 
 
+@pytest.mark.own_deadlines
 @by_hand
 async def test_what_was_parsed_of_a_bad_document_has_four_seconds_to_reach_the_table() -> None:
     stuck = Stuck()

@@ -157,7 +157,9 @@ async def test_what_the_table_refuses_is_rejected_and_listed_with_its_reason(tmp
 @pytest.mark.parametrize("count", [LINES_LIMIT - 1, LINES_LIMIT, LINES_LIMIT + 5_000])
 async def test_at_most_10000_rejects_are_listed_and_all_are_counted(tmp_path: Path, count: int) -> None:
     archive, store = MemoryArchive(), MemoryStore(refuses={"7": "too large"})
-    body = document_of(record(7, p1="1"), b",".join(b'"%d"' % number for number in range(count)))
+    body = document_of(
+        record(7, p1="1"), record(8, p1="1"), b",".join(b'"%d"' % number for number in range(count))
+    )
     report = await run(written(tmp_path, body), in_memory(archive, store))
     assert report.reasons == {"not_an_object": count, "refused": 1}
     lines = [json.loads(line) for line in archive.documents[REJECTS].splitlines()]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aqi_service.core.parse.splitter import WINDOW
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import ArchiveFailed, Unavailable
 from aqi_service.storage.dry import DryArchive, DryStore
@@ -21,6 +22,7 @@ from tests.doubles.feed_server import RESET, Step, answer, feed_server, head
 from tests.doubles.load_helpers import NAME, document, fates, manifest_of, records, run, written
 from tests.doubles.load_places import Place, place
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
+from tests.doubles.watch import Told
 
 __all__ = ["place"]  # a fixture
 
@@ -42,10 +44,10 @@ def packed(body: bytes) -> bytes:
 
 @dataclass
 class Telling:
-    """What a load tells while it runs: the items of ids as the table has them, and when enough is read."""
+    """What a load tells while it runs: the ids that it writes, and when enough is read."""
 
     read: asyncio.Event = field(default_factory=asyncio.Event)
-    items: dict[str, Any] = field(default_factory=dict)
+    watch: Told = field(default_factory=Told)
 
     def progress(self, _bytes: int, count: int, _total: int | None) -> None:
         if count > READ:
@@ -77,25 +79,30 @@ def check_half(report: LoadReport) -> None:
     assert report.sensors == GOOD
 
 
-@pytest.mark.parametrize("end", ends(asyncio.Event()))
+@pytest.mark.parametrize(
+    ("place", "end"),
+    [("aws", "reset"), *(("local", end) for end in ends(asyncio.Event()))],
+    indirect=["place"],
+)
 async def test_a_half_where_the_feed_ends_is_neither_stored_nor_told_and_the_next_load_brings_the_whole(
     end: str, place: Place
 ) -> None:
     telling = Telling()
-    how: dict[str, Any] = {"live": True, "table": place.table, "on_table_state": lambda: telling.items.update}
+    how: dict[str, Any] = {"live": True, "table": place.table, "watch": lambda: telling.watch}
     async with feed_server(ends(telling.read)[end], (answer(WHOLE),)) as feed:
         report = await run(feed.url(), place.storage, progress=telling.progress, **how)
         assert report.status is (Status.REJECTED if "bad byte" in end else Status.FAILED)
         check_half(report)
-        assert ID not in telling.items | await place.items()
+        assert ID not in {*telling.watch.written, *await place.items()}
         again = await run(feed.url(), place.storage, **how)
     assert again.status is Status.COMPLETE
     assert fates(again) == {"stored": 11, "unchanged": GOOD, "merged": 1, "without_pm": FILLER}
     item = (await place.items())[ID]
     assert (item["P10"], item["P2.5"], item["AQI"], item["AQI_range"]) == ("10", "80", "10", "Very High")
-    assert telling.items[ID].aqi == "10"
+    assert ID in telling.watch.written
 
 
+@pytest.mark.parametrize("place", ["local"], indirect=True)
 async def test_a_half_where_a_file_is_cut_is_pending(place: Place, tmp_path: Path) -> None:
     report = await run(written(tmp_path, BEGUN), place.storage, table=place.table)
     assert report.status is Status.FAILED
@@ -120,11 +127,23 @@ async def test_a_half_is_pending_where_the_archive_fails_behind_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize("behind", [b"x", b"]", WHOLE])
-async def test_a_half_right_before_the_closing_bracket_is_a_whole_one_whatever_follows(behind: bytes) -> None:
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_half_right_before_the_closing_bracket_is_pending_if_more_than_white_space_follows(
+    behind: bytes, later: bool
+) -> None:
     store = MemoryStore()
-    async with feed_server((answer(BEGUN + b"]" + behind),)) as feed:
+    blank = b"\n" * (2 * WINDOW if later else 1)
+    async with feed_server((answer(BEGUN + b"]" + blank + behind),)) as feed:
         report = await run(feed.url(), in_memory(store=store), live=True)
-    assert (report.status, store.items[ID].aqi) == (Status.REJECTED, "1")
+    assert (report.status, ID in store.items) == (Status.REJECTED, False)
+    assert fates(report) == {"stored": GOOD, "pending": 1, "without_pm": FILLER}
+
+
+async def test_a_half_right_before_the_closing_bracket_is_a_whole_one_if_only_white_space_follows() -> None:
+    store = MemoryStore()
+    async with feed_server((answer(BEGUN + b"]" + b" \r\n\t" * WINDOW),)) as feed:
+        report = await run(feed.url(), in_memory(store=store), live=True)
+    assert (report.status, store.items[ID].aqi) == (Status.COMPLETE, "1")
     assert fates(report) == {"stored": GOOD + 1, "without_pm": FILLER}
 
 

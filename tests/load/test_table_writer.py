@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
+from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.document import Position
-from aqi_service.core.parse.measurements import ParseCounts
 from aqi_service.core.parse.splitter import Batch
 from aqi_service.core.report import Status
 from aqi_service.errors import AqiError, MissingResource, TableRefused, Unavailable
@@ -265,7 +265,7 @@ async def test_beside_a_newest_record_that_is_older_than_the_clock_nothing_expir
     there = NEWER._replace(expires_at=int(NOW) - 5)
     store = MemoryStore(there)
     delivery = delivery_to(store)
-    delivery.newest = int(NOW) - 10
+    delivery.data_time = int(NOW) - 10
     await add(delivery, [NEW, item(2, expires_at=int(NOW) - 5), item(3, expires_at=int(NOW) - 10)])
     await delivery.flush()
     assert fates(delivery) == {"superseded": 1, "stored": 1, "expired": 1}
@@ -303,11 +303,46 @@ async def test_a_table_that_refuses_every_item_in_the_same_words_is_at_fault_its
     assert (store.items, store.settled) == ({"0": same}, 0)
 
 
-@pytest.mark.parametrize("refuses", [{"1": "a", "2": "b"}, {"1": "a"}, {"1": "a", "2": "a"}])
+@pytest.mark.parametrize("there", [(), (item(0, snapshot_at=1),)])
+async def test_a_table_that_refuses_the_one_item_that_is_to_be_written_is_at_fault_itself(
+    there: tuple[Item, ...],
+) -> None:
+    store = MemoryStore(*there, refuses={"1": "wrong index"})
+    delivery = await delivered(store, [*there, item(1)])
+    assert str(delivery.error) == "every item is refused in the same words: wrong index"
+    assert fates(delivery) == {"pending": 1} | ({"unchanged": 1} if there else {})
+
+
+@pytest.mark.parametrize("group_size", [1, 100])
+async def test_a_table_that_takes_only_items_without_a_certain_attribute_is_at_fault_itself(
+    group_size: int,
+) -> None:
+    store = MemoryStore(refuses={str(number): "wrong index" for number in range(25) if number % 3})
+    delivery = await delivered(store, map(item, range(25)), group_size=group_size)
+    assert str(delivery.error) == "16 of 25 items are refused in the same words: wrong index"
+    assert fates(delivery) == {"stored": 9, "pending": 16}
+
+
+async def test_a_refused_item_blames_no_table_before_all_others_have_been_offered() -> None:
+    store = MemoryStore(refuses={"0": "too large"})
+    delivery = delivery_to(store, group_size=1)
+    delivery.announce(2)
+    await delivery.add([item(0)], Position(0, Batch(0, b"", [])))
+    delivery._detach("held back for long enough")
+    await delivery.add([item(1)], Position(1, Batch(0, b"", [])))
+    await delivery.flush()
+    assert (delivery.error, delivery.counts.refused) == (None, {"0": "too large"})
+    assert delivery.resume()
+    await delivery.add([item(1)], Position(1, Batch(0, b"", [])))
+    await delivery.flush()
+    assert (delivery.error, fates(delivery)) == (None, {"stored": 1, "refused": 1})
+
+
+@pytest.mark.parametrize("refuses", [{"1": "a", "2": "b"}, {"2": "a"}, {"1": "a", "2": "a"}])
 async def test_items_that_are_refused_for_reasons_of_their_own_or_beside_others_are_at_fault(
     refuses: dict[str, str],
 ) -> None:
-    numbers = range(1, 4) if len(set(refuses.values())) < len(refuses) else map(int, refuses)
+    numbers = range(1, 4) if set(refuses.values()) == {"a"} else map(int, refuses)
     delivery = await delivered(MemoryStore(refuses=refuses), map(item, numbers))
     assert (delivery.error, delivery.counts.refused) == (None, refuses)
 

@@ -1,4 +1,4 @@
-"""What a delivery tells of each id: the item as both snapshot and table have it, or that they differ."""
+"""Which ids a delivery tells: those it is about to write, and those of which the table has something else."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,59 +8,54 @@ import pytest
 from aqi_service.core.items import Item
 from aqi_service.errors import Unavailable
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
+from tests.doubles.watch import Told
 from tests.load.test_table_writer import add, delivery_to, item
 
 
-async def held(store: Any, items: Iterable[Item], **how: Any) -> dict[str, Item | None]:
-    """Deliver items; give what was told of each id last."""
-    told: dict[str, Item | None] = {}
+async def told(store: Any, items: Iterable[Item], **how: Any) -> Told:
+    """Deliver items; give what was told."""
+    watch = Told()
     delivery = delivery_to(store, **how)
-    delivery.on_table_state = told.update
+    delivery.watch = watch
     await add(delivery, items)
     await delivery.flush()
-    return told
+    return watch
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-async def test_what_the_table_has_of_each_id_is_told_and_nothing_where_it_differs(conditional: bool) -> None:
-    same, older, newer = item(2, snapshot_at=1, expires_at=5000), item(3), item(4, measured_at=900)
-    store = MemoryStore(same, older, newer, refuses={"5": "never"})
+async def test_what_the_table_has_otherwise_is_told_and_what_it_has_just_so_is_not(conditional: bool) -> None:
+    same, older, newer = item(2, snapshot_at=1), item(3), item(4, measured_at=900)
+    expiring = item(7, snapshot_at=1, expires_at=5000)
+    store = MemoryStore(same, older, newer, expiring, refuses={"5": "never"})
     items = [item(1), item(2), item(3, value="9"), item(4), item(5), item(6, expires_at=1)]
-    assert await held(store, items, conditional=conditional) == {
-        "1": item(1),
-        "2": item(2, expires_at=5000),
-        "3": item(3, value="9"),
-        "4": None,
-        "5": None,
-    }
+    watch = await told(store, [*items, item(7, expires_at=6000)], conditional=conditional)
+    assert watch == Told(["1", "3", "5"], ["4", "5", "7"])
 
 
-async def test_what_a_replay_finds_newer_when_it_writes_is_told_as_nothing() -> None:
+async def test_what_a_replay_finds_newer_when_it_writes_is_told_to_differ() -> None:
     store = MemoryStore()
 
     async def meanwhile() -> None:
         store.items["1"] = item(1, measured_at=900)
 
-    assert await held(Before(store, put=meanwhile), [item(1), item(2)], conditional=True) == {
-        "1": None,
-        "2": item(2),
-    }
+    watch = await told(Before(store, put=meanwhile), [item(1), item(2)], conditional=True)
+    assert watch == Told(["1", "2"], ["1"])
 
 
-async def test_what_is_being_written_is_in_doubt_until_the_table_has_answered() -> None:
-    store = MemoryStore(item(2))
-    told: list[Any] = []
+async def test_what_is_written_is_told_before_the_table_is_asked_to_take_it() -> None:
+    asked: list[list[str]] = []
+    watch = Told()
 
-    async def asked() -> None:
-        assert told == [{"1": None}]
+    async def note() -> None:
+        asked.append(list(watch.written))
 
-    delivery = delivery_to(Before(store, put=asked))
-    delivery.on_table_state = lambda held: told.append(dict(held))
-    await add(delivery, [item(1), item(2)])
+    delivery = delivery_to(Before(MemoryStore(item(2)), put=note))
+    delivery.watch = watch
+    await add(delivery, [item(1), item(2), item(3)])
     await delivery.flush()
-    assert told == [{"1": None}, {"1": item(1), "2": item(2)}]
+    assert asked == [["1", "3"]]
 
 
-async def test_what_the_table_did_not_acknowledge_stays_in_doubt() -> None:
+async def test_what_the_table_did_not_acknowledge_was_told_as_well() -> None:
     store = Before(MemoryStore(), after_put=failing(Unavailable("the answer was lost")))
-    assert await held(store, [item(1)]) == {"1": None}
+    assert await told(store, [item(1)]) == Told(["1"])

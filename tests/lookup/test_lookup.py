@@ -9,6 +9,7 @@ import pytest
 from aqi_service.core.csv_reply import HEADER_LINE
 from aqi_service.core.index import IndexBuilder, SnapshotVersion
 from aqi_service.core.items import LEASE_IDS, Item
+from aqi_service.core.request_words import NO_REQUEST
 from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
@@ -19,7 +20,7 @@ from tests.doubles.wire_fixtures import advance, by_hand, task, turns
 NOW = 1_703_098_500.0
 ITEM = Item("28456691289", latitude="48.8", country="DE", pm25="3.88", pm10="7.5", aqi="1", aqi_range="Low")
 CSV = HEADER_LINE.encode() + b"28456691289,48.8,,,DE,,,3.88,7.5,1,Low\r\n"
-BAD = b"Bad request: a record id is 1 to 20 decimal digits"
+BAD = b"Bad request: " + NO_REQUEST.encode()
 GONE = b"Unavailable: the table cannot be read now; try again later"
 NOT_FOUND = b"Item not found"
 

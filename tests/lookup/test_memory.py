@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from aqi_service.core.csv_reply import csv_reply
-from aqi_service.core.index import IndexBuilder, OnTableState, SnapshotIndex, SnapshotVersion
+from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.lookup.memory import MemoryIndex
 from tests.doubles.log_lines import lines
@@ -37,69 +37,67 @@ def filled(latest: MemoryIndex) -> MemoryIndex:
     return latest
 
 
-def told(latest: MemoryIndex, how: str) -> OnTableState:
-    return latest.begin() if how == "begin" else latest.note()
-
-
 def test_at_first_the_table_is_asked_for_everything(latest: MemoryIndex) -> None:
     assert latest.reply(7) is None
 
 
-def test_a_load_of_this_process_is_seen_as_a_whole_when_it_is_finished(latest: MemoryIndex) -> None:
-    seen = latest.begin()
-    seen({"7": ITEM, "8": None})
-    seen({"9": ITEM._replace(id="9")})
-    assert latest.reply(7) is None
-    latest.finish(FIRST)
-    assert latest.reply(7) == csv_reply(ITEM)
-    assert latest.reply(8) is None
-    assert latest.reply(9) == csv_reply(ITEM._replace(id="9"))
-
-
-def test_a_load_that_began_anew_or_did_not_end_well_leaves_nothing(filled: MemoryIndex) -> None:
-    filled.begin()({"1": ITEM._replace(id="1")})
-    filled.begin()({"2": ITEM._replace(id="2")})
-    filled.finish(SECOND)
-    assert filled.index is not None
-    assert list(filled.index.packed) == [2]
-    filled.begin()({"3": ITEM._replace(id="3")})
-    filled.finish(None)
-    filled.finish(SECOND)
-    assert list(filled.index.packed) == [2]
-
-
-@pytest.mark.parametrize("how", ["begin", "note"])
-@pytest.mark.parametrize("there", [NEWER, None])
-def test_what_a_load_sees_otherwise_in_the_table_is_not_answered_any_more(
-    filled: MemoryIndex, how: str, there: Item | None
-) -> None:
-    told(filled, how)({"7": there})
+@pytest.mark.parametrize("how", ["writes", "differs"])
+def test_what_a_load_moves_on_is_not_answered_any_more_and_all_else_is(filled: MemoryIndex, how: str) -> None:
+    watch = filled.watch()
+    getattr(watch, how)(["7"])
     assert filled.reply(7) is None
     assert filled.reply(8) == csv_reply(ITEM._replace(id="8"))
-    filled.finish(None)
+    watch.ends(None)
     assert filled.reply(7) is None
+    assert filled.reply(8) is not None
+    assert not filled.renewable.is_set()
 
 
-@pytest.mark.parametrize("how", ["begin", "note"])
-def test_what_a_load_sees_unchanged_is_answered_all_the_time(filled: MemoryIndex, how: str) -> None:
-    told(filled, how)({"7": ITEM._replace(snapshot_at=5)})
-    assert filled.reply(7) == csv_reply(ITEM)
+def test_the_index_of_a_load_of_this_process_answers_what_it_wrote_and_not_what_the_table_has_otherwise(
+    filled: MemoryIndex,
+) -> None:
+    watch = filled.watch()
+    watch.writes(["7", "8"])
+    watch.differs(["8"])
+    watch.ends(SECOND)
+    assert filled.renewable.is_set()
+    assert filled.reply(7) is None
+    assert filled.offer(index(SECOND, NEWER, NEWER._replace(id="8")))
+    assert filled.reply(7) == csv_reply(NEWER)
+    assert filled.reply(8) is None
 
 
-def test_an_archived_snapshot_that_comes_in_late_does_not_undo_what_a_load_has_seen(
+def test_an_index_that_stands_before_its_load_has_ended_answers_once_it_has(filled: MemoryIndex) -> None:
+    watch = filled.watch()
+    watch.writes(["7"])
+    assert not filled.has_loaded(SECOND)
+    assert filled.offer(index(SECOND, NEWER))
+    assert filled.reply(7) is None
+    watch.ends(SECOND)
+    assert filled.reply(7) == csv_reply(NEWER)
+
+
+def test_what_a_load_moves_on_while_an_index_is_read_stays_with_the_table_when_that_comes(
+    filled: MemoryIndex,
+) -> None:
+    finished = filled.watch()
+    finished.writes(["7"])
+    finished.ends(SECOND)
+    beside = filled.watch()
+    beside.writes(["8"])
+    assert filled.offer(index(SECOND, NEWER, ITEM._replace(id="8")))
+    assert (filled.reply(7) is None, filled.reply(8) is None) == (False, True)
+    beside.ends(None)
+    assert filled.reply(8) is None
+
+
+def test_an_index_of_another_process_gives_nothing_back_that_a_load_of_this_one_has_moved_on(
     latest: MemoryIndex,
 ) -> None:
-    latest.begin()({"7": NEWER})
+    latest.watch().writes(["7"])
     latest.offer(index(FIRST, ITEM, ITEM._replace(id="8")))
     assert latest.reply(7) is None
     assert latest.reply(8) is not None
-
-
-def test_the_next_finished_load_is_answered_again(filled: MemoryIndex) -> None:
-    filled.begin()({"7": NEWER})
-    filled.finish(SECOND)
-    assert filled.reply(7) == csv_reply(NEWER)
-    assert filled.reply(8) is None
 
 
 def test_an_older_snapshot_never_replaces_a_newer_one(filled: MemoryIndex) -> None:
@@ -167,8 +165,7 @@ def test_a_snapshot_with_more_records_than_memory_has_room_for_is_logged(
     latest: MemoryIndex, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(IndexBuilder.__init__, "__defaults__", (2,))
-    latest.begin()({str(number): ITEM._replace(id=str(number)) for number in range(5)})
     with caplog.at_level(logging.INFO, "aqi_service"):
-        latest.finish(FIRST)
+        latest.offer(index(FIRST, *(ITEM._replace(id=str(number)) for number in range(5))))
     assert lines(caplog) == ["memory_replaced snapshot=data_20_12_23_18_00.json records=2 left_out=3"]
     assert (latest.reply(1) is None, latest.reply(4) is None) == (False, True)

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.index import unpack
 from aqi_service.core.items import Item
-from aqi_service.core.manifest import version_of
-from aqi_service.core.report import LoadReport
 from aqi_service.load.load import load
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
@@ -28,14 +26,6 @@ REAL, MADE = (real_capture(), 1_502_364_300.0, 3565), (GENERATED, 1_795_446_300.
 TTL = 14 * 86_400
 
 
-async def loaded(place: Place, body: bytes, latest: MemoryIndex) -> LoadReport:
-    """Load a capture as a daemon does."""
-    how = plan(table=place.table, live=True, ttl=TTL, on_table_state=latest.begin)
-    report = await load(feed(body), place.storage, how, now=latest.now)
-    latest.finish(version_of(report.as_json()))
-    return report
-
-
 async def table_of(store: Store, ids: list[str]) -> Mapping[str, Item | None]:
     """Look all ids up in the table."""
     found: dict[str, Item | None] = {}
@@ -44,16 +34,16 @@ async def table_of(store: Store, ids: list[str]) -> Mapping[str, Item | None]:
     return found
 
 
-async def test_each_record_is_the_same_reply_whether_loaded_read_from_the_archive_or_looked_up(
+async def test_each_record_is_the_same_reply_from_the_process_that_loaded_it_a_replica_and_the_table(
     place: Place,
 ) -> None:
     body, now, items = REAL if isinstance(place, LocalPlace) else MADE
     loading, reading = MemoryIndex(lambda: now), MemoryIndex(lambda: now)
-    report = await loaded(place, body, loading)
-    follower = MemoryRefresher(
-        place.storage, place.table, reading, FetchOptions(AGENT, 2**31), lambda _: None
-    )
-    await follower.look()
+    how = plan(table=place.table, live=True, ttl=TTL, watch=loading.watch, process=loading.process)
+    report = await load(feed(body), place.storage, how, now=lambda: now)
+    for latest in (loading, reading):
+        asking = FetchOptions(AGENT, 2**31)
+        await MemoryRefresher(place.storage, place.table, latest, asking, lambda _: None).look()
     assert loading.index is not None
     assert reading.index is not None
     assert len(loading.index) == len(reading.index) == report.fates.stored == items
@@ -62,6 +52,7 @@ async def test_each_record_is_the_same_reply_whether_loaded_read_from_the_archiv
     for record_id, item in there.items():
         assert item is not None
         assert item.expires_at
-        for index in (loading.index, reading.index):
-            assert index.reply(int(record_id), now) == csv_reply(item)
-            assert unpack(index.packed[int(record_id)]).expires_at == item.expires_at
+        for latest in (loading, reading):
+            assert latest.reply(int(record_id)) == csv_reply(item)
+            assert latest.index is not None
+            assert unpack(latest.index.packed[int(record_id)]).expires_at == item.expires_at

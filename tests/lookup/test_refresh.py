@@ -13,13 +13,14 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.scales import REPORT, US_EPA
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.errors import AqiError, ArchiveFailed, MissingResource, Unavailable
+from aqi_service.lookup import refresh
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import POLL_SECONDS, MemoryRefresher
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import FetchOptions
 from aqi_service.storage.ports import READ_LIMIT, Storage
-from tests.doubles.documents import GENERATED, document_of
+from tests.doubles.documents import document_of
 from tests.doubles.load_helpers import AGENT, NAME, NOW, TABLE, document, records, run
 from tests.doubles.log_lines import lines
 from tests.doubles.memory_world import feed
@@ -115,6 +116,45 @@ async def test_a_newer_one_is_noticed_within_a_minute() -> None:
     assert snapshot(latest) == "data_20_12_23_19_01.json"
     assert stop.seconds == [POLL_SECONDS] * 2
     assert POLL_SECONDS <= 30
+
+
+async def test_a_load_of_this_process_that_has_finished_a_snapshot_is_followed_by_a_look_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refresh, "POLL_SECONDS", 86_400.0)
+    storage, stop, looks = await loaded(document(1)), Stop(), asyncio.Event()
+
+    async def look() -> None:
+        looks.set()
+
+    latest, follower = following(Storage(Before(storage.archive, get=look), storage.store))
+    work = asyncio.create_task(follower.run(stop))
+    async with patience():
+        for number in (2, 3):
+            await looks.wait()
+            looks.clear()
+            body = document(1, number, timestamp=f"2023-12-20 {16 + number}:00:00")
+            await run(feed(body), storage, now=NOW + 3600 * number, live=True, watch=latest.watch)
+        await looks.wait()
+        stop.set()
+        await work
+    assert not latest.renewable.is_set()
+
+
+async def test_a_snapshot_that_is_finished_while_another_is_looked_at_is_looked_at_at_once() -> None:
+    storage = await loaded(document(1))
+    waits = Rounds()
+    looks = 0
+
+    async def finish() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            await run(feed(document(1, 2)), storage, now=NOW + 3600, live=True, watch=latest.watch)
+
+    latest, follower = following(Storage(Before(storage.archive, get=finish), storage.store))
+    await follower.run(waits)
+    assert latest.renewable.is_set()  # so that the wait would have been over at once
 
 
 @pytest.mark.parametrize("scale", [REPORT, US_EPA])
@@ -255,6 +295,34 @@ async def test_a_table_that_does_not_answer_leaves_memory_as_it_is() -> None:
     assert snapshot(latest) == NAME
 
 
+async def test_a_newer_snapshot_is_followed_while_the_table_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage, newer = await loaded(document(1)), await loaded(document(1), document(2, 3))
+    store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=1))
+    latest, follower = following(Storage(storage.archive, store))
+    await follower.look()
+    archive_of(storage).snapshots.update(archive_of(newer).snapshots)
+    archive_of(storage).documents.update(archive_of(newer).documents)
+    await follower.run(Rounds())
+    assert snapshot(latest) == "data_20_12_23_19_01.json"
+    assert latest.reply(3) == csv_reply(store_of(newer).items["3"])
+    assert not [line for line in lines(caplog) if line.startswith("memory_not_renewed")]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_no_snapshot_of_a_table_that_was_never_seen_is_followed_while_it_is_away(known: bool) -> None:
+    storage = await loaded(document(1))
+    store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=int(known)))
+    latest, follower = following(Storage(storage.archive, store))
+    await follower.run(Rounds())
+    newest = orjson.loads(archive_of(storage).documents[LATEST])
+    archive_of(storage).documents[LATEST] = orjson.dumps(newest | {"table_id": "made anew"})
+    with pytest.raises(Unavailable):
+        await follower.look()
+    assert snapshot(latest) == (NAME if known else None)
+
+
 async def test_where_the_table_had_newer_records_it_is_asked_which_of_them_it_has() -> None:
     many = records(range(1, 2 * READ_LIMIT + 50))
     newer = records((1, 230), timestamp="2023-12-20 19:30:00")
@@ -286,8 +354,9 @@ async def test_where_it_had_none_the_table_is_asked_for_nothing_though_ids_repea
 
 
 async def test_lookups_have_their_turn_while_it_is_read() -> None:
-    storage = await loaded(GENERATED)
-    _, follower = following(storage)
+    body = document_of(*records(range(400)))
+    storage = await loaded(body)
+    latest, follower = following(storage)
     turns = 0
 
     async def lookups() -> None:
@@ -299,7 +368,8 @@ async def test_lookups_have_their_turn_while_it_is_read() -> None:
     beside = asyncio.create_task(lookups())
     await follower.look()
     beside.cancel()
-    assert turns >= len(GENERATED) // 65_536
+    assert latest.index is not None
+    assert turns >= len(body) // 65_536 > 0
 
 
 async def test_a_stop_ends_it_while_it_reads() -> None:

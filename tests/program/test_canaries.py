@@ -193,7 +193,7 @@ async def test_a_file_s_name_cannot_look_like_a_line_of_the_log(tmp_path: Path) 
     assert done.last.isprintable()
     done = await loaded("--dry-run", *TALKATIVE, "--from", name, cwd=tmp_path)
     assert done.err.count("\n") == len(done.err.splitlines()) == 2
-    assert done.last.startswith(r"aqi-service: failed: x\n2026-01-01T00:00:00Z INFO    forged\r\x1b[2J\u2028")
+    assert done.last.startswith(r"aqi-service: x\n2026-01-01T00:00:00Z INFO    forged\r\x1b[2J\u2028")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ async def die(*_):
         raise OSError("GET https://{USER}@h/a{QUERY}")
     except OSError as error:
         raise RuntimeError("token: {CANARY}") from error
-aqi_service.app.load_only.check = die
+aqi_service.app.load_only.check_when_ready = die
 sys.exit(main(["--load-only", "--from", "-", "--local", "d", "--log-format", "json"]))
 """
     done = subprocess.run(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.storage.aws import create as provision
 from aqi_service.storage.aws.clients import open_clients
+from aqi_service.storage.aws.create_table import create_table
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.local.lease import LocalLease
@@ -95,26 +95,11 @@ async def test_a_local_holder_keeps_others_out_until_it_is_killed(tmp_path: Path
         os.kill(int(child), signal.SIGKILL)  # it lived on, and had inherited nothing
 
 
-async def test_a_local_holder_that_is_stopped_holds_on(tmp_path: Path) -> None:
-    async with local_lease(tmp_path) as lease, holding(LOCAL, str(tmp_path)) as (process, [_, child]):
-        process.send_signal(signal.SIGSTOP)
-        assert f"pid={process.pid} " in str(await lease.take())
-        process.kill()
-        os.kill(int(child), signal.SIGKILL)
-
-
-async def test_a_local_holder_that_ends_in_order_leaves_the_lease_free(tmp_path: Path) -> None:
-    async with local_lease(tmp_path) as lease, holding(LOCAL, str(tmp_path)) as (process, _):
-        await process.communicate(b"")
-        assert process.returncode == 0
-        assert await lease.take() is None
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells enough of a process")
 async def test_a_holder_of_a_table_is_replaced_at_once_when_it_is_killed_on_this_host(moto: Moto) -> None:
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(open_clients())
-        await provision.create_table(clients.writes, moto.table, at_once)
+        await create_table(clients.writes, moto.table, at_once)
         process, [taken] = await stack.enter_async_context(holding(DYNAMODB, moto.table))
         assert taken == "None"
         store = DynamoStore(clients.writes, clients.lookups, moto.table)

@@ -1,5 +1,6 @@
 """What the documents show is what the program does."""
 
+import math
 import os
 import re
 import subprocess
@@ -8,19 +9,26 @@ import sys
 import orjson
 
 from aqi_service.core.csv_reply import csv_reply
+from aqi_service.core.day_cache import KEPT_SECONDS, MOST_DAYS_KEPT
 from aqi_service.core.frames import MAX_REQUEST, encode
 from aqi_service.core.items import COLUMNS, Item
 from aqi_service.core.parse.measurements import REASONS, ScoringRules
+from aqi_service.core.requests import MOST_ROWS
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import parse_name
+from aqi_service.lookup.history import MOST_AT_ONCE
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.server.replies import ANSWER_SECONDS, AT_ONCE, TURN, TURNS
 from aqi_service.server.server import ACCEPT_BURST, CUT_LINES, LISTEN_QUEUE, Limits
 from aqi_service.server.sockets import KEEPALIVE, RECEIVE_BUFFER, SEND_BUFFER, UNSENT, default_max_connections
 from aqi_service.shutdown import GRACE_SECONDS, LAST_SECONDS
+from aqi_service.storage.aws.dynamodb_attributes import to_attributes
+from aqi_service.storage.sensor_reads import PAGE_LIMIT
 from tests import ROOT
 from tests.doubles.config import config
 from tests.doubles.documents import assemble, real_capture
+from tests.doubles.faults.aws_rules import item_size
+from tests.doubles.storage_items import FULL
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -86,6 +94,10 @@ def the_limits() -> dict[str, str]:
         "one read": f"{READ_SIZE // 1024} KiB",
         "lookups of one connection at once": f"{AT_ONCE}",
         "requests before others have their turn": f"{TURN}",
+        "histories at once": f"{MOST_AT_ONCE}",
+        "rows of a history": f"{MOST_ROWS:,}",
+        "read units a second, all histories": f"{config().read_units} (`--read-units`)",
+        "finished days in memory": {3600: f"{MOST_DAYS_KEPT:,}, an hour each"}[int(KEPT_SECONDS)],
         "reads that have their turn at once": f"{TURNS}",
         "answers of one read": f"{ANSWER_SECONDS:g} s",
         "kernel: received": f"{RECEIVE_BUFFER // 1024} KiB",
@@ -101,6 +113,19 @@ def the_limits() -> dict[str, str]:
 def test_the_table_of_limits_has_those_of_the_code() -> None:
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ", LIMITS, re.MULTILINE)
     assert dict(rows[1:]) == the_limits()
+
+
+def test_what_a_history_costs_is_worked_out_by_the_formula_beside_it() -> None:
+    table = OPERATIONS.partition("| records | pages | read units |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| .* \| ([0-9,]+) \| ([0-9]+) \| ([0-9.]+) \|$", table, re.MULTILINE)
+    size = int(re.findall(r"A record has some ([0-9]+) bytes", OPERATIONS)[0])
+    assert abs(size - item_size(to_attributes(FULL, "S"))) <= 5
+    assert len(rows) == 5
+    for records, pages, units in rows:
+        count = int(records.replace(",", ""))
+        sizes = [min(PAGE_LIMIT, count - start) for start in range(0, count, PAGE_LIMIT)]
+        cost = sum(0.5 * math.ceil(each * size / 4096) for each in sizes)
+        assert (int(pages), float(units)) == (len(sizes), cost)
 
 
 def test_operations_names_every_reason_for_a_rejection() -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.storage.aws.clients import Clients, open_clients
-from aqi_service.storage.aws.create import create_bucket, create_table
+from aqi_service.storage.aws.create_bucket import BucketMaker
+from aqi_service.storage.aws.create_table import create_table
 from tests import DATA
 from tests.doubles.aws_backends import plain_table
 from tests.doubles.faults.clients import at_once
@@ -86,7 +87,7 @@ async def world(moto: Moto) -> AsyncIterator[World]:
 @pytest.fixture
 async def made(world: World) -> World:
     """A world in which bucket and table are there."""
-    await create_bucket(world.clients.s3, world.moto.bucket, None, at_once)
+    await BucketMaker(world.clients.s3, world.moto.bucket, None, at_once).make()
     await create_table(world.clients.writes, world.moto.table, at_once)
     return world
 
@@ -102,6 +103,7 @@ async def test_the_daemon_s_policy_is_what_it_asks_for(made: World, tmp_path: Pa
             caught_up = await program.report(2)
             assert (caught_up["status"], caught_up["stored"] > 10) == ("complete", True)
             assert (await program.ask(b"1"))[0].startswith(b"id,")
+            assert (await program.ask(b"days 1"))[0].startswith(b"sensor_id,")
             program.tell(signal.SIGTERM)
             assert await program.ended() == 0
         assert made.shim.journal.of("HeadObject")
@@ -123,6 +125,7 @@ async def test_a_replica_s_policy_is_what_it_asks_for(made: World, tmp_path: Pat
     async with running(*options, cwd=tmp_path, env=made.environment) as program:
         await program.line("memory_replaced snapshot=data_20_12_23_17_00.json")
         assert await program.ask(b"8", b"9") == [b"Item not found"] * 2
+        assert (await program.ask(b"history 1"))[0].startswith(b"id,")
         assert (await program.page("/readyz"))[0] == 200
         program.tell(signal.SIGTERM)
         assert await program.ended() == 0

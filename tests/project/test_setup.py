@@ -107,6 +107,26 @@ def test_what_the_interpreter_has_is_used_without_an_index(tmp_path: Path) -> No
     assert project.imports("pytest") == pytest.__file__
 
 
+def test_the_project_s_commands_are_in_the_environment_wherever_they_are_called_from(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "a folder")
+    (project.folder / "aqi_service.py").write_text("import sys\ndef command():\n    return len(sys.argv)")
+    with (project.folder / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("[project.scripts]\naqi-one = 'aqi_service:command'\n")
+    assert project.setup().returncode == 0
+    command = project.folder / ".venv/bin/aqi-one"
+    assert subprocess.run([command, "x", "y z"], cwd=tmp_path, check=False).returncode == 3
+    assert subprocess.run([".venv/bin/aqi-one"], cwd=project.folder, check=False).returncode == 1
+
+
+def test_commands_that_changed_are_written_again(tmp_path: Path) -> None:
+    project = new_project(tmp_path)
+    project.setup()
+    with (project.folder / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("[project.scripts]\naqi-two = 'aqi_service:command'\n")
+    project.setup()
+    assert (project.folder / ".venv/bin/aqi-two").exists()
+
+
 def test_a_second_setup_does_nothing(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     project = new_project(tmp_path)
     project.setup()

@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from aqi_service.core.frames import MAX_REQUEST, encode, encode_header
+from aqi_service.core.frames import BAD_REQUEST, MAX_REQUEST, encode, encode_header
+from aqi_service.core.request_words import NO_REQUEST
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.server.server import CUT_LINES, Limits
@@ -127,9 +128,7 @@ STRANGE = (
 async def test_ids_that_are_none_are_told_so_and_the_connection_stays() -> None:
     async with serving(Lookup(MemoryStore(), lambda: 0.0).answer) as served, served.peer() as peer:
         replies = await peer.ask(*STRANGE, b"1")
-        assert replies == [b"Bad request: a record id is 1 to 20 decimal digits"] * len(STRANGE) + [
-            b"Item not found"
-        ]
+        assert replies == [BAD_REQUEST + NO_REQUEST.encode()] * len(STRANGE) + [b"Item not found"]
         assert await peer.ask(b"2") == [b"Item not found"]
 
 

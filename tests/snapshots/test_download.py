@@ -1,6 +1,7 @@
 """The download of a snapshot over real sockets: what is asked for, what is accepted, where it is led."""
 
 import asyncio
+import gzip
 import socket
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from aqi_service.errors import FetchFailed, SnapshotFailed
 from aqi_service.snapshots import download as feed_module
-from aqi_service.snapshots.download import ANSWER_SECONDS, READ_SECONDS, download
+from aqi_service.snapshots.download import ANSWER_SECONDS, MAX_HEADER, READ_SECONDS, download
 from tests.doubles.certificates import stranger
 from tests.doubles.feed_server import (
     CHUNKED,
@@ -58,6 +59,28 @@ async def test_every_framing_gives_the_bytes_as_they_were_sent(reply: bytes) -> 
     async with feed_server((reply,)) as feed:
         _, body = await fetch(feed.url())
     assert body == BODY
+
+
+@pytest.mark.parametrize(
+    "encoding", ["aws-chunked", "AWS-Chunked", "aws-chunked,gzip", "identity, aws-chunked"]
+)
+async def test_how_an_object_was_once_sent_to_its_server_is_no_encoding(encoding: str) -> None:
+    body = gzip.compress(BODY) if "gzip" in encoding else BODY
+    async with feed_server((answer(body, Content_Encoding=encoding),)) as feed:
+        found, received = await fetch(feed.url())
+    assert received == body
+    assert found.length == (None if "gzip" in encoding else len(BODY))
+
+
+@pytest.mark.parametrize("size", [9_000, MAX_HEADER])
+async def test_a_long_header_of_the_answer_is_taken(size: int) -> None:
+    async with feed_server((answer(BODY, Content_Security_Policy="x" * size),)) as feed:
+        assert (await fetch(feed.url()))[1] == BODY
+
+
+async def test_an_endless_header_of_the_answer_is_not_taken() -> None:
+    async with feed_server((answer(BODY, X="x" * 4 * MAX_HEADER),)) as feed:
+        await refusal(feed.url())
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, br", "zstd"])

@@ -133,7 +133,7 @@ async def test_a_gzip_bomb_stops_at_the_size_limit_in_little_memory() -> None:
         report = await run(feed.url(), in_memory(DryArchive(), store), max_bytes=50_000_000)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert (report.status, fates(report), len(store.items)) == (Status.FAILED, {"stored": 300}, 300)
+    assert (report.status, fates(report), len(store.items)) == (Status.REJECTED, {"stored": 300}, 300)
     assert "larger than 50000000 bytes" in str(report.error)
     assert peak < 5_000_000
 
@@ -146,14 +146,25 @@ def endless(piece: bytes) -> Iterator[bytes]:
 @pytest.mark.parametrize("start", [head(), head(Content_Length=10**12)])
 async def test_an_endless_body_stops_at_the_size_limit(start: bytes) -> None:
     report = await failed(start, b"[", endless(b" " * 100_000), max_bytes=1_000_000)
-    assert report.status is Status.FAILED
+    assert report.status is Status.REJECTED
     assert "--max-bytes" in str(report.error)
     assert report.bytes <= 1_000_000
 
 
 async def test_a_snapshot_of_just_the_size_limit_is_loaded() -> None:
     assert (await loaded(answer(BODY), max_bytes=len(BODY)))[0].status is Status.COMPLETE
-    assert (await failed(answer(BODY), max_bytes=len(BODY) - 1)).status is Status.FAILED
+    assert (await failed(answer(BODY), max_bytes=len(BODY) - 1)).status is Status.REJECTED
+
+
+async def test_a_snapshot_of_more_records_than_the_most_is_rejected_and_what_was_stored_stays() -> None:
+    archive, store = MemoryArchive(), MemoryStore()
+    for most in (300, 299):
+        async with feed_server((answer(BODY),)) as feed:
+            report = await run(feed.url(), in_memory(archive, store), live=True, max_records=most)
+        assert report.status is (Status.COMPLETE if most == 300 else Status.REJECTED)
+        assert (report.error is None) is (most == 300)
+    assert "more than 299 records; --max-records" in str(report.error)
+    assert (archive.open, len(archive.snapshots), len(store.items)) == (0, 1, 300)
 
 
 async def test_a_byte_order_mark_is_accepted_and_archived() -> None:

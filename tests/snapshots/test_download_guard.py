@@ -2,13 +2,22 @@
 
 import pytest
 
-from aqi_service.errors import SnapshotFailed
-from aqi_service.snapshots.download import MAX_HOPS, public_url
+from aqi_service.errors import FetchFailed, SnapshotFailed
+from aqi_service.snapshots.download import download
+from aqi_service.snapshots.redirects import MAX_HOPS, public_url
+from tests.doubles.connections import connections
 from tests.doubles.feed_server import RESET, Step, answer, feed_server, head
+from tests.doubles.http_proxy import Names
 from tests.doubles.load_helpers import AGENT, fetch, refusal
 
 BODY = b'[{"id": 1}]'
 SECRET = "hunter2"  # noqa: S105 (it must appear nowhere)
+
+
+async def read(url: str, names: Names) -> bytes:
+    """Download with names that the test decides."""
+    async with download(url, AGENT, names=names) as found:
+        return b"".join([chunk async for chunk in found.chunks])
 
 
 def moved(target: str, status: str = "302 Found") -> tuple[bytes]:
@@ -43,7 +52,18 @@ async def test_a_redirect_to_another_scheme_is_refused(target: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.2", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]"],
+    [
+        *(
+            "127.0.0.2",
+            "10.0.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "[::1]",
+            "[fe80::1]",
+            "[::ffff:10.0.0.1]",
+        ),
+        *("[64:ff9b::127.0.0.1]", "[2002:7f00:1::]", "[::127.0.0.1]", "[2001:0:1::1]", "2130706433", "127.1"),
+    ],
 )
 async def test_a_redirect_to_an_internal_address_is_refused(host: str) -> None:
     async with feed_server(moved(f"http://{host}:1/"), (answer(BODY),)) as feed:
@@ -55,6 +75,45 @@ async def test_a_name_that_leads_to_an_internal_address_is_refused() -> None:
         feed.will(*moved(feed.url("/", host="127.0.0.1")))
         assert "redirects to an internal address" in str(await refusal(feed.url(host="localhost")))
         assert len(feed.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "addresses", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["64:ff9b::7f00:1"], ["2002:a00:1::"], ["::a00:1"]]
+)
+async def test_a_name_with_an_internal_address_is_refused_in_whatever_form(addresses: list[str]) -> None:
+    names = Names(rebind_example_org=[addresses])
+    async with feed_server(moved("http://rebind.example.org/")) as feed:
+        with connections() as tried, pytest.raises(FetchFailed, match="redirects to an internal address"):
+            await read(feed.url(), names)
+    assert tried == ["127.0.0.1"]
+
+
+async def test_the_address_that_was_judged_is_the_one_that_is_connected_to() -> None:
+    """A name that answers with a public address when it is judged, and with loopback from then on."""
+    names = Names(rebind_example_org=[["8.8.8.8"], ["127.0.0.1"]])
+    async with feed_server((answer(BODY),)) as secret, feed_server() as feed:
+        feed.will(*moved(secret.url(host="rebind.example.org")))
+        with connections() as tried, pytest.raises(FetchFailed, match="does not answer"):
+            await read(feed.url(), names)
+        assert secret.requests == []
+    assert tried == ["127.0.0.1", "8.8.8.8"]
+    assert names.asked == ["rebind.example.org"]
+
+
+async def test_a_public_address_behind_nat64_is_connected_to() -> None:
+    names = Names(v4_example_org=[["64:ff9b::808:808"]])
+    async with feed_server(moved("http://v4.example.org/")) as feed:
+        with connections() as tried, pytest.raises(FetchFailed, match="does not answer"):
+            await read(feed.url(), names)
+    assert tried == ["127.0.0.1", "64:ff9b::808:808"]
+
+
+async def test_an_internal_feed_may_send_on_to_itself() -> None:
+    names = Names(nas_example_org=[["127.0.0.1"]])
+    async with feed_server() as feed:
+        feed.will(*moved(feed.url("/there", host="nas.example.org")))
+        feed.will(answer(BODY))
+        assert await read(feed.url(host="nas.example.org"), names) == BODY
 
 
 @pytest.mark.parametrize("target", ["http://h:99999999/", "http://[::1/", "http:///", ""])

@@ -108,10 +108,10 @@ async def test_the_newest_record_is_told_by_a_load_of_which_the_table_has_someth
 ) -> None:
     archive = MemoryArchive()
     ledger = ManifestStore(in_memory(archive), TABLE)
-    assert await ledger.newest() is None
+    assert await ledger.data_time() is None
     told = {"snapshot": NAME, "newest": "2023-12-20 17:00:00", "stored": 0, "expired": 0} | {fate: 3}
     archive.documents[latest_key(TABLE)] = orjson.dumps(told)
-    assert await ledger.newest() == newest
+    assert await ledger.data_time() == newest
 
 
 async def test_writers_beside_each_other_leave_the_newest(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from aqi_service.errors import CutShort, FetchFailed
+from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
 from aqi_service.snapshots.sources import (
     PIECE,
     FetchOptions,
@@ -128,7 +128,7 @@ async def test_a_file_that_breaks_while_it_is_read_fails() -> None:
 async def test_a_file_over_the_size_limit_fails(tmp_path: Path) -> None:
     path = written(tmp_path, PACKED)
     assert (await taken(path, max_bytes=len(BODY)))[1] == BODY
-    with pytest.raises(FetchFailed, match="--max-bytes"):
+    with pytest.raises(SnapshotRejected, match="--max-bytes"):
         await taken(path, max_bytes=len(BODY) - 1)
 
 

@@ -4,10 +4,12 @@ import logging
 import time
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from aqi_service.app.commands import SERVICE, service
 from aqi_service.app.loads import Loads
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.scheduler import Scheduler
@@ -25,7 +27,7 @@ from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import NOW, TABLE, document
 from tests.doubles.log_lines import lines
-from tests.doubles.program import ran
+from tests.doubles.program import ran, typed
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
 HOUR = 3600
@@ -142,10 +144,11 @@ async def test_one_that_is_under_way_when_the_lease_is_lost_writes_no_more() -> 
 
 
 def test_the_command_for_older_ones_carries_what_decides_how_they_are_loaded() -> None:
-    settings = config(bucket="b-b", table=TABLE, bucket_owner="123456789012", ttl_days=30, max_bytes=10**9)
+    changes: dict[str, Any] = {"ttl_days": 30, "max_bytes": 10**9, "max_records": 2 * 10**6}
+    settings = config(bucket="b-b", table=TABLE, bucket_owner="123456789012", **changes)
     assert settings.archive_command == (
-        f"python -m aqi_service --load-only --from archive --bucket b-b --table {TABLE} --scale daqi "
-        "--bucket-owner 123456789012 --ttl-days 30 --max-bytes 1000000000"
+        f"{service()} --load-only --from archive --bucket b-b --table {TABLE} --scale daqi "
+        "--bucket-owner 123456789012 --ttl-days 30 --max-bytes 1000000000 --max-records 2000000"
     )
 
 
@@ -176,7 +179,7 @@ async def test_the_daemon_catches_up_after_its_load_and_names_the_command_for_ol
     [told] = [line for line in lines(caplog) if line.startswith("snapshots_unfinished ")]
     assert told == (
         "snapshots_unfinished count=2 of_newest=2 hint='load them with "
-        f"python -m aqi_service --load-only --from archive --bucket b-b --table {TABLE} --scale daqi'"
+        f"{service()} --load-only --from archive --bucket b-b --table {TABLE} --scale daqi'"
     )
 
 
@@ -211,9 +214,8 @@ async def test_a_load_of_the_live_feed_catches_up_though_the_feed_fails_and_a_re
     assert [report["snapshot"] for report in done.reports] == [None, name_at(1, now), name_at(2, now)]
     assert [report["status"] for report in done.reports] == ["failed", "complete", "complete"]
     assert done.code == 1
-    command = (
-        "python -m aqi_service --load-only --from archive --local d --table air_quality_data --scale daqi"
-    )
+    ours = typed(SERVICE, tmp_path)
+    command = f"{ours} --load-only --from archive --local d --table air_quality_data --scale daqi"
     assert done.last.endswith(f"snapshots_unfinished count=1 of_newest=1 hint='load them with {command}'")
     older = await ran(*command.split()[3:], cwd=tmp_path)
     assert [report["records"] for report in older.reports] == [1, 0, 0, 0]

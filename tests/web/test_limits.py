@@ -1,23 +1,27 @@
 """The doors of the HTTP port over real sockets: a cap, and no place for whoever does not ask."""
 
 import asyncio
+import gc
+import re
 import resource
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from aqi_service.server.sockets import default_max_connections, listen
-from aqi_service.web.app import Answers, http_port
-from aqi_service.web.limits import SILENT_SECONDS, default_max_http
+from aqi_service.web.app import Answers, application, http_port
+from aqi_service.web.limits import SILENT_SECONDS, ConnectionLimits, default_max_http
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.log_lines import lines
-from tests.doubles.program import running
+from tests.doubles.patience import patience
+from tests.doubles.program import Running, running
 from tests.doubles.wire_fixtures import advance, by_hand, on_each_loop, turns, until
 
 ASKING = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -120,6 +124,136 @@ async def test_a_request_that_takes_long_to_answer_is_not_silence() -> None:
         assert (await rest(reader)).endswith(b"ready\n")
         writer.close()
     assert port.refused == {}
+
+
+BODIES = {
+    "a length": (b"Content-Length: 5", b"12345"),
+    "a length whose body does not come": (b"content-length : 9999999", b""),
+    "a length that is none": (b"Content-Length: +5", b"12345"),
+    "chunks": (b"Transfer-Encoding: chunked", b"5\r\n12345\r\n0\r\n\r\n"),
+    "malformed chunks": (b"TRANSFER-ENCODING:chunked", b"zz\r\n" * 2000),
+    "both": (b"Content-Length: 0\r\nTransfer-Encoding: chunked", b"zz\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@on_each_loop
+async def test_a_request_with_a_body_ends_its_connection_and_its_body_is_not_read(kind: str) -> None:
+    header, body = BODIES[kind]
+    async with port_of(2) as port:
+        reader, writer = await port.peer()
+        writer.write(ASKING[:-2] + header + b"\r\n\r\n" + body + ASKING)
+        async with patience():  # shorter than no complete request may take
+            pages = await rest(reader)
+        writer.close()
+    assert pages.count(b"HTTP/1.") == 1
+    assert port.refused["body"] == 1
+
+
+@on_each_loop
+async def test_a_peer_that_vanishes_while_its_request_is_handed_on_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    doors = ConnectionLimits(1, lambda _: None)
+    port = Port(0)
+    runner = web.AppRunner(application(Answers(port.ready, bytes), doors))
+    await runner.setup()
+    assert runner.server
+    ours, theirs = socket.socketpair()
+    transport, door = await asyncio.get_running_loop().create_connection(doors(runner.server), sock=ours)
+    await turns()
+    door.get_buffer(0)[: len(ASKING)] = ASKING
+    door.buffer_updated(len(ASKING))
+    door.take_turn()
+    door.connection_lost(None)  # as a loop does that met request and reset in one turn
+    transport.abort()
+    await turns()
+    theirs.close()
+    await runner.cleanup()
+    gc.collect()
+    assert lines(caplog) == []
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@on_each_loop
+async def test_a_body_of_no_length_is_none() -> None:
+    async with port_of(2) as port:
+        reader, writer = await port.peer()
+        writer.write((ASKING[:-2] + b"Content-Length: 0\r\n\r\n") * 2)
+        for _ in range(2):
+            assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+    assert port.refused == {}
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 9000]
+)
+@on_each_loop
+async def test_a_head_without_end_is_answered_with_400_and_ends_the_connection(line: bytes) -> None:
+    async with port_of(2) as port:
+        reader, writer = await port.peer()
+        writer.write(line + b"a" * 400_000)
+        pages = await rest(reader)
+        writer.close()
+    assert pages.count(b"HTTP/1.") == 1
+    assert pages.startswith(b"HTTP/1.1 400 ")
+    assert port.refused == {"head": 1}
+
+
+@on_each_loop
+async def test_requests_are_answered_in_order_however_they_are_cut() -> None:
+    stream = ASKING + b"\r\n\r\n" + ASKING.replace(b"healthz", b"nothing") + ASKING
+    for size in (1, 7, len(ASKING) + 1, len(stream)):
+        async with port_of(2) as port:
+            reader, writer = await port.peer()
+            for start in range(0, len(stream), size):
+                writer.write(stream[start : start + size])
+                await writer.drain()
+                await asyncio.sleep(0)
+            writer.write(ASKING[:-2] + b"Connection: close\r\n\r\n")
+            pages = re.findall(rb"HTTP/1\.1 (\d+) ", await rest(reader))
+            writer.close()
+        assert pages == [b"200", b"404", b"200", b"200"]
+
+
+@on_each_loop
+async def test_a_thousand_requests_in_one_piece_are_all_answered() -> None:
+    async with port_of(2) as port:
+        reader, writer = await port.peer()
+        writer.write(ASKING * 1000)
+        for _ in range(1000):
+            assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+def memory(program: Running) -> int:
+    """Return the most of a process's memory that there ever was, in MB."""
+    status = Path(f"/proc/{program.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+
+async def test_malformed_chunks_of_many_connections_take_no_memory(tmp_path: Path) -> None:
+    head = b"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with feed_server((answer(b"[]"),)) as feed:
+        options = ("--local", "d", "--port", "0", "--http-port", "0", "--feed-url", feed.url())
+        async with running(*options, cwd=tmp_path) as program:
+            port = await program.port("http")
+            await program.report()
+            before = memory(program)
+
+            async def attack() -> None:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                with suppress(ConnectionError):
+                    writer.write(head)
+                    for _ in range(100):
+                        writer.write(b"zz\r\n" * 10_000)
+                        await writer.drain()
+                writer.transport.abort()
+
+            await asyncio.gather(*(attack() for _ in range(20)))
+            assert await program.ask(b"1") == [b"Item not found"]
+            assert memory(program) - before < 30
 
 
 @on_each_loop

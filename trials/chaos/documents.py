@@ -5,6 +5,7 @@ One rule: pure; the same chance gives the same documents.
 
 import json
 from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import Any
 
@@ -14,6 +15,9 @@ FIRST_ID = 28_012_345_678
 USED_UP = 1_000_000
 """Between the ids of what is measured and those of what is no good."""
 
+DAY = date(2027, 12, 20)
+"""The day of a campaign."""
+
 Elements = list[Any]
 Values = dict[str, Any]
 
@@ -21,10 +25,12 @@ Values = dict[str, Any]
 class Network:
     """Sensors and their latest measurements; `publish` lets some time pass and gives a document.
 
-    A measurement is an id with a timestamp and values. `size` is how many there are at a time.
+    A measurement is an id with a timestamp and values. `size` is how many there are at a time, `day` the one
+    whose afternoon it is at first.
     """
 
-    def __init__(self, chance: Random, size: int) -> None:
+    def __init__(self, chance: Random, size: int, day: date = DAY) -> None:
+        self._day = day
         self._chance = chance
         self._size = size
         self._born = 0
@@ -55,14 +61,14 @@ class Network:
             self._former[record_id] = (timestamp, values)
             self._there[record_id] = (timestamp, self._values())
         elif roll < 0.28:  # an older measurement, after a newer one
-            self._there[record_id] = ("2027-12-20 12:00:00", self._values())
+            self._there[record_id] = (f"{self._day} 12:00:00", self._values())
         elif roll < 0.29:  # and back to what it was
             self._there[record_id] = self._former.get(record_id, (timestamp, values))
 
     def _time(self) -> str:
         at = self._now - self._chance.randrange(300)
-        hours, rest = divmod(at, 3600)
-        return f"2027-12-20{self._chance.choice(' T')}{hours:02}:{rest // 60:02}:{rest % 60:02}"
+        moment = datetime.combine(self._day, time()) + timedelta(seconds=at)
+        return moment.isoformat(self._chance.choice(" T"))
 
     def _values(self) -> Values:
         p1, p2 = self._chance.randrange(1, 19_000) / 100, self._chance.randrange(1, 9_000) / 100
@@ -82,7 +88,7 @@ class Network:
 
     def _useless(self) -> Any:
         """Write something that comes to no item: rejected, or without PM."""
-        record_id, timestamp = FIRST_ID + USED_UP + self._chance.randrange(1000), "2027-12-20 17:00:00"
+        record_id, timestamp = FIRST_ID + USED_UP + self._chance.randrange(1000), f"{self._day} 17:00:00"
         choices: Elements = [
             element(self._chance.choice(BAD_IDS), timestamp, 7, P1="1"),
             element(record_id, self._chance.choice((*BAD_TIMES, "2031-01-01 00:00:00")), 7, P1="1"),

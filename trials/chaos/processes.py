@@ -18,6 +18,7 @@ import pytest
 from aqi_service.app import load_only, loads, scheduler
 from aqi_service.app.config import Config
 from aqi_service.app.metrics import ServiceStatus
+from aqi_service.app.preparation import Preparation
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.report import LoadReport
 from aqi_service.load import load
@@ -33,7 +34,8 @@ from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
-from aqi_service.storage.ports import SnapshotLocations, Storage
+from aqi_service.storage.backend import SnapshotLocations
+from aqi_service.storage.ports import Storage
 from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.faults.effects import RESET_BEFORE
@@ -181,7 +183,7 @@ async def _begin(machine: Machine, name: str, settings: dict[str, Any]) -> Daemo
     server = Server(sockets, lookup.answer)
     await server.start()
     status, stop = ServiceStatus(ServerCounts()), Stop()
-    loader = Scheduler(decided, found, status, Serving(port, latest), usable=False)
+    loader = Scheduler(decided, found, status, Serving(port, latest), Preparation(decided, found, status))
     asking = FetchOptions(name, decided.max_bytes)
     follower = MemoryRefresher(found.storage, machine.table, latest, asking, status.seen)
 

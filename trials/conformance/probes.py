@@ -128,7 +128,7 @@ async def _older(asked: Asked) -> None:
         TableName=asked.table,
         Item={"id": {"S": "7"}},
         ConditionExpression=NOT_NEWER,
-        ExpressionAttributeValues={":measured": {"N": "9"}, ":taken": {"N": "11"}},
+        ExpressionAttributeValues={":measured": {"N": "9"}, ":taken": {"N": "11"}, ":until": {"N": "99"}},
     )
 
 

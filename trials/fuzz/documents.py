@@ -18,8 +18,9 @@ import orjson
 from aqi_service.core.csv_reply import csv_reply, plain_text
 from aqi_service.core.index import pack, unpack
 from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item
+from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.document import DocumentReader, Position
-from aqi_service.core.parse.measurements import REASONS, ParseCounts, Rejection, ScoringRules
+from aqi_service.core.parse.measurements import REASONS, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter, Unreadable
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.scales import SCALES
@@ -126,8 +127,9 @@ class Read:
     def seen(self) -> tuple[object, ...]:
         """All that must not depend on cuts and window."""
         end = type(self.error), getattr(self.error, "offset", None)
-        counts = [getattr(self.findings, each.name) for each in fields(ParseCounts) if each.name != "sensors"]
-        return self.items, self.rejections, end, counts, len(self.findings.sensors)
+        found, names = self.findings, [each.name for each in fields(ParseCounts) if each.compare]
+        counts = [getattr(found, name) for name in names if name != "sensors"]
+        return self.items, self.rejections, end, counts, len(found.sensors), found.times.mostly_since()
 
 
 def items(data: bytes) -> None:

@@ -14,6 +14,7 @@ from contextlib import aclosing
 
 from aqi_service.client.client import MAX_REPLY, Client, record_of
 from aqi_service.client.csv_text import guard, parse, safe
+from aqi_service.client.files import Files
 from aqi_service.client.output import EXIT_CODES, Printer, _take
 from aqi_service.client.stdio import print_error
 from aqi_service.core.frames import NOT_FOUND, kind
@@ -105,7 +106,7 @@ def _shown(reply: bytes, out: io.BytesIO, *, as_json: bool = False) -> bytes | N
     told = io.StringIO()
     with contextlib.redirect_stderr(told):
         try:
-            code = _take(IDS[0], reply, Printer(out, as_json=as_json), None)
+            code = _take(IDS[0], reply, Printer(out, as_json=as_json), Files(None, asked=False))
         except ServerGone as error:
             print_error(str(error))
             code = REFUSED

@@ -1,6 +1,6 @@
 """The parts that measure: lookups while a large snapshot loads, and a load within little memory.
 
-One rule: the program is a process of its own, started as its users start it.
+One rule: the program is a process of its own, started as its users start it; and nobody reads its stderr.
 """
 
 import asyncio
@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from aqi_service.core.parse.document import MAX_RECORDS
 from bench.lib.feed import feed
 from tests.doubles.program import Running, ran, running
 from trials.host.figures import Figure, latencies, peak_memory, waited_for_a_core, worst_lag
 from trials.host.limits import Took, load
 from trials.host.lookups import asking
-from trials.host.places import discarding_aws, served, snapshot
+from trials.host.places import discarding_aws, scattered, served, snapshot
 
 MEMORY = 256 * 1024 * 1024
 MOST_P99 = 0.050
@@ -24,15 +25,27 @@ LONG = 3600.0
 IDS = [str(28_600_000_000 + number) for number in range(1600)]
 """The feed's first ids, which are in the table before it loads; every second is of a particulate record."""
 
-DAEMON = ("--local", "d", "--port", "0", "--http-port", "0", "--load-deadline", str(int(LONG)))
+MANY = ("--max-records", "10000000")
+"""500 MB of the smallest records are over a million."""
+
+DAEMON = ("--local", "d", "--port", "0", "--http-port", "0", "--load-deadline", str(int(LONG)), *MANY)
 TAKEN = ("--snapshot-time", "2026-11-23T15:00")
+
+
+@asynccontextmanager
+async def unread(*options: str, cwd: Path) -> AsyncIterator[Running]:
+    """Run a daemon whose stderr is full, and read by nobody, once it listens."""
+    async with running(*options, cwd=cwd, unread=True) as program:
+        await program.port("tcp")
+        await program.port("http")
+        program.stop_reading()
+        yield program
 
 
 @asynccontextmanager
 async def loading(folder: Path, url: str, *options: str) -> AsyncIterator[Running]:
     """Run a daemon that loads `url`; it is to end in order."""
-    async with running(*DAEMON, "--feed-url", url, *options, cwd=folder) as program:
-        await program.port("tcp")
+    async with unread(*DAEMON, "--feed-url", url, *options, cwd=folder) as program:
         yield program
         program.tell()
         assert await program.ended() == 0
@@ -43,7 +56,7 @@ async def serving(folder: Path, size: int) -> AsyncIterator[Figure]:
     (folder / "small.json").write_bytes(b"".join(feed(400_000)))
     first = await ran("--load-only", "--local", "d", "--from", "small.json", *TAKEN, cwd=folder)
     assert first.code == 0, first.err
-    async with running(*DAEMON, "--serve-only", cwd=folder) as program:
+    async with unread(*DAEMON, "--serve-only", cwd=folder) as program:
         async with asking(await program.port("tcp"), IDS) as idle:
             await asyncio.sleep(IDLE_SECONDS)
         for figure in latencies("lookups, idle", idle):
@@ -71,12 +84,15 @@ async def _while_loading(program: Running) -> AsyncIterator[Figure]:
 
 
 async def memory(folder: Path, size: int) -> AsyncIterator[Figure]:
-    """Load `size` bytes in 256 MB of memory: into a folder, and through AWS's client."""
+    """Load `size` bytes in 256 MB of memory: into a folder, and through AWS's client; and scattered ids."""
     path = snapshot(folder, size)
-    took = await load(("--local", "m", "--from", path.name, *TAKEN), folder, MEMORY)
+    took = await load(("--local", "m", "--from", path.name, *TAKEN, *MANY), folder, MEMORY)
     yield _within("a load into files and SQLite", took)
+    path = scattered(folder, records := min(MAX_RECORDS, size // 500))
+    took = await load(("--local", "s", "--from", path.name, *TAKEN), folder, MEMORY)
+    yield _within(f"a load of {records} scattered ids", took)
     async with served(folder) as url, discarding_aws() as env:
-        took = await load(("--feed-url", url), folder, MEMORY, env)
+        took = await load(("--feed-url", url, *MANY), folder, MEMORY, env)
         yield _within("a load into S3 and DynamoDB", took)
 
 

@@ -4,12 +4,14 @@ One rule: each is a process of its own, so that neither its memory nor its work 
 """
 
 import asyncio
+import json
 import os
 import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 
 from bench.lib.feed import feed
 
@@ -21,6 +23,26 @@ def snapshot(folder: Path, size: int) -> Path:
     path = folder / FEED
     with path.open("wb") as file:
         file.writelines(feed(size))
+    return path
+
+
+def scattered(folder: Path, records: int) -> Path:
+    """Write a snapshot in which no two ids, of records or of sensors, lie close together."""
+    chance, path = Random(1), folder / "scattered.json"  # noqa: S311 - must be replayable
+    with path.open("w", encoding="ascii") as file:
+        for number in range(records):
+            record = {
+                "id": chance.getrandbits(63),
+                "timestamp": "2026-11-23 14:00:00",
+                "location": {"latitude": "52.5", "longitude": "13.4", "altitude": "", "country": "DE"},
+                "sensor": {"id": chance.getrandbits(62), "sensor_type": {"name": "SDS011"}},
+                "sensordatavalues": [
+                    {"value_type": "P1", "value": "12.5"},
+                    {"value_type": "P2", "value": "7"},
+                ],
+            }
+            file.write(("," if number else "[") + json.dumps(record))
+        file.write("]")
     return path
 
 

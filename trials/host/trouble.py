@@ -38,6 +38,8 @@ async def standing_still(folder: Path, seconds: float) -> AsyncIterator[Figure]:
         yield _did("  the load under way", report["status"], "complete")
         lag = await worst_lag(program)
         yield Figure("  the loop's lag", f"{lag:.1f} s", f">= {seconds - 1:.0f} s", lag >= seconds - 1)
+        program.read_on()
+        await program.line("loop_lag")
         told = sum("loop_lag" in line for line in program.err)
         yield Figure("  lines about it in the log", str(told), "1", told == 1)
 

@@ -15,6 +15,7 @@ from typing import Any
 from aqi_service.core.frames import BUSY
 from tests.doubles.patience import patience
 from trials.siege.attacks import TURNED, Attack, Means, Odd, asks_on, storm
+from trials.siege.http_attacks import Crowd
 from trials.siege.peers import Peer, Peers
 
 AT_ONCE = 100
@@ -34,8 +35,9 @@ class End:
 class Attackers:
     """Holds connections, and does with them what it is told; `tick` are the seconds of a slow peer's byte."""
 
-    def __init__(self, port: int, ids: Sequence[str], tick: float) -> None:
+    def __init__(self, port: int, http: int, ids: Sequence[str], tick: float) -> None:
         self._peers = Peers(port)
+        self._http = Crowd(http)
         self._ids = [each.encode() for each in ids]
         self._tick = tick
         self._held: list[Peer] = []
@@ -67,8 +69,12 @@ class Attackers:
                 after[kind].append(peer.closed.result() - begun)
         return {"after": after} | _summed(ends)
 
-    async def storm(self, number: int, window: int, seed: int) -> dict[str, Any]:
-        """Attack so often, at most `window` at a time."""
+    async def storm(self, number: int, window: int, http: int, seed: int) -> dict[str, Any]:
+        """Attack so often, at most `window` at a time, beside a crowd of `http` at the HTTP port."""
+        async with self._http.attacking(http, seed):
+            return await self._storm(number, window, seed) | {"http": self._http.ends}
+
+    async def _storm(self, number: int, window: int, seed: int) -> dict[str, Any]:
         places, connecting = asyncio.Semaphore(window), asyncio.Semaphore(AT_ONCE)
         ends: list[End] = []
 

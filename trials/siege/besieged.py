@@ -1,9 +1,9 @@
 """The program with a spy in it: `python -m trials.siege.besieged OPTIONS`.
 
-On SIGUSR1 it says on stderr, as a line of JSON, how many tasks and connections it has. The environment may
-say more: LOOP=asyncio takes asyncio's own event loop where uvloop is installed; FRAME_SECONDS and
-WRITE_SECONDS replace two deadlines of its connections, GRACE_SECONDS the one of a stop, so that nobody waits
-for the real ones.
+On SIGUSR1 it says on stdout, where such a daemon says nothing, as a line of JSON, how many tasks and
+connections it has. The environment may say more: LOOP=asyncio takes asyncio's own event loop where uvloop is
+installed; FRAME_SECONDS and WRITE_SECONDS replace two deadlines of its connections, GRACE_SECONDS the one of
+a stop, so that nobody waits for the real ones.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ def tell(loop: asyncio.AbstractEventLoop) -> None:
     connections = sum(isinstance(each, Connection) for each in gc.get_objects())
     is_uvloop = type(loop).__module__ == "uvloop"
     alive = {"tasks": len(asyncio.all_tasks(loop)), "connections": connections, "is_uvloop": is_uvloop}
-    print(json.dumps(alive), file=sys.stderr, flush=True)
+    print(json.dumps(alive), flush=True)
 
 
 def spied(make: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -51,11 +52,13 @@ async def besieged(
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limited = partial(_limit, size.descriptors or hard)
     async with running(
-        *options, cwd=folder, env=env, module="trials.siege.besieged", preexec=limited
+        *options, cwd=folder, env=env, module="trials.siege.besieged", preexec=limited, unread=True
     ) as program:
-        port = await program.port("tcp")
+        port, http = await program.port("tcp"), await program.port("http")
+        program.stop_reading()
         truth = await _truth(port)
-        async with _attackers(port, list(truth), size.tick) as attackers:
+        asked = {"port": port, "http": http, "ids": list(truth), "tick": size.tick}
+        async with _attackers(asked) as attackers:
             yield Assault(size, bounds, seed, program, attackers, Honest(port, truth), Watch(program), told)
 
 
@@ -82,14 +85,14 @@ def _some(ids: list[str]) -> Iterator[list[bytes]]:
 
 
 @asynccontextmanager
-async def _attackers(port: int, ids: list[str], tick: float) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _attackers(asked: dict[str, Any]) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "trials.siege.attackers", cwd=ROOT, env=environment(),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20,
         preexec_fn=partial(_limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
     )  # fmt: skip
     assert process.stdin
-    process.stdin.write(json.dumps({"port": port, "ids": ids, "tick": tick}).encode() + b"\n")
+    process.stdin.write(json.dumps(asked).encode() + b"\n")
     try:
         yield process
     finally:

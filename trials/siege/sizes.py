@@ -26,6 +26,7 @@ class Size:
     Attributes:
         hostile: how many of the idle ones turn hostile.
         window: attacks of the storm that are under way at the same time.
+        http: peers that attack the HTTP port meanwhile.
         from_one, from_all: the crowds from one address, and from many.
         stuck, busy: connections that do not read or are slow, and such that ask on, when it is stopped.
         quiet: for how long the honest client asks alone, and beside idle ones.
@@ -38,6 +39,7 @@ class Size:
     window: int
     from_one: Crowd
     from_all: Crowd
+    http: int = 250
     stuck: int = 150
     busy: int = 50
     frame: float = Deadlines.frame_timeout
@@ -65,6 +67,7 @@ class Bounds:
     Attributes:
         idle: bytes of memory for an idle connection.
         hostile: bytes of memory over idle while the hostile are there.
+        both: the same while both ports are attacked.
         cut: seconds until a hostile connection that makes no progress is gone.
         p99: of the seconds that the honest client waits.
         stop: seconds from SIGTERM to the end.
@@ -72,6 +75,7 @@ class Bounds:
 
     idle: float | None = 10 * 1024
     hostile: float | None = 160 * MIB
+    both: float | None = 160 * MIB
     cut: float | None = 30.0
     p99: float | None = 0.05
     stop: float | None = 10.0
@@ -89,7 +93,7 @@ WHOLE = Size(
 
 SMALL = Size(
     idle=1200, hostile=120, storm=300, window=200, from_one=Crowd(500, 400), from_all=Crowd(500, 1500),
-    stuck=30, busy=20, frame=6.0, write=6.0, grace=1.0, quiet=0.3, descriptors=2600,
+    http=40, stuck=30, busy=20, frame=6.0, write=6.0, grace=1.0, quiet=0.3, descriptors=2600,
     options=("--max-connections", "1500", "--max-per-address", "400"),
 )  # fmt: skip
 SMALL_BOUNDS = Bounds(

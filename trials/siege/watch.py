@@ -109,6 +109,10 @@ class Watch:
         alive: Alive = json.loads(line[0])
         return alive | {"descriptors": self.descriptors()}
 
+    async def settled(self, tasks: int) -> Alive:
+        """Ask the spy until there are no more tasks than this, or they have had their time to end."""
+        return await self._settled(self.alive, lambda alive: alive["tasks"] <= tasks)
+
     @property
     def _proc(self) -> Path:
         return Path(f"/proc/{self.program.process.pid}")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -73,6 +74,11 @@ RULES = (
 )
 
 
+def yesterday() -> date:
+    """Return a day whose records are neither old nor ahead of the clock of this machine."""
+    return datetime.now(UTC).date() - timedelta(days=1)
+
+
 @dataclass
 class _Feed:
     """Gives another document every other time, and now and then something that is none."""
@@ -85,7 +91,7 @@ class _Feed:
     chance: Random = field(init=False)
 
     def __post_init__(self) -> None:
-        self.network = Network(Random(f"{self.seed}/documents"), RECORDS)  # noqa: S311  # must be replayable
+        self.network = Network(Random(f"{self.seed}/documents"), RECORDS, yesterday())  # noqa: S311  # replayable
         self.chance = Random(f"{self.seed}/feed")  # noqa: S311  # must be replayable
 
     def __iter__(self) -> Iterator[Step]:

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aqi_service.core.items import Item
-from aqi_service.core.parse.measurements import MeasurementBuilder, ParseCounts, Rejection, ScoringRules
+from aqi_service.core.parse.counts import ParseCounts
+from aqi_service.core.parse.measurements import MeasurementBuilder, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import Batch, RecordSplitter
 from aqi_service.errors import SnapshotRejected
+
+MAX_RECORDS = 1_000_000
+"""Most records of a snapshot (the default of --max-records): over twenty times what the feed has today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,15 @@ class ParsedBatch(NamedTuple):
 
 
 class DocumentReader:
-    """Reads one document, from its start or from a mark; `counts` tells what it met on the way."""
+    """Reads one document, from its start or from a mark; `counts` tells what it met on the way.
 
-    def __init__(self, rules: ScoringRules, mark: Position | None = None) -> None:
+    One of more than `max_records` is rejected, since whoever reads it remembers every id.
+    """
+
+    def __init__(
+        self, rules: ScoringRules, mark: Position | None = None, max_records: int | None = None
+    ) -> None:
+        self._max_records = max_records
         self._splitter = RecordSplitter(start=mark.offset if mark else 0)
         self._assembler = MeasurementBuilder(rules)
         self._number = mark.number if mark else 0
@@ -66,24 +76,27 @@ class DocumentReader:
         return self._portions(self._splitter.feed(chunk))
 
     def close(self) -> Iterator[ParsedBatch]:
-        """Give what is left. Raises CutShort when the document is not at its end."""
-        return self._portions(self._splitter.close())
+        """Give what is left, and the half that was pending: the document has ended well.
+
+        Raises CutShort when it is not at its end, SnapshotRejected for what stands behind the array.
+        """
+        yield from self._portions(self._splitter.close())
+        if half := self._assembler.pending_half():
+            yield self._portion(Position(self._number, *half), self._assembler.close())
 
     def _portions(self, batches: Iterable[Batch]) -> Iterator[ParsedBatch]:
-        try:
-            for batch in batches:
-                half = self._assembler.pending_half()
-                mark = Position(self._number, *half) if half else Position(self._number, batch)
-                yield self._portion(mark, self._assembler.add(batch))
-        except SnapshotRejected:  # perhaps for what stands behind the closing bracket
-            yield from self._behind_the_bracket()
-            raise
-        yield from self._behind_the_bracket()
+        for batch in batches:
+            self._check_number(batch)
+            half = self._assembler.pending_half()
+            mark = Position(self._number, *half) if half else Position(self._number, batch)
+            yield self._portion(mark, self._assembler.add(batch))
 
-    def _behind_the_bracket(self) -> Iterator[ParsedBatch]:
-        """Give the pending half once the array is closed: no other half follows."""
-        if self._splitter.closed and (half := self._assembler.pending_half()):
-            yield self._portion(Position(self._number, *half), self._assembler.close())
+    def _check_number(self, batch: Batch) -> None:
+        most = self._max_records
+        if most is not None and self.counts.records + len(batch.values) > most:
+            raise SnapshotRejected(
+                f"the snapshot has more than {most} records; --max-records allows more", batch.offset
+            )
 
     def _portion(self, mark: Position, outcomes: list[Item | Rejection]) -> ParsedBatch:
         items = [outcome for outcome in outcomes if isinstance(outcome, Item)]

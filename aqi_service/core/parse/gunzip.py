@@ -6,7 +6,7 @@ One rule: gzip is known by its first bytes, and is whole only when its own trail
 import zlib
 from collections.abc import Iterator
 
-from aqi_service.errors import CutShort, FetchFailed
+from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
 
 PIECE = 64 * 1024
 """Most bytes decoded at once, so that a small input cannot become a large piece."""
@@ -28,7 +28,7 @@ class Gunzip:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the decoded bytes of a chunk.
 
-        Raises FetchFailed for bytes that are no gzip where gzip began, and past the limit.
+        Raises FetchFailed for bytes that are no gzip where gzip began, SnapshotRejected past the limit.
         """
         if self._plain is None:
             self._head += chunk
@@ -39,7 +39,9 @@ class Gunzip:
         for piece in (chunk,) if self._plain else self._inflate(chunk):
             self.decoded += len(piece)
             if self.decoded > self._limit:
-                raise FetchFailed(f"the snapshot is larger than {self._limit} bytes; --max-bytes allows more")
+                raise SnapshotRejected(
+                    f"the snapshot is larger than {self._limit} bytes; --max-bytes allows more", self._limit
+                )
             if piece:
                 yield piece
 

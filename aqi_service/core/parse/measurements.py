@@ -3,15 +3,14 @@
 One rule: a bad record is a value (Rejection), and a bad optional field costs only itself.
 """
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from aqi_service.core.decimals import integer
-from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item
+from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.fields import (
     ABSENT,
     LOCATION,
@@ -24,7 +23,8 @@ from aqi_service.core.parse.fields import (
 )
 from aqi_service.core.parse.splitter import KEPT_TEXT, Batch, Unreadable
 from aqi_service.core.scales import NOT_MASS, Scale, Score, score
-from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time
+from aqi_service.core.times import day_of
+from aqi_service.core.witness import MeasuredTimes
 
 
 class Rejection(NamedTuple):
@@ -71,30 +71,6 @@ class ScoringRules:
     ttl: int | None = None
 
 
-@dataclass(slots=True)
-class ParseCounts:
-    """What one snapshot's records turned out to be, counted.
-
-    `pm_records` are the measurements with a P1 or P2, merged ones once, `pm_rejected` those of them that were
-    rejected, `sensors` the ids of their sensors.
-    `pending_half` is 1 while the last record with a PM value may yet be half of a measurement: it is neither
-    an item nor rejected then, and none of the other counts but `records` has it.
-    `newest` is the newest item's `measured_at` and timestamp.
-    """
-
-    records: int = 0
-    without_pm: int = 0
-    merged: int = 0
-    pm_records: int = 0
-    pm_rejected: int = 0
-    rejected: int = 0
-    pending_half: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
-    sensors: IdSet = field(default_factory=IdSet)
-    newest: tuple[int, str] | None = None
-
-
 class _Half(NamedTuple):
     """A record that may be one half of a measurement: just one of P1 and P2 is there."""
 
@@ -110,15 +86,15 @@ class MeasurementBuilder:
 
     Neighbours with the same id, sensor and timestamp of which one has P1 and the other P2 are one
     measurement, also across batches; records without PM values, and what cannot be read, do not part them. So
-    a half is decided by the next element that can be read and has a PM value or is no record, or by the
-    array's closing bracket (`close`), and by nothing else: where the bytes merely end, or turn bad, its other
-    half may have been the next.
+    a half is decided by the next element that can be read and has a PM value or is no record, or by the end
+    of a document that ended well (`close`), and by nothing else: where the bytes merely end, or turn bad, be
+    it behind the closing bracket, its other half may have been the next.
     """
 
     def __init__(self, rules: ScoringRules) -> None:
         self._rules = rules
         self._pending_half: _Half | None = None
-        self.counts = ParseCounts()
+        self.counts = ParseCounts(times=MeasuredTimes(rules.snapshot_at))
 
     def add(self, batch: Batch) -> list[Item | Rejection]:
         """Take the next batch; a half at its end is pending until its neighbour is known."""
@@ -188,16 +164,15 @@ class MeasurementBuilder:
         sensor_id, sensor_type = self._sensor(record)
         record_id = integer(record.get("id"))
         timestamp = record.get("timestamp")
-        measured_at = feed_time(timestamp)
+        measured_at = findings.usable_time(timestamp, rules.snapshot_at)
         pm10, pm25 = in_range("P1", half.p1), in_range("P2", half.p2)
-        if measured_at is not None and not EARLIEST <= measured_at <= rules.snapshot_at + DAY:
-            measured_at = None
         if record_id is None or measured_at is None or sensor_type in NOT_MASS or not (pm10 or pm25):
             findings.pm_rejected += 1
             reason = _reason(record_id, measured_at, sensor_type)
             return self._reject(reason, record_id, half.batch, half.position)
         if findings.newest is None or measured_at > findings.newest[0]:
             findings.newest = (measured_at, str(timestamp))
+        findings.times.add(measured_at)
         self._warn_of_values(half, pm10, pm25)
         aqi, band, pollutant = _score(rules.scale, half, pm10, pm25)
         location = self._object(record, "location")

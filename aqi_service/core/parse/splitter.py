@@ -90,11 +90,6 @@ class RecordSplitter:
         self._scanned = 0  # bytes of the buffer that the scanner has seen
         self._dropped: Batch | None = None  # what is given out of an overlong element
 
-    @property
-    def closed(self) -> bool:
-        """True once the array's closing bracket was met: no element follows."""
-        return self._expect is _Expect.END
-
     def feed(self, chunk: bytes) -> Iterator[Batch]:
         """Take the next bytes of the document and yield the batches that are complete.
 
@@ -114,7 +109,7 @@ class RecordSplitter:
         if self._expect is _Expect.ARRAY:
             raise SnapshotRejected("the document is empty", self._offset)
         yield from self._exact(len(self._buffer) + 1)
-        if not self.closed:
+        if self._expect is not _Expect.END:
             end = self._offset + len(self._buffer)
             raise CutShort(f"the document is cut short: after {end} bytes its JSON array is not closed")
 
@@ -154,7 +149,7 @@ class RecordSplitter:
                 return True
             following = _SEPARATORS.get((self._expect, byte))
             if following is None:
-                place = "behind" if self.closed else "in"
+                place = "behind" if self._expect is _Expect.END else "in"
                 raise SnapshotRejected(
                     f"byte {self._offset}, {place} the JSON array, should not be there: {self._shown()}",
                     self._offset,

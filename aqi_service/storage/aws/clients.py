@@ -6,19 +6,24 @@ own variables and files.
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
+from aiobotocore.credentials import create_credential_resolver
+from aiobotocore.session import AioSession
 
 from aqi_service import __version__
 from aqi_service.core.redaction import redact
+from aqi_service.storage.aws.credential_sources import DMI, expected_source
+from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.dynamodb_batches import prepare
-from aqi_service.storage.aws.errors import translated
+from aqi_service.storage.aws.errors import name_region, translated
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -29,6 +34,8 @@ WRITE_CONCURRENCY = 8
 """Requests to the table at once during a load."""
 LOOKUP_CONCURRENCY = 64
 """Lookups at the table at once; more wait for a connection."""
+LOOKUP_TIMEOUTS = (2.0, 2.0)
+"""Seconds in which a lookup has to connect, and to be answered: both fit into its deadline."""
 
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
@@ -40,12 +47,16 @@ class Clients:
     s3: "S3Client"
     writes: "DynamoDBClient"
     lookups: "DynamoDBClient"
+    credentials: LateCredentials
 
 
 @asynccontextmanager
-async def open_clients() -> AsyncIterator[Clients]:
-    """Open the clients; raises ConfigError when AWS's own settings cannot be used."""
-    session = _session()
+async def open_clients(dmi: Path = DMI) -> AsyncIterator[Clients]:
+    """Open the clients; raises ConfigError when AWS's own settings cannot be used.
+
+    `dmi` is where it stands whether this machine is one of EC2.
+    """
+    session, credentials = _session(dmi)
     async with AsyncExitStack() as stack:
         with translated("AWS"):
             s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
@@ -53,27 +64,55 @@ async def open_clients() -> AsyncIterator[Clients]:
                 session.client("dynamodb", config=_config(WRITE_CONCURRENCY + 2, 5, 10))
             )
             lookups = await stack.enter_async_context(
-                session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, 2, 2))
+                session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, *LOOKUP_TIMEOUTS))
             )
+        _honour_checksums(s3)
         for client in (writes, lookups):
             prepare(client)
-        yield Clients(s3, writes, lookups)
+            name_region(client)
+        yield Clients(s3, writes, lookups, credentials)
 
 
 @asynccontextmanager
-async def open_s3() -> AsyncIterator["S3Client"]:
+async def open_s3(dmi: Path = DMI) -> AsyncIterator[tuple["S3Client", LateCredentials]]:
     """Open a client of S3 alone, to read sources; raises ConfigError as `open_clients` does."""
-    session = _session()
+    session, credentials = _session(dmi)
     async with AsyncExitStack() as stack:
         with translated("AWS"):
             s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
-        yield s3
+        yield s3, credentials
 
 
-def _session() -> aioboto3.Session:
+def _honour_checksums(s3: "S3Client") -> None:
+    """Have an upload bring no checksums where AWS's settings ask for those alone that S3 requires.
+
+    What an upload asks for by itself would outweigh AWS_REQUEST_CHECKSUM_CALCULATION, which is set for stores
+    that do not know them.
+    """
+    meta: Any = s3.meta
+    if meta.config.request_checksum_calculation == "when_required":
+        for operation in ("CreateMultipartUpload", "UploadPart"):
+            meta.events.register(f"provide-client-params.s3.{operation}", _without_checksum)
+
+
+def _without_checksum(params: Mapping[str, Any], **_: object) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if name != "ChecksumAlgorithm"}
+
+
+def _session(dmi: Path) -> tuple[aioboto3.Session, LateCredentials]:
+    """Return a session whose clients ask for credentials when they need them, and those."""
     logging.getLogger("aiobotocore.credentials").setLevel(logging.ERROR)  # it warns with tracebacks
     with translated("AWS"):
-        return aioboto3.Session(region_name=region())
+        where, core = region(), AioSession()
+        name = core.get_config_variable("profile") or "default"
+        source = expected_source(os.environ, core.get_scoped_config(), name, dmi)
+
+        async def chain() -> Any:
+            return await create_credential_resolver(core, region_name=where).load_credentials()
+
+        late = LateCredentials(chain, source)
+        core.register_component("credential_provider", late)
+        return aioboto3.Session(region_name=where, botocore_session=core), late
 
 
 def region() -> str:

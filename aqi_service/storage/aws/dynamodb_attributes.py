@@ -12,7 +12,7 @@ import orjson
 from aqi_service.core.decimals import MAX_PLACES, canonical
 from aqi_service.core.items import ATTRIBUTES, TIMES, Item
 from aqi_service.core.times import feed_time
-from aqi_service.errors import ConfigError, MissingResource
+from aqi_service.errors import OR_A_NEW_ONE, ConfigError, MissingResource
 
 AttributeValues = dict[str, dict[str, str]]
 
@@ -25,7 +25,7 @@ def key_kind(what: str, described: Any) -> str:
         named = " and ".join(f"`{name}` ({_said(types.get(name))})" for name in keys)
         raise MissingResource(
             f"{what} has another key than `id` (text or number) alone, namely {named}: "
-            "name another with --table, or one that is not there yet, with --create"
+            f"name another with --table{OR_A_NEW_ONE}"
         )
     return types["id"]
 

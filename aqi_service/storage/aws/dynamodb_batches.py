@@ -1,11 +1,11 @@
-"""Batch requests whose JSON is made and read here: botocore signs and sends it, and does not walk through it.
+"""Requests of many items whose JSON is made and read here: botocore signs and sends, and does not walk it.
 
 One rule: botocore's events alone are used (`provide-client-params`, `before-call`, `before-parse`); what is
 sent and what came back is the same as without them, at a fraction of the time.
 
 A client that was prepared takes a batch call's `RequestItems` as `{table: JSON}`, the JSON as bytes;
-`answer_of` gives what came back, as orjson reads it. Errors come as ever. `read_batch` and `write_batch` are
-one request each, and tell what it left.
+`answer_of` gives what came back, of a Query too, as orjson reads it. Errors come as ever. `read_batch` and
+`write_batch` are one request each, and tell what it left.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -30,7 +30,8 @@ _ANSWER = "Answer"
 
 
 def prepare(client: "DynamoDBClient") -> None:
-    """Make a client take and give JSON in batch calls."""
+    """Make a client take and give JSON in batch calls, and give it in queries."""
+    client.meta.events.register("before-parse.dynamodb.Query", _keep)
     for operation in OPERATIONS:
         for event, handler in (
             ("provide-client-params", _take), ("before-call", _put), ("before-parse", _keep),

@@ -16,10 +16,12 @@ from aqi_service.errors import ConfigError, ItemRefused, MissingResource, Unavai
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes, key, key_kind
 from aqi_service.storage.aws.dynamodb_batches import read_batch
 from aqi_service.storage.aws.dynamodb_rate import Throttle
+from aqi_service.storage.aws.dynamodb_sensors import query_page, usable_index
 from aqi_service.storage.aws.dynamodb_writes import Put, Writer
 from aqi_service.storage.aws.errors import refused_as, translated
 from aqi_service.storage.aws.retry import RetryPolicy, Sleep, call_with_retry, retry_unprocessed
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, no_guard
+from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -120,6 +122,16 @@ class DynamoStore:
             await retry_unprocessed(keys, request, self._what, self._writer.slots, self._sleep)
         return found
 
+    async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
+        """Query the index by sensor (eventually consistent, and an index is no other way)."""
+        with usable_index(self._what):
+            return await call_with_retry(
+                self._what,
+                lambda: query_page(self._lookups, self._table, asked, ages, position),
+                self._sleep,
+                LOOKUP,
+            )
+
     async def put(
         self,
         items: Sequence[Item],
@@ -140,10 +152,9 @@ class DynamoStore:
         """Return None: a table is restored under another id."""
         return None
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
-        """Return none of them."""
-        del receipts
-        return frozenset()
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
+        """Return None, if that is one of them."""
+        return frozenset({None}.intersection(receipts))
 
     async def expire(self, now: int) -> int:
         """Return 0: the table's own TTL on `expires_at` deletes."""

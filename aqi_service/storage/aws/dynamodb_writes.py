@@ -4,12 +4,14 @@ One rule: what has to be written again is read and judged again first, and so is
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from aqi_service.core.clocks import counts_until
 from aqi_service.core.items import Item
 from aqi_service.errors import ItemOutdated, ItemRefused, Unavailable
 from aqi_service.storage.aws.clients import WRITE_CONCURRENCY
@@ -17,7 +19,8 @@ from aqi_service.storage.aws.dynamodb_attributes import key, put_request, to_att
 from aqi_service.storage.aws.dynamodb_batches import read_batch, write_batch
 from aqi_service.storage.aws.dynamodb_rate import Throttle
 from aqi_service.storage.aws.errors import refused_as, translated
-from aqi_service.storage.aws.retry import Sleep, Slots, gather_or_cancel, retry_unprocessed
+from aqi_service.storage.aws.retry import Sleep, Slots, retry_unprocessed
+from aqi_service.storage.cleanup import gather_or_cancel
 from aqi_service.storage.ports import Judged, PutResult
 
 if TYPE_CHECKING:
@@ -38,10 +41,11 @@ FRESH_SECONDS = 2.0
 
 NOT_NEWER = (
     "attribute_not_exists(measured_at) OR measured_at < :measured OR "
-    "(measured_at = :measured AND (attribute_not_exists(snapshot_at) OR snapshot_at <= :taken))"
+    "(measured_at = :measured AND "
+    "(attribute_not_exists(snapshot_at) OR snapshot_at <= :taken OR snapshot_at > :until))"
 )
 """The condition of a write that the table itself is to judge: what is there is not newer (an item without
-`measured_at` was judged by its timestamp when it was read)."""
+`measured_at` was judged by its timestamp when it was read), as `core.items.judge` and `dated` have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,6 @@ class Writer:
     async def _put_one(self, item: Item, put: Put) -> None:
         """Write one item, under the condition that what is there is not newer, unless nobody judges."""
         unjudged = put.judged is None and not put.conditional
-        condition: Any = {} if unjudged else _not_newer(item)
         values: Any = to_attributes(item, put.key_type)
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
@@ -155,6 +158,7 @@ class Writer:
                 _, wanted = await self._judge_again({item.id: item}, put.judged, put.key_type)
                 if not wanted:
                     return ()
+            condition: Any = {} if unjudged else _not_newer(item, time.time())
             async with self._try(1, put.guard):
                 await self._client.put_item(TableName=self._table, Item=values, **condition)
             self.throttle.took(1, 0)
@@ -177,11 +181,13 @@ class Writer:
                 yield
 
 
-def _not_newer(item: Item) -> dict[str, Any]:
+def _not_newer(item: Item, now: float) -> dict[str, Any]:
+    """Return the condition and its values; `now` in epoch seconds."""
     return {
         "ConditionExpression": NOT_NEWER,
         "ExpressionAttributeValues": {
             ":measured": {"N": str(item.measured_at or 0)},
             ":taken": {"N": str(item.snapshot_at or 0)},
+            ":until": {"N": str(counts_until(now))},
         },
     }

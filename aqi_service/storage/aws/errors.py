@@ -5,8 +5,9 @@ One rule: above the storage shells nobody names botocore; what it raises is tran
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import aiohttp
 from botocore import exceptions as aws
@@ -17,89 +18,24 @@ from aqi_service.errors import (
     AccessDenied,
     AqiError,
     ConfigError,
-    ItemOutdated,
     ItemRefused,
     MissingResource,
+    NotReady,
+    RequestRefused,
     Unavailable,
 )
-
-_NO_CREDENTIALS = (
-    "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-    "or give the machine a role; --local DIR does without AWS"
+from aqi_service.storage.aws.error_codes import (
+    BUSY,
+    CLOCK,
+    CODES,
+    IN_ITS_WORDS,
+    NO_CREDENTIALS,
+    SIGNED_OFF,
+    THROTTLED,
+    UNKNOWN,
+    UNKNOWN_STATUS,
+    UNREADABLE,
 )
-_BAD_CREDENTIALS = "AWS does not know these credentials, or they have expired: renew them, or use --local DIR"
-_UNREADABLE = "the AWS credentials cannot be read or renewed: mend them, or use --local DIR"
-_DENIED = "AWS denies access: these credentials lack a permission, or the resource is another account's"
-_REGION = "it is in another region: set AWS_REGION to the one that it is in"
-_TABLE = "there is no such table: --create makes it, --table names another"
-_BUCKET = "there is no such bucket: --create makes it, --bucket names another"
-_CLOCK = "this machine's clock is wrong: set it (AWS refuses what is signed more than 15 minutes off)"
-_HEAD_400 = "the credentials have expired, or it is in another region: renew them, or set AWS_REGION"
-_GLOBAL = "bucket names are global and this one is another account's: choose your own with --bucket"
-
-_CODES: dict[str, tuple[type[AqiError], str]] = {
-    **dict.fromkeys(
-        (
-            "AccessDenied",
-            "AccessDeniedException",
-            "AllAccessDisabled",
-            "AccountProblem",
-            "NotSignedUp",
-            "OptInRequired",
-            "403",
-        ),
-        (AccessDenied, _DENIED),
-    ),
-    **dict.fromkeys(
-        (
-            "UnrecognizedClientException",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "SignatureDoesNotMatch",
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "InvalidToken",
-            "IncompleteSignatureException",
-            "MissingAuthenticationTokenException",
-        ),
-        (AccessDenied, _BAD_CREDENTIALS),
-    ),
-    "400": (AccessDenied, _HEAD_400),
-    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), (ConfigError, _CLOCK)),
-    **dict.fromkeys(
-        ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
-        (ConfigError, _REGION),
-    ),
-    "ResourceNotFoundException": (MissingResource, _TABLE),
-    "TableNotFoundException": (MissingResource, _TABLE),
-    "NoSuchBucket": (MissingResource, _BUCKET),
-    "BucketAlreadyExists": (ConfigError, _GLOBAL),
-    "ValidationException": (ItemRefused, "AWS calls the request invalid"),
-    "ConditionalCheckFailedException": (ItemOutdated, "what is there is newer"),
-    "UnknownOperationException": (ConfigError, "this endpoint does not know the operation"),
-    "InvalidBucketName": (ConfigError, "AWS does not allow this bucket name: 3 to 63 of a-z 0-9 . -"),
-}
-"""AWS's error code (of a HEAD, the status) -> our error and what to do; the others may pass (Unavailable)."""
-
-_THROTTLED = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-_BUSY = _THROTTLED | {
-    "InternalServerError",
-    "LimitExceededException",
-    "OperationAborted",
-    "RequestTimeout",
-    "TransactionInProgressException",
-}
-"""Codes that ask for a repetition, whatever the HTTP status (DynamoDB throttles with 400)."""
 
 _CONFIG_ERRORS = (
     aws.ParamValidationError,
@@ -132,7 +68,14 @@ _CREDENTIAL_ERRORS = (
     aws.MetadataRetrievalError,
     aws.RefreshWithMFAUnsupportedError,
 )
+_TOO_EARLY = "certificate is not yet valid"
+"""How a clock that was never set shows before AWS is even asked."""
+
+_REGION = "Region"
+"""Where our clients' handler notes it, beside what botocore notes of an answer."""
+
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")  # the rest names account and user
+_DENY = re.compile(r"with an explicit deny(?: in ((?:an?|the) [A-Za-z -]*?(?:policy|boundary)))?")
 
 
 @contextmanager
@@ -143,13 +86,16 @@ def translated(what: str) -> Iterator[None]:
     except aws.ClientError as error:
         raise translate(error, what) from error
     except aws.NoCredentialsError as error:
-        raise AccessDenied(f"{what}: {_NO_CREDENTIALS}") from error
+        raise AccessDenied(f"{what}: {NO_CREDENTIALS}") from error
     except _CREDENTIAL_ERRORS as error:
-        raise AccessDenied(f"{what}: {_UNREADABLE} ({type(error).__name__})") from error
+        raise AccessDenied(f"{what}: {UNREADABLE} ({type(error).__name__})") from error
     except _CONFIG_ERRORS as error:
         raise ConfigError(f"{what}: AWS's settings cannot be used: {_one_line(error)}") from error
     except TimeoutError as error:
         raise Unavailable(f"{what}: no answer in time") from error
+    except aws.SSLError as error:
+        kind, why = (NotReady, CLOCK) if _TOO_EARLY in str(error) else (Unavailable, "no answer")
+        raise kind(f"{what}: {why} ({_one_line(error)})") from error
     except (aws.BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError) as error:
         raise Unavailable(f"{what}: no answer ({_one_line(error)})") from error
 
@@ -168,35 +114,81 @@ def error_code(error: AqiError) -> str:
     return _code(error.__cause__) if isinstance(error.__cause__, aws.ClientError) else ""
 
 
-def lacks(error: Exception) -> str:
-    """Name, as the end of a sentence, the action that a refusal says is not allowed; empty if it does not."""
+def denied(error: Exception, usual: str) -> str:
+    """Say why access is denied: by an explicit deny, where AWS says so, else what is `usual`."""
+    words = said(error)
+    named = _ACTION.search(words)
+    if deny := _DENY.search(words):
+        action = named[1] if named else "this"
+        return (
+            f"AWS denies access: an explicit deny in {deny[1] or 'a policy'} forbids {action}, which no "
+            "permission outweighs: whoever owns that policy must change it"
+        )
+    return f"{usual}; the policy must allow {named[1]}" if named else usual
+
+
+def said(error: Exception) -> str:
+    """Return AWS's own sentence of an error, translated or not; empty if it is none of AWS's."""
     cause = error if isinstance(error, aws.ClientError) else error.__cause__
-    said = cause.response.get("Error", {}).get("Message", "") if isinstance(cause, aws.ClientError) else ""
-    return f"; the policy must allow {named[1]}" if (named := _ACTION.search(str(said))) else ""
+    response = cause.response if isinstance(cause, aws.ClientError) else {}
+    return str(response.get("Error", {}).get("Message", ""))
 
 
 def may_pass(error: AqiError) -> bool:
-    """Tell whether the request that ended in this error is worth repeating soon."""
-    if not isinstance(error, Unavailable):
+    """Tell whether the request that ended in this error is worth repeating within seconds."""
+    if not isinstance(error, Unavailable) or isinstance(error, NotReady):
         return False
     cause = error.__cause__
     if not isinstance(cause, aws.ClientError):
         return True
-    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    return status >= 500 or status == 429 or _code(cause) in _BUSY
+    status = _status(cause)
+    return status >= 500 or status == 429 or _code(cause) in BUSY
 
 
 def is_throttled(error: AqiError) -> bool:
     """Tell whether AWS refused the request because it was asked for too much."""
-    return isinstance(error.__cause__, aws.ClientError) and _code(error.__cause__) in _THROTTLED
+    return isinstance(error.__cause__, aws.ClientError) and _code(error.__cause__) in THROTTLED
 
 
 def translate(error: aws.ClientError, what: str) -> AqiError:
     """Return our error for a code of AWS's."""
     code = _code(error)
-    kind, advice = _CODES.get(code, (Unavailable, "AWS cannot do it now"))
-    detail = f": {_one_line(error)}" if kind is ItemRefused else ""
-    return kind(f"{what}: {advice}{lacks(error)} ({code[:64]}{detail})")
+    said = _one_line(error)
+    kind, advice = (NotReady, CLOCK) if SIGNED_OFF.search(said) else CODES.get(code, _by_status(error))
+    if issubclass(kind, AccessDenied):
+        advice = denied(error, advice)
+    elif kind is MissingResource:
+        advice += _where(error)
+    detail = f": {said}" if issubclass(kind, IN_ITS_WORDS) else ""
+    return kind(f"{what}: {advice} ({code[:64]}{detail})")
+
+
+def name_region(client: Any) -> None:
+    """Have a client's errors say in which region it asked; `translate` tells of a table that is not there."""
+    region = client.meta.region_name
+
+    def note(parsed: dict[str, Any], **_: object) -> None:
+        parsed.setdefault("ResponseMetadata", {})[_REGION] = region
+
+    client.meta.events.register("after-call", note)
+
+
+def _where(error: aws.ClientError) -> str:
+    """Say in which region something was looked for, if that is known."""
+    metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+    region = metadata.get(_REGION)
+    return f"; it was looked for in {region}, and AWS_REGION names another region" if region else ""
+
+
+def _by_status(error: aws.ClientError) -> tuple[type[AqiError], str]:
+    """Return our error, and what to do, for a code that nobody knows."""
+    if _status(error) in UNKNOWN_STATUS:
+        return RequestRefused, UNKNOWN
+    return Unavailable, "AWS cannot do it now"
+
+
+def _status(error: aws.ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
 
 
 def _code(error: aws.ClientError) -> str:

@@ -3,17 +3,21 @@
 One rule: what is opened here is closed here; the bucket deletes by its own rules, so nothing is pruned.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
-from aqi_service.storage.aws import create as provision
+from aqi_service.errors import ConfigError
+from aqi_service.storage.aws import create_table as provision
 from aqi_service.storage.aws.clients import Clients, described, open_clients, open_s3
+from aqi_service.storage.aws.create_bucket import BucketMaker
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.aws.s3_lifecycle import end_incomplete_uploads
 from aqi_service.storage.aws.s3_objects import S3Objects
-from aqi_service.storage.ports import SnapshotLocations, Storage
+from aqi_service.storage.backend import SnapshotLocations
+from aqi_service.storage.ports import Storage
 from aqi_service.storage.process_name import holder_name
 
 
@@ -21,7 +25,9 @@ class AwsBackend:
     """A bucket and a table, as `ports.Backend` says; `owner` is the account that must own the bucket."""
 
     def __init__(self, clients: Clients, table: str, bucket: str, owner: str | None) -> None:
-        self._clients, self._table, self._bucket, self._owner = clients, table, bucket, owner
+        self._clients, self._table = clients, table
+        self._named = (clients.s3, bucket, owner)
+        self._maker = BucketMaker(*self._named)
         store = DynamoStore(clients.writes, clients.lookups, table)
         archive = S3Archive(clients.s3, bucket, owner)
         self.storage = Storage(archive, store)
@@ -29,13 +35,21 @@ class AwsBackend:
         self.snapshot_locations = SnapshotLocations(archive, bucket, S3Objects(clients.s3))
         self.location = f"{described(clients)}, bucket {bucket}, table {table}"
 
+    async def authenticate(self) -> None:
+        """Ask for credentials."""
+        await self._clients.credentials.ready()
+
     async def create(self) -> Sequence[str]:
-        """Make bucket and table; return what of the bucket's rules could not be made."""
-        bucket = (self._clients.s3, self._bucket, self._owner)
-        await provision.create_bucket(*bucket)
-        lack = await end_incomplete_uploads(*bucket)
-        await provision.create_table(self._clients.writes, self._table)
-        return [lack] if lack else []
+        """Make bucket and table, each whatever becomes of the other; return what they have to do without."""
+        table = provision.create_table(self._clients.writes, self._table)
+        done = await asyncio.gather(self._create_bucket(), table, return_exceptions=True)
+        _raise_worst([error for error in done if isinstance(error, BaseException)])
+        return [lack for lacks in done if not isinstance(lacks, BaseException) for lack in lacks]
+
+    async def _create_bucket(self) -> list[str]:
+        lacks = await self._maker.make()
+        lack = await end_incomplete_uploads(*self._named)
+        return [*lacks, lack] if lack else lacks
 
     async def check_writable(self) -> None:
         """Return if no index keeps the table from taking items."""
@@ -55,6 +69,17 @@ class AwsBackend:
         return 0
 
 
+def _raise_worst(errors: Sequence[BaseException]) -> None:
+    """Raise what may pass if there is such an error; else all that waiting cannot mend, as one."""
+    for error in errors:
+        if not isinstance(error, ConfigError):
+            raise error
+    if len(errors) > 1:
+        raise ConfigError("; ".join(map(str, errors))) from errors[0]
+    for error in errors:
+        raise error
+
+
 @asynccontextmanager
 async def open_aws(table: str, bucket: str, owner: str | None) -> AsyncIterator[AwsBackend]:
     """Open the backend; raises ConfigError when AWS's own settings cannot be used."""
@@ -70,5 +95,5 @@ async def open_aws(table: str, bucket: str, owner: str | None) -> AsyncIterator[
 @asynccontextmanager
 async def open_objects() -> AsyncIterator[S3Objects]:
     """Open what reads `s3://` sources for a backend that is not on AWS; raises ConfigError as `open_aws`."""
-    async with open_s3() as client:
-        yield S3Objects(client)
+    async with open_s3() as (client, credentials):
+        yield S3Objects(client, credentials=credentials)

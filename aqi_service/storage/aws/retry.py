@@ -5,10 +5,10 @@ error is raised.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import random
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, Unavailable
@@ -30,6 +30,9 @@ class RetryPolicy(NamedTuple):
 
 
 CALL = RetryPolicy()
+ANSWER_SECONDS = 10.0
+"""How long a service may take to answer for the first time; then it counts as away."""
+
 ATTEMPTS = 10
 """Requests in a row without progress until the table counts as unavailable (25 s of waiting on average)."""
 
@@ -47,15 +50,14 @@ Left = TypeVar("Left", bound=Sized)
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def gather_or_cancel(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run the jobs at once; when one fails, cancel the others and raise its error."""
+@asynccontextmanager
+async def answering(what: str) -> AsyncIterator[None]:
+    """Raise Unavailable when the block, a first question, takes over ANSWER_SECONDS, repetitions included."""
     try:
-        async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                group.create_task(job)
-    except BaseExceptionGroup as errors:
-        first = errors.exceptions[0]
-        raise first from first.__cause__
+        async with asyncio.timeout(ANSWER_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise Unavailable(f"{what}: no answer within {ANSWER_SECONDS:.0f} s") from error
 
 
 async def call_with_retry(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import DAY, http_time
-from aqi_service.errors import AccessDenied, ArchiveFailed, Unavailable
-from aqi_service.storage.aws.errors import error_code, lacks
+from aqi_service.errors import AccessDenied, ArchiveFailed, InGlacier, Unavailable
+from aqi_service.storage.aws.errors import denied, error_code
 from aqi_service.storage.aws.retry import Sleep
-from aqi_service.storage.aws.s3_bucket import NOT_THERE, TAKEN, Bucket
+from aqi_service.storage.aws.s3_bucket import NOT_THERE, TAKEN, Bucket, in_glacier
 from aqi_service.storage.aws.s3_objects import read_object
 from aqi_service.storage.aws.s3_upload import S3Upload
 from aqi_service.storage.ports import SNAPSHOT_PREFIX, SnapshotInfo
@@ -49,7 +49,7 @@ class S3Archive:
         except AccessDenied as error:
             if error_code(error) != "AccessDenied":
                 raise
-            raise AccessDenied(f"{self._bucket.what}: {_FORBIDDEN}{lacks(error)}") from error
+            raise AccessDenied(f"{self._bucket.what}: {denied(error, _FORBIDDEN)}") from error
 
     async def names(self) -> Sequence[str]:
         """List the snapshots of the bucket; keys that only resemble theirs (`.json.gz`) are passed over."""
@@ -91,7 +91,7 @@ class S3Archive:
         return await self._bucket.head(name)
 
     async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
-        """Read a snapshot by ranged GETs. Raises ArchiveFailed without it, or if it changes meanwhile."""
+        """Read a snapshot by ranged GETs. Raises ArchiveFailed without it, or if it changes; InGlacier."""
         try:
             async with aclosing(read_object(self._bucket, name, offset)) as chunks:
                 async for chunk in chunks:
@@ -102,6 +102,8 @@ class S3Archive:
             if error_code(error) in TAKEN:
                 raise ArchiveFailed(f"{self._bucket.what}: {name} was replaced while it was read") from error
             raise
+        except InGlacier as error:
+            raise in_glacier(self._bucket.what, name) from error
 
     async def put(self, key: str, body: bytes) -> None:
         """Write a document."""

@@ -4,17 +4,20 @@ One rule: each call names the bucket and its owner, and fails as ours.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
-from aqi_service.errors import Unavailable
+from aqi_service.errors import InGlacier, RequestRefused, Unavailable
 from aqi_service.storage.aws.errors import error_code
 from aqi_service.storage.aws.retry import CALL, RetryPolicy, Sleep, call_with_retry
 from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
+
+log = logging.getLogger("aqi_service")
 
 SLOW = RetryPolicy(seconds=300.0)
 """For what may take long: to send a part or a document, and to complete an upload."""
@@ -26,6 +29,8 @@ CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 
 CHANGES = 5
 """How often in a row another may be before us with changing a document."""
+
+UNCONDITIONAL = "what is there is looked at right before it is written: let one process at a time load"
 
 LICENCE = "Sensor.Community, ODbL 1.0, contents DbCL 1.0"
 
@@ -55,6 +60,7 @@ class Bucket:
         self._place = {"Bucket": name} | ({"ExpectedBucketOwner": owner} if owner else {})
         self.sleep = sleep
         self.what = f"bucket {name}"
+        self.takes_conditions = True
 
     async def once(self, operation: str, **parameters: Any) -> Any:
         """Call an operation of the client once; its errors are botocore's."""
@@ -104,6 +110,8 @@ class Bucket:
             if error_code(error) in NOT_THERE:
                 return None
             raise
+        except InGlacier as error:
+            raise in_glacier(self.what, key) from error
 
     async def put(self, key: str, body: bytes, **condition: str) -> None:
         """Write a whole object over an older one of that key."""
@@ -118,13 +126,29 @@ class Bucket:
             if body is None:
                 return
             try:
-                await self.put(key, body, **{"IfMatch": there.etag} if there else {"IfNoneMatch": "*"})
+                await self._put_over(there, key, body)
             except Unavailable as error:
                 if error_code(error) not in TAKEN | NOT_THERE | CONFLICT:
                     raise
             else:
                 return
         raise Unavailable(f"{self.what}: others change {key} all the time")
+
+    async def _put_over(self, there: Document | None, key: str, body: bytes) -> None:
+        """Write over what was just read, under that condition where the store knows it."""
+        if self.takes_conditions:
+            try:
+                await self.put(key, body, **{"IfMatch": there.etag} if there else {"IfNoneMatch": "*"})
+            except RequestRefused as error:
+                await self.put(key, body)
+                self.goes_without_conditions(error)
+        else:
+            await self.put(key, body)
+
+    def goes_without_conditions(self, error: RequestRefused) -> None:
+        """Note that the store took a write without the condition with which it refused it; say so once."""
+        self.takes_conditions = False
+        log.warning("writes_unconditional", extra={"error": str(error), "hint": UNCONDITIONAL})
 
     async def head(self, name: str) -> SnapshotInfo | None:
         """Read the metadata of an object, or None if there is none."""
@@ -142,6 +166,11 @@ class Bucket:
             last_modified=kept.get("last-modified", ""),
             source_id=kept.get("source-id", ""),
         )
+
+
+def in_glacier(what: str, key: str) -> InGlacier:
+    """Return the error that names an object which is to be restored."""
+    return InGlacier(f"{what}: {key} lies in Glacier: restore it first (InvalidObjectState)")
 
 
 def metadata(info: SnapshotInfo) -> dict[str, str]:

@@ -5,15 +5,16 @@ One rule: a reading is whole, and of one version of its object, or it ends in an
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from random import random
 from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.schedule import full_jitter
-from aqi_service.errors import AccessDenied, FetchFailed, MissingResource, Unavailable
-from aqi_service.storage.aws.errors import error_code, lacks, translated
+from aqi_service.errors import AccessDenied, FetchFailed, InGlacier, MissingResource, Unavailable
+from aqi_service.storage.aws.credentials import LateCredentials
+from aqi_service.storage.aws.errors import denied, error_code, translated
 from aqi_service.storage.aws.retry import CALL, Sleep
-from aqi_service.storage.aws.s3_bucket import Bucket
+from aqi_service.storage.aws.s3_bucket import NOT_THERE, Bucket
 from aqi_service.storage.ports import ObjectEntry
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ PROGRESS = 1024 * 1024
 _WHY = {
     "404": "there is no such object",
     "NoSuchKey": "there is no such object",
-    "InvalidObjectState": "it lies in Glacier: restore it first",
     "PreconditionFailed": "it was replaced while it was read",
 }
 """Why an object cannot be read, by AWS's code."""
@@ -43,9 +43,21 @@ _DENIED = (
 class S3Objects:
     """The objects that a client may read, in any bucket."""
 
-    def __init__(self, client: "S3Client", sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        client: "S3Client",
+        sleep: Sleep = asyncio.sleep,
+        *,
+        credentials: LateCredentials | None = None,
+    ) -> None:
         self._client = client
         self._sleep = sleep
+        self._credentials = credentials
+
+    async def authenticate(self) -> None:
+        """Ask for credentials, where those of the client are known."""
+        if self._credentials:
+            await self._credentials.ready()
 
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         """Return the objects whose keys begin with the prefix, in the order of their keys.
@@ -59,6 +71,21 @@ class S3Objects:
                 async for page in pages
                 for each in page.get("Contents", [])
             ]
+
+    async def look(self, bucket: str, key: str) -> None:
+        """Raise MissingResource without the object or its bucket, AccessDenied if it may not be read.
+
+        What may pass, and what only some readings meet, is left to the reading.
+        """
+        place, absent = f"s3://{bucket}/{key}", False
+        with suppress(FetchFailed), _as_source(place):
+            try:
+                answer = await self._bucket(bucket).call("get_object", Key=key, Range="bytes=0-0")
+                answer["Body"].close()
+            except Unavailable as error:
+                absent = error_code(error) in NOT_THERE
+        if absent:
+            raise MissingResource(f"{place}: {_WHY['NoSuchKey']}")
 
     async def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored, up to READ_SIZE at a time.
@@ -148,9 +175,11 @@ def _as_source(place: str, *, one: bool = False) -> Iterator[None]:
         raise FetchFailed(f"{place}: {_WHY.get(error_code(error), error)}") from error
     except MissingResource as error:
         raise MissingResource(f"{place}: there is no such bucket") from error
+    except InGlacier as error:
+        raise InGlacier(f"{place}: it lies in Glacier: restore it first") from error
     except AccessDenied as error:
         if error_code(error) not in ("AccessDenied", "AllAccessDisabled"):
             raise
         if one:
-            raise FetchFailed(f"{place}: {_DENIED}{lacks(error)}", for_good=True) from error
-        raise AccessDenied(f"{place}: {_DENIED}{lacks(error)}") from error
+            raise FetchFailed(f"{place}: {denied(error, _DENIED)}", for_good=True) from error
+        raise AccessDenied(f"{place}: {denied(error, _DENIED)}") from error

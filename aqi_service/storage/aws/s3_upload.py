@@ -6,7 +6,7 @@ One rule: whoever leaves an upload without completing it leaves nothing behind.
 import asyncio
 from typing import Any
 
-from aqi_service.errors import ArchiveFailed, ConfigError, NameInUse, Unavailable
+from aqi_service.errors import ArchiveFailed, ConfigError, NameInUse, RequestRefused, Unavailable
 from aqi_service.storage.aws.errors import error_code, translated
 from aqi_service.storage.aws.s3_bucket import CONFLICT, SLOW, TAKEN, Bucket, metadata
 from aqi_service.storage.cleanup import cancel_after, run_despite_cancel, wait_result
@@ -106,11 +106,32 @@ class S3Upload:
         return part | {k: answer[k] for k in ("ChecksumCRC32",) if k in answer}
 
     async def _complete(self, parts: list[dict[str, Any]]) -> None:
-        """Ask once for the object."""
+        """Ask once for the object, under the condition that there is none; look first where S3 knows none."""
+        if self._bucket.takes_conditions:
+            try:
+                return await self._ask(parts, IfNoneMatch="*")
+            except RequestRefused as error:
+                refused = error
+        else:
+            refused = None
+        if not await self._is_there():
+            await self._ask(parts)
+        if refused:
+            self._bucket.goes_without_conditions(refused)
+        return None
+
+    async def _is_there(self) -> bool:
+        """Tell whether an earlier try made the object; raises NameInUse if it is another's."""
+        info = await self._bucket.head(self._name)
+        if info is not None and info.load_id != self._info.load_id:
+            raise self._taken(None)
+        return info is not None
+
+    async def _ask(self, parts: list[dict[str, Any]], **condition: str) -> None:
         try:
             with translated(self._bucket.what):
                 answer = await self._bucket.once(
-                    "complete_multipart_upload", **self._id, IfNoneMatch="*", MultipartUpload={"Parts": parts}
+                    "complete_multipart_upload", **self._id, **condition, MultipartUpload={"Parts": parts}
                 )
         except Unavailable as error:
             # S3 has ended the upload with it: to repeat would only be told that there is none.
@@ -138,8 +159,8 @@ class S3Upload:
             return None
         return None if info is None else info.load_id
 
-    def _taken(self, error: Unavailable) -> NameInUse:
-        code = error_code(error) or "no answer"
+    def _taken(self, error: Unavailable | None) -> NameInUse:
+        code = "seen before Complete" if error is None else error_code(error) or "no answer"
         return NameInUse(f"{self._bucket.what}: another load's snapshot has the name {self._name} ({code})")
 
     async def _abort(self) -> None:

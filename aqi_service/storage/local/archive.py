@@ -52,6 +52,11 @@ class LocalArchive:
         self._shelf = SnapshotFolder(self._folder / "snapshots")
         self._threads = Threads(_THREADS, "archive")
 
+    @property
+    def folder(self) -> Path:
+        """Where the snapshots lie."""
+        return self._shelf.folder
+
     async def check(self) -> None:
         """Create the folders and see that files can be written there.
 

@@ -43,6 +43,10 @@ _LASTING = frozenset({*_REASONS, errno.ENAMETOOLONG, errno.ELOOP}) - _PASSING
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})  # exFAT, some network file systems
 
 
+_UNKNOWN = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK, errno.EBADF})
+"""What file systems say that do not know a call (network, FUSE): of a descriptor that is open, EBADF too."""
+
+
 @contextmanager
 def disk(doing: str, kind: type[AqiError] | None = None) -> Iterator[None]:
     """Translate what the operating system says about files into one sentence that begins with `doing`.
@@ -55,6 +59,25 @@ def disk(doing: str, kind: type[AqiError] | None = None) -> Iterator[None]:
         code = error.errno or 0
         chosen = kind or (ConfigError if code in _LASTING else Unavailable)
         raise chosen(f"{doing}: {_REASONS.get(code, error.strerror or error)}.") from error
+
+
+@contextmanager
+def _known_to(path: Path, what: str) -> Iterator[None]:
+    """Raise ConfigError where the file system of `path` does not know how to do `what`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+        raise ConfigError(
+            f"The file system of {path} cannot {what} ({error.strerror}): name a folder on a local disk."
+        ) from error
+
+
+def lock(file: BinaryIO | int, path: Path, *, wait: bool) -> None:
+    """Lock what is open as `path`; without `wait` raises BlockingIOError where another has it."""
+    with _known_to(path, "lock files"):
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def require_free(folder: Path, minimum: int = MIN_FREE) -> None:
@@ -78,7 +101,7 @@ def _opened(folder: Path) -> Iterator[int]:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` survive a power cut."""
-    with _opened(folder) as descriptor:
+    with _opened(folder) as descriptor, _known_to(folder, "make names survive a power cut"):
         os.fsync(descriptor)
 
 
@@ -86,7 +109,7 @@ def sync_folder(folder: Path) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes waiting that want to be in here for `folder`; only for what takes milliseconds."""
     with _opened(folder) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock(descriptor, folder, wait=True)
         yield
 
 
@@ -99,10 +122,15 @@ def make_folder(folder: Path) -> None:
 
 
 def make_usable(folder: Path) -> None:
-    """Create `folder` if it is missing, and raise OSError if no file can be made in it."""
+    """Create `folder` if it is missing, and raise OSError if no file can be made, or kept, in it.
+
+    Raises ConfigError for a file system that lacks what is needed.
+    """
     make_folder(folder)
     with hold(_partial_of(folder / "probe")):
         pass
+    with locked(folder):
+        sync_folder(folder)
 
 
 def write_whole(path: Path, body: bytes) -> None:
@@ -139,7 +167,8 @@ def _partial_of(path: Path) -> Path:
 def sync_file(file: BinaryIO) -> None:
     """Bring what was written to `file` onto the disk."""
     file.flush()
-    os.fsync(file.fileno())
+    with _known_to(Path(file.name).parent, "make files survive a power cut"):
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -165,7 +194,7 @@ def _create_locked(partial: Path) -> BinaryIO:
         with ExitStack() as undo:
             file = undo.enter_context(partial.open("xb"))
             # Only a sweep can be before us here, for a moment: it took the file for a dead process's.
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file, partial.parent, wait=True)
             if os.fstat(file.fileno()).st_nlink:
                 undo.pop_all()
                 return file
@@ -174,7 +203,7 @@ def _create_locked(partial: Path) -> BinaryIO:
 def remove_dead(partial: Path) -> bool:
     """Remove a partial file if no live process holds it; tell whether it did."""
     with suppress(FileNotFoundError, BlockingIOError), partial.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file, partial.parent, wait=False)
         # Another sweep may have been quicker, and the name a new file's by now.
         if os.path.samestat(os.fstat(file.fileno()), partial.stat()):
             # Unlinked, never truncated: it may be a second name of a snapshot that was just completed.

@@ -3,14 +3,13 @@
 One rule: who holds the lock holds the lease; the name in the file is only for who waits.
 """
 
-import fcntl
 import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from aqi_service.errors import LeaseLost
-from aqi_service.storage.local.files import disk, make_folder
+from aqi_service.storage.local.files import disk, lock, make_folder
 from aqi_service.storage.local.threads import Threads
 
 FILE = "lease.lock"
@@ -62,7 +61,7 @@ class LocalLease:
                 make_folder(self._path.parent)
                 file = undo.enter_context(self._path.open("a+b"))
                 try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    lock(file, self._path, wait=False)
                 except BlockingIOError:
                     file.seek(0)
                     return file.read(_NAME_BYTES).decode("ascii", "replace").strip()

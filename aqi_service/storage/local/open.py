@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.local.lease import LocalLease
 from aqi_service.storage.local.store import LocalStore
-from aqi_service.storage.ports import Objects, SnapshotLocations, Storage
+from aqi_service.storage.ports import Objects, Storage
 from aqi_service.storage.process_name import holder_name
 
 
@@ -22,7 +23,14 @@ class LocalBackend:
         self._archive = LocalArchive(folder, read_only=read_only)
         self.storage = Storage(self._archive, LocalStore(folder, read_only=read_only))
         self.lease = LocalLease(folder, holder_name())
-        self.snapshot_locations = SnapshotLocations(self._archive, objects=objects)
+        self.snapshot_locations = SnapshotLocations(
+            self._archive, objects=objects, folder=self._archive.folder
+        )
+
+    async def authenticate(self) -> None:
+        """See that `s3://` sources can be asked for."""
+        if self.snapshot_locations.objects:
+            await self.snapshot_locations.objects.authenticate()
 
     async def create(self) -> Sequence[str]:
         """Make nothing: what is missing is made when it is first written."""

@@ -18,6 +18,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import BinaryIO
 
+from aqi_service.core.s3_urls import META_ENDING
 from aqi_service.errors import ArchiveFailed, NameInUse
 from aqi_service.storage.local.files import (
     PARTIAL,
@@ -70,7 +71,7 @@ class SnapshotFolder:
 
     def sidecar(self, name: str) -> Path:
         """Return where the facts about a snapshot belong."""
-        return self.folder / f"{name.removesuffix('.json')}.meta.json"
+        return self.folder / f"{name.removesuffix('.json')}{META_ENDING}"
 
     def info(self, name: str) -> SnapshotInfo | None:
         """Return the facts about a snapshot, blank where they are lost; None without the snapshot."""
@@ -90,7 +91,7 @@ class SnapshotFolder:
     def remove_orphans(self) -> int:
         """Remove sidecars whose snapshot was never completed; return how many."""
         names = (
-            f"{path.name.removesuffix('.meta.json')}.json" for path in self.folder.glob("data_*.meta.json")
+            f"{path.name.removesuffix(META_ENDING)}.json" for path in self.folder.glob(f"data_*{META_ENDING}")
         )
         return sum(self._remove_orphan(name) for name in names if self._is_orphan(name))
 

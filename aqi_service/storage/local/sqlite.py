@@ -7,13 +7,14 @@ from `core.items`; a field more there is a schema more here.
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from aqi_service.core.items import ATTRIBUTES, TIMES, Item
 from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
 from aqi_service.storage.local import additions as local_additions
+from aqi_service.storage.local import copies
 from aqi_service.storage.local.files import disk, locked, make_folder, sync_folder
 
 APPLICATION_ID = 0x41514931
@@ -46,17 +47,13 @@ PUT = (
     f"INSERT INTO items ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
     + ", ".join(f"{field} = excluded.{field}" for field in _FIELDS[1:])
 )
-# As `core.items.judge` has it: a missing time is older than any, and equal both ways the later loaded wins.
 PUT_UNLESS_NEWER = PUT + (
-    " WHERE (coalesce(excluded.measured_at, -1), coalesce(excluded.snapshot_at, -1))"
-    " >= (coalesce(items.measured_at, -1), coalesce(items.snapshot_at, -1))"
-)
-_AHEAD = "items.snapshot_at > CAST(strftime('%s', 'now') AS INTEGER) + 3600"
-PUT_JUDGED = PUT + (
     " WHERE (coalesce(excluded.measured_at, -1), coalesce(excluded.snapshot_at, -1)) >= ("
-    f"coalesce(items.measured_at, -1), CASE WHEN {_AHEAD} THEN -1 ELSE coalesce(items.snapshot_at, -1) END)"
+    "coalesce(items.measured_at, -1),"
+    " CASE WHEN items.snapshot_at > ? THEN -1 ELSE coalesce(items.snapshot_at, -1) END)"
 )
-"""The same for the live feed: what a clock dated over an hour ahead is older to it (`core.items.dated`)."""
+"""As `core.items.judge` and `dated` have it: a missing time is older than any, equal both ways the later
+loaded wins, and a `snapshot_at` past `core.clocks.counts_until`, the last parameter, is a missing one."""
 EXPIRE = "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires_at <= ? LIMIT ?)"
 IDENTITY = "SELECT table_id FROM about"
 SETTLE = "UPDATE about SET settled = settled + 1"
@@ -145,6 +142,7 @@ class SqliteConnection:
         self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._copy: copies.State | None = None
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
@@ -156,23 +154,35 @@ class SqliteConnection:
         try:
             yield self._current()
         except sqlite3.Error as error:
+            self._require_same_copy()
             self.close()
             raise self._translated(error) from error
+        self._require_same_copy()
 
     def close(self) -> None:
         """Close the connection; the next use would open another."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._copy = None
 
     def _current(self) -> sqlite3.Connection:
         # A file that was deleted or replaced would go on being read and written, seen by nobody else.
         identity = self._identify()
-        if self._connection is None or identity != self._identity:
+        if self._connection is None or identity != self._identity or self._copy_changed():
             self.close()
             self._connection = self._open(exists=identity is not None)
             self._identity = identity or self._identify()
         return self._connection
+
+    def _copy_changed(self) -> bool:
+        with disk(f"{self._file} cannot be opened"):
+            return self._copy is not None and copies.state(self._file) != self._copy
+
+    def _require_same_copy(self) -> None:
+        """Raise Unavailable if what was read as a copy that never changes has changed meanwhile."""
+        if self._copy_changed():
+            self.close()
+            raise Unavailable(f"{self._file} was changed while it was read.")
 
     def _identify(self) -> tuple[int, int] | None:
         with disk(f"{self._file} cannot be opened"):
@@ -188,12 +198,29 @@ class SqliteConnection:
         with disk(f"{self._file} cannot be opened"):
             make_folder(self._file.parent)
             # Two at a time would meet a half made file, and SQLite does not wait when one goes over to WAL.
-            with locked(self._file.parent):
-                return self._connect()
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(locked(self._file.parent))
+                except ConfigError:
+                    if not self._read_only:  # which nobody makes where nothing can be locked
+                        raise
+                return self._connect_read_only() if self._read_only else self._connect("mode=rwc")
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect_read_only(self) -> sqlite3.Connection:
+        try:
+            return self._connect("mode=ro")
+        except sqlite3.Error as error:
+            if not copies.is_refused(error):
+                raise
+        copies.require_whole(self._file)
+        state = copies.state(self._file)
+        connection = self._connect("mode=ro&immutable=1")
+        self._copy = state
+        return connection
+
+    def _connect(self, how: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"{self._file.as_uri()}?mode={'ro' if self._read_only else 'rwc'}",
+            f"{self._file.as_uri()}?{how}",
             uri=True,
             timeout=self._busy_seconds,
             isolation_level=None,  # transactions are ours, not guessed from the statements

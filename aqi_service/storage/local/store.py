@@ -5,13 +5,17 @@ One rule: the event loop never waits for SQLite; every statement runs on a worke
 
 import secrets
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from aqi_service.core.clocks import counts_until
 from aqi_service.core.items import Item
+from aqi_service.storage.local.sensor_pages import from_some, of_sensor
 from aqi_service.storage.local.sqlite import (
     ADD_RECEIPT,
     EXPIRE,
@@ -19,7 +23,6 @@ from aqi_service.storage.local.sqlite import (
     HAS_RECEIPT,
     IDENTITY,
     PUT,
-    PUT_JUDGED,
     PUT_UNLESS_NEWER,
     SETTLE,
     SqliteConnection,
@@ -32,6 +35,7 @@ from aqi_service.storage.local.sqlite import (
 )
 from aqi_service.storage.local.threads import Threads
 from aqi_service.storage.ports import Judged, PutResult, no_guard
+from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 FILE = "air_quality.db"
 """The database's name in the folder; SQLite keeps `-wal` and `-shm` beside it."""
@@ -84,6 +88,10 @@ class LocalStore:
         """Return the items of up to READ_LIMIT ids, after all earlier writes; absent ones are left out."""
         return await self._writing.run(self._read, _row_ids(ids))
 
+    async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
+        """Return a page as the last finished `put` left it; the position is the last row's time and id."""
+        return await self._reading.run(self._sensor_page, asked, ages, position)
+
     async def put(
         self,
         items: Sequence[Item],
@@ -98,8 +106,8 @@ class LocalStore:
         the transaction waited for its own. Raises Unavailable, having written nothing, if another process
         writes for longer than `busy_seconds` or the disk is full.
         """
-        statement = PUT_UNLESS_NEWER if conditional else PUT if judged is None else PUT_JUDGED
-        return await self._writing.run(self._put, items, statement, guard)
+        compares = conditional or judged is not None
+        return await self._writing.run(self._put, items, guard, compares)
 
     async def settle(self) -> None:
         """Return once all that was put survives a power cut.
@@ -117,8 +125,8 @@ class LocalStore:
         """Store a new random text and return it, once it survives a power cut."""
         return await self._writing.run(self._receipt)
 
-    async def known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
-        """Tell which of the texts the file has."""
+    async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
+        """Tell which of the texts the file has; a load that left none may be missing in it."""
         return await self._writing.run(self._known_receipts, receipts)
 
     async def expire(self, now: int) -> int:
@@ -149,18 +157,27 @@ class LocalStore:
         with self._reader() as connection:
             return _items(connection, numbers)
 
+    def _sensor_page(self, asked: SensorRange, ages: float, position: Any) -> SensorPage:
+        with self._reader() as connection:
+            rows = connection.execute(*of_sensor(asked, ages, position)).fetchall()
+        items = [from_some(asked.wanted, row) for row in rows]
+        whole = len(items) == asked.limit
+        return SensorPage(items, (items[-1].measured_at, int(items[-1].id)) if whole else None)
+
     def _read(self, numbers: Sequence[int]) -> Mapping[str, Item]:
         with self._writer.use() as connection:
             return _items(connection, numbers)
 
-    def _put(self, items: Sequence[Item], statement: str, guard: Callable[[], None]) -> PutResult:
+    def _put(self, items: Sequence[Item], guard: Callable[[], None], compares: bool) -> PutResult:
         superseded: set[str] = set()
         refused: dict[str, str] = {}
         with self._writer.use() as connection, transaction(connection):
             guard()  # inside: the transaction may have waited for another process's
+            statement = PUT_UNLESS_NEWER if compares else PUT
+            until = (counts_until(time.time()),) if compares else ()
             for item in items:
                 try:
-                    if not connection.execute(statement, to_row(item)).rowcount:
+                    if not connection.execute(statement, to_row(item) + until).rowcount:
                         superseded.add(item.id)
                 except (ValueError, OverflowError, sqlite3.IntegrityError) as error:
                     # a surrogate, an integer over 64 bits, a trigger that somebody added
@@ -180,7 +197,7 @@ class LocalStore:
             connection.execute(ADD_RECEIPT, (receipt,))
         return receipt
 
-    def _known_receipts(self, receipts: Collection[str]) -> frozenset[str]:
+    def _known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
         with self._writer.use() as connection:
             return frozenset(each for each in receipts if connection.execute(HAS_RECEIPT, (each,)).fetchone())
 

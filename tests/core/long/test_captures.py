@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from aqi_service.core.items import ATTRIBUTES, Item
-from aqi_service.core.parse.measurements import ParseCounts, Rejection, ScoringRules
+from aqi_service.core.parse.counts import ParseCounts
+from aqi_service.core.parse.measurements import Rejection, ScoringRules
 from aqi_service.core.parse.splitter import WINDOW
 from aqi_service.core.scales import SCALES
 from tests.doubles.documents import CUT, GENERATED, assemble, real_capture

@@ -2,6 +2,9 @@
 
 import gc
 import sys
+from random import Random
+
+import pytest
 
 from aqi_service.core.idset import IdSet
 
@@ -27,3 +30,11 @@ def test_600_000_ids_in_sequence_take_less_than_a_byte_each_and_next_to_nothing_
         ids.discard(number)
     assert len(ids) == 0
     assert size_of(ids) < 100_000
+
+
+@pytest.mark.parametrize("spread", [1 << 63, 300_000 * 16, 300_000 * 256])
+def test_300_000_ids_take_at_most_13_bytes_each_however_they_are_scattered(spread: int) -> None:
+    chance, ids = Random(1), IdSet()  # noqa: S311 - must be replayable
+    for _ in range(300_000):
+        ids.add(chance.randrange(spread))
+    assert size_of(ids) < len(ids) * 13

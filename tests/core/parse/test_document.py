@@ -1,6 +1,7 @@
 """A document's bytes into numbered items, from its start or from any mark."""
 
-from itertools import pairwise
+from contextlib import nullcontext
+from itertools import chain, pairwise
 from typing import Any
 
 import pytest
@@ -123,9 +124,42 @@ def test_a_half_where_a_document_is_cut_is_pending_and_what_was_before_it_is_giv
     assert ([item.id for item in items(portions)], intake.counts.pending_half) == (["2"], 1)
 
 
-@pytest.mark.parametrize("behind", [b"", b" ", b"]", b"\x00garbage", b"," * 40_000])
-def test_the_closing_bracket_decides_a_half_whatever_follows_it(behind: bytes) -> None:
+@pytest.mark.parametrize("behind", [b"", b" ", b"\n" * 40_000])
+def test_the_closing_bracket_decides_a_half_if_only_white_space_follows_to_the_end(behind: bytes) -> None:
     portions, intake, error = begun(document_of(record(1, p1="10")) + behind)
-    assert isinstance(error, SnapshotRejected) is bool(behind.strip())
+    assert error is None
     assert ([item.id for item in items(portions)], intake.counts.pending_half) == (["1"], 0)
     assert portions[-1].mark.offset == 1
+
+
+@pytest.mark.parametrize("behind", [b"]", b"{", b"\x00garbage", b"," * 40_000, b"\n" * 40_000 + b"{"])
+def test_a_half_before_a_closing_bracket_that_is_none_is_pending_and_what_was_before_it_is_given(
+    behind: bytes,
+) -> None:
+    body = document_of(record(2, p1="1", p2="1"), record(1, p1="10"))
+    portions, intake, error = begun(body + behind)
+    assert isinstance(error, SnapshotRejected)
+    assert ([item.id for item in items(portions)], intake.counts.pending_half) == (["2"], 1)
+
+
+def test_a_document_of_just_the_most_records_is_read_and_one_of_more_is_rejected() -> None:
+    body = document_of(*(record(number) for number in range(2_000)))
+    for most in (2_000, 1_999, 1_000, 1, 0):
+        intake = DocumentReader(RULES, max_records=most)
+        given: list[ParsedBatch] = []
+        with pytest.raises(SnapshotRejected, match="--max-records") if most < 2_000 else nullcontext():
+            given.extend(intake.feed(body))
+            given.extend(intake.close())
+        assert intake.counts.records <= most
+        assert fates(given, intake) == intake.counts.records
+
+
+def test_a_half_is_pending_where_its_other_half_may_be_in_what_is_over_the_most_records() -> None:
+    filler = [record(2) for _ in range(600)]
+    body = document_of(*filler, record(1, p1="10"), record(1, p2="5"))
+    for most in range(550, 602):
+        intake = DocumentReader(RULES, max_records=most)
+        given: list[ParsedBatch] = []
+        with pytest.raises(SnapshotRejected):
+            given.extend(chain(intake.feed(body), intake.close()))
+        assert items(given) == []

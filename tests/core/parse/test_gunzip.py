@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.parse.gunzip import PIECE, Gunzip
-from aqi_service.errors import CutShort, FetchFailed
+from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
 from tests.doubles.documents import QUICK, cut_at, pieces
 
 MAGIC = b"\x1f\x8b"
@@ -104,7 +104,7 @@ def test_the_limit_is_exact_and_nothing_beyond_it_is_given_out(
         assert decoded(chunks, limit) == body
         return
     gunzip, given_out = Gunzip(limit), bytearray()
-    with pytest.raises(FetchFailed, match=f"larger than {limit} bytes"):
+    with pytest.raises(SnapshotRejected, match=f"larger than {limit} bytes"):
         given_out.extend(byte for chunk in chunks for piece in gunzip.feed(chunk) for byte in piece)
     assert len(given_out) <= limit
 
@@ -113,7 +113,7 @@ def test_a_bomb_comes_in_small_pieces_and_stops_at_the_limit() -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(20)) + packer.flush()
     sizes: list[int] = []
-    with pytest.raises(FetchFailed, match="--max-bytes"):
+    with pytest.raises(SnapshotRejected, match="--max-bytes"):
         sizes.extend(len(piece) for piece in Gunzip(10 * PIECE).feed(bomb))
     assert sizes == [PIECE] * 10
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from aqi_service.core.items import Item
+from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.measurements import (
     REASONS,
     MeasurementBuilder,
-    ParseCounts,
     Rejection,
     ScoringRules,
 )

@@ -18,6 +18,8 @@ CODES: dict[str, tuple[int, str]] = {
     "ServiceUnavailable": (503, "Service is unable to handle request."),
     "TooManyRequestsException": (429, "Too many requests."),
     "ExpiredToken": (400, "The provided token has expired."),
+    "NotImplemented": (501, "A header you provided implies functionality that is not implemented"),
+    "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
     # S3
     "SlowDown": (503, "Please reduce your request rate."),
     "RequestTimeout": (400, "Your socket connection to the server was not read from or written to in time."),
@@ -59,6 +61,7 @@ CODES: dict[str, tuple[int, str]] = {
     "ExpiredTokenException": (400, "The security token included in the request is expired"),
     "UnrecognizedClientException": (400, "The security token included in the request is invalid."),
     "ConditionalCheckFailedException": (400, "The conditional request failed"),
+    "UnknownOperationException": (400, "The operation is not known."),
     "ValidationException": (400, "The request is invalid."),
 }
 """Code -> HTTP status and message. Sources: S3 "Error responses", DynamoDB "Error handling"."""
@@ -92,7 +95,7 @@ class Answer:
     Attributes:
         body: all of it, or an iterator for what is handed through as it comes.
         gone: not answered at all, but this.
-        cut: body bytes after which the connection is reset.
+        cut: body bytes after which the connection is reset, or ended as `gone` says.
     """
 
     status: int = 200

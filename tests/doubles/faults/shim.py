@@ -46,6 +46,7 @@ class Shim:
         book: the rules; add, clear and switch while it runs.
         journal: what went through.
         ahead: how much later than `now` it is at AWS.
+        cancels: a request whose client leaves is given up, unlike AWS; for tests that hold answers back.
     """
 
     def __init__(
@@ -58,7 +59,10 @@ class Shim:
         tls: ssl.SSLContext | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        cancels: bool = False,
+        sock: socket.socket | None = None,
     ) -> None:
+        """`sock` is bound already, where its address has to be known before the shim runs."""
         self.book = RuleBook(rules, seed)
         self.journal = Journal()
         self.endpoint = ""
@@ -68,6 +72,8 @@ class Shim:
         self._work = Work(self._upstream, aws or Aws(), self._now)
         self._tls = tls
         self._sleep = sleep
+        self._cancels = cancels
+        self._sock = sock
 
     def renew(self, *rules: Rule, seed: int = 0) -> None:
         """Begin anew with other rules and an empty journal, for a test that shares the shim with others."""
@@ -76,10 +82,13 @@ class Shim:
 
     async def __aenter__(self) -> Self:
         await self._upstream.__aenter__()
-        self._server = _Server(self._handle)
+        self._server = _Server(self._handle, cancels=self._cancels)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=CLOSING_SECONDS)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        if self._sock:
+            await web.SockSite(self._runner, self._sock, ssl_context=self._tls).start()
+        else:
+            await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         port = self._runner.addresses[0][1]
         self.endpoint = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
         return self
@@ -112,12 +121,12 @@ class Shim:
         return answer if job.asked.method != "HEAD" else replace(answer, body=b"")
 
     async def _send(self, request: web.BaseRequest, record: Record, answer: Answer) -> web.StreamResponse:
-        if answer.gone is not None:
+        if answer.gone is not None and answer.cut is None:
             await self._leave(request, record, answer.gone)
             return web.Response()
         record.status, record.code = answer.status, answer.code
         response = web.StreamResponse(status=answer.status, headers=answer.headers)
-        response.headers["Date"] = format_datetime(self._now(), usegmt=True)
+        response.headers.setdefault("Date", format_datetime(self._now(), usegmt=True))
         if isinstance(answer.body, bytes) and request.method != "HEAD":
             response.content_length = len(answer.body)
         with suppress(ConnectionError):
@@ -126,7 +135,7 @@ class Shim:
                 async for piece in pieces:
                     await response.write(piece)
             if answer.cut is not None:
-                await self._leave(request, record, Gone.RESET)
+                await self._leave(request, record, answer.gone or Gone.RESET)
                 return response
             await response.write_eof()
             record.answered = True
@@ -149,8 +158,10 @@ class Shim:
 class _Server(web.Server):
     """Tells when a client has left."""
 
-    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        super().__init__(handler)
+    def __init__(
+        self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], *, cancels: bool
+    ) -> None:
+        super().__init__(handler, handler_cancellation=cancels)
         self._silent: dict[object, asyncio.Event] = {}
 
     async def left(self, client: object) -> None:

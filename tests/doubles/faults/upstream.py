@@ -15,7 +15,17 @@ from yarl import URL
 from tests.doubles.faults.answers import Answer, as_json
 
 HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "content-length"}
+    {
+        "connection",
+        "content-length",
+        "date",
+        "expect",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
 """Headers of one connection (RFC 9110, 7.6.1), and those that the HTTP library writes itself."""
 

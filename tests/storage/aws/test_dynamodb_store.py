@@ -68,13 +68,13 @@ async def test_a_replay_writes_item_by_item_and_few_at_a_time(world: World) -> N
     await world.store().put(ITEMS, conditional=True)
     assert world.double.count("BatchWriteItem") == 0
     assert world.double.count("PutItem") == 100
-    assert 2 <= world.double.at_once["PutItem"] <= WRITE_CONCURRENCY
+    assert 2 <= world.double.journal.peak("PutItem") <= WRITE_CONCURRENCY
 
 
 async def test_batches_go_out_a_few_at_a_time(world: World) -> None:
     store = world.store()
     await asyncio.gather(*(store.put(ITEMS, conditional=False) for _ in range(3)))
-    assert 2 <= world.double.at_once["BatchWriteItem"] <= WRITE_CONCURRENCY
+    assert 2 <= world.double.journal.peak("BatchWriteItem") <= WRITE_CONCURRENCY
 
 
 @pytest.mark.parametrize("processed", [0, 1, 24])
@@ -338,7 +338,7 @@ async def test_cancelled_reads_and_lookups_leave_the_store_usable(world: World) 
     for task in [*tasks, *lookups]:
         task.cancel()
     await asyncio.gather(*tasks, *lookups, return_exceptions=True)
-    assert world.double.at_once["GetItem"] == 64
+    assert world.double.journal.peak("GetItem") == 64
     world.double.clear()
     assert await store.get("1") == ITEMS[0]
     assert await store.read(["1"]) == {"1": ITEMS[0]}

@@ -11,15 +11,18 @@ from aqi_service.errors import (
     AccessDenied,
     AqiError,
     ConfigError,
+    InGlacier,
     ItemOutdated,
     ItemRefused,
     MissingResource,
+    NotReady,
+    RequestRefused,
     Unavailable,
 )
 from aqi_service.storage.aws.errors import (
+    denied,
     error_code,
     is_throttled,
-    lacks,
     may_pass,
     refused_as,
     translated,
@@ -64,6 +67,17 @@ def test_what_botocore_raises_comes_out_as_ours(raised: Exception, kind: type[Aq
         ("ExpiredTokenException", 400, AccessDenied, False),
         ("OptInRequired", 403, AccessDenied, False),
         ("IllegalLocationConstraintException", 400, ConfigError, False),
+        ("RequestTimeTooSkewed", 403, NotReady, False),
+        ("RequestExpired", 400, NotReady, False),
+        ("NotImplemented", 501, RequestRefused, False),
+        ("501", 501, RequestRefused, False),
+        ("XNotImplemented", 501, RequestRefused, False),
+        ("MethodNotAllowed", 405, RequestRefused, False),
+        ("405", 405, RequestRefused, False),
+        ("UnknownOperationException", 400, RequestRefused, False),
+        ("InvalidArgument", 400, RequestRefused, False),
+        ("InvalidRequest", 400, RequestRefused, False),
+        ("InvalidObjectState", 403, InGlacier, False),
         ("ThrottlingException", 400, Unavailable, True),
         ("RequestLimitExceeded", 400, Unavailable, True),
         ("SomethingNew", 400, Unavailable, False),
@@ -89,7 +103,7 @@ def test_an_error_without_any_code_may_pass() -> None:
     ):
         raise ClientError({}, "GetItem")
     assert may_pass(caught.value)
-    assert [lacks(caught.value), lacks(AccessDenied("x"))] == ["", ""]
+    assert [denied(caught.value, "as ever"), denied(AccessDenied("x"), "as ever")] == ["as ever"] * 2
 
 
 @pytest.mark.parametrize(
@@ -108,11 +122,44 @@ def test_only_what_was_asked_for_too_much_counts_as_throttled(raised: Exception,
     assert is_throttled(caught.value) is throttled
 
 
-def test_only_of_an_invalid_request_is_awss_own_text_told() -> None:
-    for code, told in (("ValidationException", True), ("SignatureDoesNotMatch", False)):
+def test_of_a_request_that_is_unknown_or_wrong_awss_own_text_is_told_and_of_nothing_else() -> None:
+    for code, told in (
+        ("ValidationException", True), ("NotImplemented", True), ("InvalidArgument", True),
+        ("InvalidObjectState", True), ("SignatureDoesNotMatch", False), ("AccessDenied", False),
+    ):  # fmt: skip
         with pytest.raises(AqiError) as caught, translated("thing"):
             raise client_error(code, 400)
         assert ("AWS's text" in str(caught.value)) is told
+
+
+@pytest.mark.parametrize("code", ["InvalidSignatureException", "SignatureDoesNotMatch"])
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Signature expired: 20231220T180000Z is now earlier than 20231220T185500Z", NotReady),
+        ("Signature not yet current: 20231220T190000Z is still later than 20231220T180500Z", NotReady),
+        ("The request signature we calculated does not match the signature you provided.", AccessDenied),
+    ],
+)
+def test_a_signature_that_only_the_clock_makes_wrong_is_waited_for(
+    code: str, said: str, kind: type[AqiError]
+) -> None:
+    with pytest.raises(kind) as caught, translated("thing"):
+        raise client_error(code, 400, said)
+    assert type(caught.value) is kind
+    assert ("until this machine's clock is set" in str(caught.value)) is (kind is NotReady)
+    assert ("does not know these credentials" in str(caught.value)) is (kind is AccessDenied)
+    assert not may_pass(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("certificate is not yet valid", NotReady), ("unable to get local issuer certificate", Unavailable)],
+)
+def test_a_certificate_that_is_not_yet_valid_is_the_clocks_fault(said: str, kind: type[AqiError]) -> None:
+    with pytest.raises(kind) as caught, translated("thing"):
+        raise aws.SSLError(endpoint_url="https://h/", error=OSError(f"verify failed: {said}"))
+    assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
@@ -124,7 +171,38 @@ def test_a_refusal_names_the_action_that_the_policy_must_allow_and_no_user(code:
     with pytest.raises(AccessDenied) as caught, translated("thing"):
         raise client_error(code, 403, said)
     assert str(caught.value).endswith(f"the policy must allow s3:PutObject ({code})")
-    assert lacks(caught.value) == "; the policy must allow s3:PutObject"
+    assert denied(caught.value, "denied") == "denied; the policy must allow s3:PutObject"
+    assert "123456789012" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("end", "where"),
+    [
+        ("with an explicit deny in a service control policy", "a service control policy"),
+        ("with an explicit deny in an identity-based policy", "an identity-based policy"),
+        (
+            "with an explicit deny in a resource-based policy: arn:aws:x::123456789012:y",
+            "a resource-based policy",
+        ),
+        ("with an explicit deny in a permissions boundary", "a permissions boundary"),
+        ("with an explicit deny in a VPC endpoint policy", "a VPC endpoint policy"),
+        ("with an explicit deny", "a policy"),
+    ],
+)
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
+def test_an_explicit_deny_is_called_one_and_no_permission_is_asked_for(
+    code: str, end: str, where: str
+) -> None:
+    said = (
+        "User: arn:aws:iam::123456789012:user/me is not authorized to perform: dynamodb:PutItem on resource: "
+        f"arn:aws:dynamodb:eu-west-1:123456789012:table/t {end}"
+    )
+    with pytest.raises(AccessDenied) as caught, translated("thing"):
+        raise client_error(code, 403, said)
+    told = f"AWS denies access: an explicit deny in {where} forbids dynamodb:PutItem, which no permission"
+    assert str(caught.value).startswith(f"thing: {told}")
+    assert denied(caught.value, "as ever").startswith(told)
+    assert "must allow" not in str(caught.value)
     assert "123456789012" not in str(caught.value)
 
 

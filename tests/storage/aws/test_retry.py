@@ -18,9 +18,9 @@ from aqi_service.storage.aws.retry import (
     RetryPolicy,
     Slots,
     call_with_retry,
-    gather_or_cancel,
     retry_unprocessed,
 )
+from aqi_service.storage.cleanup import gather_or_cancel
 from tests.doubles.aws_world import Waits
 
 

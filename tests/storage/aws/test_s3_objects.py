@@ -20,7 +20,7 @@ from aqi_service.errors import (
 )
 from aqi_service.storage.aws.s3_objects import BREAKS, PROGRESS, READ_SIZE, S3Objects
 from aqi_service.storage.ports import ObjectEntry
-from tests.doubles.aws_answers import Answer, Cut, Forward, Reply, Request, cut, error, held, lost
+from tests.doubles.aws_answers import Answer, Cut, Forward, Reply, Request, cut, cut_after, error, held, lost
 from tests.doubles.aws_world import World, fresh, until
 
 KEY = "captures/data_20_12_23_18_55.json"
@@ -48,15 +48,6 @@ def objects(world: World) -> S3Objects:
 
 async def read(world: World, key: str = KEY) -> bytes:
     return b"".join([chunk async for chunk in objects(world).read(world.bucket, key)])
-
-
-def cut_after(length: int) -> Answer:
-    """Break off after so many bytes of moto's answer."""
-
-    async def answer(request: Request, forward: Forward) -> Reply:
-        return Cut(await forward(request), length)
-
-    return answer
 
 
 class TestList:
@@ -227,6 +218,41 @@ class TestRead:
             await task
 
 
+class TestLook:
+    @pytest.mark.parametrize("body", [BODY, b""])
+    async def test_what_is_there_is_not_read(self, world: World, body: bytes) -> None:
+        await put(world, KEY, body)
+        ranges: list[str | None] = []
+
+        async def noted(request: Request, forward: Forward) -> Reply:
+            ranges.append(request.headers.get("Range"))
+            return await forward(request)
+
+        world.double.on("GetObject", noted)
+        await objects(world).look(world.bucket, KEY)
+        assert ranges == ["bytes=0-0"]
+
+    async def test_what_is_not_there_or_kept_back_is_told_before_anything_is_loaded(
+        self, world: World
+    ) -> None:
+        with pytest.raises(
+            MissingResource, match=f"^s3://{world.bucket}/none.json: there is no such object$"
+        ):
+            await objects(world).look(world.bucket, "none.json")
+        with pytest.raises(MissingResource, match=r"-none/x.json: there is no such bucket$"):
+            await objects(world).look(f"{world.bucket}-none", "x.json")
+        world.double.on("GetObject", error(403, "AccessDenied"))
+        with pytest.raises(AccessDenied, match=f"^s3://{world.bucket}/{KEY}: access is denied"):
+            await objects(world).look(world.bucket, KEY)
+
+    @pytest.mark.parametrize("answer", [error(503, "SlowDown"), error(403, "InvalidObjectState"), cut])
+    async def test_what_may_pass_or_only_keeps_it_from_being_read_is_left_to_the_reading(
+        self, world: World, answer: Answer
+    ) -> None:
+        world.double.on("GetObject", answer)
+        await objects(world).look(world.bucket, KEY)
+
+
 Told = tuple[type[Exception], str]
 
 
@@ -281,3 +307,16 @@ class TestRefusals:
     ) -> None:
         with pytest.raises(ConfigError, match=bucket):
             await read(replace(world, bucket=bucket))
+
+
+@pytest.mark.parametrize("encoding", ["aws-chunked", "aws-chunked,gzip"])
+async def test_how_an_object_was_once_sent_to_its_server_does_not_count_when_it_is_read(
+    world: World, encoding: str
+) -> None:
+    async def kept(request: Request, forward: Forward) -> Reply:
+        reply = await forward(request)
+        reply.headers["Content-Encoding"] = encoding
+        return reply
+
+    world.double.on("GetObject", kept)
+    assert await read(world) == BODY

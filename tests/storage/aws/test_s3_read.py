@@ -12,7 +12,7 @@ from aqi_service.errors import ArchiveFailed, FetchFailed, Unavailable
 from aqi_service.storage.aws import s3_objects
 from aqi_service.storage.aws.retry import CALL
 from aqi_service.storage.aws.s3_objects import S3Objects
-from tests.doubles.aws_answers import Answer, Cut, Forward, Reply, Request
+from tests.doubles.aws_answers import Cut, Forward, Reply, Request, cut_after
 from tests.doubles.aws_world import Waits, World, fresh
 
 NAME = "data_20_12_23_18_55.json"
@@ -32,15 +32,6 @@ async def put(world: World, key: str, body: bytes) -> None:
 
 async def read_archive(world: World, offset: int = 0) -> bytes:
     return b"".join([chunk async for chunk in world.archive().read(NAME, offset)])
-
-
-def cut_after(length: int) -> Answer:
-    """Break off after so many bytes of moto's answer."""
-
-    async def answer(request: Request, forward: Forward) -> Reply:
-        return Cut(await forward(request), length)
-
-    return answer
 
 
 def ranges(world: World) -> list[str]:

@@ -1,6 +1,5 @@
 """What a sweep takes: uploads under our names that are over a day old by S3's clock, and no others."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -11,15 +10,13 @@ from aqi_service.errors import AccessDenied, NameInUse, Unavailable
 from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, cut, error
 from tests.doubles.aws_world import World, fresh
-from tests.doubles.faults.clients import World as Behind
-from tests.doubles.faults.clients import through
-from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
 from tests.doubles.s3_helpers import NAME, NOW, SECOND, begin, date_of, killed_while_uploading, listed, page
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIST = "ListMultipartUploads"
+TWO_DAYS = timedelta(days=2)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -94,7 +91,8 @@ class TestWhat:
             await world.s3.put_object(Bucket=world.bucket, Key=key, Body=b"[]")
         await begin(world)
         world.double.clear()
-        assert await world.archive().sweep() == 1  # moto dates it 2010
+        world.double.ahead = TWO_DAYS
+        assert await world.archive().sweep() == 1
         asked = [(request.operation, request.query.get("prefix")) for request in world.double.requests]
         assert asked == [(LIST, "data_"), ("AbortMultipartUpload", None)]
         assert [await world.archive().get(key) for key in kept] == [b"[]"] * 4
@@ -103,6 +101,7 @@ class TestWhat:
 class TestFaults:
     async def test_an_upload_that_ends_meanwhile_is_not_counted(self, world: World) -> None:
         await begin(world)
+        world.double.ahead = TWO_DAYS
         world.double.on("AbortMultipartUpload", error(404, "NoSuchUpload"))
         assert await world.archive().sweep() == 0
 
@@ -112,6 +111,7 @@ class TestFaults:
         self, world: World, operation: str, answer: Answer
     ) -> None:
         await begin(world)
+        world.double.ahead = TWO_DAYS
         world.double.on(operation, answer, times=2)
         assert await world.archive().sweep() == 1
         assert await world.open_uploads() == []
@@ -125,6 +125,7 @@ class TestFaults:
         self, world: World, operation: str, answer: Answer, kind: type[Exception]
     ) -> None:
         await begin(world)
+        world.double.ahead = TWO_DAYS
         world.double.on(operation, answer)
         with pytest.raises(kind):
             await world.archive().sweep()
@@ -132,37 +133,28 @@ class TestFaults:
         assert await world.archive().sweep() == 1
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def behind(moto_endpoint: str) -> AsyncIterator[Behind]:
-    """A bucket behind the shim, which dates uploads as S3 does."""
-    async with Shim(moto_endpoint) as shim, through(shim) as opened:
-        found = opened.fresh()
-        await found.make_bucket()
-        yield found
-
-
 class TestTwoLoads:
     async def test_a_load_that_begins_costs_one_under_way_of_the_same_name_nothing_but_the_first_is_kept(
-        self, behind: Behind
+        self, world: World
     ) -> None:
-        async with behind.archive.upload(NAME, SnapshotInfo("a.json", "load-1")) as first:
+        async with world.archive().upload(NAME, SnapshotInfo("a.json", "load-1")) as first:
             await first.write(b"[1")
-            assert await behind.archive.sweep() == 0
-            async with behind.archive.upload(NAME, SnapshotInfo("b.json", "load-2")) as second:
+            assert await world.archive().sweep() == 0
+            async with world.archive().upload(NAME, SnapshotInfo("b.json", "load-2")) as second:
                 await second.write(b"[2]")
                 await first.write(b"]")
                 await first.complete()
                 with pytest.raises(NameInUse):
                     await second.complete()
-        assert b"".join([piece async for piece in behind.archive.read(NAME)]) == b"[1]"
-        assert (await behind.s3.list_multipart_uploads(Bucket=behind.bucket)).get("Uploads", []) == []
+        assert b"".join([piece async for piece in world.archive().read(NAME)]) == b"[1]"
+        assert await world.open_uploads() == []
 
     async def test_what_a_killed_process_leaves_is_there_for_a_day_and_gone_after_it(
-        self, behind: Behind, moto: Moto
+        self, world: World, moto: Moto
     ) -> None:
-        where = moto.environment | {"AWS_ENDPOINT_URL": behind.shim.endpoint}
-        await killed_while_uploading(behind.bucket, where)
-        assert await behind.archive.sweep() == 0
-        behind.shim.ahead += timedelta(days=1, seconds=2)
-        assert await behind.archive.sweep() == 1
-        assert (await behind.s3.list_multipart_uploads(Bucket=behind.bucket)).get("Uploads", []) == []
+        where = moto.environment | {"AWS_ENDPOINT_URL": world.double.endpoint}
+        await killed_while_uploading(world.bucket, where)
+        assert await world.archive().sweep() == 0
+        world.double.ahead = timedelta(days=1, seconds=2)
+        assert await world.archive().sweep() == 1
+        assert await world.open_uploads() == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aqi_service.app.open import open_backend
-from aqi_service.storage.ports import Backend
+from aqi_service.storage.backend import Backend
 from tests.doubles.config import config
 from tests.storage.contract.test_store import INFO, NAME, OTHER
 

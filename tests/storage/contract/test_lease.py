@@ -1,4 +1,4 @@
-"""What a lease promises, kept by every implementation in `tests.doubles.lease_backends`."""
+"""What a lease promises, kept by every implementation in `tests.doubles.lease_world`."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest
 from aqi_service.core.items import LEASE_IDS
 from aqi_service.errors import LeaseLost
 from aqi_service.storage.ports import RENEW_SECONDS, Lease
-from tests.doubles.lease_backends import LEASES, Contest
+from tests.doubles.lease_world import LEASES, Contest
 from tests.doubles.storage_items import FULL
 
 

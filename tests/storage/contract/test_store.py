@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
@@ -268,6 +269,20 @@ class TestStore:
         items = {str(number): FULL._replace(id=str(number)) for number in range(READ_LIMIT)}
         assert await store.put(list(items.values()), conditional=conditional) == (frozenset(), {})
         assert await store.read(list(items)) == items
+
+    @pytest.mark.parametrize(
+        ("ahead", "older", "wins"), [(3700, 0, True), (3500, 0, False), (3700, 1, False), (-1, 1, False)]
+    )
+    async def test_a_write_under_the_condition_goes_over_what_is_dated_ahead_and_over_nothing_newer(
+        self, store: Store, ahead: int, older: int, wins: bool
+    ) -> None:
+        now = int(time.time())
+        there = FULL._replace(measured_at=now, snapshot_at=now + ahead)
+        new = FULL._replace(measured_at=now - older, snapshot_at=now - 10, pm25="16")
+        await store.put([there], conditional=False)
+        result = await store.put([new], conditional=True)
+        assert result == (frozenset() if wins else {FULL.id}, {})
+        assert await store.read([FULL.id]) == {FULL.id: new if wins else there}
 
     async def test_a_read_leaves_absent_ids_out(self, store: Store) -> None:
         await store.put([FULL], conditional=False)

@@ -137,7 +137,7 @@ async def test_a_disk_that_keeps_the_name_keeps_no_lease(
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(errno.ENOLCK, Unavailable), (errno.EIO, Unavailable), (errno.EPERM, ConfigError)]
+    ("code", "kind"), [(errno.ENOLCK, ConfigError), (errno.EIO, Unavailable), (errno.EPERM, ConfigError)]
 )
 async def test_a_file_that_cannot_be_locked_is_an_error_and_no_lease(
     lease: LocalLease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception]

@@ -18,7 +18,8 @@ from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.load.table_writer import TableWriter
 from aqi_service.storage.local import sqlite as local_table
 from aqi_service.storage.local.store import LocalStore
-from aqi_service.storage.ports import Judged, PutResult
+from aqi_service.storage.ports import PutResult
+from tests.doubles.faults.clock import HandClock
 from tests.doubles.first_table import ITEMS
 from tests.doubles.local_helpers import (
     cancel_from_thread,
@@ -309,13 +310,13 @@ def gated(gate: threading.Event) -> Callable[[Item], tuple[int | str | None, ...
     return to_row
 
 
-async def test_the_live_feed_corrects_what_a_clock_ahead_dated_and_a_replay_leaves_it(
-    store: LocalStore,
+@pytest.mark.parametrize("by", [-3600, 3600])
+async def test_what_is_dated_ahead_is_asked_by_the_clock_of_this_moment(
+    by: int, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = int(time.time())
-    ahead, right = FULL._replace(snapshot_at=now + 60 * 86_400), FULL._replace(pm25="16", snapshot_at=now)
-    live = Judged(0.0, lambda items, _: list(items))
-    await store.put([ahead], conditional=False)
-    assert (await store.put([right], conditional=True)).superseded == {right.id}
-    assert (await store.put([right], conditional=False, judged=live)).superseded == frozenset()
-    assert (await store.read([right.id]))[right.id].pm25 == "16"
+    clock = HandClock(2_000_000_000.0)
+    monkeypatch.setattr(time, "time", clock)
+    there, new = (FULL._replace(pm25=str(at), snapshot_at=at) for at in (2_000_003_601, 1_999_999_000))
+    await store.put([there], conditional=False)
+    clock.advance(by)
+    assert (await store.put([new], conditional=True)).superseded == ({new.id} if by > 0 else frozenset())

@@ -9,13 +9,16 @@ import orjson
 import pytest
 
 from aqi_service.core.snapshot_names import manifest_key
+from aqi_service.core.times import iso
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.unfinished import UnfinishedSnapshots
+from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.ports import Storage
 from tests.doubles import first_table
 from tests.doubles.load_helpers import NAME, NOW, TABLE, document, run, written
 from tests.doubles.local_helpers import count, other_program
 from tests.doubles.program import ran
+from tests.doubles.storage_doubles import in_memory
 from tests.doubles.stores import local_archive, local_store
 
 HOUR = 3600
@@ -105,17 +108,74 @@ async def test_of_a_file_that_is_gone_a_log_that_was_left_behind_brings_nothing_
             assert await store.identity() != identity
 
 
-async def test_a_manifest_of_the_first_version_counts_as_it_did(tmp_path: Path) -> None:
+async def as_first_version(archive: LocalArchive, name: str) -> dict[str, Any]:
+    """Take from a manifest what the first version did not write; give the rest."""
+    manifest: dict[str, Any] = orjson.loads(await archive.get(manifest_key(TABLE, name)) or b"")
+    assert len(manifest.pop("receipt")) == 16
+    await archive.put(manifest_key(TABLE, name), orjson.dumps(manifest))
+    return manifest
+
+
+async def test_a_manifest_without_the_tables_receipt_is_of_no_finished_snapshot(tmp_path: Path) -> None:
     async with local_archive(tmp_path / "d") as archive, local_store(tmp_path / "d") as store:
         storage = Storage(archive, store)
         await load(tmp_path, storage, 1)
-        key = manifest_key(TABLE, NAME)
-        manifest: dict[str, Any] = orjson.loads(await archive.get(key) or b"")
-        assert len(manifest.pop("receipt")) == 16
-        await archive.put(key, orjson.dumps(manifest))
         assert await ManifestStore(storage, TABLE).finished(NAME, "daqi")
-        await archive.put(key, orjson.dumps(manifest | {"receipt": "of a later load"}))
+        manifest = await as_first_version(archive, NAME)
         assert not await ManifestStore(storage, TABLE).finished(NAME, "daqi")
+        await archive.put(manifest_key(TABLE, NAME), orjson.dumps(manifest | {"receipt": "of a later load"}))
+        assert not await ManifestStore(storage, TABLE).finished(NAME, "daqi")
+
+
+async def test_snapshots_of_the_first_version_are_gone_through_once_and_an_older_table_beside_them_is_filled(
+    tmp_path: Path,
+) -> None:
+    for name, number in ((NAME, 1), (LATER, 2)):
+        (tmp_path / name).write_bytes(document(number))
+    folder = tmp_path / "d"
+    await ran(*LOAD, "--from", NAME, cwd=tmp_path)
+    copy = back_up(folder)
+    await ran(*LOAD, "--from", LATER, cwd=tmp_path)
+    for name in (NAME, LATER):
+        async with local_archive(folder) as archive:
+            await as_first_version(archive, name)
+    put_in_place(folder, copy)
+    with other_program(folder) as connection:
+        connection.execute("DELETE FROM receipts")
+    stored = []
+    for _ in range(2):
+        again = await ran(*LOAD, "--from", "archive", cwd=tmp_path)
+        assert again.code == 0
+        stored.append([(report["records"], report["stored"]) for report in again.reports])
+    assert stored == [[(1, 0), (1, 1)], [(0, 0), (0, 0)]]
+    assert count(folder) == 2
+
+
+async def test_at_a_start_the_first_versions_snapshots_of_two_days_are_gone_through_once_and_no_older_ones(
+    tmp_path: Path,
+) -> None:
+    folder, hours = tmp_path / "d", (0, 1, 30, 47, 49, 500)
+    async with local_archive(folder) as archive, local_store(folder) as store:
+        storage = Storage(archive, store)
+        for number, hour in enumerate(hours):
+            stamp = iso(NOW - hour * HOUR - HOUR)
+            body = written(tmp_path, document(number, timestamp=stamp), "feed.json")
+            assert (await run(body, storage, now=NOW - hour * HOUR)).status == "complete"
+        for name in await archive.names():
+            await as_first_version(archive, name)
+        for expected in (4, 0):
+            rest = UnfinishedSnapshots(archive, ManifestStore(storage, TABLE), "daqi", lambda: NOW)
+            sources = await rest.recent()
+            assert len(sources) == expected
+            for source in sources:
+                assert (await run(source, storage)).fates.unchanged == 1
+            assert await rest.older() == (2, 2)
+
+
+async def test_where_a_table_gives_no_receipts_a_manifest_needs_none(tmp_path: Path) -> None:
+    storage = in_memory()
+    await load(tmp_path, storage, 1)
+    assert await ManifestStore(storage, TABLE).finished(NAME, "daqi")
 
 
 async def test_a_table_knows_its_own_receipts_alone_and_each_is_another(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Make the bucket and the table, or add what an existing table lacks.
+"""Make the table, or add what one that is there lacks.
 
 One rule: it adds; it never changes or deletes what is there.
 """
@@ -8,17 +8,17 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aqi_service.errors import AccessDenied, ConfigError, MissingResource, Unavailable
+from aqi_service.errors import ConfigError, MissingResource, RequestRefused, Unavailable
 from aqi_service.storage.aws.dynamodb_attributes import check_indexes, indexes, key_kind
 from aqi_service.storage.aws.errors import error_code, refused_as
-from aqi_service.storage.aws.retry import Sleep, call_with_retry
+from aqi_service.storage.aws.retry import Sleep, answering, call_with_retry
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
-    from types_aiobotocore_s3.client import S3Client
 
 SENSOR_INDEX = "sensor_id-measured_at-index"
 TTL_ATTRIBUTE = "expires_at"
+_INDEX_LACKS, _TTL_LACKS = f"index {SENSOR_INDEX}", f"TTL on {TTL_ATTRIBUTE}"
 POLL_SECONDS, POLLS = 2.0, 150
 """How often, and how many times, a table that is being made is looked at."""
 
@@ -42,61 +42,24 @@ _TIMES = ("measured_at", "snapshot_at")
 
 Seen = TypeVar("Seen")
 
-_PRIVATE = {
-    "BlockPublicAcls": True,
-    "IgnorePublicAcls": True,
-    "BlockPublicPolicy": True,
-    "RestrictPublicBuckets": True,
-}
-_ENCRYPTED = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
 
+async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
+    """Make the table on demand with key `id` (text), index by sensor and TTL, or add what it lacks.
 
-async def create_bucket(
-    client: "S3Client", bucket: str, owner: str | None, sleep: Sleep = asyncio.sleep
-) -> None:
-    """Make the bucket, private and encrypted, unless it is there; if it is another's, `check` says so."""
-    s3: Any = client
-    place = {"Bucket": bucket} | ({"ExpectedBucketOwner": owner} if owner else {})
-
-    async def ask(operation: str, **parameters: Any) -> Any:
-        return await call_with_retry(f"bucket {bucket}", lambda: getattr(s3, operation)(**parameters), sleep)
-
-    try:
-        await ask("list_objects_v2", **place, MaxKeys=1)
-    except MissingResource:
-        pass
-    except AccessDenied as error:
-        if error_code(error) != "AccessDenied":
-            raise
-        return
-    else:
-        return
-    try:
-        await ask("create_bucket", Bucket=bucket, **_region(client.meta.region_name))
-    except Unavailable as error:
-        if error_code(error) != "BucketAlreadyOwnedByYou":
-            raise
-    await ask("put_public_access_block", **place, PublicAccessBlockConfiguration=_PRIVATE)
-    await ask("put_bucket_encryption", **place, ServerSideEncryptionConfiguration=_ENCRYPTED)
-
-
-async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> None:
-    """Make the table on demand with key `id` (text), index by sensor and TTL, or add what it lacks."""
+    Return what it has to do without because the service does not know it, one sentence each.
+    """
     maker = _Table(client, table, sleep)
     with refused_as(ConfigError):
-        try:
-            described = await maker.describe()
-        except MissingResource:
-            await maker.create()
-            described = await maker.until_active()
+        described = await maker.there()
         key_kind(f"table {table}", described)  # another program's table is left alone
         check_indexes(f"table {table}", described)
         if described["TableStatus"] == "CREATING":
             described = await maker.until_active()
-        if await maker.lacks_ttl():
-            await maker.add_ttl()
-        if _lacks_index(described):
-            await maker.add_index(await maker.until_active())
+        lacks = [
+            await _lack(_TTL_LACKS, maker.ensure_ttl()),
+            await _lack(_INDEX_LACKS, maker.ensure_index(described)),
+        ]
+    return [lack for lack in lacks if lack]
 
 
 async def check_writable(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> None:
@@ -110,14 +73,14 @@ async def missing(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.s
     lacks = []
     with suppress(MissingResource):
         if await _seen(maker.lacks_index(), no=False):
-            lacks.append(f"index {SENSOR_INDEX}")
+            lacks.append(_INDEX_LACKS)
         if await _seen(maker.lacks_ttl(), no=False):
-            lacks.append(f"TTL on {TTL_ATTRIBUTE}")
+            lacks.append(_TTL_LACKS)
     return lacks
 
 
 async def wrong(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
-    """Say what is there in another form than `--create` makes it, and what to do: it changes nothing itself.
+    """Say what is there in another form than `--create` makes it, and how to take it away; change nothing.
 
     What may not be seen is not named.
     """
@@ -138,6 +101,15 @@ class _Table:
 
     async def describe(self) -> Any:
         return (await self._ask("describe_table"))["Table"]
+
+    async def there(self) -> Any:
+        """Return the table's description, once it has been made if it was not there."""
+        try:
+            async with answering(f"table {self._table}"):
+                return await self.describe()
+        except MissingResource:
+            await self.create()
+            return await self.until_active()
 
     async def create(self) -> None:
         """Make the table; that another process makes it at the same time is as good."""
@@ -176,10 +148,7 @@ class _Table:
         """Say what is other about an index of the right name; nothing if it is the right one, or none."""
         for index in indexes(await self.describe()):
             if index["IndexName"] == SENSOR_INDEX and (found := _form(index)) != _form(_INDEX):
-                return (
-                    f"the index {SENSOR_INDEX} has {found}, expected is {_form(_INDEX)}: delete it, "
-                    "and --create makes the right one"
-                )
+                return f"the index {SENSOR_INDEX} has {found}, expected is {_form(_INDEX)}: delete it"
         return ""
 
     async def wrong_ttl(self) -> str:
@@ -191,14 +160,22 @@ class _Table:
         harm = f" and deletes items by their `{name}`" if name in _TIMES else ""
         return (
             f"TTL is on `{name}`{harm}, expected is `{TTL_ATTRIBUTE}`, and a table has only one: switch it "
-            "off (aws dynamodb update-time-to-live), and --create puts it on the right one, an hour later"
+            "off (aws dynamodb update-time-to-live), which takes an hour"
         )
 
-    async def add_ttl(self) -> None:
+    async def ensure_ttl(self) -> None:
+        if await self.lacks_ttl():
+            await self._add_ttl()
+
+    async def ensure_index(self, described: Any) -> None:
+        if _lacks_index(described):
+            await self._add_index(await self.until_active())
+
+    async def _add_ttl(self) -> None:
         ttl = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
         await self._ask("update_time_to_live", TimeToLiveSpecification=ttl)
 
-    async def add_index(self, described: Any) -> None:
+    async def _add_index(self, described: Any) -> None:
         """Add the index; of a provisioned table it takes the table's own figures."""
         there = described["AttributeDefinitions"]
         names = {definition["AttributeName"] for definition in there}
@@ -220,9 +197,13 @@ class _Table:
         )
 
 
-def _region(name: str) -> dict[str, Any]:
-    """Return where to make a bucket; us-east-1 is S3's default, and it refuses to have it named."""
-    return {} if name == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": name}}
+async def _lack(what: str, work: Awaitable[None]) -> str:
+    """Return, where the service does not know how, that `what` is lacking; else nothing."""
+    try:
+        await work
+    except RequestRefused as error:
+        return f"{what}: {error}"
+    return ""
 
 
 async def _seen(look: Awaitable[Seen], *, no: Seen) -> Seen:

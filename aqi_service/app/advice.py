@@ -1,0 +1,41 @@
+"""What a person is told to do, beside the command line as it was given.
+
+One rule: an advice never names a flag that was given.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aqi_service.app.config import Config
+from aqi_service.errors import (
+    CREATE_MAKES_IT,
+    LOCAL_DOES_WITHOUT,
+    OR_A_NEW_ONE,
+    OR_LOCALLY,
+    AqiError,
+    ConfigError,
+)
+
+
+def fitting(config: Config, error: AqiError) -> str:
+    """Return an error's text without the advice to give --create or --local, if that was given."""
+    text = str(error)
+    given = (CREATE_MAKES_IT, OR_A_NEW_ONE) if config.create else ()
+    for phrase in (*given, *((LOCAL_DOES_WITHOUT, OR_LOCALLY) if config.local else ())):
+        text = text.replace(phrase, "")
+    return text
+
+
+@contextmanager
+def fitting_advice(config: Config) -> Iterator[None]:
+    """Raise a ConfigError of the block with the text that fits the command line."""
+    try:
+        yield
+    except ConfigError as error:
+        error.args = (fitting(config, error),)
+        raise
+
+
+def adding(config: Config) -> str:
+    """Say what adds what the table lacks."""
+    return "start again" if config.create else f"add it with {config.create_command}"

@@ -1,0 +1,95 @@
+"""A load's report, printed: a line of JSON on stdout, and on stderr how to look at what was loaded.
+
+One rule: what is loaded is loaded, even if nobody can read of it.
+"""
+
+import asyncio
+import logging
+import shlex
+from contextlib import suppress
+
+import orjson
+
+from aqi_service.app import commands, output
+from aqi_service.app.config import DEFAULT_PORT, Config
+from aqi_service.app.logs import say
+from aqi_service.core.report import LoadReport
+
+USUAL_HOSTS = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::", ""})  # noqa: S104  # to be told from others
+"""Addresses of a server that a client on the same machine reaches without being told."""
+
+
+async def print_report(report: LoadReport, config: Config) -> bool:
+    """Print the report and, on stderr, how to look at it; False if stdout takes nothing.
+
+    A reader that is slow is waited for: the report is data.
+    """
+    error = None
+    try:
+        await _printed(_line(report))
+    except OSError as failed:
+        error = failed
+    _tell_example(report, config, config.port or DEFAULT_PORT)
+    return not _told(error)
+
+
+def put_report(report: LoadReport, config: Config, port: int) -> None:
+    """Print the report as a daemon does, whose loads wait for nobody: it is dropped if nobody reads.
+
+    `port` is that of the server, unless it has none.
+    """
+    output.put(_line(report), _told)
+    _tell_example(report, config, port or config.port or DEFAULT_PORT)
+
+
+async def _printed(text: str) -> None:
+    """Print on stdout, and wait until it is taken. Raises the OSError that kept it from being printed.
+
+    Cancelled, it leaves the text on its way.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[OSError | None] = loop.create_future()
+
+    def tell(error: OSError | None) -> None:
+        if not done.done():
+            done.set_result(error)
+
+    def on_written(error: OSError | None) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(tell, error)
+
+    output.put(text, on_written, must_fit=True)
+    if error := await done:
+        raise error
+
+
+def _line(report: LoadReport) -> str:
+    return orjson.dumps(report.as_json()).decode() + "\n"
+
+
+def _told(error: OSError | None) -> bool:
+    """Say why a report cannot be printed; tell whether there was anything to say."""
+    if error is None or isinstance(error, BrokenPipeError):  # whoever read the reports wants no more of them
+        return False
+    why = error.strerror or str(error)
+    told = f"aqi-service: the report cannot be printed: {why}"
+    say("report_not_printed", told, {"error": why}, level=logging.ERROR)
+    return True
+
+
+def _tell_example(report: LoadReport, config: Config, port: int) -> None:
+    """Say how to look at what was loaded, at the server on `port`."""
+    count = report.fates.stored + report.fates.unchanged + report.fates.superseded
+    if report.example and not report.dry_run:
+        told = f"{count} records, for instance: {commands.client()} {report.example}{reach(config, port)}"
+        say(
+            "lookup_example",
+            told,
+            {"records": count, "record_id": report.example, "port": port, "load_id": report.load_id},
+        )
+
+
+def reach(config: Config, port: int) -> str:
+    """Return the options by which a client reaches the server of this configuration, which has this port."""
+    host = "" if config.host in USUAL_HOSTS else f" --host {shlex.quote(config.host)}"
+    return host + ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if config.tls_cert else "")

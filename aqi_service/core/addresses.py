@@ -1,0 +1,51 @@
+"""Which hosts lie in a network of somebody's own: by their address, or by a name that no public one has.
+
+One rule: what is not known to be public counts as internal.
+"""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""All that IANA has given out (IPv6 address space registry)."""
+
+_WITH_IPV4 = (
+    (IPv6Network("::ffff:0:0/96"), 0),  # mapped: RFC 4291, 2.5.5.2
+    (IPv6Network("::ffff:0:0:0/96"), 0),  # translated: RFC 2765, 2.1
+    (IPv6Network("::/96"), 0),  # compatible: RFC 4291, 2.5.5.1
+    (IPv6Network("64:ff9b::/96"), 0),  # NAT64, which DNS64 gives for public hosts too: RFC 6052, 2.1
+    (IPv6Network("2002::/16"), 80),  # 6to4: RFC 3056, 2
+)
+"""Prefixes of addresses that lead to an IPv4 address, and how many bits stand behind that."""
+
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+"""What stands before an IPv4 address at the end of any prefix (RFC 5214, 6.1)."""
+
+_OWN_DOMAINS = frozenset(
+    {"localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "arpa"}
+)
+"""Last labels that no public host has. Sources: RFC 6761, 6762, 8375; ICANN of 2024 (internal), of 2018."""
+
+
+def is_internal(host: str) -> bool:
+    """Tell whether an address is not public, or a name is one that only one's own network can tell of.
+
+    Names that look like an address to the system (`127.1`, `2130706433`, `0x7f.1`) are internal.
+    """
+    try:
+        return not _is_public(ip_address(host))
+    except ValueError:
+        labels = host.lower().rstrip(".").split(".")
+    last = labels[-1]
+    return len(labels) == 1 or last in _OWN_DOMAINS or last.isdigit() or last.startswith("0x")
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if address.is_multicast or isinstance(address, IPv4Address):
+        return address.is_global and not address.is_multicast
+    number = int(address)
+    for prefix, behind in _WITH_IPV4:
+        if number >> (128 - prefix.prefixlen) == int(prefix.network_address) >> (128 - prefix.prefixlen):
+            return _is_public(IPv4Address(number >> behind & 0xFFFFFFFF))
+    if number >> 32 & 0xFFFFFFFF in _ISATAP and not _is_public(IPv4Address(number & 0xFFFFFFFF)):
+        return False
+    return address.is_global and number >> 125 == int(_GLOBAL_UNICAST.network_address) >> 125

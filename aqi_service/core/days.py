@@ -1,0 +1,114 @@
+"""A sensor's days: its records of each UTC day folded into one row, as they come in the order of time.
+
+One rule: a 24-hour mean at midnight is the day's mean, so the day's last record stands for the day if it is
+of 22:00 or later; else the day has no values, and only says in how many hours there was a record.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from aqi_service.core.csv_reply import csv_line
+from aqi_service.core.items import Item
+from aqi_service.core.scales import Scale
+from aqi_service.core.sensor_rows import rescored
+from aqi_service.core.times import DAY, day_of
+
+HOUR = 3600
+LAST_FROM = 22 * HOUR
+"""Seconds of a day from which on its last record stands for it."""
+
+DAY_FIELDS = ("timestamp", "pm25", "pm10", "aqi", "aqi_range", "aqi_pollutant", "scale")
+"""The fields of Item that a day is made of, beside those that every record has."""
+
+_COLUMNS = (
+    *(("sensor_id", True), ("date", False), ("hours", True), ("P2.5", True), ("P10", True), ("AQI", True)),
+    *(("AQI_range", False), ("AQI_pollutant", False), ("scale", False), ("id", True), ("timestamp", False)),
+)
+DAYS_HEADER = ",".join(name for name, _ in _COLUMNS) + "\r\n"
+_NUMERIC = tuple(is_number for _, is_number in _COLUMNS)
+_NO_RECORD = Item("")
+
+
+class Day(NamedTuple):
+    """What the table has of a sensor's day.
+
+    Attributes:
+        number: days since 1970.
+        hours: in how many of its 24 hours there is a record; 0 is a day without any.
+        last: the record that stands for it, of equal time the higher id; None if there is none.
+        expires_at: when the first of its records expires (epoch seconds), and so it is another day.
+    """
+
+    number: int
+    hours: int = 0
+    last: Item | None = None
+    expires_at: int | None = None
+
+
+def days_between(since: int, until: int) -> range:
+    """Return the numbers of the days of which the first second is in [since, until) (epoch seconds)."""
+    return range(-(-since // DAY), -(-until // DAY))
+
+
+def gaps(numbers: range, present: Iterable[int]) -> Iterator[range]:
+    """Give the runs of days, in order, that are not present."""
+    there = set(present)
+    start = numbers.start
+    for number in (*(each for each in numbers if each in there), numbers.stop):
+        if start < number:
+            yield range(start, number)
+        start = number + 1
+
+
+class DayBuilder:
+    """Folds records, handed over in the order of time, into the days of a range; holds one day at a time."""
+
+    def __init__(self, numbers: range) -> None:
+        self._left = iter(numbers)
+        self._begin(next(self._left, None))
+
+    def add(self, items: Iterable[Item]) -> list[Day]:
+        """Take the next records; return the days, those without a record too, that they complete."""
+        complete: list[Day] = []
+        for item in items:
+            number, second = divmod(item.measured_at or 0, DAY)
+            complete += self._complete_before(number)
+            if number == self._number:
+                self._take(item, second)
+        return complete
+
+    def close(self) -> list[Day]:
+        """Return the days that are left."""
+        return list(self._complete_before(None))
+
+    def _complete_before(self, number: int | None) -> Iterator[Day]:
+        while self._number is not None and (number is None or self._number < number):
+            yield self._complete(self._number)
+
+    def _begin(self, number: int | None) -> None:
+        self._number = number
+        self._hours = 0  # a bit an hour
+        self._last: tuple[int, int, Item] | None = None
+        self._expires_at: int | None = None
+
+    def _take(self, item: Item, second: int) -> None:
+        self._hours |= 1 << second // HOUR
+        this = (second, int(item.id), item)
+        if self._last is None or this[:2] > self._last[:2]:
+            self._last = this
+        if self._expires_at is None or (item.expires_at is not None and item.expires_at < self._expires_at):
+            self._expires_at = item.expires_at
+
+    def _complete(self, number: int) -> Day:
+        last = self._last[2] if self._last and self._last[0] >= LAST_FROM else None
+        day = Day(number, self._hours.bit_count(), last, self._expires_at)
+        self._begin(next(self._left, None))
+        return day
+
+
+def day_row(sensor_id: int, day: Day, scale: Scale | None) -> bytes:
+    """Write a day's row; without a record that stands for it only sensor, date and hours."""
+    last = rescored(day.last, scale) if day.last else _NO_RECORD
+    values = (last.pm25, last.pm10, last.aqi, last.aqi_range, last.aqi_pollutant, last.scale)
+    named = (last.id or None, last.timestamp)
+    return csv_line((str(sensor_id), day_of(day.number * DAY), day.hours, *values, *named), _NUMERIC)

@@ -1,0 +1,118 @@
+"""Which records the loads of this process have moved on in the table, past what memory says of them.
+
+One rule: an id is left to the table until an index stands that knows better: that of the load itself, or of
+one that began when the load had ended (it compared each of its records with what had been written).
+"""
+
+from collections.abc import Callable, Iterable
+
+from aqi_service.core.idset import IdSet
+from aqi_service.core.index import SnapshotVersion
+
+MOST_LOADS = 8
+"""The ids of so many loads are kept apart; those of earlier ones are one set."""
+
+
+class LoadIds:
+    """The ids of one load, which tells them as it goes; made by itself, nobody is told.
+
+    Attributes:
+        began: when that was, of all that begins and ends here.
+        ended: when it had written its last; None while it may write.
+        finished: which snapshot it has brought into the table, all of it.
+    """
+
+    def __init__(
+        self,
+        began: int = 0,
+        at_end: Callable[["LoadIds", SnapshotVersion | None], None] = lambda _load, _finished: None,
+    ) -> None:
+        self.began, self._at_end = began, at_end
+        self.ended: int | None = None
+        self.finished: SnapshotVersion | None = None
+        self._written = IdSet()  # its own snapshot says of them what the table has
+        self._otherwise = IdSet()  # not even that does
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._written or number in self._otherwise
+
+    def __bool__(self) -> bool:
+        return bool(self._written or self._otherwise)
+
+    def writes(self, ids: Iterable[str]) -> None:
+        """Take the ids of items before any write of them can be seen."""
+        for record_id in ids:
+            self._written.add(int(record_id))
+
+    def differs(self, ids: Iterable[str]) -> None:
+        """Take the ids of which the table has something else than the load's own snapshot says."""
+        for record_id in ids:
+            self._otherwise.add(int(record_id))
+
+    def ends(self, finished: SnapshotVersion | None) -> None:
+        """Know that it writes no more, and of which snapshot the table has all; None is of none."""
+        self._at_end(self, finished)
+
+    def settle(self) -> None:
+        """Give up what the load's own snapshot knows."""
+        self._written = IdSet()
+
+    def move_into(self, later: "LoadIds") -> None:
+        """Give these ids to another load that has ended, which cannot settle them."""
+        later.ended = max(later.ended or 0, self.ended or 0)
+        for ids in (self._written, self._otherwise):
+            later._otherwise.update(ids)  # noqa: SLF001  # its own kind
+
+
+class MovedIds:
+    """The ids of all loads of one process that are not settled; `at_end` is told what each has finished."""
+
+    def __init__(self, at_end: Callable[[SnapshotVersion | None], None] = lambda _finished: None) -> None:
+        self._at_end = at_end
+        self._loads: list[LoadIds] = []
+        self._moment = 0
+
+    def __contains__(self, number: int) -> bool:
+        return any(number in load for load in self._loads)
+
+    def __bool__(self) -> bool:
+        return bool(self._loads)
+
+    def begin(self) -> LoadIds:
+        """Begin a load; return where its ids go."""
+        load = LoadIds(self._next(), self._end)
+        self._loads.append(load)
+        self._merge()
+        return load
+
+    def has(self, version: SnapshotVersion) -> bool:
+        """Tell whether a load of this process has finished it, and its ids are kept."""
+        return any(load.finished == version for load in self._loads)
+
+    def settle(self, version: SnapshotVersion) -> None:
+        """Give up what an index of this version knows, which stands from now on."""
+        load = next((each for each in self._loads if each.finished == version), None)
+        if load is not None:
+            load.settle()
+            self._loads = [each for each in self._loads if _is_kept(each, load)]
+
+    def _end(self, load: LoadIds, finished: SnapshotVersion | None) -> None:
+        load.ended, load.finished = self._next(), finished
+        self._loads = [each for each in self._loads if each or not each.ended or each.finished]
+        self._at_end(finished)
+
+    def _next(self) -> int:
+        self._moment += 1
+        return self._moment
+
+    def _merge(self) -> None:
+        ended = [load for load in self._loads if load.ended]
+        if len(self._loads) > MOST_LOADS and len(ended) > 1:
+            first, second = ended[:2]
+            first.move_into(second)
+            self._loads.remove(first)
+
+
+def _is_kept(each: LoadIds, settled: LoadIds) -> bool:
+    """Tell whether the ids of a load are kept when another is settled."""
+    return bool(each) if each is settled else each.ended is None or each.ended > settled.began

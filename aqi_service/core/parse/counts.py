@@ -1,0 +1,49 @@
+"""What one snapshot's records turned out to be, counted.
+
+One rule: counts alone, in bounded memory, whatever the document holds.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from aqi_service.core.idset import IdSet
+from aqi_service.core.times import DAY, EARLIEST, feed_time
+from aqi_service.core.witness import MeasuredTimes
+
+
+@dataclass(slots=True)
+class ParseCounts:
+    """The counts of one snapshot.
+
+    `pm_records` are the measurements with a P1 or P2, merged ones once, `pm_rejected` those of them that were
+    rejected, `sensors` the ids of their sensors.
+    `pending_half` is 1 while the last record with a PM value may yet be half of a measurement: it is neither
+    an item nor rejected then, and none of the other counts but `records` has it.
+    `dated` are the measurements with a time, `ahead` those of them that are too far past the snapshot's.
+    `newest` is the newest item's `measured_at` and timestamp, `times` has the `measured_at` of each.
+    """
+
+    records: int = 0
+    without_pm: int = 0
+    merged: int = 0
+    pm_records: int = 0
+    pm_rejected: int = 0
+    rejected: int = 0
+    pending_half: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    sensors: IdSet = field(default_factory=IdSet)
+    dated: int = 0
+    ahead: int = 0
+    newest: tuple[int, str] | None = None
+    times: MeasuredTimes = field(default_factory=MeasuredTimes, compare=False)
+
+    def usable_time(self, timestamp: object, taken: int) -> int | None:
+        """Read when a measurement was made, and count whether that is too far past the snapshot's time."""
+        measured_at = feed_time(timestamp)
+        if measured_at is None or measured_at < EARLIEST:
+            return None
+        is_ahead = measured_at > taken + DAY
+        self.dated += 1
+        self.ahead += is_ahead
+        return None if is_ahead else measured_at

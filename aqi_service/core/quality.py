@@ -1,0 +1,118 @@
+"""How far a sensor's numbers are to be trusted: flags, from its age and from its neighbours' values.
+
+One rule: a flag changes no value and no index; it says that this sensor and those around it disagree, or that
+nothing can be said.
+
+The checks are of the kind of Hassani et al. 2025 (doi 10.1016/j.jenvman.2025.125100), who compare a sensor
+with its neighbours by robust statistics before anything else. Simplified here: one moment instead of a series
+in time, one rule for all distances up to 10 km, and no second round after outliers were taken out.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from statistics import median
+from typing import NamedTuple
+
+from aqi_service.core.neighbours import SensorValue, neighbours_of
+from aqi_service.core.sensor_index import SensorIndex
+from aqi_service.core.slices import Slices
+
+STALE_SECONDS = 3 * 3600
+"""A record that is over so much older than its snapshot is stale."""
+
+COMPARE_SLICE = 20
+"""Sensors that are compared in a slice."""
+
+LEAST_NEIGHBOURS = 5
+"""With fewer neighbours than that a sensor is alone."""
+
+MAD_TO_SIGMA = 1.4826
+"""What makes a median absolute deviation a standard deviation, of values that are normally distributed."""
+
+LEAST_ABOVE, LEAST_BELOW = 10.0, 5.0
+"""µg/m³ by which a value must differ at least from its neighbours' median to be high, or low."""
+
+
+class Flag(StrEnum):
+    """What can be said of a sensor's newest record, in the order in which it is listed."""
+
+    STALE = "stale"
+    HIGH = "high"
+    LOW = "low"
+    ALONE = "alone"
+
+
+class Reading(NamedTuple):
+    """What a sensor's newest record says.
+
+    Attributes:
+        measured_at: when, epoch seconds.
+        pm25: PM2.5 in µg/m³.
+        pm10: PM10 in µg/m³.
+    """
+
+    measured_at: int
+    pm25: float | None
+    pm10: float | None
+
+
+class Check(NamedTuple):
+    """What became of the comparison.
+
+    Attributes:
+        flags: what is to be said of the sensor.
+        neighbours: with how many it was compared (or would have been); None where it was not.
+        median: theirs, µg/m³; None where it was not.
+    """
+
+    flags: tuple[Flag, ...] = ()
+    neighbours: int | None = None
+    median: float | None = None
+
+
+def check(index: SensorIndex, readings: Sequence[Reading], snapshot_time: int) -> Slices[list[Check]]:
+    """Check the sensors of an index, each by its reading, in its order (`snapshot_time` in epoch seconds).
+
+    PM2.5 is compared, and PM10 of a sensor that has none. Indoor sensors are neither compared nor neighbours.
+    """
+    stale = [snapshot_time - reading.measured_at > STALE_SECONDS for reading in readings]
+    checks = [Check((Flag.STALE,)) if is_stale else Check() for is_stale in stale]
+    outdoor = [at for at in range(len(index)) if index.point(at) and not index.indoor[at]]
+    pm25, pm10 = [reading.pm25 for reading in readings], [reading.pm10 for reading in readings]
+    for values, asked in (
+        (pm25, [at for at in outdoor if pm25[at] is not None]),
+        (pm10, [at for at in outdoor if pm25[at] is None and pm10[at] is not None]),
+    ):
+        if not asked:
+            continue
+        fresh = (at for at in outdoor if not stale[at])
+        neighbours = yield from neighbours_of(_values(index, values, fresh))
+        for count, (_, point, value) in enumerate(_values(index, values, asked)):
+            at = asked[count]
+            if count % COMPARE_SLICE == 0:
+                yield
+            near = neighbours.nearest(point, None if stale[at] else value)
+            checks[at] = _compared(checks[at], value, [each.value for each in near])
+    return checks
+
+
+def _values(
+    index: SensorIndex, values: Sequence[float | None], positions: Iterable[int]
+) -> Iterator[SensorValue]:
+    """Give what the sensors at these positions measured, but for those without a value or a place."""
+    for at in positions:
+        value, point = values[at], index.point(at)
+        if value is not None and point is not None:
+            yield SensorValue(index.sensor_ids[at], point, value)
+
+
+def _compared(check: Check, value: float, near: Sequence[float]) -> Check:
+    """Return the check with what a comparison with these values (all µg/m³) says."""
+    if len(near) < LEAST_NEIGHBOURS:
+        return Check((*check.flags, Flag.ALONE), len(near))
+    middle = median(near)
+    spread = 3 * MAD_TO_SIGMA * median(abs(each - middle) for each in near)
+    above = value - middle > max(spread, LEAST_ABOVE, middle / 2)
+    below = middle - value > max(spread, LEAST_BELOW, middle / 2)
+    flags = (Flag.HIGH,) * above + (Flag.LOW,) * below
+    return Check(check.flags + flags, len(near), middle)

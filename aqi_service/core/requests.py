@@ -1,0 +1,124 @@
+"""What may be asked beside a record by its id, as values, and how much of it at once.
+
+One rule: the wire and HTTP ask with the same values (core/request_words.py reads them from the wire).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from aqi_service.core.geo import Box, Point
+from aqi_service.core.scales import DAQI, US_EPA, Scale
+
+MOST_NEAREST, USUAL_NEAREST = 100, 5
+"""How many sensors `near` gives at most, and if it is not said how many."""
+
+LEAST_KM, MOST_KM = 0.1, 100.0
+"""The smallest and the largest radius of an area."""
+
+MOST_ROWS = 10_000
+"""Rows of a reply."""
+
+MOST_HISTORY_DAYS, USUAL_HISTORY_DAYS = 31, 7
+MOST_DAYS, USUAL_DAYS = 400, 30
+
+MOST_ROWS = 10_000
+"""Rows of one reply: some 1.3 MB."""
+
+MOST_PLACES = 10
+"""Places that one name gives."""
+
+LARGE = ("box", "country", "history", "days")
+"""The requests whose replies may have many rows."""
+
+ASKED_SCALES: Mapping[str, Scale] = MappingProxyType({scale.name: scale for scale in (DAQI, US_EPA)})
+"""Scales that an answer may be scored on: an index of these is a function of the values that are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which sensors are wanted, and on which scale they are scored.
+
+    Attributes:
+        indoor: indoor sensors as well.
+        clean: none with the flags `stale`, `high` or `low`.
+        scale: None is the one that the record was scored on.
+    """
+
+    indoor: bool = False
+    clean: bool = False
+    scale: Scale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SensorRequest:
+    """`sensor ID`: its newest record."""
+
+    sensor_id: int
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class NearRequest:
+    """`near LAT LON [N]`: the nearest sensors."""
+
+    middle: Point
+    count: int
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class BoxRequest:
+    """`box SOUTH WEST NORTH EAST`: the sensors in it."""
+
+    box: Box
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class CountryRequest:
+    """`country CC`: its sensors; `code` is two capital letters."""
+
+    code: str
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRequest:
+    """`area LAT LON KM`: one row about the sensors within so many kilometres."""
+
+    middle: Point
+    kilometres: float
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """`history ID [SINCE [UNTIL]]`: a sensor's records, since <= time < until (epoch seconds)."""
+
+    sensor_id: int
+    since: int
+    until: int
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class DaysRequest:
+    """`days ID [SINCE [UNTIL]]`: a sensor's days, since <= midnight < until (epoch seconds)."""
+
+    sensor_id: int
+    since: int
+    until: int
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """`place NAME`: cities of that name; `country` is two capital letters, or None."""
+
+    name: str
+    country: str | None = None
+
+
+SensorsRequest = SensorRequest | NearRequest | BoxRequest | CountryRequest
+Request = SensorsRequest | AreaRequest | HistoryRequest | DaysRequest | PlaceRequest

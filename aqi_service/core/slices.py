@@ -1,0 +1,26 @@
+"""Work in slices: a generator gives None after each, and returns the result.
+
+One rule: a slice takes about a millisecond, so that whoever runs it can let others have their turn.
+"""
+
+from collections.abc import Generator
+from typing import TypeVar
+
+SLICE = 1_000
+"""Sensors that are looked at in a slice of a search."""
+
+BUILD_SLICE = 250
+"""Records, or sensors, that are taken in a slice when something is built of them."""
+
+Result = TypeVar("Result")
+Slices = Generator[None, None, Result]
+
+
+def run_through(slices: Slices[Result]) -> Result:
+    """Do all of the work at once, and return its result."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as done:
+            result: Result = done.value
+            return result

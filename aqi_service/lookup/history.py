@@ -1,0 +1,208 @@
+r"""What a sensor measured over time, out of the index by sensor: `history`, `days`, its newest record.
+
+    request --> place (MOST_AT_ONCE) --> budget --a page--> store --> rows --> reply
+                                           ^--what it cost--/  \--finished days--> cache
+
+One rule: reading by sensor costs the owner money, so nothing is read before there is room for it in the
+budget of all readers together; who finds none in time is told that it is busy.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from aqi_service.core.day_cache import DayCache
+from aqi_service.core.days import DAY_FIELDS, DAYS_HEADER, Day, DayBuilder, day_row, days_between, gaps
+from aqi_service.core.frames import NOT_FOUND
+from aqi_service.core.history import HistoryRows, newest
+from aqi_service.core.items import Item
+from aqi_service.core.log_limit import LogLimiter
+from aqi_service.core.read_budget import ReadBudget
+from aqi_service.core.requests import DaysRequest, HistoryRequest, SensorRequest
+from aqi_service.core.sensor_rows import SENSOR_HEADER, SensorRecord, sensor_row
+from aqi_service.core.times import DAY
+from aqi_service.errors import AqiError, BadRequest, Busy, MissingIndex, MissingResource, NoAnswer
+from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange, SensorReads
+
+log = logging.getLogger("aqi_service")
+
+MOST_AT_ONCE = 8
+"""Requests at once; each holds its reply of at most 2 MB while it is made. More wait for a place."""
+
+DEADLINE = 4.5
+"""Seconds until a request is given up, the waits for a place and for the budget included: half a second
+before whoever handed it over gives up (5 s), so that the reason is told."""
+
+READ_UNITS = 200
+"""Read units a second that all requests together may use, unless another number is asked for."""
+
+PAGE_UNITS = 25.0
+"""What a page that did not come is taken to have cost: a full one of large items."""
+
+NEWEST_LIMIT = 8
+"""Records that are read for the newest: as many cost as one, and those of the same second are among them."""
+
+QUIET_SECONDS = 60.0
+"""A table that cannot be read by sensor is logged at most this often."""
+
+ALL_TIME = (0, 2**53)
+SLICE = 100
+"""Records after which others have their turn."""
+
+_CANNOT_READ = "the table cannot be read now; try again later"
+_NO_INDEX = "the table has no index by sensor, so it cannot tell: its owner adds it with --create"
+_NO_PLACE = f"{MOST_AT_ONCE} requests for what sensors measured are under way; try again later"
+
+Answer = TypeVar("Answer")
+
+
+class SensorHistory:
+    """Answers, in CSV, what a store has of one sensor; `ages` gives what expiry counts from (epoch seconds).
+
+    Each method raises BadRequest for more than a reply may have, Busy where there is no place or no budget
+    left in time, and NoAnswer where the table does not answer: a sentence for the reader, with the error
+    of the table as its cause, which is logged here.
+    """
+
+    def __init__(
+        self,
+        store: SensorReads,
+        ages: Callable[[], float],
+        read_units: float = READ_UNITS,
+        deadline: float = DEADLINE,
+    ) -> None:
+        self._store = store
+        self._ages = ages
+        self._deadline = deadline
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._cache = DayCache()
+        self._lines = LogLimiter(1, QUIET_SECONDS)
+        self.budget = ReadBudget(read_units)
+
+    async def sensor(self, request: SensorRequest) -> bytes:
+        """Return a sensor's newest record as `sensor` answers it, or `Item not found`."""
+        item = await self.newest(request.sensor_id)
+        if item is None:
+            return NOT_FOUND
+        return SENSOR_HEADER.encode() + sensor_row(SensorRecord(item), request.choice.scale)
+
+    async def newest(self, sensor_id: int) -> Item | None:
+        """Return a sensor's newest record, of equal time the one with the higher id; None if it has none."""
+        return await self._answer(lambda end: self._newest(sensor_id, end))
+
+    async def history(self, request: HistoryRequest) -> bytes:
+        """Return a sensor's records, a row each, by time."""
+        return await self._answer(lambda end: self._history(request, end))
+
+    async def days(self, request: DaysRequest) -> bytes:
+        """Return a sensor's days of which there is any record, a row each."""
+        return await self._answer(lambda end: self._days(request, end))
+
+    async def _answer(self, work: Callable[[float], Awaitable[Answer]]) -> Answer:
+        """Do the work, which is told when it ends at the latest, as soon as there is a place for it."""
+        end = asyncio.get_running_loop().time() + self._deadline
+        has_place = False
+        try:
+            async with asyncio.timeout_at(end), self._places:
+                has_place = True
+                return await work(end)
+        except (BadRequest, Busy):
+            raise
+        except (AqiError, TimeoutError) as error:
+            if not has_place:
+                raise Busy(_NO_PLACE) from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> NoAnswer:
+        """Return what the reader is told; log what is wrong."""
+        if isinstance(error, MissingResource):
+            self._cache.clear()
+        now = asyncio.get_running_loop().time()
+        if self._lines.allow("lookup_failed", now) is not None:
+            log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})
+        return NoAnswer(_NO_INDEX if isinstance(error, MissingIndex) else _CANNOT_READ)
+
+    async def _newest(self, sensor_id: int, end: float) -> Item | None:
+        there: Item | None = None
+
+        def take(items: Sequence[Item]) -> bool:
+            nonlocal there
+            there = newest(items if there is None else (there, *items))
+            return bool(there and items and items[-1].measured_at != there.measured_at)
+
+        asked = SensorRange(sensor_id, *ALL_TIME, newest_first=True, limit=NEWEST_LIMIT)
+        await self._read(asked, end, take)
+        return there
+
+    async def _history(self, request: HistoryRequest, end: float) -> bytes:
+        rows = HistoryRows(request.choice.scale)
+        await self._read(SensorRange(request.sensor_id, request.since, request.until), end, rows.add)
+        return rows.close()
+
+    async def _days(self, request: DaysRequest, end: float) -> bytes:
+        sensor_id, scale = request.sensor_id, request.choice.scale
+        numbers = days_between(request.since, request.until)
+        days = self._kept(sensor_id, numbers)
+        for gap in gaps(numbers, days):
+            await self._read_days(sensor_id, gap, end, days)
+        rows = (day_row(sensor_id, days[number], scale) for number in numbers if days[number].hours)
+        return DAYS_HEADER.encode() + b"".join(rows)
+
+    def _kept(self, sensor_id: int, numbers: Sequence[int]) -> dict[int, Day]:
+        now, ages = asyncio.get_running_loop().time(), self._ages()
+        kept = {number: self._cache.get(sensor_id, number, now, ages) for number in numbers}
+        return {number: day for number, day in kept.items() if day is not None}
+
+    async def _read_days(self, sensor_id: int, numbers: range, end: float, days: dict[int, Day]) -> None:
+        """Read days; those that are over are kept as soon as they are whole, whatever comes after."""
+        now, ages = asyncio.get_running_loop().time(), self._ages()
+        builder = DayBuilder(numbers)
+
+        def keep(whole: Iterable[Day]) -> None:
+            for day in whole:
+                days[day.number] = day
+                self._cache.put(sensor_id, day, now, ages)
+
+        asked = SensorRange(sensor_id, numbers.start * DAY, numbers.stop * DAY, DAY_FIELDS)
+        await self._read(asked, end, lambda items: keep(builder.add(items)))
+        keep(builder.close())
+
+    async def _read(self, asked: SensorRange, end: float, take: Callable[[Sequence[Item]], Any]) -> None:
+        """Hand the records of a range over, SLICE at a time, until `take` returns True: it has enough.
+
+        After a first page of the size that is asked for come full ones.
+        """
+        ages, position = self._ages(), None
+        while True:
+            page = await self._page(asked, ages, position, end)
+            for start in range(0, len(page.items), SLICE):
+                if take(page.items[start : start + SLICE]):
+                    return
+                await asyncio.sleep(0)
+            position, asked = page.position, replace(asked, limit=PAGE_LIMIT)
+            if position is None:
+                return
+
+    async def _page(self, asked: SensorRange, ages: float, position: Any, end: float) -> SensorPage:
+        """Read a page when the budget has room for it; what it cost is taken out, also of one that failed."""
+        loop = asyncio.get_running_loop()
+        while wait := self.budget.wait(loop.time()):
+            if loop.time() + wait >= end:
+                raise Busy(self._no_budget)
+            await asyncio.sleep(wait)
+        units = PAGE_UNITS
+        try:
+            page = await self._store.sensor_page(asked, ages, position)
+            units = page.read_units
+        finally:
+            self.budget.spend(units, loop.time())
+        return page
+
+    @property
+    def _no_budget(self) -> str:
+        return (
+            f"the {self.budget.units_per_second:g} read units a second that all readers together have are "
+            "used up; try again later, or ask for fewer days"
+        )

@@ -1,0 +1,48 @@
+"""Requests about places: cities by name, out of a file that the program brings along.
+
+One rule: what a person types is looked up here and goes nowhere else. The file is read when somebody first
+asks, in slices, so that neither the start nor a lookup by id waits for it.
+"""
+
+import asyncio
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from aqi_service.core.places import Places, place_rows, read_places
+from aqi_service.core.requests import PlaceRequest
+from aqi_service.errors import NoAnswer, SnapshotFailed, SnapshotRejected
+from aqi_service.lookup.turns import in_turns
+
+if TYPE_CHECKING:
+    from aqi_service.core.slices import Slices
+
+FILE = files("aqi_service") / "data" / "places.tsv.gz"
+
+CANNOT_READ = "the list of places cannot be read; install the program anew"
+
+
+class PlaceLookup:
+    """Answers with what the file has."""
+
+    def __init__(self) -> None:
+        self._places: Places | None = None
+        self._reading: Slices[Places] | None = None
+        self._turn = asyncio.Lock()
+
+    async def answer(self, request: PlaceRequest) -> bytes:
+        """Return the reply as CSV, of the header line alone if there is no such place; raises NoAnswer."""
+        places = self._places or await self._read()
+        return place_rows(places.find(request.name, request.country))
+
+    async def _read(self) -> Places:
+        """Read the file once for all who wait; where one who gives up leaves it, the next goes on."""
+        async with self._turn:
+            if self._places is None:
+                try:
+                    self._reading = self._reading or read_places(await asyncio.to_thread(FILE.read_bytes))
+                    self._places = await in_turns(self._reading)
+                except (OSError, ValueError, SnapshotFailed, SnapshotRejected) as error:
+                    self._reading = None
+                    raise NoAnswer(CANNOT_READ) from error
+                self._reading = None
+            return self._places

@@ -1,0 +1,36 @@
+"""Replies that may have many rows: few of them in memory at once, whoever reads slowly.
+
+One rule: a place is held from before a reply is made until the system has taken all of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aqi_service.errors import Busy
+
+PLACES = 16
+"""Large replies at once, over all peers: at most 64 MiB (16 of MAX_REPLY)."""
+
+PATIENCE_SECONDS = 5.0
+"""How long a request waits for a place."""
+
+
+class LargeReplies:
+    """The places of a server."""
+
+    def __init__(self, places: int = PLACES) -> None:
+        self._free = asyncio.Semaphore(places)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Have a place inside the block; raises Busy if none gets free in time."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Busy("too many large replies are under way; try again later, or ask for less") from None
+        try:
+            yield
+        finally:
+            self._free.release()

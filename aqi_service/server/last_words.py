@@ -1,0 +1,23 @@
+"""The last reply to a peer that is sent away or breaks the protocol."""
+
+import contextlib
+
+from aqi_service.core.frames import encode
+from aqi_service.errors import FrameError
+from aqi_service.server.connection import Connection
+
+
+async def send_away(connection: Connection, why: bytes) -> None:
+    """Tell a peer why it has no place, and close."""
+    try:
+        await last_word(connection, why)
+    finally:
+        connection.abort()
+
+
+async def last_word(connection: Connection, reply: bytes) -> None:
+    """Send a reply and close; how a peer takes it that is being sent away is not our concern."""
+    with contextlib.suppress(FrameError, OSError):
+        await connection.handshake()
+        await connection.write(encode(reply))
+        await connection.finish()

@@ -1,0 +1,135 @@
+"""Credentials that may come late: asked for with the first request, and again until there are some.
+
+One rule: where something is expected to give them, that there are none yet passes by itself (NotReady);
+elsewhere a person has to do something (AccessDenied, ConfigError).
+"""
+
+import asyncio
+import inspect
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore import exceptions as aws
+
+from aqi_service.errors import NotReady, Unavailable
+from aqi_service.storage.aws.credential_sources import WEB_IDENTITY
+from aqi_service.storage.aws.errors import translated
+
+AGAIN_SECONDS = 1.0
+"""So long after an answer that was none the source is left alone: many requests ask at once."""
+
+_STATUS = re.compile(r"non 200 response (\d{3})")
+_FOR_GOOD = frozenset({"400", "401", "403"})
+"""Statuses by which a container's agent refuses: it is there, and what it was asked is wrong."""
+
+_STALE = "what it gives has expired already: this machine's clock, or the source's, is wrong"
+
+
+class LateCredentials:
+    """What botocore's clients take for credentials; it asks `chain` until that gives some.
+
+    `source` names what is expected to give them, for a person; empty where nothing is.
+    """
+
+    method = "late"
+
+    def __init__(self, chain: Callable[[], Awaitable[Any]], source: str) -> None:
+        self._chain, self._source = chain, source
+        self._found: Any = None
+        self._lock = asyncio.Lock()
+        self._refusal = ""
+        self._again = 0.0
+
+    async def load_credentials(self) -> "LateCredentials":
+        """Return itself: as the session's `credential_provider` it is asked when a client is opened.
+
+        Where nothing has to come, it looks then, and once: what is there is there.
+        """
+        if not self._source:
+            self._found = await self._chain()
+        return self
+
+    async def ready(self) -> None:
+        """Return once there are credentials; raise why there are none."""
+        with translated("AWS"):
+            await self.get_frozen_credentials()
+
+    async def get_frozen_credentials(self) -> Any:
+        """Return key, secret and token of now. Raises NotReady while they are only expected."""
+        found = await self._loaded()
+        with self._explained():
+            return await found.get_frozen_credentials()
+
+    def get_deferred_property(self, name: str) -> Callable[[], Awaitable[str | None]]:
+        """Return what botocore calls for the one property that it asks for: the account's id."""
+        del name
+        return self.get_account_id
+
+    async def get_account_id(self) -> str | None:
+        """Return the account that the credentials are of, where the source says so."""
+        found = await self._loaded()
+        with self._explained():
+            account: Any = found.get_account_id()
+            known: str | None = await account if inspect.isawaitable(account) else account
+            return known
+
+    async def _loaded(self) -> Any:
+        """Ask the source, one at a time; a refusal stands for AGAIN_SECONDS."""
+        clock = asyncio.get_running_loop().time
+        async with self._lock:
+            if self._found is None:
+                if clock() < self._again:
+                    raise NotReady(self._refusal)
+                try:
+                    with self._explained():
+                        self._found = await self._ask()
+                except NotReady as error:
+                    self._refusal, self._again = str(error), clock() + AGAIN_SECONDS
+                    raise
+            return self._found
+
+    async def _ask(self) -> Any:
+        found = await self._chain() if self._source else None
+        if found is None:
+            raise aws.NoCredentialsError
+        return found
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raise NotReady for what passes by itself, where a source is expected; else leave all as it is."""
+        if not self._source:
+            yield
+            return
+        try:
+            with translated(f"AWS credentials from {self._source}"), self._may_come():
+                yield
+        except NotReady:
+            raise
+        except Unavailable as error:
+            raise NotReady(f"waiting for {error}") from error
+
+    @contextmanager
+    def _may_come(self) -> Iterator[None]:
+        try:
+            yield
+        except (aws.NoCredentialsError, aws.CredentialRetrievalError, aws.MetadataRetrievalError) as error:
+            status = _STATUS.search(str(error))
+            if status and status[1] in _FOR_GOOD:
+                raise
+            raise self._not_ready(f"it answered {status[1]}" if status else "none yet") from error
+        except FileNotFoundError as error:
+            if error.filename != os.environ.get(WEB_IDENTITY):
+                raise
+            raise self._not_ready(f"there is no file {error.filename} yet") from error
+        except (KeyError, TypeError) as error:
+            raise self._not_ready("what it answered is none") from error
+        except RuntimeError as error:
+            if "expired" not in str(error):
+                raise
+            raise self._not_ready(_STALE) from error
+
+    def _not_ready(self, why: str) -> NotReady:
+        return NotReady(f"waiting for AWS credentials from {self._source}: {why}")

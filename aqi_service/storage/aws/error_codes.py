@@ -1,0 +1,129 @@
+"""What each of AWS's error codes is for us, and what a person can do about it.
+
+One rule: a code that is not here may pass (Unavailable), unless its status says that the request is unknown.
+"""
+
+import re
+
+from aqi_service.errors import (
+    CREATE_MAKES_IT,
+    LOCAL_DOES_WITHOUT,
+    OR_LOCALLY,
+    AccessDenied,
+    AqiError,
+    ConfigError,
+    InGlacier,
+    ItemOutdated,
+    ItemRefused,
+    MissingResource,
+    NotReady,
+    RequestRefused,
+)
+
+NO_CREDENTIALS = (
+    "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+    f"or give the machine a role{LOCAL_DOES_WITHOUT}"
+)
+_BAD_CREDENTIALS = f"AWS does not know these credentials, or they have expired: renew them{OR_LOCALLY}"
+UNREADABLE = f"the AWS credentials cannot be read or renewed: mend them{OR_LOCALLY}"
+_DENIED = "AWS denies access: these credentials lack a permission, or the resource is another account's"
+_REGION = "it is in another region: set AWS_REGION to the one that it is in"
+_TABLE = f"there is no such table: {CREATE_MAKES_IT}--table names another"
+_BUCKET = f"there is no such bucket: {CREATE_MAKES_IT}--bucket names another"
+CLOCK = (
+    "waiting until this machine's clock is set: AWS refuses what is signed more than 15 minutes off its own "
+    "(does NTP run?)"
+)
+_HEAD_400 = "the credentials have expired, or it is in another region: renew them, or set AWS_REGION"
+_GLOBAL = "bucket names are global and this one is another account's: choose your own with --bucket"
+
+UNKNOWN = "the service does not know this request, and waiting does not change that"
+_WRONG = "the service takes this request for wrong, and waiting does not change that"
+
+UNKNOWN_STATUS = frozenset({405, 501})
+"""Statuses that say the same whatever the code."""
+
+IN_ITS_WORDS = (ItemRefused, RequestRefused, InGlacier)
+"""Errors that say what the service says; the words of others may name accounts, users and keys."""
+
+CODES: dict[str, tuple[type[AqiError], str]] = {
+    **dict.fromkeys(
+        (
+            "AccessDenied",
+            "AccessDeniedException",
+            "AllAccessDisabled",
+            "AccountProblem",
+            "NotSignedUp",
+            "OptInRequired",
+            "403",
+        ),
+        (AccessDenied, _DENIED),
+    ),
+    **dict.fromkeys(
+        (
+            "UnrecognizedClientException",
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidToken",
+            "IncompleteSignatureException",
+            "MissingAuthenticationTokenException",
+        ),
+        (AccessDenied, _BAD_CREDENTIALS),
+    ),
+    "400": (AccessDenied, _HEAD_400),
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), (NotReady, CLOCK)),
+    **dict.fromkeys(
+        ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+        (ConfigError, _REGION),
+    ),
+    "ResourceNotFoundException": (MissingResource, _TABLE),
+    "TableNotFoundException": (MissingResource, _TABLE),
+    "NoSuchBucket": (MissingResource, _BUCKET),
+    "BucketAlreadyExists": (ConfigError, _GLOBAL),
+    "ValidationException": (ItemRefused, "AWS calls the request invalid"),
+    "ConditionalCheckFailedException": (ItemOutdated, "what is there is newer"),
+    **dict.fromkeys(
+        (
+            "NotImplemented",
+            "MethodNotAllowed",
+            "UnknownOperationException",
+            "UnknownOperation",
+            "UnsupportedOperation",
+            "UnsupportedOperationException",
+            "InvalidAction",
+        ),
+        (RequestRefused, UNKNOWN),
+    ),
+    **dict.fromkeys(
+        ("InvalidArgument", "InvalidRequest", "SerializationException"), (RequestRefused, _WRONG)
+    ),
+    "InvalidObjectState": (InGlacier, "the object lies in Glacier: restore it first"),
+    "InvalidBucketName": (ConfigError, "AWS does not allow this bucket name: 3 to 63 of a-z 0-9 . -"),
+}
+"""AWS's error code (of a HEAD, the status) -> our error and what to do; the others may pass (Unavailable)."""
+
+SIGNED_OFF = re.compile(r"Signature (expired|not yet current)")
+"""What the words of a code that stands for a wrong signature say where only the clock is wrong."""
+
+THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+BUSY = THROTTLED | {
+    "InternalServerError",
+    "LimitExceededException",
+    "OperationAborted",
+    "RequestTimeout",
+    "TransactionInProgressException",
+}
+"""Codes that ask for a repetition, whatever the HTTP status (DynamoDB throttles with 400)."""

@@ -1,0 +1,191 @@
+"""Requests about sensors, over the whole read path: memory, the table beside it, and what is told of both."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from aqi_service.core.geo import Point, metres_between
+from aqi_service.core.index import IndexBuilder, SnapshotVersion, unpack
+from aqi_service.core.items import Item
+from aqi_service.core.requests import MOST_ROWS
+from aqi_service.core.sensors import sensors_of
+from aqi_service.core.slices import run_through
+from aqi_service.core.times import DAY
+from aqi_service.errors import Unavailable
+from aqi_service.lookup.lookup import Lookup
+from aqi_service.lookup.memory import MemoryIndex
+from tests.doubles.storage_doubles import Before, MemoryStore, failing
+
+NOW = 1_703_098_500
+GONE = b"Unavailable: the table cannot be read now; try again later"
+
+
+def item(sensor: int, latitude: float = 48.7, longitude: float = 9.1, **fields: object) -> Item:
+    plain = Item(
+        str(28_000_000_000 + sensor),
+        latitude=str(latitude),
+        longitude=str(longitude),
+        country="DE",
+        timestamp="2023-12-20 18:00:00",
+        date="2023-12-20",
+        pm25="7.5",
+        pm10="12",
+        aqi="1",
+        aqi_range="Low",
+        sensor_id=str(sensor),
+        sensor_type="SDS011",
+        indoor="0",
+        measured_at=1_703_095_200,
+        snapshot_at=1_703_095_260,
+        scale="daqi",
+        aqi_pollutant="P2.5",
+    )
+    return plain._replace(**fields)  # type: ignore[arg-type]  # the fields of an Item
+
+
+class World:
+    """A memory that has read a snapshot of these items, beside a table that has them as well."""
+
+    def __init__(self, *items: Item) -> None:
+        self.now = float(NOW)
+        self.store = MemoryStore(*items)
+        self.memory = MemoryIndex(lambda: self.now)
+        growing = IndexBuilder()
+        growing.add(items)
+        version = SnapshotVersion("data_20_12_23_18_01.json", NOW - 60, "daqi", len(items), NOW - 60, "")
+        index = growing.done(version, self.now)
+        packed = index.packed
+        sensors = run_through(
+            sensors_of(map(unpack, packed.values()), lambda number: unpack(packed[number]), NOW - 60)
+        )
+        self.memory.offer(replace(index, sensors=sensors))
+        self.lookup = Lookup(self.store, lambda: self.now, latest=self.memory)
+
+    async def rows(self, request: str) -> list[dict[str, str]]:
+        """Ask, and read the reply as a spreadsheet does."""
+        reply = await self.lookup.answer(request.encode())
+        return list(csv.DictReader(io.StringIO(reply.decode(), newline="")))
+
+    async def sensors(self, request: str) -> list[int]:
+        return [int(row["sensor_id"]) for row in await self.rows(request)]
+
+
+AROUND = [item(n, 48.7 + n / 1000, 9.1, pm25=str(5 + n)) for n in range(1, 9)]
+
+
+async def test_a_sensor_is_its_newest_record() -> None:
+    newer = item(3, id="29000000000", measured_at=1_703_095_300, pm25="99")
+    [row] = await World(*AROUND, newer).rows("sensor 3")
+    assert (row["id"], row["P2.5"], row["sensor_id"], row["flags"]) == ("29000000000", "99", "3", "high")
+
+
+async def test_a_sensor_that_memory_lacks_is_read_from_the_table_and_an_unknown_one_is_not_found() -> None:
+    world = World(*AROUND)
+    world.store.items["1"] = item(77, id="1")
+    assert await world.sensors("sensor 77") == [77]
+    assert await world.lookup.answer(b"sensor 78") == b"Item not found"
+
+
+async def test_the_nearest_come_by_distance_with_what_it_is() -> None:
+    rows = await World(*AROUND).rows("near 48.7 9.1 3")
+    assert [row["sensor_id"] for row in rows] == ["1", "2", "3"]
+    away = metres_between(Point(48.7, 9.1), Point(48.701, 9.1))
+    assert rows[0]["distance_km"] == f"0.{away:03}"
+
+
+async def test_indoor_sensors_come_only_when_they_are_asked_for_and_clean_leaves_flagged_ones_out() -> None:
+    world = World(*AROUND, item(20, 48.7, indoor="1"), item(21, 48.7, pm25="300"))
+    assert await world.sensors("near 48.7 9.1 2") == [21, 1]
+    assert await world.sensors("near 48.7 9.1 2 clean") == [1, 2]
+    assert await world.sensors("near 48.7 9.1 2 indoor clean") == [20, 1]
+    assert await world.sensors("box 48.6 9 48.7 9.2 indoor") == [20, 21]
+
+
+async def test_a_box_and_a_country_come_by_sensor_id_and_of_none_the_header_alone() -> None:
+    world = World(*reversed(AROUND), item(30, -15, 180, country="FJ"), item(31, -15, -179.5, country="UK"))
+    assert await world.sensors("country DE") == list(range(1, 9))
+    assert await world.sensors("country GB") == [31]
+    assert await world.sensors("box -20 170 -10 -170") == [30, 31]
+    assert await world.sensors("box -20 -180 -10 -179") == [30, 31]
+    reply = await world.lookup.answer(b"country FR")
+    assert reply.startswith(b"id,latitude,")
+    assert reply.count(b"\r\n") == 1
+
+
+async def test_an_area_counts_its_clean_outdoor_sensors() -> None:
+    world = World(*AROUND, item(20, 48.701, indoor="1"), item(21, 48.702, pm25="300"))
+    [row] = await world.rows("area 48.7 9.1 1")
+    assert (row["sensors"], row["left_out"], row["P2.5"], row["AQI"]) == ("8", "2", "9.5", "1")
+    [row] = await world.rows("area 48.7 9.1 0.3")
+    assert (row["sensors"], row["P2.5"], row["AQI"]) == ("2", "", "")
+
+
+async def test_rows_are_scored_on_another_scale_when_that_is_asked_for() -> None:
+    [row] = await World(*AROUND).rows("near 48.7 9.1 1 scale us-epa")
+    assert (row["P2.5"], row["AQI"], row["AQI_range"], row["scale"]) == ("6", "33", "Good", "us-epa")
+
+
+async def test_what_a_load_has_moved_on_is_read_from_the_table_as_a_lookup_by_its_id_is() -> None:
+    world = World(*AROUND)
+    load = world.memory.watch()
+    load.writes([AROUND[0].id, AROUND[1].id, AROUND[2].id])
+    world.store.items[AROUND[0].id] = AROUND[0]._replace(pm25="55", aqi="7")
+    del world.store.items[AROUND[1].id]
+    world.store.items[AROUND[2].id] = AROUND[2]._replace(expires_at=NOW - 1)
+    rows = await world.rows("near 48.7 9.1 3")
+    assert [(row["sensor_id"], row["P2.5"]) for row in rows] == [("1", "55"), ("4", "9"), ("5", "10")]
+    for row in await world.rows("country DE"):
+        by_id = (await world.lookup.answer(row["id"].encode())).decode()
+        assert by_id.split("\r\n")[1] == ",".join(list(row.values())[:11])
+    assert await world.sensors("country DE") == [1, 4, 5, 6, 7, 8]
+
+
+async def test_an_index_that_is_a_day_old_leaves_every_sensor_to_the_table() -> None:
+    world = World(*AROUND)
+    world.now += DAY
+    world.store.items[AROUND[0].id] = AROUND[0]._replace(pm25="55")
+    assert (await world.rows("sensor 1"))[0]["P2.5"] == "55"
+    assert await world.sensors("country DE") == list(range(1, 9))
+
+
+async def test_before_the_first_snapshot_it_says_so() -> None:
+    lookup = Lookup(MemoryStore(), lambda: NOW)
+    for request in (b"near 1 2", b"box 1 2 3 4", b"country DE", b"area 1 2 3"):
+        assert (await lookup.answer(request)).startswith(b"Unavailable: no snapshot yet (")
+
+
+async def test_a_table_that_cannot_be_read_fails_only_what_needs_it() -> None:
+    world = World(*AROUND)
+    store = Before(world.store, get_many=failing(Unavailable("gone")))
+    lookup = Lookup(store, lambda: world.now, latest=world.memory)
+    world.memory.watch().writes([AROUND[0].id])
+    assert await lookup.answer(b"near 48.7 9.1 3") == GONE
+    assert (await lookup.answer(b"sensor 2")).startswith(b"id,")
+
+
+def crowd(count: int) -> Sequence[Item]:
+    return [item(n, 48.5, 9.5) for n in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    ("request_", "narrow"), [("box 48 9 49 10", "a smaller box"), ("country DE", "boxes of it")]
+)
+async def test_more_rows_than_a_reply_may_have_are_refused_with_the_way_to_ask_for_less(
+    request_: str, narrow: str
+) -> None:
+    world = World(*crowd(MOST_ROWS + 1))
+    reply = (await world.lookup.answer(request_.encode())).decode()
+    assert reply == f"Bad request: {MOST_ROWS + 1} sensors; at most {MOST_ROWS} a request: ask for {narrow}"
+    assert len(await world.rows("near 48.5 9.5 100")) == 100
+
+
+async def test_what_cannot_be_read_is_a_bad_request_and_asks_nothing() -> None:
+    assert (await World(*AROUND).lookup.answer(b"near 91 9")).startswith(b"Bad request: a latitude is ")
+
+
+async def test_a_place_is_found_by_its_name() -> None:
+    rows = await World(*AROUND).rows("place Stuttgart,DE")
+    assert (rows[0]["name"], rows[0]["country"]) == ("Stuttgart", "DE")
