@@ -1,4 +1,4 @@
-"""How many items a second a table takes, learned from what it refuses: arithmetic only, time is an argument.
+"""How many items a second a table takes, or gives, learned from what it refuses; who asks waits for that.
 
 One rule: nothing is held back before the table refuses something. From then on requests go out at the rate
 that it took between two refusals, when it had nothing left, and a little faster after many taken whole,
@@ -7,33 +7,47 @@ as long as something waits for it.
 So a steady load uses its table's limit, and about one request in 25 is refused.
 """
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aqi_service.errors import Unavailable
+from aqi_service.storage.aws.errors import is_throttled
+from aqi_service.storage.aws.retry import Sleep
+
 SHARE = 0.97
 """The share of what the table took that is asked for after a refusal."""
 
-FIRST_LEAST = 25.0
+FIRST_RATE_LEAST = 25.0
 """Items a second that are tried after the first refusal, if not more: it says little."""
 
-SURE_SECONDS, SURE_ITEMS, LONG_SECONDS = 1.0, 100, 4.0
-"""So long after a refusal, and so many items, the next one tells the limit; or after LONG_SECONDS."""
+MIN_SAMPLE_SECONDS, MIN_SAMPLE_ITEMS, LONG_SAMPLE_SECONDS = 1.0, 100, 4.0
+"""So long after a refusal, and so many items, the next one tells the limit; or after LONG_SAMPLE_SECONDS."""
 
-HOLD = 100
+SUCCESSES_BEFORE_GROWTH = 100
 """Requests taken whole in a row, while the next had to wait for its turn, until the rate begins to grow."""
 
-UNSURE_HOLD = 10
+UNSURE_SUCCESSES_BEFORE_GROWTH = 10
 """So many after a refusal before which nothing was taken, so that it says little."""
 
-GROWTH, MOST_GROWTH = 0.0025, 0.05
-"""By which share it grows with a request then; twice that with each further hold, up to the most."""
+GROWTH, MAX_GROWTH = 0.0025, 0.05
+"""By which share it grows with a request then; twice that after each further so many, up to the most."""
 
 PAUSE_SECONDS = 1.0
-"""So long without a write is no time in which the table took nothing."""
+"""So long without a request is no time in which the table took nothing."""
+
+LATE_SECONDS = 0.1
+"""So much of what passed after a turn, as a busy loop wakes who waits for it late, is made up for."""
 
 FORGET_SECONDS = 60.0
-"""After so long without a write nothing is known: the table's limit may be another by then."""
+"""After so long without a request nothing is known: the table's limit may be another by then."""
 
 
-class Rate:
-    """Says when a request may go out, and is told what became of it. `now` is in seconds, on any clock."""
+class AdaptiveRate:
+    """Says when a request may go out, and is told what became of it: arithmetic only.
+
+    `now` is in seconds, on any clock.
+    """
 
     def __init__(self) -> None:
         self.items_per_second: float | None = None  # what the table takes; None while it refused nothing
@@ -42,7 +56,7 @@ class Rate:
         self._used = float("-inf")  # the last write or its answer
         self._taken = 0  # items since then
         self._in_a_row = 0  # requests taken whole while the next had to wait
-        self._hold = HOLD
+        self._hold = SUCCESSES_BEFORE_GROWTH
 
     def most(self, limit: int) -> int:
         """Return how many items a request should have, at most `limit`: no more than it takes in a second."""
@@ -59,9 +73,9 @@ class Rate:
         self._used = now
         if self.items_per_second is None:
             return 0.0
-        turn = max(now, self._next)
+        turn = max(now - LATE_SECONDS, self._next)
         self._next = turn + items / self.items_per_second
-        return turn - now
+        return max(0.0, turn - now)
 
     def took(self, items: int, left: int, now: float) -> None:
         """Note that the table took so many items of a request, and left some."""
@@ -74,8 +88,8 @@ class Rate:
         self._in_a_row = self._in_a_row + 1 if is_held_back else 0
         if self.items_per_second is not None and self._in_a_row > self._hold:
             growth = GROWTH * 2.0 ** min(self._in_a_row // self._hold - 1, 30)
-            self.items_per_second *= 1 + min(MOST_GROWTH, growth)
-            if self._in_a_row % self._hold == 0 and now - self._since >= LONG_SECONDS:
+            self.items_per_second *= 1 + min(MAX_GROWTH, growth)
+            if self._in_a_row % self._hold == 0 and now - self._since >= LONG_SAMPLE_SECONDS:
                 self._since, self._taken = now, 0  # when less was asked for says no limit
 
     def _refused(self, now: float) -> None:
@@ -83,11 +97,52 @@ class Rate:
         self._in_a_row = 0
         since = now - self._since
         if self.items_per_second is None:
-            rate = max(FIRST_LEAST, SHARE * self._taken / max(1.0, since))
-        elif since >= LONG_SECONDS or (since >= SURE_SECONDS and self._taken >= SURE_ITEMS):
+            rate = max(FIRST_RATE_LEAST, SHARE * self._taken / max(1.0, since))
+        elif since >= LONG_SAMPLE_SECONDS or (
+            since >= MIN_SAMPLE_SECONDS and self._taken >= MIN_SAMPLE_ITEMS
+        ):
             rate = max(1.0, SHARE * self._taken / since)
         else:
             return  # too soon to tell: what was sent at the old rate comes back as well
-        self._hold = HOLD if self._taken else UNSURE_HOLD
+        self._hold = SUCCESSES_BEFORE_GROWTH if self._taken else UNSURE_SUCCESSES_BEFORE_GROWTH
         self.items_per_second, self._since, self._taken = rate, now, 0
-        self._next = max(now, self._next) + min(FIRST_LEAST, rate) / rate
+        self._next = max(now, self._next) + min(FIRST_RATE_LEAST, rate) / rate
+
+
+class Throttle:
+    """Requests of one kind to one table, by the loop's clock: each waits until the table takes it."""
+
+    def __init__(self, sleep: Sleep) -> None:
+        self._rate = AdaptiveRate()
+        self._turn = asyncio.Lock()
+        self._sleep = sleep
+
+    @property
+    def items_per_second(self) -> float | None:
+        """What the table takes, as far as refusals told."""
+        return self._rate.items_per_second
+
+    async def turn(self, most: int) -> int:
+        """Wait for a turn; return how many items the request should have, at most `most`.
+
+        One waits for a time, the others for that one: what an answer tells holds for all turns after it.
+        """
+        async with self._turn:
+            items = self._rate.most(most)
+            if seconds := self._rate.due(items, asyncio.get_running_loop().time()):
+                await self._sleep(seconds)
+            return items
+
+    def took(self, items: int, left: int) -> None:
+        """Note that the table took so many items of a request, and left some."""
+        self._rate.took(items, left, asyncio.get_running_loop().time())
+
+    @contextmanager
+    def noting_refusal(self, items: int) -> Iterator[None]:
+        """Note that the table left all items of the request inside the block, if its error says so."""
+        try:
+            yield
+        except Unavailable as error:
+            if is_throttled(error):
+                self.took(0, items)
+            raise

@@ -15,6 +15,7 @@ from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes, key, key_kind
 from aqi_service.storage.aws.dynamodb_batches import read_batch
+from aqi_service.storage.aws.dynamodb_rate import Throttle
 from aqi_service.storage.aws.dynamodb_sensors import query_page, usable_index
 from aqi_service.storage.aws.dynamodb_writes import Put, Writer
 from aqi_service.storage.aws.errors import refused_as, translated
@@ -45,13 +46,15 @@ class DynamoStore:
         self._table = table
         self._what = f"table {table}"
         self._sleep = sleep
-        self._writer = Writer(writes, table, sleep, sleep if turn is None else turn)
+        turn = sleep if turn is None else turn
+        self._writer = Writer(writes, table, sleep, turn)
+        self._reads = Throttle(turn)
         self._key_kind: str | None = None
 
     @property
     def items_per_second(self) -> float | None:
         """What the table takes, as far as refusals told."""
-        return self._writer.rate.items_per_second
+        return self._writer.throttle.items_per_second
 
     async def check(self) -> None:
         """Read the table's description: its state and the type of its key."""
@@ -107,14 +110,16 @@ class DynamoStore:
         found: dict[str, Item] = {}
 
         async def request(keys: Sequence[Any]) -> Sequence[Any]:
-            with translated(self._what):
-                there, left = await read_batch(self._writes, self._table, keys, ConsistentRead=True)
+            some = keys[: await self._reads.turn(len(keys))]
+            with self._reads.noting_refusal(len(some)), translated(self._what):
+                there, left = await read_batch(self._writes, self._table, some, ConsistentRead=True)
+            self._reads.took(len(some) - len(left), len(left))
             found.update(there)
-            return left
+            return [*left, *keys[len(some) :]]
 
         async with self.keyed() as kind:
             keys: Sequence[Any] = [key(i, kind) for i in ids if integer(i) == i]
-            await retry_unprocessed(keys, request, self._what, self._writer.pace, self._sleep)
+            await retry_unprocessed(keys, request, self._what, self._writer.slots, self._sleep)
         return found
 
     async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:

@@ -17,10 +17,9 @@ from aqi_service.errors import ItemOutdated, ItemRefused, Unavailable
 from aqi_service.storage.aws.clients import WRITE_CONCURRENCY
 from aqi_service.storage.aws.dynamodb_attributes import key, put_request, to_attributes
 from aqi_service.storage.aws.dynamodb_batches import read_batch, write_batch
-from aqi_service.storage.aws.dynamodb_rate import Rate
-from aqi_service.storage.aws.dynamodb_turns import Pace
-from aqi_service.storage.aws.errors import is_throttled, refused_as, translated
-from aqi_service.storage.aws.retry import Sleep, retry_unprocessed
+from aqi_service.storage.aws.dynamodb_rate import Throttle
+from aqi_service.storage.aws.errors import refused_as, translated
+from aqi_service.storage.aws.retry import Sleep, Slots, retry_unprocessed
 from aqi_service.storage.cleanup import gather_or_cancel
 from aqi_service.storage.ports import Judged, PutResult
 
@@ -76,16 +75,15 @@ class Put:
 
 
 class Writer:
-    """Writes to one table; `pace` and `rate` are what is known of how much it takes."""
+    """Writes to one table: `slots` bound its requests under way, `throttle` knows how much it takes."""
 
     def __init__(self, client: "DynamoDBClient", table: str, sleep: Sleep, turn: Sleep) -> None:
         self._client = client
         self._table = table
         self._what = f"table {table}"
         self._sleep = sleep
-        self._turn = turn
-        self.pace = Pace(WRITE_CONCURRENCY)
-        self.rate = Rate()
+        self.slots = Slots(WRITE_CONCURRENCY)
+        self.throttle = Throttle(turn)
 
     async def write(self, items: Sequence[Item], put: Put) -> None:
         """Write items of distinct ids."""
@@ -102,8 +100,7 @@ class Writer:
 
         async def request(left: Mapping[str, Item]) -> Mapping[str, Item]:
             nonlocal rest, is_repeated
-            some = dict(islice(left.items(), self.rate.most(WRITE_LIMIT)))
-            await self._wait_for_turn(len(some))
+            some = dict(islice(left.items(), await self.throttle.turn(len(left))))
             if put.judged and (is_repeated or self._is_stale(put.judged)):
                 settled, some = await self._judge_again(some, put.judged, put.key_type)
                 left = rest = {i: item for i, item in left.items() if i not in settled}
@@ -113,7 +110,7 @@ class Writer:
             return rest
 
         try:
-            await retry_unprocessed(rest, request, self._what, self.pace, self._sleep)
+            await retry_unprocessed(rest, request, self._what, self.slots, self._sleep)
         except ItemRefused:
             await gather_or_cancel(self._put_one(item, put) for item in rest.values())
 
@@ -124,7 +121,7 @@ class Writer:
         puts = {i: put_request(item, put.key_type) for i, item in some.items()}
         async with self._try(len(puts), put.guard):
             again = await write_batch(self._client, self._table, puts)
-        self.rate.took(len(puts) - len(again), len(again), asyncio.get_running_loop().time())
+        self.throttle.took(len(puts) - len(again), len(again))
         return again
 
     def _is_stale(self, judged: Judged) -> bool:
@@ -156,7 +153,7 @@ class Writer:
         values: Any = to_attributes(item, put.key_type)
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
-            await self._wait_for_turn(len(left))
+            await self.throttle.turn(1)
             if put.judged and not put.conditional:  # then it is one of a batch that was refused
                 _, wanted = await self._judge_again({item.id: item}, put.judged, put.key_type)
                 if not wanted:
@@ -164,33 +161,24 @@ class Writer:
             condition: Any = {} if unjudged else _not_newer(item, time.time())
             async with self._try(1, put.guard):
                 await self._client.put_item(TableName=self._table, Item=values, **condition)
-            self.rate.took(1, 0, asyncio.get_running_loop().time())
+            self.throttle.took(1, 0)
             return ()
 
         left: Sequence[Item] = [item]
         try:
-            await retry_unprocessed(left, request, self._what, self.pace, self._sleep)
+            await retry_unprocessed(left, request, self._what, self.slots, self._sleep)
         except ItemOutdated:
             put.superseded.add(item.id)
         except ItemRefused as error:
             put.refused[item.id] = str(error)
 
-    async def _wait_for_turn(self, items: int) -> None:
-        if wait := self.rate.due(items, asyncio.get_running_loop().time()):
-            await self._turn(wait)
-
     @asynccontextmanager
     async def _try(self, items: int, guard: Callable[[], None]) -> AsyncIterator[None]:
         """Let a write of so many items go, if the guard does; give it up after WRITE_SECONDS."""
-        try:
-            with translated(self._what):
-                async with asyncio.timeout(WRITE_SECONDS):
-                    guard()
-                    yield
-        except Unavailable as error:
-            if is_throttled(error):
-                self.rate.took(0, items, asyncio.get_running_loop().time())
-            raise
+        with self.throttle.noting_refusal(items), translated(self._what):
+            async with asyncio.timeout(WRITE_SECONDS):
+                guard()
+                yield
 
 
 def _not_newer(item: Item, now: float) -> dict[str, Any]:

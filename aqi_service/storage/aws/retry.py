@@ -12,7 +12,6 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, Unavailable
-from aqi_service.storage.aws.dynamodb_turns import Pace
 from aqi_service.storage.aws.errors import may_pass, translated
 
 
@@ -81,37 +80,73 @@ async def call_with_retry(
         attempt += 1
 
 
+class Slots:
+    """Places for requests to the table, `most` at once, in order of asking.
+
+    In one turn of the event loop one begins: to write a request takes milliseconds, for which lookups wait.
+
+    Attributes:
+        alone: is held by a request of which the table did nothing, until it does something: the others that
+            it left wait meanwhile, so that a table or a link that takes little is asked by few.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.alone = asyncio.Lock()
+        self._free = asyncio.Semaphore(most)
+        self._begins = asyncio.Lock()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Wait for a place, and have it inside the block."""
+        async with self._free:
+            async with self._begins:
+                await asyncio.sleep(0)
+            yield
+
+
 async def retry_unprocessed(
-    left: Left, request: Callable[[Left], Awaitable[Left]], what: str, pace: Pace, sleep: Sleep
+    left: Left, request: Callable[[Left], Awaitable[Left]], what: str, slots: Slots, sleep: Sleep
 ) -> None:
     """Call `request` with what is left, which returns what is left then, until nothing is.
 
-    Waits with full jitter between calls that leave something, and gives its turn away while more than the
-    pace allows have one. Raises Unavailable after ATTEMPTS calls without progress; LeaseLost and other errors
-    of `request` pass through at once.
+    Waits with full jitter between calls that leave something. Raises Unavailable after ATTEMPTS calls without
+    progress; LeaseLost and other errors of `request` pass through at once.
     """
+    if not left:
+        return
     attempt = 0
-    while left:
-        async with pace.turn():
-            while left:
-                before = len(left)
-                left, error = await _once(left, request)
-                if not left:
-                    pace.faster()
-                    return
-                pace.slower()
-                attempt = 1 if len(left) < before else attempt + 1
-                if attempt > ATTEMPTS:
-                    raise error or Unavailable(f"{what}: the table takes nothing more (throttled)")
-                await sleep(full_jitter(attempt, random()))  # noqa: S311  # spreads load, guards nothing
-                if pace.is_crowded:
-                    break
+    async with slots.one():
+        while True:
+            rest, _ = await _once(left, request, what)
+            if len(rest) == len(left):
+                async with slots.alone:
+                    rest = await _until_progress(left, request, what, sleep, attempt)
+            if not rest:
+                return
+            left, attempt = rest, 1
+            await sleep(full_jitter(attempt, random()))  # noqa: S311  # spreads load, guards nothing
 
 
-async def _once(left: Left, request: Callable[[Left], Awaitable[Left]]) -> tuple[Left, Unavailable | None]:
-    """Return what is left after one call, and the error of one that may pass."""
+async def _until_progress(
+    left: Left, request: Callable[[Left], Awaitable[Left]], what: str, sleep: Sleep, attempt: int
+) -> Left:
+    """Repeat a call until it leaves less, and return what; raise its last error after ATTEMPTS waits."""
+    while True:
+        attempt += 1
+        await sleep(full_jitter(attempt, random()))  # noqa: S311  # spreads load, guards nothing
+        rest, error = await _once(left, request, what)
+        if len(rest) < len(left):
+            return rest
+        if attempt >= ATTEMPTS:
+            raise error
+
+
+async def _once(
+    left: Left, request: Callable[[Left], Awaitable[Left]], what: str
+) -> tuple[Left, Unavailable]:
+    """Return what is left after one call, and why."""
     try:
-        return await request(left), None
+        return await request(left), Unavailable(f"{what}: the table takes nothing more (throttled)")
     except LeaseLost:
         raise
     except Unavailable as error:

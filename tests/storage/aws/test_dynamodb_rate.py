@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from aqi_service.storage.aws.dynamodb_rate import Rate
+from aqi_service.storage.aws.dynamodb_rate import AdaptiveRate
 
 HALFWAY = 0.01
 """Seconds from a request's going to the table, and from there to its answer."""
@@ -43,7 +43,7 @@ class Table:
         return taken / (self._limit * (end - begun)), sum(left > 0 for _, _, left in counted) / len(counted)
 
 
-def write(table: Table, rate: Rate, begun: float, until: float, writers: int = 8) -> None:
+def write(table: Table, rate: AdaptiveRate, begun: float, until: float, writers: int = 8) -> None:
     """Write until then with so many requests at once, each of 25 items, or of what was left of its last."""
     draw = Random(1)  # noqa: S311  # spreads load, guards nothing
     steps: list[tuple[float, int, str, int]] = [(begun, number, "ask", 0) for number in range(writers)]
@@ -64,7 +64,7 @@ def write(table: Table, rate: Rate, begun: float, until: float, writers: int = 8
 @pytest.mark.parametrize("limit", [4, 25, 100, 1000, 4000])
 def test_a_load_uses_nine_tenths_of_a_tables_limit_and_few_requests_are_refused(limit: int) -> None:
     table = Table(limit)
-    write(table, Rate(), 0, 120)
+    write(table, AdaptiveRate(), 0, 120)
     used, refused = table.shares(20, 120)
     assert used >= (0.9 if limit >= 25 else 0.8)  # a table so small takes whole items only
     assert refused < 0.05
@@ -75,7 +75,7 @@ def test_a_table_that_had_saved_up_units_for_five_minutes_is_asked_for_no_more_t
     limit: int,
 ) -> None:
     table = Table(limit, burst=300)
-    write(table, Rate(), 0, 300)
+    write(table, AdaptiveRate(), 0, 300)
     used, refused = table.shares(200, 300)
     assert used >= 0.9
     assert refused < 0.05
@@ -83,7 +83,7 @@ def test_a_table_that_had_saved_up_units_for_five_minutes_is_asked_for_no_more_t
 
 @pytest.mark.parametrize("outage", [0.0, 5.0])
 def test_refusals_before_much_was_taken_are_made_good_within_two_minutes(outage: float) -> None:
-    table, rate = Table(1000), Rate()
+    table, rate = Table(1000), AdaptiveRate()
     for now in (0.0, outage):
         rate.due(25, now)
         rate.took(0, 25, now)
@@ -94,7 +94,7 @@ def test_refusals_before_much_was_taken_are_made_good_within_two_minutes(outage:
 
 
 def test_a_limit_that_is_lowered_or_raised_is_found() -> None:
-    table, rate = Table(200), Rate()
+    table, rate = Table(200), AdaptiveRate()
     write(table, rate, 0, 60)
     for limit, begun, end in ((1000, 60, 180), (300, 180, 300)):
         table.set(limit)
@@ -105,7 +105,7 @@ def test_a_limit_that_is_lowered_or_raised_is_found() -> None:
 
 
 def test_a_table_that_stops_refusing_is_not_asked_for_more_than_can_be_sent() -> None:
-    table, rate = Table(100), Rate()
+    table, rate = Table(100), AdaptiveRate()
     write(table, rate, 0, 60)
     table.set(1e12)
     write(table, rate, 60, 600)
@@ -115,7 +115,7 @@ def test_a_table_that_stops_refusing_is_not_asked_for_more_than_can_be_sent() ->
 
 
 def test_a_pause_is_no_time_in_which_the_table_took_nothing() -> None:
-    table, rate = Table(1000), Rate()
+    table, rate = Table(1000), AdaptiveRate()
     write(table, rate, 0, 30)
     write(table, rate, 80, 110)
     used, refused = table.shares(85, 110)

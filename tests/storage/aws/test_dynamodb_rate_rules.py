@@ -2,11 +2,11 @@
 
 import pytest
 
-from aqi_service.storage.aws.dynamodb_rate import FORGET_SECONDS, Rate
+from aqi_service.storage.aws.dynamodb_rate import FORGET_SECONDS, AdaptiveRate
 
 
 def test_where_nothing_is_refused_nothing_waits() -> None:
-    rate = Rate()
+    rate = AdaptiveRate()
     for now in range(1000):
         assert rate.due(25, now) == 0
         rate.took(25, 0, now)
@@ -15,7 +15,7 @@ def test_where_nothing_is_refused_nothing_waits() -> None:
 
 
 def test_after_a_first_refusal_it_asks_for_what_was_taken_until_then_a_second() -> None:
-    rate = Rate()
+    rate = AdaptiveRate()
     rate.due(500, 10)
     rate.took(400, 100, 14)
     assert rate.items_per_second == pytest.approx(97)
@@ -25,7 +25,7 @@ def test_after_a_first_refusal_it_asks_for_what_was_taken_until_then_a_second() 
 
 
 def test_refusals_that_follow_at_once_change_nothing() -> None:
-    rate = Rate()
+    rate = AdaptiveRate()
     rate.due(25, 0)
     rate.took(0, 25, 0)
     assert rate.items_per_second == 25
@@ -37,7 +37,7 @@ def test_refusals_that_follow_at_once_change_nothing() -> None:
 
 
 def test_a_request_has_no_more_items_than_the_table_takes_in_a_second() -> None:
-    rate = Rate()
+    rate = AdaptiveRate()
     rate.due(25, 0)
     rate.took(0, 25, 0)
     rate.took(20, 5, 5)
@@ -47,7 +47,7 @@ def test_a_request_has_no_more_items_than_the_table_takes_in_a_second() -> None:
 
 
 def test_after_a_minute_without_a_write_the_limit_is_found_anew() -> None:
-    rate = Rate()
+    rate = AdaptiveRate()
     rate.due(25, 0)
     rate.took(0, 25, 0)
     rate.due(25, FORGET_SECONDS)
@@ -56,15 +56,15 @@ def test_after_a_minute_without_a_write_the_limit_is_found_anew() -> None:
     assert rate.items_per_second is None
 
 
-def refused_at(now: float, taken: int = 0) -> Rate:
+def refused_at(now: float, taken: int = 0) -> AdaptiveRate:
     """Give a rate whose table took so many items at once, and then refused one."""
-    rate = Rate()
+    rate = AdaptiveRate()
     rate.due(taken + 1, now)
     rate.took(taken, 1, now)
     return rate
 
 
-def held_back(rate: Rate, now: float, requests: int) -> None:
+def held_back(rate: AdaptiveRate, now: float, requests: int) -> None:
     """Have so many requests of one item, each of which is waited for, taken whole."""
     rate.due(100_000, now)
     for _ in range(requests):
@@ -73,7 +73,7 @@ def held_back(rate: Rate, now: float, requests: int) -> None:
 
 @pytest.mark.parametrize(("seconds", "found"), [(0.0, 388), (0.5, 388), (1.0, 388), (1.5, 388 / 1.5)])
 def test_what_was_taken_in_less_than_a_second_was_taken_in_one(seconds: float, found: float) -> None:
-    rate = Rate()
+    rate = AdaptiveRate()
     rate.due(401, 100)
     rate.took(150, 0, 100)
     rate.took(250, 1, 100 + seconds)
@@ -196,5 +196,14 @@ def test_after_a_refusal_the_table_saves_up_for_one_request() -> None:
 
 
 def test_before_the_first_write_any_request_may_go_out() -> None:
-    assert Rate().most(25) == 25
-    assert Rate().due(25, 100) == 0
+    assert AdaptiveRate().most(25) == 25
+    assert AdaptiveRate().due(25, 100) == 0
+
+
+@pytest.mark.parametrize(("late", "next_in"), [(0.0, 1.0), (0.05, 0.95), (0.1, 0.9), (0.5, 0.9)])
+def test_who_asks_a_little_after_its_turn_holds_the_next_up_by_that_much_less(
+    late: float, next_in: float
+) -> None:
+    rate = refused_at(100)
+    assert rate.due(25, 101 + late) == 0
+    assert rate.due(25, 101 + late) == pytest.approx(next_in)

@@ -81,6 +81,37 @@ async def test_what_a_table_refuses_as_a_whole_is_the_whole_request(
     assert store.items_per_second == 1
 
 
+def reads(world: World) -> list[int]:
+    """Give how many ids each batch that was read had."""
+    seen = world.double.seen("BatchGetItem")
+    return [len(request.json["RequestItems"][world.table]["Keys"]) for request in seen]
+
+
+async def test_a_read_asks_for_what_the_table_gives_in_a_second_and_waits_for_its_turn(
+    world: World, later: Later
+) -> None:
+    store = world.store()
+    await store.put(ITEMS, conditional=False)
+    world.double.on("BatchGetItem", later(2, unprocessed(10)), times=2)
+    world.double.on("BatchGetItem", unprocessed(0), times=1)
+    assert await store.read([item.id for item in ITEMS]) == {item.id: item for item in ITEMS}
+    assert reads(world) == [25, 25, 15, 4, 1]
+    assert world.turns == pytest.approx([1, 1, 1 + 4 / 4.85])
+
+
+async def test_what_a_table_refuses_to_read_as_a_whole_slows_reads_and_no_writes(
+    world: World, later: Later
+) -> None:
+    store = world.store()
+    await store.put(ITEMS, conditional=False)
+    world.double.on("BatchGetItem", THROTTLED, times=1)
+    await store.read(["1"])
+    assert world.turns == [1]
+    await store.put(ITEMS, conditional=False)
+    assert world.turns == [1]
+    assert store.items_per_second is None
+
+
 async def test_without_a_sleep_of_its_own_a_turn_is_waited_for_like_anything_else(world: World) -> None:
     world.double.on("PutItem", THROTTLED, times=1)
     clients = world.clients

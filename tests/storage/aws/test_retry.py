@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from aqi_service.core.schedule import BACKOFF_CAP, full_jitter
 from aqi_service.errors import AccessDenied, ItemRefused, Unavailable
 from aqi_service.storage.aws import retry
-from aqi_service.storage.aws.dynamodb_turns import Pace
 from aqi_service.storage.aws.retry import (
     ATTEMPTS,
     CALL,
     RetryPolicy,
+    Slots,
     call_with_retry,
     retry_unprocessed,
 )
@@ -95,7 +95,7 @@ class TestCall:
 
 class TestUntilDone:
     async def test_nothing_to_do_asks_nobody(self) -> None:
-        await retry_unprocessed([], scripted([]), "table", Pace(8), Waits())
+        await retry_unprocessed([], scripted([]), "table", Slots(8), Waits())
 
     async def test_what_is_left_is_asked_for_again_until_nothing_is(self) -> None:
         asked: list[list[int]] = []
@@ -104,7 +104,7 @@ class TestUntilDone:
             asked.append(left)
             return left[2:]
 
-        await retry_unprocessed([1, 2, 3, 4, 5], request, "table", Pace(8), Waits())
+        await retry_unprocessed([1, 2, 3, 4, 5], request, "table", Slots(8), Waits())
         assert asked == [[1, 2, 3, 4, 5], [3, 4, 5], [5]]
 
     @given(st.lists(st.integers(1, 8), min_size=1, max_size=40))
@@ -115,46 +115,31 @@ class TestUntilDone:
             left -= 1
             script.append(list(range(left)))
         waits = Waits()
-        await retry_unprocessed(list(range(len(stalls))), scripted(script), "table", Pace(8), waits)
+        await retry_unprocessed(list(range(len(stalls))), scripted(script), "table", Slots(8), waits)
         assert len(waits) == sum(stalls) + len(stalls) - 1
 
     async def test_the_waits_double_until_something_was_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(retry, "random", lambda: 1.0)
         waits = Waits()
         script = [[1, 2], [1, 2], [1, 2], [1], [1], [1], []]
-        await retry_unprocessed([1, 2], scripted(script), "table", Pace(8), waits)
+        await retry_unprocessed([1, 2], scripted(script), "table", Slots(8), waits)
         assert waits == [0.05, 0.1, 0.2, 0.05, 0.1, 0.2]
-
-    async def test_what_gave_its_turn_away_goes_on_in_its_next(self) -> None:
-        both_have_one = asyncio.Barrier(2)
-        done: list[int] = []
-
-        async def request(left: list[int]) -> list[int]:
-            if len(left) == 3:
-                await both_have_one.wait()
-            done.append(left[0])
-            return left[1:]
-
-        pace = Pace(2)
-        works = [[1, 2, 3], [4, 5, 6]]
-        await asyncio.gather(*(retry_unprocessed(each, request, "table", pace, Waits()) for each in works))
-        assert sorted(done) == [1, 2, 3, 4, 5, 6]
 
     async def test_after_ten_repetitions_without_progress_the_last_real_error_is_raised(self) -> None:
         waits = Waits()
         errors = [Unavailable(f"fault {number}") for number in range(ATTEMPTS + 1)]
         with pytest.raises(Unavailable, match=f"fault {ATTEMPTS}"):
-            await retry_unprocessed([1], scripted(errors), "table", Pace(8), waits)
+            await retry_unprocessed([1], scripted(errors), "table", Slots(8), waits)
         assert len(waits) == ATTEMPTS
 
     async def test_without_an_error_the_sentence_says_that_it_is_throttled(self) -> None:
         with pytest.raises(Unavailable, match=r"^table t: the table takes nothing more \(throttled\)$"):
-            await retry_unprocessed([1], scripted([[1]] * 20), "table t", Pace(8), Waits())
+            await retry_unprocessed([1], scripted([[1]] * 20), "table t", Slots(8), Waits())
 
     async def test_what_does_not_pass_is_raised_at_once(self) -> None:
         waits = Waits()
         with pytest.raises(ItemRefused):
-            await retry_unprocessed([1], scripted([ItemRefused("x")]), "table", Pace(8), waits)
+            await retry_unprocessed([1], scripted([ItemRefused("x")]), "table", Slots(8), waits)
         assert waits == []
 
     async def test_it_can_be_cancelled_while_it_waits(self) -> None:
@@ -162,7 +147,7 @@ class TestUntilDone:
             await asyncio.Event().wait()
 
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(retry_unprocessed([1], scripted([[1]]), "table", Pace(8), for_ever), 0.01)
+            await asyncio.wait_for(retry_unprocessed([1], scripted([[1]]), "table", Slots(8), for_ever), 0.01)
 
 
 class TestTogether:
