@@ -24,6 +24,8 @@ PIECES, PAUSE = 5, 0.5
 HELD = READ_LIMIT * (CONCURRENT_GROUPS + 1)
 """Items that a load holds in memory for the table at most."""
 
+pytestmark = pytest.mark.own_deadlines
+
 DEADLINES = {"throttled": 20.0, "answers 503": 480.0, "refuses": 480.0, "silent": 1800.0}
 """Longer than the table is tried in all: groups take turns of up to 50 s; silence costs each try 10 s."""
 

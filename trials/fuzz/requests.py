@@ -11,6 +11,7 @@ from typing import NamedTuple
 from aqi_service.core.frames import BAD_REQUEST, DISCONNECT, MAX_REQUEST, NOT_FOUND
 from aqi_service.core.index import SnapshotIndex, SnapshotVersion, pack
 from aqi_service.core.items import Item
+from aqi_service.core.request_words import KINDS, NO_REQUEST
 from aqi_service.errors import FrameError
 from aqi_service.lookup import lookup
 from aqi_service.lookup.lookup import Lookup
@@ -31,7 +32,8 @@ NOW = 1_703_098_600.0
 _COLUMNS = b"id,latitude,longitude,altitude,country,timestamp,date,P2.5,P10,AQI,AQI_range\r\n"
 _ROW = b"18456691289,48.8,9.2,-3.5,DE,2023-12-20 17:00:00,2023-12-20,0.9,12,1,Low\r\n"
 _FOUND = {int(IN_MEMORY): _COLUMNS + _ROW, int(IN_TABLE): _COLUMNS + b"250478519,,,,,,,,,,\r\n"}
-_BAD = b"Bad request: a record id is 1 to 20 decimal digits"
+_BAD = BAD_REQUEST + NO_REQUEST.encode()
+_NAMED = tuple(f"{kind} ".encode() for kind in KINDS)
 
 
 class Talk(NamedTuple):
@@ -54,9 +56,9 @@ def requests(data: bytes) -> None:
     replies = [_reply(payload) for payload in due]
     talk = finished(_talk([data] if zlib.crc32(data) % 4 == 0 else cuts_of(data)))
     assert not talk.broken
-    assert (talk.requests, talk.replies[: len(due)]) == (len(due), replies)
+    assert (talk.requests, len(talk.replies)) == (len(due), len(due) + (asked.broken and not leaves))
+    assert all(wanted in (None, got) for wanted, got in zip(replies, talk.replies, strict=False))
     last = talk.replies[len(due) :]
-    assert len(last) == (asked.broken and not leaves)
     for told in last:
         assert told.startswith(BAD_REQUEST)
         assert told.decode("ascii").isprintable()
@@ -74,7 +76,10 @@ def requests_alone(data: bytes) -> None:
     finished(_talk(pieces(data, READ_SIZE), keeps=False))
 
 
-def _reply(payload: bytes) -> bytes:
+def _reply(payload: bytes) -> bytes | None:
+    """Return what is due; None of a request by its name."""
+    if payload.startswith(_NAMED):
+        return None
     if not payload.isdigit() or len(payload) > 20:
         return _BAD
     return _FOUND.get(int(payload), NOT_FOUND)

@@ -3,6 +3,7 @@
 One rule: nothing is decided here; headers that belong to one connection are left out, all others stay.
 """
 
+import asyncio
 import io
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ HOP_BY_HOP = frozenset(
 """Headers of one connection (RFC 9110, 7.6.1), and those that the HTTP library writes itself."""
 
 AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+CONDITIONS = ("If-None-Match", "If-Match")
 PIECE = 64 * 1024
 
 
@@ -53,6 +55,7 @@ class Upstream:
         endpoints = [each.rstrip("/") for each in endpoint.split()]
         self._s3, self._dynamodb = endpoints[0], endpoints[-1]
         self._session: Any = None
+        self._one_condition = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -67,7 +70,16 @@ class Upstream:
         await self._session.close()
 
     async def send(self, request: Request, *, stream: bool = False) -> Answer:
-        """Send a request on; with `stream` the answer's body comes as an iterator, to be read to its end."""
+        """Send a request on; with `stream` the answer's body comes as an iterator, to be read to its end.
+
+        Conditional writes go one after the other: moto looks and writes in two steps, S3 in one.
+        """
+        if request.method in ("PUT", "POST") and any(name in request.headers for name in CONDITIONS):
+            async with self._one_condition:
+                return await self._send(request, stream=stream)
+        return await self._send(request, stream=stream)
+
+    async def _send(self, request: Request, *, stream: bool) -> Answer:
         answer = await self._session.request(
             request.method,
             URL(self._endpoint_of(request) + request.raw_path, encoded=True),
