@@ -199,6 +199,10 @@ class BadId(ClientError):
     """A text that is not 1 to 20 decimal digits and so can be no record's id."""
 
 
+class BadQuestion(ClientError):
+    """A question that cannot be asked, such as a time that is none; nothing was sent."""
+
+
 class ServerGone(ClientError):
     """No connection, a time-out, or a reply that breaks the protocol."""
 

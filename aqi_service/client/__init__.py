@@ -10,23 +10,30 @@ from aqi_service.client.old_python import EXIT_CODE, too_old
 
 TYPE_CHECKING = False  # typing takes as long to import as all else here
 if TYPE_CHECKING:
+    from aqi_service.client.choice import Choice
     from aqi_service.client.cli import main
-    from aqi_service.client.client import Client, Record
+    from aqi_service.client.client import Client
+    from aqi_service.client.csv_text import Record
+    from aqi_service.client.rows import Area, Day, Measurement, Place
 
-__all__ = ["Client", "Record", "main"]
+__all__ = ["Area", "Choice", "Client", "Day", "Measurement", "Place", "Record", "main"]
+
+_HOMES = {
+    "main": "cli",
+    "Client": "client",
+    "Record": "csv_text",
+    **dict.fromkeys(("Area", "Day", "Measurement", "Place"), "rows"),
+}
+"""The modules of those names."""
 
 
 def __getattr__(name: str) -> object:
     """Import what one of the names stands for when it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "main":
-        from aqi_service.client import cli as client_cli  # noqa: PLC0415 - this module's one rule
+    from importlib import import_module  # noqa: PLC0415 - this module's one rule
 
-        return client_cli.main
-    from aqi_service.client import client as client_session  # noqa: PLC0415 - likewise
-
-    return getattr(client_session, name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def command() -> int:

@@ -8,20 +8,21 @@ import codecs
 import contextlib
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from aqi_service import __version__
 from aqi_service.client.interrupt import EXIT_CODE, raise_at_interrupt
-from aqi_service.client.options import ClientOptions, Tls
+from aqi_service.client.options import ClientOptions, Question, Tls
 from aqi_service.client.stdio import abandon_stdout, print_error
 from aqi_service.core.frames import checked_id
-from aqi_service.errors import BadId, ConfigError
+from aqi_service.errors import BadId, BadQuestion, ConfigError
 
 _ENDS = """
-exit codes: 0 all found; 1 some id not found; 2 bad usage, or no id on some line of standard input;
-3 no connection, time-out, Busy, Unavailable, a broken reply, or output that cannot be written
+exit codes: 0 all found; 1 some id, sensor or place not found; 2 bad usage, or no id on some line of standard
+input; 3 no connection, time-out, Busy, Unavailable, a broken reply, or output that cannot be written
 """
 
 
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         raise_at_interrupt()
         return run(asked)
-    except (_UsageError, BadId, ConfigError) as error:
+    except (_UsageError, BadId, BadQuestion, ConfigError) as error:
         print_error(str(error))
         return 2
     except KeyboardInterrupt:
@@ -63,12 +64,13 @@ def parse(argv: Sequence[str] | None) -> ClientOptions:
 
     Raises BadId and _UsageError, and SystemExit after --help and --version.
     """
-    given = _parser().parse_args(argv)
+    given = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    question = _question(given)
     ids, left_out = _ids(given.ids)
-    if not (ids or left_out):
+    if not (ids or left_out or question):
         raise _UsageError("there is no id on standard input")
-    from_stdin = "-" in given.ids
-    wants_files = not given.no_save and (given.output_dir is not None or not from_stdin)
+    saves_unasked = "-" not in given.ids and question is None
+    wants_files = not given.no_save and (given.output_dir is not None or saves_unasked)
     folder = (given.output_dir if given.output_dir is not None else ".") if wants_files else None
     return ClientOptions(
         tuple(ids),
@@ -76,11 +78,45 @@ def parse(argv: Sequence[str] | None) -> ClientOptions:
         given.port,
         given.timeout,
         folder,
-        given.format == "json",
+        given.format,
         _tls(given),
         asked_for_files=given.output_dir is not None,
         left_out=tuple(left_out),
+        question=question,
     )
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """Put `--near -33.9,151.2` together by `=`: argparse takes such a place for an option."""
+    joined: list[str] = []
+    for text in argv:
+        if joined and joined[-1] in _PLACED and _SOUTH_OR_WEST.match(text):
+            joined[-1] += f"={text}"
+        else:
+            joined.append(text)
+    return joined
+
+
+_PLACED = ("--near", "--box", "--area")
+_SOUTH_OR_WEST = re.compile(r"-[0-9.]")
+
+
+def _question(given: argparse.Namespace) -> Question | None:
+    """Read what is asked beside ids; raises _UsageError and BadQuestion."""
+    from aqi_service.client.questions import OPTIONS, question_of  # noqa: PLC0415 - seldom needed
+
+    options = {name: getattr(given, name) for name in OPTIONS}
+    question = question_of(options)
+    if question is None and not given.ids:
+        kinds = "--sensor, --near, --box, --country, --area, --history or --days"
+        raise _UsageError(
+            f"the following arguments are required: ID, or {kinds}; --help shows how it is used"
+        )
+    if question is not None and given.ids:
+        raise _UsageError(
+            f"a record's id ({given.ids[0][:40]!r}) and --{question.kind} are two questions; ask one"
+        )
+    return question
 
 
 def _tls(given: argparse.Namespace) -> Tls | None:
@@ -101,7 +137,7 @@ def _parser() -> _Parser:
     )
     add = parser.add_argument
     add("--version", action="version", version=f"%(prog)s {__version__}")
-    add("ids", nargs="+", metavar="ID", help="a record's id, 1 to 20 digits; - reads ids from standard input")
+    add("ids", nargs="*", metavar="ID", help="a record's id, 1 to 20 digits; - reads ids from standard input")
     add("--host", default=env("AQI_SERVER_HOST") or "127.0.0.1", help="AQI_SERVER_HOST; default 127.0.0.1")
     port = env("AQI_SERVER_PORT") or "12000"
     add("--port", default=port, type=_port, help="AQI_SERVER_PORT; default 12000")
@@ -114,10 +150,35 @@ def _parser() -> _Parser:
     add("--tls-key", metavar="FILE", default=env("AQI_SERVER_TLS_KEY"),
         help="its key; AQI_SERVER_TLS_KEY; default in the file of --tls-cert")  # fmt: skip
     add("--timeout", default=30.0, type=_seconds, metavar="SECONDS", help="for each reply; default 30")
-    add("--output-dir", metavar="DIR", help="where files are saved; default here, and nowhere for ids from -")
+    add("--output-dir", metavar="DIR",
+        help="where files are saved; default here for ids, else nowhere")  # fmt: skip
     add("--no-save", action="store_true", help="save no files")
-    add("--format", choices=("csv", "json"), default="csv", help="of standard output; json: an object a line")
+    add("--format", choices=("csv", "json", "table"), default="csv",
+        help="of standard output; json: an object a line; table: for people")  # fmt: skip
+    _add_questions(parser)
     return parser
+
+
+def _add_questions(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group(
+        "by sensor, by place, over time",
+        "PLACE is LAT,LON or a city's name, which may end in ,CC; T is 2023-12-20 or 2023-12-20T18:55, UTC",
+    ).add_argument
+    add("--sensor", metavar="ID", help="a sensor's newest record")
+    add("--near", metavar="PLACE", help="the sensors nearest to it")
+    add("-n", metavar="N", dest="number", help="how many; default 5, at most 100")
+    add("--box", metavar="S,W,N,E", help="the sensors in a box, in degrees")
+    add("--country", metavar="CC", help="the sensors of a country")
+    add("--area", metavar="PLACE", help="medians and index of the sensors around it")
+    add("--km", metavar="K", help="within so many kilometres, 0.1 to 100")
+    add("--history", metavar="ID", help="a sensor's records; default of the last 7 days")
+    add("--days", metavar="ID", nargs="?", const="",
+        help="a sensor's days, default the last 30; without ID of all sensors of the place")  # fmt: skip
+    add("--since", metavar="T", help="of --history and --days")
+    add("--until", metavar="T", help="likewise; default now")
+    add("--indoor", action="store_true", help="indoor sensors as well")
+    add("--clean", action="store_true", help="no sensors that are flagged stale, high or low")
+    add("--scale", metavar="NAME", help="daqi or us-epa; default what the server scores on")
 
 
 def _ids(given: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,104 +1,33 @@
-"""The client library: one connection on which records are looked up by id.
+"""The client library: records by id, and what sensors say by place and over time.
 
 Rule: what goes wrong is a ClientError with a sentence, within a named time; standard library only.
 """
 
-import asyncio
-import os
-from collections import deque
+import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from itertools import islice
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
-from aqi_service.client.connect import connect
-from aqi_service.client.csv_text import parse, visible
-from aqi_service.core.frames import DISCONNECT, NOT_FOUND, FrameSplitter, checked_id, encode, kind
-from aqi_service.errors import FrameError, Refused, ServerGone
-
-if TYPE_CHECKING:
-    import ssl
-
-Record = dict[str, str]
-"""A record as the server's CSV gives it: cells by column name; numbers as decimal text, "" for none."""
+from aqi_service.client.choice import USUAL, Choice
+from aqi_service.client.csv_text import Record, Rows, parse, parse_rows, visible
+from aqi_service.client.requests import Number, over_time, request, seconds_of
+from aqi_service.client.rows import Area, Day, Measurement, Place, read
+from aqi_service.client.session import AHEAD, Session
+from aqi_service.core.frames import checked_id, kind
+from aqi_service.errors import Refused, ServerGone
 
 RecordId = str | int
 
-MAX_REPLY = 1024 * 1024
-"""Bytes of the largest reply; ours have some 200, a report's table may have more columns."""
 
-AHEAD = 64
-"""Requests under way at once on a server that is known to be ours: 5 kB, which never fill a socket."""
-
-OURS = b"id,"
-"""How our server's CSV starts. The report's server reads a request as two recv() calls, which pipelined
-requests can tear apart; so the first requests go out one by one, until a reply starts so."""
-
-TLS_ALERT = b"\x15\x03"
-"""How a TLS server's answer to plain text starts; ours just closes."""
-
-_HINTS = {False: " (if it serves TLS: --tls)", True: " (if it demands client certificates: --tls-cert)"}
-"""What may be the matter with a server that ends without a word, by whether TLS is spoken."""
-
-
-class Client:
+class Client(Session):
     """Look up: `async with Client(host, port) as client: record = await client.lookup("18456691189")`.
 
-    `connect_timeout` and `timeout` (for each reply) are in seconds; with `tls` TLS is spoken. Lookups of
-    several tasks take turns. After ServerGone the connection is closed and every further lookup raises
+    `connect_timeout` and `timeout` (for each reply) are in seconds; with `tls` TLS is spoken. Requests of
+    several tasks take turns. After ServerGone the connection is closed and every further request raises
     ServerGone.
+
+    A `choice` says which sensors are wanted, and on which scale the answer is. `since` and `until` are
+    `2023-12-20` or `2023-12-20T18:55`, UTC; a long time is asked for in parts.
     """
-
-    def __init__(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 12000,
-        connect_timeout: float = 10.0,
-        timeout: float = 30.0,
-        tls: "ssl.SSLContext | None" = None,
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._connect_timeout = connect_timeout
-        self._timeout = timeout
-        self._tls = tls
-        self._answered = False
-        self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._splitter = FrameSplitter(MAX_REPLY, bare=NOT_FOUND)
-        self._turn = asyncio.Lock()
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def __aenter__(self) -> Self:
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                self._streams = await self._open()
-        except TimeoutError as error:
-            raise ServerGone(f"{self._where} took no connection in {self._connect_timeout:g} s") from error
-        except (OSError, UnicodeError) as error:
-            raise ServerGone(f"no connection to {self._where}: {self._reason(error)}") from error
-        return self
-
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        name = self._host if self._tls is not None else None
-        sock = await connect(self._host, self._port)
-        return await asyncio.open_connection(sock=sock, ssl=self._tls, server_hostname=name)
-
-    async def __aexit__(
-        self, kind_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take leave and close; the report's server spins on a connection that ends without a word."""
-        if self._streams is None:
-            return
-        _, writer = self._streams
-        writer.write(encode(DISCONNECT))
-        writer.close()
-        try:
-            async with asyncio.timeout(1.0):
-                await writer.wait_closed()
-        except (TimeoutError, OSError):
-            self._drop()
-        self._streams = None
 
     async def lookup(self, record_id: RecordId) -> Record | None:
         """Give the record with this id, a text or an integer, or None if there is none.
@@ -132,77 +61,86 @@ class Client:
         All ids are checked before the first is asked: raises BadId, later ServerGone. Whoever stops half-way
         loses the connection: further replies would answer the wrong question.
         """
-        todo = iter([checked_id(record_id) for record_id in record_ids])
-        asked: deque[str] = deque()
-        ahead = 1
-        async with self._turn:
-            try:
-                while True:
-                    if len(asked) <= ahead // 2:
-                        asked.extend(self._ask(list(islice(todo, ahead - len(asked)))))
-                    if not asked:
-                        return
-                    reply = await self._reply()
-                    if reply.startswith(OURS):
-                        ahead = AHEAD
-                    yield asked.popleft(), reply
-            finally:
-                if asked:
-                    self._drop()
+        asked = [checked_id(record_id) for record_id in record_ids]
+        async with aclosing(self.exchange(asked, AHEAD)) as replies:
+            async for answered in replies:
+                yield answered
 
-    def _ask(self, record_ids: list[str]) -> list[str]:
-        """Send requests; drain() is not needed for AHEAD of them."""
-        if self._streams is None:
-            raise ServerGone(f"not connected to {self._where}")
-        self._streams[1].write(b"".join(encode(record_id.encode()) for record_id in record_ids))
-        return record_ids
+    async def sensor(self, sensor_id: RecordId, *, scale: str | None = None) -> Measurement | None:
+        """Give the newest record of a sensor, or None if there is none.
 
-    async def _reply(self) -> bytes:
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._next_payload()
-        except TimeoutError as error:
-            raise ServerGone(f"{self._where} did not answer in {self._timeout:g} s") from error
-        except FrameError as error:
-            if self._splitter.start(2) == TLS_ALERT:
-                raise ServerGone(f"{self._where} speaks TLS: --tls") from error
-            raise ServerGone(f"{self._where} sent a broken reply: {error}") from error
-        except OSError as error:
-            lost = f"the connection to {self._where} is lost: {self._reason(error)}"
-            raise ServerGone(lost + self._hint()) from error
+        Raises, as all that follow, BadQuestion before anything is sent, Refused and ServerGone.
+        """
+        rows = await self._rows(request("sensor", sensor_id, choice=Choice(scale=scale)))
+        return next((read(Measurement, row) for row in rows), None)
 
-    async def _next_payload(self) -> bytes:
-        if self._streams is None:
-            raise ServerGone(f"not connected to {self._where}")
-        while (payload := self._splitter.take()) is None:
-            data = await self._streams[0].read(64 * 1024)
-            if not data:
-                where = "inside a reply" if self._splitter else f"without a reply{self._hint()}"
-                raise ServerGone(f"{self._where} closed the connection {where}")
-            self._splitter.feed(data)
-        self._answered = True
-        return payload
+    async def near(
+        self, latitude: Number, longitude: Number, count: int = 5, choice: Choice = USUAL
+    ) -> list[Measurement]:
+        """Give the nearest sensors, 1 to 100, however far, by distance (`distance_km`)."""
+        return await self._measurements(request("near", latitude, longitude, count, choice=choice))
 
-    def _hint(self) -> str:
-        return "" if self._answered else _HINTS[self._tls is not None]
+    async def box(
+        self, south: Number, west: Number, north: Number, east: Number, choice: Choice = USUAL
+    ) -> list[Measurement]:
+        """Give the sensors in a box, by sensor id; with west > east it crosses the antimeridian."""
+        return await self._measurements(request("box", south, west, north, east, choice=choice))
 
-    def _reason(self, error: Exception) -> str:
-        if self._tls is not None:
-            from aqi_service.client import tls_errors as client_tls  # noqa: PLC0415 - only for TLS
+    async def country(self, code: str, choice: Choice = USUAL) -> list[Measurement]:
+        """Give the sensors of a country, two capital letters, by sensor id."""
+        return await self._measurements(request("country", code, choice=choice))
 
-            return client_tls.reason(error) or _reason(error)
-        return _reason(error)
+    async def area(self, latitude: Number, longitude: Number, km: Number, choice: Choice = USUAL) -> Area:
+        """Give medians and index of the clean sensors within 0.1 to 100 km."""
+        rows = await self._rows(request("area", latitude, longitude, km, choice=choice))
+        if len(rows) != 1:
+            raise ServerGone("the server sent a broken reply: an area is one row")
+        return read(Area, rows[0])
 
-    def _drop(self) -> None:
-        if self._streams is not None:
-            self._streams[1].transport.abort()
-            self._streams = None
+    async def history(
+        self,
+        sensor_id: RecordId,
+        since: str | None = None,
+        until: str | None = None,
+        *,
+        scale: str | None = None,
+    ) -> list[Measurement]:
+        """Give a sensor's records by time, since <= time < until; of the last 7 days if neither is said."""
+        rows = await self._over_time("history", sensor_id, since, until, scale)
+        return [read(Measurement, row) for row in rows]
 
+    async def days(
+        self,
+        sensor_id: RecordId,
+        since: str | None = None,
+        until: str | None = None,
+        *,
+        scale: str | None = None,
+    ) -> list[Day]:
+        """Give a sensor's UTC days, since <= midnight < until; the last 30 if neither is said."""
+        return [read(Day, row) for row in await self._over_time("days", sensor_id, since, until, scale)]
 
-def _reason(error: Exception) -> str:
-    """Say why the system refused, without asyncio's own words around it."""
-    code = getattr(error, "errno", None) or 0
-    return os.strerror(code) if code > 0 else getattr(error, "strerror", None) or str(error)
+    async def place(self, name: str) -> list[Place]:
+        """Give at most 10 cities of that name, which may end in `,CC`: exact before prefix, larger first."""
+        return [read(Place, row) for row in await self._rows(request("place", name))]
+
+    async def _measurements(self, text: str) -> list[Measurement]:
+        return [read(Measurement, row) for row in await self._rows(text)]
+
+    async def _over_time(
+        self, name: str, sensor_id: RecordId, since: str | None, until: str | None, scale: str | None
+    ) -> list[Record]:
+        times = seconds_of(since), seconds_of(until)
+        rows: list[Record] = []
+        for text in over_time(name, sensor_id, times, time.time(), Choice(scale=scale)):
+            rows += await self._rows(text)
+        return rows
+
+    async def _rows(self, text: str) -> list[Record]:
+        """Give the rows of one reply; none for `Item not found`."""
+        [(_, reply)] = [answered async for answered in self.exchange([text])]
+        found = csv_of(reply)
+        return [] if found is None else rows_of(found).records
 
 
 def csv_of(reply: bytes) -> bytes | None:
@@ -221,4 +159,16 @@ def record_of(reply: bytes) -> Record:
     try:
         return parse(reply.decode("utf-8"))
     except ValueError as error:  # UnicodeDecodeError is one
-        raise ServerGone(f"the server sent a broken reply: {visible(str(error))}") from error
+        raise _broken(error) from error
+
+
+def rows_of(reply: bytes) -> Rows:
+    """Take a CSV reply of any number of rows apart; raise ServerGone where it is no such thing."""
+    try:
+        return parse_rows(reply.decode("utf-8"))
+    except ValueError as error:
+        raise _broken(error) from error
+
+
+def _broken(error: ValueError) -> ServerGone:
+    return ServerGone(f"the server sent a broken reply: {visible(str(error))}")

@@ -9,29 +9,64 @@ import json
 import re
 from collections.abc import Iterable
 from itertools import islice
+from typing import NamedTuple
 
 from aqi_service.core import redaction as showing
 
-NUMERIC = frozenset({"latitude", "longitude", "altitude", "P2.5", "P10", "AQI"})
+Record = dict[str, str]
+"""A record as the server's CSV gives it: cells by column name; numbers as decimal text, "" for none."""
+
+
+class Rows(NamedTuple):
+    """A reply of any number of rows; the columns are there without any row, too."""
+
+    columns: tuple[str, ...]
+    records: list[Record]
+
+
+NUMERIC = frozenset(
+    {
+        *("latitude", "longitude", "altitude", "P2.5", "P10", "AQI"),
+        *("indoor", "humidity", "distance_km", "hours", "population"),
+        *("radius_km", "sensors", "left_out", "P2.5_q1", "P2.5_q3", "P10_q1", "P10_q3"),
+    }
+)
 """Columns that are numbers in JSON."""
 
 _NUMBER = re.compile(r"(-?)([0-9]*)(?:\.([0-9]+))?")
 
 
-def parse(text: str) -> dict[str, str]:
+def parse(text: str) -> Record:
     """Take a reply apart, one header line and one row: cells by column name, in the reply's order.
 
     Raises ValueError, with a sentence, for any other text.
     """
-    try:
-        rows = list(islice(csv.reader(io.StringIO(text, newline=""), strict=True), 3))
-    except csv.Error as error:
-        raise ValueError(f"the reply is no CSV: {error}") from error
+    rows = _lines(text, 3)
     if len(rows) != 2 or len(rows[0]) != len(rows[1]) or not rows[0]:
         raise ValueError("the reply is not a CSV of one header line and one row")
-    if len(set(rows[0])) != len(rows[0]):
-        raise ValueError("the reply names a column twice")
+    _check_names(rows[0])
     return dict(zip(*rows, strict=True))
+
+
+def parse_rows(text: str) -> Rows:
+    """Take a reply apart, one header line and any number of rows; raises ValueError as parse() does."""
+    columns, *rows = _lines(text, None) or [[]]
+    if not columns or any(len(row) != len(columns) for row in rows):
+        raise ValueError("the reply is not a CSV of a header line and rows of its columns")
+    _check_names(columns)
+    return Rows(tuple(columns), [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def _lines(text: str, most: int | None) -> list[list[str]]:
+    try:
+        return list(islice(csv.reader(io.StringIO(text, newline=""), strict=True), most))
+    except csv.Error as error:
+        raise ValueError(f"the reply is no CSV: {error}") from error
+
+
+def _check_names(columns: list[str]) -> None:
+    if len(set(columns)) != len(columns):
+        raise ValueError("the reply names a column twice")
 
 
 def line(cells: Iterable[str]) -> str:
@@ -64,7 +99,7 @@ def number(cell: str) -> str | None:
     return match[1] + (match[2].lstrip("0") or "0") + ("." + match[3] if match[3] else "")
 
 
-def json_line(record: dict[str, str]) -> str:
+def json_line(record: Record) -> str:
     """Write a record as a line of JSON: NUMERIC columns as numbers, digit for digit, blank cells as null."""
     members = (f"{json.dumps(name)}: {_json(name, cell)}" for name, cell in record.items())
     return "{" + ", ".join(members) + "}\n"

@@ -5,6 +5,8 @@ Rule: nothing but values, so that every part of the client may know them.
 
 from dataclasses import dataclass
 
+from aqi_service.client.choice import USUAL, Choice
+
 
 @dataclass(frozen=True)
 class Tls:
@@ -16,11 +18,32 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What is asked beside records by their ids.
+
+    Attributes:
+        kind: the request's name: sensor, near, box, country, area, history or days.
+        words: those behind its name; behind the place, where there is one.
+        place: a name to be looked up, whose coordinates come before `words`; None for none.
+        each_day: the days of every sensor that is there, and not these.
+        times: of history and days, since and until (epoch seconds); None is not said.
+    """
+
+    kind: str
+    words: tuple[str, ...]
+    place: str | None = None
+    each_day: bool = False
+    times: tuple[int | None, int | None] = (None, None)
+    choice: Choice = USUAL
+
+
+@dataclass(frozen=True)
 class ClientOptions:
     """What the command line asks for.
 
     `output_dir` is None where no files are to be saved, and `asked_for_files` tells that somebody named it;
-    `left_out` is a sentence for each text on standard input that is no id.
+    `left_out` is a sentence for each text on standard input that is no id. With a `question` there are no
+    ids.
     """
 
     ids: tuple[str, ...]
@@ -28,7 +51,8 @@ class ClientOptions:
     port: int
     timeout: float
     output_dir: str | None
-    as_json: bool
+    format: str
     tls: Tls | None = None
     asked_for_files: bool = False
     left_out: tuple[str, ...] = ()
+    question: Question | None = None

@@ -41,7 +41,7 @@ async def test_a_reply_that_is_closed_at_any_byte_is_an_error_that_says_where() 
         b"+5".ljust(64), b"-0".ljust(64), b"5\n".ljust(64), b"1_000".ljust(64), b"0x10".ljust(64), b" " * 64,
         b"5" + b"\0" * 63, "\u0665".encode().ljust(64), b"5 5".ljust(64), b" 5".ljust(64), b"5\t".ljust(64),
         b"9" * 64, b"1".ljust(64, b"0"), b"1".ljust(20, b"0"), encode_header(10**19 - 1),
-        encode_header(2**20 + 1), b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x16\x03\x03\x00\x02\x02\x28",
+        encode_header(2**22 + 1), b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x16\x03\x03\x00\x02\x02\x28",
         b"Item not fOund", b"220 smtp\r\n",
     ],
 )  # fmt: skip

@@ -19,7 +19,7 @@ import pytest
 import uvloop
 
 from aqi_service.certificates import Certificates
-from aqi_service.core.frames import HEADER, decode_header, encode, encode_header
+from aqi_service.core.frames import HEADER, MAX_REPLY, decode_header, encode, encode_header
 from aqi_service.server.connection import READ_SIZE, Connection, Deadlines
 from aqi_service.server.server import Answer, Limits, Server, listen
 from tests.doubles.faults.clock import JumpingLoop
@@ -306,7 +306,7 @@ async def silent(peer: Peer) -> None:
 BROKEN = {
     "malformed header": b"+5".ljust(64) + b"hello",
     "another text without header": b"Internal error",
-    "over a MiB": encode_header(1024 * 1024 + 1),
+    "over 4 MiB": encode_header(MAX_REPLY + 1),
     "10**18": encode_header(10**18),
     "no CSV": encode(b"hello"),
     "empty": encode(b""),

@@ -64,18 +64,22 @@ WALL_CLOCK = {
     "app.loads",
     "app.metrics",
     "app.scheduler",
+    "client.answers",
+    "client.client",
     "snapshots.manifests",
     "storage.aws.dynamodb_writes",
     "storage.local.store",
 }
-"""Who reads the clock that a person may set: for names, ages and expiry, and, where a table compares as it is
-written, for what is dated ahead. All that waits goes by another."""
+"""Who reads the clock that a person may set: for names, ages and expiry, where a table compares as it is
+written, for what is dated ahead, and in the client for how many requests it is until now. All that waits goes
+by another."""
 
 CLIENT_MAY = {
     "aqi_service",
     "aqi_service.errors",
     "aqi_service.core.frames",
     "aqi_service.core.redaction",
+    "aqi_service.core.times",
     "aqi_service.certificates",
 }
 """What the client has beside the standard library and itself, so that it starts at once."""

@@ -7,8 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aqi_service.client.client import MAX_REPLY
-from aqi_service.core.frames import HEADER, MAX_REQUEST, NOT_FOUND, FrameSplitter, encode
+from aqi_service.core.frames import HEADER, MAX_REPLY, MAX_REQUEST, NOT_FOUND, FrameSplitter, encode
 from aqi_service.errors import FrameError
 from aqi_service.server.connection import READ_SIZE
 from tests.doubles.documents import pieces

@@ -12,12 +12,14 @@ import zlib
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from aqi_service.client.client import MAX_REPLY, Client, record_of
+from aqi_service.client.client import Client, record_of
 from aqi_service.client.csv_text import guard, parse, safe
+from aqi_service.client.exit_codes import EXIT_CODES
 from aqi_service.client.files import Files
-from aqi_service.client.output import EXIT_CODES, Printer, _take
+from aqi_service.client.output import _take
+from aqi_service.client.printing import PRINTERS
 from aqi_service.client.stdio import print_error
-from aqi_service.core.frames import NOT_FOUND, kind
+from aqi_service.core.frames import MAX_REPLY, NOT_FOUND, kind
 from aqi_service.errors import ServerGone
 from aqi_service.server.connection import READ_SIZE
 from tests.doubles.documents import pieces
@@ -95,18 +97,18 @@ def _harmless(reply: bytes) -> None:
     assert on_terminal is not None
     assert on_terminal.decode("utf-8").replace("\n", "").isprintable()
     assert on_terminal.count(b"\n") == 2
-    line = _shown(reply, io.BytesIO(), as_json=True)
+    line = _shown(reply, io.BytesIO(), format_="json")
     assert line is not None
     assert list(json.loads(line)) == list(record)
     assert line.decode("ascii").removesuffix("\n").isprintable()
 
 
-def _shown(reply: bytes, out: io.BytesIO, *, as_json: bool = False) -> bytes | None:
+def _shown(reply: bytes, out: io.BytesIO, *, format_: str = "csv") -> bytes | None:
     """Print a reply as `aqi-client` does; None if it is none, and then say so in one harmless line."""
     told = io.StringIO()
     with contextlib.redirect_stderr(told):
         try:
-            code = _take(IDS[0], reply, Printer(out, as_json=as_json), Files(None, asked=False))
+            code = _take(IDS[0], reply, PRINTERS[format_](out), Files(None, asked=False))
         except ServerGone as error:
             print_error(str(error))
             code = REFUSED

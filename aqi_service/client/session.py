@@ -1,0 +1,166 @@
+"""One connection to a server, and what is asked on it: requests out, replies back in their order.
+
+Rule: what goes wrong is a ClientError with a sentence, within a named time.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from aqi_service.client.connect import connect
+from aqi_service.core.frames import DISCONNECT, MAX_REPLY, NOT_FOUND, FrameSplitter, encode
+from aqi_service.errors import FrameError, ServerGone
+
+if TYPE_CHECKING:
+    import ssl
+
+AHEAD = 64
+"""Requests by id under way at once on a server that is known to be ours: 5 kB, which never fill a socket."""
+
+OURS = b"id,"
+"""How our server's CSV starts. The report's server reads a request as two recv() calls, which pipelined
+requests can tear apart; so the first requests go out one by one, until a reply starts so."""
+
+TLS_ALERT = b"\x15\x03"
+"""How a TLS server's answer to plain text starts; ours just closes."""
+
+_HINTS = {False: " (if it serves TLS: --tls)", True: " (if it demands client certificates: --tls-cert)"}
+"""What may be the matter with a server that ends without a word, by whether TLS is spoken."""
+
+
+class Session:
+    """A connection; see Client, which says what its arguments are. Exchanges of several tasks take turns."""
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 12000,
+        connect_timeout: float = 10.0,
+        timeout: float = 30.0,
+        tls: "ssl.SSLContext | None" = None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._connect_timeout = connect_timeout
+        self._timeout = timeout
+        self._tls = tls
+        self._answered = False
+        self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._splitter = FrameSplitter(MAX_REPLY, bare=NOT_FOUND)
+        self._turn = asyncio.Lock()
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                self._streams = await self._open()
+        except TimeoutError as error:
+            raise ServerGone(f"{self._where} took no connection in {self._connect_timeout:g} s") from error
+        except (OSError, UnicodeError) as error:
+            raise ServerGone(f"no connection to {self._where}: {self._reason(error)}") from error
+        return self
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        name = self._host if self._tls is not None else None
+        sock = await connect(self._host, self._port)
+        return await asyncio.open_connection(sock=sock, ssl=self._tls, server_hostname=name)
+
+    async def __aexit__(
+        self, kind_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take leave and close; the report's server spins on a connection that ends without a word."""
+        if self._streams is None:
+            return
+        _, writer = self._streams
+        writer.write(encode(DISCONNECT))
+        writer.close()
+        try:
+            async with asyncio.timeout(1.0):
+                await writer.wait_closed()
+        except (TimeoutError, OSError):
+            self._drop()
+        self._streams = None
+
+    async def exchange(
+        self, requests: Iterable[str], most_ahead: int = 1
+    ) -> AsyncGenerator[tuple[str, bytes], None]:
+        """Give (request, reply payload) in the order asked, error replies included.
+
+        Raises ServerGone. At most `most_ahead` are under way at once, and one until the server is known to be
+        ours. Whoever stops half-way loses the connection: further replies would answer the wrong question.
+        """
+        todo = iter(requests)
+        asked: deque[str] = deque()
+        ahead = 1
+        async with self._turn:
+            try:
+                while True:
+                    if len(asked) <= ahead // 2:
+                        asked.extend(self._ask(list(islice(todo, ahead - len(asked)))))
+                    if not asked:
+                        return
+                    reply = await self._reply()
+                    if reply.startswith(OURS):
+                        ahead = most_ahead
+                    yield asked.popleft(), reply
+            finally:
+                if asked:
+                    self._drop()
+
+    def _ask(self, requests: list[str]) -> list[str]:
+        """Send requests; drain() is not needed for a socket's worth of them."""
+        if self._streams is None:
+            raise ServerGone(f"not connected to {self._where}")
+        self._streams[1].write(b"".join(encode(request.encode()) for request in requests))
+        return requests
+
+    async def _reply(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._next_payload()
+        except TimeoutError as error:
+            raise ServerGone(f"{self._where} did not answer in {self._timeout:g} s") from error
+        except FrameError as error:
+            if self._splitter.start(2) == TLS_ALERT:
+                raise ServerGone(f"{self._where} speaks TLS: --tls") from error
+            raise ServerGone(f"{self._where} sent a broken reply: {error}") from error
+        except OSError as error:
+            lost = f"the connection to {self._where} is lost: {self._reason(error)}"
+            raise ServerGone(lost + self._hint()) from error
+
+    async def _next_payload(self) -> bytes:
+        if self._streams is None:
+            raise ServerGone(f"not connected to {self._where}")
+        while (payload := self._splitter.take()) is None:
+            data = await self._streams[0].read(64 * 1024)
+            if not data:
+                where = "inside a reply" if self._splitter else f"without a reply{self._hint()}"
+                raise ServerGone(f"{self._where} closed the connection {where}")
+            self._splitter.feed(data)
+        self._answered = True
+        return payload
+
+    def _hint(self) -> str:
+        return "" if self._answered else _HINTS[self._tls is not None]
+
+    def _reason(self, error: Exception) -> str:
+        if self._tls is not None:
+            from aqi_service.client import tls_errors as client_tls  # noqa: PLC0415 - only for TLS
+
+            return client_tls.reason(error) or _reason(error)
+        return _reason(error)
+
+    def _drop(self) -> None:
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None
+
+
+def _reason(error: Exception) -> str:
+    """Say why the system refused, without asyncio's own words around it."""
+    code = getattr(error, "errno", None) or 0
+    return os.strerror(code) if code > 0 else getattr(error, "strerror", None) or str(error)
