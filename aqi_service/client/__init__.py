@@ -20,6 +20,7 @@ __all__ = ["Area", "Choice", "Client", "Day", "Measurement", "Place", "Record", 
 
 _HOMES = {
     "main": "cli",
+    "Choice": "choice",
     "Client": "client",
     "Record": "csv_text",
     **dict.fromkeys(("Area", "Day", "Measurement", "Place"), "rows"),
