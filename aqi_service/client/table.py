@@ -17,6 +17,9 @@ HIDDEN = frozenset(
 
 HIDDEN_OF_DAYS = frozenset({"id", "timestamp", "AQI_pollutant", "scale"})
 
+FIRST = ("sensor_id", "distance_km")
+"""Columns that a table begins with."""
+
 COLOURS = {
     **dict.fromkeys(("Very_Low", "Low", "Good"), "32"),
     **dict.fromkeys(("Medium", "Moderate"), "33"),
@@ -61,13 +64,12 @@ def table_lines(columns: Sequence[str], records: Sequence[Record], *, coloured: 
 
 
 def _shown(columns: Sequence[str], records: Sequence[Record]) -> list[str]:
-    """Choose the columns: without the hidden ones, and without those that no row has a value in."""
-    hidden = (HIDDEN_OF_DAYS if "hours" in columns else HIDDEN) if "scale" in columns else frozenset()
-    return [
-        name
-        for name in columns
-        if name not in hidden and (not records or any(record.get(name) for record in records))
-    ]
+    """Choose the columns: sensor and distance first, none that is hidden, none without a value in any row."""
+    if "scale" in columns:
+        hidden = HIDDEN_OF_DAYS if "hours" in columns else HIDDEN
+        columns = [*(name for name in FIRST if name in columns), *(n for n in columns if n not in FIRST)]
+        columns = [name for name in columns if name not in hidden]
+    return [name for name in columns if not records or any(record.get(name) for record in records)]
 
 
 def _padded(names: Sequence[str], cells: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -200,7 +200,7 @@ async def test_a_table_is_aligned_and_stderr_says_what_the_numbers_are_not(tmp_p
     async with asked() as there:
         ran = await command(*there.options, *["--box", "48,9,49,10", "--format", "table"], cwd=tmp_path)
     header, *lines = ran.out.decode().splitlines()
-    assert header.split()[:2] == ["timestamp", "P2.5"]
+    assert header.split()[:3] == ["sensor_id", "timestamp", "P2.5"]
     assert len(lines) == 2
     assert [line.index("0.9" if "0.9" in line else " 37") for line in lines] == [header.index("P2.5") + 1] * 2
     assert "\x1b" not in ran.out.decode()

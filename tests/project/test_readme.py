@@ -57,7 +57,7 @@ async def test_what_install_says_to_try_works_without_a_network_and_the_hint_can
     installed: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "aqi_service").symlink_to(ROOT / "aqi_service")
-    load, serve, ask, kill = lines(section("Install"))[-4:]
+    load, serve, ask, near, kill = lines(section("Install"))[-5:]
     code, _, err = await run(load, installed, tmp_path)
     hint = err.splitlines()[-1].partition("for instance: ")[2]
     assert (code, hint.split()[0]) == (0, "aqi-client")
@@ -73,6 +73,8 @@ async def test_what_install_says_to_try_works_without_a_network_and_the_hint_can
             code, out, err = await run(line, installed, tmp_path)
             record_id = re.findall(r" (\d{9,})\b", line)[0]
             assert (code, err, out.splitlines()[1].partition(",")[0]) == (0, "", record_id)
+        code, out, err = await run(near, installed, tmp_path)
+        assert (code, len(out.splitlines()), len(err.splitlines())) == (0, 1 + 3, 1)
     finally:
         server.terminate()
         await server.communicate()
