@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from aqi_service import __version__
 from aqi_service.client.interrupt import EXIT_CODE, raise_at_interrupt
-from aqi_service.client.options import ClientOptions, Question, Tls
+from aqi_service.client.options import QUESTION_OPTIONS, ClientOptions, Question, Tls
 from aqi_service.client.stdio import abandon_stdout, print_error
 from aqi_service.core.frames import checked_id
 from aqi_service.errors import BadId, BadQuestion, ConfigError
@@ -103,10 +103,12 @@ _SOUTH_OR_WEST = re.compile(r"-[0-9.]")
 
 def _question(given: argparse.Namespace) -> Question | None:
     """Read what is asked beside ids; raises _UsageError and BadQuestion."""
-    from aqi_service.client.questions import OPTIONS, question_of  # noqa: PLC0415 - seldom needed
+    options = {name: getattr(given, name) for name in QUESTION_OPTIONS}
+    question = None
+    if any(value not in (None, False) for value in options.values()):
+        from aqi_service.client.questions import question_of  # noqa: PLC0415 - an id needs none of it
 
-    options = {name: getattr(given, name) for name in OPTIONS}
-    question = question_of(options)
+        question = question_of(options)
     if question is None and not given.ids:
         kinds = "--sensor, --near, --box, --country, --area, --history or --days"
         raise _UsageError(

@@ -4,21 +4,16 @@ Rule: what goes wrong is a ClientError with a sentence, within a named time; sta
 """
 
 import time
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
 
 from aqi_service.client.choice import USUAL, Choice
-from aqi_service.client.csv_text import Record, Rows, parse, parse_rows, visible
+from aqi_service.client.csv_text import Record, Rows, parse_rows
+from aqi_service.client.records import RecordClient, RecordId, broken, csv_of
 from aqi_service.client.requests import Number, over_time, request, seconds_of
 from aqi_service.client.rows import Area, Day, Measurement, Place, read
-from aqi_service.client.session import AHEAD, Session
-from aqi_service.core.frames import checked_id, kind
-from aqi_service.errors import Refused, ServerGone
-
-RecordId = str | int
+from aqi_service.errors import ServerGone
 
 
-class Client(Session):
+class Client(RecordClient):
     """Look up: `async with Client(host, port) as client: record = await client.lookup("18456691189")`.
 
     `connect_timeout` and `timeout` (for each reply) are in seconds; with `tls` TLS is spoken. Requests of
@@ -28,43 +23,6 @@ class Client(Session):
     A `choice` says which sensors are wanted, and on which scale the answer is. `since` and `until` are
     `2023-12-20` or `2023-12-20T18:55`, UTC; a long time is asked for in parts.
     """
-
-    async def lookup(self, record_id: RecordId) -> Record | None:
-        """Give the record with this id, a text or an integer, or None if there is none.
-
-        Raises BadId before anything is sent; Refused (the server's `Bad request`, `Unavailable` or `Busy`; a
-        later lookup may do); ServerGone (no answer in time, connection lost, broken reply).
-        """
-        reply = await self.lookup_csv(record_id)
-        return None if reply is None else record_of(reply)
-
-    async def lookup_csv(self, record_id: RecordId) -> bytes | None:
-        """Give the server's own CSV, header line and row, unchecked, or None; raises what lookup() raises."""
-        [(_, reply)] = [answered async for answered in self.replies([record_id])]
-        return csv_of(reply)
-
-    async def lookup_many(
-        self, record_ids: Iterable[RecordId]
-    ) -> AsyncGenerator[tuple[str, Record | None], None]:
-        """Give (id, record or None) in the order asked, requests pipelined; raises as lookup() does.
-
-        Ids are given as texts.
-        """
-        async with aclosing(self.replies(record_ids)) as replies:
-            async for record_id, reply in replies:
-                found = csv_of(reply)
-                yield record_id, None if found is None else record_of(found)
-
-    async def replies(self, record_ids: Iterable[RecordId]) -> AsyncGenerator[tuple[str, bytes], None]:
-        """Give (id, reply payload) in the order asked, error replies included; see csv_of and record_of.
-
-        All ids are checked before the first is asked: raises BadId, later ServerGone. Whoever stops half-way
-        loses the connection: further replies would answer the wrong question.
-        """
-        asked = [checked_id(record_id) for record_id in record_ids]
-        async with aclosing(self.exchange(asked, AHEAD)) as replies:
-            async for answered in replies:
-                yield answered
 
     async def sensor(self, sensor_id: RecordId, *, scale: str | None = None) -> Measurement | None:
         """Give the newest record of a sensor, or None if there is none.
@@ -143,32 +101,9 @@ class Client(Session):
         return [] if found is None else rows_of(found).records
 
 
-def csv_of(reply: bytes) -> bytes | None:
-    """Give a reply that is CSV, or None for "Item not found"; raise Refused for the other error replies."""
-    match kind(reply):
-        case "found":
-            return reply
-        case "not_found":
-            return None
-        case _:
-            raise Refused(visible(reply.decode("utf-8", "replace")))
-
-
-def record_of(reply: bytes) -> Record:
-    """Take a CSV reply apart; raise ServerGone where it is not UTF-8, or not one header line and one row."""
-    try:
-        return parse(reply.decode("utf-8"))
-    except ValueError as error:  # UnicodeDecodeError is one
-        raise _broken(error) from error
-
-
 def rows_of(reply: bytes) -> Rows:
     """Take a CSV reply of any number of rows apart; raise ServerGone where it is no such thing."""
     try:
         return parse_rows(reply.decode("utf-8"))
     except ValueError as error:
-        raise _broken(error) from error
-
-
-def _broken(error: ValueError) -> ServerGone:
-    return ServerGone(f"the server sent a broken reply: {visible(str(error))}")
+        raise broken(error) from error

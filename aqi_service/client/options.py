@@ -7,6 +7,12 @@ from dataclasses import dataclass
 
 from aqi_service.client.choice import USUAL, Choice
 
+QUESTION_OPTIONS = (
+    *("sensor", "near", "box", "country", "area", "history", "days"),
+    *("number", "km", "since", "until", "indoor", "clean", "scale"),
+)
+"""Options of the command line that are about a question, not about ids."""
+
 
 @dataclass(frozen=True)
 class Tls:

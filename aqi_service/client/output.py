@@ -10,13 +10,12 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aqi_service.client.answers import ask
-from aqi_service.client.client import Client, record_of
 from aqi_service.client.csv_text import safe, visible
 from aqi_service.client.exit_codes import EXIT_CODES
 from aqi_service.client.files import Files
 from aqi_service.client.options import ClientOptions, Tls
 from aqi_service.client.printing import PRINTERS, Printer
+from aqi_service.client.records import RecordClient, record_of
 from aqi_service.client.stdio import abandon_stdout, print_error
 from aqi_service.core.frames import kind
 from aqi_service.errors import ServerGone
@@ -72,17 +71,21 @@ def _context(tls: Tls) -> "ssl.SSLContext":
 
 async def _talk(asked: ClientOptions, tls: "ssl.SSLContext | None", printer: Printer, files: Files) -> int:
     """Ask the server; give the exit code."""
+    where = asked.host, asked.port
     try:
-        async with Client(asked.host, asked.port, timeout=asked.timeout, tls=tls) as client:
-            if asked.question is not None:
-                return await ask(client, asked.question, printer, files)
-            return await _look_up(client, asked.ids, printer, files)
+        if asked.question is None:
+            async with RecordClient(*where, timeout=asked.timeout, tls=tls) as records:
+                return await _look_up(records, asked.ids, printer, files)
+        from aqi_service.client import answers, client  # noqa: PLC0415 - an id needs neither
+
+        async with client.Client(*where, timeout=asked.timeout, tls=tls) as sensors:
+            return await answers.ask(sensors, asked.question, printer, files)
     except ServerGone as error:
         print_error(visible(str(error)))
         return 3
 
 
-async def _look_up(client: Client, ids: Sequence[str], printer: Printer, files: Files) -> int:
+async def _look_up(client: RecordClient, ids: Sequence[str], printer: Printer, files: Files) -> int:
     code = 0
     async with aclosing(client.replies(ids)) as replies:
         async for record_id, reply in replies:

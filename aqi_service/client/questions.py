@@ -151,6 +151,3 @@ _READERS: Mapping[str, Callable[[Given], Words]] = {
     "history": _sensor_of("history"),
     "days": _sensor_of("days"),
 }
-
-OPTIONS = (*_READERS, *_GOES_WITH)
-"""The names of all options that are read here."""

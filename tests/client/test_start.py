@@ -39,3 +39,15 @@ def test_a_file_that_cannot_get_its_name_leaves_nothing_behind(tmp_path: Path) -
     with pytest.raises(OSError, match="directory"):
         write_whole(tmp_path / "data_1.csv", b"id\r\n1\r\n")
     assert [file.name for file in tmp_path.iterdir()] == ["data_1.csv"]
+
+
+def test_an_id_is_looked_up_without_what_questions_need() -> None:
+    code = (
+        "import sys; from aqi_service.client import main; main(['1', '--no-save', '--port', '1']); "
+        "print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = ran.stdout.split()
+    assert "aqi_service.client.output" in loaded
+    questions = {"answers", "client", "questions", "requests", "rows"}
+    assert {f"aqi_service.client.{name}" for name in questions}.isdisjoint(loaded)

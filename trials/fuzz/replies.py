@@ -12,12 +12,13 @@ import zlib
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from aqi_service.client.client import Client, record_of
+from aqi_service.client.client import Client
 from aqi_service.client.csv_text import guard, parse, safe
 from aqi_service.client.exit_codes import EXIT_CODES
 from aqi_service.client.files import Files
 from aqi_service.client.output import _take
 from aqi_service.client.printing import PRINTERS
+from aqi_service.client.records import record_of
 from aqi_service.client.stdio import print_error
 from aqi_service.core.frames import MAX_REPLY, NOT_FOUND, kind
 from aqi_service.errors import ServerGone
