@@ -19,6 +19,10 @@ from aqi_service.client import Client
 
 CAPTURE = "data_10_08_17_11_23.json.gz"
 RECORDS = ("250452007", "250451653", "250451706")
+QUESTIONS = (
+    ("--area", "Stuttgart", "--km", "3", "--format", "table"),
+    ("--near", "Stuttgart", "-n", "3", "--format", "table"),
+)
 START_SECONDS = 60.0
 HINT = b" records, for instance: "
 """In the line by which a load says how to look it up: on the default port, where the demo does not serve."""
@@ -38,7 +42,7 @@ Next: make run        load the real feed every hour into ./data, and serve it
 
 
 async def demo(folder: Path, *, serve: bool) -> int:
-    """Load the capture into a local store under `folder`, serve it, and look RECORDS up.
+    """Load the capture into a local store under `folder`, serve it, look RECORDS up, and ask QUESTIONS.
 
     With `serve` it goes on serving until the process is told to stop. Returns the exit code.
     """
@@ -55,6 +59,9 @@ async def demo(folder: Path, *, serve: bool) -> int:
         ports = await _ports(server)
         print(f"\n2. Serve it on port {ports['tcp']}, and look {len(RECORDS)} records up\n")
         await _look_up(ports["tcp"])
+        print("\n3. Ask it by place: how is the air in Stuttgart, and at the sensors nearest to its middle?")
+        await _until_in_memory(server)
+        await _ask(ports["tcp"])
         print(f"\n{CAVEAT}\n\n{NEXT}", flush=True)
         if serve:
             print(f"\nServing until Ctrl-C: {client()} --port {ports['tcp']} {RECORDS[0]}")
@@ -118,6 +125,26 @@ async def _look_up(port: int) -> None:
             reply = await client.lookup_csv(record_id)
             lines = [] if reply is None else reply.decode().splitlines()
             print("\n".join(lines[1 if number else 0 :]))
+
+
+async def _ask(port: int) -> None:
+    """Ask QUESTIONS as a person does."""
+    for question in QUESTIONS:
+        print(f"\n    {client()} --port {port} {' '.join(question)}\n", flush=True)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "aqi_service.client", "--port", str(port), *question,
+            env={name: value for name, value in os.environ.items() if not name.startswith("AQI_")},
+        )  # fmt: skip
+        await process.wait()
+
+
+async def _until_in_memory(server: asyncio.subprocess.Process) -> None:
+    """Read the server's lines until it has the capture in memory, which it answers by place from."""
+    async with asyncio.timeout(START_SECONDS):
+        while server.stderr is not None and (line := await server.stderr.readline()):
+            if b" memory_replaced " in line:
+                return
+            print(line.decode(errors="replace"), end="", file=sys.stderr)
 
 
 async def _until_told(*, serve: bool) -> int:

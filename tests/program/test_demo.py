@@ -45,6 +45,12 @@ async def test_it_loads_serves_looks_up_and_says_what_it_means_and_what_comes_ne
     at = lines.index(HEADER)
     assert [row.split(",")[0] for row in lines[at + 1 : at + 4]] == list(RECORDS)
     assert lines[at + 4] == ""
+    assert [line.split()[:1] for line in lines if re.match(r"(1118|649|2912) ", line)] == [
+        ["1118"],
+        ["649"],
+        ["2912"],
+    ]
+    assert re.search(r"^ +3 +62 +1 +1\.85 ", done.out, re.MULTILINE)
     assert '"status":"complete"' in done.out
     assert done.out.endswith(f"\n{CAVEAT}\n\n{NEXT}\n")
     assert "\naqi_service " in f"\n{done.err}"
