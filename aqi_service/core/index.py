@@ -50,6 +50,8 @@ class SnapshotVersion(NamedTuple):
         records: how many it has, particulate or not.
         newest: the newest record's time, at most the snapshot's: how fresh its data is.
         started: when that load began, as its manifest says.
+        sha256: of its bytes, as its manifest says.
+        program: the version of the program that loaded it, as its manifest says.
     """
 
     snapshot: str
@@ -58,6 +60,8 @@ class SnapshotVersion(NamedTuple):
     records: int
     newest: int
     started: str
+    sha256: str | None = None
+    program: str | None = None
 
     @property
     def data_time(self) -> int:

@@ -40,8 +40,19 @@ def version_of(manifest: Mapping[str, Any]) -> SnapshotVersion | None:
     taken = feed_time(manifest.get("snapshot_time")) or taken
     newest = min(feed_time(manifest.get("newest")) or 0, taken)
     return SnapshotVersion(
-        name, taken, str(manifest.get("scale")), records, newest, str(manifest.get("started"))
+        snapshot=name,
+        snapshot_time=taken,
+        scale=str(manifest.get("scale")),
+        records=records,
+        newest=newest,
+        started=str(manifest.get("started")),
+        sha256=_text(manifest.get("sha256")),
+        program=_text(manifest.get("version")),
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def moved(

@@ -136,12 +136,27 @@ def read_request(payload: bytes, now: float) -> Request:
     return form.read(words, choice, now)
 
 
+def request_of(name: str, words: Sequence[str], choice: Choice, now: float) -> Request:
+    """Make a request of its words, each of which was told apart already; raise BadRequest as well."""
+    return _FORMS[name].read(words, choice, now)
+
+
+def scale_named(name: str) -> Scale:
+    """Return a scale that an answer may be scored on; raise BadRequest for any other name."""
+    scale = ASKED_SCALES.get(name)
+    if scale is None:
+        raise BadRequest(
+            f"there is no scale {printable(name)} to answer on, but {' and '.join(ASKED_SCALES)}"
+        )
+    return scale
+
+
 def _split_choice(words: list[str], form: _Form) -> tuple[list[str], Choice]:
     """Part the words of the choice, which come last, from those before them."""
     choice = Choice()
     while True:
         if form.scale and len(words) > 1 and words[-2] == "scale" and choice.scale is None:
-            choice, words = replace(choice, scale=_scale(words[-1])), words[:-2]
+            choice, words = replace(choice, scale=scale_named(words[-1])), words[:-2]
         elif form.filters and words[-1:] == ["indoor"] and not choice.indoor:
             choice, words = replace(choice, indoor=True), words[:-1]
         elif form.filters and words[-1:] == ["clean"] and not choice.clean:
@@ -152,15 +167,6 @@ def _split_choice(words: list[str], form: _Form) -> tuple[list[str], Choice]:
 
 def _tail(form: _Form) -> str:
     return (" [indoor] [clean]" if form.filters else "") + (" [scale NAME]" if form.scale else "")
-
-
-def _scale(name: str) -> Scale:
-    scale = ASKED_SCALES.get(name)
-    if scale is None:
-        raise BadRequest(
-            f"there is no scale {printable(name)} to answer on, but {' and '.join(ASKED_SCALES)}"
-        )
-    return scale
 
 
 def _sensor_id(text: str) -> int:

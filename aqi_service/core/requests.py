@@ -16,14 +16,14 @@ MOST_NEAREST, USUAL_NEAREST = 100, 5
 LEAST_KM, MOST_KM = 0.1, 100.0
 """The smallest and the largest radius of an area."""
 
-MOST_ROWS = 10_000
-"""Rows of a reply."""
-
 MOST_HISTORY_DAYS, USUAL_HISTORY_DAYS = 31, 7
 MOST_DAYS, USUAL_DAYS = 400, 30
 
 MOST_ROWS = 10_000
 """Rows of one reply: some 1.3 MB."""
+
+MOST_PAGE = 1_000
+"""Rows of a page of a history over HTTP."""
 
 MOST_PLACES = 10
 """Places that one name gives."""
@@ -119,6 +119,16 @@ class PlaceRequest:
     name: str
     country: str | None = None
 
+
+NARROWER: Mapping[type, str] = MappingProxyType(
+    {
+        BoxRequest: "ask for a smaller box",
+        CountryRequest: "ask for boxes of it",
+        HistoryRequest: "ask for SINCE and UNTIL that are nearer",
+        DaysRequest: "ask for SINCE and UNTIL that are nearer",
+    }
+)
+"""How to ask for less, of requests whose replies may be too large."""
 
 SensorsRequest = SensorRequest | NearRequest | BoxRequest | CountryRequest
 Request = SensorsRequest | AreaRequest | HistoryRequest | DaysRequest | PlaceRequest

@@ -88,6 +88,23 @@ def score(scale: Scale, p1: str | None, p2: str | None) -> Score:
     return decided or Score(*scale.below, scale.tables[0].pollutant)
 
 
+class Part(NamedTuple):
+    """What one pollutant adds: its concentration as the scale compares it, and its own index.
+
+    `aqi` is None where the scale has no step for the concentration.
+    """
+
+    rounded: Decimal
+    aqi: int | None
+
+
+def part(scale: Scale, pollutant: str, value: str) -> Part:
+    """Return what one pollutant (`P2.5` or `P10`) adds to an index, of a concentration in canonical text."""
+    table = next(table for table in scale.tables if table.pollutant == pollutant)
+    placed = _place(table, value)
+    return Part(table.rounding(Decimal(value)), placed and placed.aqi)
+
+
 def _decides(new: int, old: int, *, worst: bool) -> bool:
     return new > old if worst else new < old
 

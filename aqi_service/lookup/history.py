@@ -14,14 +14,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from aqi_service.core.day_cache import DayCache
-from aqi_service.core.days import DAY_FIELDS, DAYS_HEADER, Day, DayBuilder, day_row, days_between, gaps
-from aqi_service.core.frames import NOT_FOUND
-from aqi_service.core.history import HistoryRows, newest
+from aqi_service.core.days import DAY_FIELDS, Day, DayBuilder, days_between, gaps
+from aqi_service.core.history import HistoryRows, Row, newest
 from aqi_service.core.items import Item
 from aqi_service.core.log_limit import LogLimiter
 from aqi_service.core.read_budget import ReadBudget
-from aqi_service.core.requests import DaysRequest, HistoryRequest, SensorRequest
-from aqi_service.core.sensor_rows import SENSOR_HEADER, SensorRecord, sensor_row
+from aqi_service.core.requests import MOST_ROWS, DaysRequest, HistoryRequest
+from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingIndex, MissingResource, NoAnswer
 from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange, SensorReads
@@ -29,7 +28,7 @@ from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange
 log = logging.getLogger("aqi_service")
 
 MOST_AT_ONCE = 8
-"""Requests at once; each holds its reply of at most 2 MB while it is made. More wait for a place."""
+"""Requests at once; each holds what it found, at most 2 MB. More wait for a place."""
 
 DEADLINE = 4.5
 """Seconds until a request is given up, the waits for a place and for the budget included: half a second
@@ -59,7 +58,7 @@ Answer = TypeVar("Answer")
 
 
 class SensorHistory:
-    """Answers, in CSV, what a store has of one sensor; `ages` gives what expiry counts from (epoch seconds).
+    """Answers what a store has of one sensor; `ages` gives what expiry counts from (epoch seconds).
 
     Each method raises BadRequest for more than a reply may have, Busy where there is no place or no budget
     left in time, and NoAnswer where the table does not answer: a sentence for the reader, with the error
@@ -81,23 +80,21 @@ class SensorHistory:
         self._lines = LogLimiter(1, QUIET_SECONDS)
         self.budget = ReadBudget(read_units)
 
-    async def sensor(self, request: SensorRequest) -> bytes:
-        """Return a sensor's newest record as `sensor` answers it, or `Item not found`."""
-        item = await self.newest(request.sensor_id)
-        if item is None:
-            return NOT_FOUND
-        return SENSOR_HEADER.encode() + sensor_row(SensorRecord(item), request.choice.scale)
-
     async def newest(self, sensor_id: int) -> Item | None:
         """Return a sensor's newest record, of equal time the one with the higher id; None if it has none."""
         return await self._answer(lambda end: self._newest(sensor_id, end))
 
-    async def history(self, request: HistoryRequest) -> bytes:
-        """Return a sensor's records, a row each, by time."""
-        return await self._answer(lambda end: self._history(request, end))
+    async def history(
+        self, request: HistoryRequest, keep: Callable[[SensorRecord], Row], enough: int = MOST_ROWS
+    ) -> list[Row]:
+        """Return what `keep` makes of a sensor's records, by time.
 
-    async def days(self, request: DaysRequest) -> bytes:
-        """Return a sensor's days of which there is any record, a row each."""
+        Of many records an Item each would take a kilobyte. With more than `enough` it reads no further.
+        """
+        return await self._answer(lambda end: self._history(request, HistoryRows(keep, enough), end))
+
+    async def days(self, request: DaysRequest) -> list[Day]:
+        """Return a sensor's days of which there is any record."""
         return await self._answer(lambda end: self._days(request, end))
 
     async def _answer(self, work: Callable[[float], Awaitable[Answer]]) -> Answer:
@@ -136,19 +133,17 @@ class SensorHistory:
         await self._read(asked, end, take)
         return there
 
-    async def _history(self, request: HistoryRequest, end: float) -> bytes:
-        rows = HistoryRows(request.choice.scale)
+    async def _history(self, request: HistoryRequest, rows: HistoryRows[Row], end: float) -> list[Row]:
         await self._read(SensorRange(request.sensor_id, request.since, request.until), end, rows.add)
         return rows.close()
 
-    async def _days(self, request: DaysRequest, end: float) -> bytes:
-        sensor_id, scale = request.sensor_id, request.choice.scale
+    async def _days(self, request: DaysRequest, end: float) -> list[Day]:
+        sensor_id = request.sensor_id
         numbers = days_between(request.since, request.until)
         days = self._kept(sensor_id, numbers)
         for gap in gaps(numbers, days):
             await self._read_days(sensor_id, gap, end, days)
-        rows = (day_row(sensor_id, days[number], scale) for number in numbers if days[number].hours)
-        return DAYS_HEADER.encode() + b"".join(rows)
+        return [days[number] for number in numbers if days[number].hours]
 
     def _kept(self, sensor_id: int, numbers: Sequence[int]) -> dict[int, Day]:
         now, ages = asyncio.get_running_loop().time(), self._ages()

@@ -10,16 +10,19 @@ went wrong inside.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
+from aqi_service.core.csv_answers import Found
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
-from aqi_service.core.items import is_expired
+from aqi_service.core.items import Item, is_expired
 from aqi_service.core.log_limit import LogLimiter
 from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
-from aqi_service.core.requests import LARGE
+from aqi_service.core.requests import LARGE, Request
+from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource, NoAnswer
 from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
 from aqi_service.lookup.history import READ_UNITS
@@ -47,7 +50,9 @@ _TOLD: Mapping[type[Exception], bytes] = MappingProxyType(
 )
 """How the reply begins that tells an error's text to whoever asked."""
 
-_CANNOT_READ = UNAVAILABLE + b"the table cannot be read now; try again later"
+_CANNOT_READ = "the table cannot be read now; try again later"
+
+Answer = TypeVar("Answer")
 
 
 class Lookup:
@@ -64,7 +69,7 @@ class Lookup:
         self.counts = LookupCounts()
         self._latest = latest or MemoryIndex(now)
         self._misses = LookupBatcher(store, self.counts, deadline)
-        self._others = RequestAnswers(self._latest, store, read_units).answer
+        self._others = RequestAnswers(self._latest, store, read_units)
         self._deadline = deadline
         self._lines = LogLimiter(1, QUIET_SECONDS)
 
@@ -72,7 +77,28 @@ class Lookup:
         """Return rows as CSV, `Item not found`, `Bad request: ...`, `Busy: ...` or `Unavailable: ...`."""
         if reply := self.at_once(payload):
             return reply
-        return await (self._from_table(str(int(payload))) if _is_id(payload) else self._requested(payload))
+        try:
+            if _is_id(payload):
+                item = await self._in_time(self._from_table(str(int(payload))))
+                return NOT_FOUND if item is None else csv_reply(item)
+            request = read_request(payload, self._latest.now())
+            return await self._in_time(self._others.answer(request))
+        except tuple(_TOLD) as error:
+            return _TOLD[type(error)] + str(error).encode()
+
+    async def find(self, request: Request) -> Found | None:
+        """Return what answers a request beside a record's id, of a history a page; None is not found.
+
+        Raises BadRequest, Busy or NoAnswer, with a sentence for whoever asked; so does `record`.
+        """
+        return await self._in_time(self._others.find(request))
+
+    async def record(self, number: int) -> SensorRecord | None:
+        """Return the record with this id."""
+        if number > MAX_INTEGER:
+            return None
+        item = self._latest.item(number) or await self._in_time(self._from_table(str(number)))
+        return None if item is None else self._others.said_of(item)
 
     def at_once(self, payload: bytes) -> bytes | None:
         """Return the reply that nothing has to be waited for; None is for `answer`."""
@@ -90,35 +116,28 @@ class Lookup:
         """Give up what the table has not answered yet; nothing is to be asked any more."""
         await self._misses.close()
 
-    async def _requested(self, payload: bytes) -> bytes:
-        """Answer what is no record id."""
-        try:
-            request = read_request(payload, self._latest.now())
-            async with asyncio.timeout(self._deadline):
-                return await self._others(request)
-        except tuple(_TOLD) as error:
-            return _TOLD[type(error)] + str(error).encode()
-        except (AqiError, TimeoutError) as error:
-            return self._cannot_read(error)
-
-    async def _from_table(self, record_id: str) -> bytes:
+    async def _in_time(self, answer: Awaitable[Answer]) -> Answer:
+        """Return an answer, or raise what the reader is told: BadRequest, Busy, or NoAnswer."""
         try:
             async with asyncio.timeout(self._deadline):
-                item = await self._misses.get(record_id)
+                return await answer
+        except tuple(_TOLD):
+            raise
         except (AqiError, TimeoutError) as error:
-            return self._cannot_read(error)
-        if item is None or is_expired(item, self._latest.ages()):
-            return NOT_FOUND
-        return csv_reply(item)
+            self._note(error)
+            raise NoAnswer(_CANNOT_READ) from error
 
-    def _cannot_read(self, error: Exception) -> bytes:
-        """Log the error, at times; return what the reader is told."""
+    async def _from_table(self, record_id: str) -> Item | None:
+        item = await self._misses.get(record_id)
+        return None if item is None or is_expired(item, self._latest.ages()) else item
+
+    def _note(self, error: Exception) -> None:
+        """Log the error, at times."""
         if isinstance(error, MissingResource):
             self._latest.drop()  # it speaks of a table that is gone
         now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
         if self._lines.allow("lookup_failed", now) is not None:
             log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})
-        return _CANNOT_READ
 
 
 def _is_id(payload: bytes) -> bool:

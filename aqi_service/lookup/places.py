@@ -8,7 +8,7 @@ import asyncio
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from aqi_service.core.places import Places, place_rows, read_places
+from aqi_service.core.places import Place, Places, read_places
 from aqi_service.core.requests import PlaceRequest
 from aqi_service.errors import NoAnswer, SnapshotFailed, SnapshotRejected
 from aqi_service.lookup.turns import in_turns
@@ -29,10 +29,10 @@ class PlaceLookup:
         self._reading: Slices[Places] | None = None
         self._turn = asyncio.Lock()
 
-    async def answer(self, request: PlaceRequest) -> bytes:
-        """Return the reply as CSV, of the header line alone if there is no such place; raises NoAnswer."""
+    async def find(self, request: PlaceRequest) -> list[Place]:
+        """Return the cities of that name, best first, or none; raises NoAnswer."""
         places = self._places or await self._read()
-        return place_rows(places.find(request.name, request.country))
+        return places.find(request.name, request.country)
 
     async def _read(self) -> Places:
         """Read the file once for all who wait; where one who gives up leaves it, the next goes on."""

@@ -1,9 +1,16 @@
-"""Requests beside a record's id, each handed to the one who answers it."""
+"""Requests beside a record's id, each handed to the one who finds what answers it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from aqi_service.core.csv_answers import Found, csv_pieces, in_pieces
+from aqi_service.core.frames import MAX_REPLY, NOT_FOUND
+from aqi_service.core.history import HistoryPage, page_of
+from aqi_service.core.items import Item
 from aqi_service.core.requests import (
+    MOST_PAGE,
+    NARROWER,
     AreaRequest,
     BoxRequest,
     CountryRequest,
@@ -14,33 +21,66 @@ from aqi_service.core.requests import (
     Request,
     SensorRequest,
 )
+from aqi_service.core.sensor_records import SensorRecord
+from aqi_service.core.sensor_rows import SENSOR_HEADER, sensor_row
+from aqi_service.errors import BadRequest
 from aqi_service.lookup.history import SensorHistory
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import PlaceLookup
 from aqi_service.lookup.sensors import SensorLookup
 from aqi_service.storage.ports import Store
 
-Answer = Callable[[Any], Awaitable[bytes]]
-"""Answers requests of one type."""
+Finder = Callable[[Any], Awaitable[Found | None]]
+"""Finds what answers requests of one type; None is that there is no such thing."""
 
 
 class RequestAnswers:
-    """Answers requests out of memory, the table, and the list of places."""
+    """Answers requests out of memory, the table, and the list of places.
+
+    Each method raises BadRequest, Busy, or Unavailable with a sentence for whoever asked.
+    """
 
     def __init__(self, memory: MemoryIndex, store: Store, read_units: float) -> None:
         self.history = SensorHistory(store, memory.ages, read_units)
-        sensors, places = SensorLookup(memory, store, self.history.newest), PlaceLookup()
-        self._answers: Mapping[type, Answer] = {
-            SensorRequest: sensors.sensor,
-            NearRequest: sensors.near,
-            BoxRequest: sensors.box,
-            CountryRequest: sensors.country,
-            AreaRequest: sensors.area,
-            HistoryRequest: self.history.history,
+        self._sensors, places = SensorLookup(memory, store, self.history.newest), PlaceLookup()
+        self._finders: Mapping[type, Finder] = {
+            SensorRequest: self._sensors.sensor,
+            NearRequest: self._sensors.near,
+            BoxRequest: self._sensors.box,
+            CountryRequest: self._sensors.country,
+            AreaRequest: self._sensors.area,
+            HistoryRequest: self._page,
             DaysRequest: self.history.days,
-            PlaceRequest: places.answer,
+            PlaceRequest: places.find,
         }
 
+    async def find(self, request: Request) -> Found | None:
+        """Return what answers a request, of a history a page; None if there is no such sensor."""
+        return await self._finders[type(request)](request)
+
+    def said_of(self, item: Item) -> SensorRecord:
+        """Return a record with what the checks say of it."""
+        return self._sensors.said_of(item)
+
     async def answer(self, request: Request) -> bytes:
-        """Return the reply; raises BadRequest, Busy, or Unavailable with a sentence for whoever asked."""
-        return await self._answers[type(request)](request)
+        """Return all that answers a request as CSV, or `Item not found`."""
+        if isinstance(request, HistoryRequest):
+            scale = request.choice.scale
+            rows = await self.history.history(request, lambda record: sensor_row(record, scale))
+            pieces = in_pieces(SENSOR_HEADER.encode(), iter(rows))
+        else:
+            found = await self.find(request)
+            if found is None:
+                return NOT_FOUND
+            pieces = csv_pieces(request, found)
+        reply = bytearray()
+        for piece in pieces:
+            reply += piece
+            await asyncio.sleep(0)
+        if len(reply) > MAX_REPLY:
+            narrow = NARROWER.get(type(request), "ask for less")
+            raise BadRequest(f"{len(reply)} bytes; at most {MAX_REPLY} a reply: {narrow}")
+        return bytes(reply)
+
+    async def _page(self, request: HistoryRequest) -> HistoryPage:
+        return page_of(await self.history.history(request, lambda record: record, MOST_PAGE), MOST_PAGE)

@@ -7,10 +7,11 @@ table is read there. Nothing here holds the event loop for longer than a slice o
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from aqi_service.core.frames import MAX_REPLY, NOT_FOUND
+from aqi_service.core.areas import Area, sum_up
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.requests import (
     MOST_ROWS,
+    NARROWER,
     AreaRequest,
     BoxRequest,
     Choice,
@@ -19,15 +20,7 @@ from aqi_service.core.requests import (
     SensorRequest,
 )
 from aqi_service.core.scales import SCALES
-from aqi_service.core.sensor_rows import (
-    AREA_HEADER,
-    NEAR_HEADER,
-    SENSOR_HEADER,
-    UNCLEAN,
-    SensorRecord,
-    area_row,
-    sensor_row,
-)
+from aqi_service.core.sensor_records import UNCLEAN, SensorRecord
 from aqi_service.core.sensors import Sensors
 from aqi_service.core.slices import BUILD_SLICE
 from aqi_service.errors import BadRequest, NoAnswer, Unavailable
@@ -46,7 +39,7 @@ Newest = Callable[[int], Awaitable[Item | None]]
 
 
 class SensorLookup:
-    """Answers, in CSV, with what memory has of the latest snapshot; `newest` is asked for a sensor it lacks.
+    """Answers with what memory has of the latest snapshot; `newest` is asked for a sensor it lacks.
 
     Each method raises BadRequest past a limit, NoAnswer without a snapshot, Unavailable without the table.
     """
@@ -54,12 +47,17 @@ class SensorLookup:
     def __init__(self, memory: MemoryIndex, store: Store, newest: Newest) -> None:
         self._memory, self._store, self._newest = memory, store, newest
 
-    async def sensor(self, request: SensorRequest) -> bytes:
-        """Return the row of a sensor's newest record, or `Item not found`."""
-        record = await self._known(request.sensor_id) or await self._other(request.sensor_id)
-        if record is None:
-            return NOT_FOUND
-        return SENSOR_HEADER.encode() + sensor_row(record, request.choice.scale)
+    async def sensor(self, request: SensorRequest) -> SensorRecord | None:
+        """Return a sensor's newest record; None of one that there is nothing of."""
+        return await self._known(request.sensor_id) or await self._other(request.sensor_id)
+
+    def said_of(self, item: Item) -> SensorRecord:
+        """Return a record with what the checks say of it, if it is the newest of a sensor of the snapshot."""
+        sensors, sensor_id = self._memory.sensors, item.sensor_id or ""
+        at = sensors.index.position(int(sensor_id)) if sensors and sensor_id.isdecimal() else None
+        if sensors is None or at is None or str(sensors.index.record_ids[at]) != item.id:
+            return SensorRecord(item)
+        return SensorRecord(item, sensors.checks[at])
 
     async def _known(self, sensor_id: int) -> SensorRecord | None:
         """Return the record of a sensor that the snapshot has."""
@@ -73,8 +71,8 @@ class SensorLookup:
         item = await self._newest(sensor_id)
         return None if item is None or is_expired(item, self._memory.ages()) else SensorRecord(item)
 
-    async def near(self, request: NearRequest) -> bytes:
-        """Return the rows of the nearest sensors.
+    async def near(self, request: NearRequest) -> list[SensorRecord]:
+        """Return the nearest sensors.
 
         It searches again without those that turn out to be gone, until there are enough.
         """
@@ -88,44 +86,37 @@ class SensorLookup:
             if len(records) == len(near):
                 break
             gone.update(each.position for each in near if each.position not in records)
-        rows = [sensor_row(records[at], request.choice.scale, metres) for metres, at in near]
-        return NEAR_HEADER.encode() + b"".join(rows)
+        return [records[at]._replace(metres=metres) for metres, at in near]
 
-    async def box(self, request: BoxRequest) -> bytes:
-        """Return the rows of the sensors in a box."""
+    async def box(self, request: BoxRequest) -> list[SensorRecord]:
+        """Return the sensors in a box."""
         sensors = self._sensors()
         there = await in_turns(sensors.index.in_box(request.box))
-        return await self._listed(sensors, there, request.choice, "ask for a smaller box")
+        return await self._listed(sensors, there, request)
 
-    async def country(self, request: CountryRequest) -> bytes:
-        """Return the rows of a country's sensors."""
+    async def country(self, request: CountryRequest) -> list[SensorRecord]:
+        """Return a country's sensors."""
         sensors = self._sensors()
         there = sensors.index.in_country(request.code)
-        return await self._listed(sensors, there, request.choice, "ask for boxes of it")
+        return await self._listed(sensors, there, request)
 
-    async def _listed(self, sensors: Sensors, there: Iterable[int], choice: Choice, narrow: str) -> bytes:
-        """Write a row for each of those positions that is wanted."""
-        positions = list(filter(_wanted(sensors, choice), there))
+    async def _listed(
+        self, sensors: Sensors, there: Iterable[int], request: BoxRequest | CountryRequest
+    ) -> list[SensorRecord]:
+        """Return the records of those positions that are wanted, in their order."""
+        positions = list(filter(_wanted(sensors, request.choice), there))
         if len(positions) > MOST_ROWS:
+            narrow = NARROWER[type(request)]
             raise BadRequest(f"{len(positions)} sensors; at most {MOST_ROWS} a request: {narrow}")
         records = await self._records(sensors, positions)
-        reply = bytearray(SENSOR_HEADER.encode())
-        for count, at in enumerate(positions):
-            if count % BUILD_SLICE == 0:
-                await asyncio.sleep(0)
-            if record := records.get(at):
-                reply += sensor_row(record, choice.scale)
-        if len(reply) > MAX_REPLY:
-            raise BadRequest(f"{len(reply)} bytes; at most {MAX_REPLY} a reply: {narrow}")
-        return bytes(reply)
+        return [records[at] for at in positions if at in records]
 
-    async def area(self, request: AreaRequest) -> bytes:
-        """Return the row that sums up an area."""
+    async def area(self, request: AreaRequest) -> Area:
+        """Return the sum of an area."""
         sensors = self._sensors()
         near = await in_turns(sensors.index.within(request.middle, request.kilometres))
         records = await self._records(sensors, [each.position for each in near])
-        row = area_row(request, list(records.values()), SCALES[self._memory.scale_name])
-        return AREA_HEADER.encode() + row
+        return sum_up(request, list(records.values()), SCALES[self._memory.scale_name])
 
     def _sensors(self) -> Sensors:
         sensors = self._memory.sensors

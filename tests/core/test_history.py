@@ -10,7 +10,8 @@ from aqi_service.core.history import HistoryRows, newest
 from aqi_service.core.items import Item
 from aqi_service.core.requests import MOST_ROWS
 from aqi_service.core.scales import US_EPA, Scale
-from aqi_service.core.sensor_rows import SENSOR_HEADER, SensorRecord, sensor_row
+from aqi_service.core.sensor_records import SensorRecord
+from aqi_service.core.sensor_rows import SENSOR_HEADER, sensor_row
 from aqi_service.errors import BadRequest
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL
@@ -21,10 +22,10 @@ def record(at: int, number: int) -> Item:
 
 
 def reply(items: list[Item], scale: Scale | None = None, page: int = 7) -> bytes:
-    rows = HistoryRows(scale)
+    rows = HistoryRows(lambda kept: sensor_row(kept, scale))
     for start in range(0, len(items), page):
         rows.add(items[start : start + page])
-    return rows.close()
+    return SENSOR_HEADER.encode() + b"".join(rows.close())
 
 
 def test_no_records_are_the_header_line_alone() -> None:
@@ -64,7 +65,7 @@ def test_as_many_rows_as_a_reply_has_are_given_and_one_more_says_how_to_narrow()
 
 def test_records_of_one_second_alone_end_at_the_limit_too() -> None:
     with pytest.raises(BadRequest):
-        HistoryRows(None).add(record(5, number) for number in range(MOST_ROWS + 1))
+        HistoryRows(lambda kept: kept).add(record(5, number) for number in range(MOST_ROWS + 1))
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -4,11 +4,12 @@ import asyncio
 import csv
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from aqi_service.core.csv_answers import csv_pieces
 from aqi_service.core.day_cache import KEPT_SECONDS
 from aqi_service.core.days import DAYS_HEADER
 from aqi_service.core.items import Item, is_expired
@@ -18,10 +19,10 @@ from aqi_service.core.requests import (
     Choice,
     DaysRequest,
     HistoryRequest,
-    SensorRequest,
 )
 from aqi_service.core.scales import US_EPA, score
-from aqi_service.core.sensor_rows import SENSOR_HEADER, SensorRecord, sensor_row
+from aqi_service.core.sensor_records import SensorRecord
+from aqi_service.core.sensor_rows import SENSOR_HEADER, sensor_row
 from aqi_service.core.times import DAY, day_of, iso
 from aqi_service.errors import (
     AccessDenied,
@@ -79,8 +80,27 @@ class Table(MemoryStore):
         return asked
 
 
-def over(*items: Item, read_units: float = 200, ages: float = NOW, **hooks: Hook) -> SensorHistory:
-    return SensorHistory(Before(MemoryStore(*items), **hooks), lambda: ages, read_units)
+class Written:
+    """A SensorHistory whose answers are written as CSV."""
+
+    def __init__(self, store: Any, ages: Callable[[], float], read_units: float = 200) -> None:
+        self._history = SensorHistory(store, ages, read_units)
+        self.newest, self.budget = self._history.newest, self._history.budget
+
+    async def history(self, request: HistoryRequest) -> bytes:
+        scale = request.choice.scale
+        return whole_of(await self._history.history(request, lambda record: sensor_row(record, scale)))
+
+    async def days(self, request: DaysRequest) -> bytes:
+        return b"".join(csv_pieces(request, await self._history.days(request)))
+
+
+def whole_of(written: Sequence[bytes]) -> bytes:
+    return SENSOR_HEADER.encode() + b"".join(written)
+
+
+def over(*items: Item, read_units: float = 200, ages: float = NOW, **hooks: Hook) -> Written:
+    return Written(Before(MemoryStore(*items), **hooks), lambda: ages, read_units)
 
 
 def of_days(first: int, last: int, choice: Choice = Choice()) -> DaysRequest:  # noqa: B008  # frozen
@@ -103,7 +123,7 @@ async def test_a_history_has_a_row_a_record_by_time_of_the_range_alone() -> None
 
 async def test_a_month_of_records_an_hour_apart_is_two_pages() -> None:
     table = Table(*hourly(31))
-    await SensorHistory(table, lambda: NOW).history(HistoryRequest(141, FIRST, FIRST + 31 * DAY))
+    await Written(table, lambda: NOW).history(HistoryRequest(141, FIRST, FIRST + 31 * DAY))
     assert len(table.asked) == 2
 
 
@@ -120,7 +140,7 @@ async def test_a_sensor_that_the_table_does_not_have_has_the_header_line_alone()
     history = over(*hourly(1))
     assert await history.history(HistoryRequest(9, FIRST, FIRST + DAY)) == SENSOR_HEADER.encode()
     assert await history.days(DaysRequest(9, FIRST, FIRST + DAY)) == DAYS_HEADER.encode()
-    assert await history.sensor(SensorRequest(9)) == b"Item not found"
+    assert await history.newest(9) is None
 
 
 async def test_more_rows_than_a_reply_has_are_a_bad_request_that_says_how_to_narrow() -> None:
@@ -133,10 +153,9 @@ async def test_more_rows_than_a_reply_has_are_a_bad_request_that_says_how_to_nar
 
 async def test_the_newest_record_is_found_in_one_small_page() -> None:
     table = Table(*hourly(40))
-    history = SensorHistory(table, lambda: NOW)
+    history = Written(table, lambda: NOW)
     assert await history.newest(141) == hourly(40)[-1]
-    assert await history.sensor(SensorRequest(141)) == whole(hourly(40)[-1:])
-    assert [asked.limit for asked in table.asked] == [8, 8]
+    assert [asked.limit for asked in table.asked] == [8]
 
 
 @pytest.mark.parametrize("same", [2, 8, 9, 30])
@@ -154,7 +173,7 @@ async def test_of_records_of_one_second_the_newest_is_the_one_with_the_higher_id
     newest = [record(99, number) for number in (*range(200, 200 + same - 1), 1000)]
     for order in (newest, newest[::-1]):
         store = Unsorted(*order, record(98, 5000))
-        assert await SensorHistory(store, lambda: NOW).newest(141) == newest[-1]
+        assert await Written(store, lambda: NOW).newest(141) == newest[-1]
 
 
 async def test_behind_many_records_that_have_expired_the_newest_is_looked_for_in_full_pages() -> None:
@@ -167,14 +186,14 @@ async def test_behind_many_records_that_have_expired_the_newest_is_looked_for_in
 
     old = [record(at, expires_at=int(NOW)) for at in range(1000, 1900)]
     table = Dynamo(record(5), *old)
-    assert await SensorHistory(table, lambda: NOW).newest(141) == record(5)
+    assert await Written(table, lambda: NOW).newest(141) == record(5)
     assert [asked.limit for asked in table.asked] == [8, 500, 500]
 
 
 async def test_expired_records_are_absent_and_cost_the_newest_few_pages() -> None:
     old = [record(at, expires_at=int(NOW)) for at in range(1000, 2000)]
     table = Table(record(5, expires_at=int(NOW) + 1), *old)
-    history = SensorHistory(table, lambda: NOW)
+    history = Written(table, lambda: NOW)
     assert await history.newest(141) == record(5, expires_at=int(NOW) + 1)
     assert len(rows(await history.history(HistoryRequest(141, FIRST, FIRST + DAY)))) == 1
     assert [row["hours"] for row in rows(await history.days(of_days(0, 1)))] == ["1"]
@@ -208,14 +227,14 @@ async def test_days_are_scored_on_the_scale_that_is_asked_for_also_when_they_wer
 
 async def test_days_of_four_hundred_days_come_page_by_page() -> None:
     table = Table(*hourly(MOST_DAYS))
-    history = SensorHistory(table, lambda: FIRST + 500.0 * DAY)
+    history = Written(table, lambda: FIRST + 500.0 * DAY)
     assert len(rows(await history.days(of_days(0, MOST_DAYS)))) == MOST_DAYS
     assert len(table.asked) == -(-24 * MOST_DAYS // 500)
 
 
 async def test_finished_days_are_read_once_and_the_last_two_each_time() -> None:
     table = Table(*hourly(41))
-    history = SensorHistory(table, lambda: NOW)
+    history = Written(table, lambda: NOW)
     first = await history.days(of_days(30, 41))
     assert table.days() == [(30, 41)]
     assert await history.days(of_days(30, 41)) == first
@@ -226,7 +245,7 @@ async def test_finished_days_are_read_once_and_the_last_two_each_time() -> None:
 
 async def test_days_without_any_record_are_not_read_again_either() -> None:
     table = Table()
-    history = SensorHistory(table, lambda: NOW)
+    history = Written(table, lambda: NOW)
     assert await history.days(of_days(0, 30)) == await history.days(of_days(0, 30)) == DAYS_HEADER.encode()
     assert table.days() == [(0, 30)]
 
@@ -234,7 +253,7 @@ async def test_days_without_any_record_are_not_read_again_either() -> None:
 @by_hand
 async def test_what_a_replay_adds_to_a_finished_day_shows_within_an_hour() -> None:
     table = Table(*hourly(1)[:5])
-    history = SensorHistory(table, lambda: NOW)
+    history = Written(table, lambda: NOW)
     assert rows(await history.days(of_days(0, 1)))[0]["hours"] == "5"
     await table.put(hourly(1), conditional=True)
     assert rows(await history.days(of_days(0, 1)))[0]["hours"] == "5"
@@ -245,7 +264,7 @@ async def test_what_a_replay_adds_to_a_finished_day_shows_within_an_hour() -> No
 async def test_a_kept_day_loses_what_expires() -> None:
     ages = [NOW]
     table = Table(record(5), record(3605, expires_at=int(NOW) + 10))
-    history = SensorHistory(table, lambda: ages[0])
+    history = Written(table, lambda: ages[0])
     assert rows(await history.days(of_days(0, 1)))[0]["hours"] == "2"
     ages[0] += 10
     assert rows(await history.days(of_days(0, 1)))[0]["hours"] == "1"
@@ -254,7 +273,7 @@ async def test_a_kept_day_loses_what_expires() -> None:
 async def test_days_that_were_read_before_a_fault_are_kept() -> None:
     table = Table(*hourly(40))
     fault = failing(Unavailable("throttled"), after=1)
-    history = SensorHistory(Before(table, sensor_page=fault), lambda: NOW)
+    history = Written(Before(table, sensor_page=fault), lambda: NOW)
     with pytest.raises(Unavailable):
         await history.days(of_days(0, 39))
     table.asked.clear()
@@ -270,7 +289,7 @@ async def test_a_table_that_cannot_be_read_is_unavailable_whatever_the_reason_an
     error: AqiError, caplog: pytest.LogCaptureFixture
 ) -> None:
     history = over(*hourly(1), sensor_page=failing(error))
-    for ask in (history.days(of_days(0, 1)), history.newest(141), history.sensor(SensorRequest(141))):
+    for ask in (history.days(of_days(0, 1)), history.newest(141)):
         with caplog.at_level(logging.WARNING), pytest.raises(Unavailable, match=GONE) as raised:
             await ask
         assert raised.value.__cause__ is error
@@ -287,7 +306,7 @@ async def test_a_table_without_the_index_names_create() -> None:
 
 async def test_nothing_is_kept_of_a_table_that_is_gone() -> None:
     table = Table(*hourly(1))
-    history = SensorHistory(Before(table, sensor_page=failing(MissingResource("gone"), after=1)), lambda: NOW)
+    history = Written(Before(table, sensor_page=failing(MissingResource("gone"), after=1)), lambda: NOW)
     assert len(rows(await history.days(of_days(0, 1)))) == 1
     with pytest.raises(Unavailable):
         await history.newest(141)
@@ -351,7 +370,7 @@ async def test_a_request_that_is_given_up_leaves_its_place() -> None:
 @by_jumps
 async def test_pages_beyond_the_budget_wait_until_there_is_room() -> None:
     table = Table(*hourly(100), units=15.0)
-    history = SensorHistory(table, lambda: NOW, read_units=20)
+    history = Written(table, lambda: NOW, read_units=20)
     loop = asyncio.get_running_loop()
     begun = loop.time()
     assert len(rows(await history.history(HistoryRequest(141, FIRST, FIRST + 90 * DAY)))) == 90 * 24
@@ -364,7 +383,7 @@ async def test_pages_beyond_the_budget_wait_until_there_is_room() -> None:
 @by_jumps
 async def test_who_would_wait_past_the_deadline_is_told_at_once_that_it_is_busy() -> None:
     table = Table(*hourly(100), units=15.0)
-    history = SensorHistory(table, lambda: NOW, read_units=10)
+    history = Written(table, lambda: NOW, read_units=10)
     loop = asyncio.get_running_loop()
     history.budget.spend(70.0, loop.time())
     begun = loop.time()
@@ -380,7 +399,7 @@ async def test_who_would_wait_past_the_deadline_is_told_at_once_that_it_is_busy(
 @by_jumps
 async def test_all_readers_together_keep_the_budget() -> None:
     table = Table(*hourly(30), units=8.0)
-    history = SensorHistory(table, lambda: NOW, read_units=50)
+    history = Written(table, lambda: NOW, read_units=50)
     loop = asyncio.get_running_loop()
     begun = loop.time()
     asks = (history.history(HistoryRequest(141, FIRST, FIRST + 7 * DAY)) for _ in range(200))

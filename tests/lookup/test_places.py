@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.core.places import PLACE_HEADER
+from aqi_service.core.places import place_rows
 from aqi_service.core.requests import PlaceRequest
 from aqi_service.errors import NoAnswer
 from aqi_service.lookup import places
@@ -42,7 +42,7 @@ def read() -> PlaceLookup:
 
 
 async def rows(lookup: PlaceLookup, name: str, country: str | None = None) -> list[str]:
-    header, *lines = (await lookup.answer(PlaceRequest(name, country))).decode().split("\r\n")[:-1]
+    header, *lines = place_rows(await lookup.find(PlaceRequest(name, country))).decode().split("\r\n")[:-1]
     assert header == "name,country,latitude,longitude,population"
     return lines
 
@@ -79,7 +79,7 @@ async def test_the_first_row_is_the_city_that_is_meant(
 
 
 async def test_no_such_place_is_the_header_line_alone(read: PlaceLookup) -> None:
-    assert await read.answer(PlaceRequest("Nowhere-on-Sea")) == PLACE_HEADER
+    assert await read.find(PlaceRequest("Nowhere-on-Sea")) == []
 
 
 async def test_at_most_ten_places_are_named(read: PlaceLookup) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aqi_service.core.places import MOST_BYTES, OTHER_NAMES, Place, fold
+from aqi_service.core.places import MOST_BYTES, OTHER_NAMES, Place, fold, place_rows
 from aqi_service.core.requests import PlaceRequest
 from aqi_service.lookup.places import PlaceLookup
 from tests import ROOT
@@ -106,7 +106,7 @@ async def test_every_city_of_the_file_is_found_by_its_name_and_country_after_lar
     lookup, unfound = PlaceLookup(), list[str]()
     for line in TEXT[:-1].split("\n"):
         name, country, *_ = fields = line.split("\t")
-        rows = (await lookup.answer(PlaceRequest(name, country))).decode().split("\r\n")[1:-1]
+        rows = place_rows(await lookup.find(PlaceRequest(name, country))).decode().split("\r\n")[1:-1]
         larger = [row for row in rows if int(row.rpartition(",")[2]) >= int(fields[4])]
         if not any(row.endswith(",".join(fields[1:OTHER_NAMES])) for row in larger):
             unfound.append(line)

@@ -1,0 +1,100 @@
+"""An area as a value: the sensors in it summed up.
+
+One rule: medians and quartiles are exact, and of too few sensors there are none.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import NamedTuple
+
+from aqi_service.core.decimals import MAX_DIGITS, canonical
+from aqi_service.core.items import Item
+from aqi_service.core.requests import AreaRequest
+from aqi_service.core.scales import Scale, Score, score
+from aqi_service.core.sensor_records import SensorRecord
+
+LEAST_COUNTED = 3
+"""An area of fewer sensors has no values: two agree by chance, and neither is known to be right."""
+
+_EXACT, _WRITTEN = Context(prec=200), Context(prec=MAX_DIGITS)
+"""More digits than the mean of two values has, and those that a number may have."""
+
+
+class Quartiles(NamedTuple):
+    """Median, first and third quartile (inclusive) in µg/m³, canonical text; None of too few values."""
+
+    median: str | None = None
+    first: str | None = None
+    third: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """What the sensors around a point say together.
+
+    Attributes:
+        request: which area.
+        sensors: how many counted.
+        left_out: how many others are there: indoor, stale, high, low, or without a value.
+        pm25: PM2.5 of those that counted.
+        pm10: PM10 of them.
+        score: of the medians, scored like a record; None if there are none.
+        scale: on which it was scored.
+        newest: the newest of the records that counted.
+    """
+
+    request: AreaRequest
+    sensors: int
+    left_out: int
+    pm25: Quartiles
+    pm10: Quartiles
+    score: Score | None
+    scale: Scale
+    newest: Item | None
+
+
+def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) -> Area:
+    """Sum up all sensors of an area; `usual` is the scale unless another is asked for.
+
+    Those that are clean count, and indoor ones only if they are asked for.
+    """
+    counted = [each.item for each in sensors if _counts(each, request)]
+    scale = request.choice.scale or usual
+    pm25, pm10 = _quartiles(item.pm25 for item in counted), _quartiles(item.pm10 for item in counted)
+    return Area(
+        request,
+        len(counted),
+        len(sensors) - len(counted),
+        pm25,
+        pm10,
+        score(scale, pm10.median, pm25.median) if pm25.median or pm10.median else None,
+        scale,
+        max(counted, key=lambda item: item.measured_at or 0, default=None),
+    )
+
+
+def _counts(record: SensorRecord, request: AreaRequest) -> bool:
+    has_value = record.item.pm25 is not None or record.item.pm10 is not None
+    return record.is_clean and has_value and (request.choice.indoor or record.item.indoor != "1")
+
+
+def _quartiles(texts: Iterable[str | None]) -> Quartiles:
+    values = sorted(Decimal(text) for text in texts if text is not None)
+    if len(values) < LEAST_COUNTED:
+        return Quartiles()
+    return Quartiles(*(_text(_between(values, quarters)) for quarters in (2, 1, 3)))
+
+
+def _between(values: Sequence[Decimal], quarters: int) -> Decimal:
+    """Return the value at so many quarters of the way from the first to the last."""
+    place, part = divmod((len(values) - 1) * quarters, 4)
+    low = values[place]
+    if not part:
+        return low
+    step = _EXACT.multiply(_EXACT.subtract(values[place + 1], low), Decimal(part) / 4)
+    return _EXACT.add(low, step)
+
+
+def _text(value: Decimal) -> str | None:
+    return canonical(f"{_WRITTEN.plus(value):f}")
