@@ -22,6 +22,7 @@
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
      +-- SnapshotRejected         it arrived, and is no snapshot, or too large for one
+     +-- NotFound                 what was asked for by name is not there
      +-- BadRequest               a request that cannot be read, or is past a limit
      +-- Busy                     a request that others have taken the means of
      +-- FrameError               a malformed frame header, or one past the limit
@@ -165,6 +166,10 @@ class SnapshotRejected(AqiError):
     def __init__(self, message: str, offset: int = 0) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+class NotFound(AqiError):
+    """What was asked for by name is not there; its text is for whoever asked."""
 
 
 class BadRequest(AqiError):

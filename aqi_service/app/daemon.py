@@ -10,17 +10,18 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from ipaddress import ip_address
 from socket import socket
 
 from aqi_service.app.config import DEFAULT_HTTP_PORT, Config
+from aqi_service.app.http import Shown, serve_http
 from aqi_service.app.loads import tell_what_stays, user_agent, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.loop_lag import watch
-from aqi_service.app.metrics import ServiceStatus, metrics
+from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.open import open_backend
 from aqi_service.app.preparation import Preparation
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
@@ -103,7 +104,9 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
         status = ServiceStatus(server.counts, lookup.counts, latest)
         _warn(config)
         if http_sockets:
-            await _http(stack, http_sockets, partial(_ready, backend, stop), status, config.descriptors)
+            shown = Shown(status, lookup, partial(_ready, backend, stop))
+            await serve_http(stack, http_sockets, shown, config.descriptors)
+            _tell_listening(http_sockets, "http")
         _put_lookups_first()
         await server.start()
         _tell_listening(sockets, "tls" if tls else "tcp")
@@ -165,26 +168,6 @@ def _http_sockets(config: Config) -> list[socket]:
             raise
         log.warning("http_port_taken", extra={"error": str(error), "hint": "or choose one with --http-port"})
         return []
-
-
-async def _http(
-    stack: AsyncExitStack,
-    sockets: Sequence[socket],
-    ready: Callable[[], Awaitable[str | None]],
-    status: ServiceStatus,
-    descriptors: int,
-) -> None:
-    from aqi_service.web.app import Answers, http_port  # noqa: PLC0415  # not with --no-http
-    from aqi_service.web.limits import default_max_http  # noqa: PLC0415  # not with --no-http
-
-    answers = Answers(
-        ready,
-        metrics(status),
-        lambda reason: status.http_refused.update((reason,)),
-        lambda: status.clock_trouble(time.time()),
-    )
-    await stack.enter_async_context(http_port(sockets, answers, default_max_http(descriptors)))
-    _tell_listening(sockets, "http")
 
 
 def _tell_listening(sockets: Sequence[socket], kind: str) -> None:

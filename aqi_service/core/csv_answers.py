@@ -20,6 +20,7 @@ from aqi_service.core.requests import (
     HistoryRequest,
     NearRequest,
     PlaceRequest,
+    RecordRequest,
     SensorRequest,
     SensorsRequest,
 )
@@ -54,7 +55,7 @@ def in_pieces(header: bytes, rows: Iterator[bytes]) -> Iterator[bytes]:
         yield some
 
 
-def _one(request: SensorRequest, found: SensorRecord) -> Iterator[bytes]:
+def _one(request: RecordRequest | SensorRequest, found: SensorRecord) -> Iterator[bytes]:
     return sensor_pieces(SENSOR_HEADER, [found], request.choice.scale)
 
 
@@ -82,6 +83,7 @@ def _places(_: PlaceRequest, found: Sequence[Place]) -> Iterator[bytes]:
 
 _WRITERS: Mapping[type, Callable[[Any, Any], Iterator[bytes]]] = MappingProxyType(
     {
+        RecordRequest: _one,
         SensorRequest: _one,
         NearRequest: _some,
         BoxRequest: _some,

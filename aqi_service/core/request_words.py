@@ -209,9 +209,12 @@ def _country_code(text: str) -> str:
 
 
 def _range(times: Sequence[str], now: float, usual_days: int, most_days: int) -> tuple[int, int]:
-    """Read SINCE and UNTIL; what is not said is so that the usual number of days ends now."""
+    """Read SINCE and UNTIL; what is not said is so that the usual number of days ends now.
+
+    An empty SINCE, which no payload has, is not said either.
+    """
     until = _time(times[1]) if len(times) > 1 else int(now)
-    since = _time(times[0]) if times else until - usual_days * DAY
+    since = _time(times[0]) if times and times[0] else until - usual_days * DAY
     if since >= until:
         raise BadRequest(f"SINCE ({iso(since)}) is not before UNTIL ({iso(until)})")
     if until - since > most_days * DAY:

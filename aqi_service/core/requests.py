@@ -51,6 +51,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordRequest:
+    """A record by its id; on the wire the id alone."""
+
+    record_id: int
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
 class SensorRequest:
     """`sensor ID`: its newest record."""
 

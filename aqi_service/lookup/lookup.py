@@ -21,7 +21,7 @@ from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.log_limit import LogLimiter
 from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
-from aqi_service.core.requests import LARGE, Request
+from aqi_service.core.requests import LARGE, RecordRequest, Request
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource, NoAnswer
 from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
@@ -86,15 +86,16 @@ class Lookup:
         except tuple(_TOLD) as error:
             return _TOLD[type(error)] + str(error).encode()
 
-    async def find(self, request: Request) -> Found | None:
-        """Return what answers a request beside a record's id, of a history a page; None is not found.
+    async def find(self, request: Request | RecordRequest) -> Found | None:
+        """Return what answers a request, of a history a page; None if there is no such record or sensor.
 
-        Raises BadRequest, Busy or NoAnswer, with a sentence for whoever asked; so does `record`.
+        Raises BadRequest, Busy or NoAnswer, with a sentence for whoever asked.
         """
+        if isinstance(request, RecordRequest):
+            return await self._record(request.record_id)
         return await self._in_time(self._others.find(request))
 
-    async def record(self, number: int) -> SensorRecord | None:
-        """Return the record with this id."""
+    async def _record(self, number: int) -> SensorRecord | None:
         if number > MAX_INTEGER:
             return None
         item = self._latest.item(number) or await self._in_time(self._from_table(str(number)))

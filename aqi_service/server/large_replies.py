@@ -12,6 +12,9 @@ from aqi_service.errors import Busy
 PLACES = 16
 """Large replies at once, over all peers: at most 64 MiB (16 of MAX_REPLY)."""
 
+HTTP_PLACES = 6
+"""The same over HTTP, where JSON of as many rows is larger: at most some 60 MB."""
+
 PATIENCE_SECONDS = 5.0
 """How long a request waits for a place."""
 

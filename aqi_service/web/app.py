@@ -1,4 +1,4 @@
-"""The HTTP port: is the process alive, is it ready, how is it doing.
+"""The HTTP port: is the process alive, is it ready, how is it doing; and the API.
 
 One rule: it is handed functions, as the TCP server is, and knows no store and no load.
 """
@@ -15,7 +15,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from aqi_service.core.log_limit import LogLimiter
+from aqi_service.web.api import HEADERS as API_HEADERS
+from aqi_service.web.api import Api, ApiAnswers
 from aqi_service.web.limits import REFUSALS, SILENT_SECONDS, ConnectionLimits
+from aqi_service.web.paths import BASE
 
 log = logging.getLogger("aqi_service")
 
@@ -46,12 +49,14 @@ class Answers:
         metrics: Prometheus' text form.
         refused: is told why this side ends a connection (see `limits.REFUSALS`).
         trouble: tells what a person should see to although lookups are answered, or None.
+        api: what the API is made of; None is that there is none.
     """
 
     ready: Ready
     metrics: Callable[[], bytes]
     refused: Callable[[str], None] = lambda _: None
     trouble: Callable[[], str | None] = lambda: None
+    api: ApiAnswers | None = None
 
 
 @asynccontextmanager
@@ -122,7 +127,7 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
             doors.asks(request.transport, busy=False)
 
     async def index(_: web.Request) -> web.Response:
-        return _text("aqi_service: /healthz /readyz /metrics\n")
+        return _text(f"aqi_service: /healthz /readyz /metrics{f' {BASE}' * (answers.api is not None)}\n")
 
     async def healthz(_: web.Request) -> web.Response:
         return _text("ok\n")
@@ -143,6 +148,8 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
+    if answers.api is not None:
+        app.router.add_route("*", f"{BASE}/{{tail:.*}}", Api(answers.api).answer)
     return app
 
 
@@ -150,6 +157,7 @@ def _text(text: str, status: int = 200) -> web.Response:
     return web.Response(text=text, status=status)
 
 
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Put HEADERS on every answer, on aiohttp's own 404 and 405 as well."""
-    response.headers.update(HEADERS)
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Put HEADERS on every answer, on aiohttp's own 404 and 405 as well; the API has headers of its own."""
+    is_api = request.path.startswith(f"{BASE}/")
+    response.headers.update(API_HEADERS if is_api else HEADERS)

@@ -1,0 +1,170 @@
+"""What was found as JSON objects: sensors, areas, days, places.
+
+One rule: ids are strings and values are numbers, which pass from text to text, never through a binary float.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from aqi_service.core.areas import Area, Quartiles
+from aqi_service.core.days import Day
+from aqi_service.core.decimals import canonical
+from aqi_service.core.index import SnapshotVersion
+from aqi_service.core.items import Item
+from aqi_service.core.places import Place
+from aqi_service.core.quality import Check
+from aqi_service.core.scales import SCALES, Scale, part
+from aqi_service.core.sensor_records import SensorRecord, rescored
+from aqi_service.core.times import DAY, day_of, iso
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something is answered (epoch seconds), and of which snapshot; None before the first one."""
+
+    now: float
+    version: SnapshotVersion | None = None
+
+
+def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Json:
+    """Return a sensor, its newest record and what is to be said of it."""
+    item = rescored(record.item, scale)
+    sensor = {
+        "sensor_id": item.sensor_id,
+        "sensor_type": item.sensor_type,
+        "indoor": _INDOOR.get(item.indoor),
+        "latitude": number(item.latitude),
+        "longitude": number(item.longitude),
+        "country": item.country,
+        "record": _record(item, moment),
+        "checks": None if record.check is None else _checks(record.check, record.humidity),
+        "provenance": _provenance(item, moment.version),
+    }
+    return sensor if record.metres is None else sensor | {"distance_km": number(record.kilometres)}
+
+
+def area_json(area: Area, moment: Moment) -> Json:
+    """Return the sum of an area."""
+    middle, scored, newest = area.request.middle, area.score, area.newest
+    return {
+        "latitude": middle.latitude,
+        "longitude": middle.longitude,
+        "radius_km": area.request.kilometres,
+        "sensors": area.sensors,
+        "left_out": area.left_out,
+        "P2.5": _quartiles("P2.5", area.pm25, area.scale),
+        "P10": _quartiles("P10", area.pm10, area.scale),
+        "AQI": scored and scored.aqi,
+        "AQI_range": scored and scored.band,
+        "AQI_pollutant": scored and scored.pollutant,
+        "scale": area.scale.name,
+        "newest": newest and newest.timestamp,
+        "age_seconds": newest and age(newest, moment.now),
+    }
+
+
+def day_json(day: Day, scale: Scale | None) -> Json:
+    """Return a day; without a record that stands for it its date and hours."""
+    last = rescored(day.last, scale) if day.last else _NO_RECORD
+    return {
+        "date": day_of(day.number * DAY),
+        "hours": day.hours,
+        **_values(last),
+        "id": last.id or None,
+        "timestamp": last.timestamp,
+    }
+
+
+def place_json(place: Place) -> Json:
+    """Return a city."""
+    return {
+        "name": place.name,
+        "country": place.country,
+        "latitude": number(place.latitude),
+        "longitude": number(place.longitude),
+        "population": number(place.population),
+    }
+
+
+def number(text: str | None) -> orjson.Fragment | None:
+    """Return a number as the text that it is; None of what is none."""
+    written = None if text is None else canonical(text)
+    return None if written is None else orjson.Fragment(written)
+
+
+def age(item: Item, now: float) -> int | None:
+    """Return how many seconds ago an item was measured."""
+    return None if item.measured_at is None else int(now) - item.measured_at
+
+
+_INDOOR: Mapping[str | None, bool] = {"0": False, "1": True}
+_NO_RECORD = Item("")
+_WRITABLE = range(253_402_300_800)
+"""Times that have a year of four digits: a table that something else filled may have others."""
+
+
+def _record(item: Item, moment: Moment) -> Json:
+    return {
+        "id": item.id,
+        "timestamp": item.timestamp,
+        "age_seconds": age(item, moment.now),
+        **_values(item),
+    }
+
+
+def _values(item: Item) -> Json:
+    scale = SCALES.get(item.scale or "")
+    return {
+        "P2.5": _pollutant("P2.5", item.pm25, scale),
+        "P10": _pollutant("P10", item.pm10, scale),
+        "AQI": number(item.aqi),
+        "AQI_range": item.aqi_range,
+        "AQI_pollutant": item.aqi_pollutant,
+        "scale": item.scale,
+    }
+
+
+def _pollutant(name: str, text: str | None, scale: Scale | None) -> Json | None:
+    """Return a concentration, how the scale compares it, and its index; None of what is no number."""
+    value = None if text is None else canonical(text)
+    if value is None:
+        return None
+    adds = part(scale, name, value) if scale else None
+    return {
+        "value": number(value),
+        "rounded": adds and number(f"{adds.rounded:f}"),
+        "index": adds and adds.aqi,
+    }
+
+
+def _quartiles(name: str, values: Quartiles, scale: Scale) -> Json | None:
+    found = _pollutant(name, values.median, scale)
+    return found and found | {"q1": number(values.first), "q3": number(values.third)}
+
+
+def _checks(check: Check, humidity: str | None) -> Json:
+    return {
+        "flags": check.flags,
+        "neighbours": check.neighbours,
+        "median": check.median,
+        "humidity": number(humidity),
+    }
+
+
+def _provenance(item: Item, version: SnapshotVersion | None) -> Json:
+    """Say which snapshot brought a record; of an earlier one than memory's only its time is known."""
+    if version is not None and item.snapshot_at == version.snapshot_time:
+        return {
+            "snapshot": version.snapshot,
+            "snapshot_time": iso(version.snapshot_time),
+            "sha256": version.sha256,
+            "version": version.program,
+        }
+    at = item.snapshot_at
+    taken = iso(at) if at is not None and at in _WRITABLE else None
+    return {"snapshot": None, "snapshot_time": taken, "sha256": None, "version": None}

@@ -1,0 +1,141 @@
+"""The parameters of a request over HTTP, read into the same values as the words on the wire.
+
+One rule: what is not known, said twice, or empty is refused in one sentence; what is left is read as on the
+wire, and refused in the wire's sentences.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aqi_service.core.redaction import printable
+from aqi_service.core.request_words import request_of, scale_named
+from aqi_service.core.requests import Choice, PlaceRequest, RecordRequest, Request
+from aqi_service.errors import BadRequest
+
+MOST_CHARACTERS = 200
+"""Of a parameter, and of a word of the path."""
+
+MOST_ID_DIGITS = 20
+
+_SWITCH = {"true": True, "1": True, "false": False, "0": False}
+_CHOICES, _SCALE = ("indoor", "clean"), "scale"
+_POINT, _PLACE = ("lat", "lon"), "place"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What may be asked at one path.
+
+    Attributes:
+        kind: the request on the wire, or `record`.
+        words: its parameters, in the order of the request's words, those in the path left out.
+        optional: how many of the last of these may be missing.
+        filters: whether `indoor` and `clean` may be said.
+        scale: whether `scale` may be.
+    """
+
+    kind: str
+    words: tuple[str, ...] = ()
+    optional: int = 0
+    filters: bool = False
+    scale: bool = True
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parameters that must be there."""
+        return self.words[: len(self.words) - self.optional]
+
+    @property
+    def has_point(self) -> bool:
+        """Tell whether a place's name may stand for the point."""
+        return self.words[:2] == _POINT
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All parameters."""
+        place = (_PLACE,) if self.has_point else ()
+        return (*self.words, *place, *_CHOICES * self.filters, *(_SCALE,) * self.scale)
+
+
+RECORD = Endpoint("record")
+SENSOR = Endpoint("sensor")
+NEAR = Endpoint("near", (*_POINT, "n"), optional=1, filters=True)
+BOX = Endpoint("box", ("south", "west", "north", "east"), filters=True)
+COUNTRY = Endpoint("country", filters=True)
+AREA = Endpoint("area", (*_POINT, "km"), filters=True)
+HISTORY = Endpoint("history", ("since", "until"), optional=2)
+DAYS = Endpoint("days", ("since", "until"), optional=2)
+PLACES = Endpoint("place", ("q",), scale=False)
+
+
+def values_of(known: Sequence[str], given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return parameters by name.
+
+    Raises BadRequest for one that is not known, said twice, empty or too long.
+    """
+    values: dict[str, str] = {}
+    for name, value in given:
+        if name not in known:
+            names = f"but {', '.join(known)}" if known else "nor any other"
+            raise BadRequest(f"there is no parameter {printable(name[:MOST_CHARACTERS])} here, {names}")
+        if name in values:
+            raise BadRequest(f"{name} is said twice")
+        if not value:
+            raise BadRequest(f"{name} is empty")
+        check_length(value)
+        values[name] = value
+    return values
+
+
+def check_length(text: str) -> None:
+    """Raise BadRequest for a text that is longer than anything that may be asked for."""
+    if len(text) > MOST_CHARACTERS:
+        raise BadRequest(f"at most {MOST_CHARACTERS} characters a parameter")
+
+
+def place_of(endpoint: Endpoint, values: Mapping[str, str], now: float) -> PlaceRequest | None:
+    """Return the place that is named instead of a point; raise BadRequest where both are said."""
+    if _PLACE not in values or not endpoint.has_point:
+        return None
+    if any(name in values for name in _POINT):
+        raise BadRequest("either place, or lat and lon")
+    request = request_of("place", [values[_PLACE]], Choice(), now)
+    return request if isinstance(request, PlaceRequest) else None
+
+
+def at_point(values: Mapping[str, str], latitude: str, longitude: str) -> dict[str, str]:
+    """Return the parameters with a point instead of a place."""
+    return {name: value for name, value in values.items() if name != _PLACE} | {
+        "lat": latitude,
+        "lon": longitude,
+    }
+
+
+def request_at(
+    endpoint: Endpoint, path_words: Sequence[str], values: Mapping[str, str], now: float
+) -> Request | RecordRequest:
+    """Make the request of a path's words and its parameters; raise BadRequest, which says what is wrong."""
+    missing = [name for name in endpoint.required if name not in values]
+    if missing:
+        instead = ", or place instead of lat and lon" if endpoint.has_point else ""
+        raise BadRequest(f"{' and '.join(missing)} missing{instead}")
+    indoor, clean = (_switch(name, values.get(name, "false")) for name in _CHOICES)
+    choice = Choice(indoor, clean, scale_named(values[_SCALE]) if _SCALE in values else None)
+    if endpoint.kind == "record":
+        return RecordRequest(_record_id(*path_words), choice)
+    said = [name in values for name in endpoint.words]
+    count = len(said) - said[::-1].index(True) if True in said else 0  # up to the last one that is said
+    words = [values.get(name, "") for name in endpoint.words[:count]]
+    return request_of(endpoint.kind, [*path_words, *words], choice, now)
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in _SWITCH:
+        raise BadRequest(f"{name} is true or false, not {printable(text)}")
+    return _SWITCH[text]
+
+
+def _record_id(text: str) -> int:
+    if len(text) > MOST_ID_DIGITS or not (text.isascii() and text.isdigit()):
+        raise BadRequest("a record id is 1 to 20 decimal digits")
+    return int(text)

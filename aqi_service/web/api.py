@@ -1,0 +1,140 @@
+"""The API under /api/v1: the requests of the wire, over HTTP, for reading alone.
+
+    path, parameters --> request (core) --> find (handed in) --> what was found --> pieces --> body --> peer
+
+One rule: it is handed functions, and knows no store, no memory and no load.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from aqi_service.core.history import MINUTE, HistoryPage
+from aqi_service.core.json_answers import Terms, terms_of
+from aqi_service.core.json_rows import Moment
+from aqi_service.core.query import at_point, check_length, place_of, request_at, values_of
+from aqi_service.core.redaction import printable
+from aqi_service.core.requests import HistoryRequest, RecordRequest, Request
+from aqi_service.core.times import iso
+from aqi_service.errors import NotFound
+from aqi_service.web.bodies import body_of, send
+from aqi_service.web.paths import BASE, Form, find
+from aqi_service.web.problems import STATUS, problem, problem_of
+
+log = logging.getLogger("aqi_service")
+
+READING = ("GET", "HEAD")
+
+HEADERS = {
+    "Server": "aqi_service",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, Attribution",
+}
+"""On every answer of the API: any page may read it, and none is run."""
+
+FRESH = "public, max-age=60"
+"""How long an answer may be kept without asking again."""
+
+_ALLOWED = {"Allow": "GET, HEAD, OPTIONS"}
+_ASKED_BEFORE = {
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "If-None-Match",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAnswers:
+    """What the API is made of.
+
+    Attributes:
+        find: returns what answers a request, or None; raises one of `problems.STATUS`.
+        moment: tells the time, and which snapshot memory has.
+        large: gives a place in which a large answer is made and sent; raises Busy if there is none.
+    """
+
+    find: Callable[[Request | RecordRequest], Awaitable[Any]]
+    moment: Callable[[], Moment]
+    large: Callable[[], AbstractAsyncContextManager[None]]
+
+
+class Api:
+    """Answers requests for paths below BASE."""
+
+    def __init__(self, answers: ApiAnswers) -> None:
+        self._answers = answers
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request; what goes wrong inside is logged, and no more than that is said."""
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers=_ALLOWED | _ASKED_BEFORE)
+        if request.method not in READING:
+            return problem(HTTPStatus.METHOD_NOT_ALLOWED, "the API is for reading", _ALLOWED)
+        try:
+            return await self._answer(request)
+        except tuple(STATUS) as error:
+            return problem_of(error)
+        except Exception as error:
+            log.exception(
+                "answer_failed", extra={"request": printable(request.path)[:80], "error": str(error)}
+            )
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        found = find(request.match_info["tail"])
+        if found is None:
+            raise NotFound(f"there is no such path below {BASE}")
+        path, words, form = found
+        for word in words:
+            check_length(word)
+        values = values_of(path.endpoint.known, request.query.items())
+        moment = self._answers.moment()
+        if place := place_of(path.endpoint, values, moment.now):
+            (city, *_) = await self._answers.find(place) or (None,)
+            if city is None:
+                raise NotFound(f"there is no place {printable(values['place'])}")
+            values = at_point(values, city.latitude, city.longitude)
+        asked = request_at(path.endpoint, words, values, moment.now)
+        async with self._answers.large() if path.large else nullcontext():
+            return await self._reply(request, asked, form)
+
+    async def _reply(
+        self, request: web.Request, asked: Request | RecordRequest, form: Form
+    ) -> web.StreamResponse:
+        """Find, write and send what answers a request."""
+        found = await self._answers.find(asked)
+        if found is None:
+            raise NotFound("Item not found")
+        links = [f'<{terms_of(asked).licence_url}>; rel="license"', *_next(request, asked, found)]
+        body = await body_of(form.write(asked, found, self._answers.moment()))
+        del found  # what it was made of is larger, and the peer may be slow
+        headers = _headers(form, terms_of(asked)) | {"ETag": body.tag, "Link": ", ".join(links)}
+        return await send(request, body, headers)
+
+
+def _headers(form: Form, terms: Terms) -> dict[str, str]:
+    return {"Content-Type": form.content_type, "Cache-Control": FRESH, "Attribution": terms.attribution}
+
+
+def _next(request: web.Request, asked: object, found: Any) -> list[str]:
+    """Return the link to the next page of a history, if there is one."""
+    if not isinstance(asked, HistoryRequest) or not isinstance(found, HistoryPage):
+        return []
+    if found.next_since is None:
+        return []
+    until = -(-asked.until // MINUTE) * MINUTE
+    times = {"since": _typed(found.next_since), "until": _typed(until)}
+    return [f'<{request.path}?{urlencode(dict(request.query) | times, safe=":")}>; rel="next"']
+
+
+def _typed(seconds: int) -> str:
+    """Write a time as one may be asked for."""
+    return iso(seconds).removesuffix(":00Z")

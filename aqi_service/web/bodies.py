@@ -1,0 +1,80 @@
+"""Bodies of answers: made in pieces, marked by their content, sent as fast as a peer takes them.
+
+One rule: an ETag moves whenever the content does, and only then; that time passes is no change.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import web
+
+SMALL = 64 * 1024
+"""Bytes up to which an answer is handed over at once; a larger one waits for its peer."""
+
+SEND_SECONDS = 60.0
+"""How long a peer may take for all of an answer."""
+
+_AGE = re.compile(rb'"age_seconds":-?\d+')
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is sent, and its weak ETag."""
+
+    pieces: tuple[bytes, ...]
+    tag: str
+
+    @property
+    def length(self) -> int:
+        """Bytes of it."""
+        return sum(map(len, self.pieces))
+
+
+async def body_of(pieces: Iterable[bytes]) -> Body:
+    """Make a body, a piece in a turn of the event loop."""
+    made, digest = [], hashlib.sha256()
+    for piece in pieces:
+        digest.update(_AGE.sub(b"", piece))
+        made.append(piece)
+        await asyncio.sleep(0)
+    return Body(tuple(made), f'W/"{digest.hexdigest()[:32]}"')
+
+
+def is_known(tag: str, if_none_match: str | None) -> bool:
+    """Tell whether a peer has the content already, as its If-None-Match says (RFC 9110, 13.1.2)."""
+    if if_none_match is None:
+        return False
+    known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return "*" in known or tag.removeprefix("W/") in known
+
+
+async def send(request: web.Request, body: Body, headers: dict[str, str]) -> web.StreamResponse:
+    """Send a body, or say that it is known; return what was begun."""
+    if is_known(body.tag, request.headers.get("If-None-Match")):
+        return web.Response(status=304, headers=without_content(headers))
+    if request.method == "HEAD":
+        return web.Response(headers=headers | {"Content-Length": str(body.length)})
+    if body.length <= SMALL:
+        return web.Response(body=b"".join(body.pieces), headers=headers)
+    response = web.StreamResponse(headers=headers)
+    response.content_length = body.length
+    await response.prepare(request)
+    with suppress(ConnectionError):  # the peer is gone
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                for piece in body.pieces:
+                    for start in range(0, len(piece), SMALL):
+                        await response.write(piece[start : start + SMALL])
+        except TimeoutError:
+            if request.transport:
+                request.transport.abort()
+    return response
+
+
+def without_content(headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers of an answer that has no content."""
+    return {name: value for name, value in headers.items() if name != "Content-Type"}

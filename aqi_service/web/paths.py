@@ -1,0 +1,109 @@
+"""The paths of the API: what is asked at each, and in which forms it is answered.
+
+One rule: a path is a line of this table.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from aqi_service.core.csv_answers import csv_pieces
+from aqi_service.core.json_answers import geojson_pieces, json_pieces
+from aqi_service.core.json_rows import Moment
+from aqi_service.core.query import (
+    AREA,
+    BOX,
+    COUNTRY,
+    DAYS,
+    HISTORY,
+    NEAR,
+    PLACES,
+    RECORD,
+    SENSOR,
+    Endpoint,
+)
+
+BASE = "/api/v1"
+
+Writer = Callable[[object, Any, Moment], Iterator[bytes]]
+"""Writes what answers a request, piece by piece."""
+
+
+class Form(NamedTuple):
+    """A way of writing answers, and its media type."""
+
+    content_type: str
+    write: Writer
+
+
+def _csv(request: object, found: Any, _: Moment) -> Iterator[bytes]:
+    return csv_pieces(request, found)
+
+
+JSON = Form("application/json", json_pieces)
+CSV = Form("text/csv; charset=utf-8", _csv)
+GEOJSON = Form("application/geo+json", geojson_pieces)
+
+FORMS = {"": JSON, ".csv": CSV, ".geojson": GEOJSON}
+"""By what stands behind the last word of a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path: its words, `{}` for one that is asked for.
+
+    Attributes:
+        words: what it looks like.
+        endpoint: what may be asked.
+        geo: whether its rows have coordinates, so that there is GeoJSON of them.
+        large: whether the answer may be so large that few are made at once.
+    """
+
+    words: str
+    endpoint: Endpoint
+    geo: bool = True
+    large: bool = False
+
+
+PATHS = (
+    Path("records/{}", RECORD),
+    Path("sensors/{}", SENSOR),
+    Path("near", NEAR),
+    Path("box", BOX, large=True),
+    Path("countries/{}", COUNTRY, large=True),
+    Path("area", AREA),
+    Path("places", PLACES),
+    Path("sensors/{}/history", HISTORY, large=True),
+    Path("sensors/{}/days", DAYS, geo=False, large=True),
+)
+
+_SUFFIX = re.compile(r"(\.csv|\.geojson)?$")
+
+
+class Found(NamedTuple):
+    """A path that was asked for, the words of it, and the form."""
+
+    path: Path
+    words: Sequence[str]
+    form: Form
+
+
+def find(tail: str) -> Found | None:
+    """Return the path of what stands behind BASE and its slash; None if there is none."""
+    suffix = _SUFFIX.search(tail)
+    ending = suffix[0] if suffix else ""
+    words = tail.removesuffix(ending).split("/") if ending else tail.split("/")
+    for path in PATHS:
+        asked = _matched(path.words.split("/"), words)
+        if asked is not None and (path.geo or ending != ".geojson"):
+            return Found(path, asked, FORMS[ending])
+    return None
+
+
+def _matched(pattern: Sequence[str], words: Sequence[str]) -> list[str] | None:
+    if len(pattern) != len(words) or not all(words):
+        return None
+    if any(part not in ("{}", word) for part, word in zip(pattern, words, strict=True)):
+        return None
+    return [word for part, word in zip(pattern, words, strict=True) if part == "{}"]

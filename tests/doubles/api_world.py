@@ -1,0 +1,113 @@
+"""The API over real sockets, with what memory and table have of the bundled capture, or of items by hand.
+
+One rule: what the program puts together is put together here by the same function.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import aiohttp
+import orjson
+
+from aqi_service.app.http import Shown, api_answers
+from aqi_service.app.metrics import ServiceStatus
+from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
+from aqi_service.core.items import Item
+from aqi_service.core.parse.measurements import ScoringRules
+from aqi_service.core.scales import DAQI
+from aqi_service.core.sensors import sensors_of
+from aqi_service.core.slices import run_through
+from aqi_service.lookup.lookup import Lookup
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.server.server import ServerCounts
+from aqi_service.server.sockets import listen
+from aqi_service.web.app import Answers, http_port
+from tests.doubles.documents import assemble, real_capture
+from tests.doubles.storage_doubles import MemoryStore
+
+TAKEN = 1_502_364_180
+"""2017-08-10T11:23Z, when the bundled capture was."""
+
+NOW = TAKEN + 300.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@cache
+def capture_items() -> tuple[Item, ...]:
+    out, _ = assemble(real_capture(), rules=ScoringRules(DAQI, TAKEN))
+    return tuple(item for item in out if isinstance(item, Item))
+
+
+@cache
+def capture_index() -> SnapshotIndex:
+    return index_of(capture_items())
+
+
+def index_of(items: tuple[Item, ...], started: str = "2017-08-10T11:23:01Z") -> SnapshotIndex:
+    """Make the index of a snapshot of these items."""
+    version = SnapshotVersion(
+        "data_10_08_17_11_23.json", TAKEN, "daqi", len(items), TAKEN, started, "ab" * 32, "0.1.0"
+    )
+    builder = IndexBuilder()
+    builder.add(items)
+    index = builder.done(version, NOW)
+    packed = index.packed
+    sensors = run_through(
+        sensors_of(map(unpack, packed.values()), lambda number: unpack(packed[number]), TAKEN)
+    )
+    return replace(index, sensors=sensors)
+
+
+async def ready() -> str | None:
+    return None
+
+
+@dataclass
+class ApiWorld:
+    """A port with an API; `now` is what time it is."""
+
+    store: Any = field(default_factory=MemoryStore)
+    now: float = NOW
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self.memory = MemoryIndex(lambda: self.now)
+        self.lookup = Lookup(self.store, lambda: self.now, latest=self.memory)
+
+    async def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
+        """Ask for a path below /api/v1."""
+        url = f"http://127.0.0.1:{self.port}/api/v1{path}"
+        async with aiohttp.request(method, url, headers=headers) as response:
+            return Reply(response.status, await response.read(), dict(response.headers))
+
+
+@asynccontextmanager
+async def served(world: ApiWorld) -> AsyncIterator[ApiWorld]:
+    sockets = listen("127.0.0.1", 0)
+    world.port = sockets[0].getsockname()[1]
+    status = ServiceStatus(ServerCounts(), latest=world.memory)
+    api = api_answers(Shown(status, world.lookup, ready))
+    async with http_port(sockets, Answers(ready, bytes, api=api)):
+        yield world
+
+
+@asynccontextmanager
+async def capture_served() -> AsyncIterator[ApiWorld]:
+    """Serve the bundled capture, in memory and in the table."""
+    world = ApiWorld(MemoryStore(*capture_items()))
+    world.memory.offer(capture_index())
+    async with served(world):
+        yield world
