@@ -6,7 +6,7 @@ One rule: web/ is handed functions; here they are put together, and imported wit
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from socket import socket
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ class Shown:
     status: ServiceStatus
     lookup: Lookup
     ready: Callable[[], Awaitable[str | None]]
+    large: LargeReplies = field(default_factory=lambda: LargeReplies(HTTP_PLACES))
 
 
 async def serve_http(
@@ -55,4 +56,4 @@ def api_answers(shown: Shown) -> "ApiAnswers":
     def moment() -> Moment:
         return Moment(memory.now(), None if memory.index is None else memory.index.version)
 
-    return ApiAnswers(shown.lookup.find, moment, LargeReplies(HTTP_PLACES).place)
+    return ApiAnswers(shown.lookup.find, moment, shown.large.place)

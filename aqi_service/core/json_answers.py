@@ -61,9 +61,9 @@ def json_pieces(request: object, found: Any, moment: Moment) -> Iterator[bytes]:
     if shape.name is None:
         (single,) = shape.rows
         ages = {"age_seconds": _age_of(single)}
-        yield orjson.dumps(single | ages | _said(request), option=orjson.OPT_APPEND_NEWLINE)
+        yield orjson.dumps(single | ages | _said(request, moment), option=orjson.OPT_APPEND_NEWLINE)
         return
-    yield from _listed({"count": shape.count} | shape.more, shape.name, shape.rows, _said(request))
+    yield from _listed({"count": shape.count} | shape.more, shape.name, shape.rows, _said(request, moment))
 
 
 def geojson_pieces(request: object, found: Any, moment: Moment) -> Iterator[bytes]:
@@ -71,10 +71,10 @@ def geojson_pieces(request: object, found: Any, moment: Moment) -> Iterator[byte
     shape = _shape(request, found, moment)
     features = map(_feature, shape.rows)
     if shape.name is None:
-        yield orjson.dumps(next(features) | _said(request), option=orjson.OPT_APPEND_NEWLINE)
+        yield orjson.dumps(next(features) | _said(request, moment), option=orjson.OPT_APPEND_NEWLINE)
         return
     begin = {"type": "FeatureCollection", "count": shape.count} | shape.more
-    yield from _listed(begin, "features", features, _said(request))
+    yield from _listed(begin, "features", features, _said(request, moment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,15 @@ _SHAPES: Mapping[type, Callable[[Any, Any, Moment], _Shape]] = MappingProxyType(
 )
 
 
-def _said(request: object) -> Json:
+def _said(request: object, moment: Moment) -> Json:
     terms = terms_of(request)
-    return {"attribution": terms.attribution, "licence": terms.licence}
+    if moment.place is None:
+        return {"attribution": terms.attribution, "licence": terms.licence}
+    return {
+        "place": place_json(moment.place),
+        "attribution": f"{terms.attribution}; place: {PLACE_TERMS.attribution}",
+        "licence": f"{terms.licence}; place: {PLACE_TERMS.licence}",
+    }
 
 
 def _age_of(single: Json) -> int | None:

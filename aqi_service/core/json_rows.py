@@ -25,10 +25,17 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something is answered (epoch seconds), and of which snapshot; None before the first one."""
+    """What an answer depends on beside what was found.
+
+    Attributes:
+        now: when it is given, epoch seconds.
+        version: which snapshot memory has; None before the first one.
+        place: the city that stood for a point.
+    """
 
     now: float
     version: SnapshotVersion | None = None
+    place: Place | None = None
 
 
 def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Json:
@@ -52,9 +59,9 @@ def area_json(area: Area, moment: Moment) -> Json:
     """Return the sum of an area."""
     middle, scored, newest = area.request.middle, area.score, area.newest
     return {
-        "latitude": middle.latitude,
-        "longitude": middle.longitude,
-        "radius_km": area.request.kilometres,
+        "latitude": number(middle.latitude),
+        "longitude": number(middle.longitude),
+        "radius_km": number(area.request.kilometres),
         "sensors": area.sensors,
         "left_out": area.left_out,
         "P2.5": _quartiles("P2.5", area.pm25, area.scale),
@@ -91,9 +98,9 @@ def place_json(place: Place) -> Json:
     }
 
 
-def number(text: str | None) -> orjson.Fragment | None:
+def number(value: str | float | None) -> orjson.Fragment | None:
     """Return a number as the text that it is; None of what is none."""
-    written = None if text is None else canonical(text)
+    written = None if value is None else canonical(value)
     return None if written is None else orjson.Fragment(written)
 
 

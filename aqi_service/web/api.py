@@ -8,7 +8,7 @@ One rule: it is handed functions, and knows no store, no memory and no load.
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -18,9 +18,10 @@ from aiohttp import web
 from aqi_service.core.history import MINUTE, HistoryPage
 from aqi_service.core.json_answers import Terms, terms_of
 from aqi_service.core.json_rows import Moment
+from aqi_service.core.places import Place
 from aqi_service.core.query import at_point, check_length, place_of, request_at, values_of
 from aqi_service.core.redaction import printable
-from aqi_service.core.requests import HistoryRequest, RecordRequest, Request
+from aqi_service.core.requests import HistoryRequest, PlaceRequest, RecordRequest, Request
 from aqi_service.core.times import iso
 from aqi_service.errors import NotFound
 from aqi_service.web.bodies import body_of, send
@@ -96,25 +97,32 @@ class Api:
         for word in words:
             check_length(word)
         values = values_of(path.endpoint.known, request.query.items())
-        moment = self._answers.moment()
-        if place := place_of(path.endpoint, values, moment.now):
-            (city, *_) = await self._answers.find(place) or (None,)
-            if city is None:
-                raise NotFound(f"there is no place {printable(values['place'])}")
-            values = at_point(values, city.latitude, city.longitude)
-        asked = request_at(path.endpoint, words, values, moment.now)
+        now = self._answers.moment().now
+        named = place_of(path.endpoint, values, now)
+        place = await self._city(named) if named else None
+        if place:
+            values = at_point(values, place.latitude, place.longitude)
+        asked = request_at(path.endpoint, words, values, now)
         async with self._answers.large() if path.large else nullcontext():
-            return await self._reply(request, asked, form)
+            return await self._reply(request, asked, form, place)
+
+    async def _city(self, named: PlaceRequest) -> Place:
+        """Return the best of the cities of that name, which is the largest."""
+        cities = await self._answers.find(named)
+        if not cities:
+            raise NotFound(f"there is no place {printable(named.name)}")
+        city: Place = cities[0]
+        return city
 
     async def _reply(
-        self, request: web.Request, asked: Request | RecordRequest, form: Form
+        self, request: web.Request, asked: Request | RecordRequest, form: Form, place: Place | None
     ) -> web.StreamResponse:
         """Find, write and send what answers a request."""
         found = await self._answers.find(asked)
         if found is None:
             raise NotFound("Item not found")
         links = [f'<{terms_of(asked).licence_url}>; rel="license"', *_next(request, asked, found)]
-        body = await body_of(form.write(asked, found, self._answers.moment()))
+        body = await body_of(form.write(asked, found, replace(self._answers.moment(), place=place)))
         del found  # what it was made of is larger, and the peer may be slow
         headers = _headers(form, terms_of(asked)) | {"ETag": body.tag, "Link": ", ".join(links)}
         return await send(request, body, headers)

@@ -22,6 +22,7 @@ from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
 from aqi_service.server.server import ServerCounts
 from aqi_service.server.sockets import listen
 from aqi_service.web.app import Answers, http_port
@@ -85,6 +86,7 @@ class ApiWorld:
 
     def __post_init__(self) -> None:
         self.memory = MemoryIndex(lambda: self.now)
+        self.large = LargeReplies(HTTP_PLACES)
         self.lookup = Lookup(self.store, lambda: self.now, latest=self.memory)
 
     async def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
@@ -99,7 +101,7 @@ async def served(world: ApiWorld) -> AsyncIterator[ApiWorld]:
     sockets = listen("127.0.0.1", 0)
     world.port = sockets[0].getsockname()[1]
     status = ServiceStatus(ServerCounts(), latest=world.memory)
-    api = api_answers(Shown(status, world.lookup, ready))
+    api = api_answers(Shown(status, world.lookup, ready, world.large))
     async with http_port(sockets, Answers(ready, bytes, api=api)):
         yield world
 
