@@ -35,6 +35,7 @@ from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import Limits, Server
 from aqi_service.server.sockets import listen
 from aqi_service.shutdown import GRACE_SECONDS, Stop
+from aqi_service.snapshots.recent import RecentLoads
 from aqi_service.snapshots.sources import FetchOptions
 from aqi_service.storage.backend import Backend
 
@@ -104,7 +105,12 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
         status = ServiceStatus(server.counts, lookup.counts, latest)
         _warn(config)
         if http_sockets:
-            shown = Shown(status, lookup, partial(_ready, backend, stop))
+            shown = Shown(
+                status,
+                lookup,
+                partial(_ready, backend, stop),
+                RecentLoads(backend.storage, config.table, time.time),
+            )
             await serve_http(stack, http_sockets, shown, config.descriptors)
             _tell_listening(http_sockets, "http")
         _put_lookups_first()

@@ -3,17 +3,18 @@
 One rule: web/ is handed functions; here they are put together, and imported with an HTTP port alone.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from socket import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.core.json_rows import Moment
+from aqi_service.core.requests import HttpRequest, LoadsRequest, RejectsRequest
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
+from aqi_service.snapshots.recent import RecentLoads
 
 if TYPE_CHECKING:
     from aqi_service.web.api import ApiAnswers
@@ -26,6 +27,7 @@ class Shown:
     status: ServiceStatus
     lookup: Lookup
     ready: Callable[[], Awaitable[str | None]]
+    recent: RecentLoads
     large: LargeReplies = field(default_factory=lambda: LargeReplies(HTTP_PLACES))
 
 
@@ -41,7 +43,7 @@ async def serve_http(
         shown.ready,
         metrics(status),
         lambda reason: status.http_refused.update((reason,)),
-        lambda: status.clock_trouble(time.time()),
+        lambda: status.clock_trouble(status.latest.now()),
         api_answers(shown),
     )
     await stack.enter_async_context(http_port(sockets, answers, default_max_http(descriptors)))
@@ -56,4 +58,11 @@ def api_answers(shown: Shown) -> "ApiAnswers":
     def moment() -> Moment:
         return Moment(memory.now(), None if memory.index is None else memory.index.version)
 
-    return ApiAnswers(shown.lookup.find, moment, shown.large.place)
+    async def find(request: HttpRequest) -> Any:
+        if isinstance(request, LoadsRequest):
+            return await shown.recent.loads()
+        if isinstance(request, RejectsRequest):
+            return await shown.recent.rejects()
+        return await shown.lookup.find(request)
+
+    return ApiAnswers(find, moment, shown.large.place)

@@ -12,6 +12,7 @@ from aqi_service.core.areas import Area
 from aqi_service.core.days import DAYS_HEADER, Day, day_row
 from aqi_service.core.history import HistoryPage
 from aqi_service.core.places import Place, place_rows
+from aqi_service.core.recent import REJECT_HEADER, Reject, reject_row
 from aqi_service.core.requests import (
     AreaRequest,
     BoxRequest,
@@ -21,6 +22,7 @@ from aqi_service.core.requests import (
     NearRequest,
     PlaceRequest,
     RecordRequest,
+    RejectsRequest,
     SensorRequest,
     SensorsRequest,
 )
@@ -81,6 +83,10 @@ def _places(_: PlaceRequest, found: Sequence[Place]) -> Iterator[bytes]:
     return iter((place_rows(found),))
 
 
+def _rejects(_: RejectsRequest, found: Sequence[Reject]) -> Iterator[bytes]:
+    return in_pieces(REJECT_HEADER, map(reject_row, found))
+
+
 _WRITERS: Mapping[type, Callable[[Any, Any], Iterator[bytes]]] = MappingProxyType(
     {
         RecordRequest: _one,
@@ -92,5 +98,6 @@ _WRITERS: Mapping[type, Callable[[Any, Any], Iterator[bytes]]] = MappingProxyTyp
         HistoryRequest: _history,
         DaysRequest: _days,
         PlaceRequest: _places,
+        RejectsRequest: _rejects,
     }
 )

@@ -14,19 +14,31 @@ import orjson
 from aqi_service.core.areas import Area
 from aqi_service.core.csv_answers import PIECE_ROWS
 from aqi_service.core.history import HistoryPage
-from aqi_service.core.json_rows import Json, Moment, area_json, day_json, place_json, sensor_json
+from aqi_service.core.json_rows import (
+    Json,
+    Moment,
+    area_json,
+    day_json,
+    place_json,
+    reject_json,
+    sensor_json,
+)
+from aqi_service.core.recent import Reject
 from aqi_service.core.requests import (
     AreaRequest,
     BoxRequest,
     CountryRequest,
     DaysRequest,
     HistoryRequest,
+    LoadsRequest,
     NearRequest,
     PlaceRequest,
     RecordRequest,
+    RejectsRequest,
     SensorRequest,
 )
 from aqi_service.core.sensor_records import SensorRecord
+from aqi_service.core.times import feed_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,18 @@ def _places(_request: PlaceRequest, found: Sequence[Any], _: Moment) -> _Shape:
     return _Shape("places", map(place_json, found), len(found), {})
 
 
+def _loads(_: LoadsRequest, found: Sequence[Json], moment: Moment) -> _Shape:
+    newest = feed_time(found[0]["newest"]) if found else None
+    ages = None if newest is None else int(moment.now) - newest
+    return _Shape(
+        "loads", iter(found), len(found), {"age_seconds": ages, "report": found[0] if found else None}
+    )
+
+
+def _rejects(_: RejectsRequest, found: Sequence[Reject], moment: Moment) -> _Shape:
+    return _Shape("rejects", map(reject_json, found), len(found), {})
+
+
 _SHAPES: Mapping[type, Callable[[Any, Any, Moment], _Shape]] = MappingProxyType(
     {
         RecordRequest: _sensor,
@@ -135,6 +159,8 @@ _SHAPES: Mapping[type, Callable[[Any, Any, Moment], _Shape]] = MappingProxyType(
         HistoryRequest: _history,
         DaysRequest: _days,
         PlaceRequest: _places,
+        LoadsRequest: _loads,
+        RejectsRequest: _rejects,
     }
 )
 

@@ -16,6 +16,7 @@ from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.places import Place
 from aqi_service.core.quality import Check
+from aqi_service.core.recent import Reject
 from aqi_service.core.scales import SCALES, Scale, part
 from aqi_service.core.sensor_records import SensorRecord, rescored
 from aqi_service.core.times import DAY, day_of, iso
@@ -96,6 +97,12 @@ def place_json(place: Place) -> Json:
         "longitude": number(place.longitude),
         "population": number(place.population),
     }
+
+
+def reject_json(reject: Reject) -> Json:
+    """Return a rejected record."""
+    where = {"latitude": number(reject.latitude), "longitude": number(reject.longitude)}
+    return reject._asdict() | where
 
 
 def number(value: str | float | None) -> orjson.Fragment | None:

@@ -4,12 +4,20 @@ One rule: what is not known, said twice, or empty is refused in one sentence; wh
 wire, and refused in the wire's sentences.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aqi_service.core.redaction import printable
 from aqi_service.core.request_words import request_of, scale_named
-from aqi_service.core.requests import Choice, PlaceRequest, RecordRequest, Request
+from aqi_service.core.requests import (
+    Choice,
+    HttpRequest,
+    LoadsRequest,
+    PlaceRequest,
+    RecordRequest,
+    RejectsRequest,
+)
 from aqi_service.errors import BadRequest
 
 MOST_CHARACTERS = 200
@@ -27,7 +35,7 @@ class Endpoint:
     """What may be asked at one path.
 
     Attributes:
-        kind: the request on the wire, or `record`.
+        kind: the request on the wire, or what is none there: `record`, `snapshot`, `rejects`.
         words: its parameters, in the order of the request's words, those in the path left out.
         optional: how many of the last of these may be missing.
         filters: whether `indoor` and `clean` may be said.
@@ -66,6 +74,8 @@ AREA = Endpoint("area", (*_POINT, "km"), filters=True)
 HISTORY = Endpoint("history", ("since", "until"), optional=2)
 DAYS = Endpoint("days", ("since", "until"), optional=2)
 PLACES = Endpoint("place", ("q",), scale=False)
+SNAPSHOT = Endpoint("snapshot", scale=False)
+REJECTS = Endpoint("rejects", scale=False)
 
 
 def values_of(known: Sequence[str], given: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -113,7 +123,7 @@ def at_point(values: Mapping[str, str], latitude: str, longitude: str) -> dict[s
 
 def request_at(
     endpoint: Endpoint, path_words: Sequence[str], values: Mapping[str, str], now: float
-) -> Request | RecordRequest:
+) -> HttpRequest:
     """Make the request of a path's words and its parameters; raise BadRequest, which says what is wrong."""
     missing = [name for name in endpoint.required if name not in values]
     if missing:
@@ -121,8 +131,8 @@ def request_at(
         raise BadRequest(f"{' and '.join(missing)} missing{instead}")
     indoor, clean = (_switch(name, values.get(name, "false")) for name in _CHOICES)
     choice = Choice(indoor, clean, scale_named(values[_SCALE]) if _SCALE in values else None)
-    if endpoint.kind == "record":
-        return RecordRequest(_record_id(*path_words), choice)
+    if endpoint.kind in _OWN:
+        return _OWN[endpoint.kind](path_words, choice)
     said = [name in values for name in endpoint.words]
     count = len(said) - said[::-1].index(True) if True in said else 0  # up to the last one that is said
     words = [values.get(name, "") for name in endpoint.words[:count]]
@@ -135,7 +145,18 @@ def _switch(name: str, text: str) -> bool:
     return _SWITCH[text]
 
 
-def _record_id(text: str) -> int:
+def _record(path_words: Sequence[str], choice: Choice) -> HttpRequest:
+    (text,) = path_words
     if len(text) > MOST_ID_DIGITS or not (text.isascii() and text.isdigit()):
         raise BadRequest("a record id is 1 to 20 decimal digits")
-    return int(text)
+    return RecordRequest(int(text), choice)
+
+
+_OWN: Mapping[str, Callable[[Sequence[str], Choice], HttpRequest]] = MappingProxyType(
+    {
+        "record": _record,
+        "snapshot": lambda _words, _choice: LoadsRequest(),
+        "rejects": lambda _words, _choice: RejectsRequest(),
+    }
+)
+"""How what is no request of the wire is made."""

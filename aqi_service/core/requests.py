@@ -25,6 +25,9 @@ MOST_ROWS = 10_000
 MOST_PAGE = 1_000
 """Rows of a page of a history over HTTP."""
 
+MOST_LOADS, MOST_REJECTS = 24, 1_000
+"""Reports of loads, and rejected records, that readers are shown."""
+
 MOST_PLACES = 10
 """Places that one name gives."""
 
@@ -56,6 +59,16 @@ class RecordRequest:
 
     record_id: int
     choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadsRequest:
+    """The reports of the last loads; not on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectsRequest:
+    """The rejected records of the newest one; not on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +153,4 @@ NARROWER: Mapping[type, str] = MappingProxyType(
 
 SensorsRequest = SensorRequest | NearRequest | BoxRequest | CountryRequest
 Request = SensorsRequest | AreaRequest | HistoryRequest | DaysRequest | PlaceRequest
+HttpRequest = Request | RecordRequest | LoadsRequest | RejectsRequest

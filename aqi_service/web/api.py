@@ -21,7 +21,7 @@ from aqi_service.core.json_rows import Moment
 from aqi_service.core.places import Place
 from aqi_service.core.query import at_point, check_length, place_of, request_at, values_of
 from aqi_service.core.redaction import printable
-from aqi_service.core.requests import HistoryRequest, PlaceRequest, RecordRequest, Request
+from aqi_service.core.requests import HistoryRequest, HttpRequest, PlaceRequest
 from aqi_service.core.times import iso
 from aqi_service.errors import NotFound
 from aqi_service.web.bodies import body_of, send
@@ -62,7 +62,7 @@ class ApiAnswers:
         large: gives a place in which a large answer is made and sent; raises Busy if there is none.
     """
 
-    find: Callable[[Request | RecordRequest], Awaitable[Any]]
+    find: Callable[[HttpRequest], Awaitable[Any]]
     moment: Callable[[], Moment]
     large: Callable[[], AbstractAsyncContextManager[None]]
 
@@ -83,10 +83,8 @@ class Api:
             return await self._answer(request)
         except tuple(STATUS) as error:
             return problem_of(error)
-        except Exception as error:
-            log.exception(
-                "answer_failed", extra={"request": printable(request.path)[:80], "error": str(error)}
-            )
+        except Exception:
+            log.exception("answer_failed", extra={"request": printable(request.path)[:80]})
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -115,7 +113,7 @@ class Api:
         return city
 
     async def _reply(
-        self, request: web.Request, asked: Request | RecordRequest, form: Form, place: Place | None
+        self, request: web.Request, asked: HttpRequest, form: Form, place: Place | None
     ) -> web.StreamResponse:
         """Find, write and send what answers a request."""
         found = await self._answers.find(asked)

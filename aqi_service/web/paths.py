@@ -20,7 +20,9 @@ from aqi_service.core.query import (
     NEAR,
     PLACES,
     RECORD,
+    REJECTS,
     SENSOR,
+    SNAPSHOT,
     Endpoint,
 )
 
@@ -56,13 +58,13 @@ class Path:
     Attributes:
         words: what it looks like.
         endpoint: what may be asked.
-        geo: whether its rows have coordinates, so that there is GeoJSON of them.
+        forms: what it may end in; there is GeoJSON of rows that have coordinates.
         large: whether the answer may be so large that few are made at once.
     """
 
     words: str
     endpoint: Endpoint
-    geo: bool = True
+    forms: tuple[str, ...] = tuple(FORMS)
     large: bool = False
 
 
@@ -75,7 +77,9 @@ PATHS = (
     Path("area", AREA),
     Path("places", PLACES),
     Path("sensors/{}/history", HISTORY, large=True),
-    Path("sensors/{}/days", DAYS, geo=False, large=True),
+    Path("sensors/{}/days", DAYS, forms=("", ".csv"), large=True),
+    Path("snapshot", SNAPSHOT, forms=("",)),
+    Path("rejects", REJECTS),
 )
 
 _SUFFIX = re.compile(r"(\.csv|\.geojson)?$")
@@ -96,7 +100,7 @@ def find(tail: str) -> Found | None:
     words = tail.removesuffix(ending).split("/") if ending else tail.split("/")
     for path in PATHS:
         asked = _matched(path.words.split("/"), words)
-        if asked is not None and (path.geo or ending != ".geojson"):
+        if asked is not None and ending in path.forms:
             return Found(path, asked, FORMS[ending])
     return None
 

@@ -25,9 +25,12 @@ from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
 from aqi_service.server.server import ServerCounts
 from aqi_service.server.sockets import listen
+from aqi_service.snapshots.recent import RecentLoads
+from aqi_service.storage.ports import Storage
 from aqi_service.web.app import Answers, http_port
 from tests.doubles.documents import assemble, real_capture
-from tests.doubles.storage_doubles import MemoryStore
+from tests.doubles.load_helpers import TABLE
+from tests.doubles.storage_doubles import MemoryArchive, MemoryStore
 
 TAKEN = 1_502_364_180
 """2017-08-10T11:23Z, when the bundled capture was."""
@@ -81,11 +84,13 @@ class ApiWorld:
     """A port with an API; `now` is what time it is."""
 
     store: Any = field(default_factory=MemoryStore)
+    archive: Any = field(default_factory=MemoryArchive)
     now: float = NOW
     port: int = 0
 
     def __post_init__(self) -> None:
         self.memory = MemoryIndex(lambda: self.now)
+        self.recent = RecentLoads(Storage(self.archive, self.store), TABLE, lambda: self.now)
         self.large = LargeReplies(HTTP_PLACES)
         self.lookup = Lookup(self.store, lambda: self.now, latest=self.memory)
 
@@ -101,7 +106,7 @@ async def served(world: ApiWorld) -> AsyncIterator[ApiWorld]:
     sockets = listen("127.0.0.1", 0)
     world.port = sockets[0].getsockname()[1]
     status = ServiceStatus(ServerCounts(), latest=world.memory)
-    api = api_answers(Shown(status, world.lookup, ready, world.large))
+    api = api_answers(Shown(status, world.lookup, ready, world.recent, world.large))
     async with http_port(sockets, Answers(ready, bytes, api=api)):
         yield world
 

@@ -15,7 +15,9 @@ from aqi_service.core.items import Item
 from aqi_service.core.requests import MOST_PAGE
 from aqi_service.core.times import iso
 from aqi_service.errors import Busy, MissingIndex, Unavailable
+from aqi_service.load.load import load
 from aqi_service.server.large_replies import HTTP_PLACES
+from aqi_service.storage.ports import Storage
 from aqi_service.web.bodies import SEND_SECONDS, is_known
 from tests.doubles.api_world import (
     NOW,
@@ -28,10 +30,16 @@ from tests.doubles.api_world import (
     index_of,
     served,
 )
+from tests.doubles.documents import document_of, record
+from tests.doubles.load_helpers import plan
+from tests.doubles.memory_world import feed
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
 from tests.doubles.wire_fixtures import advance, by_hand, on_each_loop, passing, task, turns
 
 WORLD = "?south=-90&west=-180&north=90&east=180"
+AT = 1_703_095_265.0
+"""2023-12-20T18:01Z."""
+
 SENSOR = "1118"
 """A sensor of the capture that stands in Stuttgart."""
 
@@ -326,6 +334,32 @@ async def test_the_rows_of_a_page_are_not_read_much_further_than_it() -> None:
     async with served(ApiWorld(Before(store, sensor_page=count))) as world:
         await world.ask("/sensors/1118/history?since=2017-07-14&until=2017-08-11")
     assert pages <= 3
+
+
+async def test_snapshot_is_the_latest_report_and_rejects_are_its_rejected_records() -> None:
+    world = ApiWorld()
+    bad = record(2, p1="1999.90") | {"location": {"latitude": "48.8", "longitude": "9.1", "country": "DE"}}
+    storage, more = Storage(world.archive, world.store), bad | {"id": 5, "location": {}}
+    first, second = document_of(record(1, p1="5"), bad), document_of(record(3, p1="5"), bad, more)
+    await load(feed(first), storage, plan(live=True), now=lambda: AT)
+    await load(feed(second), storage, plan(live=True), now=lambda: AT + 240)
+    world.now = AT + 300
+    async with served(world):
+        snapshot = (await world.ask("/snapshot")).json
+        rejects = await world.ask("/rejects")
+        written = await world.ask("/rejects.csv")
+        points = await world.ask("/rejects.geojson")
+        refused = [
+            (await world.ask(path)).status for path in ("/snapshot.csv", "/snapshot?n=1", "/rejects/1")
+        ]
+    assert (snapshot["count"], snapshot["report"]) == (2, snapshot["loads"][0])
+    assert snapshot["report"]["rejected"] == 2
+    assert snapshot["loads"][1]["rejected"] == 1
+    assert snapshot["attribution"]
+    assert [(each["id"], each["latitude"]) for each in rejects.json["rejects"]] == [("2", 48.8), ("5", None)]
+    assert [(row["id"], row["latitude"]) for row in rows(written.body)] == [("2", "48.8"), ("5", "")]
+    assert [each["geometry"] is None for each in points.json["features"]] == [False, True]
+    assert refused == [404, 400, 404]
 
 
 @asynccontextmanager
