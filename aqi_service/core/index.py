@@ -69,7 +69,7 @@ class SnapshotVersion(NamedTuple):
         return self.newest if self.newest and is_old(self.newest, self.snapshot_time) else self.snapshot_time
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class SnapshotIndex:
     """The records of one snapshot, by the number that is their id.
 

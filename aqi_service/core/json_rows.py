@@ -45,7 +45,7 @@ def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Js
     sensor = {
         "sensor_id": item.sensor_id,
         "sensor_type": item.sensor_type,
-        "indoor": _INDOOR.get(item.indoor),
+        "indoor": indoor_of(item),
         "latitude": number(item.latitude),
         "longitude": number(item.longitude),
         "country": item.country,
@@ -109,6 +109,11 @@ def number(value: str | float | None) -> orjson.Fragment | None:
     """Return a number as the text that it is; None of what is none."""
     written = None if value is None else canonical(value)
     return None if written is None else orjson.Fragment(written)
+
+
+def indoor_of(item: Item) -> bool | None:
+    """Tell whether an item's sensor stands indoors; None of one that does not say."""
+    return _INDOOR.get(item.indoor)
 
 
 def age(item: Item, now: float) -> int | None:

@@ -39,6 +39,11 @@ class LoadIds:
     def __bool__(self) -> bool:
         return bool(self._written or self._otherwise)
 
+    @property
+    def mark(self) -> tuple[int, int]:
+        """What is another whenever there are other ids."""
+        return len(self._written), len(self._otherwise)
+
     def writes(self, ids: Iterable[str]) -> None:
         """Take the ids of items before any write of them can be seen."""
         for record_id in ids:
@@ -77,6 +82,10 @@ class MovedIds:
 
     def __bool__(self) -> bool:
         return bool(self._loads)
+
+    def mark(self) -> tuple[object, ...]:
+        """Return what is another whenever there are other ids."""
+        return self._moment, tuple(load.mark for load in self._loads)
 
     def begin(self) -> LoadIds:
         """Begin a load; return where its ids go."""

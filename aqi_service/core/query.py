@@ -13,6 +13,7 @@ from aqi_service.core.request_words import request_of, scale_named
 from aqi_service.core.requests import (
     Choice,
     HttpRequest,
+    LatestRequest,
     LoadsRequest,
     PlaceRequest,
     RecordRequest,
@@ -35,7 +36,7 @@ class Endpoint:
     """What may be asked at one path.
 
     Attributes:
-        kind: the request on the wire, or what is none there: `record`, `snapshot`, `rejects`.
+        kind: the request on the wire, or what is none there: `record`, `latest`, ....
         words: its parameters, in the order of the request's words, those in the path left out.
         optional: how many of the last of these may be missing.
         filters: whether `indoor` and `clean` may be said.
@@ -74,6 +75,7 @@ AREA = Endpoint("area", (*_POINT, "km"), filters=True)
 HISTORY = Endpoint("history", ("since", "until"), optional=2)
 DAYS = Endpoint("days", ("since", "until"), optional=2)
 PLACES = Endpoint("place", ("q",), scale=False)
+LATEST = Endpoint("latest")
 SNAPSHOT = Endpoint("snapshot", scale=False)
 REJECTS = Endpoint("rejects", scale=False)
 
@@ -155,6 +157,7 @@ def _record(path_words: Sequence[str], choice: Choice) -> HttpRequest:
 _OWN: Mapping[str, Callable[[Sequence[str], Choice], HttpRequest]] = MappingProxyType(
     {
         "record": _record,
+        "latest": lambda _words, choice: LatestRequest(choice),
         "snapshot": lambda _words, _choice: LoadsRequest(),
         "rejects": lambda _words, _choice: RejectsRequest(),
     }

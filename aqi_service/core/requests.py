@@ -62,6 +62,13 @@ class RecordRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LatestRequest:
+    """All sensors of the latest snapshot; not on the wire."""
+
+    choice: Choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
 class LoadsRequest:
     """The reports of the last loads; not on the wire."""
 
@@ -153,4 +160,4 @@ NARROWER: Mapping[type, str] = MappingProxyType(
 
 SensorsRequest = SensorRequest | NearRequest | BoxRequest | CountryRequest
 Request = SensorsRequest | AreaRequest | HistoryRequest | DaysRequest | PlaceRequest
-HttpRequest = Request | RecordRequest | LoadsRequest | RejectsRequest
+HttpRequest = Request | RecordRequest | LatestRequest | LoadsRequest | RejectsRequest

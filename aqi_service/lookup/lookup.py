@@ -19,9 +19,10 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import Item, is_expired
+from aqi_service.core.latest import Latest
 from aqi_service.core.log_limit import LogLimiter
 from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
-from aqi_service.core.requests import LARGE, RecordRequest, Request
+from aqi_service.core.requests import LARGE, LatestRequest, RecordRequest, Request
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource, NoAnswer
 from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
@@ -86,7 +87,7 @@ class Lookup:
         except tuple(_TOLD) as error:
             return _TOLD[type(error)] + str(error).encode()
 
-    async def find(self, request: Request | RecordRequest) -> Found | None:
+    async def find(self, request: Request | RecordRequest | LatestRequest) -> Found | Latest | None:
         """Return what answers a request, of a history a page; None if there is no such record or sensor.
 
         Raises BadRequest, Busy or NoAnswer, with a sentence for whoever asked.

@@ -10,6 +10,7 @@ import logging
 import math
 import uuid
 from collections.abc import Callable
+from weakref import ref
 
 from aqi_service.core.clocks import ages_from, is_ahead
 from aqi_service.core.index import SnapshotIndex, SnapshotVersion, is_behind, replaces
@@ -68,6 +69,12 @@ class MemoryIndex:
         if self.index is None or (self._moved and number in self._moved):
             return None
         return self.index.item(number, self.now(), self._doubt, self.ages())
+
+    def mark(self) -> tuple[object, ...]:
+        """Return what is another whenever it may answer something else, but that time passes."""
+        due = self.index is not None and self.index.is_due(self.now())
+        index = None if self.index is None else ref(self.index)  # whoever keeps a mark keeps no index
+        return index, self._doubt, due, self._moved.mark()
 
     @property
     def sensors(self) -> Sensors | None:

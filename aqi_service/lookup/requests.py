@@ -8,6 +8,7 @@ from aqi_service.core.csv_answers import Found, csv_pieces, in_pieces
 from aqi_service.core.frames import MAX_REPLY, NOT_FOUND
 from aqi_service.core.history import HistoryPage, page_of
 from aqi_service.core.items import Item
+from aqi_service.core.latest import Latest
 from aqi_service.core.requests import (
     MOST_PAGE,
     NARROWER,
@@ -16,6 +17,7 @@ from aqi_service.core.requests import (
     CountryRequest,
     DaysRequest,
     HistoryRequest,
+    LatestRequest,
     NearRequest,
     PlaceRequest,
     Request,
@@ -25,12 +27,13 @@ from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensor_rows import SENSOR_HEADER, sensor_row
 from aqi_service.errors import BadRequest
 from aqi_service.lookup.history import SensorHistory
+from aqi_service.lookup.latest import LatestSensors
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import PlaceLookup
 from aqi_service.lookup.sensors import SensorLookup
 from aqi_service.storage.ports import Store
 
-Finder = Callable[[Any], Awaitable[Found | None]]
+Finder = Callable[[Any], Awaitable[Found | Latest | None]]
 """Finds what answers requests of one type; None is that there is no such thing."""
 
 
@@ -52,9 +55,10 @@ class RequestAnswers:
             HistoryRequest: self._page,
             DaysRequest: self.history.days,
             PlaceRequest: places.find,
+            LatestRequest: LatestSensors(memory, self._sensors).all,
         }
 
-    async def find(self, request: Request) -> Found | None:
+    async def find(self, request: Request | LatestRequest) -> Found | Latest | None:
         """Return what answers a request, of a history a page; None if there is no such sensor."""
         return await self._finders[type(request)](request)
 

@@ -118,6 +118,21 @@ class SensorLookup:
         records = await self._records(sensors, [each.position for each in near])
         return sum_up(request, list(records.values()), SCALES[self._memory.scale_name])
 
+    async def every(self, sensors: Sensors) -> list[SensorRecord]:
+        """Return the records of all sensors, by sensor id."""
+        positions = range(len(sensors.index))
+        records = await self._records(sensors, positions)
+        return [records[at] for at in positions if at in records]
+
+    async def count_asked(self, sensors: Sensors) -> int:
+        """Count the sensors whose record memory leaves to the table."""
+        asked = 0
+        for count, number in enumerate(sensors.index.record_ids):
+            if count % BUILD_SLICE == BUILD_SLICE - 1:
+                await asyncio.sleep(0)
+            asked += self._memory.reply(number) is None
+        return asked
+
     def _sensors(self) -> Sensors:
         sensors = self._memory.sensors
         if sensors is None:

@@ -24,7 +24,8 @@ from aqi_service.core.redaction import printable
 from aqi_service.core.requests import HistoryRequest, HttpRequest, PlaceRequest
 from aqi_service.core.times import iso
 from aqi_service.errors import NotFound
-from aqi_service.web.bodies import body_of, send
+from aqi_service.web.bodies import body_of, send, send_packed
+from aqi_service.web.kept import KeptBodies, Packed, pack
 from aqi_service.web.paths import BASE, Form, find
 from aqi_service.web.problems import STATUS, problem, problem_of
 
@@ -72,6 +73,7 @@ class Api:
 
     def __init__(self, answers: ApiAnswers) -> None:
         self._answers = answers
+        self._kept = KeptBodies()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; what goes wrong inside is logged, and no more than that is said."""
@@ -101,6 +103,8 @@ class Api:
         if place:
             values = at_point(values, place.latitude, place.longitude)
         asked = request_at(path.endpoint, words, values, now)
+        if path.kept:
+            return await self._kept_reply(request, asked, form)
         async with self._answers.large() if path.large else nullcontext():
             return await self._reply(request, asked, form, place)
 
@@ -124,6 +128,18 @@ class Api:
         del found  # what it was made of is larger, and the peer may be slow
         headers = _headers(form, terms_of(asked)) | {"ETag": body.tag, "Link": ", ".join(links)}
         return await send(request, body, headers)
+
+    async def _kept_reply(self, request: web.Request, asked: HttpRequest, form: Form) -> web.StreamResponse:
+        """Send what is kept as the answer; make it first where there is none that holds."""
+
+        async def make() -> Packed:
+            found = await self._answers.find(asked)
+            return await pack(form.write(asked, found, self._answers.moment()), found.holds)
+
+        packed = await self._kept.get((asked, form), make)
+        terms = terms_of(asked)
+        link = f'<{terms.licence_url}>; rel="license"'
+        return await send_packed(request, packed, _headers(form, terms) | {"ETag": packed.tag, "Link": link})
 
 
 def _headers(form: Form, terms: Terms) -> dict[str, str]:

@@ -6,11 +6,13 @@ One rule: an ETag moves whenever the content does, and only then; that time pass
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
+
+from aqi_service.web.kept import Packed
 
 SMALL = 64 * 1024
 """Bytes up to which an answer is handed over at once; a larger one waits for its peer."""
@@ -54,19 +56,59 @@ def is_known(tag: str, if_none_match: str | None) -> bool:
 
 async def send(request: web.Request, body: Body, headers: dict[str, str]) -> web.StreamResponse:
     """Send a body, or say that it is known; return what was begun."""
-    if is_known(body.tag, request.headers.get("If-None-Match")):
-        return web.Response(status=304, headers=without_content(headers))
-    if request.method == "HEAD":
-        return web.Response(headers=headers | {"Content-Length": str(body.length)})
+    if brief := without_body(request, body.tag, body.length, headers):
+        return brief
     if body.length <= SMALL:
         return web.Response(body=b"".join(body.pieces), headers=headers)
+    return await _stream(request, body.length, _each(body.pieces), headers)
+
+
+async def send_packed(request: web.Request, packed: Packed, headers: dict[str, str]) -> web.StreamResponse:
+    """Send a body as gzip, or without for a peer that does not take it."""
+    headers = headers | {"Vary": "Accept-Encoding"}
+    takes_gzip = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    length = len(packed.data) if takes_gzip else packed.length
+    if takes_gzip:
+        headers |= {"Content-Encoding": "gzip"}
+    if brief := without_body(request, packed.tag, length, headers):
+        return brief
+    return await _stream(request, length, _each((packed.data,)) if takes_gzip else packed.unpacked(), headers)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Tell whether an Accept-Encoding takes gzip (RFC 9110, 12.5.3)."""
+    for each in header.lower().split(","):
+        name, _, quality = each.replace(" ", "").partition(";")
+        if name in ("gzip", "x-gzip"):
+            return not re.fullmatch(r"q=0(\.0*)?", quality)
+    return False
+
+
+def without_body(request: web.Request, tag: str, length: int, headers: dict[str, str]) -> web.Response | None:
+    """Return the answer to who knows the content already, or asks for the head alone; None for others."""
+    if is_known(tag, request.headers.get("If-None-Match")):
+        return web.Response(status=304, headers=without_content(headers))
+    if request.method == "HEAD":
+        return web.Response(headers=headers | {"Content-Length": str(length)})
+    return None
+
+
+async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+async def _stream(
+    request: web.Request, length: int, pieces: AsyncIterator[bytes], headers: dict[str, str]
+) -> web.StreamResponse:
+    """Send pieces as fast as the peer takes them; who does not in SEND_SECONDS is given up."""
     response = web.StreamResponse(headers=headers)
-    response.content_length = body.length
+    response.content_length = length
     await response.prepare(request)
     with suppress(ConnectionError):  # the peer is gone
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                for piece in body.pieces:
+                async for piece in pieces:
                     for start in range(0, len(piece), SMALL):
                         await response.write(piece[start : start + SMALL])
         except TimeoutError:
@@ -77,4 +119,6 @@ async def send(request: web.Request, body: Body, headers: dict[str, str]) -> web
 
 def without_content(headers: dict[str, str]) -> dict[str, str]:
     """Return the headers of an answer that has no content."""
-    return {name: value for name, value in headers.items() if name != "Content-Type"}
+    return {
+        name: value for name, value in headers.items() if name not in ("Content-Type", "Content-Encoding")
+    }

@@ -4,19 +4,21 @@ One rule: a path is a line of this table.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aqi_service.core.csv_answers import csv_pieces
 from aqi_service.core.json_answers import geojson_pieces, json_pieces
 from aqi_service.core.json_rows import Moment
+from aqi_service.core.latest import columns_pieces, latest_csv_pieces, latest_geojson_pieces
 from aqi_service.core.query import (
     AREA,
     BOX,
     COUNTRY,
     DAYS,
     HISTORY,
+    LATEST,
     NEAR,
     PLACES,
     RECORD,
@@ -28,7 +30,7 @@ from aqi_service.core.query import (
 
 BASE = "/api/v1"
 
-Writer = Callable[[object, Any, Moment], Iterator[bytes]]
+Writer = Callable[[Any, Any, Moment], Iterator[bytes]]
 """Writes what answers a request, piece by piece."""
 
 
@@ -47,8 +49,16 @@ JSON = Form("application/json", json_pieces)
 CSV = Form("text/csv; charset=utf-8", _csv)
 GEOJSON = Form("application/geo+json", geojson_pieces)
 
-FORMS = {"": JSON, ".csv": CSV, ".geojson": GEOJSON}
-"""By what stands behind the last word of a path."""
+ROWS = {"": JSON, ".csv": CSV, ".geojson": GEOJSON}
+TABLE = {"": JSON, ".csv": CSV}
+DOCUMENT = {"": JSON}
+ALL = {
+    ".columns.json": Form("application/json", columns_pieces),
+    ".geojson": Form("application/geo+json", latest_geojson_pieces),
+    ".csv": Form("text/csv; charset=utf-8", latest_csv_pieces),
+}
+"""Forms by what stands behind the last word of a path: of rows with coordinates, of others, of what is no
+row, and of all sensors at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +70,14 @@ class Path:
         endpoint: what may be asked.
         forms: what it may end in; there is GeoJSON of rows that have coordinates.
         large: whether the answer may be so large that few are made at once.
+        kept: whether it is made once for all who ask.
     """
 
     words: str
     endpoint: Endpoint
-    forms: tuple[str, ...] = tuple(FORMS)
+    forms: Mapping[str, Form] = field(default_factory=lambda: ROWS)
     large: bool = False
+    kept: bool = False
 
 
 PATHS = (
@@ -77,12 +89,13 @@ PATHS = (
     Path("area", AREA),
     Path("places", PLACES),
     Path("sensors/{}/history", HISTORY, large=True),
-    Path("sensors/{}/days", DAYS, forms=("", ".csv"), large=True),
-    Path("snapshot", SNAPSHOT, forms=("",)),
+    Path("sensors/{}/days", DAYS, forms=TABLE, large=True),
+    Path("snapshot", SNAPSHOT, forms=DOCUMENT),
     Path("rejects", REJECTS),
+    Path("latest", LATEST, forms=ALL, kept=True),
 )
 
-_SUFFIX = re.compile(r"(\.csv|\.geojson)?$")
+_SUFFIX = re.compile(r"(\.csv|\.geojson|\.columns\.json)?$")
 
 
 class Found(NamedTuple):
@@ -101,7 +114,7 @@ def find(tail: str) -> Found | None:
     for path in PATHS:
         asked = _matched(path.words.split("/"), words)
         if asked is not None and ending in path.forms:
-            return Found(path, asked, FORMS[ending])
+            return Found(path, asked, path.forms[ending])
     return None
 
 

@@ -1,0 +1,124 @@
+"""All sensors of the latest snapshot, as they are written: by columns, as GeoJSON, as CSV.
+
+One rule: what is written is kept and answered again, so nothing in it depends on when it is asked for.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from aqi_service.core.csv_answers import PIECE_ROWS, sensor_pieces
+from aqi_service.core.json_answers import SENSOR_TERMS
+from aqi_service.core.json_rows import Json, Moment, indoor_of, number
+from aqi_service.core.requests import LatestRequest
+from aqi_service.core.scales import Scale
+from aqi_service.core.sensor_records import SensorRecord, rescored
+from aqi_service.core.sensor_rows import SENSOR_HEADER
+from aqi_service.core.times import iso
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latest:
+    """What memory answers of all sensors at a moment.
+
+    Attributes:
+        records: of each sensor, by its id.
+        scale: on which they are scored.
+        newest: the timestamp of the newest.
+        snapshot_time: of the snapshot, epoch seconds.
+        holds: tells whether memory still answers the same.
+    """
+
+    records: Sequence[SensorRecord]
+    scale: Scale
+    newest: str | None
+    snapshot_time: int
+    holds: Callable[[], bool]
+
+
+Cell = Callable[[SensorRecord], Any]
+
+_CELLS: dict[str, Cell] = {
+    "sensor_id": lambda record: record.item.sensor_id,
+    "sensor_type": lambda record: record.item.sensor_type,
+    "indoor": lambda record: indoor_of(record.item),
+    "latitude": lambda record: number(record.item.latitude),
+    "longitude": lambda record: number(record.item.longitude),
+    "country": lambda record: record.item.country,
+    "id": lambda record: record.item.id,
+    "timestamp": lambda record: record.item.timestamp,
+    "P2.5": lambda record: number(record.item.pm25),
+    "P10": lambda record: number(record.item.pm10),
+    "AQI": lambda record: number(record.item.aqi),
+    "AQI_range": lambda record: record.item.aqi_range,
+    "AQI_pollutant": lambda record: record.item.aqi_pollutant,
+    "flags": lambda record: " ".join(record.flags),
+    "humidity": lambda record: number(record.humidity),
+}
+"""The columns, in their order."""
+
+COLUMN_NAMES = tuple(_CELLS)
+
+
+def columns_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> Iterator[bytes]:
+    """Write an array a column, all in the order of the sensors' ids."""
+    yield orjson.dumps(_begin(found))[:-1] + b',"columns":{'
+    records = yield from _scored(found)
+    for place, (name, cell) in enumerate(_CELLS.items()):
+        yield (b"," if place else b"") + orjson.dumps(name) + b":["
+        yield from _joined(map(cell, records))
+        yield b"]"
+    yield b"}," + orjson.dumps(_end())[1:] + b"\n"
+
+
+def latest_geojson_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> Iterator[bytes]:
+    """Write a Feature a sensor, with the columns as its properties."""
+    yield orjson.dumps({"type": "FeatureCollection"} | _begin(found))[:-1] + b',"features":['
+    records = yield from _scored(found)
+    yield from _joined(map(_feature, records))
+    yield b"]," + orjson.dumps(_end())[1:] + b"\n"
+
+
+def latest_csv_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> Iterator[bytes]:
+    """Write a row a sensor."""
+    return sensor_pieces(SENSOR_HEADER, found.records, found.scale)
+
+
+def _scored(found: Latest) -> Generator[bytes, None, list[SensorRecord]]:
+    """Return the records on the scale; what it yields is nothing, so that others have their turn."""
+    records = list[SensorRecord]()
+    for record in found.records:
+        if len(records) % PIECE_ROWS == 0:
+            yield b""
+        records.append(record._replace(item=rescored(record.item, found.scale)))
+    return records
+
+
+def _begin(found: Latest) -> Json:
+    return {
+        "count": len(found.records),
+        "newest": found.newest,
+        "snapshot_time": iso(found.snapshot_time),
+        "scale": found.scale.name,
+    }
+
+
+def _end() -> Json:
+    return {"attribution": SENSOR_TERMS.attribution, "licence": SENSOR_TERMS.licence}
+
+
+def _feature(record: SensorRecord) -> Json:
+    row = {name: cell(record) for name, cell in _CELLS.items()}
+    where = [row.pop("longitude"), row.pop("latitude")]
+    point = None if None in where else {"type": "Point", "coordinates": where}
+    return {"type": "Feature", "geometry": point, "properties": row}
+
+
+def _joined(values: Iterator[Any]) -> Iterator[bytes]:
+    comma = b""
+    while some := list(islice(values, PIECE_ROWS)):
+        yield comma + orjson.dumps(some)[1:-1]
+        comma = b","

@@ -1,0 +1,54 @@
+"""All sensors of the latest snapshot at once, and whether memory still answers the same.
+
+One rule: what memory leaves to the table is read there, if it is little; a whole table is not.
+"""
+
+import asyncio
+import math
+
+from aqi_service.core.latest import Latest
+from aqi_service.core.requests import LatestRequest
+from aqi_service.core.scales import SCALES
+from aqi_service.errors import NoAnswer
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.sensors import NO_SNAPSHOT, SensorLookup
+
+MOST_ASKED = 2_000
+"""Records that are read from the table for it: a twentieth of a snapshot, or less."""
+
+KEPT_SECONDS = 60.0
+"""How long it holds if the table was asked, which may change without a word."""
+
+LEAST_SECONDS = 5.0
+"""How long it holds anyway: a load moves memory with each of its writes."""
+
+IN_DOUBT = "memory is being compared with the table; try again later"
+
+
+class LatestSensors:
+    """Answers with all sensors that memory has."""
+
+    def __init__(self, memory: MemoryIndex, sensors: SensorLookup) -> None:
+        self._memory, self._sensors = memory, sensors
+
+    async def all(self, request: LatestRequest) -> Latest:
+        """Return all of them; raises NoAnswer without a snapshot, Unavailable without the table."""
+        memory, loop = self._memory, asyncio.get_running_loop()
+        index, mark, begun = memory.index, memory.mark(), loop.time()
+        if index is None or index.sensors is None:
+            raise NoAnswer(NO_SNAPSHOT)
+        asked = await self._sensors.count_asked(index.sensors)
+        if asked > MOST_ASKED:
+            raise NoAnswer(IN_DOUBT)
+        records = await self._sensors.every(index.sensors)
+        expires = min((r.item.expires_at for r in records if r.item.expires_at is not None), default=math.inf)
+        newest = max((r.item for r in records), key=lambda item: item.measured_at or 0, default=None)
+
+        def holds() -> bool:
+            age = loop.time() - begun
+            if memory.ages() >= expires or (asked and age >= KEPT_SECONDS):
+                return False
+            return age < LEAST_SECONDS or memory.mark() == mark
+
+        scale = request.choice.scale or SCALES[index.version.scale]
+        return Latest(records, scale, newest and newest.timestamp, index.version.snapshot_time, holds)

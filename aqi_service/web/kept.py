@@ -1,0 +1,78 @@
+"""Answers that are made once for all who ask: kept packed, and unpacked for who does not take gzip.
+
+One rule: one is made at a time, and packed off the event loop.
+"""
+
+import asyncio
+import hashlib
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+GZIP = 16 + zlib.MAX_WBITS
+LEVEL = 6
+
+CHUNK = 256 * 1024
+"""Bytes that are packed, or unpacked, in one turn of a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A body as gzip, its length without, its ETag, and whether it still holds."""
+
+    data: bytes
+    length: int
+    tag: str
+    holds: Callable[[], bool]
+
+    async def unpacked(self) -> AsyncIterator[bytes]:
+        """Give the body without gzip, a piece at a time."""
+        unpack, data = zlib.decompressobj(GZIP), self.data
+        while data and not unpack.eof:
+            piece = await asyncio.to_thread(unpack.decompress, data, CHUNK)
+            data = unpack.unconsumed_tail
+            yield piece
+
+
+class KeptBodies:
+    """Bodies by what they answer."""
+
+    def __init__(self) -> None:
+        self._kept: dict[object, Packed] = {}
+        self._turn = asyncio.Lock()
+
+    async def get(self, key: object, make: Callable[[], Awaitable[Packed]]) -> Packed:
+        """Return the body that is kept under a key, or make it."""
+        async with self._turn:
+            kept = self._kept.get(key)
+            if kept is None or not kept.holds():
+                self._kept.pop(key, None)
+                kept = self._kept[key] = await make()
+            return kept
+
+
+async def pack(pieces: Iterable[bytes], holds: Callable[[], bool]) -> Packed:
+    """Make a body of pieces, each made in a turn of the event loop."""
+    packing, digest = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP), hashlib.sha256()
+    out, length = bytearray(), 0
+    for chunk in _chunks(pieces):
+        if chunk:
+            digest.update(chunk)
+            length += len(chunk)
+            out += await asyncio.to_thread(packing.compress, chunk)
+        await asyncio.sleep(0)
+    out += await asyncio.to_thread(packing.flush)
+    return Packed(bytes(out), length, f'W/"{digest.hexdigest()[:32]}"', holds)
+
+
+def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Give pieces joined to CHUNK or more, and nothing after each that is not enough yet."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) < CHUNK:
+            yield b""
+        else:
+            yield bytes(waiting)
+            waiting.clear()
+    yield bytes(waiting)
