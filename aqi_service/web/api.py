@@ -26,6 +26,7 @@ from aqi_service.core.times import iso
 from aqi_service.errors import NotFound
 from aqi_service.web.bodies import body_of, send, send_packed
 from aqi_service.web.kept import KeptBodies, Packed, pack
+from aqi_service.web.openapi import NAME, description
 from aqi_service.web.paths import BASE, Form, find
 from aqi_service.web.problems import STATUS, problem, problem_of
 
@@ -74,6 +75,7 @@ class Api:
     def __init__(self, answers: ApiAnswers) -> None:
         self._answers = answers
         self._kept = KeptBodies()
+        self._description = description()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; what goes wrong inside is logged, and no more than that is said."""
@@ -90,6 +92,8 @@ class Api:
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["tail"] == NAME:
+            return await self._described(request)
         found = find(request.match_info["tail"])
         if found is None:
             raise NotFound(f"there is no such path below {BASE}")
@@ -107,6 +111,11 @@ class Api:
             return await self._kept_reply(request, asked, form)
         async with self._answers.large() if path.large else nullcontext():
             return await self._reply(request, asked, form, place)
+
+    async def _described(self, request: web.Request) -> web.StreamResponse:
+        values_of((), request.query.items())
+        headers = {"Content-Type": "application/json", "Cache-Control": FRESH, "ETag": self._description.tag}
+        return await send(request, self._description, headers)
 
     async def _city(self, named: PlaceRequest) -> Place:
         """Return the best of the cities of that name, which is the largest."""
