@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import aiohttp
 import orjson
 
+from aqi_service import __version__
 from aqi_service.app.http import Shown, api_answers
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
@@ -63,7 +65,14 @@ def capture_index() -> SnapshotIndex:
 def index_of(items: tuple[Item, ...], started: str = "2017-08-10T11:23:01Z") -> SnapshotIndex:
     """Make the index of a snapshot of these items."""
     version = SnapshotVersion(
-        "data_10_08_17_11_23.json", TAKEN, "daqi", len(items), TAKEN, started, "ab" * 32, "0.1.0"
+        "data_10_08_17_11_23.json",
+        TAKEN,
+        "daqi",
+        len(items),
+        TAKEN,
+        started,
+        sha256(real_capture()).hexdigest(),
+        __version__,
     )
     builder = IndexBuilder()
     builder.add(items)
