@@ -85,7 +85,9 @@ _OPTIONS = (
         type=File(path_type=Path),
         help="Demand certificates of clients, signed by these authorities.  [default: off]",
     ),
-    _option("--http-host", metavar="ADDRESS", default="127.0.0.1", help="Address of health and metrics."),
+    _option(
+        "--http-host", metavar="ADDRESS", default="127.0.0.1", help="Address of health, metrics and API."
+    ),
     _option("--http-port", type=_PORT, metavar="N", help="Its port; 0 takes a free one.  [default: 8080]"),
     _option("--no-http", is_flag=True, help="No HTTP port."),
     _option(

@@ -104,6 +104,7 @@ async def test_the_daemon_s_policy_is_what_it_asks_for(made: World, tmp_path: Pa
             assert (caught_up["status"], caught_up["stored"] > 10) == ("complete", True)
             assert (await program.ask(b"1"))[0].startswith(b"id,")
             assert (await program.ask(b"days 1"))[0].startswith(b"sensor_id,")
+            assert (await program.page("/api/v1/rejects"))[0] == 200
             program.tell(signal.SIGTERM)
             assert await program.ended() == 0
         assert made.shim.journal.of("HeadObject")
@@ -127,6 +128,7 @@ async def test_a_replica_s_policy_is_what_it_asks_for(made: World, tmp_path: Pat
         assert await program.ask(b"8", b"9") == [b"Item not found"] * 2
         assert (await program.ask(b"history 1"))[0].startswith(b"id,")
         assert (await program.page("/readyz"))[0] == 200
+        assert [(await program.page(f"/api/v1/{name}"))[0] for name in ("snapshot", "rejects")] == [200, 200]
         program.tell(signal.SIGTERM)
         assert await program.ended() == 0
     made.assert_granted("serve-only")
