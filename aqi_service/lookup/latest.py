@@ -6,9 +6,11 @@ One rule: what memory leaves to the table is read there, if it is little; a whol
 import asyncio
 import math
 
+from aqi_service.core.items import Item
 from aqi_service.core.latest import Latest
 from aqi_service.core.requests import LatestRequest
 from aqi_service.core.scales import SCALES
+from aqi_service.core.slices import SLICE
 from aqi_service.errors import NoAnswer
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.sensors import NO_SNAPSHOT, SensorLookup
@@ -41,8 +43,12 @@ class LatestSensors:
         if asked > MOST_ASKED:
             raise NoAnswer(IN_DOUBT)
         records = await self._sensors.every(index.sensors)
-        expires = min((r.item.expires_at for r in records if r.item.expires_at is not None), default=math.inf)
-        newest = max((r.item for r in records), key=lambda item: item.measured_at or 0, default=None)
+        expires, newest = math.inf, Item("")
+        for count, (item, *_) in enumerate(records):
+            if count % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            expires = expires if item.expires_at is None else min(expires, item.expires_at)
+            newest = max(newest, item, key=_measured)
 
         def holds() -> bool:
             age = loop.time() - begun
@@ -51,4 +57,8 @@ class LatestSensors:
             return age < LEAST_SECONDS or memory.mark() == mark
 
         scale = request.choice.scale or SCALES[index.version.scale]
-        return Latest(records, scale, newest and newest.timestamp, index.version.snapshot_time, holds)
+        return Latest(records, scale, newest.timestamp, index.version.snapshot_time, holds)
+
+
+def _measured(item: Item) -> int:
+    return item.measured_at or 0

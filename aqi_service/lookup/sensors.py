@@ -22,7 +22,7 @@ from aqi_service.core.requests import (
 from aqi_service.core.scales import SCALES
 from aqi_service.core.sensor_records import UNCLEAN, SensorRecord
 from aqi_service.core.sensors import Sensors
-from aqi_service.core.slices import BUILD_SLICE
+from aqi_service.core.slices import BUILD_SLICE, SLICE
 from aqi_service.errors import BadRequest, NoAnswer, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.turns import in_turns
@@ -120,9 +120,12 @@ class SensorLookup:
 
     async def every(self, sensors: Sensors) -> list[SensorRecord]:
         """Return the records of all sensors, by sensor id."""
-        positions = range(len(sensors.index))
-        records = await self._records(sensors, positions)
-        return [records[at] for at in positions if at in records]
+        found = list[SensorRecord]()
+        for start in range(0, len(sensors.index), SLICE):
+            positions = range(start, min(start + SLICE, len(sensors.index)))
+            found += (await self._records(sensors, positions)).values()
+            await asyncio.sleep(0)
+        return found
 
     async def count_asked(self, sensors: Sensors) -> int:
         """Count the sensors whose record memory leaves to the table."""
