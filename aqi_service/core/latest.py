@@ -93,7 +93,8 @@ def _scored(found: Latest) -> Generator[bytes, None, list[SensorRecord]]:
     for record in found.records:
         if len(records) % PIECE_ROWS == 0:
             yield b""
-        records.append(record._replace(item=rescored(record.item, found.scale)))
+        item = rescored(record.item, found.scale)
+        records.append(record if item is record.item else record._replace(item=item))
     return records
 
 
