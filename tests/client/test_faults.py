@@ -66,6 +66,8 @@ async def test_a_reply_has_30_s_from_its_request_however_it_drips() -> None:
 
     for talk in (silent, drip):
         sentence, seconds = await error_of(talk)
+        while "took no connection" in sentence:  # the clock jumped while a busy machine connected
+            sentence, seconds = await error_of(talk)
         assert sentence.endswith("did not answer in 30 s")
         assert 30 <= seconds < 32
 

@@ -38,6 +38,7 @@ from aqi_service.lookup.history import DEADLINE, MOST_AT_ONCE, PAGE_UNITS, Senso
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 from tests.doubles.log_lines import lines
+from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import Before, Gate, Hook, MemoryStore, failing
 from tests.doubles.storage_items import FULL
 from tests.doubles.wire_fixtures import advance, by_hand, by_jumps, task, turns
@@ -83,8 +84,10 @@ class Table(MemoryStore):
 class Written:
     """A SensorHistory whose answers are written as CSV."""
 
-    def __init__(self, store: Any, ages: Callable[[], float], read_units: float = 200) -> None:
-        self._history = SensorHistory(store, ages, read_units)
+    def __init__(
+        self, store: Any, ages: Callable[[], float], read_units: float = 200, deadline: float = DEADLINE
+    ) -> None:
+        self._history = SensorHistory(store, ages, read_units, deadline)
         self.newest, self.budget = self._history.newest, self._history.budget
 
     async def history(self, request: HistoryRequest) -> bytes:
@@ -145,7 +148,7 @@ async def test_a_sensor_that_the_table_does_not_have_has_the_header_line_alone()
 
 async def test_more_rows_than_a_reply_has_are_a_bad_request_that_says_how_to_narrow() -> None:
     items = [record(at) for at in range(MOST_ROWS + 1)]
-    history = over(*items)
+    history = Written(MemoryStore(*items), lambda: NOW, deadline=PATIENCE)
     with pytest.raises(BadRequest, match="ask for SINCE and UNTIL that are nearer"):
         await history.history(HistoryRequest(141, FIRST, FIRST + DAY))
     assert len(rows(await history.history(HistoryRequest(141, FIRST + 1, FIRST + DAY)))) == MOST_ROWS
