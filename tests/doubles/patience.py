@@ -18,6 +18,8 @@ def patience() -> asyncio.Timeout:
 PROGRAM = (
     ("aqi_service.load.load.LAST_WORDS_SECONDS", PATIENCE),
     ("aqi_service.storage.aws.clients.LOOKUP_TIMEOUTS", (PATIENCE, PATIENCE)),
+    ("aqi_service.storage.aws.dynamodb_writes.FRESH_SECONDS", PATIENCE),
+    ("aqi_service.storage.aws.dynamodb_writes.WRITE_SECONDS", PATIENCE),
 )
 """Deadlines of the program that a busy machine can meet by itself, and what they are in tests that are not
 about them."""
