@@ -123,7 +123,8 @@ class Lookup:
         try:
             async with asyncio.timeout(self._deadline):
                 return await answer
-        except tuple(_TOLD):
+        except tuple(_TOLD) as error:
+            self._check_table(error.__cause__)
             raise
         except (AqiError, TimeoutError) as error:
             self._note(error)
@@ -135,11 +136,15 @@ class Lookup:
 
     def _note(self, error: Exception) -> None:
         """Log the error, at times."""
-        if isinstance(error, MissingResource):
-            self._latest.drop()  # it speaks of a table that is gone
+        self._check_table(error)
         now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
         if self._lines.allow("lookup_failed", now) is not None:
             log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})
+
+    def _check_table(self, error: BaseException | None) -> None:
+        """Forget the snapshot if the error says that its table is gone."""
+        if isinstance(error, MissingResource):
+            self._latest.drop()
 
 
 def _is_id(payload: bytes) -> bool:

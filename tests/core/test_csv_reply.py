@@ -35,7 +35,9 @@ def test_what_an_item_does_not_have_is_blank() -> None:
     assert csv_reply(Item("28")) == HEADER.encode() + b"\r\n28,,,,,,,,,,\r\n"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "=", '=cmd|"/c"!A1'])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\n=1", "\0x", "\0=1", "=", '=cmd|"/c"!A1']
+)
 @pytest.mark.parametrize("field", ["country", "timestamp", "date", "aqi_range"])
 def test_a_text_that_a_spreadsheet_would_run_has_an_apostrophe_before_it(field: str, text: str) -> None:
     assert "'" + text in row_of(Item(**(ITEM._asdict() | {field: text})))

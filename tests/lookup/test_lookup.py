@@ -178,6 +178,14 @@ async def test_a_lookup_that_finds_the_table_gone_ends_what_memory_says_of_it() 
     assert [await found.answer(each) for each in (b"28456691289", b"1", b"28456691289")] == [CSV, GONE, GONE]
 
 
+@pytest.mark.parametrize("payload", [b"sensor 77", b"history 141", b"days 141"])
+async def test_a_request_about_a_sensor_that_finds_the_table_gone_ends_it_as_well(payload: bytes) -> None:
+    gone = Before(MemoryStore(), sensor_page=failing(MissingResource("no such table")))
+    found = Lookup(gone, lambda: NOW, latest=remembering(ITEM))
+    assert await found.answer(payload) == GONE
+    assert found.at_once(b"28456691289") is None
+
+
 async def test_lookups_of_one_moment_are_one_request_to_the_table() -> None:
     class Together(Asked):
         async def get_many(self, ids: Sequence[str]) -> Mapping[str, Item | None]:
