@@ -42,6 +42,7 @@ class Silent:
     put_item = batch_write_item
 
 
+@pytest.mark.own_deadlines
 @pytest.mark.parametrize("conditional", [False, True], ids=["batches", "single items"])
 def test_writes_to_a_silent_table_end_before_the_lease_that_let_them_go_may_be_anothers(
     conditional: bool,
