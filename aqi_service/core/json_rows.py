@@ -50,7 +50,7 @@ def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Js
         "longitude": number(item.longitude),
         "country": item.country,
         "record": _record(item, moment),
-        "checks": None if record.check is None else _checks(record.check, record.humidity),
+        "checks": None if record.check is None else _checks(record.check, record),
         "provenance": _provenance(item, moment.version),
     }
     return sensor if record.metres is None else sensor | {"distance_km": number(record.kilometres)}
@@ -166,12 +166,13 @@ def _quartiles(name: str, values: Quartiles, scale: Scale) -> Json | None:
     return found and found | {"q1": number(values.first), "q3": number(values.third)}
 
 
-def _checks(check: Check, humidity: str | None) -> Json:
+def _checks(check: Check, record: SensorRecord) -> Json:
     return {
         "flags": check.flags,
         "neighbours": check.neighbours,
         "median": check.median,
-        "humidity": number(humidity),
+        "humidity": number(record.humidity),
+        "hours_seen": record.hours_seen,
     }
 
 

@@ -21,12 +21,15 @@ class SensorRecord(NamedTuple):
         check: what its snapshot's checks say; None of a record that they did not see.
         humidity: its box's 24-hour relative humidity in %.
         metres: how far the sensor is from the point that was asked about.
+        hours_seen: in how many of the 24 hours up to the record the table has one of this sensor; None where
+            that was not asked for.
     """
 
     item: Item
     check: Check | None = None
     humidity: str | None = None
     metres: int | None = None
+    hours_seen: int | None = None
 
     @property
     def flags(self) -> tuple[Flag, ...]:

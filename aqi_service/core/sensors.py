@@ -1,4 +1,4 @@
-"""The sensors of one snapshot, and what its checks say of each.
+"""The sensors of one snapshot, what its checks say of each, and the humidity of its box.
 
 One rule: made once, in slices, when the snapshot comes into memory.
 """
@@ -9,30 +9,55 @@ from dataclasses import dataclass
 from aqi_service.core.items import Item
 from aqi_service.core.quality import Check, Reading, check
 from aqi_service.core.sensor_index import SensorIndex, build
+from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import BUILD_SLICE, Slices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sensors:
-    """Sensors by id and place, and the check of each, by its position in the index."""
+    """Sensors by id and place.
+
+    Attributes:
+        index: which there are.
+        checks: the check of each, by its position in the index.
+        humidity: the 24-hour relative humidity (%) of the box of each, likewise; None where nobody says.
+    """
 
     index: SensorIndex
     checks: Sequence[Check]
+    humidity: Sequence[str | None]
+
+    def record(self, position: int, item: Item) -> SensorRecord:
+        """Return what is said of a sensor whose newest record is `item`."""
+        return SensorRecord(item, self.checks[position], self.humidity[position])
 
 
-def sensors_of(items: Iterable[Item], item: Callable[[int], Item], snapshot_time: int) -> Slices[Sensors]:
+def _unsaid(_number: int) -> None:
+    return None
+
+
+def sensors_of(
+    items: Iterable[Item],
+    item: Callable[[int], Item],
+    snapshot_time: int,
+    humidity: Callable[[int], str | None] = _unsaid,
+) -> Slices[Sensors]:
     """Index and check the sensors of a snapshot's items.
 
-    `item` gives one of them by the number that is its id; `snapshot_time` is in epoch seconds.
+    `item` gives one of them by the number that is its id, `humidity` (%) what is known of its box;
+    `snapshot_time` is in epoch seconds.
     """
     index = yield from build(items)
-    readings = []
+    readings, percents = [], list[str | None]()
+    shared: dict[str, str] = {}  # as few of them as there are values
     for count, number in enumerate(index.record_ids):
         if count % BUILD_SLICE == 0:
             yield
         readings.append(_reading(item(number)))
+        percent = humidity(number)
+        percents.append(None if percent is None else shared.setdefault(percent, percent))
     checks = yield from check(index, readings, snapshot_time)
-    return Sensors(index, checks)
+    return Sensors(index, checks, percents)
 
 
 def _reading(item: Item) -> Reading:

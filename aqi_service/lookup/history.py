@@ -21,7 +21,7 @@ from aqi_service.core.log_limit import LogLimiter
 from aqi_service.core.read_budget import ReadBudget
 from aqi_service.core.requests import MOST_ROWS, DaysRequest, HistoryRequest
 from aqi_service.core.sensor_records import SensorRecord
-from aqi_service.core.times import DAY
+from aqi_service.core.times import DAY, HOUR
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingIndex, MissingResource, NoAnswer
 from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange, SensorReads
 
@@ -84,6 +84,10 @@ class SensorHistory:
         """Return a sensor's newest record, of equal time the one with the higher id; None if it has none."""
         return await self._answer(lambda end: self._newest(sensor_id, end))
 
+    async def hours_seen(self, sensor_id: int, until: int) -> int:
+        """Count the hours, of the 24 up to `until` (epoch seconds), of which there is a record."""
+        return await self._answer(lambda end: self._hours_seen(sensor_id, until, end))
+
     async def history(
         self, request: HistoryRequest, keep: Callable[[SensorRecord], Row], enough: int = MOST_ROWS
     ) -> list[Row]:
@@ -132,6 +136,15 @@ class SensorHistory:
         asked = SensorRange(sensor_id, *ALL_TIME, newest_first=True, limit=NEWEST_LIMIT)
         await self._read(asked, end, take)
         return there
+
+    async def _hours_seen(self, sensor_id: int, until: int, end: float) -> int:
+        hours = set[int]()
+
+        def take(items: Sequence[Item]) -> None:
+            hours.update((until - (item.measured_at or 0)) // HOUR for item in items)
+
+        await self._read(SensorRange(sensor_id, until - DAY + 1, until + 1, fields=()), end, take)
+        return len(hours)
 
     async def _history(self, request: HistoryRequest, rows: HistoryRows[Row], end: float) -> list[Row]:
         await self._read(SensorRange(request.sensor_id, request.since, request.until), end, rows.add)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.manifest import Manifest, data_time, version_of
@@ -181,7 +182,8 @@ class MemoryRefresher:
     async def _read(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
         """Read a snapshot as the load did that the manifest tells of."""
         growing, built, ages, expired = IndexBuilder(), self._latest.now(), self._latest.ages(), 0
-        intake = DocumentReader(ScoringRules(scale, edition.snapshot_time, manifest.get("ttl")))
+        rules = ScoringRules(scale, edition.snapshot_time, manifest.get("ttl"))
+        intake = DocumentReader(rules, boxes=(boxes := BoxHumidity(edition.snapshot_time)))
 
         async def take(portions: Iterable[ParsedBatch]) -> None:
             nonlocal expired
@@ -196,18 +198,18 @@ class MemoryRefresher:
             async for chunk in incoming.chunks:
                 await take(intake.feed(chunk))
         await take(intake.close())
-        index = await self._with_sensors(growing.done(edition, built))
+        index = await self._with_sensors(growing.done(edition, built), boxes)
         told = self._latest.has_loaded(edition)  # by the load: what the table has otherwise stays with it
         otherwise = _elsewhere(manifest) > growing.repeated and not told
         if otherwise or expired < int(manifest.get("expired") or 0):
             return await self._confirmed(index, math.inf)
         return index
 
-    async def _with_sensors(self, index: SnapshotIndex) -> SnapshotIndex:
+    async def _with_sensors(self, index: SnapshotIndex, boxes: BoxHumidity) -> SnapshotIndex:
         """Find each sensor's newest record, and check it."""
         packed = index.packed
         items, taken = map(unpack, packed.values()), index.version.snapshot_time
-        sensors = await in_turns(sensors_of(items, lambda number: unpack(packed[number]), taken))
+        sensors = await in_turns(sensors_of(items, lambda number: unpack(packed[number]), taken, boxes.of))
         return replace(index, sensors=sensors)
 
     async def _confirmed(self, index: SnapshotIndex, until: float) -> SnapshotIndex:

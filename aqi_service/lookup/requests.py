@@ -25,13 +25,16 @@ from aqi_service.core.requests import (
 )
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensor_rows import SENSOR_HEADER, sensor_row
-from aqi_service.errors import BadRequest
+from aqi_service.errors import BadRequest, Busy, MissingResource, NoAnswer
 from aqi_service.lookup.history import SensorHistory
 from aqi_service.lookup.latest import LatestSensors
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import PlaceLookup
 from aqi_service.lookup.sensors import SensorLookup
 from aqi_service.storage.ports import Store
+
+HOURS_SECONDS = 1.0
+"""How long an answer about a sensor waits for how many hours the table has of it."""
 
 Finder = Callable[[Any], Awaitable[Found | Latest | None]]
 """Finds what answers requests of one type; None is that there is no such thing."""
@@ -59,8 +62,28 @@ class RequestAnswers:
         }
 
     async def find(self, request: Request | LatestRequest) -> Found | Latest | None:
-        """Return what answers a request, of a history a page; None if there is no such sensor."""
-        return await self._finders[type(request)](request)
+        """Return what answers a request, of a history a page; None if there is no such sensor.
+
+        Of a single sensor it tells in how many hours the table has seen it.
+        """
+        found = await self._finders[type(request)](request)
+        if isinstance(request, SensorRequest) and isinstance(found, SensorRecord):
+            return found._replace(hours_seen=await self._hours_seen(request.sensor_id, found.item))
+        return found
+
+    async def _hours_seen(self, sensor_id: int, item: Item) -> int | None:
+        """Return the hours, of the 24 up to a record, of which the table has one; None if it is too busy."""
+        if item.measured_at is None:
+            return None
+        try:
+            async with asyncio.timeout(HOURS_SECONDS):
+                return await self.history.hours_seen(sensor_id, item.measured_at)
+        except NoAnswer as error:
+            if isinstance(error.__cause__, MissingResource):
+                raise
+        except (Busy, TimeoutError):
+            pass
+        return None
 
     def said_of(self, item: Item) -> SensorRecord:
         """Return a record with what the checks say of it."""
@@ -73,7 +96,7 @@ class RequestAnswers:
             rows = await self.history.history(request, lambda record: sensor_row(record, scale))
             pieces = in_pieces(SENSOR_HEADER.encode(), iter(rows))
         else:
-            found = await self.find(request)
+            found = await self._finders[type(request)](request)
             if found is None:
                 return NOT_FOUND
             pieces = csv_pieces(request, found)

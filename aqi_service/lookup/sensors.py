@@ -57,7 +57,7 @@ class SensorLookup:
         at = sensors.index.position(int(sensor_id)) if sensors and sensor_id.isdecimal() else None
         if sensors is None or at is None or str(sensors.index.record_ids[at]) != item.id:
             return SensorRecord(item)
-        return SensorRecord(item, sensors.checks[at])
+        return sensors.record(at, item)
 
     async def _known(self, sensor_id: int) -> SensorRecord | None:
         """Return the record of a sensor that the snapshot has."""
@@ -155,7 +155,7 @@ class SensorLookup:
         if asked:
             found = await self._from_table([str(sensors.index.record_ids[at]) for at in asked])
             there |= {at: found.get(str(sensors.index.record_ids[at])) for at in asked}
-        return {at: SensorRecord(item, sensors.checks[at]) for at, item in there.items() if item is not None}
+        return {at: sensors.record(at, item) for at, item in there.items() if item is not None}
 
     async def _from_table(self, ids: Sequence[str]) -> Mapping[str, Item]:
         """Read records that memory leaves to the table; one that the table did not get to fails them all."""

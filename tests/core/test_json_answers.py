@@ -92,7 +92,7 @@ def test_each_pollutant_has_its_value_as_it_is_compared_and_its_own_index(scale:
 
 def test_a_single_answer_says_its_age_its_checks_and_where_it_comes_from() -> None:
     version = SnapshotVersion("data_20_12_23_18_55.json", 1_703_098_500, "daqi", 1, 5, "", "ab", "1.2.3")
-    said = SensorRecord(FULL, Check((Flag.STALE, Flag.HIGH), 9, 12.5), "94.1")
+    said = SensorRecord(FULL, Check((Flag.STALE, Flag.HIGH), 9, 12.5), "94.1", hours_seen=21)
     found = read(json_pieces(SensorRequest(141), said, Moment(1_703_091_700.9, version)))
     assert found["age_seconds"] == found["record"]["age_seconds"] == 100
     assert found["checks"] == {
@@ -100,6 +100,7 @@ def test_a_single_answer_says_its_age_its_checks_and_where_it_comes_from() -> No
         "neighbours": 9,
         "median": Decimal("12.5"),
         "humidity": Decimal("94.1"),
+        "hours_seen": 21,
     }
     assert found["provenance"] == {
         "snapshot": "data_20_12_23_18_55.json",

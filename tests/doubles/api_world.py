@@ -16,8 +16,10 @@ import orjson
 from aqi_service import __version__
 from aqi_service.app.http import Shown, api_answers
 from aqi_service.app.metrics import ServiceStatus
+from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item
+from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.measurements import ScoringRules
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of
@@ -32,6 +34,7 @@ from aqi_service.storage.ports import Storage
 from aqi_service.web.app import Answers, http_port
 from tests.doubles.documents import assemble, real_capture
 from tests.doubles.load_helpers import TABLE
+from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import MemoryArchive, MemoryStore
 
 TAKEN = 1_502_364_180
@@ -59,10 +62,16 @@ def capture_items() -> tuple[Item, ...]:
 
 @cache
 def capture_index() -> SnapshotIndex:
-    return index_of(capture_items())
+    boxes = BoxHumidity(TAKEN)
+    reader = DocumentReader(ScoringRules(DAQI, TAKEN), boxes=boxes)
+    for _ in (*reader.feed(real_capture()), *reader.close()):
+        pass
+    return index_of(capture_items(), boxes=boxes)
 
 
-def index_of(items: tuple[Item, ...], started: str = "2017-08-10T11:23:01Z") -> SnapshotIndex:
+def index_of(
+    items: tuple[Item, ...], started: str = "2017-08-10T11:23:01Z", boxes: BoxHumidity | None = None
+) -> SnapshotIndex:
     """Make the index of a snapshot of these items."""
     version = SnapshotVersion(
         "data_10_08_17_11_23.json",
@@ -78,8 +87,9 @@ def index_of(items: tuple[Item, ...], started: str = "2017-08-10T11:23:01Z") -> 
     builder.add(items)
     index = builder.done(version, NOW)
     packed = index.packed
+    humidity = (boxes or BoxHumidity(TAKEN)).of
     sensors = run_through(
-        sensors_of(map(unpack, packed.values()), lambda number: unpack(packed[number]), TAKEN)
+        sensors_of(map(unpack, packed.values()), lambda number: unpack(packed[number]), TAKEN, humidity)
     )
     return replace(index, sensors=sensors)
 
@@ -101,7 +111,7 @@ class ApiWorld:
         self.memory = MemoryIndex(lambda: self.now)
         self.recent = RecentLoads(Storage(self.archive, self.store), TABLE, lambda: self.now)
         self.large = LargeReplies(HTTP_PLACES)
-        self.lookup = Lookup(self.store, lambda: self.now, latest=self.memory)
+        self.lookup = Lookup(self.store, lambda: self.now, PATIENCE, self.memory)
 
     async def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
         """Ask for a path below /api/v1."""

@@ -1,6 +1,8 @@
 """The newest finished snapshot, read out of the archive: when, on which scale, and what goes wrong."""
 
 import asyncio
+import csv
+import io
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
@@ -20,7 +22,7 @@ from aqi_service.lookup.refresh import POLL_SECONDS, MemoryRefresher
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import FetchOptions
 from aqi_service.storage.ports import READ_LIMIT, Storage
-from tests.doubles.documents import document_of
+from tests.doubles.documents import document_of, record
 from tests.doubles.load_helpers import AGENT, NAME, NOW, TABLE, document, records, run
 from tests.doubles.log_lines import lines
 from tests.doubles.memory_world import feed
@@ -96,6 +98,17 @@ async def test_the_newest_finished_snapshot_is_read_at_once_and_then_the_table_i
     assert await lookup.answer(b"3") == csv_reply(store_of(storage).items["3"])
     assert (await lookup.answer(b"1")).startswith(b"Unavailable: ")
     assert (lookup.counts.memory, lookup.counts.table) == (1, 1)
+
+
+async def test_a_sensor_in_memory_has_the_humidity_of_its_box() -> None:
+    box = {"location": {"id": 64, "latitude": "48.7", "longitude": "9.1", "indoor": 0}}
+    values = {"sensordatavalues": [{"value_type": "humidity", "value": "94.10"}]}
+    storage = await loaded(document_of(record(1, 10, 5, **box), record(2, **box, **values)))
+    latest, follower = following(storage)
+    await follower.run(Rounds())
+    reply = await Lookup(storage.store, lambda: NOW, latest=latest).answer(b"sensor 7")
+    header, row = csv.reader(io.StringIO(reply.decode(), newline=""))
+    assert dict(zip(header, row, strict=True))["humidity"] == "94.1"
 
 
 async def test_a_newer_one_is_noticed_within_a_minute() -> None:

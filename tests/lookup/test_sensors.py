@@ -10,14 +10,17 @@ import pytest
 from aqi_service.core.geo import Point, metres_between
 from aqi_service.core.index import IndexBuilder, SnapshotVersion, unpack
 from aqi_service.core.items import Item
-from aqi_service.core.requests import MOST_ROWS
+from aqi_service.core.requests import MOST_ROWS, NearRequest, SensorRequest
+from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
 from aqi_service.core.times import DAY
-from aqi_service.errors import Unavailable
+from aqi_service.errors import MissingIndex, MissingResource, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
-from tests.doubles.storage_doubles import Before, MemoryStore, failing
+from aqi_service.lookup.requests import HOURS_SECONDS
+from tests.doubles.storage_doubles import Before, Gate, MemoryStore, failing
+from tests.doubles.wire_fixtures import advance, by_hand, task, turns
 
 NOW = 1_703_098_500
 GONE = b"Unavailable: the table cannot be read now; try again later"
@@ -189,3 +192,58 @@ async def test_what_cannot_be_read_is_a_bad_request_and_asks_nothing() -> None:
 async def test_a_place_is_found_by_its_name() -> None:
     rows = await World(*AROUND).rows("place Stuttgart,DE")
     assert (rows[0]["name"], rows[0]["country"]) == ("Stuttgart", "DE")
+
+
+def seen(*hours_before: int) -> list[Item]:
+    """Give records of sensor 3, so many hours before its newest."""
+    newest = item(3)
+    at = newest.measured_at or 0
+    return [
+        newest._replace(id=str(9_000 + n), measured_at=at - 3600 * hours)
+        for n, hours in enumerate(hours_before)
+    ]
+
+
+async def hours_seen(world: World) -> int | None:
+    found = await world.lookup.find(SensorRequest(3))
+    assert isinstance(found, SensorRecord)
+    return found.hours_seen
+
+
+async def test_a_single_sensor_says_in_how_many_of_the_24_hours_up_to_its_record_it_was_seen() -> None:
+    world = World(item(3))
+    world.store.items |= {each.id: each for each in seen(0, 1, 1, 2, 23, 24, 30)}
+    assert await hours_seen(world) == 4
+    near = await world.lookup.find(NearRequest(Point(48.7, 9.1), 1))
+    assert isinstance(near, list)
+    assert near[0].hours_seen is None
+
+
+@pytest.mark.parametrize("error", [MissingIndex("no index"), Unavailable("throttled")])
+async def test_hours_that_the_table_cannot_tell_are_left_open(error: Exception) -> None:
+    world = World(item(3))
+    world.lookup = Lookup(
+        Before(world.store, sensor_page=failing(error)), lambda: world.now, latest=world.memory
+    )
+    assert await hours_seen(world) is None
+
+
+@by_hand
+async def test_hours_are_not_waited_for_where_the_budget_is_used_up() -> None:
+    world = World(item(3))
+    world.lookup = Lookup(Before(world.store, sensor_page=Gate()), lambda: world.now, latest=world.memory)
+    waiting = task(hours_seen(world))
+    await turns()
+    advance(HOURS_SECONDS + 0.1)
+    await turns()
+    assert waiting.done()
+    assert await waiting is None
+
+
+async def test_hours_of_a_table_that_is_gone_end_what_memory_says() -> None:
+    world = World(item(3))
+    gone = Before(world.store, sensor_page=failing(MissingResource("no such table")))
+    world.lookup = Lookup(gone, lambda: world.now, latest=world.memory)
+    with pytest.raises(Unavailable):
+        await hours_seen(world)
+    assert world.memory.index is None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.measurements import MeasurementBuilder, Rejection, ScoringRules
@@ -55,15 +56,20 @@ class ParsedBatch(NamedTuple):
 class DocumentReader:
     """Reads one document, from its start or from a mark; `counts` tells what it met on the way.
 
-    One of more than `max_records` is rejected, since whoever reads it remembers every id.
+    One of more than `max_records` is rejected, since whoever reads it remembers every id. `boxes` is told of
+    the humidity beside the sensors.
     """
 
     def __init__(
-        self, rules: ScoringRules, mark: Position | None = None, max_records: int | None = None
+        self,
+        rules: ScoringRules,
+        mark: Position | None = None,
+        max_records: int | None = None,
+        boxes: BoxHumidity | None = None,
     ) -> None:
         self._max_records = max_records
         self._splitter = RecordSplitter(start=mark.offset if mark else 0)
-        self._assembler = MeasurementBuilder(rules)
+        self._assembler = MeasurementBuilder(rules, boxes)
         self._number = mark.number if mark else 0
 
     @property

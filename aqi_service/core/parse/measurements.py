@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from aqi_service.core.decimals import integer
+from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.fields import (
@@ -89,10 +90,13 @@ class MeasurementBuilder:
     a half is decided by the next element that can be read and has a PM value or is no record, or by the end
     of a document that ended well (`close`), and by nothing else: where the bytes merely end, or turn bad, be
     it behind the closing bracket, its other half may have been the next.
+
+    `boxes` is told of every record, for whoever wants to know the humidity beside the sensors.
     """
 
-    def __init__(self, rules: ScoringRules) -> None:
+    def __init__(self, rules: ScoringRules, boxes: BoxHumidity | None = None) -> None:
         self._rules = rules
+        self._boxes = boxes
         self._pending_half: _Half | None = None
         self.counts = ParseCounts(times=MeasuredTimes(rules.snapshot_at))
 
@@ -105,6 +109,8 @@ class MeasurementBuilder:
                 out += self._reject_element(record, batch, index)
                 continue
             p1, p2 = pm_values(record)
+            if self._boxes is not None:
+                self._boxes.read(record, has_pm=not (p1 is ABSENT and p2 is ABSENT))
             if p1 is ABSENT and p2 is ABSENT:
                 self.counts.without_pm += 1
             elif p1 is ABSENT or p2 is ABSENT or self._pending_half:
@@ -175,6 +181,8 @@ class MeasurementBuilder:
         findings.times.add(measured_at)
         self._warn_of_values(half, pm10, pm25)
         aqi, band, pollutant = _score(rules.scale, half, pm10, pm25)
+        if self._boxes is not None:
+            self._boxes.locate(record, record_id)
         location = self._object(record, "location")
         latitude, longitude, altitude, country = [
             self._optional(name, location.get(name), read) for name, read in LOCATION

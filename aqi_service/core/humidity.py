@@ -1,0 +1,100 @@
+"""The relative humidity of each box: what a record of the same snapshot and the same location says.
+
+One rule: it is told beside a sensor's values and changes none of them; what is implausible is left out.
+
+Much is noted and little of it asked for, so a report is read when somebody asks.
+"""
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from aqi_service.core.decimals import MAX_INTEGER, canonical, integer
+from aqi_service.core.times import DAY, feed_time
+
+MOST_REPORTS = 100_000
+"""Reports of humidity, and records located, that there is room for: over twice what the feed has today."""
+
+LONGEST = 40
+"""Characters of a value, a time or an id that is looked at."""
+
+MOST_PM_VALUES = 2
+"""A record of particulates with no more values than these has no humidity."""
+
+
+class _Report(NamedTuple):
+    """What a record says, as it says it."""
+
+    value: Any
+    timestamp: object
+    record_id: object
+
+
+class BoxHumidity:
+    """Collects, while a snapshot is read, the humidity of its boxes and where its records were measured.
+
+    `snapshot_time` is in epoch seconds. A box is a location's id; of several records of one box the newest
+    counts, of equal time the one with the higher id.
+    """
+
+    def __init__(self, snapshot_time: int) -> None:
+        self._latest = snapshot_time + DAY
+        self._reports: dict[int, list[_Report]] = {}
+        self._boxes: dict[int, int | None] = {}
+        self._room = MOST_REPORTS
+
+    def read(self, record: dict[str, Any], *, has_pm: bool) -> None:
+        """Take what a record of the feed says of humidity, if it does."""
+        values = record.get("sensordatavalues")
+        if type(values) is not list or (has_pm and len(values) <= MOST_PM_VALUES):
+            return
+        for entry in values:
+            if type(entry) is dict and entry.get("value_type") == "humidity":
+                box = _box_of(record)
+                report = _Report(entry.get("value"), record.get("timestamp"), record.get("id"))
+                if box is not None and self._room and all(map(_is_short, report)):
+                    self._room -= 1
+                    self._reports.setdefault(box, []).append(report)
+
+    def locate(self, record: dict[str, Any], record_id: str) -> None:
+        """Note in which box a record was measured; an id that is in two boxes is in none."""
+        box, number = _box_of(record), int(record_id)
+        if number in self._boxes:
+            self._boxes[number] = box if self._boxes[number] == box else None
+        elif box is not None and len(self._boxes) < MOST_REPORTS:
+            self._boxes[number] = box
+
+    def of(self, number: int) -> str | None:
+        """Return the relative humidity (%) of the box of the record with this id; None if nobody says."""
+        box = self._boxes.get(number)
+        reports = () if box is None else self._reports.get(box, ())
+        usable = [read for report in reports if (read := self._read(report))]
+        return max(usable)[-1] if usable else None
+
+    def _read(self, report: _Report) -> tuple[int, int, str] | None:
+        """Return when it was measured, its record's id, and how many of 100 %, if all of that is usable."""
+        percent, number = _percent(report.value), integer(report.record_id)
+        measured_at = feed_time(report.timestamp)
+        if percent is None or number is None or measured_at is None or measured_at > self._latest:
+            return None
+        return measured_at, int(number), percent
+
+
+@lru_cache(maxsize=16_384, typed=True)
+def _percent(value: Any) -> str | None:
+    """Return a number from 0 to 100, in canonical text."""
+    number = canonical(value)
+    return number if number is not None and 0 <= Decimal(number) <= 100 else None
+
+
+def _is_short(value: object) -> bool:
+    return len(value) <= LONGEST if type(value) is str else isinstance(value, int | float)
+
+
+def _box_of(record: dict[str, Any]) -> int | None:
+    location = record.get("location")
+    given = location.get("id") if type(location) is dict else None
+    if type(given) is int:
+        return given if 0 <= given <= MAX_INTEGER else None
+    number = integer(given)
+    return None if number is None else int(number)
