@@ -11,9 +11,8 @@ from aqi_service.core.csv_reply import csv_line
 from aqi_service.core.items import Item
 from aqi_service.core.scales import Scale
 from aqi_service.core.sensor_records import rescored
-from aqi_service.core.times import DAY, day_of
+from aqi_service.core.times import DAY, HOUR, day_of
 
-HOUR = 3600
 LAST_FROM = 22 * HOUR
 """Seconds of a day from which on its last record stands for it."""
 

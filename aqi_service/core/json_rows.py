@@ -15,7 +15,6 @@ from aqi_service.core.decimals import canonical
 from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.places import Place
-from aqi_service.core.quality import Check
 from aqi_service.core.recent import Reject
 from aqi_service.core.scales import SCALES, Scale, part
 from aqi_service.core.sensor_records import SensorRecord, rescored
@@ -50,7 +49,7 @@ def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Js
         "longitude": number(item.longitude),
         "country": item.country,
         "record": _record(item, moment),
-        "checks": None if record.check is None else _checks(record.check, record),
+        "checks": _checks(record),
         "provenance": _provenance(item, moment.version),
     }
     return sensor if record.metres is None else sensor | {"distance_km": number(record.kilometres)}
@@ -166,11 +165,14 @@ def _quartiles(name: str, values: Quartiles, scale: Scale) -> Json | None:
     return found and found | {"q1": number(values.first), "q3": number(values.third)}
 
 
-def _checks(check: Check, record: SensorRecord) -> Json:
+def _checks(record: SensorRecord) -> Json | None:
+    """Return what is said of a record that its snapshot's checks saw."""
+    if record.check is None:
+        return None
     return {
-        "flags": check.flags,
-        "neighbours": check.neighbours,
-        "median": check.median,
+        "flags": record.check.flags,
+        "neighbours": record.check.neighbours,
+        "median": record.check.median,
         "humidity": number(record.humidity),
         "hours_seen": record.hours_seen,
     }

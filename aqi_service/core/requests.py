@@ -80,10 +80,11 @@ class RejectsRequest:
 
 @dataclass(frozen=True, slots=True)
 class SensorRequest:
-    """`sensor ID`: its newest record."""
+    """`sensor ID`: its newest record; with `hours` also in how many of 24 hours there is one."""
 
     sensor_id: int
     choice: Choice = Choice()
+    hours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class RequestAnswers:
         self.history = SensorHistory(store, memory.ages, read_units)
         self._sensors, places = SensorLookup(memory, store, self.history.newest), PlaceLookup()
         self._finders: Mapping[type, Finder] = {
-            SensorRequest: self._sensors.sensor,
+            SensorRequest: self._sensor,
             NearRequest: self._sensors.near,
             BoxRequest: self._sensors.box,
             CountryRequest: self._sensors.country,
@@ -62,14 +62,14 @@ class RequestAnswers:
         }
 
     async def find(self, request: Request | LatestRequest) -> Found | Latest | None:
-        """Return what answers a request, of a history a page; None if there is no such sensor.
+        """Return what answers a request, of a history a page; None if there is no such sensor."""
+        return await self._finders[type(request)](request)
 
-        Of a single sensor it tells in how many hours the table has seen it.
-        """
-        found = await self._finders[type(request)](request)
-        if isinstance(request, SensorRequest) and isinstance(found, SensorRecord):
-            return found._replace(hours_seen=await self._hours_seen(request.sensor_id, found.item))
-        return found
+    async def _sensor(self, request: SensorRequest) -> SensorRecord | None:
+        found = await self._sensors.sensor(request)
+        if found is None or found.check is None or not request.hours:
+            return found
+        return found._replace(hours_seen=await self._hours_seen(request.sensor_id, found.item))
 
     async def _hours_seen(self, sensor_id: int, item: Item) -> int | None:
         """Return the hours, of the 24 up to a record, of which the table has one; None if it is too busy."""
@@ -96,7 +96,7 @@ class RequestAnswers:
             rows = await self.history.history(request, lambda record: sensor_row(record, scale))
             pieces = in_pieces(SENSOR_HEADER.encode(), iter(rows))
         else:
-            found = await self._finders[type(request)](request)
+            found = await self.find(request)
             if found is None:
                 return NOT_FOUND
             pieces = csv_pieces(request, found)

@@ -21,13 +21,13 @@ from aqi_service.core.json_rows import Moment
 from aqi_service.core.places import Place
 from aqi_service.core.query import at_point, check_length, place_of, request_at, values_of
 from aqi_service.core.redaction import printable
-from aqi_service.core.requests import HistoryRequest, HttpRequest, PlaceRequest
+from aqi_service.core.requests import HistoryRequest, HttpRequest, PlaceRequest, SensorRequest
 from aqi_service.core.times import iso
 from aqi_service.errors import NotFound
 from aqi_service.web.bodies import body_of, send, send_packed
 from aqi_service.web.kept import KeptBodies, Packed, pack
 from aqi_service.web.openapi import NAME, description
-from aqi_service.web.paths import BASE, Form, find
+from aqi_service.web.paths import BASE, CSV, Form, find
 from aqi_service.web.problems import STATUS, problem, problem_of
 
 log = logging.getLogger("aqi_service")
@@ -107,6 +107,8 @@ class Api:
         if place:
             values = at_point(values, place.latitude, place.longitude)
         asked = request_at(path.endpoint, words, values, now)
+        if isinstance(asked, SensorRequest) and form is not CSV:  # which has no column for it
+            asked = replace(asked, hours=True)
         if path.kept:
             return await self._kept_reply(request, asked, form)
         async with self._answers.large() if path.large else nullcontext():

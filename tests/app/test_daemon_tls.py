@@ -29,6 +29,11 @@ async def connect(program: Running, tls: ssl.SSLContext) -> tuple[asyncio.Stream
     return await asyncio.open_connection("127.0.0.1", await program.port("tls"), ssl=tls)
 
 
+async def has_table(program: Running) -> None:
+    """Wait until it has made the table: it listens before."""
+    await program.line(" lease_taken ")
+
+
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
     writer.write(encode(b"1"))
     async with patience():
@@ -39,6 +44,7 @@ async def test_sighup_brings_the_new_certificate_to_new_connections_and_drops_no
     old, new = Authority(tmp_path / "old"), Authority(tmp_path / "new")
     install(old.issue("first"), tmp_path)
     async with running(*TLS, cwd=tmp_path) as program:
+        await has_table(program)
         before = await connect(program, old.trusting())
         install(new.issue("second"), tmp_path)
         program.tell(signal.SIGHUP)
@@ -63,6 +69,7 @@ async def test_sighup_brings_the_new_authority_of_clients_in_place_of_the_old(tm
     shutil.copy(old.ca, tmp_path / "clients.pem")
     both = [old.trusting(authority.issue("client", "client")) for authority in (old, new)]
     async with running(*TLS, "--tls-client-ca", "clients.pem", cwd=tmp_path) as program:
+        await has_table(program)
         before = await connect(program, both[0])
         assert await ask(*before) == b"Item not found"
         shutil.copy(new.ca, tmp_path / "clients.pem")
@@ -80,6 +87,7 @@ async def test_sighup_brings_the_new_authority_of_clients_in_place_of_the_old(tm
 
 async def test_sighup_without_tls_is_a_line_in_the_log(tmp_path: Path) -> None:
     async with running(*SERVE, cwd=tmp_path) as program:
+        await has_table(program)
         await program.port("tcp")
         program.tell(signal.SIGHUP)
         await program.line("INFO .* reload_ignored")
@@ -91,6 +99,7 @@ async def test_the_client_finds_its_way_by_options_and_by_variables(tmp_path: Pa
     install(authority.issue("any"), tmp_path)
     cert, key = authority.issue("client", "client")
     async with running(*TLS, "--tls-client-ca", str(authority.ca), cwd=tmp_path) as program:
+        await has_table(program)
         port = str(await program.port("tls"))
         options = ("--tls-ca", str(authority.ca), "--tls-cert", str(cert), "--tls-key", str(key))
         by_options = await ran("1", "--port", port, *options, cwd=tmp_path, module="aqi_service.client")

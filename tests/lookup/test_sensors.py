@@ -205,7 +205,7 @@ def seen(*hours_before: int) -> list[Item]:
 
 
 async def hours_seen(world: World) -> int | None:
-    found = await world.lookup.find(SensorRequest(3))
+    found = await world.lookup.find(SensorRequest(3, hours=True))
     assert isinstance(found, SensorRecord)
     return found.hours_seen
 

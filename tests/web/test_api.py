@@ -428,3 +428,20 @@ async def test_what_memory_has_is_served_without_the_table() -> None:
         assert (await world.ask("/records/250451653")).json["checks"]["flags"] == ["alone"]
         assert (await world.ask("/near?lat=48.78&lon=9.18")).json["count"] == 5
         assert world.now == NOW
+
+
+async def test_the_hours_of_a_sensor_are_read_for_its_json_and_not_for_its_csv() -> None:
+    pages: list[None] = []
+
+    async def count() -> None:
+        pages.append(None)
+
+    world = ApiWorld(Before(MemoryStore(*capture_items()), sensor_page=count))
+    world.memory.offer(capture_index())
+    async with served(world):
+        assert (await world.ask(f"/sensors/{SENSOR}.csv")).status == 200
+        assert pages == []
+        for form in ("", ".geojson"):
+            reply = (await world.ask(f"/sensors/{SENSOR}{form}")).json
+            assert reply.get("properties", reply)["checks"]["hours_seen"] == 1
+    assert len(pages) == 2
