@@ -2,18 +2,19 @@
 
 One rule: it is told beside a sensor's values and changes none of them; what is implausible is left out.
 
-Much is noted and little of it asked for, so a report is read when somebody asks.
+Much is noted and little of it asked for, so a report is read when somebody asks, or when its box has another.
+What is noted is plain tuples of texts and numbers, which the garbage collector does not go through.
 """
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from aqi_service.core.decimals import MAX_INTEGER, canonical, integer
 from aqi_service.core.times import DAY, feed_time
 
 MOST_REPORTS = 100_000
-"""Reports of humidity, and records located, that there is room for: over twice what the feed has today."""
+"""Boxes with humidity, and records located, that there is room for: over twice what the feed has today."""
 
 LONGEST = 40
 """Characters of a value, a time or an id that is looked at."""
@@ -22,12 +23,8 @@ MOST_PM_VALUES = 2
 """A record of particulates with no more values than these has no humidity."""
 
 
-class _Report(NamedTuple):
-    """What a record says, as it says it."""
-
-    value: Any
-    timestamp: object
-    record_id: object
+_Report = tuple[Any, object, object]
+"""A value, a timestamp and a record's id, as a record says them."""
 
 
 class BoxHumidity:
@@ -39,9 +36,8 @@ class BoxHumidity:
 
     def __init__(self, snapshot_time: int) -> None:
         self._latest = snapshot_time + DAY
-        self._reports: dict[int, list[_Report]] = {}
+        self._reports: dict[int, _Report] = {}
         self._boxes: dict[int, int | None] = {}
-        self._room = MOST_REPORTS
 
     def read(self, record: dict[str, Any], *, has_pm: bool) -> None:
         """Take what a record of the feed says of humidity, if it does."""
@@ -50,11 +46,18 @@ class BoxHumidity:
             return
         for entry in values:
             if type(entry) is dict and entry.get("value_type") == "humidity":
-                box = _box_of(record)
-                report = _Report(entry.get("value"), record.get("timestamp"), record.get("id"))
-                if box is not None and self._room and all(map(_is_short, report)):
-                    self._room -= 1
-                    self._reports.setdefault(box, []).append(report)
+                report = (entry.get("value"), record.get("timestamp"), record.get("id"))
+                if (box := _box_of(record)) is not None and all(map(_is_short, report)):
+                    self._note(box, report)
+
+    def _note(self, box: int, report: _Report) -> None:
+        """Keep the report of a box that counts."""
+        there = self._reports.get(box)
+        if there is None:
+            if len(self._reports) < MOST_REPORTS:
+                self._reports[box] = report
+        elif (read := self._read(report)) and read > (self._read(there) or ()):
+            self._reports[box] = report
 
     def locate(self, record: dict[str, Any], record_id: str) -> None:
         """Note in which box a record was measured; an id that is in two boxes is in none."""
@@ -67,14 +70,15 @@ class BoxHumidity:
     def of(self, number: int) -> str | None:
         """Return the relative humidity (%) of the box of the record with this id; None if nobody says."""
         box = self._boxes.get(number)
-        reports = () if box is None else self._reports.get(box, ())
-        usable = [read for report in reports if (read := self._read(report))]
-        return max(usable)[-1] if usable else None
+        report = None if box is None else self._reports.get(box)
+        read = None if report is None else self._read(report)
+        return None if read is None else read[-1]
 
     def _read(self, report: _Report) -> tuple[int, int, str] | None:
         """Return when it was measured, its record's id, and how many of 100 %, if all of that is usable."""
-        percent, number = _percent(report.value), integer(report.record_id)
-        measured_at = feed_time(report.timestamp)
+        value, timestamp, record_id = report
+        percent, number = _percent(value), integer(record_id)
+        measured_at = feed_time(timestamp)
         if percent is None or number is None or measured_at is None or measured_at > self._latest:
             return None
         return measured_at, int(number), percent

@@ -1,5 +1,6 @@
 """The humidity of a sensor's box: which record of a snapshot says it, and what of that is believed."""
 
+import gc
 import json
 from typing import Any
 
@@ -105,12 +106,23 @@ def test_a_record_in_two_boxes_is_in_none() -> None:
 
 def test_a_snapshot_of_nothing_but_humidity_takes_a_bounded_room() -> None:
     boxes = BoxHumidity(SNAPSHOT_AT)
-    one = report(1, 64, "50")
-    for _ in range(MOST_REPORTS + 5):
-        boxes.read(one, has_pm=False)
-    boxes.read(report(2, 65, "60"), has_pm=False)
-    boxes.locate(record(5, **at(65)), "5")
-    assert boxes.of(5) is None
+    for box in range(MOST_REPORTS + 5):
+        boxes.read(report(1, box, "50"), has_pm=False)
+    boxes.locate(record(5, **at(MOST_REPORTS - 1)), "5")
+    boxes.locate(record(6, **at(MOST_REPORTS)), "6")
+    assert (boxes.of(5), boxes.of(6)) == ("50", None)
+
+
+def test_what_is_noted_is_nothing_that_the_garbage_collector_goes_through() -> None:
+    boxes = BoxHumidity(SNAPSHOT_AT)
+    gc.collect()
+    before = len(gc.get_objects())
+    for box in range(1_000):
+        boxes.read(report(1, box, "50"), has_pm=False)
+        boxes.read(report(2, box, "60"), has_pm=False)
+        boxes.locate(record(5, **at(box)), str(box))
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100
 
 
 TIMES = ("2023-12-20 16:00:00", "2023-12-20 17:00:00", "2023-12-22 17:00:00", "never")
