@@ -5,11 +5,9 @@ One rule: it measures and tells; nobody decides anything by it.
 
 import logging
 import time
-from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import accumulate
 
+from aqi_service.core.histogram import Histogram
 from aqi_service.core.log_limit import LogLimiter
 from aqi_service.shutdown import Stop
 
@@ -28,23 +26,19 @@ QUIET_SECONDS = 60.0
 """There is at most one such line in so long."""
 
 
-@dataclass(slots=True)
-class LoopLag:
-    """How late the wake-ups came: `counts` up to each of EDGES and beyond, `total` and `worst` in seconds."""
+class LoopLag(Histogram):
+    """How late the wake-ups came, in seconds; `worst` is the latest."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * (len(EDGES) + 1))
-    total: float = 0.0
-    worst: float = 0.0
+    __slots__ = ("worst",)
 
-    def note(self, late: float) -> None:
+    def __init__(self) -> None:
+        super().__init__(EDGES)
+        self.worst = 0.0
+
+    def note(self, value: float) -> None:
         """Count one wake-up."""
-        self.counts[bisect_left(EDGES, late)] += 1
-        self.total += late
-        self.worst = max(self.worst, late)
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Return the counts as Prometheus has them: up to an edge, those below it included."""
-        return list(zip((*map(str, EDGES), "+Inf"), map(float, accumulate(self.counts)), strict=True))
+        super().note(value)
+        self.worst = max(self.worst, value)
 
 
 async def watch(lag: LoopLag, stop: Stop, clock: Callable[[], float] = time.monotonic) -> None:

@@ -17,6 +17,7 @@ from aqi_service.app import output
 from aqi_service.app.loop_lag import LoopLag
 from aqi_service.core.clocks import clock_trouble
 from aqi_service.core.report import Fates, LoadReport, Status
+from aqi_service.core.request_counts import FOUND, RECORD, RequestCounts
 from aqi_service.core.times import feed_time
 from aqi_service.lookup.batcher import LookupCounts
 from aqi_service.lookup.memory import MemoryIndex
@@ -39,6 +40,7 @@ class ServiceStatus:
 
     server: ServerCounts
     lookups: LookupCounts = field(default_factory=LookupCounts)
+    requests: RequestCounts = field(default_factory=lambda: RequestCounts(time.monotonic))
     latest: MemoryIndex = field(default_factory=lambda: MemoryIndex(time.time))
     loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
@@ -129,6 +131,7 @@ class _Metrics(Collector):
         info.add_metric([__version__], 1)
         yield info
         yield from _lag(status.lag)
+        yield from _requests(status.requests, status.lookups.memory)
         yield from self._times()
 
     def _times(self) -> Iterable[Metric]:
@@ -158,6 +161,22 @@ def _lag(lag: LoopLag) -> Iterable[Metric]:
     text = "How late the event loop woke up."
     yield HistogramMetricFamily("aqi_loop_lag_seconds", text, lag.buckets(), lag.total)
     yield GaugeMetricFamily("aqi_loop_lag_worst_seconds", "The latest that it ever was.", lag.worst)
+
+
+def _requests(requests: RequestCounts, memory: int) -> Iterable[Metric]:
+    """Yield what became of requests; nobody waits for what memory answers at once, which is counted apart."""
+    ended = requests.ended | {(RECORD, FOUND): requests.ended[RECORD, FOUND] + memory}
+    text = "Requests of the wire and the API, by what was asked and how it ended."
+    counts = CounterMetricFamily("aqi_requests", text, labels=["kind", "outcome"])
+    for labels, count in ended.items():
+        counts.add_metric(labels, count)
+    yield counts
+    text = "How long requests were waited for, until there was an answer."
+    times = HistogramMetricFamily("aqi_request_seconds", text, labels=["kind"])
+    for kind, seconds in requests.seconds.items():
+        at_once = memory if kind == RECORD else 0
+        times.add_metric([kind], [(edge, n + at_once) for edge, n in seconds.buckets()], seconds.total)
+    yield times
 
 
 def metrics(status: ServiceStatus) -> Callable[[], bytes]:

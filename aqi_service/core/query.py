@@ -4,17 +4,22 @@ One rule: what is not known, said twice, or empty is refused in one sentence; wh
 wire, and refused in the wire's sentences.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from aqi_service.core.redaction import printable
-from aqi_service.core.request_words import request_of, scale_named
+from aqi_service.core.request_words import area_request, request_of, scale_named, sensor_request
 from aqi_service.core.requests import (
+    MOST_METRIC_AREAS,
+    MOST_METRIC_SENSORS,
+    AreaRequest,
     Choice,
     HttpRequest,
     LatestRequest,
     LoadsRequest,
+    MetricsRequest,
     PlaceRequest,
     RecordRequest,
     RejectsRequest,
@@ -25,6 +30,9 @@ MOST_CHARACTERS = 200
 """Of a parameter, and of a word of the path."""
 
 MOST_ID_DIGITS = 20
+
+Lists = Mapping[str, Sequence[str]]
+"""Parameters that may be said again and again: what is said of each."""
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 _CHOICES, _SCALE = ("indoor", "clean"), "scale"
@@ -41,6 +49,7 @@ class Endpoint:
         optional: how many of the last of these may be missing.
         filters: whether `indoor` and `clean` may be said.
         scale: whether `scale` may be.
+        repeated: parameters that may be said again and again, and how often at most.
     """
 
     kind: str
@@ -48,6 +57,7 @@ class Endpoint:
     optional: int = 0
     filters: bool = False
     scale: bool = True
+    repeated: tuple[tuple[str, int], ...] = ()
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -63,7 +73,8 @@ class Endpoint:
     def known(self) -> tuple[str, ...]:
         """All parameters."""
         place = (_PLACE,) if self.has_point else ()
-        return (*self.words, *place, *_CHOICES * self.filters, *(_SCALE,) * self.scale)
+        repeated = (name for name, _ in self.repeated)
+        return (*self.words, *place, *repeated, *_CHOICES * self.filters, *(_SCALE,) * self.scale)
 
 
 RECORD = Endpoint("record")
@@ -78,6 +89,7 @@ PLACES = Endpoint("place", ("q",), scale=False)
 LATEST = Endpoint("latest")
 SNAPSHOT = Endpoint("snapshot", scale=False)
 REJECTS = Endpoint("rejects", scale=False)
+METRICS = Endpoint("metrics", repeated=(("sensor", MOST_METRIC_SENSORS), ("area", MOST_METRIC_AREAS)))
 
 
 def values_of(known: Sequence[str], given: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -92,11 +104,31 @@ def values_of(known: Sequence[str], given: Iterable[tuple[str, str]]) -> dict[st
             raise BadRequest(f"there is no parameter {printable(name[:MOST_CHARACTERS])} here, {names}")
         if name in values:
             raise BadRequest(f"{name} is said twice")
-        if not value:
-            raise BadRequest(f"{name} is empty")
-        check_length(value)
+        _check(name, value)
         values[name] = value
     return values
+
+
+def lists_of(endpoint: Endpoint, given: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return each parameter that may be said again and again, with what is said of it, be it nothing.
+
+    Raises BadRequest for one that is empty, too long, or said too often.
+    """
+    lists: dict[str, list[str]] = {name: [] for name, _ in endpoint.repeated}
+    for name, value in given:
+        if name in lists:
+            _check(name, value)
+            lists[name].append(value)
+    for name, most in endpoint.repeated:
+        if len(lists[name]) > most:
+            raise BadRequest(f"{name} is said {len(lists[name])} times, at most {most} a request: ask twice")
+    return lists
+
+
+def _check(name: str, value: str) -> None:
+    if not value:
+        raise BadRequest(f"{name} is empty")
+    check_length(value)
 
 
 def check_length(text: str) -> None:
@@ -124,9 +156,16 @@ def at_point(values: Mapping[str, str], latitude: str, longitude: str) -> dict[s
 
 
 def request_at(
-    endpoint: Endpoint, path_words: Sequence[str], values: Mapping[str, str], now: float
+    endpoint: Endpoint,
+    path_words: Sequence[str],
+    values: Mapping[str, str],
+    now: float,
+    lists: Lists = MappingProxyType({}),
 ) -> HttpRequest:
-    """Make the request of a path's words and its parameters; raise BadRequest, which says what is wrong."""
+    """Make the request of a path's words and its parameters; raise BadRequest, which says what is wrong.
+
+    `lists` has the parameters that may be said again and again.
+    """
     missing = [name for name in endpoint.required if name not in values]
     if missing:
         instead = ", or place instead of lat and lon" if endpoint.has_point else ""
@@ -134,7 +173,7 @@ def request_at(
     indoor, clean = (_switch(name, values.get(name, "false")) for name in _CHOICES)
     choice = Choice(indoor, clean, scale_named(values[_SCALE]) if _SCALE in values else None)
     if endpoint.kind in _OWN:
-        return _OWN[endpoint.kind](path_words, choice)
+        return _OWN[endpoint.kind](path_words, lists, choice)
     said = [name in values for name in endpoint.words]
     count = len(said) - said[::-1].index(True) if True in said else 0  # up to the last one that is said
     words = [values.get(name, "") for name in endpoint.words[:count]]
@@ -147,19 +186,50 @@ def _switch(name: str, text: str) -> bool:
     return _SWITCH[text]
 
 
-def _record(path_words: Sequence[str], choice: Choice) -> HttpRequest:
+def _record(path_words: Sequence[str], _lists: Lists, choice: Choice) -> HttpRequest:
     (text,) = path_words
     if len(text) > MOST_ID_DIGITS or not (text.isascii() and text.isdigit()):
         raise BadRequest("a record id is 1 to 20 decimal digits")
     return RecordRequest(int(text), choice)
 
 
-_OWN: Mapping[str, Callable[[Sequence[str], Choice], HttpRequest]] = MappingProxyType(
+def _metrics(_words: Sequence[str], lists: Lists, choice: Choice) -> HttpRequest:
+    sensors = [sensor_request([text], choice) for text in lists["sensor"]]
+    areas = [_named_area(text, choice) for text in lists["area"]]
+    if not sensors and not areas:
+        raise BadRequest("sensor or area missing: sensor=ID, area=NAME,LAT,LON,KM, each as often as need be")
+    _check_distinct("sensor", [str(sensor.sensor_id) for sensor in sensors])
+    _check_distinct("area", [name for name, _ in areas])
+    return MetricsRequest(tuple(sensors), tuple(areas), choice)
+
+
+def _named_area(text: str, choice: Choice) -> tuple[str, AreaRequest]:
+    """Read an area behind its name, which may have commas in it."""
+    name, *words = text.rsplit(",", 3)
+    if len(words) < len(_AREA_WORDS) or not name.strip() or not name.isprintable():
+        raise BadRequest(
+            f"an area is NAME,{','.join(_AREA_WORDS)}, as Stuttgart,48.782,9.177,3, not {printable(text)}"
+        )
+    return name.strip(), area_request(words, choice)
+
+
+_AREA_WORDS = ("LAT", "LON", "KM")
+
+
+def _check_distinct(what: str, names: Sequence[str]) -> None:
+    """Raise BadRequest where two are the same: they would be the same series twice."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise BadRequest(f"{what} {printable(twice[0])} is said twice")
+
+
+_OWN: Mapping[str, Callable[[Sequence[str], Lists, Choice], HttpRequest]] = MappingProxyType(
     {
         "record": _record,
-        "latest": lambda _words, choice: LatestRequest(choice),
-        "snapshot": lambda _words, _choice: LoadsRequest(),
-        "rejects": lambda _words, _choice: RejectsRequest(),
+        "latest": lambda _words, _lists, choice: LatestRequest(choice),
+        "snapshot": lambda _words, _lists, _choice: LoadsRequest(),
+        "rejects": lambda _words, _lists, _choice: RejectsRequest(),
+        "metrics": _metrics,
     }
 )
 """How what is no request of the wire is made."""

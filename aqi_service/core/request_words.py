@@ -40,7 +40,8 @@ Reader = Callable[[Sequence[str], Choice, float], Request]
 """Makes a request of the words behind its name, without its choice; the third is the time, epoch seconds."""
 
 
-def _sensor(words: Sequence[str], choice: Choice, _now: float) -> Request:
+def sensor_request(words: Sequence[str], choice: Choice, _now: float = 0) -> SensorRequest:
+    """Make a request of its id."""
     (sensor_id,) = words
     return SensorRequest(_sensor_id(sensor_id), choice)
 
@@ -64,7 +65,8 @@ def _country(words: Sequence[str], choice: Choice, _now: float) -> Request:
     return CountryRequest(_country_code(code), choice)
 
 
-def _area(words: Sequence[str], choice: Choice, _now: float) -> Request:
+def area_request(words: Sequence[str], choice: Choice, _now: float = 0) -> AreaRequest:
+    """Make a request of latitude, longitude and kilometres."""
     latitude, longitude, kilometres = words
     radius = _number(kilometres, LEAST_KM, MOST_KM, f"KM is a number from {LEAST_KM:g} to {MOST_KM:g}")
     return AreaRequest(_point(latitude, longitude), radius, choice)
@@ -103,11 +105,11 @@ class _Form:
 
 _FORMS: Mapping[str, _Form] = MappingProxyType(
     {
-        "sensor": _Form("sensor ID", 1, 1, _sensor),
+        "sensor": _Form("sensor ID", 1, 1, sensor_request),
         "near": _Form("near LAT LON [N]", 2, 3, _near, filters=True),
         "box": _Form("box SOUTH WEST NORTH EAST", 4, 4, _box, filters=True),
         "country": _Form("country CC", 1, 1, _country, filters=True),
-        "area": _Form("area LAT LON KM", 3, 3, _area, filters=True),
+        "area": _Form("area LAT LON KM", 3, 3, area_request, filters=True),
         "history": _Form("history ID [SINCE [UNTIL]]", 1, 3, _history),
         "days": _Form("days ID [SINCE [UNTIL]]", 1, 3, _days),
         "place": _Form("place NAME", 1, 100, _place, scale=False),

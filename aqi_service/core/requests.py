@@ -28,6 +28,9 @@ MOST_PAGE = 1_000
 MOST_LOADS, MOST_REJECTS = 24, 1_000
 """Reports of loads, and rejected records, that readers are shown."""
 
+MOST_METRIC_SENSORS, MOST_METRIC_AREAS = 100, 20
+"""Sensors, and areas, that one answer for Prometheus has."""
+
 MOST_PLACES = 10
 """Places that one name gives."""
 
@@ -149,6 +152,15 @@ class PlaceRequest:
     country: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsRequest:
+    """Sensors, and areas by name, as series for Prometheus; not on the wire."""
+
+    sensors: tuple[SensorRequest, ...]
+    areas: tuple[tuple[str, AreaRequest], ...]
+    choice: Choice = Choice()
+
+
 NARROWER: Mapping[type, str] = MappingProxyType(
     {
         BoxRequest: "ask for a smaller box",
@@ -161,4 +173,5 @@ NARROWER: Mapping[type, str] = MappingProxyType(
 
 SensorsRequest = SensorRequest | NearRequest | BoxRequest | CountryRequest
 Request = SensorsRequest | AreaRequest | HistoryRequest | DaysRequest | PlaceRequest
-HttpRequest = Request | RecordRequest | LatestRequest | LoadsRequest | RejectsRequest
+LookupRequest = Request | RecordRequest | LatestRequest | MetricsRequest
+HttpRequest = LookupRequest | LoadsRequest | RejectsRequest

@@ -18,11 +18,14 @@ from aqi_service.core.csv_answers import Found
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
+from aqi_service.core.frames import kind as reply_kind
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.latest import Latest
 from aqi_service.core.log_limit import LogLimiter
+from aqi_service.core.metrics_text import Measured
+from aqi_service.core.request_counts import OTHER, RECORD, RequestCounts
 from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
-from aqi_service.core.requests import LARGE, LatestRequest, RecordRequest, Request
+from aqi_service.core.requests import LARGE, LookupRequest, RecordRequest
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource, NoAnswer
 from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
@@ -68,6 +71,7 @@ class Lookup:
         read_units: float = READ_UNITS,
     ) -> None:
         self.counts = LookupCounts()
+        self.requests = RequestCounts(_loop_time)
         self._latest = latest or MemoryIndex(now)
         self._misses = LookupBatcher(store, self.counts, deadline)
         self._others = RequestAnswers(self._latest, store, read_units)
@@ -79,15 +83,21 @@ class Lookup:
         if reply := self.at_once(payload):
             return reply
         try:
-            if _is_id(payload):
-                item = await self._in_time(self._from_table(str(int(payload))))
-                return NOT_FOUND if item is None else csv_reply(item)
-            request = read_request(payload, self._latest.now())
-            return await self._in_time(self._others.answer(request))
+            with self.requests.counting(_kind_of(payload)) as done:
+                reply = await self._answer(payload)
+                done(reply_kind(reply))
+                return reply
         except tuple(_TOLD) as error:
             return _TOLD[type(error)] + str(error).encode()
 
-    async def find(self, request: Request | RecordRequest | LatestRequest) -> Found | Latest | None:
+    async def _answer(self, payload: bytes) -> bytes:
+        if _is_id(payload):
+            item = await self._in_time(self._from_table(str(int(payload))))
+            return NOT_FOUND if item is None else csv_reply(item)
+        request = read_request(payload, self._latest.now())
+        return await self._in_time(self._others.answer(request))
+
+    async def find(self, request: LookupRequest) -> Found | Latest | Measured | None:
         """Return what answers a request, of a history a page; None if there is no such record or sensor.
 
         Raises BadRequest, Busy or NoAnswer, with a sentence for whoever asked.
@@ -105,13 +115,17 @@ class Lookup:
     def at_once(self, payload: bytes) -> bytes | None:
         """Return the reply that nothing has to be waited for; None is for `answer`."""
         if not _is_id(payload):
-            return None if payload.startswith(_KINDS) else _BAD
+            return None if payload.startswith(_KINDS) else self._count(OTHER, _BAD)
         number = int(payload)
         if number > MAX_INTEGER:
-            return NOT_FOUND
+            return self._count(RECORD, NOT_FOUND)
         reply = self._latest.reply(number)
         if reply is not None:
             self.counts.memory += 1
+        return reply
+
+    def _count(self, kind: str, reply: bytes) -> bytes:
+        self.requests.note(kind, reply_kind(reply))
         return reply
 
     async def close(self) -> None:
@@ -145,6 +159,15 @@ class Lookup:
         """Forget the snapshot if the error says that its table is gone."""
         if isinstance(error, MissingResource):
             self._latest.drop()
+
+
+def _kind_of(payload: bytes) -> str:
+    """Return what is asked for: one of KINDS, as `at_once` has seen, or a record."""
+    return RECORD if _is_id(payload) else payload.partition(b" ")[0].decode()
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _is_id(payload: bytes) -> bool:

@@ -9,6 +9,7 @@ from aqi_service.core.frames import MAX_REPLY, NOT_FOUND
 from aqi_service.core.history import HistoryPage, page_of
 from aqi_service.core.items import Item
 from aqi_service.core.latest import Latest
+from aqi_service.core.metrics_text import Measured
 from aqi_service.core.requests import (
     MOST_PAGE,
     NARROWER,
@@ -18,6 +19,7 @@ from aqi_service.core.requests import (
     DaysRequest,
     HistoryRequest,
     LatestRequest,
+    MetricsRequest,
     NearRequest,
     PlaceRequest,
     Request,
@@ -36,7 +38,9 @@ from aqi_service.storage.ports import Store
 HOURS_SECONDS = 1.0
 """How long an answer about a sensor waits for how many hours the table has of it."""
 
-Finder = Callable[[Any], Awaitable[Found | Latest | None]]
+Answer = Found | Latest | Measured
+
+Finder = Callable[[Any], Awaitable[Answer | None]]
 """Finds what answers requests of one type; None is that there is no such thing."""
 
 
@@ -59,9 +63,10 @@ class RequestAnswers:
             DaysRequest: self.history.days,
             PlaceRequest: places.find,
             LatestRequest: LatestSensors(memory, self._sensors).all,
+            MetricsRequest: self._measured,
         }
 
-    async def find(self, request: Request | LatestRequest) -> Found | Latest | None:
+    async def find(self, request: Request | LatestRequest | MetricsRequest) -> Answer | None:
         """Return what answers a request, of a history a page; None if there is no such sensor."""
         return await self._finders[type(request)](request)
 
@@ -108,6 +113,12 @@ class RequestAnswers:
             narrow = NARROWER.get(type(request), "ask for less")
             raise BadRequest(f"{len(reply)} bytes; at most {MAX_REPLY} a reply: {narrow}")
         return bytes(reply)
+
+    async def _measured(self, request: MetricsRequest) -> Measured:
+        found = await self._sensors.some([sensor.sensor_id for sensor in request.sensors])
+        areas = [(name, await self._sensors.area(area)) for name, area in request.areas]
+        there = [found[each.sensor_id] for each in request.sensors if each.sensor_id in found]
+        return Measured(there, areas)
 
     async def _page(self, request: HistoryRequest) -> HistoryPage:
         return page_of(await self.history.history(request, lambda record: record, MOST_PAGE), MOST_PAGE)

@@ -49,7 +49,18 @@ class SensorLookup:
 
     async def sensor(self, request: SensorRequest) -> SensorRecord | None:
         """Return a sensor's newest record; None of one that there is nothing of."""
-        return await self._known(request.sensor_id) or await self._other(request.sensor_id)
+        return (await self.some([request.sensor_id])).get(request.sensor_id)
+
+    async def some(self, sensor_ids: Sequence[int]) -> Mapping[int, SensorRecord]:
+        """Return the newest records of sensors, but for those that there is nothing of."""
+        found = await self._known(sensor_ids)
+
+        async def add(sensor_id: int) -> None:
+            if other := await self._other(sensor_id):
+                found[sensor_id] = other
+
+        await gather_or_cancel(add(each) for each in sensor_ids if each not in found)
+        return found
 
     def said_of(self, item: Item) -> SensorRecord:
         """Return a record with what the checks say of it, if it is the newest of a sensor of the snapshot."""
@@ -59,13 +70,14 @@ class SensorLookup:
             return SensorRecord(item)
         return sensors.record(at, item)
 
-    async def _known(self, sensor_id: int) -> SensorRecord | None:
-        """Return the record of a sensor that the snapshot has."""
+    async def _known(self, sensor_ids: Iterable[int]) -> dict[int, SensorRecord]:
+        """Return the records of those sensors that the snapshot has."""
         sensors = self._memory.sensors
-        at = None if sensors is None else sensors.index.position(sensor_id)
-        if sensors is None or at is None:
-            return None
-        return (await self._records(sensors, [at])).get(at)
+        if sensors is None:
+            return {}
+        places = {each: at for each in sensor_ids if (at := sensors.index.position(each)) is not None}
+        records = await self._records(sensors, list(places.values()))
+        return {each: records[at] for each, at in places.items() if at in records}
 
     async def _other(self, sensor_id: int) -> SensorRecord | None:
         item = await self._newest(sensor_id)

@@ -7,7 +7,7 @@ One rule: it is handed functions, and knows no store, no memory and no load.
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -19,15 +19,16 @@ from aqi_service.core.history import MINUTE, HistoryPage
 from aqi_service.core.json_answers import Terms, terms_of
 from aqi_service.core.json_rows import Moment
 from aqi_service.core.places import Place
-from aqi_service.core.query import at_point, check_length, place_of, request_at, values_of
+from aqi_service.core.query import at_point, check_length, lists_of, place_of, request_at, values_of
 from aqi_service.core.redaction import printable
+from aqi_service.core.request_counts import FOUND, OTHER, Done
 from aqi_service.core.requests import HistoryRequest, HttpRequest, PlaceRequest, SensorRequest
 from aqi_service.core.times import iso
 from aqi_service.errors import NotFound
 from aqi_service.web.bodies import body_of, send, send_packed
 from aqi_service.web.kept import KeptBodies, Packed, pack
 from aqi_service.web.openapi import NAME, description
-from aqi_service.web.paths import BASE, CSV, Form, find
+from aqi_service.web.paths import BASE, CSV, Form, Found, find
 from aqi_service.web.problems import STATUS, problem, problem_of
 
 log = logging.getLogger("aqi_service")
@@ -62,11 +63,13 @@ class ApiAnswers:
         find: returns what answers a request, or None; raises one of `problems.STATUS`.
         moment: tells the time, and which snapshot memory has.
         large: gives a place in which a large answer is made and sent; raises Busy if there is none.
+        counting: counts the request of a kind that its block answers, when it is told the outcome.
     """
 
     find: Callable[[HttpRequest], Awaitable[Any]]
     moment: Callable[[], Moment]
     large: Callable[[], AbstractAsyncContextManager[None]]
+    counting: Callable[[str], AbstractContextManager[Done]]
 
 
 class Api:
@@ -95,24 +98,32 @@ class Api:
         if request.match_info["tail"] == NAME:
             return await self._described(request)
         found = find(request.match_info["tail"])
-        if found is None:
-            raise NotFound(f"there is no such path below {BASE}")
+        with self._answers.counting(found.path.endpoint.kind if found else OTHER) as done:
+            if found is None:
+                raise NotFound(f"there is no such path below {BASE}")
+            return await self._answer_at(found, request, done)
+
+    async def _answer_at(self, found: Found, request: web.Request, done: Done) -> web.StreamResponse:
+        """Answer a request for a path that there is; `done` is told when it only has to be sent."""
         path, words, form = found
         for word in words:
             check_length(word)
-        values = values_of(path.endpoint.known, request.query.items())
+        lists = lists_of(path.endpoint, request.query.items())
+        once = ((name, value) for name, value in request.query.items() if name not in lists)
+        values = values_of(path.endpoint.known, once)
         now = self._answers.moment().now
         named = place_of(path.endpoint, values, now)
         place = await self._city(named) if named else None
         if place:
             values = at_point(values, place.latitude, place.longitude)
-        asked = request_at(path.endpoint, words, values, now)
+        asked = request_at(path.endpoint, words, values, now, lists)
         if isinstance(asked, SensorRequest) and form is not CSV:  # which has no column for it
             asked = replace(asked, hours=True)
+        asking = _Asked(request, asked, form, done)
         if path.kept:
-            return await self._kept_reply(request, asked, form)
+            return await self._kept_reply(asking)
         async with self._answers.large() if path.large else nullcontext():
-            return await self._reply(request, asked, form, place)
+            return await self._reply(asking, place)
 
     async def _described(self, request: web.Request) -> web.StreamResponse:
         values_of((), request.query.items())
@@ -127,30 +138,44 @@ class Api:
         city: Place = cities[0]
         return city
 
-    async def _reply(
-        self, request: web.Request, asked: HttpRequest, form: Form, place: Place | None
-    ) -> web.StreamResponse:
+    async def _reply(self, asked: "_Asked", place: Place | None) -> web.StreamResponse:
         """Find, write and send what answers a request."""
-        found = await self._answers.find(asked)
+        request, form = asked.request, asked.form
+        found = await self._answers.find(request)
         if found is None:
             raise NotFound("Item not found")
-        links = [f'<{terms_of(asked).licence_url}>; rel="license"', *_next(request, asked, found)]
-        body = await body_of(form.write(asked, found, replace(self._answers.moment(), place=place)))
+        terms = terms_of(request)
+        links = [f'<{terms.licence_url}>; rel="license"', *_next(asked.http, request, found)]
+        body = await body_of(form.write(request, found, replace(self._answers.moment(), place=place)))
         del found  # what it was made of is larger, and the peer may be slow
-        headers = _headers(form, terms_of(asked)) | {"ETag": body.tag, "Link": ", ".join(links)}
-        return await send(request, body, headers)
+        headers = _headers(form, terms) | {"ETag": body.tag, "Link": ", ".join(links)}
+        asked.done(FOUND)
+        return await send(asked.http, body, headers)
 
-    async def _kept_reply(self, request: web.Request, asked: HttpRequest, form: Form) -> web.StreamResponse:
+    async def _kept_reply(self, asked: "_Asked") -> web.StreamResponse:
         """Send what is kept as the answer; make it first where there is none that holds."""
+        request, form = asked.request, asked.form
 
         async def make() -> Packed:
-            found = await self._answers.find(asked)
-            return await pack(form.write(asked, found, self._answers.moment()), found.holds)
+            found = await self._answers.find(request)
+            return await pack(form.write(request, found, self._answers.moment()), found.holds)
 
-        packed = await self._kept.get((asked, form), make)
-        terms = terms_of(asked)
+        packed = await self._kept.get((request, form), make)
+        terms = terms_of(request)
         link = f'<{terms.licence_url}>; rel="license"'
-        return await send_packed(request, packed, _headers(form, terms) | {"ETag": packed.tag, "Link": link})
+        headers = _headers(form, terms) | {"ETag": packed.tag, "Link": link}
+        asked.done(FOUND)
+        return await send_packed(asked.http, packed, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request as it came, as it was read, how it is answered, and who is told when there is an answer."""
+
+    http: web.Request
+    request: HttpRequest
+    form: Form
+    done: Done
 
 
 def _headers(form: Form, terms: Terms) -> dict[str, str]:

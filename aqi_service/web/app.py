@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from aqi_service.core.log_limit import LogLimiter
+from aqi_service.core.metrics_text import CONTENT_TYPE
 from aqi_service.web.api import HEADERS as API_HEADERS
 from aqi_service.web.api import Api, ApiAnswers
 from aqi_service.web.limits import REFUSALS, SILENT_SECONDS, ConnectionLimits
@@ -31,7 +32,6 @@ LISTEN_QUEUE = 128
 ACCEPT_BURST = 8
 """Connections accepted in one turn of the loop: descriptors that exist before the doors can refuse them."""
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 HEADERS = {
     "Server": "aqi_service",
     "Cache-Control": "no-store",
@@ -140,7 +140,7 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
         return _text(f"ready\n{trouble}\n" if trouble else "ready\n")
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=answers.metrics(), headers={"Content-Type": METRICS_TYPE})
+        return web.Response(body=answers.metrics(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application(client_max_size=1024, middlewares=[told])
     app.on_response_prepare.append(_add_headers)

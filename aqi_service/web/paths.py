@@ -12,6 +12,7 @@ from aqi_service.core.csv_answers import csv_pieces
 from aqi_service.core.json_answers import geojson_pieces, json_pieces
 from aqi_service.core.json_rows import Moment
 from aqi_service.core.latest import columns_pieces, latest_csv_pieces, latest_geojson_pieces
+from aqi_service.core.metrics_text import CONTENT_TYPE, metrics_pieces
 from aqi_service.core.query import (
     AREA,
     BOX,
@@ -19,6 +20,7 @@ from aqi_service.core.query import (
     DAYS,
     HISTORY,
     LATEST,
+    METRICS,
     NEAR,
     PLACES,
     RECORD,
@@ -52,13 +54,14 @@ GEOJSON = Form("application/geo+json", geojson_pieces)
 ROWS = {"": JSON, ".csv": CSV, ".geojson": GEOJSON}
 TABLE = {"": JSON, ".csv": CSV}
 DOCUMENT = {"": JSON}
+SERIES = {"": Form(CONTENT_TYPE, metrics_pieces)}
 ALL = {
     ".columns.json": Form("application/json", columns_pieces),
     ".geojson": Form("application/geo+json", latest_geojson_pieces),
     ".csv": Form("text/csv; charset=utf-8", latest_csv_pieces),
 }
 """Forms by what stands behind the last word of a path: of rows with coordinates, of others, of what is no
-row, and of all sensors at once."""
+row, of what Prometheus reads, and of all sensors at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ PATHS = (
     Path("snapshot", SNAPSHOT, forms=DOCUMENT),
     Path("rejects", REJECTS),
     Path("latest", LATEST, forms=ALL, kept=True),
+    Path("metrics", METRICS, forms=SERIES),
 )
 
 _SUFFIX = re.compile(r"(\.csv|\.geojson|\.columns\.json)?$")

@@ -11,6 +11,7 @@ from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.core.index import IndexBuilder, SnapshotVersion
 from aqi_service.core.report import Fates, LoadReport, Status
 from aqi_service.server.server import ServerCounts
+from tests.doubles.promtool import CONTENT, check_metrics, with_promtool
 from tests.doubles.storage_items import FULL
 
 FATES = {"stored", "unchanged", "superseded", "merged", "rejected", "without_pm", "expired", "pending"}
@@ -24,7 +25,8 @@ GAUGES = {
     "aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None,
     "aqi_loop_lag_worst_seconds": None, "aqi_clock_off": None, "aqi_loader": None,
 }  # fmt: skip
-HISTOGRAMS = {"aqi_loop_lag_seconds"}
+HISTOGRAMS = {"aqi_loop_lag_seconds", "aqi_request_seconds"}
+BY_TWO = {"aqi_requests": {"kind", "outcome"}}
 AFTER_A_LOAD = {
     "aqi_newest_record_timestamp_seconds", "aqi_last_finished_load_timestamp_seconds",
     "aqi_last_load_seconds", "aqi_last_load_bytes",
@@ -61,7 +63,9 @@ def test_every_metric_has_its_name_type_and_label_from_the_start(status: Service
         for family in text_string_to_metric_families(metrics(status)().decode())
         if family.name.startswith("aqi_")
     }
-    assert set(families) == {*COUNTERS, *GAUGES, *HISTOGRAMS}
+    assert set(families) == {*COUNTERS, *GAUGES, *HISTOGRAMS, *BY_TWO}
+    for name, labels in BY_TWO.items():
+        assert all(set(sample.labels) == labels for sample in families[name].samples)
     assert {families[name].type for name in HISTOGRAMS} == {"histogram"}
     for name, label in (COUNTERS | GAUGES).items():
         family = families[name]
@@ -144,6 +148,37 @@ def test_how_late_the_loop_is_is_a_histogram_that_adds_up(status: ServiceStatus)
     assert found["aqi_loop_lag_seconds_bucket", "+Inf"] == found["aqi_loop_lag_seconds_count", None] == 3
     assert found["aqi_loop_lag_seconds_sum", None] == pytest.approx(2.071)
     assert found["aqi_loop_lag_worst_seconds", None] == 2.0
+
+
+def test_requests_are_counted_by_kind_and_outcome_with_a_histogram_of_each_kind(
+    status: ServiceStatus,
+) -> None:
+    status.requests.note("near", "found", 0.03)
+    status.requests.note("record", "found", 0.2)
+    status.requests.note("record", "not_found")
+    status.lookups.memory = 5
+    lines = metrics(status)().decode().splitlines()
+    for line in (
+        'aqi_requests_total{kind="near",outcome="found"} 1.0',
+        'aqi_requests_total{kind="record",outcome="found"} 6.0',
+        'aqi_requests_total{kind="record",outcome="not_found"} 1.0',
+        'aqi_requests_total{kind="other",outcome="failed"} 0.0',
+        'aqi_request_seconds_bucket{kind="near",le="0.025"} 0.0',
+        'aqi_request_seconds_bucket{kind="near",le="0.05"} 1.0',
+        'aqi_request_seconds_bucket{kind="record",le="0.001"} 6.0',
+        'aqi_request_seconds_bucket{kind="record",le="+Inf"} 7.0',
+        'aqi_request_seconds_count{kind="record"} 7.0',
+        'aqi_request_seconds_sum{kind="record"} 0.2',
+    ):
+        assert line in lines
+
+
+@with_promtool
+def test_promtool_is_content_with_the_metrics_before_and_after_a_load(status: ServiceStatus) -> None:
+    assert check_metrics(metrics(status)()) == CONTENT
+    status.loaded(report(), now=1.0)
+    assert check_metrics(metrics(status)()) == CONTENT
+    assert check_metrics(b"# TYPE bad_total gauge\nbad_total 1\n") != CONTENT
 
 
 def test_the_process_itself_is_measured_too(status: ServiceStatus) -> None:

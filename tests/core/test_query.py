@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aqi_service.core.geo import Point
 from aqi_service.core.query import (
     AREA,
     BOX,
     COUNTRY,
     DAYS,
     HISTORY,
+    METRICS,
     MOST_CHARACTERS,
     NEAR,
     PLACES,
@@ -19,12 +21,22 @@ from aqi_service.core.query import (
     SENSOR,
     Endpoint,
     at_point,
+    lists_of,
     place_of,
     request_at,
     values_of,
 )
 from aqi_service.core.request_words import read_request
-from aqi_service.core.requests import HistoryRequest, PlaceRequest, RecordRequest
+from aqi_service.core.requests import (
+    AreaRequest,
+    Choice,
+    HistoryRequest,
+    MetricsRequest,
+    PlaceRequest,
+    RecordRequest,
+    SensorRequest,
+)
+from aqi_service.core.scales import US_EPA
 from aqi_service.core.times import DAY
 from aqi_service.errors import BadRequest
 
@@ -34,7 +46,9 @@ Given = Sequence[tuple[str, str]]
 
 
 def asked(endpoint: Endpoint, words: Sequence[str], given: Given) -> object:
-    return request_at(endpoint, words, values_of(endpoint.known, given), NOW)
+    lists = lists_of(endpoint, given)
+    once = [pair for pair in given if pair[0] not in lists]
+    return request_at(endpoint, words, values_of(endpoint.known, once), NOW, lists)
 
 
 @pytest.mark.parametrize(("endpoint", "words", "given", "wire"), [
@@ -110,3 +124,49 @@ def test_a_place_stands_for_a_point_where_there_is_one_and_not_beside_it() -> No
     with pytest.raises(BadRequest, match="either place, or lat and lon"):
         place_of(NEAR, {"place": "Bonn", "lat": "1"}, NOW)
     assert "place" not in BOX.known
+
+
+def test_sensors_and_areas_are_said_as_often_as_there_are_and_a_name_may_have_commas() -> None:
+    choice = Choice(scale=US_EPA)
+    given = [("sensor", "141"), ("area", "a, b,48.7,9.1,.5"), ("scale", "us-epa"), ("sensor", "007")]
+    assert asked(METRICS, [], given) == MetricsRequest(
+        (SensorRequest(141, choice), SensorRequest(7, choice)),
+        (("a, b", AreaRequest(Point(48.7, 9.1), 0.5, choice)),),
+        choice,
+    )
+
+
+@pytest.mark.parametrize(("given", "why"), [
+    ([], "sensor or area missing"),
+    ([("scale", "daqi")], "sensor or area missing"),
+    ([("sensor", "")], "sensor is empty"),
+    ([("sensor", "a")], "a sensor id is 1 to 19 decimal digits"),
+    ([("sensor", "1"), ("sensor", "2"), ("sensor", "01")], "sensor 1 is said twice"),
+    ([("area", "a,1,2,3"), ("area", " a ,4,5,6")], "area a is said twice"),
+    ([("area", "1,2,3")], "an area is NAME,LAT,LON,KM"),
+    ([("area", " ,1,2,3")], "an area is NAME,LAT,LON,KM"),
+    ([("area", "a\nb,1,2,3")], "an area is NAME,LAT,LON,KM, as Stuttgart,48.782,9.177,3, not a\\nb,1,2,3"),
+    ([("area", "a\ud800,1,2,3")], "an area is NAME,LAT,LON,KM"),
+    ([("area", "a,91,2,3")], "a latitude is a number of degrees from -90 to 90, not 91"),
+    ([("area", "a,1,2,101")], "KM is a number from 0.1 to 100, not 101"),
+    ([("area", "a" * MOST_CHARACTERS + ",1,2,3")], "at most 200 characters a parameter"),
+    ([("sensor", "1"), ("scale", "daqi"), ("scale", "daqi")], "scale is said twice"),
+    ([("sensor", "1"), ("indoor", "true")], "there is no parameter indoor here, but sensor, area, scale"),
+    ([("sensor", str(n)) for n in range(101)], "sensor is said 101 times, at most 100 a request"),
+    ([("area", f"{n},1,2,3") for n in range(21)], "area is said 21 times, at most 20 a request"),
+])  # fmt: skip
+def test_what_is_wrong_with_sensors_and_areas_is_one_sentence(given: Given, why: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        asked(METRICS, [], given)
+    assert str(refused.value).startswith(why)
+
+
+def test_as_many_sensors_and_areas_as_may_be_are_taken() -> None:
+    given = [*(("sensor", str(n)) for n in range(100)), *(("area", f"{n},1,2,3") for n in range(20))]
+    request = asked(METRICS, [], given)
+    assert isinstance(request, MetricsRequest)
+    assert (len(request.sensors), len(request.areas)) == (100, 20)
+
+
+def test_nothing_may_be_said_again_elsewhere() -> None:
+    assert lists_of(SENSOR, [("scale", "daqi"), ("scale", "daqi")]) == {}

@@ -197,3 +197,36 @@ async def test_lookups_of_one_moment_are_one_request_to_the_table() -> None:
     replies = await asyncio.gather(*map(found.answer, (b"1", b"28456691289", b"1", b"x")))
     assert replies == [NOT_FOUND, CSV, NOT_FOUND, BAD]
     assert store.asked == ["1 28456691289"]
+
+
+@pytest.mark.parametrize(("payload", "kind", "outcome"), [
+    (b"28456691289", "record", "found"), (b"2", "record", "not_found"), (b"9" * 20, "record", "not_found"),
+    (b"x", "other", "bad_request"), (b"", "other", "bad_request"), (b"nearer 1 2", "other", "bad_request"),
+    (b"near 1", "near", "bad_request"), (b"near 1 2", "near", "unavailable"),
+    (b"sensor 5", "sensor", "not_found"), (b"place Berlin", "place", "found"),
+])  # fmt: skip
+async def test_a_request_is_counted_by_what_it_asks_and_how_it_ends(
+    payload: bytes, kind: str, outcome: str
+) -> None:
+    asked = lookup(ITEM)
+    await asked.answer(payload)
+    assert {labels: n for labels, n in asked.requests.ended.items() if n} == {(kind, outcome): 1}
+    assert [name for name, seconds in asked.requests.seconds.items() if sum(seconds.counts)] == [kind]
+
+
+async def test_a_table_that_does_not_answer_is_counted_and_a_fault_of_our_own_as_one() -> None:
+    broken, faulty = lookup(ITEM, get=failing(Unavailable("x"))), lookup(ITEM, get=failing(KeyError("x")))
+    await broken.answer(b"2")
+    with pytest.raises(KeyError):
+        await faulty.answer(b"2")
+    assert broken.requests.ended["record", "unavailable"] == faulty.requests.ended["record", "failed"] == 1
+
+
+@by_hand
+async def test_a_request_is_timed_until_there_is_an_answer() -> None:
+    async def slow() -> None:
+        advance(0.2)
+
+    asked = lookup(ITEM, get=slow)
+    await asked.answer(b"28456691289")
+    assert 0.2 <= asked.requests.seconds["record"].total < 5

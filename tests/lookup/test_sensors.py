@@ -10,12 +10,13 @@ import pytest
 from aqi_service.core.geo import Point, metres_between
 from aqi_service.core.index import IndexBuilder, SnapshotVersion, unpack
 from aqi_service.core.items import Item
-from aqi_service.core.requests import MOST_ROWS, NearRequest, SensorRequest
+from aqi_service.core.metrics_text import Measured
+from aqi_service.core.requests import MOST_ROWS, AreaRequest, MetricsRequest, NearRequest, SensorRequest
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
 from aqi_service.core.times import DAY
-from aqi_service.errors import MissingIndex, MissingResource, Unavailable
+from aqi_service.errors import MissingIndex, MissingResource, NoAnswer, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.requests import HOURS_SECONDS
@@ -90,6 +91,29 @@ async def test_a_sensor_that_memory_lacks_is_read_from_the_table_and_an_unknown_
     world.store.items["1"] = item(77, id="1")
     assert await world.sensors("sensor 77") == [77]
     assert await world.lookup.answer(b"sensor 78") == b"Item not found"
+
+
+async def test_several_sensors_are_found_in_memory_and_in_the_table_and_unknown_ones_left_out() -> None:
+    world = World(*AROUND)
+    world.store.items["1"] = item(77, id="1")
+    request = MetricsRequest(
+        tuple(map(SensorRequest, (77, 78, 3))), (("a", AreaRequest(Point(48.7, 9.1), 9)),)
+    )
+    found = await world.lookup.find(request)
+    assert isinstance(found, Measured)
+    assert [record.item.sensor_id for record in found.sensors] == ["77", "3"]
+    assert [record.check is None for record in found.sensors] == [True, False]
+    assert [(name, area.sensors) for name, area in found.areas] == [("a", 8)]
+
+
+async def test_several_sensors_are_none_when_the_table_cannot_tell_of_one() -> None:
+    world = World(*AROUND)
+    lookup = Lookup(
+        Before(world.store, sensor_page=failing(Unavailable("x"))), lambda: NOW, latest=world.memory
+    )
+    with pytest.raises(NoAnswer, match="the table cannot be read now"):
+        await lookup.find(MetricsRequest(tuple(map(SensorRequest, (3, 78))), ()))
+    assert await lookup.find(MetricsRequest((SensorRequest(3),), ()))
 
 
 async def test_the_nearest_come_by_distance_with_what_it_is() -> None:

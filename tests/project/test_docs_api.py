@@ -6,7 +6,15 @@ import orjson
 import pytest
 
 from aqi_service.core.query import Endpoint
-from aqi_service.core.requests import MOST_DAYS, MOST_LOADS, MOST_PAGE, MOST_REJECTS, MOST_ROWS
+from aqi_service.core.requests import (
+    MOST_DAYS,
+    MOST_LOADS,
+    MOST_METRIC_AREAS,
+    MOST_METRIC_SENSORS,
+    MOST_PAGE,
+    MOST_REJECTS,
+    MOST_ROWS,
+)
 from aqi_service.lookup.latest import LEAST_SECONDS, MOST_ASKED
 from aqi_service.server.large_replies import HTTP_PLACES, PATIENCE_SECONDS
 from aqi_service.web.bodies import SEND_SECONDS
@@ -16,7 +24,7 @@ from tests import ROOT
 from tests.doubles.api_world import capture_served
 
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^`GET /api/v1(\S+)`\n\n```(json|csv)\n(.*?)^```$", API, re.MULTILINE | re.DOTALL)
+EXAMPLES = re.findall(r"^`GET /api/v1(\S+)`\n\n```(json|csv|text)\n(.*?)^```$", API, re.MULTILINE | re.DOTALL)
 
 
 def test_there_are_examples() -> None:
@@ -42,7 +50,8 @@ def test_the_table_has_every_path_with_its_parameters_and_forms() -> None:
         row = next(row for row in rows if row[0] == shown[path.words])
         assert set(re.findall(r"`(\w+)`", row[1])) == set(path.endpoint.known) - {"scale"}
         if path.words != "latest":
-            assert row[2].split(", ") == ["JSON", "CSV", "GeoJSON"][: len(path.forms)]
+            forms = ["text"] if path.words == "metrics" else ["JSON", "CSV", "GeoJSON"]
+            assert row[2].split(", ") == forms[: len(path.forms)]
 
 
 def test_the_paths_without_a_scale_are_those_that_are_named() -> None:
@@ -64,6 +73,9 @@ def test_the_limits_are_those_of_the_code() -> None:
         f"{MOST_ROWS:,} rows",
         f"more than {MOST_ASKED:,} records to the table",
         f"may be {LEAST_SECONDS:g} s behind",
+        f"of {MOST_METRIC_SENSORS} sensors and {MOST_METRIC_AREAS} areas at most",
+        f"`sensor=ID` at most {MOST_METRIC_SENSORS} times",
+        f"`area=NAME,LAT,LON,KM` at most {MOST_METRIC_AREAS} times",
         f"{HTTP_PLACES} are made and sent at once over HTTP",
         f"waits {PATIENCE_SECONDS:g} s",
         f"not taken after {SEND_SECONDS:g} s",

@@ -27,6 +27,7 @@ ASKED = {
     "snapshot": ("", {}),
     "rejects": ("", {}),
     "latest": ("", {}),
+    "metrics": ("", {"sensor": "1118", "area": "Stuttgart,48.782,9.177,3"}),
 }
 """What is asked for at each path: the word in it, and parameters."""
 

@@ -1,0 +1,125 @@
+"""Sensors and areas as Prometheus' text form (version 0.0.4): a family of series for each thing known.
+
+One rule: what is not known has no series, so a rule that needs it does not hold; it is never 0.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aqi_service.core.areas import Area
+from aqi_service.core.decimals import canonical
+from aqi_service.core.json_rows import Moment
+from aqi_service.core.quality import Flag
+from aqi_service.core.requests import MetricsRequest
+from aqi_service.core.sensor_records import SensorRecord, rescored
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What there is of the sensors and areas that were asked for: of an unknown sensor nothing."""
+
+    sensors: Sequence[SensorRecord]
+    areas: Sequence[tuple[str, Area]]
+
+
+class Series(NamedTuple):
+    """A value and its labels; None is none, so that there is no such series."""
+
+    labels: Mapping[str, str | None]
+    value: str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """A metric's name, what it means, and which series something has in it."""
+
+    name: str
+    text: str
+    series: Callable[..., Iterable[Series]]
+
+
+def metrics_pieces(request: MetricsRequest, found: Measured, _: Moment) -> Iterator[bytes]:
+    """Write what was found, a family at a time; all series of one stand together, as the form asks for."""
+    scale = request.choice.scale
+    sensors = [each._replace(item=rescored(each.item, scale)) for each in found.sensors]
+    for family in _SENSORS:
+        yield _written(family, (series for each in sensors for series in family.series(each)))
+    for family in _AREAS:
+        yield _written(family, (series for name, area in found.areas for series in family.series(name, area)))
+
+
+def _written(family: _Family, series: Iterable[Series]) -> bytes:
+    lines = [f"{family.name}{{{_labels(labels)}}} {value}\n" for labels, value in series if value is not None]
+    if not lines:
+        return b""
+    head = f"# HELP {family.name} {family.text}\n# TYPE {family.name} gauge\n"
+    return (head + "".join(lines)).encode()
+
+
+def _labels(labels: Mapping[str, str | None]) -> str:
+    return ",".join(f'{name}="{(value or "").translate(_ESCAPED)}"' for name, value in labels.items())
+
+
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+"""What a label's value may not have as it is."""
+
+
+def _concentration(sensor: SensorRecord) -> Iterator[Series]:
+    for pollutant, value in (("P2.5", sensor.item.pm25), ("P10", sensor.item.pm10)):
+        yield Series(_of(sensor) | {"pollutant": pollutant}, canonical(value))
+
+
+def _index(sensor: SensorRecord) -> Iterator[Series]:
+    yield Series(_of(sensor) | {"scale": sensor.item.scale}, canonical(sensor.item.aqi))
+
+
+def _flagged(sensor: SensorRecord) -> Iterator[Series]:
+    """Give 0 or 1 of every flag; of a record that the checks did not see, nothing."""
+    for flag in Flag if sensor.check else ():
+        yield Series(_of(sensor) | {"flag": flag}, int(flag in sensor.flags))
+
+
+def _measured(sensor: SensorRecord) -> Iterator[Series]:
+    yield Series(_of(sensor), sensor.item.measured_at)
+
+
+def _of(sensor: SensorRecord) -> dict[str, str | None]:
+    return {"sensor": sensor.item.sensor_id}
+
+
+def _area_concentration(name: str, area: Area) -> Iterator[Series]:
+    for pollutant, values in (("P2.5", area.pm25), ("P10", area.pm10)):
+        yield Series({"area": name, "pollutant": pollutant}, values.median)
+
+
+def _area_index(name: str, area: Area) -> Iterator[Series]:
+    yield Series({"area": name, "scale": area.scale.name}, area.score and area.score.aqi)
+
+
+def _area_measured(name: str, area: Area) -> Iterator[Series]:
+    yield Series({"area": name}, area.newest and area.newest.measured_at)
+
+
+def _area_sensors(name: str, area: Area) -> Iterator[Series]:
+    yield Series({"area": name}, area.sensors)
+
+
+_SENSORS = (
+    _Family("aqi_sensor_concentration", "24-hour mean that the sensor reports, in µg/m³.", _concentration),
+    _Family("aqi_sensor_index", "Air-quality index of the sensor's newest record.", _index),
+    _Family("aqi_sensor_flagged", "1 if the snapshot's checks flag the sensor so, else 0.", _flagged),
+    _Family("aqi_sensor_measured_timestamp_seconds", "Time of the sensor's newest record.", _measured),
+)
+_AREAS = (
+    _Family(
+        "aqi_area_concentration",
+        "Median of the 24-hour means of the area's sensors that count, in µg/m³.",
+        _area_concentration,
+    ),
+    _Family("aqi_area_index", "Air-quality index of the area's medians.", _area_index),
+    _Family("aqi_area_measured_timestamp_seconds", "Time of the newest record that counts.", _area_measured),
+    _Family("aqi_area_sensors", "Sensors that count: outdoor, not stale, high or low.", _area_sensors),
+)

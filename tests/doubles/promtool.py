@@ -1,0 +1,42 @@
+"""promtool, which judges metrics, settings and rules for Prometheus (Debian's package prometheus has it).
+
+One rule: on a machine without it its tests are skipped, but in CI, which installs it, they fail.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+with_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None and os.environ.get("CI") != "true",
+    reason="promtool is missing: Debian's package prometheus has it",
+)
+
+
+class Verdict(NamedTuple):
+    """How it ended, and what it found."""
+
+    code: int
+    said: str
+
+
+CONTENT = Verdict(0, "")
+
+
+def promtool(*arguments: str, cwd: Path | None = None, stdin: bytes = b"") -> Verdict:
+    done = subprocess.run(
+        ["promtool", *arguments],  # noqa: S607  # wherever it is installed
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+    return Verdict(done.returncode, (done.stdout + done.stderr).decode())
+
+
+def check_metrics(text: bytes) -> Verdict:
+    return promtool("check", "metrics", stdin=text)
