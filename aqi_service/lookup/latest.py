@@ -13,7 +13,8 @@ from aqi_service.core.scales import SCALES
 from aqi_service.core.slices import SLICE
 from aqi_service.errors import NoAnswer
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.lookup.sensors import NO_SNAPSHOT, SensorLookup
+from aqi_service.lookup.sensors import SensorLookup
+from aqi_service.lookup.unreadable import NO_SNAPSHOT
 
 MOST_ASKED = 2_000
 """Records that are read from the table for it: a twentieth of a snapshot, or less."""

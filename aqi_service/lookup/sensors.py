@@ -26,13 +26,12 @@ from aqi_service.core.slices import BUILD_SLICE, SLICE
 from aqi_service.errors import BadRequest, NoAnswer, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.turns import in_turns
+from aqi_service.lookup.unreadable import NO_SNAPSHOT
 from aqi_service.storage.cleanup import gather_or_cancel
 from aqi_service.storage.ports import READ_LIMIT, Store
 
 MOST_READS = 4
 """Reads of the table at once for one request."""
-
-NO_SNAPSHOT = "no snapshot yet (the first one is being loaded, or read; try again later)"
 
 Newest = Callable[[int], Awaitable[Item | None]]
 """Gives the newest record that the table has of a sensor."""
