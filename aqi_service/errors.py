@@ -4,6 +4,7 @@
      +-- ConfigError              waiting cannot mend it: exit code 2
      |    +-- AccessDenied        AWS refused the credentials or the action
      |    +-- MissingResource     no such bucket or table, or it has the wrong form
+     |    |    +-- NoTableYet     nothing was ever stored: the first load makes the table
      |    +-- MissingIndex        the table cannot be asked by sensor
      |    +-- TableRefused        the table refuses every item, or most, in the same words
      |    +-- RequestRefused      the service does not know a request, or takes it for wrong
@@ -62,6 +63,10 @@ OR_LOCALLY = ", or use --local DIR"
 
 class MissingResource(ConfigError):
     """The bucket or table does not exist, or has a form that the program cannot use."""
+
+
+class NoTableYet(MissingResource):
+    """A local table that nothing was stored in yet: the first load makes it."""
 
 
 class MissingIndex(ConfigError):

@@ -34,6 +34,7 @@ PARTS = {
     "index": ("figure_13_memory_index",),
     "lookup": ("figure_06_lookups_from_memory",),
     "during": ("figure_08_lookups_during_load",),
+    "steps": ("figure_14_longest_step",),
     "idle": ("figure_09_idle_connections", "figure_12_idle_daemon"),
 }
 """What ONLY chooses -> the files whose `figures` measure it, in the order of the table."""

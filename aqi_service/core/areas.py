@@ -3,7 +3,7 @@
 One rule: medians and quartiles are exact, and of too few sensors there are none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from aqi_service.core.items import Item
 from aqi_service.core.requests import AreaRequest
 from aqi_service.core.scales import Scale, Score, score
 from aqi_service.core.sensor_records import SensorRecord
+from aqi_service.core.slices import BUILD_SLICE, Slices, in_order
 
 LEAST_COUNTED = 3
 """An area of fewer sensors has no values: two agree by chance, and neither is known to be right."""
@@ -54,24 +55,27 @@ class Area:
     newest: Item | None
 
 
-def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) -> Area:
+def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) -> Slices[Area]:
     """Sum up all sensors of an area; `usual` is the scale unless another is asked for.
 
     Those that are clean count, and indoor ones only if they are asked for.
     """
-    counted = [each.item for each in sensors if _counts(each, request)]
-    scale = request.choice.scale or usual
-    pm25, pm10 = _quartiles(item.pm25 for item in counted), _quartiles(item.pm10 for item in counted)
-    return Area(
-        request,
-        len(counted),
-        len(sensors) - len(counted),
-        pm25,
-        pm10,
-        score(scale, pm10.median, pm25.median) if pm25.median or pm10.median else None,
-        scale,
-        max(counted, key=lambda item: item.measured_at or 0, default=None),
-    )
+    fine, coarse = list[Decimal](), list[Decimal]()
+    counted, newest, scale = 0, None, request.choice.scale or usual
+    for number, record in enumerate(sensors):
+        if number % BUILD_SLICE == 0:
+            yield
+        if not _counts(record, request):
+            continue
+        item = record.item
+        counted += 1
+        fine += [Decimal(item.pm25)] if item.pm25 is not None else []
+        coarse += [Decimal(item.pm10)] if item.pm10 is not None else []
+        if newest is None or (item.measured_at or 0) > (newest.measured_at or 0):
+            newest = item
+    pm25, pm10 = (yield from _quartiles(fine)), (yield from _quartiles(coarse))
+    scored = score(scale, pm10.median, pm25.median) if pm25.median or pm10.median else None
+    return Area(request, counted, len(sensors) - counted, pm25, pm10, scored, scale, newest)
 
 
 def _counts(record: SensorRecord, request: AreaRequest) -> bool:
@@ -79,8 +83,8 @@ def _counts(record: SensorRecord, request: AreaRequest) -> bool:
     return record.is_clean and has_value and (request.choice.indoor or record.item.indoor != "1")
 
 
-def _quartiles(texts: Iterable[str | None]) -> Quartiles:
-    values = sorted(Decimal(text) for text in texts if text is not None)
+def _quartiles(found: Sequence[Decimal]) -> Slices[Quartiles]:
+    values = yield from in_order(found)
     if len(values) < LEAST_COUNTED:
         return Quartiles()
     return Quartiles(*(_text(_between(values, quarters)) for quarters in (2, 1, 3)))

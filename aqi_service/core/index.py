@@ -98,26 +98,29 @@ class SnapshotIndex:
         It is asked for every record that was not measured after `doubt`. `ages` is what expiry counts from:
         `now` unless given (all in epoch seconds).
         """
-        packed = self._sure(number, now, doubt, ages)
+        packed = self.packed_record(number, now, doubt, ages)
         return None if packed is None else _answer(packed)[_START:]
 
     def item(
         self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
     ) -> Item | None:
         """Return a record's item; None if the table has to be asked, as `reply` does."""
-        packed = self._sure(number, now, doubt, ages)
+        packed = self.packed_record(number, now, doubt, ages)
         return None if packed is None else unpack(packed)
 
-    def is_due(self, now: float) -> bool:
-        """Tell whether it has to be compared with the table, since it was made (or compared) a day ago."""
-        return now - self.built >= KEPT_SECONDS
-
-    def _sure(self, number: int, now: float, doubt: float, ages: float | None) -> bytes | None:
+    def packed_record(
+        self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
+    ) -> bytes | None:
+        """Return a record as it is packed; None if the table has to be asked, as `reply` does."""
         packed = self.packed.get(number)
         if packed is None or self.is_due(now):
             return None
         measured_at, expires_at, _ = _HEAD.unpack_from(packed)
         return None if expires_at <= (now if ages is None else ages) or measured_at <= doubt else packed
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether it has to be compared with the table, since it was made (or compared) a day ago."""
+        return now - self.built >= KEPT_SECONDS
 
     def numbers(self, until: float) -> list[int]:
         """Return the ids of the records that were measured until then (epoch seconds)."""

@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 
 from aqi_service.core.areas import Area
-from aqi_service.core.csv_answers import PIECE_ROWS
 from aqi_service.core.history import HistoryPage
 from aqi_service.core.json_rows import (
     Json,
@@ -39,6 +38,9 @@ from aqi_service.core.requests import (
 )
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import feed_time
+
+JSON_ROWS = 25
+"""Rows that are written at once, in a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,7 @@ def _listed(begin: Json, name: str, rows: Iterator[Json], end: Json) -> Iterator
     """Write an object with a list in it: what stands before it, its rows, what stands behind it."""
     yield orjson.dumps(begin)[:-1] + f',"{name}":['.encode()
     comma = b""
-    while some := b",".join(map(orjson.dumps, islice(rows, PIECE_ROWS))):
+    while some := b",".join(map(orjson.dumps, islice(rows, JSON_ROWS))):
         yield comma + some
         comma = b","
     yield b"]," + orjson.dumps(end)[1:] + b"\n"

@@ -3,7 +3,7 @@
 One rule: what is written is kept and answered again, so nothing in it depends on when it is asked for.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -65,20 +65,22 @@ COLUMN_NAMES = tuple(_CELLS)
 
 def columns_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> Iterator[bytes]:
     """Write an array a column, all in the order of the sensors' ids."""
+    columns = [list[bytes]() for _ in _CELLS]
+    records = _scored(found)
+    while some := list(islice(records, PIECE_ROWS)):
+        for column, cell in zip(columns, _CELLS.values(), strict=True):
+            column.append(orjson.dumps(list(map(cell, some)))[1:-1])
+        yield b""  # nothing yet, so that others have their turn
     yield orjson.dumps(_begin(found))[:-1] + b',"columns":{'
-    records = yield from _scored(found)
-    for place, (name, cell) in enumerate(_CELLS.items()):
-        yield (b"," if place else b"") + orjson.dumps(name) + b":["
-        yield from _joined(map(cell, records))
-        yield b"]"
+    for place, (name, column) in enumerate(zip(_CELLS, columns, strict=True)):
+        yield (b"," if place else b"") + orjson.dumps(name) + b":[" + b",".join(column) + b"]"
     yield b"}," + orjson.dumps(_end())[1:] + b"\n"
 
 
 def latest_geojson_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> Iterator[bytes]:
     """Write a Feature a sensor, with the columns as its properties."""
     yield orjson.dumps({"type": "FeatureCollection"} | _begin(found))[:-1] + b',"features":['
-    records = yield from _scored(found)
-    yield from _joined(map(_feature, records))
+    yield from _joined(map(_feature, _scored(found)))
     yield b"]," + orjson.dumps(_end())[1:] + b"\n"
 
 
@@ -87,15 +89,11 @@ def latest_csv_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -
     return sensor_pieces(SENSOR_HEADER, found.records, found.scale)
 
 
-def _scored(found: Latest) -> Generator[bytes, None, list[SensorRecord]]:
-    """Return the records on the scale; what it yields is nothing, so that others have their turn."""
-    records = list[SensorRecord]()
+def _scored(found: Latest) -> Iterator[SensorRecord]:
+    """Give the records on the scale."""
     for record in found.records:
-        if len(records) % PIECE_ROWS == 0:
-            yield b""
         item = rescored(record.item, found.scale)
-        records.append(record if item is record.item else record._replace(item=item))
-    return records
+        yield record if item is record.item else record._replace(item=item)
 
 
 def _begin(found: Latest) -> Json:

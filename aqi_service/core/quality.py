@@ -8,8 +8,10 @@ with its neighbours by robust statistics before anything else. Simplified here: 
 in time, one rule for all distances up to 10 km, and no second round after outliers were taken out.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from math import isnan, nan
 from statistics import median
 from typing import NamedTuple
 
@@ -68,6 +70,39 @@ class Check(NamedTuple):
     flags: tuple[Flag, ...] = ()
     neighbours: int | None = None
     median: float | None = None
+
+
+class Checks(Sequence[Check]):
+    """Checks in columns, by position: an object each would burden every full garbage collection."""
+
+    def __init__(self) -> None:
+        self._flags: list[tuple[Flag, ...]] = []
+        self._neighbours, self._medians = array("h"), array("d")
+        self._shared: dict[tuple[Flag, ...], tuple[Flag, ...]] = {}
+
+    def append(self, check: Check) -> None:
+        """Take the check of the next sensor."""
+        self._flags.append(self._shared.setdefault(check.flags, check.flags))
+        self._neighbours.append(_NONE if check.neighbours is None else check.neighbours)
+        self._medians.append(nan if check.median is None else check.median)
+
+    def flags(self, position: int) -> tuple[Flag, ...]:
+        """Return what is said of the sensor at a position."""
+        return self._flags[position]
+
+    def __len__(self) -> int:
+        return len(self._flags)
+
+    def __getitem__(self, position: int) -> Check:  # type: ignore[override]  # no slices of it are asked for
+        neighbours, median = self._neighbours[position], self._medians[position]
+        return Check(
+            self._flags[position],
+            None if neighbours == _NONE else neighbours,
+            None if isnan(median) else median,
+        )
+
+
+_NONE = -1
 
 
 def check(index: SensorIndex, readings: Sequence[Reading], snapshot_time: int) -> Slices[list[Check]]:

@@ -3,7 +3,8 @@
 One rule: an index never changes; it knows which record is a sensor's newest, and not what a reader is told of
 it now (that is the lookup's to say).
 
-What takes long comes in slices (core/slices.py).
+What takes long comes in slices (core/slices.py). All is in columns: an object a sensor would be one more that
+each full garbage collection looks at, in the middle of somebody's request.
 """
 
 from array import array
@@ -11,7 +12,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
-from math import nan
+from itertools import compress
+from math import isnan, nan
 from typing import NamedTuple
 
 from aqi_service.core.decimals import MAX_INTEGER
@@ -46,9 +48,9 @@ class SensorIndex:
     sensor_ids: Sequence[int]
     record_ids: Sequence[int]
     indoor: Sequence[int]
-    _points: Sequence[Point | None]
+    _degrees: tuple[Sequence[float], Sequence[float]]
     _vectors: tuple[Sequence[float], Sequence[float], Sequence[float]]
-    _cells: Mapping[int, Sequence[int]]
+    _cells: "_Cells"
     _countries: Mapping[str, Sequence[int]]
 
     def __len__(self) -> int:
@@ -61,7 +63,8 @@ class SensorIndex:
 
     def point(self, position: int) -> Point | None:
         """Return where a sensor stands; None if its record does not say."""
-        return self._points[position]
+        latitudes, longitudes = self._degrees
+        return None if isnan(latitudes[position]) else Point(latitudes[position], longitudes[position])
 
     def in_country(self, code: str) -> Sequence[int]:
         """Return the positions of the sensors of a country (two capital letters); GB and UK are one."""
@@ -69,19 +72,21 @@ class SensorIndex:
 
     def in_box(self, box: Box) -> Slices[list[int]]:
         """Return the positions of the sensors in a box, by sensor id."""
-        found, points = list[int](), self._points
+        there, (latitudes, longitudes) = bytearray(len(self)), self._degrees
         for some in self._slices_of(box):
-            found += [at for at in some if (point := points[at]) and box.has(point)]
+            for at in some:
+                there[at] = box.has(Point(latitudes[at], longitudes[at]))
             yield
-        return sorted(found)
+        return (yield from _marked(there))
 
-    def within(self, middle: Point, kilometres: float) -> Slices[list[Nearby]]:
-        """Return the sensors within that distance, edge included, in no order."""
-        found = list[Nearby]()
+    def within(self, middle: Point, kilometres: float) -> Slices[list[int]]:
+        """Return the positions of the sensors within that distance, edge included, by sensor id."""
+        there = bytearray(len(self))
         for some in self._measured(middle, kilometres):
-            found += some
+            for near in some:
+                there[near.position] = True
             yield
-        return found
+        return (yield from _marked(there))
 
     def nearest(self, middle: Point, count: int, wanted: Callable[[int], bool]) -> Slices[list[Nearby]]:
         """Return so many of the sensors that are wanted, nearest first, then by id, or all there are.
@@ -111,20 +116,58 @@ class SensorIndex:
             ]
 
     def _slices_of(self, box: Box) -> Iterator[list[int]]:
-        """Give the positions in the cells of a box, at most SLICE at a time."""
-        waiting: list[int] = []
-        for cell in self._cells_of(box):
-            waiting += self._cells[cell]
+        """Give the positions in the cells of a box, at most SLICE at a time, and of as many cells."""
+        waiting, places = list[int](), self._cells.places
+        cells: Iterable[int] = places if box.cell_count() > len(places) else box.cells()  # the shorter way
+        is_there = box.touches if cells is places else places.__contains__
+        for count, cell in enumerate(cells):
+            if count % SLICE == SLICE - 1:
+                yield []
+            if is_there(cell):
+                waiting += self._cells.positions(cell)
             while len(waiting) >= SLICE:
                 yield waiting[:SLICE]
                 del waiting[:SLICE]
         yield waiting
 
-    def _cells_of(self, box: Box) -> Iterator[int]:
-        """Give the cells of a box that have sensors, the shorter way."""
-        if box.cell_count() <= len(self._cells):
-            return filter(self._cells.__contains__, box.cells())
-        return filter(box.touches, self._cells)
+
+def _marked(there: bytearray) -> Slices[list[int]]:
+    """Return the positions that are marked, in their order."""
+    found = list[int]()
+    for start in range(0, len(there), SLICE):
+        found += compress(range(start, start + SLICE), there[start : start + SLICE])
+        yield
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """The positions of the sensors in each cell, one cell's behind the other's.
+
+    Attributes:
+        places: where a cell stands among them.
+    """
+
+    places: Mapping[int, int]
+    _positions: Sequence[int]
+    _ends: Sequence[int]
+
+    def positions(self, cell: int) -> Sequence[int]:
+        """Return the positions of a cell that has sensors."""
+        place = self.places[cell]
+        return self._positions[self._ends[place] : self._ends[place + 1]]
+
+
+def _cells(filled: Mapping[int, Sequence[int]]) -> Slices[_Cells]:
+    """Put the positions of each cell behind each other."""
+    places, positions, ends = dict[int, int](), array("l"), array("l", [0])
+    for place, (cell, some) in enumerate(filled.items()):
+        if place % BUILD_SLICE == 0:
+            yield
+        places[cell] = place
+        positions.extend(some)
+        ends.append(len(positions))
+    return _Cells(places, positions, ends)
 
 
 class _Columns:
@@ -132,7 +175,7 @@ class _Columns:
 
     def __init__(self) -> None:
         self.sensor_ids, self.record_ids, self.indoor = array("q"), array("q"), bytearray()
-        self.points: list[Point | None] = []
+        self.degrees = array("d"), array("d")
         self.vectors = array("d"), array("d"), array("d")
         self.cells: dict[int, array[int]] = {}
         self.countries: dict[str, array[int]] = {}
@@ -143,23 +186,28 @@ class _Columns:
         self.sensor_ids.append(sensor_id)
         self.record_ids.append(record.record_id)
         self.indoor.append(record.indoor)
-        self.points.append(record.point)
-        for column, part in zip(self.vectors, record.point.vector if record.point else _NOWHERE, strict=True):
-            column.append(part)
+        point = record.point
+        for columns, parts in (
+            (self.degrees, point or _NOWHERE[:2]),
+            (self.vectors, point.vector if point else _NOWHERE),
+        ):
+            for column, part in zip(columns, parts, strict=True):
+                column.append(part)
         if record.point:
             self.cells.setdefault(cell_of(record.point), array("l")).append(position)
         if record.country:
             self.countries.setdefault(one_code(record.country), array("l")).append(position)
 
-    def index(self) -> SensorIndex:
+    def index(self) -> Slices[SensorIndex]:
         """Return the index of what was taken."""
+        cells = yield from _cells(self.cells)
         return SensorIndex(
             self.sensor_ids,
             self.record_ids,
             self.indoor,
-            self.points,
+            self.degrees,
             self.vectors,
-            self.cells,
+            cells,
             self.countries,
         )
 
@@ -195,7 +243,7 @@ def build(items: Iterable[Item]) -> Slices[SensorIndex]:
         if count % BUILD_SLICE == 0:
             yield
         columns.add(sensor_id, newest[sensor_id])
-    return columns.index()
+    return (yield from columns.index())
 
 
 def one_code(code: str) -> str:

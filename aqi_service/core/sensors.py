@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aqi_service.core.items import Item
-from aqi_service.core.quality import Check, Reading, check
+from aqi_service.core.quality import Checks, Reading, check
 from aqi_service.core.sensor_index import SensorIndex, build
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import BUILD_SLICE, Slices
@@ -24,7 +24,7 @@ class Sensors:
     """
 
     index: SensorIndex
-    checks: Sequence[Check]
+    checks: Checks
     humidity: Sequence[str | None]
 
     def record(self, position: int, item: Item) -> SensorRecord:
@@ -56,7 +56,11 @@ def sensors_of(
         readings.append(_reading(item(number)))
         percent = humidity(number)
         percents.append(None if percent is None else shared.setdefault(percent, percent))
-    checks = yield from check(index, readings, snapshot_time)
+    checks = Checks()
+    for count, each in enumerate((yield from check(index, readings, snapshot_time))):
+        if count % BUILD_SLICE == 0:
+            yield
+        checks.append(each)
     return Sensors(index, checks, percents)
 
 

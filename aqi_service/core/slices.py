@@ -3,7 +3,10 @@
 One rule: a slice takes about a millisecond, so that whoever runs it can let others have their turn.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from decimal import Decimal
+from heapq import merge
+from itertools import islice
 from typing import TypeVar
 
 SLICE = 1_000
@@ -14,6 +17,19 @@ BUILD_SLICE = 250
 
 Result = TypeVar("Result")
 Slices = Generator[None, None, Result]
+
+
+def in_order(values: Sequence[Decimal]) -> Slices[list[Decimal]]:
+    """Sort numbers: slice by slice, then merged."""
+    runs = list[list[Decimal]]()
+    for start in range(0, len(values), SLICE):
+        runs.append(sorted(values[start : start + SLICE]))
+        yield
+    merged, found = merge(*runs), list[Decimal]()
+    while some := list(islice(merged, SLICE)):
+        found += some
+        yield
+    return found
 
 
 def run_through(slices: Slices[Result]) -> Result:

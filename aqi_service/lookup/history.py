@@ -8,7 +8,6 @@ budget of all readers together; who finds none in time is told that it is busy.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -17,15 +16,13 @@ from aqi_service.core.day_cache import DayCache
 from aqi_service.core.days import DAY_FIELDS, Day, DayBuilder, days_between, gaps
 from aqi_service.core.history import HistoryRows, Row, newest
 from aqi_service.core.items import Item
-from aqi_service.core.log_limit import LogLimiter
 from aqi_service.core.read_budget import ReadBudget
 from aqi_service.core.requests import MOST_ROWS, DaysRequest, HistoryRequest
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import DAY, HOUR
-from aqi_service.errors import AqiError, BadRequest, Busy, MissingIndex, MissingResource, NoAnswer
+from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource
+from aqi_service.lookup.unreadable import UnreadableTable
 from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange, SensorReads
-
-log = logging.getLogger("aqi_service")
 
 MOST_AT_ONCE = 8
 """Requests at once; each holds what it found, at most 2 MB. More wait for a place."""
@@ -43,15 +40,10 @@ PAGE_UNITS = 25.0
 NEWEST_LIMIT = 8
 """Records that are read for the newest: as many cost as one, and those of the same second are among them."""
 
-QUIET_SECONDS = 60.0
-"""A table that cannot be read by sensor is logged at most this often."""
-
 ALL_TIME = (0, 2**53)
 SLICE = 100
 """Records after which others have their turn."""
 
-_CANNOT_READ = "the table cannot be read now; try again later"
-_NO_INDEX = "the table has no index by sensor, so it cannot tell: its owner adds it with --create"
 _NO_PLACE = f"{MOST_AT_ONCE} requests for what sensors measured are under way; try again later"
 
 Answer = TypeVar("Answer")
@@ -77,7 +69,7 @@ class SensorHistory:
         self._deadline = deadline
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._cache = DayCache()
-        self._lines = LogLimiter(1, QUIET_SECONDS)
+        self._unreadable = UnreadableTable()
         self.budget = ReadBudget(read_units)
 
     async def newest(self, sensor_id: int) -> Item | None:
@@ -114,16 +106,9 @@ class SensorHistory:
         except (AqiError, TimeoutError) as error:
             if not has_place:
                 raise Busy(_NO_PLACE) from error
-            raise self._unavailable(error) from error
-
-    def _unavailable(self, error: Exception) -> NoAnswer:
-        """Return what the reader is told; log what is wrong."""
-        if isinstance(error, MissingResource):
-            self._cache.clear()
-        now = asyncio.get_running_loop().time()
-        if self._lines.allow("lookup_failed", now) is not None:
-            log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})
-        return NoAnswer(_NO_INDEX if isinstance(error, MissingIndex) else _CANNOT_READ)
+            if isinstance(error, MissingResource):
+                self._cache.clear()
+            raise self._unreadable.told(error) from error
 
     async def _newest(self, sensor_id: int, end: float) -> Item | None:
         there: Item | None = None

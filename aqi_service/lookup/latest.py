@@ -10,10 +10,11 @@ from aqi_service.core.items import Item
 from aqi_service.core.latest import Latest
 from aqi_service.core.requests import LatestRequest
 from aqi_service.core.scales import SCALES
-from aqi_service.core.slices import SLICE
+from aqi_service.core.slices import BUILD_SLICE
 from aqi_service.errors import NoAnswer
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.lookup.sensors import NO_SNAPSHOT, SensorLookup
+from aqi_service.lookup.sensors import SensorLookup
+from aqi_service.lookup.unreadable import NO_SNAPSHOT
 
 MOST_ASKED = 2_000
 """Records that are read from the table for it: a twentieth of a snapshot, or less."""
@@ -45,7 +46,7 @@ class LatestSensors:
         records = await self._sensors.every(index.sensors)
         expires, newest = math.inf, Item("")
         for count, (item, *_) in enumerate(records):
-            if count % SLICE == SLICE - 1:
+            if count % BUILD_SLICE == BUILD_SLICE - 1:
                 await asyncio.sleep(0)
             expires = expires if item.expires_at is None else min(expires, item.expires_at)
             newest = max(newest, item, key=_measured)

@@ -9,7 +9,6 @@ went wrong inside.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
@@ -21,7 +20,6 @@ from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.frames import kind as reply_kind
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.latest import Latest
-from aqi_service.core.log_limit import LogLimiter
 from aqi_service.core.metrics_text import Measured
 from aqi_service.core.request_counts import OTHER, RECORD, RequestCounts
 from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
@@ -32,15 +30,11 @@ from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
 from aqi_service.lookup.history import READ_UNITS
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.requests import RequestAnswers
+from aqi_service.lookup.unreadable import UnreadableTable
 from aqi_service.storage.ports import Store
-
-log = logging.getLogger("aqi_service")
 
 DEADLINE = 5.0
 """Seconds until a lookup that the table does not answer is `Unavailable`."""
-
-QUIET_SECONDS = 60.0
-"""A table that cannot be read is logged at most this often."""
 
 _ID_DIGITS = 20
 _KINDS = tuple(f"{kind} ".encode() for kind in KINDS)
@@ -53,8 +47,6 @@ _TOLD: Mapping[type[Exception], bytes] = MappingProxyType(
     {BadRequest: BAD_REQUEST, Busy: BUSY, NoAnswer: UNAVAILABLE}
 )
 """How the reply begins that tells an error's text to whoever asked."""
-
-_CANNOT_READ = "the table cannot be read now; try again later"
 
 Answer = TypeVar("Answer")
 
@@ -76,7 +68,7 @@ class Lookup:
         self._misses = LookupBatcher(store, self.counts, deadline)
         self._others = RequestAnswers(self._latest, store, read_units)
         self._deadline = deadline
-        self._lines = LogLimiter(1, QUIET_SECONDS)
+        self._unreadable = UnreadableTable()
 
     async def answer(self, payload: bytes) -> bytes:
         """Return rows as CSV, `Item not found`, `Bad request: ...`, `Busy: ...` or `Unavailable: ...`."""
@@ -141,19 +133,12 @@ class Lookup:
             self._check_table(error.__cause__)
             raise
         except (AqiError, TimeoutError) as error:
-            self._note(error)
-            raise NoAnswer(_CANNOT_READ) from error
+            self._check_table(error)
+            raise self._unreadable.told(error) from error
 
     async def _from_table(self, record_id: str) -> Item | None:
         item = await self._misses.get(record_id)
         return None if item is None or is_expired(item, self._latest.ages()) else item
-
-    def _note(self, error: Exception) -> None:
-        """Log the error, at times."""
-        self._check_table(error)
-        now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
-        if self._lines.allow("lookup_failed", now) is not None:
-            log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})
 
     def _check_table(self, error: BaseException | None) -> None:
         """Forget the snapshot if the error says that its table is gone."""

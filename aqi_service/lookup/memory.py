@@ -70,6 +70,12 @@ class MemoryIndex:
             return None
         return self.index.item(number, self.now(), self._doubt, self.ages())
 
+    def packed(self, number: int) -> bytes | None:
+        """Return that record as it is packed; None if the table has to be asked, as `reply` does."""
+        if self.index is None or (self._moved and number in self._moved):
+            return None
+        return self.index.packed_record(number, self.now(), self._doubt, self.ages())
+
     def mark(self) -> tuple[object, ...]:
         """Return what is another whenever it may answer something else, but that time passes."""
         due = self.index is not None and self.index.is_due(self.now())

@@ -5,10 +5,13 @@ table is read there. Nothing here holds the event loop for longer than a slice o
 """
 
 import asyncio
+from array import array
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from aqi_service.core.areas import Area, sum_up
+from aqi_service.core.index import pack
 from aqi_service.core.items import Item, is_expired
+from aqi_service.core.packed_records import PackedRecords
 from aqi_service.core.requests import (
     MOST_ROWS,
     NARROWER,
@@ -22,17 +25,16 @@ from aqi_service.core.requests import (
 from aqi_service.core.scales import SCALES
 from aqi_service.core.sensor_records import UNCLEAN, SensorRecord
 from aqi_service.core.sensors import Sensors
-from aqi_service.core.slices import BUILD_SLICE, SLICE
+from aqi_service.core.slices import BUILD_SLICE, SLICE, Slices
 from aqi_service.errors import BadRequest, NoAnswer, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.turns import in_turns
+from aqi_service.lookup.unreadable import NO_SNAPSHOT
 from aqi_service.storage.cleanup import gather_or_cancel
 from aqi_service.storage.ports import READ_LIMIT, Store
 
 MOST_READS = 4
 """Reads of the table at once for one request."""
-
-NO_SNAPSHOT = "no snapshot yet (the first one is being loaded, or read; try again later)"
 
 Newest = Callable[[int], Awaitable[Item | None]]
 """Gives the newest record that the table has of a sensor."""
@@ -77,7 +79,8 @@ class SensorLookup:
             return {}
         places = {each: at for each in sensor_ids if (at := sensors.index.position(each)) is not None}
         records = await self._records(sensors, list(places.values()))
-        return {each: records[at] for each, at in places.items() if at in records}
+        found = dict(zip(records.positions, records, strict=True))
+        return {each: found[at] for each, at in places.items() if at in found}
 
     async def _other(self, sensor_id: int) -> SensorRecord | None:
         item = await self._newest(sensor_id)
@@ -97,47 +100,41 @@ class SensorLookup:
             records = await self._records(sensors, [each.position for each in near])
             if len(records) == len(near):
                 break
-            gone.update(each.position for each in near if each.position not in records)
-        return [records[at]._replace(metres=metres) for metres, at in near]
+            gone.update({each.position for each in near}.difference(records.positions))
+        return [record._replace(metres=each.metres) for record, each in zip(records, near, strict=True)]
 
-    async def box(self, request: BoxRequest) -> list[SensorRecord]:
+    async def box(self, request: BoxRequest) -> PackedRecords:
         """Return the sensors in a box."""
         sensors = self._sensors()
         there = await in_turns(sensors.index.in_box(request.box))
         return await self._listed(sensors, there, request)
 
-    async def country(self, request: CountryRequest) -> list[SensorRecord]:
+    async def country(self, request: CountryRequest) -> PackedRecords:
         """Return a country's sensors."""
         sensors = self._sensors()
         there = sensors.index.in_country(request.code)
         return await self._listed(sensors, there, request)
 
     async def _listed(
-        self, sensors: Sensors, there: Iterable[int], request: BoxRequest | CountryRequest
-    ) -> list[SensorRecord]:
+        self, sensors: Sensors, there: Sequence[int], request: BoxRequest | CountryRequest
+    ) -> PackedRecords:
         """Return the records of those positions that are wanted, in their order."""
-        positions = list(filter(_wanted(sensors, request.choice), there))
+        positions = await in_turns(_chosen(there, _wanted(sensors, request.choice)))
         if len(positions) > MOST_ROWS:
             narrow = NARROWER[type(request)]
             raise BadRequest(f"{len(positions)} sensors; at most {MOST_ROWS} a request: {narrow}")
-        records = await self._records(sensors, positions)
-        return [records[at] for at in positions if at in records]
+        return await self._records(sensors, positions)
 
     async def area(self, request: AreaRequest) -> Area:
         """Return the sum of an area."""
         sensors = self._sensors()
         near = await in_turns(sensors.index.within(request.middle, request.kilometres))
-        records = await self._records(sensors, [each.position for each in near])
-        return sum_up(request, list(records.values()), SCALES[self._memory.scale_name])
+        records = await self._records(sensors, near)
+        return await in_turns(sum_up(request, records, SCALES[self._memory.scale_name]))
 
-    async def every(self, sensors: Sensors) -> list[SensorRecord]:
+    async def every(self, sensors: Sensors) -> PackedRecords:
         """Return the records of all sensors, by sensor id."""
-        found = list[SensorRecord]()
-        for start in range(0, len(sensors.index), SLICE):
-            positions = range(start, min(start + SLICE, len(sensors.index)))
-            found += (await self._records(sensors, positions)).values()
-            await asyncio.sleep(0)
-        return found
+        return await self._records(sensors, range(len(sensors.index)))
 
     async def count_asked(self, sensors: Sensors) -> int:
         """Count the sensors whose record memory leaves to the table."""
@@ -145,7 +142,7 @@ class SensorLookup:
         for count, number in enumerate(sensors.index.record_ids):
             if count % BUILD_SLICE == BUILD_SLICE - 1:
                 await asyncio.sleep(0)
-            asked += self._memory.reply(number) is None
+            asked += self._memory.packed(number) is None
         return asked
 
     def _sensors(self) -> Sensors:
@@ -154,37 +151,43 @@ class SensorLookup:
             raise NoAnswer(NO_SNAPSHOT)
         return sensors
 
-    async def _records(self, sensors: Sensors, positions: Sequence[int]) -> Mapping[int, SensorRecord]:
+    async def _records(self, sensors: Sensors, positions: Sequence[int]) -> PackedRecords:
         """Return the newest records of the sensors at these positions, but for those that are not there."""
-        there: dict[int, Item | None] = {}
-        asked: list[int] = []
-        for count, at in enumerate(positions):
-            if count % BUILD_SLICE == BUILD_SLICE - 1:
+        record_ids, memory = sensors.index.record_ids, self._memory
+        records = list[bytes | Item | None]()
+        for start in range(0, len(positions), BUILD_SLICE):
+            records += [memory.packed(record_ids[at]) for at in positions[start : start + BUILD_SLICE]]
+            await asyncio.sleep(0)
+        asked = [record_ids[at] for at, record in zip(positions, records, strict=True) if record is None]
+        found = await self._from_table(asked) if asked else {}
+        there, kept = array("l"), list[bytes | Item]()
+        for count, (at, known) in enumerate(zip(positions, records, strict=True)):
+            if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-            item = there[at] = self._memory.item(sensors.index.record_ids[at])
-            if item is None:
-                asked.append(at)
-        if asked:
-            found = await self._from_table([str(sensors.index.record_ids[at]) for at in asked])
-            there |= {at: found.get(str(sensors.index.record_ids[at])) for at in asked}
-        return {at: sensors.record(at, item) for at, item in there.items() if item is not None}
+            record = found.get(record_ids[at]) if known is None else known
+            if record is not None:
+                there.append(at)
+                kept.append(record)
+        return PackedRecords(sensors, there, kept)
 
-    async def _from_table(self, ids: Sequence[str]) -> Mapping[str, Item]:
+    async def _from_table(self, ids: Sequence[int]) -> Mapping[int, bytes | Item]:
         """Read records that memory leaves to the table; one that the table did not get to fails them all."""
-        found: dict[str, Item | None] = {}
+        found: dict[int, bytes | Item | None] = {}
         places = asyncio.Semaphore(MOST_READS)
 
-        async def read(some: Sequence[str]) -> None:
+        async def read(some: Sequence[int]) -> None:
             async with places:
-                found.update(await self._store.get_many(some))
+                items = await self._store.get_many(list(map(str, some)))
+            ages = self._memory.ages()
+            for record_id, item in items.items():
+                found[int(record_id)] = None if item is None or is_expired(item, ages) else pack(item) or item
 
         await gather_or_cancel(
             read(ids[start : start + READ_LIMIT]) for start in range(0, len(ids), READ_LIMIT)
         )
         if len(found) < len(ids):
             raise Unavailable("the table did not get to all of it in time")
-        ages = self._memory.ages()
-        return {each: item for each, item in found.items() if item is not None and not is_expired(item, ages)}
+        return {number: record for number, record in found.items() if record is not None}
 
 
 def _wanted(sensors: Sensors, choice: Choice) -> Callable[[int], bool]:
@@ -193,6 +196,15 @@ def _wanted(sensors: Sensors, choice: Choice) -> Callable[[int], bool]:
     def wanted(at: int) -> bool:
         if sensors.index.indoor[at] and not choice.indoor:
             return False
-        return not choice.clean or UNCLEAN.isdisjoint(sensors.checks[at].flags)
+        return not choice.clean or UNCLEAN.isdisjoint(sensors.checks.flags(at))
 
     return wanted
+
+
+def _chosen(there: Sequence[int], wanted: Callable[[int], bool]) -> Slices[list[int]]:
+    """Return those of the positions that are wanted."""
+    chosen = list[int]()
+    for start in range(0, len(there), SLICE):
+        chosen += filter(wanted, there[start : start + SLICE])
+        yield
+    return chosen

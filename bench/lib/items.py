@@ -1,15 +1,21 @@
-"""The items of a document, for whoever checks what arrived.
+"""The items of a document, for whoever checks what arrived, and the index of them.
 
 One rule: they are built from the file by the core, and never asked of what is measured.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from aqi_service.core.humidity import BoxHumidity
+from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item
+from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.measurements import MeasurementBuilder, ScoringRules
 from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
+from aqi_service.core.sensors import sensors_of
+from aqi_service.core.slices import run_through
 from bench.lib.feed import NEWEST
 
 CHUNK = 64 * 1024
@@ -24,3 +30,21 @@ def items_of(document: str) -> Iterator[Item]:
                 yield from (item for item in assembler.add(batch) if isinstance(item, Item))
     for batch in splitter.close():
         yield from (item for item in assembler.add(batch) if isinstance(item, Item))
+
+
+def index_of(document: str) -> SnapshotIndex:
+    """Build what memory has of a document: its records, and its sensors with their flags and humidity."""
+    taken, growing = int(NEWEST.timestamp()), IndexBuilder()
+    intake = DocumentReader(ScoringRules(DAQI, taken), boxes=(boxes := BoxHumidity(taken)))
+    with Path(document).open("rb") as file:
+        while chunk := file.read(CHUNK):
+            for portion in intake.feed(chunk):
+                growing.add(portion.items)
+    for portion in intake.close():
+        growing.add(portion.items)
+    packed = growing.done(SnapshotVersion("data.json", taken, "daqi", 0, taken, ""), taken)
+    records = packed.packed
+    sensors = run_through(
+        sensors_of(map(unpack, records.values()), lambda number: unpack(records[number]), taken, boxes.of)
+    )
+    return replace(packed, sensors=sensors)

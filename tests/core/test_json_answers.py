@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.areas import sum_up
-from aqi_service.core.csv_answers import PIECE_ROWS, csv_pieces
+from aqi_service.core.areas import Area, sum_up
+from aqi_service.core.csv_answers import csv_pieces
 from aqi_service.core.days import Day
 from aqi_service.core.geo import Box, Point
 from aqi_service.core.history import HistoryPage, page_of
 from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
-from aqi_service.core.json_answers import geojson_pieces, json_pieces
+from aqi_service.core.json_answers import JSON_ROWS, geojson_pieces, json_pieces
 from aqi_service.core.json_rows import Moment
 from aqi_service.core.places import Place
 from aqi_service.core.quality import Check, Flag
@@ -30,14 +31,19 @@ from aqi_service.core.requests import (
     PlaceRequest,
     SensorRequest,
 )
-from aqi_service.core.scales import DAQI, US_EPA
+from aqi_service.core.scales import DAQI, US_EPA, Scale
 from aqi_service.core.sensor_records import SensorRecord
+from aqi_service.core.slices import run_through
 from aqi_service.errors import BadRequest
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS
 
 MOMENT = Moment(1_703_095_300.5)
 WORLD = BoxRequest(Box(-90, -180, 90, 180))
+
+
+def summed(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) -> Area:
+    return run_through(sum_up(request, sensors, usual))
 
 
 def read(pieces: Any) -> Any:
@@ -138,7 +144,7 @@ def test_geojson_has_longitude_first_and_no_geometry_where_there_is_no_place() -
     assert (single["type"], single["geometry"]) == ("Feature", here["geometry"])
 
 
-@pytest.mark.parametrize("count", [0, 1, PIECE_ROWS, PIECE_ROWS + 1, 3 * PIECE_ROWS])
+@pytest.mark.parametrize("count", [0, 1, JSON_ROWS, JSON_ROWS + 1, 3 * JSON_ROWS])
 @pytest.mark.parametrize("write", [json_pieces, geojson_pieces])
 def test_a_list_of_any_length_is_one_document_in_pieces_of_few_rows(count: int, write: Any) -> None:
     records = [SensorRecord(FULL._replace(id=str(number))) for number in range(count)]
@@ -146,13 +152,13 @@ def test_a_list_of_any_length_is_one_document_in_pieces_of_few_rows(count: int, 
     found = read(pieces)
     listed = found["sensors"] if write is json_pieces else [each["properties"] for each in found["features"]]
     assert [each["record"]["id"] for each in listed] == [str(number) for number in range(count)]
-    assert len(pieces) == 2 + -(-count // PIECE_ROWS)
+    assert len(pieces) == 2 + -(-count // JSON_ROWS)
 
 
 def test_an_area_has_medians_and_quartiles_and_none_of_too_few_sensors() -> None:
     request = AreaRequest(Point(48.78, 9.18), 3)
     there = [SensorRecord(FULL._replace(pm25=value)) for value in ("10", "11.5", "60")]
-    found = read(json_pieces(request, sum_up(request, there, DAQI), MOMENT))
+    found = read(json_pieces(request, summed(request, there, DAQI), MOMENT))
     assert found["P2.5"] == {
         "value": Decimal("11.5"),
         "rounded": 12,
@@ -162,9 +168,9 @@ def test_an_area_has_medians_and_quartiles_and_none_of_too_few_sensors() -> None
     }
     assert (found["latitude"], found["radius_km"], found["sensors"]) == (Decimal("48.78"), 3, 3)
     assert found["age_seconds"] == int(MOMENT.now) - 1_703_091_600
-    few = read(json_pieces(request, sum_up(request, there[:2], DAQI), MOMENT))
+    few = read(json_pieces(request, summed(request, there[:2], DAQI), MOMENT))
     assert (few["P2.5"], few["AQI"], few["sensors"]) == (None, None, 2)
-    none = read(json_pieces(request, sum_up(request, [], DAQI), MOMENT))
+    none = read(json_pieces(request, summed(request, [], DAQI), MOMENT))
     assert (none["newest"], none["age_seconds"]) == (None, None)
 
 

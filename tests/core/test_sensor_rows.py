@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from decimal import Decimal
 from statistics import median, quantiles
 
@@ -9,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.areas import sum_up
+from aqi_service.core.areas import Area, sum_up
 from aqi_service.core.csv_reply import HEADER_LINE, csv_reply
 from aqi_service.core.geo import Point
 from aqi_service.core.items import Item
 from aqi_service.core.quality import Check, Flag
 from aqi_service.core.requests import AreaRequest, Choice
-from aqi_service.core.scales import DAQI, US_EPA, score
+from aqi_service.core.scales import DAQI, US_EPA, Scale, score
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensor_rows import (
     AREA_HEADER,
@@ -24,10 +25,15 @@ from aqi_service.core.sensor_rows import (
     area_row,
     sensor_row,
 )
+from aqi_service.core.slices import run_through
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS
 
 AREA = AreaRequest(Point(48.78, 9.18), 3.0)
+
+
+def summed(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) -> Area:
+    return run_through(sum_up(request, sensors, usual))
 
 
 def cells(header: str, row: bytes) -> dict[str, str]:
@@ -79,7 +85,7 @@ VALUES = st.decimals(0, 900, allow_nan=False, places=2).map(lambda value: f"{val
 
 @given(st.lists(VALUES, min_size=3, max_size=30))
 def test_median_and_quartiles_of_an_area_are_those_of_the_statistics_module(texts: list[str]) -> None:
-    row = cells(AREA_HEADER, area_row(sum_up(AREA, [record(text) for text in texts], DAQI)))
+    row = cells(AREA_HEADER, area_row(summed(AREA, [record(text) for text in texts], DAQI)))
     values = [Decimal(text) for text in texts]
     first, _, third = quantiles(values, n=4, method="inclusive")
     assert Decimal(row["P2.5"]) == median(values)
@@ -97,17 +103,17 @@ def test_who_is_stale_high_low_or_indoors_is_left_out_and_who_is_alone_is_not() 
         record("300", None, indoor="1"),
         record("61", None, Flag.ALONE),
     ]
-    row = cells(AREA_HEADER, area_row(sum_up(AREA, there, DAQI)))
+    row = cells(AREA_HEADER, area_row(summed(AREA, there, DAQI)))
     assert (row["sensors"], row["left_out"]) == ("4", "4")
     assert (row["P2.5"], row["P10"]) == ("35.5", "11")
     assert (row["AQI"], row["AQI_range"], row["AQI_pollutant"]) == ("4", "Medium", "P2.5")
-    row = cells(AREA_HEADER, area_row(sum_up(AreaRequest(AREA.middle, 3, Choice(indoor=True)), there, DAQI)))
+    row = cells(AREA_HEADER, area_row(summed(AreaRequest(AREA.middle, 3, Choice(indoor=True)), there, DAQI)))
     assert (row["sensors"], row["left_out"], row["P2.5"]) == ("5", "3", "60")
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_an_area_of_under_three_sensors_has_no_values(count: int) -> None:
-    row = cells(AREA_HEADER, area_row(sum_up(AREA, [record("12")] * count, DAQI)))
+    row = cells(AREA_HEADER, area_row(summed(AREA, [record("12")] * count, DAQI)))
     assert row["sensors"] == str(count)
     assert {row[name] for name in ("P2.5", "P2.5_q1", "P10", "AQI", "AQI_range", "AQI_pollutant")} == {""}
     assert (row["latitude"], row["longitude"], row["radius_km"], row["scale"]) == (
@@ -120,5 +126,5 @@ def test_an_area_of_under_three_sensors_has_no_values(count: int) -> None:
 
 def test_values_of_as_many_digits_as_a_number_may_have_have_a_median() -> None:
     texts = [f"1.{'3' * 36}{digit}" for digit in "1234"]
-    row = cells(AREA_HEADER, area_row(sum_up(AREA, [record(text) for text in texts], DAQI)))
+    row = cells(AREA_HEADER, area_row(summed(AREA, [record(text) for text in texts], DAQI)))
     assert row["P2.5"].startswith(f"1.{'3' * 35}")

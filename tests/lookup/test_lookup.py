@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from aqi_service.core.request_words import NO_REQUEST
 from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
+from tests.doubles.local_helpers import opened
 from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import Before, Hook, MemoryStore, failing
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns
@@ -176,6 +178,25 @@ async def test_a_lookup_that_finds_the_table_gone_ends_what_memory_says_of_it() 
     gone = Before(MemoryStore(), get=failing(MissingResource("no such table")))
     found = Lookup(gone, lambda: NOW, latest=remembering(ITEM))
     assert [await found.answer(each) for each in (b"28456691289", b"1", b"28456691289")] == [CSV, GONE, GONE]
+
+
+@pytest.mark.parametrize(
+    "payload", [b"28456691289", b"sensor 77", b"history 141", b"days 141", b"country DE"]
+)
+async def test_before_the_first_load_there_is_no_snapshot_yet_and_nothing_to_log(
+    payload: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path, read_only=True) as fresh:
+        reply = await Lookup(fresh, lambda: NOW).answer(payload)
+    assert reply.startswith(b"Unavailable: no snapshot yet (")
+    assert lines(caplog) == []
+
+
+async def test_a_local_table_that_is_deleted_ends_what_memory_says_of_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, read_only=True) as gone:
+        found = Lookup(gone, lambda: NOW, latest=remembering(ITEM))
+        assert (await found.answer(b"1")).startswith(b"Unavailable: no snapshot yet (")
+    assert found.at_once(b"28456691289") is None
 
 
 @pytest.mark.parametrize("payload", [b"sensor 77", b"history 141", b"days 141"])

@@ -16,23 +16,9 @@ from aqi_service.core.parse.measurements import MeasurementBuilder
 from aqi_service.core.parse.splitter import Batch
 from aqi_service.storage.local.threads import Threads
 from tests.doubles.load_helpers import document, run, written
+from tests.doubles.loop_turns import Turns
 from tests.doubles.storage_doubles import in_memory
 from tests.doubles.wire_fixtures import task, turns
-
-
-class Turns:
-    """Counts the turns of the running loop from now on."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._handle = asyncio.get_running_loop().call_soon(self._next)
-
-    def _next(self) -> None:
-        self.number += 1
-        self._handle = asyncio.get_running_loop().call_soon(self._next)
-
-    def stop(self) -> None:
-        self._handle.cancel()
 
 
 async def test_a_load_works_on_some_40_records_and_then_lets_lookups_have_a_turn(

@@ -153,13 +153,13 @@ def is_throttled(error: AqiError) -> bool:
 def translate(error: aws.ClientError, what: str) -> AqiError:
     """Return our error for a code of AWS's."""
     code = _code(error)
-    said = _one_line(error)
-    kind, advice = (NotReady, CLOCK) if SIGNED_OFF.search(said) else CODES.get(code, _by_status(error))
+    words = _one_line(said(error))  # botocore's own text of it repeats the code
+    kind, advice = (NotReady, CLOCK) if SIGNED_OFF.search(words) else CODES.get(code, _by_status(error))
     if issubclass(kind, AccessDenied):
         advice = denied(error, advice)
     elif kind is MissingResource:
         advice += _where(error)
-    detail = f": {said}" if issubclass(kind, IN_ITS_WORDS) else ""
+    detail = f": {words}" if words and issubclass(kind, IN_ITS_WORDS) else ""
     return kind(f"{what}: {advice} ({code[:64]}{detail})")
 
 
@@ -195,5 +195,5 @@ def _code(error: aws.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "?"))
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: object) -> str:
     return redact(" ".join(str(error).split()), secrets_of(os.environ))[:300]

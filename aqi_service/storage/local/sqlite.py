@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aqi_service.core.items import ATTRIBUTES, TIMES, Item
-from aqi_service.errors import AqiError, ConfigError, MissingResource, Unavailable
+from aqi_service.errors import AqiError, ConfigError, NoTableYet, Unavailable
 from aqi_service.storage.local import additions as local_additions
 from aqi_service.storage.local import copies
 from aqi_service.storage.local.files import disk, locked, make_folder, sync_folder
@@ -148,8 +148,8 @@ class SqliteConnection:
     def use(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection. After an error of SQLite, which is translated, the next use opens a new one.
 
-        Raises Unavailable for what may pass, ConfigError for what only a person can change, MissingResource
-        where nothing was stored yet.
+        Raises Unavailable for what may pass, ConfigError for what only a person can change, NoTableYet where
+        nothing was stored yet.
         """
         try:
             yield self._current()
@@ -275,8 +275,8 @@ class SqliteConnection:
             local_additions.add(connection)
         sync_folder(self._file.parent)
 
-    def _missing(self) -> MissingResource:
-        return MissingResource(f"{self._file} holds no table yet: start a loader with that --local first.")
+    def _missing(self) -> NoTableYet:
+        return NoTableYet(f"{self._file} holds no table yet: start a loader with that --local first.")
 
     def _translated(self, error: sqlite3.Error) -> AqiError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code is the lowest byte

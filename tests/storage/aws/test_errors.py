@@ -132,6 +132,15 @@ def test_of_a_request_that_is_unknown_or_wrong_awss_own_text_is_told_and_of_noth
         assert ("AWS's text" in str(caught.value)) is told
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"), [("no such thing here", "NotImplemented: no such thing here"), ("", "NotImplemented")]
+)
+def test_the_code_of_a_request_that_is_refused_is_said_once(words: str, shown: str) -> None:
+    with pytest.raises(RequestRefused) as caught, translated("thing"):
+        raise client_error("NotImplemented", 501, words)
+    assert str(caught.value).endswith(f"waiting does not change that ({shown})")
+
+
 @pytest.mark.parametrize("code", ["InvalidSignatureException", "SignatureDoesNotMatch"])
 @pytest.mark.parametrize(
     ("said", "kind"),

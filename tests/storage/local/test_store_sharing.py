@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aqi_service.core.items import Item
-from aqi_service.errors import ConfigError, MissingResource, Unavailable
+from aqi_service.errors import ConfigError, NoTableYet, Unavailable
 from aqi_service.storage.local import sqlite as local_table
 from aqi_service.storage.local.store import LocalStore
 from tests.doubles.local_helpers import count, numbered, opened, other_program
@@ -134,7 +134,7 @@ async def test_a_replica_before_the_first_load_says_what_is_missing(tmp_path: Pa
         folder.mkdir()
         (folder / "air_quality.db").touch()
     async with opened(folder, read_only=True) as replica:
-        with pytest.raises(MissingResource, match="holds no table yet: start a loader"):
+        with pytest.raises(NoTableYet, match="holds no table yet: start a loader"):
             await replica.check()
         assert folder.exists() == empty
         async with local_store(folder) as store:
@@ -147,7 +147,7 @@ async def test_a_deleted_file_is_told_and_written_anew(store: LocalStore, tmp_pa
     assert await store.get(FULL.id) == FULL
     for ending in ("", "-wal", "-shm"):
         (tmp_path / f"air_quality.db{ending}").unlink()
-    with pytest.raises(MissingResource):
+    with pytest.raises(NoTableYet):
         await store.get(FULL.id)
     await store.put([Item("1")], conditional=False)
     assert await store.get("1") == Item("1")
