@@ -131,9 +131,9 @@ async def served(world: ApiWorld) -> AsyncIterator[ApiWorld]:
         yield world
 
 
-def capture_world() -> ApiWorld:
+def capture_world(now: float = NOW) -> ApiWorld:
     """Give what has the bundled capture in memory and in the table."""
-    world = ApiWorld(MemoryStore(*capture_items()))
+    world = ApiWorld(MemoryStore(*capture_items()), now=now)
     world.memory.offer(capture_index())
     return world
 
@@ -146,7 +146,7 @@ async def capture_served() -> AsyncIterator[ApiWorld]:
 
 
 @asynccontextmanager
-async def capture_on_wire() -> AsyncIterator[int]:
+async def capture_on_wire(now: float = NOW) -> AsyncIterator[int]:
     """Serve it over framed TCP; give the port."""
-    async with serving(capture_world().lookup.answer) as server:
+    async with serving(capture_world(now).lookup.answer) as server:
         yield server.port
