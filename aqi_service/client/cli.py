@@ -151,7 +151,13 @@ def _parser() -> _Parser:
         help="certificate to show; AQI_SERVER_TLS_CERT")  # fmt: skip
     add("--tls-key", metavar="FILE", default=env("AQI_SERVER_TLS_KEY"),
         help="its key; AQI_SERVER_TLS_KEY; default in the file of --tls-cert")  # fmt: skip
-    add("--timeout", default=30.0, type=_seconds, metavar="SECONDS", help="for each reply; default 30")
+    add(
+        "--timeout",
+        default=30.0,
+        type=_seconds,
+        metavar="SECONDS",
+        help="for each reply, and to ask a busy server again; default 30",
+    )
     add("--output-dir", metavar="DIR",
         help="where files are saved; default here for ids, else nowhere")  # fmt: skip
     add("--no-save", action="store_true", help="save no files")

@@ -17,8 +17,8 @@ class Client(RecordClient):
     """Look up: `async with Client(host, port) as client: record = await client.lookup("18456691189")`.
 
     `connect_timeout` and `timeout` (for each reply) are in seconds; with `tls` TLS is spoken. Requests of
-    several tasks take turns. After ServerGone the connection is closed and every further request raises
-    ServerGone.
+    several tasks take turns. A server that is `Busy` is asked again, after pauses, while `timeout` lasts.
+    After ServerGone the connection is closed and every further request raises ServerGone.
 
     A `choice` says which sensors are wanted, and on which scale the answer is. `since` and `until` are
     `2023-12-20` or `2023-12-20T18:55`, UTC; a long time is asked for in parts.

@@ -42,7 +42,7 @@ def run(asked: ClientOptions) -> int:
         return code
     printer = PRINTERS[asked.format](sys.stdout.buffer if sys.stdout is not None else None)
     try:
-        code = max(code, asyncio.run(_talk(asked, tls, printer, files)))
+        code = max(code, asyncio.run(talk(asked, tls, printer, files)))
         printer.close()
     except OSError as error:
         print_error(f"standard output cannot be written: {error.strerror}")
@@ -69,7 +69,7 @@ def _context(tls: Tls) -> "ssl.SSLContext":
     return client_context(*(Path(name) if name else None for name in (tls.ca, tls.cert, tls.key)))
 
 
-async def _talk(asked: ClientOptions, tls: "ssl.SSLContext | None", printer: Printer, files: Files) -> int:
+async def talk(asked: ClientOptions, tls: "ssl.SSLContext | None", printer: Printer, files: Files) -> int:
     """Ask the server; give the exit code."""
     where = asked.host, asked.port
     try:

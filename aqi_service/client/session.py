@@ -7,12 +7,13 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
-from itertools import islice
+from itertools import count, islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from aqi_service.client.connect import connect
-from aqi_service.core.frames import DISCONNECT, MAX_REPLY, NOT_FOUND, FrameSplitter, encode
+from aqi_service.core.frames import BUSY, DISCONNECT, MAX_REPLY, NOT_FOUND, FrameSplitter, encode
+from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import FrameError, ServerGone
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ AHEAD = 64
 OURS = b"id,"
 """How our server's CSV starts. The report's server reads a request as two recv() calls, which pipelined
 requests can tear apart; so the first requests go out one by one, until a reply starts so."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+"""Seconds: upper edges of the first pause after `Busy`, and of the longest; they double, with full jitter."""
 
 TLS_ALERT = b"\x15\x03"
 """How a TLS server's answer to plain text starts; ours just closes."""
@@ -49,12 +53,18 @@ class Session:
         self._timeout = timeout
         self._tls = tls
         self._answered = False
+        self._let_in = False
         self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._splitter = FrameSplitter(MAX_REPLY, bare=NOT_FOUND)
         self._turn = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def __aenter__(self) -> Self:
+        await self._connect()
+        return self
+
+    async def _connect(self) -> None:
+        self._let_in, self._splitter = False, FrameSplitter(MAX_REPLY, bare=NOT_FOUND)
         try:
             async with asyncio.timeout(self._connect_timeout):
                 self._streams = await self._open()
@@ -62,7 +72,6 @@ class Session:
             raise ServerGone(f"{self._where} took no connection in {self._connect_timeout:g} s") from error
         except (OSError, UnicodeError) as error:
             raise ServerGone(f"no connection to {self._where}: {self._reason(error)}") from error
-        return self
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         name = self._host if self._tls is not None else None
@@ -91,9 +100,12 @@ class Session:
         """Give (request, reply payload) in the order asked, error replies included.
 
         Raises ServerGone. At most `most_ahead` are under way at once, and one until the server is known to be
-        ours. Whoever stops half-way loses the connection: further replies would answer the wrong question.
+        ours. Of a request that is under way alone, `Busy` is given only if it is still so when the time for
+        a reply is over: until then it is asked again, after pauses. Whoever stops half-way loses the
+        connection: further replies would answer the wrong question.
         """
         todo = iter(requests)
+        clock = asyncio.get_running_loop().time
         asked: deque[str] = deque()
         ahead = 1
         async with self._turn:
@@ -103,7 +115,10 @@ class Session:
                         asked.extend(self._ask(list(islice(todo, ahead - len(asked)))))
                     if not asked:
                         return
-                    reply = await self._reply()
+                    begun = clock()
+                    reply = await self._reply(begun + self._timeout)
+                    if reply.startswith(BUSY) and len(asked) == 1:
+                        reply = await self._asked_again(asked[0], reply, begun)
                     if reply.startswith(OURS):
                         ahead = most_ahead
                     yield asked.popleft(), reply
@@ -118,9 +133,42 @@ class Session:
         self._streams[1].write(b"".join(encode(request.encode()) for request in requests))
         return requests
 
-    async def _reply(self) -> bytes:
+    async def _asked_again(self, request: str, busy: bytes, begun: float) -> bytes:
+        """Ask until the server is not busy; give its last word if it still is when the time is over.
+
+        A try that would not be answered in time, as the last one was not sooner, is not begun.
+        """
+        from random import random  # noqa: PLC0415 - takes a moment, and most servers are never busy
+
+        clock = asyncio.get_running_loop().time
+        asked, end = begun, begun + self._timeout
+        for attempt in count(1):
+            pause = full_jitter(attempt, random(), FIRST_PAUSE, LONGEST_PAUSE)  # noqa: S311 - spreads load
+            told = clock()
+            if told + pause + (told - asked) >= end:
+                break
+            await asyncio.sleep(pause)
+            asked = clock()
+            busy = await self._reply_of(request, end)
+            if not busy.startswith(BUSY):
+                break
+        return busy
+
+    async def _reply_of(self, request: str, end: float) -> bytes:
+        """Ask once more; on a new connection if this one had no place, for then the server has closed it."""
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(end):
+                if not self._let_in:
+                    self._drop()
+                    await self._connect()
+        except TimeoutError as error:
+            raise ServerGone(f"{self._where} was busy, and took no connection then") from error
+        self._ask([request])
+        return await self._reply(end)
+
+    async def _reply(self, end: float) -> bytes:
+        try:
+            async with asyncio.timeout_at(end):
                 return await self._next_payload()
         except TimeoutError as error:
             raise ServerGone(f"{self._where} did not answer in {self._timeout:g} s") from error
@@ -142,6 +190,7 @@ class Session:
                 raise ServerGone(f"{self._where} closed the connection {where}")
             self._splitter.feed(data)
         self._answered = True
+        self._let_in |= not payload.startswith(BUSY)
         return payload
 
     def _hint(self) -> str:

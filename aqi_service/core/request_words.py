@@ -147,9 +147,7 @@ def scale_named(name: str) -> Scale:
     """Return a scale that an answer may be scored on; raise BadRequest for any other name."""
     scale = ASKED_SCALES.get(name)
     if scale is None:
-        raise BadRequest(
-            f"there is no scale {printable(name)} to answer on, but {' and '.join(ASKED_SCALES)}"
-        )
+        raise BadRequest(f"there is no scale {_shown(name)} to answer on, but {' and '.join(ASKED_SCALES)}")
     return scale
 
 
@@ -180,6 +178,13 @@ def _sensor_id(text: str) -> int:
 
 _ID_DIGITS = 20
 
+_MOST_SHOWN = 40
+"""Characters of a word that a refusal repeats, so that it is neither long nor dear to make."""
+
+
+def _shown(text: str) -> str:
+    return printable(text[:_MOST_SHOWN])
+
 
 def _point(latitude: str, longitude: str) -> Point:
     return Point(
@@ -193,20 +198,20 @@ def _number(text: str, least: float, most: float, rule: str) -> float:
     number = canonical(text)
     value = None if number is None else float(number)
     if value is None or not least <= value <= most:
-        raise BadRequest(f"{rule}, not {printable(text)}")
+        raise BadRequest(f"{rule}, not {_shown(text)}")
     return value
 
 
 def _whole(text: str, *, least: int, most: int, what: str) -> int:
     number = integer(text)
     if number is None or not least <= int(number) <= most:
-        raise BadRequest(f"{what} is a whole number from {least} to {most}, not {printable(text)}")
+        raise BadRequest(f"{what} is a whole number from {least} to {most}, not {_shown(text)}")
     return int(number)
 
 
 def _country_code(text: str) -> str:
     if len(text) != len("CC") or not (text.isascii() and text.isalpha() and text.isupper()):
-        raise BadRequest(f"a country is two capital letters, such as DE, not {printable(text)}")
+        raise BadRequest(f"a country is two capital letters, such as DE, not {_shown(text)}")
     return text
 
 
@@ -227,5 +232,5 @@ def _range(times: Sequence[str], now: float, usual_days: int, most_days: int) ->
 def _time(text: str) -> int:
     seconds = typed_time(text)
     if seconds is None:
-        raise BadRequest(f"a time is 2023-12-20 or 2023-12-20T18:55, UTC, not {printable(text)}")
+        raise BadRequest(f"a time is 2023-12-20 or 2023-12-20T18:55, UTC, not {_shown(text)}")
     return seconds

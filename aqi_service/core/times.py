@@ -67,7 +67,7 @@ def http_time(text: str) -> int | None:
 
 def iso(seconds: float) -> str:
     """Write epoch seconds as `2023-12-20T18:55:00Z`."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + "Z"  # strftime writes the year 1 as 1
 
 
 @lru_cache(maxsize=4096)
@@ -80,7 +80,7 @@ def _midnight(day: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _day(number: int) -> str:
-    return datetime.fromtimestamp(number * DAY, UTC).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(number * DAY, UTC).isoformat()[:10]
 
 
 @lru_cache(maxsize=4096)

@@ -188,7 +188,7 @@ async def test_a_broken_reply_is_exit_code_3_and_leaves_no_file(name: str, tmp_p
 
 @pytest.mark.parametrize(
     ("reply", "code"),
-    [(b"Busy: later", 3), (b"Unavailable: no table", 3), (b"Bad request: no", 2), (b"Item not found", 1)],
+    [(b"Unavailable: no table", 3), (b"Bad request: no", 2), (b"Item not found", 1)],
 )
 async def test_error_replies_have_their_exit_codes(reply: bytes, code: int, tmp_path: Path) -> None:
     async with scripted(saying(encode(reply))) as port:

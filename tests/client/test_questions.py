@@ -169,7 +169,7 @@ async def test_rows_are_saved_in_one_file_where_a_folder_is_named(tmp_path: Path
 
 async def test_what_did_not_come_whole_is_printed_and_not_saved(tmp_path: Path) -> None:
     replies = iter(
-        [DAYS_HEADER.encode() + b"7,2022-01-01,1,,,,,,,,\r\n", b"Busy: used up", DAYS_HEADER.encode()]
+        [DAYS_HEADER.encode() + b"7,2022-01-01,1,,,,,,,,\r\n", b"Unavailable: used up", DAYS_HEADER.encode()]
     )
 
     async def answer(_: bytes) -> bytes:
@@ -179,7 +179,7 @@ async def test_what_did_not_come_whole_is_printed_and_not_saved(tmp_path: Path) 
     async with serving(answer) as served:
         ran = await command("--port", str(served.port), *arguments, cwd=tmp_path)
     assert (ran.code, len(ran.out.splitlines())) == (3, 2)
-    assert "days 7 2021-02-04T00:00Z 2022-03-11T00:00Z: Busy: used up" in ran.err
+    assert "days 7 2021-02-04T00:00Z 2022-03-11T00:00Z: Unavailable: used up" in ran.err
     assert "no file is saved" in ran.err
     assert files(tmp_path) == {}
 

@@ -96,6 +96,15 @@ def test_what_cannot_be_read_is_said_in_a_sentence(payload: str, words: str) -> 
     assert words in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "form", ["near {} 9", "near 48 9 {}", "country {}", "days 1 {}", "near 48 9 scale {}"]
+)
+def test_a_refusal_repeats_no_more_than_the_beginning_of_a_word(form: str) -> None:
+    for sign in ("x", "\x1b", "\U000e0001"):
+        word = sign * ((1024 - len(form)) // len(sign.encode()))
+        assert len(refusal(form.format(word).encode())) < 500
+
+
 def test_what_is_no_utf_8_is_said() -> None:
     with pytest.raises(BadRequest, match="UTF-8"):
         read_request(b"place \xff", NOW)

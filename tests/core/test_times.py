@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time, http_time, is_old, iso, typed_time
@@ -150,6 +150,15 @@ def test_times_are_shown_in_whole_seconds_of_utc(seconds: int, part: float) -> N
     shown = iso(seconds + part)
     assert shown.endswith("Z")
     assert datetime.fromisoformat(shown).timestamp() == seconds
+
+
+@QUICK
+@given(MOMENTS.map(lambda moment: moment.replace(second=0)))
+@example(datetime(1, 1, 5, tzinfo=UTC))
+def test_a_time_that_is_shown_is_read_again_when_somebody_types_it(moment: datetime) -> None:
+    seconds = int(moment.timestamp())
+    assert typed_time(iso(seconds).removesuffix(":00Z") + "Z") == seconds
+    assert day_of(seconds) == f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
 
 
 def test_the_earliest_time_is_the_beginning_of_2010_and_a_day_has_86400_seconds() -> None:

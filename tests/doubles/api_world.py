@@ -36,6 +36,7 @@ from tests.doubles.documents import assemble, real_capture
 from tests.doubles.load_helpers import TABLE
 from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import MemoryArchive, MemoryStore
+from tests.doubles.wire_fixtures import serving
 
 TAKEN = 1_502_364_180
 """2017-08-10T11:23Z, when the bundled capture was."""
@@ -130,10 +131,22 @@ async def served(world: ApiWorld) -> AsyncIterator[ApiWorld]:
         yield world
 
 
+def capture_world(now: float = NOW) -> ApiWorld:
+    """Give what has the bundled capture in memory and in the table."""
+    world = ApiWorld(MemoryStore(*capture_items()), now=now)
+    world.memory.offer(capture_index())
+    return world
+
+
 @asynccontextmanager
 async def capture_served() -> AsyncIterator[ApiWorld]:
-    """Serve the bundled capture, in memory and in the table."""
-    world = ApiWorld(MemoryStore(*capture_items()))
-    world.memory.offer(capture_index())
-    async with served(world):
+    """Serve it over HTTP."""
+    async with served(capture_world()) as world:
         yield world
+
+
+@asynccontextmanager
+async def capture_on_wire(now: float = NOW) -> AsyncIterator[int]:
+    """Serve it over framed TCP; give the port."""
+    async with serving(capture_world(now).lookup.answer) as server:
+        yield server.port

@@ -1,4 +1,4 @@
-"""17,000 hostile inputs (`make fuzz` feeds millions), what they may cost, and that a planted bug is found.
+"""20,000 hostile inputs (`make fuzz` feeds millions), what they may cost, and that a planted bug is found.
 
 One rule: an input is made from its number alone, so that what fails here fails again.
 """
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from aqi_service.core.frames import encode
 from trials.fuzz import __main__ as program
-from trials.fuzz import memory_wire
+from trials.fuzz import memory_wire, words
 from trials.fuzz.campaign import Outcome, campaign, examples, fed, input_of
 from trials.fuzz.cost import SIZE, afford, calls_of, peak_of
 from trials.fuzz.mutations import MOST, mutated, stretched
@@ -38,6 +38,13 @@ DEAR: dict[str, dict[str, bytes]] = {
         "leading zeros": encode(b"0" * 1024) * (SIZE // 1088),
         "noise": encode(bytes(range(256)) * 4) * (SIZE // 1088),
         "another protocol": b"GET / HTTP/1.1\r\n" * (SIZE // 16),
+    },
+    "words": {
+        "blanks": b"near " + b" " * SIZE,
+        "controls": (b"country " + b"\x1b" * 1016) * (SIZE // 1024),
+        "digits": b"near " + b"1" * SIZE,
+        "filters": (b"near 1 1" + b" indoor clean" * 78).ljust(1024) * (SIZE // 1024),
+        "commas": (b"place x" + b"," * 1017) * (SIZE // 1024),
     },
     "splitter": {
         "digits": b"[" + b"7" * (SIZE - 100) + b"]",
@@ -150,6 +157,14 @@ def test_a_planted_bug_is_found_and_its_input_can_be_made_again() -> None:
         number = int(failure.again.split()[-1])
         assert input_of(PLANTED, "1/frames", number) == failure.data
         assert b"\0" in failure.data
+
+
+def test_a_request_that_loses_a_word_on_its_way_through_client_and_server_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(words, "request", lambda *given, choice: " ".join(map(str, given)))
+    outcome = campaign(Outcome("words"), TARGETS["words"], "1/words", range(PLANTED_INPUTS))
+    assert len(outcome.failures) == 3
 
 
 def test_hypothesis_finds_the_smallest_input_of_a_planted_bug() -> None:

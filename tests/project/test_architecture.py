@@ -78,6 +78,7 @@ CLIENT_MAY = {
     "aqi_service",
     "aqi_service.errors",
     "aqi_service.core.frames",
+    "aqi_service.core.schedule",
     "aqi_service.core.redaction",
     "aqi_service.core.times",
     "aqi_service.certificates",

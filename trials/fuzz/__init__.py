@@ -4,8 +4,10 @@ One rule: an input can be made again from its target, the seed and its number.
 
     targets.py     the table: what is fed, from which seeds, which errors may come out, what it may cost
     seeds.py       real traffic, captures cut to a few records, and what FAULTS of feed and wire look like
-    wire.py        frames, requests to a server in memory, replies to the client: fed and judged
+    frames.py, requests.py, replies.py   frames, requests to a server in memory, replies to the client:
+                   fed and judged
     memory_wire.py a connection without a socket
+    words.py       requests by their names: read, and written again
     documents.py   splitter, items, attributes of a table: fed and judged
     mutations.py   a number into an input. Pure.
     strategies.py  hypothesis: inputs made from the formats themselves

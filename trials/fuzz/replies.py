@@ -34,6 +34,13 @@ REFUSED = 3
 IDS = ("18456691289", "1", "2")
 
 
+class _Once(Client):
+    """A client for which `Busy` is the last word: asked again, the next reply would be that to another."""
+
+    async def _asked_again(self, request: str, busy: bytes, begun: float) -> bytes:
+        return busy
+
+
 class _Terminal(io.BytesIO):
     def isatty(self) -> bool:
         return True
@@ -68,7 +75,7 @@ def replies_alone(data: bytes) -> None:
 
 async def _asked(parts: Sequence[bytes]) -> tuple[list[bytes], ServerGone | None]:
     """Give the replies that the client takes, and the error that it ends with."""
-    client = Client("192.0.2.1")
+    client = _Once("192.0.2.1")
     reader, writer, wire = opened(keeps=False)
     client._streams = reader, writer
     feeding = asyncio.get_running_loop().create_task(fed(reader, wire, parts))

@@ -29,6 +29,17 @@ REQUESTS = (
     *HELLOS,
 )
 
+WORDS = (
+    *(b"sensor 141", b"sensor 9223372036854775807 scale us-epa"),
+    *(b"near 48.78 9.18", b"near -.5 -180 100 indoor clean scale daqi", b"near 90 180.000 7 clean"),
+    *(b"box 48.7 9.1 48.9 9.3 indoor", b"box -20 170 -10 -170 scale us-epa clean"),
+    *(b"country DE", b"country GB clean indoor scale daqi"),
+    *(b"area 48.78 9.18 5 scale us-epa", b"area -33.87 151.2 .1 indoor"),
+    *(b"history 141", b"history 141 2023-12-10 2023-12-11T06:30Z scale us-epa"),
+    *(b"days 141 2023-12-01", b"days 141 2022-12-01T00:00 2023-12-20T18:00 scale daqi"),
+    *("place Z\u00fcrich,CH".encode(), b"place Bad Homburg,DE", "place \u6771\u4eac".encode()),
+)
+
 _LONG_CELLS = b'id,note\r\n1,"' + b"x" * 200_000 + b'"\r\n'
 
 _GOOD_REPLIES = (

@@ -4,6 +4,7 @@ One rule: one strategy of bytes for each target, under the target's name.
 """
 
 import json
+from datetime import date
 from typing import Any
 
 from hypothesis import strategies as st
@@ -96,9 +97,36 @@ _ATTRIBUTES = st.lists(
     max_size=12,
 ).map(lambda lines: "\x1e".join("\x1f".join(line) for line in lines).encode("utf-8"))
 
+_DEGREES = st.sampled_from(["48.78", "-.5", "90", "180", "-180.00", "1" * 39, "1e1"]) | st.integers(
+    -200, 200
+).map(str)
+_DAYS = st.dates(date(2021, 1, 1), date(2024, 1, 1)).map(str)
+_WORDS_OF = {
+    "sensor": (_DIGITS.map(bytes.decode),),
+    "near": (_DEGREES, _DEGREES, st.integers(-1, 101).map(str)),
+    "box": (_DEGREES,) * 4,
+    "country": (st.text("DEUK\u00c4", min_size=2, max_size=3),),
+    "area": (_DEGREES, _DEGREES, st.sampled_from(["5", ".1", "0.09", "100.00", "101"])),
+    "history": (_DIGITS.map(bytes.decode), _DAYS, _DAYS),
+    "days": (_DIGITS.map(bytes.decode), _DAYS, _DAYS.map(lambda day: f"{day}T23:59Z")),
+    "place": (_TEXTS, st.sampled_from([",DE", ",", "Homburg,", "scale daqi"])),
+}
+_CHOICES = st.lists(
+    st.sampled_from(["indoor", "clean", "scale daqi", "scale us-epa", "scale report", ""]), max_size=3
+)
+_NAMED = st.sampled_from(sorted(_WORDS_OF)).flatmap(
+    lambda name: st.builds(
+        lambda words, left_out, choice: " ".join([name, *words[: len(words) - left_out], *choice]).encode(),
+        st.tuples(*_WORDS_OF[name]),
+        st.sampled_from([0, 0, 0, 1, 2]),
+        _CHOICES,
+    )
+)
+
 STRATEGIES: dict[str, st.SearchStrategy[bytes]] = {
     "frames": _STREAMS.map(b"".join),
     "requests": _STREAMS.map(b"".join),
+    "words": _NAMED,
     "splitter": _DOCUMENTS,
     "items": _DOCUMENTS,
     "replies": _REPLIES.map(b"".join),

@@ -6,9 +6,9 @@ One rule: a target raises one of its own errors, or nothing; anything else that 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aqi_service.core.frames import encode
-from aqi_service.errors import CutShort, FrameError, ServerGone, SnapshotRejected
-from trials.fuzz import documents, frames, replies, requests, seeds
+from aqi_service.core.frames import MAX_REQUEST, encode
+from aqi_service.errors import BadRequest, CutShort, FrameError, ServerGone, SnapshotRejected
+from trials.fuzz import documents, frames, replies, requests, seeds, words
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,14 @@ def _names(size: int) -> bytes:
     return b"\x1e" * size
 
 
+def _boxes(size: int) -> bytes:
+    """Requests of the most numbers, each as long as it may be."""
+    start, end = b"box 1.%b 1.%b 2.%b 2.", b" indoor clean scale us-epa"
+    zeros = b"0" * ((MAX_REQUEST - len(start) - len(end)) // 4)
+    box = (start % (zeros, zeros, zeros)).ljust(MAX_REQUEST - len(end), b"0") + end
+    return box * (size // MAX_REQUEST)
+
+
 TARGETS = {
     "frames": Target(
         seeds.REQUESTS + seeds.REPLIES,
@@ -65,6 +73,14 @@ TARGETS = {
         (FrameError,),
         _empty_frames,
         2_000_000,
+    ),
+    "words": Target(
+        seeds.WORDS,
+        words.words,
+        words.words_alone,
+        (BadRequest,),
+        _boxes,
+        200_000,
     ),
     "splitter": Target(
         seeds.DOCUMENTS,
