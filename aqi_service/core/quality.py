@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from aqi_service.core.neighbours import SensorValue, neighbours_of
 from aqi_service.core.sensor_index import SensorIndex
-from aqi_service.core.slices import Slices
+from aqi_service.core.slices import BUILD_SLICE, Slices
 
 STALE_SECONDS = 3 * 3600
 """A record that is over so much older than its snapshot is stale."""
@@ -44,18 +44,25 @@ class Flag(StrEnum):
     ALONE = "alone"
 
 
-class Reading(NamedTuple):
-    """What a sensor's newest record says.
+class Readings:
+    """What the newest records of sensors say, in columns, by position.
 
     Attributes:
         measured_at: when, epoch seconds.
-        pm25: PM2.5 in µg/m³.
-        pm10: PM10 in µg/m³.
+        pm25: PM2.5 in µg/m³; None of one that has none.
+        pm10: PM10, likewise.
     """
 
-    measured_at: int
-    pm25: float | None
-    pm10: float | None
+    def __init__(self) -> None:
+        self.measured_at: list[int] = []
+        self.pm25: list[float | None] = []
+        self.pm10: list[float | None] = []
+
+    def append(self, measured_at: int, pm25: float | None, pm10: float | None) -> None:
+        """Take what the next sensor's record says."""
+        self.measured_at.append(measured_at)
+        self.pm25.append(pm25)
+        self.pm10.append(pm10)
 
 
 class Check(NamedTuple):
@@ -82,9 +89,10 @@ class Checks(Sequence[Check]):
 
     def append(self, check: Check) -> None:
         """Take the check of the next sensor."""
-        self._flags.append(self._shared.setdefault(check.flags, check.flags))
-        self._neighbours.append(_NONE if check.neighbours is None else check.neighbours)
-        self._medians.append(nan if check.median is None else check.median)
+        self._flags.append(())
+        self._neighbours.append(_NONE)
+        self._medians.append(nan)
+        self[-1] = check
 
     def flags(self, position: int) -> tuple[Flag, ...]:
         """Return what is said of the sensor at a position."""
@@ -92,6 +100,12 @@ class Checks(Sequence[Check]):
 
     def __len__(self) -> int:
         return len(self._flags)
+
+    def __setitem__(self, position: int, check: Check) -> None:
+        """Take a check in the place of another."""
+        self._flags[position] = self._shared.setdefault(check.flags, check.flags)
+        self._neighbours[position] = _NONE if check.neighbours is None else check.neighbours
+        self._medians[position] = nan if check.median is None else check.median
 
     def __getitem__(self, position: int) -> Check:  # type: ignore[override]  # no slices of it are asked for
         neighbours, median = self._neighbours[position], self._medians[position]
@@ -105,40 +119,64 @@ class Checks(Sequence[Check]):
 _NONE = -1
 
 
-def check(index: SensorIndex, readings: Sequence[Reading], snapshot_time: int) -> Slices[list[Check]]:
+class _Pollutant:
+    """The values of one pollutant in µg/m³, by position, and which of them are compared with which.
+
+    Attributes:
+        asked: positions of those that are compared.
+        fresh: positions of those that they are compared with.
+    """
+
+    def __init__(self, index: SensorIndex, values: Sequence[float | None]) -> None:
+        self._index, self._values = index, values
+        self.asked, self.fresh = array("l"), array("l")
+
+    def has(self, position: int) -> bool:
+        """Tell whether the sensor at a position measured it."""
+        return self._values[position] is not None
+
+    def values(self, positions: Iterable[int]) -> Iterator[SensorValue]:
+        """Give what the sensors at these positions measured."""
+        for at in positions:
+            value, point = self._values[at], self._index.point(at)
+            if value is not None and point is not None:
+                yield SensorValue(self._index.sensor_ids[at], point, value)
+
+
+def check(index: SensorIndex, readings: Readings, snapshot_time: int) -> Slices[Checks]:
     """Check the sensors of an index, each by its reading, in its order (`snapshot_time` in epoch seconds).
 
     PM2.5 is compared, and PM10 of a sensor that has none. Indoor sensors are neither compared nor neighbours.
     """
-    stale = [snapshot_time - reading.measured_at > STALE_SECONDS for reading in readings]
-    checks = [Check((Flag.STALE,)) if is_stale else Check() for is_stale in stale]
-    outdoor = [at for at in range(len(index)) if index.point(at) and not index.indoor[at]]
-    pm25, pm10 = [reading.pm25 for reading in readings], [reading.pm10 for reading in readings]
-    for values, asked in (
-        (pm25, [at for at in outdoor if pm25[at] is not None]),
-        (pm10, [at for at in outdoor if pm25[at] is None and pm10[at] is not None]),
-    ):
-        if not asked:
+    checks = Checks()
+    fine, coarse = _Pollutant(index, readings.pm25), _Pollutant(index, readings.pm10)
+    for at, measured_at in enumerate(readings.measured_at):
+        if at % BUILD_SLICE == 0:
+            yield
+        is_stale = snapshot_time - measured_at > STALE_SECONDS
+        checks.append(Check((Flag.STALE,)) if is_stale else Check())
+        if index.indoor[at] or index.point(at) is None:
             continue
-        fresh = (at for at in outdoor if not stale[at])
-        neighbours = yield from neighbours_of(_values(index, values, fresh))
-        for count, (_, point, value) in enumerate(_values(index, values, asked)):
-            at = asked[count]
-            if count % COMPARE_SLICE == 0:
-                yield
-            near = neighbours.nearest(point, None if stale[at] else value)
-            checks[at] = _compared(checks[at], value, [each.value for each in near])
+        there = [each for each in (fine, coarse) if each.has(at)]
+        for each in there[:1]:
+            each.asked.append(at)
+        for each in there if not is_stale else ():
+            each.fresh.append(at)
+    for each in (fine, coarse):
+        if each.asked:
+            yield from _compare(checks, each)
     return checks
 
 
-def _values(
-    index: SensorIndex, values: Sequence[float | None], positions: Iterable[int]
-) -> Iterator[SensorValue]:
-    """Give what the sensors at these positions measured, but for those without a value or a place."""
-    for at in positions:
-        value, point = values[at], index.point(at)
-        if value is not None and point is not None:
-            yield SensorValue(index.sensor_ids[at], point, value)
+def _compare(checks: Checks, pollutant: _Pollutant) -> Slices[None]:
+    """Note what the comparison of those that are asked for says."""
+    neighbours = yield from neighbours_of(pollutant.values(pollutant.fresh))
+    for count, (_, point, value) in enumerate(pollutant.values(pollutant.asked)):
+        if count % COMPARE_SLICE == 0:
+            yield
+        at = pollutant.asked[count]
+        own = None if Flag.STALE in checks.flags(at) else value
+        checks[at] = _compared(checks[at], value, [each.value for each in neighbours.nearest(point, own)])
 
 
 def _compared(check: Check, value: float, near: Sequence[float]) -> Check:

@@ -183,20 +183,21 @@ class _Columns:
     def add(self, sensor_id: int, record: "_Newest") -> None:
         """Take the next sensor."""
         position = len(self.sensor_ids)
+        _, record_id, latitude, longitude, country, indoor = record
+        point = None if isnan(latitude) else Point(latitude, longitude)
         self.sensor_ids.append(sensor_id)
-        self.record_ids.append(record.record_id)
-        self.indoor.append(record.indoor)
-        point = record.point
-        for columns, parts in (
-            (self.degrees, point or _NOWHERE[:2]),
-            (self.vectors, point.vector if point else _NOWHERE),
+        self.record_ids.append(record_id)
+        self.indoor.append(indoor)
+        for column, part in zip(
+            (*self.degrees, *self.vectors),
+            (latitude, longitude, *(point.vector if point else _NOWHERE)),
+            strict=True,
         ):
-            for column, part in zip(columns, parts, strict=True):
-                column.append(part)
-        if record.point:
-            self.cells.setdefault(cell_of(record.point), array("l")).append(position)
-        if record.country:
-            self.countries.setdefault(one_code(record.country), array("l")).append(position)
+            column.append(part)
+        if point:
+            self.cells.setdefault(cell_of(point), array("l")).append(position)
+        if country:
+            self.countries.setdefault(one_code(country), array("l")).append(position)
 
     def index(self) -> Slices[SensorIndex]:
         """Return the index of what was taken."""
@@ -215,12 +216,9 @@ class _Columns:
 _NOWHERE = (nan, nan, nan)
 
 
-class _Newest(NamedTuple):
-    measured_at: int
-    record_id: int
-    point: Point | None
-    country: str | None
-    indoor: bool
+_Newest = tuple[int, int, float, float, str | None, bool]
+"""When it was measured, its id, latitude, longitude, country, and whether indoors: a plain tuple, which no
+garbage collection looks at twice."""
 
 
 def build(items: Iterable[Item]) -> Slices[SensorIndex]:
@@ -232,9 +230,8 @@ def build(items: Iterable[Item]) -> Slices[SensorIndex]:
         sensor_id = _sensor_of(item)
         if sensor_id is None:
             continue
-        record = _Newest(
-            item.measured_at or 0, int(item.id), point_of(item), item.country, item.indoor == "1"
-        )
+        point = point_of(item) or _NOWHERE[:2]
+        record = (item.measured_at or 0, int(item.id), *point, item.country, item.indoor == "1")
         there = newest.get(sensor_id)
         if there is None or record[:2] > there[:2]:
             newest[sensor_id] = record

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aqi_service.core.items import Item
-from aqi_service.core.quality import Checks, Reading, check
+from aqi_service.core.quality import Checks, Readings, check
 from aqi_service.core.sensor_index import SensorIndex, build
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import BUILD_SLICE, Slices
@@ -48,24 +48,17 @@ def sensors_of(
     `snapshot_time` is in epoch seconds.
     """
     index = yield from build(items)
-    readings, percents = [], list[str | None]()
+    readings, percents = Readings(), list[str | None]()
     shared: dict[str, str] = {}  # as few of them as there are values
     for count, number in enumerate(index.record_ids):
         if count % BUILD_SLICE == 0:
             yield
-        readings.append(_reading(item(number)))
+        newest = item(number)
+        readings.append(newest.measured_at or 0, _number(newest.pm25), _number(newest.pm10))
         percent = humidity(number)
         percents.append(None if percent is None else shared.setdefault(percent, percent))
-    checks = Checks()
-    for count, each in enumerate((yield from check(index, readings, snapshot_time))):
-        if count % BUILD_SLICE == 0:
-            yield
-        checks.append(each)
+    checks = yield from check(index, readings, snapshot_time)
     return Sensors(index, checks, percents)
-
-
-def _reading(item: Item) -> Reading:
-    return Reading(item.measured_at or 0, _number(item.pm25), _number(item.pm10))
 
 
 def _number(text: str | None) -> float | None:

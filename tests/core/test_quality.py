@@ -12,7 +12,7 @@ from aqi_service.core.items import Item
 from aqi_service.core.neighbours import SensorValue, neighbours_of
 from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.measurements import ScoringRules
-from aqi_service.core.quality import STALE_SECONDS, Check, Flag, Reading, check
+from aqi_service.core.quality import STALE_SECONDS, Check, Flag, Readings, check
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensor_index import build
 from aqi_service.core.sensors import sensors_of
@@ -41,8 +41,10 @@ def checks(sensors: list[Sensor]) -> list[Check]:
             for n, (point, _, _, _, indoor) in enumerate(sensors, 1)
         )
     )
-    readings = [Reading(measured, pm25, pm10) for _, pm25, pm10, measured, _ in sensors]
-    return run_through(check(index, readings, NOW))
+    readings = Readings()
+    for _, pm25, pm10, measured, _ in sensors:
+        readings.append(measured, pm25, pm10)
+    return list(run_through(check(index, readings, NOW)))
 
 
 def by_the_rules(sensors: list[Sensor], asked: int) -> Check:
