@@ -1,20 +1,12 @@
-"""promtool, which judges metrics, settings and rules for Prometheus (Debian's package prometheus has it).
+"""promtool, which judges metrics, settings and rules for Prometheus."""
 
-One rule: on a machine without it its tests are skipped, but in CI, which installs it, they fail.
-"""
-
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
+from tests.doubles.outside import needs_program
 
-with_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None and os.environ.get("CI") != "true",
-    reason="promtool is missing: Debian's package prometheus has it",
-)
+with_promtool = needs_program("promtool", "Debian's package prometheus has it")
 
 
 class Verdict(NamedTuple):

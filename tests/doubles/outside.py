@@ -1,0 +1,27 @@
+"""Programs and packages that tests need and `make test` does not install.
+
+One rule: without one its tests are skipped with the reason; in CI, which installs it, they fail.
+"""
+
+import importlib.util
+import os
+import shutil
+
+import pytest
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def needs_program(name: str, where: str) -> pytest.MarkDecorator:
+    """Mark tests of a program, which is to be had from `where`."""
+    return _needs(shutil.which(name), name, where)
+
+
+def needs_package(name: str) -> pytest.MarkDecorator:
+    """Mark tests of a package of the extra `examples`."""
+    where = "python3 tools/setup.py --extra test --extra examples installs it"
+    return _needs(importlib.util.find_spec(name), name, where)
+
+
+def _needs(found: object, name: str, where: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(found is None and not IN_CI, reason=f"{name} is missing: {where}")
