@@ -115,14 +115,10 @@ async def test_of_a_sensor_without_pm25_the_index_is_shown_alone() -> None:
     assert (states[PM25], states[INDEX]) == ("unavailable", "5")
 
 
-async def test_a_record_without_a_time_has_no_age_and_is_not_shown() -> None:
-    item = changed(measured_at=None)[0]
-    async with served(ApiWorld(MemoryStore(item))) as world:
-        found = await states(world)
-    assert (found[PM25], found[INDEX]) == ("unavailable", "unavailable")
+NO_AGE = b'{"record": {"AQI": 1, "P2.5": {"value": 1}}, "AQI": 1, "age_seconds": null}'
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"null", b"[]", b"{}", b'{"record": null}'])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"null", b"[]", b"{}", b'{"record": null}', NO_AGE])
 def test_a_reply_of_something_else_is_unavailable(body: bytes) -> None:
     sensors = [sensor for each in RESOURCES for sensor in each["sensor"]]
     assert {state(sensor, body) for sensor in sensors} == {"unavailable"}
