@@ -18,6 +18,7 @@ import orjson
 
 from aqi_service.core.frames import HEADER, decode_header, encode
 from aqi_service.core.items import Item
+from aqi_service.core.requests import MOST_METRIC_AREAS, MOST_METRIC_SENSORS
 from aqi_service.core.times import day_of
 from bench.lib.background import Program, python, running
 from bench.lib.feed import NEWEST, RECORD_BYTES
@@ -48,11 +49,12 @@ Ask = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is asked about: the sensor with a month of records, the edge of a box, a record's id."""
+    """What is asked about: a sensor with a month of records, the edge of a box, a record's id, sensors."""
 
     sensor: str
     north: str
     record: str
+    sensors: tuple[str, ...]
 
     def wire(self) -> dict[str, str]:
         """Give the requests over TCP, by their kind."""
@@ -93,9 +95,15 @@ class Scene:
             "rejects": "rejects",
             **{f"latest.{form}": f"latest.{form}{{scale}}" for form in ("geojson", "csv", "columns.json")},
             "latest.csv, kept": "latest.csv{scale}",
+            "metrics": f"metrics?{self.series()}",
             "openapi.json": "openapi.json",
         }
         return paths | {"/metrics": "/metrics", "/readyz": "/readyz"}
+
+    def series(self) -> str:
+        """Give the parameters of as many sensors and areas as one answer for Prometheus may have."""
+        areas = (f"area={number},48.8,9.2,{80 + number}" for number in range(MOST_METRIC_AREAS))
+        return "&".join([*(f"sensor={each}" for each in self.sensors), *areas, "scale=us-epa"])
 
 
 def crowded(document: Path) -> Path:
@@ -193,7 +201,9 @@ def scene(document: Path) -> Scene:
     items = list(items_of(str(document)))
     norths = sorted((float(item.latitude or 0), item.latitude or "0") for item in items)
     first = items[0]
-    return Scene(first.sensor_id or "", norths[min(FULL_BOX, len(items)) - 1][1], items[-1].id)
+    sensors = sorted({item.sensor_id for item in items if item.sensor_id})[:MOST_METRIC_SENSORS]
+    north = norths[min(FULL_BOX, len(items)) - 1][1]
+    return Scene(first.sensor_id or "", north, items[-1].id, tuple(sensors))
 
 
 def figures(run: Run) -> Iterator[Figure]:
