@@ -1,42 +1,22 @@
 """Backfills as a person runs them: the archive, objects and prefixes of S3, ranges, shares, and again."""
 
 from pathlib import Path
-from typing import Any
 
-import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
-from aqi_service.core.snapshot_names import snapshot_name
+from tests.doubles.backfills import BODIES, NAMES, backfill, fill, said
 from tests.doubles.faults.effects import Refuse
 from tests.doubles.faults.rules import Rule
 from tests.doubles.faults.shim import Shim
 from tests.doubles.load_helpers import document
 from tests.doubles.moto_names import Moto
-from tests.doubles.program import Ran, ran
+from tests.doubles.program import ran
 
-START = 1_703_095_200
-"""2023-12-20T18:00Z."""
-
-NAMES = [snapshot_name(START + 43_200 * n) for n in range(9)]
 FEW = NAMES[:6]
-BODIES = {name: document(n, n + 1, n + 2) for n, name in enumerate(NAMES)}
 WRITES = {
     *("PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem", "TransactWriteItems"),
     *("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "DeleteObject"),
 }
-
-
-def s3(moto: Moto) -> Any:
-    make: Any = boto3.client  # its stubs know every service by name, and there are many
-    return make("s3", endpoint_url=moto.endpoint, region_name="us-east-1")
-
-
-def fill(moto: Moto, bucket: str, *keys: str) -> None:
-    """Put the body of the snapshot that each key's last part names."""
-    s3(moto).create_bucket(Bucket=bucket)
-    for key in keys:
-        name = key.rpartition("/")[2].removesuffix(".gz")
-        s3(moto).put_object(Bucket=bucket, Key=key, Body=BODIES.get(name, b"[]"))
 
 
 def shelve(folder: Path, *names: str) -> None:
@@ -53,17 +33,8 @@ def files(folder: Path) -> dict[Path, int]:
 
 
 def keys(moto: Moto, bucket: str, prefix: str = "data_") -> list[str]:
-    listed = s3(moto).list_objects_v2(Bucket=bucket, Prefix=prefix)
+    listed = moto.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
     return [entry["Key"] for entry in listed.get("Contents", [])]
-
-
-async def backfill(moto: Moto, cwd: Path, *options: str, **env: str) -> Ran:
-    place = ("--create", "--bucket", moto.bucket, "--table", moto.table)
-    return await ran("--load-only", *place, *options, cwd=cwd, env=moto.environment | env)
-
-
-def said(done: Ran, field: str = "snapshot") -> list[Any]:
-    return [report[field] for report in done.reports]
 
 
 async def test_the_archive_loaded_twice_writes_nothing_the_second_time_on_aws(

@@ -10,16 +10,15 @@ import pytest
 
 from aqi_service.app.commands import CLIENT
 from aqi_service.core.frames import encode
+from tests.doubles.daemons import BODY, ON_D
 from tests.doubles.feed_server import CHUNKED, answer, chunked, feed_server, head
 from tests.doubles.patience import patience
 from tests.doubles.program import CAPTURE, RECORD, ran, running, typed
 from tests.doubles.wire_fixtures import Peer
 
-BODY = CAPTURE.read_bytes()
 STALLED = head(**CHUNKED) + chunked(gzip.decompress(BODY)[:300_000], last=False)
 ROW = f"{RECORD},49.869,8.668,,DE,2017-08-10T11:23:41,2017-08-10,6.4,7.57,1,Low\r\n".encode()
 NEWEST = "aqi_newest_record_timestamp_seconds 1.502364221e+09"
-ON_D = ("--local", "d", "--port", "0", "--http-port", "0", "--load-deadline", "60")
 
 
 async def load_capture(tmp_path: Path, *options: str) -> None:

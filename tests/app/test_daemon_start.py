@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
 from aqi_service.app.commands import SERVICE
@@ -165,10 +164,6 @@ async def test_services_that_come_after_the_first_refusal_are_made_ready_and_use
             assert (await program.ask(example))[0].startswith(b"id,")
 
 
-def client(name: str, moto: Moto) -> Any:
-    return boto3.client(name, endpoint_url=moto.endpoint, region_name="us-east-1")
-
-
 async def test_a_table_that_is_deleted_makes_it_unready_and_it_lives(moto: Moto, tmp_path: Path) -> None:
     names = ("--bucket", moto.bucket, "--table", moto.table, "--port", "0", "--http-port", "0")
     async with (
@@ -178,7 +173,7 @@ async def test_a_table_that_is_deleted_makes_it_unready_and_it_lives(moto: Moto,
         example = (await program.line(r"aqi_service\.client (\d+)"))[1].encode()
         assert (await program.ask(example))[0].startswith(b"id,")
         assert (await program.page("/readyz"))[0] == 200
-        await asyncio.to_thread(client("dynamodb", moto).delete_table, TableName=moto.table)
+        await asyncio.to_thread(moto.client("dynamodb").delete_table, TableName=moto.table)
         assert await program.ask(b"1") == [UNAVAILABLE]
         assert await program.ask(example) == [UNAVAILABLE]  # though it was in memory
         assert await program.page("/readyz") == (503, "the table cannot be read\n")
@@ -188,8 +183,8 @@ async def test_a_table_that_is_deleted_makes_it_unready_and_it_lives(moto: Moto,
 
 
 async def test_it_names_what_create_would_add_and_the_whole_command(moto: Moto, tmp_path: Path) -> None:
-    client("s3", moto).create_bucket(Bucket=moto.bucket)
-    client("dynamodb", moto).create_table(
+    moto.client("s3").create_bucket(Bucket=moto.bucket)
+    moto.client("dynamodb").create_table(
         TableName=moto.table,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],

@@ -19,29 +19,18 @@ from aqi_service.core.snapshot_names import manifest_key
 from aqi_service.errors import Unavailable
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
-from tests.doubles.backend import GivenBackend
+from tests.doubles.backend import GivenBackend, opened
 from tests.doubles.config import config
+from tests.doubles.connections import refused
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import document
 from tests.doubles.log_lines import lines
 from tests.doubles.patience import patience
-from tests.doubles.storage_doubles import TABLE_ID, Before, MemoryArchive, MemoryStore, failing, in_memory
+from tests.doubles.storage_doubles import TABLE_ID, Before, MemoryArchive, MemoryStore, failing
 from tests.doubles.wire_fixtures import task
 
 ELSEWHERE = "data_03_01_20_00_00.json"
 OLD, RECENT, UNFINISHED = "data_01_01_20_00_00.json", "data_01_01_90_00_00.json", "data_02_01_20_00_00.json"
-
-
-async def refused(port: int) -> None:
-    """Connect again and again until nobody listens any more."""
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
-            return
-        except ConnectionError:
-            continue  # it was being closed just then
-        writer.close()
 
 
 async def test_a_load_that_is_slow_to_end_does_not_keep_the_server_from_closing_its_door(
@@ -57,7 +46,7 @@ async def test_a_load_that_is_slow_to_end_does_not_keep_the_server_from_closing_
             await free.wait()
 
     stop = Stop(grace=3600.0)  # nobody is patient for so long: the load ends when it is let go
-    found = GivenBackend(in_memory(Before(MemoryArchive(), write=stubborn)))
+    found = opened(Before(MemoryArchive(), write=stubborn))
     async with patience(), feed_server((answer(document(1)),)) as feed:
         settings = config(feed_url=feed.url(), no_http=True)
         serving = task(_serve(settings, found, stop))
@@ -86,7 +75,7 @@ async def test_lookups_and_metrics_are_answered_while_the_loader_is_dead(
         "aqi_service.app.scheduler.random", lambda: 1.0
     )  # then it is not started again at once
     async with patience():
-        serving = task(_serve(config(), GivenBackend(in_memory()), stop))
+        serving = task(_serve(config(), opened(), stop))
         await died.wait()
         said = capsys.readouterr().err
         ports = {kind: int(port) for port, kind in re.findall(r"listening on \S+:(\d+) \((http|tcp)\)", said)}
@@ -100,11 +89,11 @@ async def test_lookups_and_metrics_are_answered_while_the_loader_is_dead(
 
 async def test_it_is_ready_while_the_table_can_be_read_and_it_is_not_stopping() -> None:
     stop = Stop()
-    assert await _ready(GivenBackend(in_memory()), stop) is None
-    broken = GivenBackend(in_memory(store=Before(MemoryStore(), get=failing(Unavailable("away")))))
+    assert await _ready(opened(), stop) is None
+    broken = opened(store=Before(MemoryStore(), get=failing(Unavailable("away"))))
     assert await _ready(broken, stop) == "the table cannot be read"
     stop.set()
-    assert await _ready(GivenBackend(in_memory()), stop) == "stopping"
+    assert await _ready(opened(), stop) == "stopping"
 
 
 async def test_a_table_that_does_not_answer_makes_it_unready_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +101,7 @@ async def test_a_table_that_does_not_answer_makes_it_unready_in_time(monkeypatch
         await asyncio.Event().wait()
 
     monkeypatch.setattr("aqi_service.app.daemon.READY_SECONDS", 0.01)
-    stuck = GivenBackend(in_memory(store=Before(MemoryStore(), get=never)))
+    stuck = opened(store=Before(MemoryStore(), get=never))
     async with patience():
         assert await _ready(stuck, Stop()) == "the table cannot be read"
 
@@ -155,7 +144,7 @@ async def test_keep_days_deletes_after_a_load_what_is_old_and_finished() -> None
         deleted.extend(names)
         return len(deleted)
 
-    counted = await load_once(GivenBackend(in_memory(with_old_snapshots()), prune=prune))
+    counted = await load_once(opened(with_old_snapshots(), prune=prune))
     assert deleted == [OLD]
     assert counted.loads["complete"] == 1
 
@@ -167,6 +156,6 @@ async def test_snapshots_that_cannot_be_deleted_now_cost_the_load_nothing(
         raise Unavailable("the disk is away")
 
     with caplog.at_level(logging.WARNING):
-        counted = await load_once(GivenBackend(in_memory(with_old_snapshots()), prune=prune))
+        counted = await load_once(opened(with_old_snapshots(), prune=prune))
     assert (counted.loads["complete"], counted.loads["refused"]) == (1, 0)
     assert "prune_failed error='the disk is away' hint='tried again after the next load'" in lines(caplog)

@@ -12,9 +12,9 @@ from aqi_service.app.loads import Loads
 from aqi_service.core.snapshot_names import latest_key, manifest_key, snapshot_name
 from aqi_service.errors import ConfigError, InGlacier
 from aqi_service.snapshots.manifests import ManifestStore
-from tests.app.test_backfill import BODIES, NAMES, backfill, fill, s3, said
 from tests.doubles.aws_world import World, fresh
-from tests.doubles.backend import GivenBackend
+from tests.doubles.backend import opened
+from tests.doubles.backfills import BODIES, NAMES, backfill, fill, said
 from tests.doubles.config import config
 from tests.doubles.load_helpers import TABLE, document
 from tests.doubles.log_lines import lines
@@ -25,7 +25,7 @@ HINT = "restore it and load it by --load-only --from archive"
 
 
 def freeze(moto: Moto, key: str) -> None:
-    s3(moto).put_object(Bucket=moto.bucket, Key=key, Body=b"[]", StorageClass="GLACIER")
+    moto.client("s3").put_object(Bucket=moto.bucket, Key=key, Body=b"[]", StorageClass="GLACIER")
 
 
 @pytest.mark.parametrize("place", ["archive", "s3://{}/"])
@@ -75,7 +75,7 @@ async def test_catching_up_passes_a_cold_snapshot_over_once_with_one_line(
     warm, cold = (snapshot_name(time.time() - hours * 3600) for hours in (2, 1))
     archive = ColdArchive(cold)
     archive.snapshots |= {warm: document(1), cold: b""}
-    loads = Loads(config(), GivenBackend(in_memory(archive)))
+    loads = Loads(config(), opened(archive))
     for ends in ([warm], []):
         async with aclosing(loads.catch_up()) as reports:
             assert [report.snapshot async for report in reports] == ends

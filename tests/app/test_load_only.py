@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from tests import DATA
 from tests.doubles.config import config
 from tests.doubles.feed_server import CHUNKED, answer, chunked, feed_server, head
 from tests.doubles.load_helpers import document
+from tests.doubles.local_helpers import stored
 from tests.doubles.log_lines import lines
 from tests.doubles.patience import PATIENCE
 from tests.doubles.program import CAPTURE, RECORD, environment, ran, running, typed
@@ -29,15 +29,6 @@ from tests.doubles.program import CAPTURE, RECORD, environment, ran, running, ty
 CUT = DATA / "sensor-community-2017-08-10-cut.json.gz"
 HINT = f"3565 records, for instance: {typed(CLIENT, Path(__file__))} {RECORD}"
 ON_D = ("--load-only", "--local", "d")
-
-
-def stored(folder: Path) -> int:
-    """Count the items of a local table."""
-    connection = sqlite3.connect(f"file:{folder}/air_quality.db?mode=ro", uri=True)
-    try:
-        return int(connection.execute("SELECT count(*) FROM items").fetchone()[0])
-    finally:
-        connection.close()
 
 
 def files(folder: Path) -> set[str]:

@@ -3,11 +3,9 @@
 import asyncio
 import gzip
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 
 from aqi_service.app.commands import SERVICE
@@ -15,43 +13,18 @@ from aqi_service.app.startup_checks import CREATE_SECONDS, START_SECONDS, check
 from aqi_service.errors import Unavailable
 from aqi_service.storage.dry import DryArchive, DryStore
 from aqi_service.storage.ports import Storage
-from tests import DATA
+from tests.doubles.aws_program import load, names, refused
 from tests.doubles.backend import GivenBackend
 from tests.doubles.config import config
 from tests.doubles.feed_server import CHUNKED, chunked, feed_server, head
 from tests.doubles.moto_names import Moto
-from tests.doubles.program import CAPTURE, Ran, ran, running, typed
+from tests.doubles.program import CAPTURE, running, typed
 from tests.doubles.refusing_aws import FOUND, RefusingAws, absent_aws, refusing_aws, silent_aws
 from tests.doubles.storage_doubles import Before
 from tests.doubles.wire_fixtures import advance, by_hand, turns
 
-GENERATED = (DATA / "generated-2026-form.json.gz").read_bytes()
 DENIED_TABLE = (400, "AccessDeniedException")
 NO_TABLE = (400, "ResourceNotFoundException")
-
-
-def client(name: str, moto: Moto) -> Any:
-    make: Any = boto3.client  # its stubs know every service by name, and there are many
-    return make(name, endpoint_url=moto.endpoint, region_name="us-east-1")
-
-
-def names(moto: Moto) -> list[str]:
-    return ["--bucket", moto.bucket, "--table", moto.table]
-
-
-async def load(
-    *options: str, cwd: Path, env: Mapping[str, str] | None = None, body: bytes = GENERATED
-) -> Ran:
-    return await ran("--load-only", "--from", "-", *options, cwd=cwd, stdin=body, env=env)
-
-
-def refused(done: Ran) -> str:
-    """Check that a configuration error is one sentence after the first line, and give it."""
-    assert (done.code, done.out) == (2, ""), done
-    first, sentence = done.err.splitlines()
-    assert first.startswith("aqi_service ")
-    assert "a-secret-that-nobody-may-see" not in done.err
-    return sentence.removeprefix("aqi-service: ")
 
 
 async def test_create_makes_bucket_and_table_and_the_load_fills_them(moto: Moto, tmp_path: Path) -> None:
@@ -60,10 +33,10 @@ async def test_create_makes_bucket_and_table_and_the_load_fills_them(moto: Moto,
     assert (done.code, report["status"]) == (0, "complete")
     place = f"region us-east-1, endpoint {moto.endpoint}, bucket {moto.bucket}, table {moto.table}"
     assert done.err.splitlines()[0].endswith(f", {place}, scale daqi, interval none")
-    keys = {each["Key"] for each in client("s3", moto).list_objects_v2(Bucket=moto.bucket)["Contents"]}
+    keys = {each["Key"] for each in moto.client("s3").list_objects_v2(Bucket=moto.bucket)["Contents"]}
     assert report["snapshot"] in keys
     assert f"manifests/{moto.table}/{report['snapshot']}" in keys
-    count = client("dynamodb", moto).scan(TableName=moto.table, Select="COUNT")
+    count = moto.client("dynamodb").scan(TableName=moto.table, Select="COUNT")
     assert count["Count"] == report["stored"] > 50
 
 
@@ -79,7 +52,7 @@ async def test_a_missing_bucket_is_exit_2_and_names_create(moto: Moto, tmp_path:
 
 
 async def test_a_missing_table_is_exit_2_and_names_create(moto: Moto, tmp_path: Path) -> None:
-    client("s3", moto).create_bucket(Bucket=moto.bucket)
+    moto.client("s3").create_bucket(Bucket=moto.bucket)
     for region in ("us-east-1", "eu-west-1"):
         said = refused(await load(*names(moto), cwd=tmp_path, env={"AWS_REGION": region}))
         assert said.startswith(f"table {moto.table}: there is no such table: --create makes it")
@@ -102,12 +75,12 @@ async def test_create_makes_what_it_can_and_ends_in_10_s_while_one_of_both_does_
         done = await load("--create", *names(moto), cwd=tmp_path, env=env)
     assert (done.code, done.out) == (1, "")
     assert done.last.endswith(": no answer within 10 s")
-    there = {bucket["Name"] for bucket in client("s3", moto).list_buckets()["Buckets"]}
+    there = {bucket["Name"] for bucket in moto.client("s3").list_buckets()["Buckets"]}
     assert moto.bucket in there
 
 
 async def test_a_table_with_another_key_is_exit_2_even_with_create(moto: Moto, tmp_path: Path) -> None:
-    client("dynamodb", moto).create_table(
+    moto.client("dynamodb").create_table(
         TableName=moto.table,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
@@ -121,7 +94,7 @@ async def test_a_table_with_another_key_is_exit_2_even_with_create(moto: Moto, t
 async def test_a_signal_during_a_load_leaves_no_upload_open(moto: Moto, tmp_path: Path) -> None:
     await load("--create", *names(moto), cwd=tmp_path)
     begun = head(**CHUNKED) + chunked(gzip.decompress(CAPTURE.read_bytes()), last=False)
-    s3 = client("s3", moto)
+    s3 = moto.client("s3")
     async with feed_server((begun, asyncio.Event())) as feed:
         options = ("--load-only", *names(moto), "--from", feed.url())
         async with running(*options, cwd=tmp_path) as program:

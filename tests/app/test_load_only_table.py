@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_load_only_aws import client, load, names, refused
+from tests.doubles.aws_program import load, names, refused
 from tests.doubles.faults.effects import Refuse
 from tests.doubles.faults.rules import Rule
 from tests.doubles.faults.shim import Shim
@@ -13,7 +13,7 @@ from tests.doubles.moto_names import Moto
 
 def add_index(moto: Moto, attribute: str, kind: str) -> None:
     """Add an index of the owner's to the table."""
-    client("dynamodb", moto).update_table(
+    moto.client("dynamodb").update_table(
         TableName=moto.table,
         AttributeDefinitions=[
             {"AttributeName": name, "AttributeType": of}
@@ -63,7 +63,7 @@ async def test_a_table_that_comes_to_refuse_every_item_is_exit_2_in_its_own_word
 
 async def test_create_names_what_it_leaves_in_another_form(moto: Moto, tmp_path: Path) -> None:
     await load("--create", *names(moto), cwd=tmp_path, body=b"[]")
-    dynamodb = client("dynamodb", moto)
+    dynamodb = moto.client("dynamodb")
     for name, on in (("expires_at", False), ("other", True)):
         dynamodb.update_time_to_live(
             TableName=moto.table, TimeToLiveSpecification={"Enabled": on, "AttributeName": name}

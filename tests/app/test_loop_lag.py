@@ -9,7 +9,7 @@ import pytest
 
 from aqi_service.app.loop_lag import EDGES, EVERY_SECONDS, LoopLag, watch
 from aqi_service.shutdown import Stop
-from tests.app.test_daemon import BODY, ON_D
+from tests.doubles.daemons import BODY, ON_D
 from tests.doubles.faults.clock import HandClock
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.log_lines import lines

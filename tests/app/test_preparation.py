@@ -1,6 +1,5 @@
 """Archive and table are made and checked before the lease is asked for, until it is done once."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
@@ -12,29 +11,17 @@ from aqi_service.errors import ConfigError, MissingResource, Unavailable
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.storage.dry import DryLease
-from tests.doubles.backend import GivenBackend
+from tests.doubles.backend import GivenBackend, opened
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import document
 from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, in_memory
+from tests.doubles.waits import Waits
 from tests.doubles.wire_fixtures import task, until
 
 AWAY, SCALE = Unavailable("table t: away"), ConfigError("the table is scored on us-epa")
 GONE = MissingResource("table t: there is no such table: --create makes it, --table names another")
-
-
-class Waits(Stop):
-    """A Stop that waits for nothing and notes for how long it was to wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    async def wait(self, seconds: float | None = None) -> bool:
-        await asyncio.sleep(0)
-        self.seconds.append(seconds or 0.0)
-        return self.is_set()
 
 
 def giving(*ends: Exception | None) -> Callable[[], Awaitable[None]]:
@@ -55,7 +42,7 @@ def prepared(
 ) -> tuple[Preparation, ServiceStatus]:
     """Give a preparation whose check ends so, and what it counts."""
     status = ServiceStatus(ServerCounts())
-    backend = GivenBackend(in_memory(Before(MemoryArchive(), check=giving(*ends))), create=create)
+    backend = opened(Before(MemoryArchive(), check=giving(*ends)), create=create)
     return Preparation(config(create=asked), backend, status), status
 
 
@@ -117,7 +104,7 @@ async def test_the_lease_is_not_asked_for_before_it_is_done() -> None:
 
     status, stop = ServiceStatus(ServerCounts()), Waits()
     store = MemoryStore()
-    backend = GivenBackend(in_memory(store=store), lease=Told(), create=create)
+    backend = opened(store=store, lease=Told(), create=create)
     async with feed_server((answer(document(1, 2, 3)),)) as feed:
         settings = config(feed_url=feed.url(), create=True)
         work = task(

@@ -18,36 +18,17 @@ from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import FetchOptions
-from tests.doubles.backend import GivenBackend
+from tests.doubles.backend import GivenBackend, opened
 from tests.doubles.config import config
 from tests.doubles.feed_server import FeedServer, answer, feed_server
 from tests.doubles.load_helpers import document
 from tests.doubles.log_lines import lines
-from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
+from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing
+from tests.doubles.waits import Waits, spread
 from tests.doubles.wire_fixtures import by_jumps
 
 BODY = document(1, 2, 3)
 OFFICIAL = f"https://{FEED_HOST}/static/v2/data.24h.json"
-
-
-class Waits(Stop):
-    """A Stop that waits for nothing, notes for how long it was to wait, and is asked after so many waits."""
-
-    def __init__(self, last: int) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-        self._last = last
-
-    async def wait(self, seconds: float | None = None) -> bool:
-        assert seconds is not None
-        self.seconds.append(seconds)
-        if len(self.seconds) > self._last:
-            self.set()
-        return self.is_set()
-
-
-def opened(archive: Any = None, store: Any = None) -> GivenBackend:
-    return GivenBackend(in_memory(archive, store))
 
 
 def status() -> ServiceStatus:
@@ -63,11 +44,6 @@ async def waits_of(
     await Scheduler(settings, storage or opened(), counted).run(stop)
     assert stop.seconds[0] == 0
     return stop.seconds[1:], counted
-
-
-def spread(seconds: float, least: float) -> bool:
-    """Tell whether it is that wait, with at most a tenth of jitter (and some time that passed)."""
-    return least - 2 <= seconds <= least * 1.1
 
 
 async def test_it_loads_at_once_and_then_once_an_interval() -> None:

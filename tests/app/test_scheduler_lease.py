@@ -10,7 +10,7 @@ from aqi_service.errors import AccessDenied, LeaseLost, NameInUse
 from aqi_service.server.server import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.storage.ports import RENEW_SECONDS
-from tests.doubles.backend import GivenBackend
+from tests.doubles.backend import opened
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server, head
 from tests.doubles.load_helpers import NAME, document, fates, run
@@ -84,7 +84,7 @@ async def test_a_loader_that_loses_the_lease_stands_by_and_loads_again_once_it_i
     lease, stop, status = ToldLease(), Stop(), ServiceStatus(ServerCounts())
     shown = metrics(status)
     async with feed_server((answer(BODY),)) as feed:
-        loader = Scheduler(config(feed_url=feed.url()), GivenBackend(in_memory(), lease=lease), status)
+        loader = Scheduler(config(feed_url=feed.url()), opened(lease=lease), status)
         work = task(loader.run(stop))
         assert "aqi_loader 0.0" in shown().decode()
         await until(lambda: status.loads["complete"] == 1)
@@ -113,9 +113,7 @@ async def test_a_table_that_refuses_the_lease_is_counted_and_does_not_end_the_lo
 
     lease.take = refuse  # type: ignore[method-assign]  # a double's
     status = ServiceStatus(ServerCounts())
-    loader = Scheduler(
-        config(feed_url="http://127.0.0.1:9/x"), GivenBackend(in_memory(), lease=lease), status
-    )
+    loader = Scheduler(config(feed_url="http://127.0.0.1:9/x"), opened(lease=lease), status)
     work = task(loader.run(stop))
     await until(lambda: status.loads["refused"] == 1)
     assert not work.done()
@@ -128,7 +126,7 @@ async def test_no_load_begins_once_the_lease_ran_out_although_its_renewal_has_no
     lease, stop, status, stuck = ToldLease(), Stop(), ServiceStatus(ServerCounts()), Stuck()
     lease.renew = stuck  # type: ignore[method-assign]  # a double's
     async with feed_server((answer(BODY),)) as feed:
-        loader = Scheduler(config(feed_url=feed.url()), GivenBackend(in_memory(), lease=lease), status)
+        loader = Scheduler(config(feed_url=feed.url()), opened(lease=lease), status)
         work = task(loader.run(stop))
         await until(lambda: status.loads["complete"] == 1)
         advance(RENEW_SECONDS + 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aqi_service import __version__
-from tests.client.test_cli import at_table, command, files
+from tests.doubles.client_command import at_table, command, files
 from tests.doubles.permissions import bound_by_permissions
 from tests.doubles.wire_fixtures import CSV, FOUND, serving
 

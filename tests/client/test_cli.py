@@ -7,56 +7,15 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from aqi_service.core.frames import encode
-from tests.doubles.wire_fixtures import BROKEN, CSV, FOUND, Peer, saying, scripted, serving, silent, table
+from tests.doubles.client_command import at_table, command, files
+from tests.doubles.wire_fixtures import BROKEN, CSV, FOUND, Peer, saying, scripted, serving, silent
 
 HEADER_LINE = CSV.splitlines(keepends=True)[0]
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """Give a folder's files by name."""
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-@dataclass
-class Ran:
-    code: int
-    out: bytes
-    err: str
-
-
-async def command(
-    *arguments: str,
-    cwd: Path,
-    stdin: bytes = b"",
-    env: dict[str, str] | None = None,
-    out: int = subprocess.PIPE,
-    preexec: Callable[[], None] | None = None,
-) -> Ran:
-    """Run `python -m aqi_service.client` with a clean environment."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AQI_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aqi_service.client", *arguments,
-        cwd=cwd, env={**clean, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}, preexec_fn=preexec,
-        stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    printed, complained = await process.communicate(stdin)
-    assert b"Traceback" not in complained
-    return Ran(process.returncode or 0, printed or b"", complained.decode())
-
-
-@asynccontextmanager
-async def at_table() -> AsyncIterator[Sequence[str]]:
-    """Serve the table; give the options that lead a command there."""
-    async with serving(table) as served:
-        yield ("--port", str(served.port))
 
 
 async def test_a_found_id_is_printed_and_saved_byte_for_byte(tmp_path: Path) -> None:

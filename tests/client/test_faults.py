@@ -11,7 +11,7 @@ import pytest
 from aqi_service.client import Client
 from aqi_service.core.frames import encode, encode_header
 from aqi_service.errors import ServerGone
-from tests.client.test_cli import at_table, command, files
+from tests.doubles.client_command import at_table, command, files
 from tests.doubles.wire_fixtures import CSV, FOUND, Peer, by_jumps, saying, scripted, serving, silent
 
 REPLY = encode(CSV)

@@ -12,8 +12,8 @@ from aqi_service.client import requests as client_requests
 from aqi_service.core import requests as core_requests
 from aqi_service.core.days import DAYS_HEADER
 from aqi_service.core.sensor_rows import AREA_HEADER, NEAR_HEADER, SENSOR_HEADER
-from tests.client.test_cli import Ran, command, files
 from tests.doubles.asked_world import asked
+from tests.doubles.client_command import Ran, command, files
 from tests.doubles.wire_fixtures import serving
 
 

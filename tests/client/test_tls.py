@@ -12,8 +12,8 @@ from aqi_service.certificates import Certificates, client_context
 from aqi_service.client import Client
 from aqi_service.client.tls_errors import reason
 from aqi_service.errors import ServerGone
-from tests.client.test_cli import command, files
 from tests.doubles.certificates import Authority
+from tests.doubles.client_command import command, files
 from tests.doubles.wire_fixtures import FOUND, Peer, saying, scripted, serving, table
 
 

@@ -7,17 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.geo import FARTHEST_KM, RADIUS_KM, Box, Point, box_around, cell_of, metres_between
-
-LATITUDES = st.floats(-90, 90) | st.integers(-90, 90).map(float)
-LONGITUDES = st.floats(-180, 180) | st.integers(-180, 180).map(float)
-POINTS = st.builds(Point, LATITUDES, LONGITUDES)
-BOXES = st.builds(
-    lambda a, b, west, east: Box(min(a, b), west, max(a, b), east),
-    LATITUDES,
-    LATITUDES,
-    LONGITUDES,
-    LONGITUDES,
-)
+from tests.doubles.geography import BOXES, POINTS
 
 
 def haversine(one: Point, other: Point) -> float:

@@ -3,11 +3,8 @@
 import pytest
 
 from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item, Verdict, is_expired, judge
+from tests.doubles.storage_items import FULL
 
-ITEM = Item(
-    *("28", "51.5", "-0.25", "-2", "GB", "2023-12-20 17:00:00", "2023-12-20", "0.9", "48.8", "3", "Low"),
-    *("7", "SDS011", "1", 1_703_091_600, 1_703_095_200, "daqi", "P10", 1_703_696_400),
-)
 BESIDE = ("snapshot_at", "expires_at")
 
 
@@ -23,15 +20,15 @@ def test_every_field_has_its_attribute_in_order_and_of_the_type_that_the_table_g
         "sensor_id:N sensor_type:S indoor:N measured_at:N snapshot_at:N scale:S AQI_pollutant:S expires_at:N"
     )
     assert [column.name for column in COLUMNS][-1] == "AQI_range"
-    assert {field for field, value in ITEM._asdict().items() if isinstance(value, int)} == TIMES
+    assert {field for field, value in FULL._asdict().items() if isinstance(value, int)} == TIMES
 
 
 def test_an_item_that_the_table_does_not_have_is_stored() -> None:
-    assert judge(ITEM, None) is Verdict.STORE
+    assert judge(FULL, None) is Verdict.STORE
 
 
 def test_an_equal_item_is_unchanged() -> None:
-    assert judge(ITEM, Item(*ITEM)) is Verdict.UNCHANGED
+    assert judge(FULL, Item(*FULL)) is Verdict.UNCHANGED
 
 
 @pytest.mark.parametrize("field", BESIDE)
@@ -39,15 +36,15 @@ def test_an_equal_item_is_unchanged() -> None:
 def test_the_time_of_the_snapshot_and_of_expiry_do_not_count_when_items_are_compared(
     field: str, shift: int
 ) -> None:
-    assert judge(ITEM, changed(ITEM, field, getattr(ITEM, field) + shift)) is Verdict.UNCHANGED
-    assert judge(ITEM, changed(ITEM, field, None)) is Verdict.UNCHANGED
+    assert judge(FULL, changed(FULL, field, getattr(FULL, field) + shift)) is Verdict.UNCHANGED
+    assert judge(FULL, changed(FULL, field, None)) is Verdict.UNCHANGED
 
 
 @pytest.mark.parametrize("field", [f for f in Item._fields if f not in (*BESIDE, "id", "measured_at")])
 def test_an_item_that_differs_in_any_other_field_alone_is_stored(field: str) -> None:
-    assert judge(ITEM, changed(ITEM, field, "other")) is Verdict.STORE
-    assert judge(ITEM, changed(ITEM, field, None)) is Verdict.STORE
-    assert judge(changed(ITEM, field, None), ITEM) is Verdict.STORE
+    assert judge(FULL, changed(FULL, field, "other")) is Verdict.STORE
+    assert judge(FULL, changed(FULL, field, None)) is Verdict.STORE
+    assert judge(changed(FULL, field, None), FULL) is Verdict.STORE
 
 
 @pytest.mark.parametrize(
@@ -63,21 +60,21 @@ def test_an_item_that_differs_in_any_other_field_alone_is_stored(field: str) -> 
 def test_the_newer_wins_by_its_time_then_by_its_snapshots_and_at_a_tie_the_one_loaded_later(
     measured: int, taken: int, verdict: Verdict
 ) -> None:
-    new = ITEM._replace(aqi="4", measured_at=1_703_091_600 + measured, snapshot_at=1_703_095_200 + taken)
-    assert judge(new, ITEM) is verdict
+    new = FULL._replace(aqi="4", measured_at=1_703_091_600 + measured, snapshot_at=1_703_098_500 + taken)
+    assert judge(new, FULL) is verdict
 
 
 def test_an_item_without_times_is_older_than_one_with_them() -> None:
-    bare = Item("28", pm25="0.9")
-    assert judge(ITEM, bare) is Verdict.STORE
-    assert judge(bare, ITEM) is Verdict.SUPERSEDED
-    assert judge(Item("28", pm25="1"), bare) is Verdict.STORE
-    nobody_knows_when = ITEM._replace(snapshot_at=None, aqi="4")
-    assert judge(ITEM, nobody_knows_when) is Verdict.STORE
-    assert judge(nobody_knows_when, ITEM) is Verdict.SUPERSEDED
+    bare = Item(FULL.id, pm25="0.9")
+    assert judge(FULL, bare) is Verdict.STORE
+    assert judge(bare, FULL) is Verdict.SUPERSEDED
+    assert judge(Item(FULL.id, pm25="1"), bare) is Verdict.STORE
+    nobody_knows_when = FULL._replace(snapshot_at=None, aqi="4")
+    assert judge(FULL, nobody_knows_when) is Verdict.STORE
+    assert judge(nobody_knows_when, FULL) is Verdict.SUPERSEDED
 
 
 def test_an_item_counts_as_absent_from_its_expiry_on() -> None:
-    at = 1_703_696_400
-    assert [is_expired(ITEM, now) for now in (0, at - 0.5, at, at + 1)] == [False, False, True, True]
-    assert not is_expired(ITEM._replace(expires_at=None), 10**12)
+    at = 1_705_683_600
+    assert [is_expired(FULL, now) for now in (0, at - 0.5, at, at + 1)] == [False, False, True, True]
+    assert not is_expired(FULL._replace(expires_at=None), 10**12)

@@ -1,34 +1,9 @@
 """The indices: every edge of every table, typed here anew."""
 
-from decimal import Decimal
-
 import pytest
 
-from aqi_service.core.scales import DAQI, FAILED_FROM, NOT_MASS, REPORT, SCALES, US_EPA, Scale, Score, score
-
-DAQI_PM25 = (11, 23, 35, 41, 47, 53, 58, 64, 70)
-DAQI_PM10 = (16, 33, 50, 58, 66, 75, 83, 91, 100)
-DAQI_BANDS = ("Low", "Low", "Low", "Medium", "Medium", "Medium", "High", "High", "High", "Very High")
-
-EPA_INDEX = ((0, 50), (51, 100), (101, 150), (151, 200), (201, 300), (301, 500))
-EPA_BANDS = (
-    "Good",
-    "Moderate",
-    "Unhealthy for Sensitive Groups",
-    "Unhealthy",
-    "Very Unhealthy",
-    "Hazardous",
-)
-
-
-def pm25(scale: Scale, value: str) -> tuple[int, str]:
-    """Score PM2.5 alone."""
-    return score(scale, None, value)[:2]
-
-
-def pm10(scale: Scale, value: str) -> tuple[int, str]:
-    """Score PM10 alone."""
-    return score(scale, value, None)[:2]
+from aqi_service.core.scales import DAQI, FAILED_FROM, NOT_MASS, REPORT, SCALES, US_EPA, Score, score
+from tests.doubles.scales import DAQI_BANDS, DAQI_PM10, DAQI_PM25, pm10, pm25
 
 
 def test_the_three_scales_are_found_by_name_and_say_where_they_come_from() -> None:
@@ -79,16 +54,6 @@ def test_daqi_takes_the_highest_index_and_pm25_decides_at_a_tie(
     p1: str | None, p2: str | None, aqi: int, band: str, decided: str
 ) -> None:
     assert score(DAQI, p1, p2) == Score(aqi, band, decided)
-
-
-def epa(unit: int, ranges: tuple[str, ...], value: Decimal) -> tuple[int, str]:
-    """Compute the US AQI in whole numbers alone, with the table's last digit as unit."""
-    cut = int(value * unit)
-    rows = [tuple(int(Decimal(edge) * unit) for edge in row.split()) for row in ranges]
-    row = next((n for n, (_, high) in enumerate(rows) if cut <= high), len(rows) - 1)
-    (low, high), (index_low, index_high) = rows[row], EPA_INDEX[row]
-    twice = 2 * (index_high - index_low) * (cut - low) + (high - low)
-    return index_low + twice // (2 * (high - low)), EPA_BANDS[row]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from aqi_service.core.geo import FARTHEST_KM, Box, Point, metres_between
 from aqi_service.core.items import Item
 from aqi_service.core.sensor_index import SensorIndex, build, point_of
 from aqi_service.core.slices import SLICE, run_through
-from tests.core.test_geo import BOXES, POINTS
+from tests.doubles.geography import BOXES, POINTS
 
 COUNTRIES = ("DE", "GB", "UK", None)
 NEAR_STUTTGART = st.builds(Point, st.sampled_from((48.7, 48.71, 48.8)), st.sampled_from((9.1, 9.18, 9.2)))

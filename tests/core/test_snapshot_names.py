@@ -19,15 +19,13 @@ from aqi_service.core.snapshot_names import (
     snapshot_name,
 )
 from tests.doubles.documents import QUICK
-
-NAME = "data_20_12_23_18_55.json"
-TAKEN = 1_703_098_500
+from tests.doubles.snapshot_name import AT, NAME
 
 
 def test_a_snapshot_is_named_by_the_utc_minute_in_which_its_reading_began() -> None:
-    assert [snapshot_name(TAKEN + s) for s in (0, 1, 59.999)] == [NAME] * 3
-    assert snapshot_name(TAKEN - 0.5) == "data_20_12_23_18_54.json"
-    assert snapshot_name(TAKEN + 60) == "data_20_12_23_18_56.json"
+    assert [snapshot_name(AT + s) for s in (0, 1, 59.999)] == [NAME] * 3
+    assert snapshot_name(AT - 0.5) == "data_20_12_23_18_54.json"
+    assert snapshot_name(AT + 60) == "data_20_12_23_18_56.json"
     assert snapshot_name(datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC).timestamp()) == "data_03_02_31_04_05.json"
 
 
@@ -42,8 +40,8 @@ def test_names_are_of_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
     try:
-        assert snapshot_name(TAKEN) == NAME
-        assert parse_name(NAME) == (NAME, TAKEN)
+        assert snapshot_name(AT) == NAME
+        assert parse_name(NAME) == (NAME, AT)
         assert not can_name(datetime(1999, 12, 31, 23, tzinfo=UTC).timestamp())
     finally:
         monkeypatch.undo()
@@ -65,8 +63,8 @@ def test_snapshots_are_ordered_by_time_and_those_of_one_minute_by_their_suffix_a
         "data_01_01_24_00_00.json",
     ]
     assert sorted(names, key=order_of) == names
-    assert order_of(NAME) == (TAKEN, 1)
-    assert order_of("data_20_12_23_18_55-2.json") == (TAKEN, 2)
+    assert order_of(NAME) == (AT, 1)
+    assert order_of("data_20_12_23_18_55-2.json") == (AT, 2)
     assert order_of("notes.json") == (0, 1)
 
 
@@ -74,7 +72,7 @@ def test_snapshots_are_ordered_by_time_and_those_of_one_minute_by_their_suffix_a
 @pytest.mark.parametrize("packed", ["", ".gz"])
 def test_a_source_of_such_a_name_keeps_name_and_time_whatever_its_suffix(suffix: str, packed: str) -> None:
     name = f"data_20_12_23_18_55{suffix}.json"
-    assert parse_name(name + packed) == (name, TAKEN)
+    assert parse_name(name + packed) == (name, AT)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +152,7 @@ def test_a_copy_is_the_snapshot_of_that_name_but_no_name_in_the_archive(copy: st
 
 
 def test_a_packed_snapshot_has_its_own_name() -> None:
-    assert parse_file_name(f"{NAME}.gz") == parse_name(f"{NAME}.gz") == (NAME, TAKEN)
+    assert parse_file_name(f"{NAME}.gz") == parse_name(f"{NAME}.gz") == (NAME, AT)
 
 
 def test_a_browsers_copy_keeps_the_suffix_of_a_minute() -> None:

@@ -4,10 +4,12 @@ One rule: what is not given is a dry run's.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
 
 from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.dry import DryBackend
 from aqi_service.storage.ports import Lease, Storage
+from tests.doubles.storage_doubles import in_memory
 
 
 class GivenBackend(DryBackend):
@@ -36,3 +38,8 @@ class GivenBackend(DryBackend):
     async def prune(self, names: Iterable[str]) -> int:
         """Delete as a test says."""
         return await self._prune(names)
+
+
+def opened(archive: Any = None, store: Any = None, **parts: Any) -> GivenBackend:
+    """Put a backend together, in memory where nothing else is given."""
+    return GivenBackend(in_memory(archive, store), **parts)

@@ -3,6 +3,7 @@
 One rule: no packet of a test leaves the machine; the interpreter's own audit refuses the connection before.
 """
 
+import asyncio
 import errno
 import os
 import sys
@@ -39,3 +40,15 @@ def connections() -> Iterator[list[str]]:
         yield tried
     finally:
         _watching.remove(tried)
+
+
+async def refused(port: int) -> None:
+    """Connect again and again until nobody listens any more."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return
+        except ConnectionError:
+            continue  # it was being closed just then
+        writer.close()

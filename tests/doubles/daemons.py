@@ -20,7 +20,7 @@ from tests.doubles.faults.clients import at_once
 from tests.doubles.faults.journal import Journal, Record
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
-from tests.doubles.program import Running, running
+from tests.doubles.program import CAPTURE, Running, running
 
 ALONE = ("--port", "0", "--no-http", "--interval", "3600", "--load-deadline", "600")
 
@@ -129,3 +129,9 @@ def trespasses(journal: Journal) -> list[Record]:
         and (following is None or write.begun < following.begun)
         and (write.ended is None or write.ended > taking.begun)
     ]
+
+
+BODY = CAPTURE.read_bytes()
+
+
+ON_D = ("--local", "d", "--port", "0", "--http-port", "0", "--load-deadline", "60")

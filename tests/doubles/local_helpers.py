@@ -18,9 +18,9 @@ from aqi_service.core.items import Item
 from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.local.store import LocalStore
 from aqi_service.storage.ports import SnapshotInfo
+from tests.doubles.snapshot_name import NAME
 from tests.doubles.storage_items import FULL
 
-NAME = "data_20_12_23_18_55.json"
 INFO = SnapshotInfo("a.json", "load-1", '"e"', "Wed, 20 Dec 2023 17:00:00 GMT")
 SIDECAR = "data_20_12_23_18_55.meta.json"
 WHOLE = {f"{NAME}.gz", SIDECAR}
@@ -101,3 +101,12 @@ def cancel_from_thread(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]
 
     loop.call_soon_threadsafe(cancel)
     knows.wait()
+
+
+def stored(folder: Path) -> int:
+    """Count the items of a local table."""
+    connection = sqlite3.connect(f"file:{folder}/air_quality.db?mode=ro", uri=True)
+    try:
+        return int(connection.execute("SELECT count(*) FROM items").fetchone()[0])
+    finally:
+        connection.close()

@@ -3,6 +3,9 @@
 import os
 import uuid
 from dataclasses import dataclass, field
+from typing import Any
+
+import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,8 @@ class Moto:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
+
+    def client(self, service: str) -> Any:
+        """Make a client of a service past the program, with this process's credentials."""
+        make: Any = boto3.client  # its stubs know every service by name, and there are many
+        return make(service, endpoint_url=self.endpoint, region_name="us-east-1")

@@ -15,10 +15,9 @@ from aiohttp import web
 
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request
 from tests.doubles.aws_world import World
+from tests.doubles.snapshot_name import AT, NAME
 
-NAME = "data_20_12_23_18_55.json"
-SECOND = "data_20_12_23_18_55-2.json"
-NOW = 1_703_098_500.0
+NOW = float(AT)
 
 
 class Open(NamedTuple):

@@ -30,16 +30,16 @@ from aqi_service.shutdown import Stop
 from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import FetchOptions, source_of
 from aqi_service.storage.backend import SnapshotLocations
-from tests.app.test_load_only import stored
-from tests.app.test_scheduler import Waits
-from tests.doubles.backend import GivenBackend
+from tests.doubles.backend import GivenBackend, opened
 from tests.doubles.config import config
 from tests.doubles.documents import document_of
 from tests.doubles.faults.clock import HandClock
 from tests.doubles.feed_server import FeedServer, answer, feed_server
 from tests.doubles.load_helpers import AGENT, TABLE, document, plan, records, run, written
+from tests.doubles.local_helpers import stored
 from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import TABLE_ID, MemoryArchive, MemoryStore, in_memory
+from tests.doubles.waits import Waits
 
 NOW = 1_829_325_665.0
 """2027-12-20T18:01:05Z, by a clock that is right."""
@@ -103,7 +103,7 @@ class World:
             self.pruned += names
             return 0
 
-        return GivenBackend(in_memory(self.archive, self.store), prune=prune)
+        return opened(self.archive, self.store, prune=prune)
 
     def shelve(self, name: str, content: bytes = b"[]", **manifest: object) -> None:
         """Put a finished snapshot into the archive."""

@@ -14,12 +14,12 @@ from aqi_service.app import load_only as once
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.core.times import DAY
 from aqi_service.shutdown import Stop
-from tests.app.test_load_only import stored
 from tests.doubles.config import config
 from tests.doubles.documents import document_of
 from tests.doubles.faults.clock import HandClock
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import records, run, written
+from tests.doubles.local_helpers import stored
 from tests.doubles.storage_doubles import in_memory
 
 NOW = 1_829_325_665.0

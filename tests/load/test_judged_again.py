@@ -19,7 +19,7 @@ from tests.doubles.faults.effects import Delay, Effect, Refuse
 from tests.doubles.faults.shim import Shim
 from tests.doubles.storage_doubles import Before
 from tests.doubles.watch import Told
-from tests.load.test_table_writer import add, fates, item
+from tests.doubles.writer_world import add, fates, item
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,11 +16,11 @@ from aqi_service.core.times import DAY
 from aqi_service.snapshots.sources import archived_source, source_of
 from aqi_service.storage.dry import DryArchive, DryStore
 from aqi_service.storage.ports import Storage
-from tests.core.long.test_captures import Plain, plain
 from tests.doubles.documents import GENERATED, document_of, real_capture, record
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import AGENT, NAME, NOW, document, fates, manifest_of, records, run, written
 from tests.doubles.load_places import Place, place
+from tests.doubles.plain_reading import Plain, plain
 from tests.doubles.storage_doubles import MemoryArchive, MemoryStore, in_memory
 
 __all__ = ["place"]  # a fixture

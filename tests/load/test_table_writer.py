@@ -1,9 +1,7 @@
 """Items on their way into the table: in groups, a few at once, and each with one fate."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,61 +15,12 @@ from aqi_service.core.parse.splitter import Batch
 from aqi_service.core.report import Status
 from aqi_service.errors import AqiError, MissingResource, TableRefused, Unavailable
 from aqi_service.load.report_builder import LoadEnd, ReportBuilder
-from aqi_service.load.table_writer import CONCURRENT_GROUPS, TableWriter
+from aqi_service.load.table_writer import CONCURRENT_GROUPS
 from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
-from tests.doubles.storage_items import FULL
 from tests.doubles.wire_fixtures import task, turns, until
-
-NOW = 1000.0
-SNAPSHOT_AT = 500
-
-
-def item(record_id: object, measured_at: int = 100, value: str = "1", **changes: Any) -> Item:
-    """Make an item of this snapshot."""
-    made: dict[str, Any] = {
-        "id": str(record_id),
-        "measured_at": measured_at,
-        "pm25": value,
-        "snapshot_at": SNAPSHOT_AT,
-    }
-    return FULL._replace(**made | {"expires_at": None} | changes)
-
-
-def delivery_to(store: Any, *, conditional: bool = False, group_size: int = READ_LIMIT) -> TableWriter:
-    return TableWriter(
-        store, partial(store.put, conditional=conditional), now=lambda: NOW, group_size=group_size
-    )
-
-
-def mark(number: int) -> Position:
-    """Mark a place in a document that nobody reads."""
-    return Position(number, Batch(number, b"", []))
-
-
-async def add(delivery: TableWriter, items: Iterable[Item]) -> None:
-    for one in items:
-        number = delivery.counts.announced
-        delivery.announce(1)
-        await delivery.add([one], mark(number))
-
-
-async def delivered(store: Any, items: Iterable[Item], **how: Any) -> TableWriter:
-    """Deliver items to the end."""
-    delivery = delivery_to(store, **how)
-    await add(delivery, items)
-    await delivery.flush()
-    return delivery
-
-
-def fates(delivery: TableWriter) -> dict[str, int]:
-    """Give the fates that any item met; they add up to what was announced."""
-    counts = asdict(delivery.counts) | {"refused": len(delivery.counts.refused)}
-    counts["pending"] = delivery.counts.pending
-    del counts["items_per_second"], counts["example"]  # no fates
-    assert counts.pop("announced") == sum(counts.values())
-    return {name: count for name, count in counts.items() if count}
+from tests.doubles.writer_world import NOW, SNAPSHOT_AT, add, delivered, delivery_to, fates, item, mark
 
 
 async def test_items_are_read_and_written_in_groups_of_100_and_made_durable_once() -> None:

@@ -9,7 +9,7 @@ from aqi_service.core.items import Item
 from aqi_service.errors import Unavailable
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
 from tests.doubles.watch import Told
-from tests.load.test_table_writer import add, delivery_to, item
+from tests.doubles.writer_world import add, delivery_to, item
 
 
 async def told(store: Any, items: Iterable[Item], **how: Any) -> Told:

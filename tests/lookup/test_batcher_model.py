@@ -13,8 +13,8 @@ from aqi_service.errors import Unavailable
 from aqi_service.lookup.batcher import MOST_AT_ONCE, PATIENCE
 from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.documents import QUICK
+from tests.doubles.gated_table import TABLE, table
 from tests.doubles.wire_fixtures import HandDrivenLoop, advance, by_hand, task, turns
-from tests.lookup.test_batcher import TABLE, table
 
 STEPS = st.lists(
     st.one_of(

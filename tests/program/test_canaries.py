@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped] # its stubs are for aioboto3
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -64,8 +63,7 @@ class Aws:
 
     @property
     def s3(self) -> Any:
-        make: Any = boto3.client  # its stubs know every service by name, and there are many
-        return make("s3", endpoint_url=self.moto.endpoint, region_name="us-east-1")
+        return self.moto.client("s3")
 
     def uploads(self) -> bool:
         """Tell whether a snapshot is on its way."""

@@ -24,13 +24,14 @@ from aqi_service.server.server import ServerCounts
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import source_of
 from aqi_service.snapshots.unfinished import UnfinishedSnapshots
-from tests.app.test_scheduler import Waits, opened, spread
 from tests.doubles import load_helpers
+from tests.doubles.backend import opened
 from tests.doubles.config import config
 from tests.doubles.faults.clock import HandClock
 from tests.doubles.feed_server import Step, answer, feed_server, head
 from tests.doubles.load_helpers import plan, written
 from tests.doubles.storage_doubles import MemoryArchive, MemoryStore, in_memory
+from tests.doubles.waits import Waits, spread
 from tests.doubles.wire_fixtures import advance, by_hand
 
 NOW = 1_829_325_665.0

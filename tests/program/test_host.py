@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 
 from aqi_service.core.frames import encode
-from tests.app.test_daemon import ON_D
-from tests.app.test_daemon_stop import refused
+from tests.doubles.connections import refused
+from tests.doubles.daemons import ON_D
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import document, written
 from tests.doubles.local_helpers import count, files
-from tests.doubles.program import Running, ran, running
+from tests.doubles.program import Running, few_descriptors, ran, running
 from tests.doubles.wire_fixtures import Peer
-from tests.web.test_limits import few_descriptors
 from trials.host.limits import load
 from trials.host.places import snapshot
 

@@ -21,10 +21,10 @@ from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.storage.aws.create_bucket import BucketMaker
 from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.ports import Storage
-from tests.core.long.test_captures import plain
 from tests.doubles.aws_backends import dynamo_store, numbered_store, on_moto, s3_archive
 from tests.doubles.documents import CUT, GENERATED, real_capture
 from tests.doubles.load_helpers import NOW, TABLE, document, fates, run, written
+from tests.doubles.plain_reading import plain
 from tests.doubles.stores import local_archive, local_store
 from tests.doubles.wire_fixtures import serving
 

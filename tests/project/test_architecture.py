@@ -8,13 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-import aqi_service
-
-PACKAGE = Path(aqi_service.__file__).resolve().parent
+from tests import ROOT
+from tests.doubles.package_trees import MODULES, PACKAGE, TREES
 
 FLOORS = (
     ("errors",),
@@ -85,22 +83,16 @@ CLIENT_MAY = {
 }
 """What the client has beside the standard library and itself, so that it starts at once."""
 
+TEST_MODULES = frozenset(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for folder in ("tests", "trials")
+    for path in (ROOT / folder).rglob("test_*.py")
+)
+"""What no file imports: what two tests share lies beside them, most of it in tests/doubles/."""
+
 MAX_LINES = {"file": 300, "function": 50}
 LONGER: dict[str, str] = {}
 """Files, and functions as `file:name`, that are longer, each with the reason."""
-
-
-def modules() -> dict[str, Path]:
-    """Give every module of the package by its dotted name."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        found[".".join(parts).removesuffix(".__init__")] = path
-    return found
-
-
-MODULES = modules()
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
 def room_of(module: str) -> str:
@@ -163,6 +155,11 @@ def kept_to_few(module: str, name: str) -> Iterator[str]:
             yield f"{module} imports {name}, which only {', '.join(users) or 'nobody'} may"
     if root in LIBRARIES and not lies_in(module, tuple(f"aqi_service.{user}" for user in LIBRARIES[root])):
         yield f"{module} imports {root}, which only {', '.join(LIBRARIES[root])} may name"
+
+
+def helpers_of_tests(tree: ast.AST) -> list[str]:
+    """Name the test modules that a file imports."""
+    return [name for name in imports(tree, TEST_MODULES) if name in TEST_MODULES]
 
 
 def too_long(name: str, tree: ast.AST, lines: int) -> Iterator[str]:
@@ -230,6 +227,16 @@ def test_every_log_line_has_the_program_s_name() -> None:
     }  # what that says of missing ones is said better
 
 
+def test_nothing_is_imported_from_a_test_module() -> None:
+    borrowing = {
+        str(path.relative_to(ROOT)): names
+        for folder in ("bench", "tests", "tools", "trials")
+        for path in (ROOT / folder).rglob("*.py")
+        if (names := helpers_of_tests(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert borrowing == {}
+
+
 def test_no_file_passes_300_lines_and_no_function_50() -> None:
     long: list[str] = []
     for module, path in MODULES.items():
@@ -277,6 +284,19 @@ def test_the_client_loads_nothing_but_the_standard_library() -> None:
 )
 def test_a_broken_rule_is_noticed(module: str, source: str, fault: str) -> None:
     assert any(fault in sentence for sentence in faults(module, ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("from tests.core.test_frames import taken", ["tests.core.test_frames"]),
+        ("from tests.core import test_frames", ["tests.core.test_frames"]),
+        ("import trials.matrix.test_start", ["trials.matrix.test_start"]),
+        ("from tests.doubles.frames import taken\nfrom aiohttp.test_utils import TestServer", []),
+    ],
+)
+def test_a_helper_of_a_test_module_is_noticed(source: str, names: list[str]) -> None:
+    assert helpers_of_tests(ast.parse(source)) == names
 
 
 def test_what_is_too_long_is_noticed() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aqi_service.app.logs import NOT_FACTS
-from tests.project.test_architecture import TREES
+from tests.doubles.package_trees import TREES
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 

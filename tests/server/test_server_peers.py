@@ -13,7 +13,7 @@ from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.server.server import CUT_LINES, Limits
 from aqi_service.server.sockets import KEEPALIVE, RECEIVE_BUFFER, UNSENT
-from tests.core.test_frames import MALFORMED, malformed
+from tests.doubles.frames import MALFORMED, malformed
 from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import MemoryStore
 from tests.doubles.wire_fixtures import (

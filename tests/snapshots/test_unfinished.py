@@ -21,14 +21,14 @@ from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.unfinished import MOST_OLD, OlderUnfinished, UnfinishedSnapshots
 from aqi_service.storage.dry import DryLease
 from aqi_service.storage.ports import READ_LIMIT, Storage
-from tests.app.test_scheduler import Waits
-from tests.doubles.backend import GivenBackend
+from tests.doubles.backend import GivenBackend, opened
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import NOW, TABLE, document
 from tests.doubles.log_lines import lines
 from tests.doubles.program import ran, typed
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
+from tests.doubles.waits import Waits
 
 HOUR = 3600
 
@@ -86,7 +86,7 @@ async def test_what_is_finished_is_left_alone_and_its_manifest_is_read_once() ->
 
 
 async def test_what_turns_out_to_be_no_snapshot_is_not_tried_for_ever() -> None:
-    loads = Loads(config(), GivenBackend(in_memory(archive_of(name_at(1, TODAY), body=b"<html>"))))
+    loads = Loads(config(), opened(archive_of(name_at(1, TODAY), body=b"<html>")))
     for ends in (["rejected"], []):
         async with aclosing(loads.catch_up()) as reports:
             assert [report.status async for report in reports] == ends
@@ -154,7 +154,7 @@ def test_the_command_for_older_ones_carries_what_decides_how_they_are_loaded() -
 
 async def test_what_is_left_is_caught_up_until_the_next_load_is_due() -> None:
     archive = archive_of(name_at(1, TODAY), body=document(1))
-    found = GivenBackend(in_memory(archive))
+    found = opened(archive)
     async with aclosing(Loads(config(), found).catch_up(ends=0.0)) as reports:
         assert [report.status async for report in reports] == []
 
@@ -169,7 +169,7 @@ async def test_the_daemon_catches_up_after_its_load_and_names_the_command_for_ol
     async with feed_server((answer(document(9)),)) as feed:
         settings = config(feed_url=feed.url(), bucket="b-b", table=TABLE)
         with caplog.at_level(logging.INFO):
-            await Scheduler(settings, GivenBackend(in_memory(archive)), counted).run(stop)
+            await Scheduler(settings, opened(archive), counted).run(stop)
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (4, 1)
     assert counted.last is not None
     assert counted.last.source == feed.url()
@@ -192,7 +192,7 @@ async def test_an_archive_that_cannot_be_read_keeps_no_later_load_back(
         if next(calls) % 3 == 0:  # a load asks at its start and its end, then the catching up
             raise Unavailable("away")
 
-    found = GivenBackend(in_memory(Before(MemoryArchive(), names=names)))
+    found = opened(Before(MemoryArchive(), names=names))
     async with feed_server((answer(document(9)),)) as feed:
         await Scheduler(config(feed_url=feed.url()), found, counted).run(stop)
     assert (counted.loads["complete"], counted.loads["unchanged"]) == (1, 1)

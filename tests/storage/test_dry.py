@@ -5,9 +5,8 @@ import pytest
 from aqi_service.errors import ArchiveFailed
 from aqi_service.storage.dry import DryArchive, DryStore
 from aqi_service.storage.ports import PutResult, SnapshotInfo
+from tests.doubles.snapshot_name import NAME
 from tests.doubles.storage_items import FULL
-
-NAME = "data_20_12_23_18_55.json"
 
 
 async def test_a_snapshot_is_taken_and_is_not_there() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import re
-import resource
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -21,7 +20,7 @@ from aqi_service.web.limits import SILENT_SECONDS, ConnectionLimits, default_max
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.log_lines import lines
 from tests.doubles.patience import patience
-from tests.doubles.program import Running, running
+from tests.doubles.program import Running, few_descriptors, running
 from tests.doubles.wire_fixtures import advance, by_hand, on_each_loop, turns, until
 
 ASKING = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -271,10 +270,6 @@ def test_http_connections_fit_into_what_tcp_connections_leave(descriptors: int) 
     most = default_max_http(descriptors)
     assert 16 <= most <= 256
     assert descriptors < 0 or most <= (descriptors - default_max_connections(descriptors)) // 4
-
-
-def few_descriptors() -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 
 
 async def test_lookups_are_answered_although_a_crowd_is_silent_on_the_http_port(tmp_path: Path) -> None:

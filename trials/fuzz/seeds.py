@@ -4,8 +4,8 @@ One rule: small, so that millions can be fed: a capture is cut to a few of its r
 """
 
 from aqi_service.core.frames import DISCONNECT, encode, encode_header
-from tests.core.test_frames import MALFORMED, malformed
 from tests.doubles.documents import BOM, CUT, GENERATED, REFUSED, document_of, real_capture, record, split
+from tests.doubles.frames import MALFORMED, malformed
 from tests.doubles.wire_fixtures import BROKEN, CSV
 from trials.siege.attacks import HELLOS
 

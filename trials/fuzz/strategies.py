@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aqi_service.core.frames import encode
 from aqi_service.core.items import ATTRIBUTES
-from tests.core.test_frames import MALFORMED, malformed
 from tests.doubles.documents import BOM, REFUSED
+from tests.doubles.frames import MALFORMED, malformed
 
 _DIGITS = st.text("0123456789", max_size=22).map(str.encode)
 _HEADERS = st.integers(0, 10**19 - 1).map(lambda length: str(length).encode().ljust(64))

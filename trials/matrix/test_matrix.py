@@ -10,8 +10,8 @@ from trials.matrix.feed_cells import FEED_CELLS
 from trials.matrix.ground import Ground
 from trials.matrix.proof import prove
 from trials.matrix.s3_cells import ABORT, PASSING, S3_CELLS, UPLOADS
+from trials.matrix.starts import STARTS
 from trials.matrix.table_cells import TABLE_CELLS
-from trials.matrix.test_start import STARTS
 
 CELLS = [*S3_CELLS, *TABLE_CELLS, *FEED_CELLS]
 TESTS = {"F1", "F2", "F5", "S8", "D7"}

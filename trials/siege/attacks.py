@@ -21,7 +21,7 @@ from aqi_service.core.frames import (
     encode,
     encode_header,
 )
-from tests.core.test_frames import MALFORMED, malformed
+from tests.doubles.frames import MALFORMED, malformed
 from trials.siege.peers import Peer
 
 ABSENT = b"1"

@@ -11,7 +11,7 @@ from aqi_service.core.frames import (
     encode,
 )
 from aqi_service.errors import FrameError
-from tests.core.test_frames import taken
+from tests.doubles.frames import taken
 
 
 @given(st.lists(st.binary(max_size=MAX_REQUEST), max_size=6), st.lists(st.integers(1, 200), min_size=1))

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.items import Item, Verdict, judge
-from tests.core.test_items import ITEM
 from tests.doubles.documents import QUICK
+from tests.doubles.storage_items import FULL
 
 AGES = st.builds(
-    lambda measured, taken, aqi: ITEM._replace(measured_at=measured, snapshot_at=taken, aqi=aqi),
+    lambda measured, taken, aqi: FULL._replace(measured_at=measured, snapshot_at=taken, aqi=aqi),
     st.none() | st.integers(0, 2),
     st.none() | st.integers(0, 2),
     st.sampled_from("12"),

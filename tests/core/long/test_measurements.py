@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from aqi_service.core.parse.measurements import Rejection
 from aqi_service.core.parse.splitter import WINDOW
-from tests.core.parse.test_measurements import BOTH, EMPTY, OTHER, P1, P2
 from tests.doubles.documents import (
     QUICK,
     assemble,
     document_of,
     record,
 )
+from tests.doubles.halves import BOTH, EMPTY, OTHER, P1, P2
 
 RECORDS = st.sampled_from([P1, P2, BOTH, EMPTY, OTHER, 17, record(5, "x"), record(None, "1"), b'{"a":}'])
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from aqi_service.core.decimals import canonical
 from aqi_service.core.scales import DAQI, REPORT, US_EPA, Scale, score
-from tests.core.test_scales import DAQI_PM10, DAQI_PM25, epa, pm10, pm25
 from tests.doubles.documents import QUICK
+from tests.doubles.scales import DAQI_PM10, DAQI_PM25, epa, pm10, pm25
 
 EPA_PM25 = ("0.0 9.0", "9.1 35.4", "35.5 55.4", "55.5 125.4", "125.5 225.4", "225.5 325.4")
 

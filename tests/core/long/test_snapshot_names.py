@@ -7,8 +7,8 @@ from aqi_service.core.snapshot_names import (
     first_free,
     parse_name,
 )
-from tests.core.test_snapshot_names import NAME, TAKEN
 from tests.doubles.documents import QUICK
+from tests.doubles.snapshot_name import AT, NAME
 
 
 @QUICK
@@ -20,4 +20,4 @@ def test_a_free_name_is_free_and_stands_for_the_same_minute(taken: set[int], suf
     names = {named(number) for number in taken}
     free = first_free(named(suffix), names)
     assert free not in names
-    assert parse_name(free) == (free, TAKEN)
+    assert parse_name(free) == (free, AT)

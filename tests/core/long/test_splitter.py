@@ -5,7 +5,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aqi_service.core.parse.splitter import WINDOW
-from tests.core.parse.test_splitter import WRITTEN, by_json
 from tests.doubles.documents import (
     BOM,
     GENERATED,
@@ -21,6 +20,7 @@ from tests.doubles.documents import (
     reasons,
     split,
 )
+from tests.doubles.written_json import WRITTEN, by_json
 
 BLANKS = st.text(" \t\r\n", max_size=3).map(str.encode)
 

@@ -27,8 +27,7 @@ from tests.doubles.documents import (
     only_rejection,
     record,
 )
-
-BME = {"id": 9, "sensordatavalues": [{"value_type": "temperature", "value": "3.1"}]}
+from tests.doubles.halves import BME, BOTH, EMPTY, OTHER, P1, P2
 
 
 def told(document: bytes, **how: Any) -> list[tuple[str | None, str | None, str | None] | str]:
@@ -113,10 +112,6 @@ def test_a_pending_half_is_counted_as_nothing_but_a_record() -> None:
     found = assembler.counts
     assert len(found.sensors) == 0
     assert found == ParseCounts(records=2, without_pm=1, pending_half=1, sensors=found.sensors)
-
-
-P1, P2, BOTH, EMPTY = (record(5, "8"), record(5, None, "4"), record(5, "2", "1"), BME | {"id": 5})
-OTHER = record(6, "3", "3")
 
 
 @pytest.mark.parametrize(

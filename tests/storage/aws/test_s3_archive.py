@@ -22,9 +22,8 @@ from aqi_service.storage.aws.s3_upload import PART_SIZE
 from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, body, cut, cut_inside, error, held
 from tests.doubles.aws_world import World, fresh, until
+from tests.doubles.snapshot_name import INFO, NAME
 
-NAME = "data_20_12_23_18_55.json"
-INFO = SnapshotInfo("a.json", "load-1")
 OWNER = "123456789012"  # moto's own account
 
 

@@ -13,8 +13,8 @@ from aqi_service.storage.aws.s3_upload import PART_SIZE
 from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, cut, done_but, error, held, lost
 from tests.doubles.aws_world import World, fresh, until
+from tests.doubles.snapshot_name import NAME
 
-NAME = "data_20_12_23_18_55.json"
 BODY = b"[" + b" " * PART_SIZE + b"]"
 CREATE = "CreateMultipartUpload"
 REQUESTS = (CREATE, "UploadPart", "CompleteMultipartUpload")

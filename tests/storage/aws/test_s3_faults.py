@@ -10,8 +10,8 @@ from aqi_service.storage.aws.s3_upload import PART_SIZE
 from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, body, cut, done_but, error, lost
 from tests.doubles.aws_world import World, fresh
+from tests.doubles.snapshot_name import NAME
 
-NAME = "data_20_12_23_18_55.json"
 BODY = random.Random(1).randbytes(PART_SIZE + 10)  # noqa: S311 (a body that no compression shortens)
 UPLOAD = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 PASSING: dict[str, Answer] = {

@@ -12,8 +12,8 @@ from tests.doubles.faults.clients import through
 from tests.doubles.faults.rules import Rule
 from tests.doubles.faults.s3_rules import Aws
 from tests.doubles.faults.shim import Shim
+from tests.doubles.snapshot_name import NAME
 
-NAME = "data_20_12_23_18_55.json"
 COMPLETE = "CompleteMultipartUpload"
 IN_200 = "<?xml version='1.0'?>\n<Error><Code>{}</Code><Message>no</Message></Error>"
 

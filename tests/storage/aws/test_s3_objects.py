@@ -24,7 +24,6 @@ from tests.doubles.aws_answers import Answer, Cut, Forward, Reply, Request, cut,
 from tests.doubles.aws_world import World, fresh, until
 
 KEY = "captures/data_20_12_23_18_55.json"
-NAME = "data_20_12_23_18_55.json"
 BODY = random.Random(1).randbytes(3 * PROGRESS + 7)  # noqa: S311 (a body that no compression shortens)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,8 +14,8 @@ from aqi_service.storage.aws.retry import CALL
 from aqi_service.storage.aws.s3_objects import S3Objects
 from tests.doubles.aws_answers import Cut, Forward, Reply, Request, cut_after
 from tests.doubles.aws_world import Waits, World, fresh
+from tests.doubles.snapshot_name import NAME
 
-NAME = "data_20_12_23_18_55.json"
 BODY = random.Random(1).randbytes(300_000)  # noqa: S311 (a body that no compression shortens)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

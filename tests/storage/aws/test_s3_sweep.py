@@ -11,7 +11,8 @@ from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, cut, error
 from tests.doubles.aws_world import World, fresh
 from tests.doubles.moto_names import Moto
-from tests.doubles.s3_helpers import NAME, NOW, SECOND, begin, date_of, killed_while_uploading, listed, page
+from tests.doubles.s3_helpers import NOW, begin, date_of, killed_while_uploading, listed, page
+from tests.doubles.snapshot_name import NAME, SECOND
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,15 +10,13 @@ import pytest_asyncio
 
 from aqi_service.errors import Unavailable
 from aqi_service.storage.aws.s3_upload import PART_SIZE
-from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, cut, error, lost
 from tests.doubles.aws_world import World, fresh, opened
 from tests.doubles.certificates import certificate
+from tests.doubles.snapshot_name import INFO, NAME
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NAME = "data_20_12_23_18_55.json"
-INFO = SnapshotInfo("a.json", "load-1")
 BODY = random.Random(1).randbytes(2 * PART_SIZE + 3)  # noqa: S311 (a body that no compression shortens)
 DOCUMENT = BODY[: 2**20]
 """As large as one may be."""

@@ -9,8 +9,8 @@ from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, error, lost
 from tests.doubles.aws_world import World, fresh
 from tests.doubles.log_lines import lines
+from tests.doubles.snapshot_name import NAME
 
-NAME = "data_20_12_23_18_55.json"
 COMPLETE = "CompleteMultipartUpload"
 SAID = "A header you provided implies functionality that is not implemented"
 

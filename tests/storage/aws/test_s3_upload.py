@@ -15,9 +15,9 @@ from aqi_service.storage.aws.s3_upload import PART_SIZE, PARTS_IN_FLIGHT, S3Uplo
 from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import cut, error, held
 from tests.doubles.aws_world import World, fresh, opened, until
+from tests.doubles.snapshot_name import NAME
 from tests.doubles.wire_fixtures import turns
 
-NAME = "data_20_12_23_18_55.json"
 INFO = SnapshotInfo("https://example.org/data.json", "load-1", '"e"', "Wed, 20 Dec 2023 17:00:00 GMT")
 
 

@@ -5,12 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.storage.ports import Archive, SnapshotInfo
+from aqi_service.storage.ports import Archive
+from tests.doubles.snapshot_name import INFO, NAME, SECOND
 from tests.doubles.stores import ARCHIVES
-
-NAME = "data_20_12_23_18_55.json"
-OTHER = "data_20_12_23_18_55-2.json"
-INFO = SnapshotInfo("a.json", "load-1")
 
 
 @pytest.fixture(params=ARCHIVES)
@@ -27,7 +24,7 @@ async def test_loads_that_have_ended_leave_nothing_to_sweep(archive: Archive) ->
     async with archive.upload(NAME, INFO) as upload:
         await upload.write(b"[]")
         await upload.complete()
-    async with archive.upload(OTHER, INFO) as upload:
+    async with archive.upload(SECOND, INFO) as upload:
         await upload.write(b"[")
     assert await archive.sweep() == 0
     assert list(await archive.names()) == [NAME]

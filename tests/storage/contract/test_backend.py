@@ -9,7 +9,7 @@ import pytest
 from aqi_service.app.open import open_backend
 from aqi_service.storage.backend import Backend
 from tests.doubles.config import config
-from tests.storage.contract.test_store import INFO, NAME, OTHER
+from tests.doubles.snapshot_name import INFO, NAME, SECOND
 
 
 @pytest.fixture(params=["aws", "local", "dry"])
@@ -43,7 +43,7 @@ async def folder(tmp_path: Path) -> Path:
 
 async def test_what_is_kept_in_a_folder_is_deleted_by_name(folder: Path) -> None:
     async with open_backend(config(local=folder)) as backend:
-        assert await backend.prune([NAME, OTHER]) == 1
+        assert await backend.prune([NAME, SECOND]) == 1
         assert list(await backend.storage.archive.names()) == []
 
 

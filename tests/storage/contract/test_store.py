@@ -12,13 +12,11 @@ from hypothesis import given, settings
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed, NameInUse
 from aqi_service.storage.ports import DOCUMENT_LIMIT, READ_LIMIT, Archive, SnapshotInfo, Store
+from tests.doubles.snapshot_name import INFO, NAME, SECOND
 from tests.doubles.storage_items import FULL, ITEMS
 from tests.doubles.stores import ARCHIVES, STORES
 from tests.profiles import SHARED
 
-NAME = "data_20_12_23_18_55.json"
-OTHER = "data_20_12_23_18_55-2.json"
-INFO = SnapshotInfo("https://data.sensor.community/static/v2/data.24h.json", "load-1")
 MANIFEST = f"manifests/air_quality_data/{NAME}"
 NO_IDS = [
     "",
@@ -182,9 +180,9 @@ class TestArchive:
         assert await archive.info(NAME) == bodies[await bytes_of(archive)]
 
     async def test_uploads_of_two_names_run_side_by_side(self, archive: Archive) -> None:
-        await asyncio.gather(keep(archive, [b"[1]"]), keep(archive, [b"[2]"], name=OTHER))
-        assert sorted(await archive.names()) == sorted([NAME, OTHER])
-        assert await bytes_of(archive, OTHER) == b"[2]"
+        await asyncio.gather(keep(archive, [b"[1]"]), keep(archive, [b"[2]"], name=SECOND))
+        assert sorted(await archive.names()) == sorted([NAME, SECOND])
+        assert await bytes_of(archive, SECOND) == b"[2]"
 
     @pytest.mark.parametrize(
         "info",

@@ -13,7 +13,8 @@ from aqi_service.errors import ArchiveFailed
 from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.local.snapshot_files import PIECE
 from aqi_service.storage.ports import SnapshotInfo
-from tests.doubles.local_helpers import BODY, INCOMPRESSIBLE, NAME, bytes_of, files, keep
+from tests.doubles.local_helpers import BODY, INCOMPRESSIBLE, bytes_of, files, keep
+from tests.doubles.snapshot_name import NAME
 from tests.doubles.stores import local_archive
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from aqi_service.errors import ArchiveFailed
 from aqi_service.storage.local.archive import LocalArchive
-from tests.doubles.local_helpers import BODY, INFO, NAME, SIDECAR, STEPS, WHOLE, bytes_of, files, keep
+from tests.doubles.local_helpers import BODY, INFO, SIDECAR, STEPS, WHOLE, bytes_of, files, keep
+from tests.doubles.snapshot_name import NAME
 from tests.doubles.stores import local_archive
 
 HOLD_AN_UPLOAD = """

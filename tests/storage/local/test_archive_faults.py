@@ -19,7 +19,6 @@ from aqi_service.storage.local.snapshot_files import PIECE, SnapshotFile
 from tests.doubles.local_helpers import (
     INCOMPRESSIBLE,
     INFO,
-    NAME,
     STEPS,
     WHOLE,
     bytes_of,
@@ -30,6 +29,7 @@ from tests.doubles.local_helpers import (
     keep,
 )
 from tests.doubles.patience import patience
+from tests.doubles.snapshot_name import NAME
 from tests.doubles.stores import local_archive
 
 MANIFEST = f"manifests/air_quality_data/{NAME}"
