@@ -16,7 +16,7 @@ from typing import NoReturn
 from aqi_service import __version__
 from aqi_service.client.interrupt import EXIT_CODE, raise_at_interrupt
 from aqi_service.client.options import QUESTION_OPTIONS, ClientOptions, Question, Tls
-from aqi_service.client.stdio import abandon_stdout, print_error
+from aqi_service.client.stdio import abandon_both, abandon_stdout, print_error
 from aqi_service.core.frames import checked_id
 from aqi_service.errors import BadId, BadQuestion, ConfigError
 
@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_error(str(error))
         return 2
     except KeyboardInterrupt:
+        abandon_both()
         return EXIT_CODE
     except SystemExit as end:  # --help, --version
         return _after_help(int(end.code or 0))
@@ -209,10 +210,13 @@ def _ids(given: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _words_of_stdin() -> Iterator[tuple[int, str]]:
-    """Give each word with the number of its line."""
+    """Give each word with the number of its line; raises _UsageError for an input that cannot be read."""
     if sys.stdin is not None:
-        lines = sys.stdin.buffer.read().removeprefix(codecs.BOM_UTF8).splitlines()
-        for number, line in enumerate(lines, 1):
+        try:
+            data = sys.stdin.buffer.read()
+        except OSError as error:
+            raise _UsageError(f"standard input cannot be read: {error.strerror}") from error
+        for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
             yield from ((number, word) for word in line.decode("utf-8", "replace").split())
 
 

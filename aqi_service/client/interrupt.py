@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM before and after a command's own work: its end, at once, without a word.
+"""Ctrl-C and SIGTERM while a command works, and before and after that: its end, at once, without a word.
 
 One rule: only a command asks for this, no library; and a signal that was ignored at its start stays ignored.
 """
@@ -11,6 +11,7 @@ import signal
 TYPE_CHECKING = False  # typing takes as long to import as all else here
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 EXIT_CODE = 130
 """128 and the number of SIGINT, as shells tell of it."""
@@ -23,15 +24,22 @@ def leave_at_signals() -> None:
     interpreter ends. Python's own handler of SIGINT raises KeyboardInterrupt, which nobody catches then;
     SIGTERM has none, and Linux keeps it from the first process of a container that does not listen itself.
     """
-    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
-        if signal.getsignal(number) is usual:
+    for number, usual in (
+        (signal.SIGINT, (signal.default_int_handler, _raise)),
+        (signal.SIGTERM, (signal.SIG_DFL,)),
+    ):
+        if signal.getsignal(number) in usual:
             signal.signal(number, _leave)
 
 
 def raise_at_interrupt() -> None:
-    """Let SIGINT raise KeyboardInterrupt again, where work begins that ends in order."""
+    """Let SIGINT raise KeyboardInterrupt again, where work begins that ends in order.
+
+    By a handler of our own: asyncio puts its own in the place of Python's, and that one only asks the event
+    loop, which may be held up by a reader of stdout who does not read.
+    """
     if signal.getsignal(signal.SIGINT) is _leave:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _raise)
 
 
 def run_and_leave(main: Callable[[], int]) -> int:
@@ -42,6 +50,10 @@ def run_and_leave(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return EXIT_CODE
     return code
+
+
+def _raise(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _leave(number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""The client's standard streams: a sentence on stderr, and an end to stdout when nobody reads it.
+"""The client's standard streams: a sentence on stderr, and an end to them when nobody reads.
 
 Rule: a stream that is closed or broken ends nothing.
 """
@@ -19,6 +19,18 @@ def print_error(sentence: str) -> None:
 
 def abandon_stdout() -> None:
     """Let what Python still holds for stdout vanish, or it would complain of it at its own end."""
+    _abandon(sys.stdout.fileno())
+
+
+def abandon_both() -> None:
+    """Let what Python still holds for stdout and stderr vanish: it would wait for a reader at its own end."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # it has no descriptor
+                _abandon(stream.fileno())
+
+
+def _abandon(descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, descriptor)
     os.close(nowhere)

@@ -23,7 +23,17 @@ def csv_reply(item: Item) -> bytes:
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers never do.
     """
-    return _HEADER + csv_line(item[: len(COLUMNS)], _NUMERIC)
+    return with_header(csv_row(item))
+
+
+def csv_row(item: Item) -> bytes:
+    """Write the row of that reply alone."""
+    return csv_line(item[: len(COLUMNS)], _NUMERIC)
+
+
+def with_header(row: bytes) -> bytes:
+    """Return the reply that a row is of."""
+    return _HEADER + row
 
 
 def csv_line(fields: Sequence[object], numeric: Sequence[bool]) -> bytes:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import document
 from tests.doubles.patience import patience
 from tests.doubles.program import CAPTURE, RECORD, Running, environment, ran, running
+from tests.doubles.unread import full_pipe
 
 SERVING = ("--serve-only", "--local", "d", "--port", "0", "--http-port", "0")
 MALFORMED = b"+5".ljust(HEADER)
@@ -43,17 +44,6 @@ async def malformed(port: int, number: int) -> None:
         writer.write(MALFORMED)
         assert b"Bad request" in await reader.read()
         writer.close()
-
-
-def full_pipe(*, blocking: bool = True) -> tuple[int, int]:
-    """Make a pipe that nobody reads, and that is full."""
-    ours, theirs = os.pipe()
-    os.set_blocking(theirs, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(theirs, b"\n" * 4096)
-    os.set_blocking(theirs, blocking)
-    return ours, theirs
 
 
 async def lines_dropped(program: Running) -> int:

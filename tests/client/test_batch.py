@@ -38,6 +38,17 @@ async def test_of_many_bad_texts_some_are_named_and_the_others_counted(tmp_path:
     assert ran.err.endswith("980 more are no record ids; left out\n")
 
 
+def write_only_stdin() -> None:
+    """Begin with a standard input that cannot be read."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 0)
+
+
+async def test_a_standard_input_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    ran = await command("-", cwd=tmp_path, preexec=write_only_stdin)
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err == "aqi-client: standard input cannot be read: Bad file descriptor\n"
+
+
 async def test_ids_that_windows_wrote_are_read(tmp_path: Path) -> None:
     async with at_table() as there:
         ran = await command(*there, "-", cwd=tmp_path, stdin=b"\xef\xbb\xbf" + f"{FOUND}\r\n2\r\n".encode())

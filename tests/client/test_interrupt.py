@@ -3,6 +3,8 @@
 The moments are hit by an import hook in the started process: it sends the signal when a module is asked for.
 """
 
+import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -12,8 +14,11 @@ import pytest
 
 from aqi_service.client.interrupt import EXIT_CODE, leave_at_signals, raise_at_interrupt, run_and_leave
 from tests import ROOT
-from tests.doubles.patience import PATIENCE
+from tests.client.test_cli import at_table, files
+from tests.doubles.patience import PATIENCE, patience
 from tests.doubles.program import CAPTURE, Ran, environment, ran
+from tests.doubles.unread import full_pipe
+from tests.doubles.wire_fixtures import FOUND
 
 HOOK = """
 import atexit, importlib.abc, os, signal, sys
@@ -118,6 +123,59 @@ async def test_who_was_started_with_interrupts_ignored_goes_on_ignoring_them(
         "argparse" if module == CLIENT else "click", module, "--help", cwd=tmp_path, ignored=True
     )
     assert (done.code, done.err) == (0, "")
+
+
+STALLED = """
+import io, os, signal, sys
+
+class Stalled(io.RawIOBase):
+    # The first write hears Ctrl-C, and then waits for a reader that never comes; a later one is the system's.
+    def __init__(self, number):
+        self.number, self.is_first = number, True
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self.number
+
+    def write(self, data):
+        if self.is_first:
+            self.is_first = False
+            os.kill(os.getpid(), signal.SIGINT)
+            os.read(os.pipe()[0], 1)
+        return os.write(self.number, data)
+
+stream = io.TextIOWrapper(io.BufferedWriter(Stalled(int(os.environ["NUMBER"]))), line_buffering=True)
+setattr(sys, {1: "stdout", 2: "stderr"}[stream.fileno()], stream)
+"""
+
+
+@pytest.mark.parametrize(("number", "record_id"), [(1, FOUND), (2, "1")])
+async def test_an_interrupt_ends_a_client_whose_output_nobody_reads(
+    number: int, record_id: str, tmp_path: Path
+) -> None:
+    """A row waits for a reader of stdout, or `not found` for one of stderr."""
+    (tmp_path / "sitecustomize.py").write_text(STALLED)
+    ours, full = full_pipe()
+    async with at_table() as there:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", CLIENT, *there, record_id, cwd=tmp_path,
+            env=environment(NUMBER=str(number), PYTHONPATH=f"{tmp_path}:{ROOT}"),
+            preexec_fn=lambda: _begin_with(signal.SIGINT, signal.SIG_DFL),
+            stdin=subprocess.DEVNULL,
+            stdout=full if number == 1 else subprocess.DEVNULL,
+            stderr=full if number == 2 else subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            async with patience():
+                assert await process.wait() == EXIT_CODE
+        finally:
+            if process.returncode is None:
+                process.kill()
+            os.close(full)
+            os.close(ours)
+    assert [name for name in files(tmp_path) if name.startswith(".")] == []
 
 
 def test_work_that_raises_at_an_interrupt_ends_with_130_and_other_handlers_stay() -> None:

@@ -45,3 +45,14 @@ class UnreadPipe:
         """Close our end."""
         asyncio.get_running_loop().remove_reader(self._ours)
         os.close(self._ours)
+
+
+def full_pipe(*, blocking: bool = True) -> tuple[int, int]:
+    """Make a pipe that nobody reads, and that is full; give our end and the one for a program."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(theirs, b"\n" * PAGE)
+    os.set_blocking(theirs, blocking)
+    return ours, theirs
