@@ -14,7 +14,7 @@ import pytest
 
 from aqi_service.client.interrupt import EXIT_CODE, leave_at_signals, raise_at_interrupt, run_and_leave
 from tests import ROOT
-from tests.client.test_cli import at_table, files
+from tests.doubles.client_command import at_table, files
 from tests.doubles.patience import PATIENCE, patience
 from tests.doubles.program import CAPTURE, Ran, environment, ran
 from tests.doubles.unread import full_pipe
