@@ -13,7 +13,7 @@ import pytest
 from aqi_service.client import Area, Day
 from tests import ROOT
 from tests.doubles.api_world import capture_on_wire
-from tests.project.test_readme import README, installed, lines, run
+from tests.doubles.shown_commands import README, installed, lines, run
 
 __all__ = ["installed"]
 

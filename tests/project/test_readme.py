@@ -1,56 +1,23 @@
 """README as somebody follows it who has never seen the program: its commands, in the shell that it says."""
 
 import asyncio
-import os
 import re
-import shlex
-import socket
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import ROOT
 from tests.doubles.patience import patience
-from tests.doubles.program import environment
-from tools.setup import commands, write_command
+from tests.doubles.shown_commands import README, installed, lines, run
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+__all__ = ["installed"]
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = re.compile(r"\]\(([^)#:]*)(#[^)]*)?\)")
 
 
 def section(title: str) -> str:
     return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-
-
-def lines(text: str) -> list[str]:
-    """Give the lines of a text's blocks of commands."""
-    return [line.strip().partition("  #")[0].strip() for line in text.splitlines() if line.startswith("    ")]
-
-
-@pytest.fixture
-def installed(tmp_path: Path) -> dict[str, str]:
-    """An environment in which the commands are installed, with a port of its own for server and client."""
-    (tmp_path / "bin").mkdir()
-    python = tmp_path / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-    python.chmod(0o755)
-    for name, target in commands().items():
-        write_command(tmp_path / "bin" / name, target)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    return environment(PATH=path, PYTHONPATH=str(ROOT), AQI_PORT=port, AQI_SERVER_PORT=port)
-
-
-async def run(line: str, env: dict[str, str], cwd: Path) -> tuple[int, str, str]:
-    """Run a line as a shell does; give exit code, stdout and stderr."""
-    pipe = asyncio.subprocess.PIPE
-    done = await asyncio.create_subprocess_exec("sh", "-c", line, env=env, cwd=cwd, stdout=pipe, stderr=pipe)
-    async with patience():
-        out, err = await done.communicate()
-    return done.returncode or 0, out.decode(), err.decode()
 
 
 async def test_what_install_says_to_try_works_without_a_network_and_the_hint_can_be_copied(
