@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.doubles.patience import patience
 from tests.doubles.program import environment
 from tools.setup import commands, write_command
 
