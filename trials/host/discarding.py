@@ -1,8 +1,8 @@
 """An S3 and a DynamoDB that take everything and keep little: `python -m trials.host.discarding`.
 
-One rule: it answers as an empty bucket and an empty table would, so that a load does all of its work. Snapshots
-are on the disk, for a load that reads the rest out of the archive because the table was slow, and for the
-memory of lookups, to which leads what a load writes beside them.
+One rule: it answers as an empty bucket and an empty table would, so that a load does all of its work.
+Snapshots are on the disk, for a load that reads the rest out of the archive because the table was slow, and
+for the memory of lookups, to which leads what a load writes beside them.
 """
 
 import asyncio
