@@ -20,8 +20,11 @@ from aqi_service.core.notes import NO_DOUBT
 from aqi_service.core.sensors import Sensors
 from aqi_service.core.times import DAY, is_old
 
-MOST_RECORDS = 100_000
-"""Records that memory has room for: over twice what the feed has today; the table answers the others."""
+MOST_RECORDS = 60_000
+"""Records that memory has room for: over twice what the feed has today; the table answers the others.
+
+While one snapshot replaces another both are there, and what the checks of the new one's sensors need: 2 kB a
+record in all. The whole process is to stay within 256 MB then (trials/host measures it)."""
 
 MOST_BYTES = 1024
 """Largest packed record (the feed's have 160 to 180 bytes)."""

@@ -4,7 +4,7 @@ One rule: the program is a process of its own, started as its users start it; an
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.doubles.program import Running, ran, running
 from trials.host.figures import Figure, latencies, peak_memory, waited_for_a_core, worst_lag
 from trials.host.limits import Took, load
 from trials.host.lookups import asking
-from trials.host.places import discarding_aws, scattered, served, snapshot
+from trials.host.places import FEED, discarding_aws, scattered, served, snapshot
 
 MEMORY = 256 * 1024 * 1024
 MOST_P99 = 0.050
@@ -28,7 +28,8 @@ IDS = [str(28_600_000_000 + number) for number in range(1600)]
 MANY = ("--max-records", "10000000")
 """500 MB of the smallest records are over a million."""
 
-DAEMON = ("--local", "d", "--port", "0", "--http-port", "0", "--load-deadline", str(int(LONG)), *MANY)
+PORTS = ("--port", "0", "--http-port", "0", "--load-deadline", str(int(LONG)))
+DAEMON = ("--local", "d", *PORTS, *MANY)
 TAKEN = ("--snapshot-time", "2026-11-23T15:00")
 
 
@@ -84,7 +85,7 @@ async def _while_loading(program: Running) -> AsyncIterator[Figure]:
 
 
 async def memory(folder: Path, size: int) -> AsyncIterator[Figure]:
-    """Load `size` bytes in 256 MB of memory: into a folder, and through AWS's client; and scattered ids."""
+    """Load `size` bytes in 256 MB of memory, into a folder and through AWS's client; and scattered ids."""
     path = snapshot(folder, size)
     took = await load(("--local", "m", "--from", path.name, *TAKEN, *MANY), folder, MEMORY)
     yield _within("a load into files and SQLite", took)
@@ -94,6 +95,30 @@ async def memory(folder: Path, size: int) -> AsyncIterator[Figure]:
     async with served(folder) as url, discarding_aws() as env:
         took = await load(("--feed-url", url, *MANY), folder, MEMORY, env)
         yield _within("a load into S3 and DynamoDB", took)
+        yield await _replacing(folder, records, "on AWS", env)
+    yield await _replacing(folder, records, "in files", {}, "--local", "r")
+
+
+async def _replacing(folder: Path, records: int, where: str, env: Mapping[str, str], *options: str) -> Figure:
+    """Run a daemon until a snapshot of scattered ids has replaced another of half as many in memory."""
+    scattered(folder, records // 2, 2, FEED)
+    async with served(folder) as url:
+        daemon = (*PORTS, "--interval", "60", "--feed-url", url, *options)
+        async with running(*daemon, cwd=folder, env=env) as program:
+            await _in_memory(program, records // 2)
+            scattered(folder, records, 3, "next.json").replace(folder / FEED)
+            await _in_memory(program, records)
+            peak = peak_memory(program)
+            program.tell()
+            assert await program.ended() == 0
+    what = f"a daemon with {records} ids, {where}"
+    return Figure(what, f"{peak:.0f} MB", f"{MEMORY // 2**20} MB", peak * 2**20 <= MEMORY)
+
+
+async def _in_memory(program: Running, records: int) -> None:
+    """Wait until a snapshot of so many records is loaded, and in memory."""
+    loaded = await program.line(rf"loaded status=complete snapshot=(\S+) records={records} ", within=LONG)
+    await program.line(rf"memory_replaced snapshot={loaded[1]} ", within=LONG)
 
 
 def _within(what: str, took: Took) -> Figure:

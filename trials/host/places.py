@@ -12,10 +12,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from bench.lib.feed import feed
 
 FEED = "data.24h.json"
+
+Json = dict[str, Any]
 
 
 def snapshot(folder: Path, size: int) -> Path:
@@ -26,24 +29,35 @@ def snapshot(folder: Path, size: int) -> Path:
     return path
 
 
-def scattered(folder: Path, records: int) -> Path:
-    """Write a snapshot in which no two ids, of records or of sensors, lie close together."""
-    chance, path = Random(1), folder / "scattered.json"  # noqa: S311 - must be replayable
+def scattered(folder: Path, records: int, seed: int = 1, name: str = "scattered.json") -> Path:
+    """Write a snapshot in which no two ids, of records, of sensors or of places, lie close together."""
+    chance, path = Random(seed), folder / name  # noqa: S311 - must be replayable
     with path.open("w", encoding="ascii") as file:
         for number in range(records):
-            record = {
-                "id": chance.getrandbits(63),
-                "timestamp": "2026-11-23 14:00:00",
-                "location": {"latitude": "52.5", "longitude": "13.4", "altitude": "", "country": "DE"},
-                "sensor": {"id": chance.getrandbits(62), "sensor_type": {"name": "SDS011"}},
-                "sensordatavalues": [
-                    {"value_type": "P1", "value": "12.5"},
-                    {"value_type": "P2", "value": "7"},
-                ],
-            }
-            file.write(("," if number else "[") + json.dumps(record))
+            file.write(("," if number else "[") + json.dumps(_scattered(chance)))
         file.write("]")
     return path
+
+
+def _scattered(chance: Random) -> Json:
+    latitude, longitude = f"{chance.uniform(-90, 90):.4f}", f"{chance.uniform(-180, 180):.4f}"
+    pm10, pm25 = chance.uniform(0, 300), chance.uniform(0, 200)
+    return {
+        "id": chance.getrandbits(63),
+        "timestamp": f"2026-11-23 14:{chance.randrange(60):02}:{chance.randrange(60):02}",
+        "location": {
+            "id": chance.getrandbits(62),
+            "latitude": latitude,
+            "longitude": longitude,
+            "altitude": "",
+            "country": "DE",
+        },
+        "sensor": {"id": chance.getrandbits(62), "sensor_type": {"name": "SDS011"}},
+        "sensordatavalues": [
+            {"value_type": "P1", "value": f"{pm10:.2f}"},
+            {"value_type": "P2", "value": f"{pm25:.2f}"},
+        ],
+    }
 
 
 @asynccontextmanager
