@@ -96,3 +96,14 @@ async def test_it_is_served_and_known_by_its_etag() -> None:
     assert reply.json == DOCUMENT
     assert reply.json["openapi"] == "3.1.0"
     assert (known.status, wrong.status) == (304, 400)
+
+
+@pytest.mark.parametrize("length", [8_200, 20_000])
+async def test_a_request_line_that_is_too_long_is_refused_in_the_type_that_it_says(length: int) -> None:
+    async with capture_served() as world:
+        reply = await world.ask(f"/metrics?area={'a' * length},1,2,3")
+        fits = await world.ask(f"/metrics?area={'a' * 8_000},1,2,3")
+    described = PARTS["responses"]["BadRequest"]["content"]
+    assert reply.status == fits.status == 400
+    assert {reply.headers["Content-Type"].partition(";")[0], "application/problem+json"} == set(described)
+    assert fits.headers["Content-Type"] == "application/problem+json"
