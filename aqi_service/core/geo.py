@@ -45,6 +45,11 @@ def metres(chord_squared: float) -> int:
     return round(_DIAMETER_METRES * asin(min(1.0, sqrt(chord_squared) / 2)))
 
 
+def chord_squared(metres: float) -> float:
+    """Return the square of two vectors' difference whose points are so many metres apart."""
+    return (2 * sin(min(pi / 2, metres / _DIAMETER_METRES))) ** 2
+
+
 def metres_between(one: Point, other: Point) -> int:
     """Return the great-circle distance of two points in whole metres."""
     return metres(sum((a - b) ** 2 for a, b in zip(one.vector, other.vector, strict=True)))

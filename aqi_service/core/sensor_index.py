@@ -11,28 +11,17 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from itertools import compress
 from math import isnan, nan
-from typing import NamedTuple
 
 from aqi_service.core.decimals import MAX_INTEGER
-from aqi_service.core.geo import FARTHEST_KM, Box, Point, box_around, cell_of, metres
+from aqi_service.core.geo import Box, Point, cell_of
 from aqi_service.core.items import Item
+from aqi_service.core.point_tree import Nearby, PointTree, point_tree
 from aqi_service.core.slices import BUILD_SLICE, SLICE, Slices
-
-FIRST_KM, WIDER = 10.0, 4.0
-"""The first circle in which the nearest sensors are searched, and by how much the next is wider."""
 
 SAME_COUNTRY: Mapping[str, str] = {"UK": "GB"}
 """Codes that the feed has for a country beside the one of ISO 3166."""
-
-
-class Nearby(NamedTuple):
-    """How many metres away a sensor is, and its position in the index."""
-
-    metres: int
-    position: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +38,7 @@ class SensorIndex:
     record_ids: Sequence[int]
     indoor: Sequence[int]
     _degrees: tuple[Sequence[float], Sequence[float]]
-    _vectors: tuple[Sequence[float], Sequence[float], Sequence[float]]
+    _tree: PointTree
     _cells: "_Cells"
     _countries: Mapping[str, Sequence[int]]
 
@@ -82,9 +71,9 @@ class SensorIndex:
     def within(self, middle: Point, kilometres: float) -> Slices[list[int]]:
         """Return the positions of the sensors within that distance, edge included, by sensor id."""
         there = bytearray(len(self))
-        for some in self._measured(middle, kilometres):
-            for near in some:
-                there[near.position] = True
+        for some in self._tree.within(middle, kilometres):
+            for at in some:
+                there[at] = True
             yield
         return (yield from _marked(there))
 
@@ -93,27 +82,7 @@ class SensorIndex:
 
         `wanted` is asked with a position.
         """
-        kilometres = FIRST_KM
-        while True:
-            found = list[Nearby]()
-            for some in self._measured(middle, kilometres):
-                found = nsmallest(count, found + [near for near in some if wanted(near.position)])
-                yield
-            if len(found) == count or kilometres >= FARTHEST_KM:
-                return found
-            kilometres *= WIDER
-
-    def _measured(self, middle: Point, kilometres: float) -> Iterator[list[Nearby]]:
-        """Give the sensors within that distance in slices."""
-        x, y, z = middle.vector
-        xs, ys, zs = self._vectors
-        most = round(kilometres * 1_000)
-        for some in self._slices_of(box_around(middle, min(kilometres, FARTHEST_KM))):
-            yield [
-                Nearby(away, at)
-                for at in some
-                if (away := metres((xs[at] - x) ** 2 + (ys[at] - y) ** 2 + (zs[at] - z) ** 2)) <= most
-            ]
+        return self._tree.nearest(middle, count, wanted)
 
     def _slices_of(self, box: Box) -> Iterator[list[int]]:
         """Give the positions in the cells of a box, at most SLICE at a time, and of as many cells."""
@@ -176,6 +145,7 @@ class _Columns:
     def __init__(self) -> None:
         self.sensor_ids, self.record_ids, self.indoor = array("q"), array("q"), bytearray()
         self.degrees = array("d"), array("d")
+        self.placed = array("i")
         self.vectors = array("d"), array("d"), array("d")
         self.cells: dict[int, array[int]] = {}
         self.countries: dict[str, array[int]] = {}
@@ -195,19 +165,21 @@ class _Columns:
         ):
             column.append(part)
         if point:
+            self.placed.append(position)
             self.cells.setdefault(cell_of(point), array("l")).append(position)
         if country:
             self.countries.setdefault(one_code(country), array("l")).append(position)
 
     def index(self) -> Slices[SensorIndex]:
         """Return the index of what was taken."""
+        tree = yield from point_tree(self.placed, self.vectors)
         cells = yield from _cells(self.cells)
         return SensorIndex(
             self.sensor_ids,
             self.record_ids,
             self.indoor,
             self.degrees,
-            self.vectors,
+            tree,
             cells,
             self.countries,
         )

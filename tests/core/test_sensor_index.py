@@ -1,6 +1,7 @@
 """The sensors of a snapshot by id, by place and by country, equal to looking at each of them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -108,7 +109,9 @@ def test_what_is_no_sensor_id_in_a_table_that_something_else_filled_is_left_out(
 
 def test_a_search_among_sensors_on_one_point_gives_way_after_each_slice() -> None:
     index = built([Item(str(n), "48.1", "9.1", sensor_id=str(n)) for n in range(1, 3 * SLICE)])
-    search = index.nearest(Point(48, 9), 100, lambda _at: True)
-    assert sum(1 for _ in search) >= 3
+    asked: list[int] = []
+    turns = [len(asked) for _ in index.nearest(Point(48, 9), 100, lambda at: not asked.append(at))]  # type: ignore[func-returns-value]
+    assert len(asked) == len(index)
+    assert max(after - before for before, after in pairwise([0, *turns, len(asked)])) <= SLICE
     found = run_through(index.nearest(Point(48, 9), 100, lambda _at: True))
     assert [near.position for near in found] == list(range(100))

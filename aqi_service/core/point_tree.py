@@ -1,0 +1,189 @@
+"""Points on the Earth in a tree: the nearest to a place, or all within a distance.
+
+One rule: a tree never changes; it gives just what looking at every point gives, and whole metres decide, then
+the lower position.
+
+A k-d tree (Bentley 1975, doi 10.1145/361002.361007) over vectors from the Earth's middle, so that poles and
+antimeridian are places like all others. A node stands before what it has: first the points below its split,
+then those that are not. All is in columns: an object a point would be one more that each full garbage
+collection looks at.
+"""
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import heappush, heapreplace
+from math import inf
+from typing import NamedTuple
+
+from aqi_service.core.geo import Point, Vector, chord_squared, metres
+from aqi_service.core.slices import SLICE, Slices
+
+LEAF = 20
+"""At most so many points are looked at one after the other."""
+
+SAMPLE = 32
+"""By so many points, or up to twice as many, it is chosen where to split."""
+
+Columns = tuple[Sequence[float], Sequence[float], Sequence[float]]
+"""The parts of vectors."""
+
+
+class Nearby(NamedTuple):
+    """How many metres away a point is, and its position."""
+
+    metres: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointTree:
+    """Points by their positions; made by `point_tree`.
+
+    Attributes:
+        _axes: which part of the vector each node splits.
+        _splits: where.
+        _others: the node of the points that are not below that; 0 of a leaf.
+        _firsts: the place of each node's first point, and behind the last node the end of all.
+        _positions: the points' positions, by place.
+        _vectors: their vectors, by place.
+    """
+
+    _axes: Sequence[int]
+    _splits: Sequence[float]
+    _others: Sequence[int]
+    _firsts: Sequence[int]
+    _positions: Sequence[int]
+    _vectors: Columns
+
+    def nearest(self, middle: Point, count: int, wanted: Callable[[int], bool]) -> Slices[list[Nearby]]:
+        """Return so many of the points that are wanted, nearest first, then by position, or all there are.
+
+        `wanted` is asked with a position.
+        """
+        x, y, z = middle.vector
+        reach, best = _Reach(inf), list[tuple[int, int]]()  # both negative: the first is the worst
+        for there in self._sliced(middle.vector, reach):
+            if there is None:
+                yield
+                continue
+            for other_x, other_y, other_z, at in there:
+                squared = (other_x - x) ** 2 + (other_y - y) ** 2 + (other_z - z) ** 2
+                if squared > reach.squared or not wanted(at):
+                    continue
+                near = -metres(squared), -at
+                if len(best) < count:
+                    heappush(best, near)
+                elif near > best[0]:
+                    heapreplace(best, near)
+                if len(best) == count:
+                    reach.squared = chord_squared(1 - best[0][0])
+        return [Nearby(-away, -at) for away, at in sorted(best, reverse=True)]
+
+    def within(self, middle: Point, kilometres: float) -> Iterator[list[int]]:
+        """Give the positions of the points within that distance, edge included, in slices."""
+        x, y, z = middle.vector
+        most, found = round(kilometres * 1_000), list[int]()
+        for there in self._sliced(middle.vector, _Reach(chord_squared(most + 1))):
+            if there is None:
+                yield found
+                found = []
+                continue
+            found += [
+                at
+                for other_x, other_y, other_z, at in there
+                if metres((other_x - x) ** 2 + (other_y - y) ** 2 + (other_z - z) ** 2) <= most
+            ]
+        yield found
+
+    def _sliced(self, here: Vector, reach: "_Reach") -> Iterator["_Points | None"]:
+        """Give the points of each leaf that is in reach, and None after at most SLICE points."""
+        looked_at = 0
+        xs, ys, zs = self._vectors
+        for first, end in self._leaves(here, reach):
+            looked_at += end - first
+            if looked_at > SLICE:
+                yield None
+                looked_at = end - first
+            yield zip(xs[first:end], ys[first:end], zs[first:end], self._positions[first:end], strict=True)
+
+    def _leaves(self, here: Vector, reach: "_Reach") -> Iterator[tuple[int, int]]:
+        """Give the places of each leaf in reach, first and end, near ones first; it may get shorter."""
+        axes, splits, others, firsts = self._axes, self._splits, self._others, self._firsts
+        waiting = [(0.0, 0)]
+        while waiting:
+            gap, node = waiting.pop()
+            if gap > reach.squared:
+                continue
+            while other := others[node]:
+                away = here[axes[node]] - splits[node]
+                node, far = (node + 1, other) if away < 0 else (other, node + 1)
+                waiting.append((away * away, far))
+            yield firsts[node], firsts[node + 1]
+
+
+_Points = Iterator[tuple[float, float, float, int]]
+"""Vectors' parts, and positions."""
+
+
+@dataclass(slots=True)
+class _Reach:
+    """How far a search looks, as the square of a chord."""
+
+    squared: float
+
+
+def point_tree(positions: Sequence[int], vectors: Columns) -> Slices[PointTree]:
+    """Put points into a tree; `vectors` has the parts of each position's."""
+    axes, splits, others, firsts = bytearray(), array("d"), array("i"), array("i")
+    placed = array("i")
+    waiting: list[tuple[Sequence[int], int | None]] = [(positions, None)]
+    looked_at = 0
+    while waiting:
+        some, above = waiting.pop()
+        if above is not None:
+            others[above] = len(axes)
+        axis, split = _choice(some, vectors) if len(some) > LEAF else (0, 0.0)
+        axes.append(axis)
+        splits.append(split)
+        others.append(0)
+        firsts.append(len(placed))
+        if len(some) > LEAF:
+            below, rest = yield from _halves(some, vectors[axis], split)
+            waiting += ((rest, len(axes) - 1), (below, None))
+        else:
+            placed.extend(some)
+        looked_at += len(some)
+        if looked_at >= SLICE:
+            yield
+            looked_at = 0
+    firsts.append(len(placed))
+    x, y, z = (array("d", map(column.__getitem__, placed)) for column in vectors)
+    return PointTree(axes, splits, others, firsts, placed, (x, y, z))
+
+
+def _choice(some: Sequence[int], vectors: Columns) -> tuple[int, float]:
+    """Return the axis along which points are spread the widest, and their middle there, by a sample."""
+    sample = some[:: len(some) // SAMPLE or 1]
+    spreads = list[tuple[float, int, float]]()
+    for axis, column in enumerate(vectors):
+        values = sorted([column[at] for at in sample])
+        spreads.append((values[-1] - values[0], axis, values[len(values) // 2]))
+    _, axis, middle = max(spreads)
+    return axis, middle
+
+
+def _halves(
+    some: Sequence[int], column: Sequence[float], split: float
+) -> Slices[tuple[Sequence[int], Sequence[int]]]:
+    """Part points into those not over the split, and those not below it; neither is empty."""
+    below, equal, over = list[int](), list[int](), list[int]()
+    for start in range(0, len(some), SLICE):
+        part = some[start : start + SLICE]
+        below += [at for at in part if column[at] < split]
+        equal += [at for at in part if column[at] == split]
+        over += [at for at in part if column[at] > split]
+        if len(some) > SLICE:
+            yield
+    half = min(max(len(some) // 2 - len(below), 0), len(equal))
+    return below + equal[:half], equal[half:] + over
