@@ -35,11 +35,13 @@ PARTS = {
     "lookup": ("figure_06_lookups_from_memory",),
     "during": ("figure_08_lookups_during_load",),
     "steps": ("figure_14_longest_step",),
+    "kinds": ("figure_15_requests_by_kind",),
+    "near": ("figure_16_nearest_sensors",),
     "idle": ("figure_09_idle_connections", "figure_12_idle_daemon"),
 }
 """What ONLY chooses -> the files whose `figures` measure it, in the order of the table."""
 
-PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "ijson", "orjson", "uvloop")
+PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "ijson", "orjson", "scipy", "uvloop")
 
 
 def machine() -> str:

@@ -47,4 +47,4 @@ def index_of(document: str) -> SnapshotIndex:
     sensors = run_through(
         sensors_of(map(unpack, records.values()), lambda number: unpack(records[number]), taken, boxes.of)
     )
-    return replace(packed, sensors=sensors)
+    return replace(packed, version=packed.version._replace(records=len(packed)), sensors=sensors)

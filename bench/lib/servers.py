@@ -82,10 +82,10 @@ def load_once(folder: Path, document: Path) -> Path:
 
 
 @contextmanager
-def daemon(folder: Path, document: Path, pin: Pin = None) -> Iterator[Server]:
-    """Serve a document out of memory with the program as it is started."""
+def daemon(folder: Path, document: Path, pin: Pin = None, *more: str) -> Iterator[Server]:
+    """Serve a document out of memory with the program as it is started, and `more` options."""
     truth = load_once(folder, document)
-    options = ("--serve-only", "--no-http", *CONNECTIONS)
+    options = ("--serve-only", "--no-http", *CONNECTIONS, *more)
     with running(python(*DAEMON, *options), cwd=folder, pin=pin) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
         ours.line(r" memory_replaced snapshot=\S+ records=\d+")
