@@ -13,7 +13,7 @@ from aqi_service.core.redaction import FORMULA_STARTS
 
 HEADER_LINE = ",".join(column.name for column in COLUMNS) + "\r\n"
 
-_HEADER = HEADER_LINE.encode()
+HEADER = HEADER_LINE.encode()
 _NUMERIC = tuple(column.kind == "N" for column in COLUMNS)
 _QUOTED = re.compile('["\r\n]')
 
@@ -23,17 +23,12 @@ def csv_reply(item: Item) -> bytes:
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers never do.
     """
-    return with_header(csv_row(item))
+    return HEADER + csv_row(item)
 
 
 def csv_row(item: Item) -> bytes:
     """Write the row of that reply alone."""
     return csv_line(item[: len(COLUMNS)], _NUMERIC)
-
-
-def with_header(row: bytes) -> bytes:
-    """Return the reply that a row is of."""
-    return _HEADER + row
 
 
 def csv_line(fields: Sequence[object], numeric: Sequence[bool]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from aqi_service.core.csv_reply import csv_row, with_header
+from aqi_service.core.csv_reply import HEADER, csv_row
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import COLUMNS, Item, Verdict, judge
 from aqi_service.core.notes import NO_DOUBT
@@ -101,8 +101,13 @@ class SnapshotIndex:
         It is asked for every record that was not measured after `doubt`. `ages` is what expiry counts from:
         `now` unless given (all in epoch seconds).
         """
-        packed = self.packed_record(number, now, doubt, ages)
-        return None if packed is None else with_header(packed[_START : _end_of_row(packed)])
+        packed = self.packed.get(number)  # as packed_record does, without a call: all lookups by id come here
+        if packed is None or now - self.built >= KEPT_SECONDS:
+            return None
+        measured_at, expires_at, size = _HEAD.unpack_from(packed)
+        if expires_at <= (now if ages is None else ages) or measured_at <= doubt:
+            return None
+        return HEADER + packed[_START : _START + size]
 
     def item(
         self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None

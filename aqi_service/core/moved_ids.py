@@ -70,44 +70,45 @@ class LoadIds:
 
 
 class MovedIds:
-    """The ids of all loads of one process that are not settled; `at_end` is told what each has finished."""
+    """The ids of all loads of one process that are not settled; `at_end` is told what each has finished.
+
+    Attributes:
+        loads: whose ids they are; without one there is none.
+    """
 
     def __init__(self, at_end: Callable[[SnapshotVersion | None], None] = lambda _finished: None) -> None:
         self._at_end = at_end
-        self._loads: list[LoadIds] = []
+        self.loads: list[LoadIds] = []
         self._moment = 0
 
     def __contains__(self, number: int) -> bool:
-        return any(number in load for load in self._loads)
-
-    def __bool__(self) -> bool:
-        return bool(self._loads)
+        return any(number in load for load in self.loads)
 
     def mark(self) -> tuple[object, ...]:
         """Return what is another whenever there are other ids."""
-        return self._moment, tuple(load.mark for load in self._loads)
+        return self._moment, tuple(load.mark for load in self.loads)
 
     def begin(self) -> LoadIds:
         """Begin a load; return where its ids go."""
         load = LoadIds(self._next(), self._end)
-        self._loads.append(load)
+        self.loads.append(load)
         self._merge()
         return load
 
     def has(self, version: SnapshotVersion) -> bool:
         """Tell whether a load of this process has finished it, and its ids are kept."""
-        return any(load.finished == version for load in self._loads)
+        return any(load.finished == version for load in self.loads)
 
     def settle(self, version: SnapshotVersion) -> None:
         """Give up what an index of this version knows, which stands from now on."""
-        load = next((each for each in self._loads if each.finished == version), None)
+        load = next((each for each in self.loads if each.finished == version), None)
         if load is not None:
             load.settle()
-            self._loads = [each for each in self._loads if _is_kept(each, load)]
+            self.loads = [each for each in self.loads if _is_kept(each, load)]
 
     def _end(self, load: LoadIds, finished: SnapshotVersion | None) -> None:
         load.ended, load.finished = self._next(), finished
-        self._loads = [each for each in self._loads if each or not each.ended or each.finished]
+        self.loads = [each for each in self.loads if each or not each.ended or each.finished]
         self._at_end(finished)
 
     def _next(self) -> int:
@@ -115,11 +116,11 @@ class MovedIds:
         return self._moment
 
     def _merge(self) -> None:
-        ended = [load for load in self._loads if load.ended]
-        if len(self._loads) > MOST_LOADS and len(ended) > 1:
+        ended = [load for load in self.loads if load.ended]
+        if len(self.loads) > MOST_LOADS and len(ended) > 1:
             first, second = ended[:2]
             first.move_into(second)
-            self._loads.remove(first)
+            self.loads.remove(first)
 
 
 def _is_kept(each: LoadIds, settled: LoadIds) -> bool:

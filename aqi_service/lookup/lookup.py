@@ -106,15 +106,14 @@ class Lookup:
 
     def at_once(self, payload: bytes) -> bytes | None:
         """Return the reply that nothing has to be waited for; None is for `answer`."""
-        if not _is_id(payload):
+        if not (len(payload) <= _ID_DIGITS and payload.isdigit()):  # `_is_id`, without a call
             return None if payload.startswith(_KINDS) else self._count(OTHER, _BAD)
         number = int(payload)
-        if number > MAX_INTEGER:
-            return self._count(RECORD, NOT_FOUND)
         reply = self._latest.reply(number)
         if reply is not None:
             self.counts.memory += 1
-        return reply
+            return reply
+        return self._count(RECORD, NOT_FOUND) if number > MAX_INTEGER else None
 
     def _count(self, kind: str, reply: bytes) -> bytes:
         self.requests.note(kind, reply_kind(reply))

@@ -60,19 +60,20 @@ class MemoryIndex:
 
     def reply(self, number: int) -> bytes | None:
         """Return the CSV of the record with this id; None if the table has to be asked."""
-        if self.index is None or (self._moved and number in self._moved):
+        if self.index is None or (self._moved.loads and number in self._moved):
             return None
-        return self.index.reply(number, self.now(), self._doubt, self.ages())
+        now = self.now()
+        return self.index.reply(number, now, self._doubt, ages_from(now, self._data_time))
 
     def item(self, number: int) -> Item | None:
         """Return the record with this id; None if the table has to be asked, as `reply` does."""
-        if self.index is None or (self._moved and number in self._moved):
+        if self.index is None or (self._moved.loads and number in self._moved):
             return None
         return self.index.item(number, self.now(), self._doubt, self.ages())
 
     def packed(self, number: int) -> bytes | None:
         """Return that record as it is packed; None if the table has to be asked, as `reply` does."""
-        if self.index is None or (self._moved and number in self._moved):
+        if self.index is None or (self._moved.loads and number in self._moved):
             return None
         return self.index.packed_record(number, self.now(), self._doubt, self.ages())
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import methodcaller
 
 from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode, kind
 from aqi_service.core.log_limit import LogLimiter
@@ -105,6 +106,7 @@ class Server:
         self.counts = ServerCounts()
         self._sockets = sockets
         self._replies = Responder(answer, self.counts.replies, at_once)
+        self._is_large = methodcaller("startswith", self.limits.large)
         self._large_replies = LargeReplies()
         self._context = context
         self._listeners: list[asyncio.Server] = []
@@ -221,10 +223,10 @@ class Server:
 
     async def _answer(self, connection: Connection, payloads: list[bytes]) -> None:
         """Send the replies; a large one alone, in a place that it has until the peer has taken it."""
-        if not any(payload.startswith(self.limits.large) for payload in payloads):
+        if not any(map(self._is_large, payloads)):
             await connection.write(await self._replies.answer_all(payloads))
             return
-        for is_large, some in groupby(payloads, lambda payload: payload.startswith(self.limits.large)):
+        for is_large, some in groupby(payloads, self._is_large):
             if not is_large:
                 await connection.write(await self._replies.answer_all(list(some)))
                 continue

@@ -31,7 +31,7 @@ def test_what_a_load_writes_is_left_to_the_table_until_the_index_of_its_snapshot
         moved.settle(other)
         assert left(moved) == [1, 2]
     moved.settle(FIRST)
-    assert (left(moved), bool(moved)) == ([], False)
+    assert (left(moved), bool(moved.loads)) == ([], False)
 
 
 def test_what_the_table_has_otherwise_stays_with_it_until_the_index_of_a_later_load_stands() -> None:
@@ -73,7 +73,7 @@ def test_a_load_that_ran_beside_another_or_began_after_it_is_not_settled_with_th
 def test_a_load_that_moved_nothing_leaves_nothing_unless_it_finished_a_snapshot() -> None:
     moved = MovedIds()
     load(moved).ends(None)
-    assert not moved
+    assert not moved.loads
     load(moved).ends(FIRST)
     assert moved.has(FIRST)
 
@@ -85,10 +85,10 @@ def test_the_ids_of_many_loads_are_kept_and_become_one_set() -> None:
         ids.writes([str(number)])
         ids.ends(None)
     assert left(moved, range(10 * MOST_LOADS + 1)) == list(range(10 * MOST_LOADS))
-    assert len(moved._loads) == MOST_LOADS
+    assert len(moved.loads) == MOST_LOADS
     load(moved).ends(FIRST)
     moved.settle(FIRST)
-    assert not moved
+    assert not moved.loads
 
 
 def test_of_loads_that_become_one_set_the_last_end_counts() -> None:
@@ -100,7 +100,7 @@ def test_of_loads_that_become_one_set_the_last_end_counts() -> None:
     long.ends(None)
     ids.ends(FIRST)
     load(moved)
-    assert len(moved._loads) == MOST_LOADS
+    assert len(moved.loads) == MOST_LOADS
     moved.settle(FIRST)
     assert 1 in moved
 
