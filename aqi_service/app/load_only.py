@@ -22,7 +22,7 @@ from aqi_service.core.report import LoadReport, Status
 from aqi_service.load.report_builder import skipped
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import CONCURRENT_READS
-from aqi_service.snapshots.select import choose
+from aqi_service.snapshots.select import choose, look_here
 from aqi_service.snapshots.sources import Source, live_feed
 from aqi_service.storage.backend import Backend
 from aqi_service.storage.ports import LEASE_SECONDS
@@ -44,6 +44,7 @@ async def _run(config: Config, stop: Stop) -> int:
     async with open_backend(config) as backend:
         tell_start(config, backend)
         warn_without_contact(config)
+        look_here(config.sources, backend.snapshot_locations)
         await check_when_ready(config, backend)
         loads = Loads(config, backend)
         wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)

@@ -3,6 +3,7 @@
 One rule: what is not known to be public counts as internal.
 """
 
+import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
@@ -17,6 +18,9 @@ _WITH_IPV4 = (
 )
 """Prefixes of addresses that lead to an IPv4 address, and how many bits stand behind that."""
 
+_DOCUMENTATION = IPv6Network("3fff::/20")
+"""RFC 9637; Pythons of before 2024 take it for public."""
+
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 """What stands before an IPv4 address at the end of any prefix (RFC 5214, 6.1)."""
 
@@ -24,6 +28,10 @@ _OWN_DOMAINS = frozenset(
     {"localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "arpa"}
 )
 """Last labels that no public host has. Sources: RFC 6761, 6762, 8375; ICANN of 2024 (internal), of 2018."""
+
+
+_NAME = re.compile(r"[a-z0-9_.-]+")
+"""What a public host's name is made of; whoever reads others may read `%2e` for a full stop."""
 
 
 def is_internal(host: str) -> bool:
@@ -36,12 +44,20 @@ def is_internal(host: str) -> bool:
     except ValueError:
         labels = host.lower().rstrip(".").split(".")
     last = labels[-1]
-    return len(labels) == 1 or last in _OWN_DOMAINS or last.isdigit() or last.startswith("0x")
+    return (
+        len(labels) == 1
+        or not _NAME.fullmatch(".".join(labels))
+        or last in _OWN_DOMAINS
+        or last.isdigit()
+        or last.startswith("0x")
+    )
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
     if address.is_multicast or isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast
+    if address in _DOCUMENTATION:
+        return False
     number = int(address)
     for prefix, behind in _WITH_IPV4:
         if number >> (128 - prefix.prefixlen) == int(prefix.network_address) >> (128 - prefix.prefixlen):

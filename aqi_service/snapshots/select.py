@@ -46,6 +46,25 @@ async def choose(
     return selection.of((source.named[1] if source.named else others, source) for source in found)
 
 
+def look_here(texts: Sequence[str], places: SnapshotLocations) -> None:
+    """See that the files and folders among them are there, before anything is made or asked for their sake.
+
+    Raises ConfigError as `choose` does.
+    """
+    named: list[list[Source] | BaseException] = []
+    for text in texts:
+        if text != ARCHIVE and _is_here(text, places):
+            try:
+                named.append(_sources_here(text, places))
+            except ConfigError as error:
+                named.append(error)
+    _all_of(named)
+
+
+def _is_here(text: str, places: SnapshotLocations) -> bool:
+    return parse_s3(text) is None or places.objects is None
+
+
 def _all_of(named: Sequence[list[Source] | BaseException]) -> list[Source]:
     """Return the sources; raises the first error, and of ConfigErrors all that are told, as one."""
     wrong = [each for each in named if isinstance(each, BaseException)]
@@ -81,11 +100,14 @@ async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Sou
 
 def _here(text: str, places: SnapshotLocations, clock: float) -> list[Source]:
     """Return what a text stands for that names no place of S3's."""
+    found = _sources_here(text, places)
+    return _not_ahead(found, clock) if is_folder(text) else found
+
+
+def _sources_here(text: str, places: SnapshotLocations) -> list[Source]:
     if text == "-" or is_url(text):
         return [source_of(text)]
-    if is_folder(text):
-        return _not_ahead(in_folder(text, places), clock)
-    return [file_source(text, places)]
+    return in_folder(text, places) if is_folder(text) else [file_source(text, places)]
 
 
 def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:

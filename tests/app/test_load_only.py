@@ -90,6 +90,7 @@ async def test_a_source_that_is_not_there_is_exit_2_and_the_others_are_not_loade
     done = await ran(*ON_D, "--from", str(CAPTURE), "--from", "absent.json", cwd=tmp_path)
     assert (done.code, done.out) == (2, "")
     assert done.last == "aqi-service: absent.json: there is no such file"
+    assert [*os.scandir(tmp_path)] == []  # nor is the folder made for them
 
 
 async def test_standard_input_is_a_source_gzip_or_not(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_what_is_public_in_ipv4_is_so_inside_ipv6() -> None:
         *("::", "::1", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "fec0::1", "ff02::1", "2001:db8::1"),
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",  # Teredo
         "64:ff9b:1::808:808",  # a network's own NAT64
-        *("224.0.0.1", "255.255.255.255", "240.0.0.1", "198.18.0.1", "4000::1"),
+        *("224.0.0.1", "255.255.255.255", "240.0.0.1", "198.18.0.1", "4000::1", "3fff:fff::1"),
     ],
 )
 def test_an_address_that_is_not_public_is_internal(address: str) -> None:
@@ -83,6 +83,7 @@ def test_a_public_host_is_not_internal(host: str) -> None:
             "1.2.3.0x4",
             "0177.0.0.1",
         ),
+        *("metadata.google%2einternal", "127.0.0.1%00.example.org", "a.b.c d"),
     ],
 )
 def test_a_name_of_ones_own_network_is_internal(host: str) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import create_credential_resolver
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
 from aqi_service import __version__
@@ -34,6 +35,8 @@ WRITE_CONCURRENCY = 8
 """Requests to the table at once during a load."""
 LOOKUP_CONCURRENCY = 64
 """Lookups at the table at once; more wait for a connection."""
+MAX_HEADER = 64 * 1024
+"""Bytes of an answer's longest header."""
 LOOKUP_TIMEOUTS = (2.0, 2.0)
 """Seconds in which a lookup has to connect, and to be answered: both fit into its deadline."""
 
@@ -138,6 +141,16 @@ def described(clients: Clients) -> str:
     return f"region {clients.writes.meta.region_name}{ends}"
 
 
+class _LongHeaders(AIOHTTPSession):
+    """Takes answers with headers as long as a feed's may be: a store may stand behind the same proxies."""
+
+    async def _get_session(self, proxy_url: str | None) -> Any:
+        session: Any = await super()._get_session(proxy_url)  # type: ignore[misc]  # no public way leads there
+        for limit in ("_max_line_size", "_max_field_size"):
+            setattr(session, limit, MAX_HEADER)
+        return session
+
+
 def _config(connections: int, connect_timeout: float, read_timeout: float) -> AioConfig:
     """Make a client's settings; all set here, because botocore's defaults move.
 
@@ -149,6 +162,7 @@ def _config(connections: int, connect_timeout: float, read_timeout: float) -> Ai
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": 1},
         tcp_keepalive=True,
+        http_session_cls=_LongHeaders,
         user_agent=f"aqi-service/{__version__}",  # botocore's own is put together anew for each request
         parameter_validation=False,  # half of the time that a batch takes; what is sent is ours
     )
