@@ -65,4 +65,4 @@ def api_answers(shown: Shown) -> "ApiAnswers":
             return await shown.recent.rejects()
         return await shown.lookup.find(request)
 
-    return ApiAnswers(find, moment, shown.large.place)
+    return ApiAnswers(find, moment, shown.lookup.places, shown.large.place)

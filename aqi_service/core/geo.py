@@ -34,6 +34,11 @@ class Point(NamedTuple):
     longitude: float
 
     @property
+    def exists(self) -> bool:
+        """Tell whether there is such a point."""
+        return abs(self.latitude) <= _QUARTER_TURN and abs(self.longitude) <= _HALF_TURN
+
+    @property
     def vector(self) -> Vector:
         """The same as a vector."""
         north, east = radians(self.latitude), radians(self.longitude)
@@ -43,6 +48,11 @@ class Point(NamedTuple):
 def metres(chord_squared: float) -> int:
     """Return how far two points are apart, in whole metres, from the square of their vectors' difference."""
     return round(_DIAMETER_METRES * asin(min(1.0, sqrt(chord_squared) / 2)))
+
+
+def chord_squared(kilometres: float) -> float:
+    """Return the square of the difference of two points' vectors that are so far apart."""
+    return (2 * sin(kilometres / (2 * RADIUS_KM))) ** 2
 
 
 def metres_between(one: Point, other: Point) -> int:

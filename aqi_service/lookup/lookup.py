@@ -19,6 +19,7 @@ from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.latest import Latest
+from aqi_service.core.places import Places
 from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
 from aqi_service.core.requests import LARGE, LatestRequest, RecordRequest, Request
 from aqi_service.core.sensor_records import SensorRecord
@@ -87,6 +88,10 @@ class Lookup:
         if isinstance(request, RecordRequest):
             return await self._record(request.record_id)
         return await self._in_time(self._others.find(request))
+
+    async def places(self) -> Places | None:
+        """Return the cities that sensors may be near; None where the list cannot be read."""
+        return await self._others.places.all()
 
     async def _record(self, number: int) -> SensorRecord | None:
         if number > MAX_INTEGER:

@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from aqi_service.core.history import MINUTE, HistoryPage
-from aqi_service.core.json_answers import Terms, terms_of
+from aqi_service.core.json_answers import Terms, has_sensors, terms_of
 from aqi_service.core.json_rows import Moment
-from aqi_service.core.places import Place
+from aqi_service.core.places import Place, Places
 from aqi_service.core.query import at_point, check_length, place_of, request_at, values_of
 from aqi_service.core.redaction import printable
 from aqi_service.core.requests import HistoryRequest, HttpRequest, PlaceRequest, SensorRequest
@@ -61,11 +61,13 @@ class ApiAnswers:
     Attributes:
         find: returns what answers a request, or None; raises one of `problems.STATUS`.
         moment: tells the time, and which snapshot memory has.
+        places: gives the cities that sensors may be near; None where they cannot be read.
         large: gives a place in which a large answer is made and sent; raises Busy if there is none.
     """
 
     find: Callable[[HttpRequest], Awaitable[Any]]
     moment: Callable[[], Moment]
+    places: Callable[[], Awaitable[Places | None]]
     large: Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -135,7 +137,9 @@ class Api:
         if found is None:
             raise NotFound("Item not found")
         links = [f'<{terms_of(asked).licence_url}>; rel="license"', *_next(request, asked, found)]
-        body = await body_of(form.write(asked, found, replace(self._answers.moment(), place=place)))
+        places = await self._answers.places() if form is not CSV and has_sensors(asked) else None
+        moment = replace(self._answers.moment(), place=place, places=places)
+        body = await body_of(form.write(asked, found, moment))
         del found  # what it was made of is larger, and the peer may be slow
         headers = _headers(form, terms_of(asked)) | {"ETag": body.tag, "Link": ", ".join(links)}
         return await send(request, body, headers)
