@@ -142,7 +142,7 @@ def _city(item: Item, places: Places) -> str | None:
 
 def _point(item: Item) -> Point | None:
     """Return where an item was measured; None of no such point, as a table of another's may have it."""
-    latitude, longitude = (canonical(each or "") for each in (item.latitude, item.longitude))
+    latitude, longitude = canonical(item.latitude or ""), canonical(item.longitude or "")
     if latitude is None or longitude is None:
         return None
     point = Point(float(latitude), float(longitude))
