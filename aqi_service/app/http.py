@@ -65,4 +65,5 @@ def api_answers(shown: Shown) -> "ApiAnswers":
             return await shown.recent.rejects()
         return await shown.lookup.find(request)
 
-    return ApiAnswers(find, moment, shown.large.place, shown.lookup.requests.counting)
+    lookup = shown.lookup
+    return ApiAnswers(find, moment, lookup.places, shown.large.place, lookup.requests.counting)

@@ -34,6 +34,11 @@ class Point(NamedTuple):
     longitude: float
 
     @property
+    def exists(self) -> bool:
+        """Tell whether there is such a point."""
+        return abs(self.latitude) <= _QUARTER_TURN and abs(self.longitude) <= _HALF_TURN
+
+    @property
     def vector(self) -> Vector:
         """The same as a vector."""
         north, east = radians(self.latitude), radians(self.longitude)

@@ -69,6 +69,11 @@ def terms_of(request: object) -> Terms:
     return PLACE_TERMS if isinstance(request, PlaceRequest) else SENSOR_TERMS
 
 
+def has_sensors(request: object) -> bool:
+    """Tell whether rows of what answers a request say near which city they are."""
+    return _SHAPES.get(type(request)) in (_sensor, _sensors, _history)
+
+
 def json_pieces(request: object, found: Any, moment: Moment) -> Iterator[bytes]:
     """Write what was found as one JSON object, a piece at a time."""
     shape = _shape(request, found, moment)
@@ -169,10 +174,9 @@ _SHAPES: Mapping[type, Callable[[Any, Any, Moment], _Shape]] = MappingProxyType(
 
 def _said(request: object, moment: Moment) -> Json:
     terms = terms_of(request)
-    if moment.place is None:
+    if moment.place is None and moment.places is None:
         return {"attribution": terms.attribution, "licence": terms.licence}
-    return {
-        "place": place_json(moment.place),
+    return ({"place": place_json(moment.place)} if moment.place else {}) | {
         "attribution": f"{terms.attribution}; place: {PLACE_TERMS.attribution}",
         "licence": f"{terms.licence}; place: {PLACE_TERMS.licence}",
     }

@@ -12,11 +12,13 @@ import orjson
 from aqi_service.core.areas import Area, Quartiles
 from aqi_service.core.days import Day
 from aqi_service.core.decimals import canonical
+from aqi_service.core.geo import Point
 from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
-from aqi_service.core.places import Place
+from aqi_service.core.places import Place, Places
 from aqi_service.core.recent import Reject
 from aqi_service.core.scales import SCALES, Scale, part
+from aqi_service.core.sensor_index import one_code
 from aqi_service.core.sensor_records import SensorRecord, rescored
 from aqi_service.core.times import DAY, day_of, iso
 
@@ -31,11 +33,13 @@ class Moment:
         now: when it is given, epoch seconds.
         version: which snapshot memory has; None before the first one.
         place: the city that stood for a point.
+        places: the cities that sensors may be near; None where nobody can say.
     """
 
     now: float
     version: SnapshotVersion | None = None
     place: Place | None = None
+    places: Places | None = None
 
 
 def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Json:
@@ -48,6 +52,7 @@ def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Js
         "latitude": number(item.latitude),
         "longitude": number(item.longitude),
         "country": item.country,
+        "place": moment.places and _city(item, moment.places),
         "record": _record(item, moment),
         "checks": _checks(record),
         "provenance": _provenance(item, moment.version),
@@ -124,6 +129,24 @@ _INDOOR: Mapping[str | None, bool] = {"0": False, "1": True}
 _NO_RECORD = Item("")
 _WRITABLE = range(253_402_300_800)
 """Times that have a year of four digits: a table that something else filled may have others."""
+
+
+def _city(item: Item, places: Places) -> str | None:
+    """Return the nearest city's name, as `place NAME` has it: with its country if the item is not of that."""
+    point = _point(item)
+    city = point and places.near(point)
+    if not city:
+        return None
+    return city.name if city.country == one_code(item.country or "") else f"{city.name},{city.country}"
+
+
+def _point(item: Item) -> Point | None:
+    """Return where an item was measured; None of no such point, as a table of another's may have it."""
+    latitude, longitude = canonical(item.latitude or ""), canonical(item.longitude or "")
+    if latitude is None or longitude is None:
+        return None
+    point = Point(float(latitude), float(longitude))
+    return point if point.exists else None
 
 
 def _record(item: Item, moment: Moment) -> Json:

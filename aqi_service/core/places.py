@@ -1,4 +1,4 @@
-"""Cities by name: GeoNames' larger ones, found by any of their names, or by how a name begins.
+"""Cities: GeoNames' larger ones, found by any of their names, by how a name begins, or by what lies near.
 
 One rule: what a person types is compared as `fold` has it, and so are the names that it is compared with.
 """
@@ -13,7 +13,9 @@ from heapq import nsmallest
 from itertools import islice
 from typing import NamedTuple
 
+from aqi_service.core.cells import Cells, CellsBuilder
 from aqi_service.core.csv_reply import csv_line
+from aqi_service.core.geo import Point, box_around, cell_of, chord_squared
 from aqi_service.core.parse.gunzip import Gunzip
 from aqi_service.core.requests import MOST_PLACES
 from aqi_service.core.sensor_index import one_code
@@ -27,6 +29,9 @@ READ_SLICE = 50
 
 OTHER_NAMES = 5
 """The first field of a line that has another name of its city; those before it are a Place's."""
+
+NEARBY_KM = 25.0
+"""How far a city's name reaches: whoever is farther away is near none of them."""
 
 _APOSTROPHES = "'`\u2018\u2019\u02b9\u02bb\u02bc\u02be\u02bf"
 _SPELT = str.maketrans(
@@ -115,13 +120,16 @@ class Places:
     """Cities in the order of their size, the largest first; a position is a city's place in that order.
 
     `_names` are all their names, folded and sorted; `_ranks` are the positions of those whose they are, to
-    which _OTHER is added where it is not the city's first name.
+    which _OTHER is added where it is not the city's first name. `_within` are the cells with the cities that
+    reach into each.
     """
 
     _cities: Texts
     _countries: Sequence[str]
     _names: Texts
     _ranks: Sequence[int]
+    _vectors: tuple[Sequence[float], Sequence[float], Sequence[float]]
+    _within: Cells
 
     def __len__(self) -> int:
         return len(self._cities)
@@ -142,6 +150,17 @@ class Places:
         positions = dict.fromkeys(rank % _OTHER for rank in best)
         return [self._place(position) for position in islice(positions, MOST_PLACES)]
 
+    def near(self, point: Point) -> Place | None:
+        """Return the city whose middle is nearest, of those within NEARBY_KM; of equal ones the larger."""
+        x, y, z = point.vector
+        xs, ys, zs = self._vectors
+        best, nearest = _REACH, None
+        for at in self._within.positions(cell_of(point)):
+            away = (xs[at] - x) ** 2 + (ys[at] - y) ** 2 + (zs[at] - z) ** 2
+            if away < best:
+                best, nearest = away, at
+        return None if nearest is None else self._place(nearest)
+
     def _there(self, ranks: Iterable[int], country: str) -> Iterator[int]:
         """Give the ranks of cities in that country."""
         code = one_code(country)
@@ -151,6 +170,7 @@ class Places:
         return Place(*self._cities[position].decode().split("\t"))
 
 
+_REACH = chord_squared(1_000 * NEARBY_KM)
 _OTHER, _BEGINS = 1 << 24, 1 << 25
 """What a rank is higher by for a name that is not a city's first one, and for one that only begins so."""
 
@@ -172,12 +192,14 @@ def read_places(data: bytes) -> Slices[Places]:
     lines = yield from _lines(data)
     order = yield from _by_size(lines)
     cities, countries, entries = _Joining(), list[str](), dict[bytes, list[bytes]]()
+    where = _Where()
     for position, at in enumerate(order):
         if position % READ_SLICE == 0:
             yield
         fields = lines[at].split("\t")
         cities.add("\t".join(fields[:OTHER_NAMES]).encode())
         countries.append(one_code(fields[1]))
+        where.add(Point(float(fields[2]), float(fields[3])))
         ranks = dict.fromkeys(map(fold, fields[OTHER_NAMES:]), _OTHER + position) | {
             fold(fields[0]): position
         }
@@ -185,7 +207,24 @@ def read_places(data: bytes) -> Slices[Places]:
             entry = text.encode() + b"\0" + rank.to_bytes(_RANK)
             entries.setdefault(entry[:_START], []).append(entry)
     names, sorted_ranks = yield from _sorted(entries)
-    return Places(cities.texts(), countries, names, sorted_ranks)
+    within = yield from where.cells.done()
+    return Places(cities.texts(), countries, names, sorted_ranks, where.vectors, within)
+
+
+class _Where:
+    """Where cities are, while they are read."""
+
+    def __init__(self) -> None:
+        self.vectors = array("d"), array("d"), array("d")
+        self.cells = CellsBuilder()
+
+    def add(self, point: Point) -> None:
+        """Take the next city."""
+        position = len(self.vectors[0])
+        for column, part in zip(self.vectors, point.vector, strict=True):
+            column.append(part)
+        for cell in box_around(point, NEARBY_KM).cells():
+            self.cells.put(cell, position)
 
 
 def _lines(data: bytes) -> Slices[list[str]]:

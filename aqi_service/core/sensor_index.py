@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import compress
 from math import isnan, nan
 
+from aqi_service.core.cells import Cells, CellsBuilder
 from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.geo import Box, Point, cell_of
 from aqi_service.core.items import Item
@@ -39,7 +40,7 @@ class SensorIndex:
     indoor: Sequence[int]
     _degrees: tuple[Sequence[float], Sequence[float]]
     _tree: PointTree
-    _cells: "_Cells"
+    _cells: Cells
     _countries: Mapping[str, Sequence[int]]
 
     def __len__(self) -> int:
@@ -109,36 +110,6 @@ def _marked(there: bytearray) -> Slices[list[int]]:
     return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cells:
-    """The positions of the sensors in each cell, one cell's behind the other's.
-
-    Attributes:
-        places: where a cell stands among them.
-    """
-
-    places: Mapping[int, int]
-    _positions: Sequence[int]
-    _ends: Sequence[int]
-
-    def positions(self, cell: int) -> Sequence[int]:
-        """Return the positions of a cell that has sensors."""
-        place = self.places[cell]
-        return self._positions[self._ends[place] : self._ends[place + 1]]
-
-
-def _cells(filled: Mapping[int, Sequence[int]]) -> Slices[_Cells]:
-    """Put the positions of each cell behind each other."""
-    places, positions, ends = dict[int, int](), array("l"), array("l", [0])
-    for place, (cell, some) in enumerate(filled.items()):
-        if place % BUILD_SLICE == 0:
-            yield
-        places[cell] = place
-        positions.extend(some)
-        ends.append(len(positions))
-    return _Cells(places, positions, ends)
-
-
 class _Columns:
     """The columns of an index while it is built."""
 
@@ -147,7 +118,7 @@ class _Columns:
         self.degrees = array("d"), array("d")
         self.placed = array("i")
         self.vectors = array("d"), array("d"), array("d")
-        self.cells: dict[int, array[int]] = {}
+        self.cells = CellsBuilder()
         self.countries: dict[str, array[int]] = {}
 
     def add(self, sensor_id: int, record: "_Newest") -> None:
@@ -166,14 +137,14 @@ class _Columns:
             column.append(part)
         if point:
             self.placed.append(position)
-            self.cells.setdefault(cell_of(point), array("l")).append(position)
+            self.cells.put(cell_of(point), position)
         if country:
             self.countries.setdefault(one_code(country), array("l")).append(position)
 
     def index(self) -> Slices[SensorIndex]:
         """Return the index of what was taken."""
         tree = yield from point_tree(self.placed, self.vectors)
-        cells = yield from _cells(self.cells)
+        cells = yield from self.cells.done()
         return SensorIndex(
             self.sensor_ids,
             self.record_ids,

@@ -21,6 +21,7 @@ from aqi_service.core.frames import kind as reply_kind
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.latest import Latest
 from aqi_service.core.metrics_text import Measured
+from aqi_service.core.places import Places
 from aqi_service.core.request_counts import OTHER, RECORD, RequestCounts
 from aqi_service.core.request_words import KINDS, NO_REQUEST, read_request
 from aqi_service.core.requests import LARGE, LookupRequest, RecordRequest
@@ -97,6 +98,10 @@ class Lookup:
         if isinstance(request, RecordRequest):
             return await self._record(request.record_id)
         return await self._in_time(self._others.find(request))
+
+    async def places(self) -> Places | None:
+        """Return the cities that sensors may be near; None where the list cannot be read."""
+        return await self._others.places.all()
 
     async def _record(self, number: int) -> SensorRecord | None:
         if number > MAX_INTEGER:

@@ -52,7 +52,7 @@ class RequestAnswers:
 
     def __init__(self, memory: MemoryIndex, store: Store, read_units: float) -> None:
         self.history = SensorHistory(store, memory.ages, read_units)
-        self._sensors, places = SensorLookup(memory, store, self.history.newest), PlaceLookup()
+        self._sensors, self.places = SensorLookup(memory, store, self.history.newest), PlaceLookup()
         self._finders: Mapping[type, Finder] = {
             SensorRequest: self._sensor,
             NearRequest: self._sensors.near,
@@ -61,7 +61,7 @@ class RequestAnswers:
             AreaRequest: self._sensors.area,
             HistoryRequest: self._page,
             DaysRequest: self.history.days,
-            PlaceRequest: places.find,
+            PlaceRequest: self.places.find,
             LatestRequest: LatestSensors(memory, self._sensors).all,
             MetricsRequest: self._measured,
         }

@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from aqi_service.core.history import MINUTE, HistoryPage
-from aqi_service.core.json_answers import Terms, terms_of
+from aqi_service.core.json_answers import Terms, has_sensors, terms_of
 from aqi_service.core.json_rows import Moment
-from aqi_service.core.places import Place
+from aqi_service.core.places import Place, Places
 from aqi_service.core.query import at_point, check_length, lists_of, place_of, request_at, values_of
 from aqi_service.core.redaction import printable
 from aqi_service.core.request_counts import FOUND, OTHER, Done
@@ -62,12 +62,14 @@ class ApiAnswers:
     Attributes:
         find: returns what answers a request, or None; raises one of `problems.STATUS`.
         moment: tells the time, and which snapshot memory has.
+        places: gives the cities that sensors may be near; None where they cannot be read.
         large: gives a place in which a large answer is made and sent; raises Busy if there is none.
         counting: counts the request of a kind that its block answers, when it is told the outcome.
     """
 
     find: Callable[[HttpRequest], Awaitable[Any]]
     moment: Callable[[], Moment]
+    places: Callable[[], Awaitable[Places | None]]
     large: Callable[[], AbstractAsyncContextManager[None]]
     counting: Callable[[str], AbstractContextManager[Done]]
 
@@ -146,7 +148,9 @@ class Api:
             raise NotFound("Item not found")
         terms = terms_of(request)
         links = [f'<{terms.licence_url}>; rel="license"', *_next(asked.http, request, found)]
-        body = await body_of(form.write(request, found, replace(self._answers.moment(), place=place)))
+        places = await self._answers.places() if form is not CSV and has_sensors(request) else None
+        moment = replace(self._answers.moment(), place=place, places=places)
+        body = await body_of(form.write(request, found, moment))
         del found  # what it was made of is larger, and the peer may be slow
         headers = _headers(form, terms) | {"ETag": body.tag, "Link": ", ".join(links)}
         asked.done(FOUND)

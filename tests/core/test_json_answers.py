@@ -1,6 +1,7 @@
 """Answers as JSON and GeoJSON: the same numbers as in CSV, digit by digit."""
 
 import csv
+import gzip
 import io
 from collections.abc import Sequence
 from decimal import Decimal
@@ -20,7 +21,7 @@ from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.json_answers import JSON_ROWS, geojson_pieces, json_pieces
 from aqi_service.core.json_rows import Moment
-from aqi_service.core.places import Place
+from aqi_service.core.places import Place, read_places
 from aqi_service.core.quality import Check, Flag
 from aqi_service.core.requests import (
     AreaRequest,
@@ -117,6 +118,39 @@ def test_a_single_answer_says_its_age_its_checks_and_where_it_comes_from() -> No
     assert found["indoor"] is False
     assert found["attribution"].startswith("Sensor.Community")
     assert "Open Database License" in found["licence"]
+
+
+CITY = Place("Stuttgart", "DE", "48.78", "9.18", "612663")
+NEAR_CITY = Moment(5, None, None, run_through(read_places(gzip.compress("\t".join(CITY).encode()))))
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [
+        ({}, "Stuttgart"),
+        ({"country": "FR"}, "Stuttgart,DE"),
+        ({"country": None}, "Stuttgart,DE"),
+        ({"latitude": "49.1"}, None),
+        ({"latitude": None}, None),
+        ({"longitude": "east"}, None),
+        ({"longitude": "369.2"}, None),
+    ],
+)
+def test_a_sensor_is_near_the_nearest_city_which_is_said_whose_it_is(where: Any, place: str | None) -> None:
+    record = SensorRecord(FULL._replace(**where))
+    single = read(json_pieces(SensorRequest(141), record, NEAR_CITY))
+    (listed,) = read(json_pieces(WORLD, [record], NEAR_CITY))["sensors"]
+    (feature,) = read(geojson_pieces(WORLD, [record], NEAR_CITY))["features"]
+    assert single["place"] == listed["place"] == feature["properties"]["place"] == place
+
+
+def test_who_names_cities_says_whose_list_that_is() -> None:
+    said = read(json_pieces(SensorRequest(141), SensorRecord(FULL), NEAR_CITY))
+    assert "GeoNames" in said["attribution"]
+    assert "Creative Commons" in said["licence"]
+    plain = read(json_pieces(SensorRequest(141), SensorRecord(FULL), MOMENT))
+    assert plain["place"] is None
+    assert "GeoNames" not in plain["attribution"]
 
 
 def test_of_a_record_of_an_earlier_snapshot_only_the_time_of_that_is_known() -> None:

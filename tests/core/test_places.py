@@ -2,13 +2,24 @@
 
 import gzip
 from collections.abc import Sequence
+from itertools import starmap
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.places import MOST_BYTES, PLACE_HEADER, Place, Places, fold, place_rows, read_places
+from aqi_service.core.geo import Point, metres_between
+from aqi_service.core.places import (
+    MOST_BYTES,
+    NEARBY_KM,
+    PLACE_HEADER,
+    Place,
+    Places,
+    fold,
+    place_rows,
+    read_places,
+)
 from aqi_service.core.requests import MOST_PLACES
 from aqi_service.core.slices import run_through
 from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
@@ -72,6 +83,42 @@ def test_each_city_is_found_by_each_of_its_names(cities: list[City]) -> None:
         for name in filter(fold, (place.name, *others)):
             there = places.find(name)
             assert place in there or len(there) == MOST_PLACES
+
+
+DEGREES = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
+CLOSE = st.builds(
+    lambda latitude, longitude: (48 + latitude, 179.8 + longitude - 360 * (longitude > 0.2)),
+    st.floats(0, 0.4),
+    st.floats(0, 0.4),
+)
+"""Points on both sides of the antimeridian, most of them within 25 km of some others."""
+
+
+@given(st.lists(DEGREES | CLOSE, min_size=1, max_size=20), st.lists(DEGREES | CLOSE, min_size=1))
+def test_the_nearest_city_is_the_one_that_brute_force_finds(
+    cities: list[tuple[float, float]], asked: list[tuple[float, float]]
+) -> None:
+    made = [
+        City(Place(str(at), "DE", str(latitude), str(longitude), str(90_000 - at)))
+        for at, (latitude, longitude) in enumerate(cities)
+    ]
+    places = read(*made)
+    for point in starmap(Point, asked):
+        away = [metres_between(point, Point(*city)) for city in cities]
+        found = places.near(point)
+        nearest = min(away)
+        if found is None:
+            assert nearest >= NEARBY_KM * 1_000 - 1
+        else:
+            assert away[int(found.name)] <= min(nearest + 1, NEARBY_KM * 1_000)
+
+
+def test_of_two_cities_on_one_point_the_larger_is_the_nearest() -> None:
+    places = read(city("Small", 60_000), city("Large", 70_000))
+    near = places.near(Point(1.1, 2.1))
+    assert near is not None
+    assert near.name == "Large"
+    assert places.near(Point(1.3, 2)) is None
 
 
 def test_an_own_name_comes_before_that_of_a_larger_city_which_is_called_so_as_well() -> None:

@@ -21,11 +21,13 @@ from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion,
 from aqi_service.core.items import Item
 from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.measurements import ScoringRules
+from aqi_service.core.places import Places, read_places
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.places import FILE
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
 from aqi_service.server.server import ServerCounts
 from aqi_service.server.sockets import listen
@@ -95,6 +97,12 @@ def index_of(
     return replace(index, sensors=sensors)
 
 
+@cache
+def places_read() -> Places:
+    """Read the list of places, once for all tests of a process."""
+    return run_through(read_places(FILE.read_bytes()))
+
+
 async def ready() -> str | None:
     return None
 
@@ -113,6 +121,7 @@ class ApiWorld:
         self.recent = RecentLoads(Storage(self.archive, self.store), TABLE, lambda: self.now)
         self.large = LargeReplies(HTTP_PLACES)
         self.lookup = Lookup(self.store, lambda: self.now, PATIENCE, self.memory)
+        self.lookup._others.places._places = places_read()
 
     async def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
         """Ask for a path below /api/v1."""

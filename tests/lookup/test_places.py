@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aqi_service.core.geo import Point
 from aqi_service.core.places import place_rows
 from aqi_service.core.requests import PlaceRequest
 from aqi_service.errors import NoAnswer
@@ -131,3 +132,23 @@ async def test_a_missing_file_is_no_answer(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(places, "FILE", tmp_path / "places.tsv.gz")
     with pytest.raises(NoAnswer, match="the list of places cannot be read"):
         await rows(PlaceLookup(), "Bonn")
+    assert await PlaceLookup().all() is None  # a sensor is answered without its city
+
+
+@pytest.mark.parametrize(
+    ("point", "city"),
+    [
+        ((48.785, 9.178), "Stuttgart"),
+        ((51.507, -0.128), "London"),
+        ((42.698, 23.322), "Sofia"),
+        ((0, -30), None),
+        ((90, 0), None),
+    ],
+)
+async def test_a_point_is_near_the_city_that_it_lies_in(
+    read: PlaceLookup, point: tuple[float, float], city: str | None
+) -> None:
+    known = await read.all()
+    assert known is not None
+    near = known.near(Point(*point))
+    assert (near and near.name) == city
