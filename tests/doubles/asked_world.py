@@ -11,6 +11,7 @@ from aqi_service.core.times import day_of, iso
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.turns import in_turns
+from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import MemoryStore
 from tests.doubles.storage_items import FULL
 from tests.doubles.wire_fixtures import serving
@@ -60,7 +61,7 @@ async def lookup() -> Lookup:
     sensors = await in_turns(sensors_of(SENSORS, items.__getitem__, SNAPSHOT))
     index = replace(builder.done(version, NOW), sensors=sensors)
     assert memory.offer(index)
-    return Lookup(MemoryStore(*SENSORS, *PAST), lambda: NOW, latest=memory)
+    return Lookup(MemoryStore(*SENSORS, *PAST), lambda: NOW, PATIENCE, memory)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.snapshots.sources import FetchOptions, Source, stored_source
 from aqi_service.storage.ports import Storage
 from tests.doubles.load_helpers import AGENT, NOW, TABLE, plan
+from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import Before, Hook, MemoryArchive, MemoryStore, Stuck
 
 NOT_FOUND = b"Item not found"
@@ -104,8 +105,10 @@ class MemoryWorld:
 
     def _begin(self) -> None:
         self.latest = MemoryIndex(self.time)
-        self.lookup = Lookup(self.store, self.time, latest=self.latest)
-        self._checking = Lookup(self.store, self.time, latest=self.latest)  # what is checked counts nowhere
+        self.lookup = Lookup(self.store, self.time, PATIENCE, self.latest)
+        self._checking = Lookup(
+            self.store, self.time, PATIENCE, self.latest
+        )  # it counts apart
         archive: Any = WhileRead(self.archive, self.check)
         storage = Storage(archive, self.store)
         self.follower = MemoryRefresher(

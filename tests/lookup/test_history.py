@@ -230,7 +230,7 @@ async def test_days_are_scored_on_the_scale_that_is_asked_for_also_when_they_wer
 
 async def test_days_of_four_hundred_days_come_page_by_page() -> None:
     table = Table(*hourly(MOST_DAYS))
-    history = Written(table, lambda: FIRST + 500.0 * DAY)
+    history = Written(table, lambda: FIRST + 500.0 * DAY, deadline=PATIENCE)
     assert len(rows(await history.days(of_days(0, MOST_DAYS)))) == MOST_DAYS
     assert len(table.asked) == -(-24 * MOST_DAYS // 500)
 

@@ -16,6 +16,7 @@ from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from tests.doubles.local_helpers import opened
 from tests.doubles.log_lines import lines
+from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import Before, Hook, MemoryStore, failing
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns
 
@@ -39,7 +40,7 @@ class Asked(MemoryStore):
         return await super().get(record_id)
 
 
-def lookup(*items: Item, deadline: float = 5.0, **hooks: Hook) -> Lookup:
+def lookup(*items: Item, deadline: float = PATIENCE, **hooks: Hook) -> Lookup:
     return Lookup(Before(MemoryStore(*items), **hooks), lambda: NOW, deadline)
 
 

@@ -20,6 +20,7 @@ from aqi_service.errors import MissingIndex, MissingResource, NoAnswer, Unavaila
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.requests import HOURS_SECONDS
+from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import Before, Gate, MemoryStore, failing
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns
 
@@ -66,7 +67,7 @@ class World:
             sensors_of(map(unpack, packed.values()), lambda number: unpack(packed[number]), NOW - 60)
         )
         self.memory.offer(replace(index, sensors=sensors))
-        self.lookup = Lookup(self.store, lambda: self.now, latest=self.memory)
+        self.lookup = Lookup(self.store, lambda: self.now, PATIENCE, self.memory)
 
     async def rows(self, request: str) -> list[dict[str, str]]:
         """Ask, and read the reply as a spreadsheet does."""
