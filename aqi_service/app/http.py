@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.core.json_rows import Moment
-from aqi_service.core.requests import HttpRequest, LoadsRequest, RejectsRequest
+from aqi_service.core.requests import HttpRequest, LoadsRequest, RejectsRequest, ScalesRequest
+from aqi_service.core.scales import SCALES
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
 from aqi_service.snapshots.recent import RecentLoads
@@ -63,6 +64,8 @@ def api_answers(shown: Shown) -> "ApiAnswers":
             return await shown.recent.loads()
         if isinstance(request, RejectsRequest):
             return await shown.recent.rejects()
+        if isinstance(request, ScalesRequest):
+            return tuple(SCALES.values())
         return await shown.lookup.find(request)
 
     return ApiAnswers(find, moment, shown.large.place, shown.lookup.requests.counting)
