@@ -23,13 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What there is to show; `ready` tells whether lookups can be answered."""
+    """What there is to show.
+
+    Attributes:
+        ready: tells whether lookups can be answered.
+        tiles: street tiles of the page; None is that it has none.
+    """
 
     status: ServiceStatus
     lookup: Lookup
     ready: Callable[[], Awaitable[str | None]]
     recent: RecentLoads
     large: LargeReplies = field(default_factory=lambda: LargeReplies(HTTP_PLACES))
+    tiles: Tiles | None = None
 
 
 async def serve_http(
@@ -37,6 +43,7 @@ async def serve_http(
 ) -> None:
     """Serve on the sockets until the stack ends."""
     from aqi_service.web.app import Answers, http_port  # noqa: PLC0415  # not with --no-http
+    from aqi_service.web.page import Page  # noqa: PLC0415  # not with --no-http
     from aqi_service.web.limits import default_max_http  # noqa: PLC0415  # not with --no-http
 
     status = shown.status
@@ -46,6 +53,7 @@ async def serve_http(
         lambda reason: status.http_refused.update((reason,)),
         lambda: status.clock_trouble(status.latest.now()),
         api_answers(shown),
+        Page(shown.tiles),
     )
     await stack.enter_async_context(http_port(sockets, answers, default_max_http(descriptors)))
 
