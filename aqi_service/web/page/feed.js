@@ -1,0 +1,81 @@
+// @ts-check
+/** All sensors at once, as the service has them; asked again with their ETag, which costs nothing if it holds. */
+
+/** How often they are asked for while the page is seen. */
+export const EVERY_MS = 5 * 60_000;
+
+/** How long an answer may take. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * @typedef {Object} Sensors
+ * @property {number} count
+ * @property {string|null} newest timestamp of the newest record, UTC
+ * @property {string} snapshot_time
+ * @property {string} scale
+ * @property {string} etag
+ * @property {number} now the service's clock when it answered, epoch milliseconds
+ * @property {Columns} columns
+ */
+/**
+ * @typedef {Object} Columns
+ * @property {string[]} sensor_id
+ * @property {(string|null)[]} sensor_type
+ * @property {(boolean|null)[]} indoor
+ * @property {(number|null)[]} latitude
+ * @property {(number|null)[]} longitude
+ * @property {(string|null)[]} country
+ * @property {string[]} id
+ * @property {(string|null)[]} timestamp
+ * @property {(number|null)[]} P2.5
+ * @property {(number|null)[]} P10
+ * @property {(number|null)[]} AQI
+ * @property {(string|null)[]} AQI_range
+ * @property {(string|null)[]} AQI_pollutant
+ * @property {string[]} flags
+ * @property {(number|null)[]} humidity
+ */
+
+/** What the service says instead of an answer, in its own words. */
+export class Refused extends Error {
+  /** @param {number} status @param {string} detail */
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/**
+ * Ask the API for something below /api/v1; throws Refused, or TypeError if the service cannot be reached.
+ * @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>}
+ */
+export async function ask(path, signal) {
+  const reply = await asked(path, signal);
+  return reply.json();
+}
+
+/** @param {string} path @param {AbortSignal} [signal] */
+async function asked(path, signal) {
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const signals = signal ? AbortSignal.any([signal, patience]) : patience;
+  const reply = await fetch(`/api/v1/${path}`, { cache: 'no-cache', signal: signals });
+  if (reply.ok) return reply;
+  const said = await reply.json().catch(() => ({}));
+  throw new Refused(reply.status, typeof said.detail === 'string' ? said.detail : `status ${reply.status}`);
+}
+
+/**
+ * Return all sensors on a scale (the service's own without one); with the ETag that is known, `null` columns
+ * are never made: the answer is the time alone.
+ * @param {string|null} scale @param {string} [etag] @returns {Promise<Sensors | {now: number}>}
+ */
+export async function latest(scale, etag) {
+  const reply = await asked(`latest.columns.json${scale ? `?scale=${encodeURIComponent(scale)}` : ''}`);
+  const now = Date.parse(reply.headers.get('Date') ?? '') || Date.now();
+  const tag = reply.headers.get('ETag') ?? '';
+  if (etag && tag === etag) {
+    await reply.body?.cancel();
+    return { now };
+  }
+  return { ...(await reply.json()), etag: tag, now };
+}
