@@ -13,6 +13,7 @@ from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.core.json_rows import Moment
 from aqi_service.core.requests import HttpRequest, LoadsRequest, RejectsRequest, ScalesRequest
 from aqi_service.core.scales import SCALES
+from aqi_service.core.tiles import Tiles
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
 from aqi_service.snapshots.recent import RecentLoads
@@ -43,8 +44,8 @@ async def serve_http(
 ) -> None:
     """Serve on the sockets until the stack ends."""
     from aqi_service.web.app import Answers, http_port  # noqa: PLC0415  # not with --no-http
-    from aqi_service.web.page import Page  # noqa: PLC0415  # not with --no-http
     from aqi_service.web.limits import default_max_http  # noqa: PLC0415  # not with --no-http
+    from aqi_service.web.page import Page  # noqa: PLC0415  # not with --no-http
 
     status = shown.status
     answers = Answers(

@@ -6,7 +6,10 @@ import { median } from './filters.js';
 export const CELL = 14;
 
 /** @typedef {import('./layer.js').Marks} Marks */
-/** @typedef {{x: number, y: number, members: number[], value: number|null}} Cell middle in pixels, who is in it */
+/**
+ * @typedef {{x: number, y: number, members: number[], counted: number, value: number|null}} Cell
+ * its middle in pixels, who is in it, and how many of them count
+ */
 
 /**
  * Return the cells of a grid that stands still on the world; without a sensor that counts the value is null.
@@ -19,10 +22,11 @@ export function cellsOf(marks, scale) {
     const [column, row] = [Math.floor((marks.x[at] * scale) / CELL), Math.floor((marks.y[at] * scale) / CELL)];
     const key = `${column} ${row}`, cell = cells.get(key);
     if (cell) cell.members.push(at);
-    else cells.set(key, { x: (column + 0.5) * CELL, y: (row + 0.5) * CELL, members: [at], value: null });
+    else cells.set(key, { x: (column + 0.5) * CELL, y: (row + 0.5) * CELL, members: [at], counted: 0, value: null });
   }
   for (const cell of cells.values()) {
     const clean = cell.members.filter((at) => marks.clean[at]);
+    cell.counted = clean.length;
     if (clean.length) cell.value = median(clean.map((at) => marks.value[at]));
   }
   return cells;

@@ -5,7 +5,7 @@ import { HOLLOW_SQUARE, SQUARE, stamp, stampOf, write } from './pixels.js';
 
 /** Up to this zoom cells are drawn, from the next one on a dot a sensor. */
 export const LAST_CELLS = 8;
-const NUMBERS_FROM = 11, MOST_NUMBERS = 500;
+const NUMBERS_FROM = 11, FEW = 3, MOST_NUMBERS = 500;
 
 /**
  * @typedef {Object} Marks what is drawn, the last on top; places are pixels of the world at zoom 0
@@ -13,7 +13,7 @@ const NUMBERS_FROM = 11, MOST_NUMBERS = 500;
  * @property {Uint32Array} colour 0xAABBGGRR @property {Uint8Array} shape @property {Float64Array} value
  * @property {Uint8Array} clean whether it counts in a cell's median
  * @property {(value: number) => number} colourOf @property {(value: number) => string} textOf
- * @property {number} none colour of a cell in which no sensor counts @property {number} edge
+ * @property {number} none colour of a cell in which no sensor counts @property {number} edge @property {string} ink
  */
 
 /**
@@ -55,11 +55,11 @@ export function sensorLayer(L) {
     };
     if (marks && zoom < LAST_CELLS + 0.5) {
       const grown = 2 ** (zoom - Math.round(zoom));
-      for (const { x, y, value } of cells().values()) {
+      for (const { x, y, value, counted } of cells().values()) {
         const [left, top] = [x * grown - origin.x, y * grown - origin.y];
         if (left < -CELL || top < -CELL || left > width + CELL || top > height + CELL) continue;
         if (value === null) put(left, top, HOLLOW_SQUARE, 4, marks.none);
-        else put(left, top, SQUARE, CELL / 2 - 1, marks.colourOf(value));
+        else put(left, top, SQUARE, counted < FEW ? 4 : CELL / 2 - 1, marks.colourOf(value));
       }
     } else if (marks) {
       const radius = zoom >= NUMBERS_FROM ? 10 : zoom >= 10 ? 6 : 5;

@@ -14,7 +14,7 @@ import { searchBox } from './search.js';
 import { ageWords, banners, OLD_MS, showBanners, timeOf } from './state.js';
 
 const L = /** @type {typeof import('leaflet')} */ (/** @type {any} */ (globalThis).L);
-const RETRY_MS = 15_000, TICK_MS = 60_000, NEAR_ZOOM = 12;
+const RETRY_MS = 15_000, TICK_MS = 60_000, NEAR_ZOOM = 12, WIDE = 832;
 
 /** @param {string} id @returns {any} */
 const the = (id) => document.getElementById(id);
@@ -180,7 +180,7 @@ function choose(to, focus = true) {
   the('compare').setAttribute('aria-pressed', 'false');
   history.pushState(null, '', format(view));
   apply();
-  if (focus && (sensors || to.area)) the('panel').focus({ preventScroll: innerWidth > 830 });
+  if (focus && (sensors || to.area)) the('panel').focus({ preventScroll: innerWidth > WIDE });
 }
 
 /** @returns {import('./address.js').Middle} */
@@ -293,4 +293,5 @@ function streets({ url, attribution, origin }) {
   the('tiles').textContent = `Street map: ${attribution}; your browser asks ${origin} for it.`;
 }
 
+the('nearby').open = innerWidth > WIDE;
 start().catch((caught) => console.error(caught));

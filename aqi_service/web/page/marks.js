@@ -38,7 +38,7 @@ export function marksOf(columns, shown, choice, scale, palette, css) {
   const marks = {
     x: Float64Array.from(order, (at) => easting(Number(columns.longitude[at]))),
     y: Float64Array.from(order, (at) => northing(Number(columns.latitude[at]))),
-    value, colourOf, none, edge: abgr(css('--edge')),
+    value, colourOf, none, edge: abgr(css('--edge')), ink: css('--name'),
     colour: Uint32Array.from(order, (at, place) => (isStale(columns, at) ? none : colourOf(value[place]))),
     shape: Uint8Array.from(order, (at) => shapeOf(columns, at)),
     clean: Uint8Array.from(order, (at) => Number(isClean(columns, at))),
@@ -54,7 +54,7 @@ function isStale(columns, at) {
 
 /** @param {Columns} columns @param {number} at */
 function shapeOf(columns, at) {
-  const isOff = flagsAt(columns, at).some((flag) => flag === 'high' || flag === 'low');
+  const isOff = flagsAt(columns, at).some((flag) => flag !== 'stale');
   if (columns.indoor[at]) return isOff ? HOLLOW_SQUARE : SQUARE;
   return isOff ? HOLLOW : DOT;
 }

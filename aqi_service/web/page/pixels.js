@@ -53,8 +53,8 @@ export function write(context, numbers, marks, dpr) {
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   for (const [left, top, at] of numbers) {
-    if (marks.shape[at] === HOLLOW || marks.shape[at] === HOLLOW_SQUARE) continue;
-    context.fillStyle = isLight(marks.colour[at]) ? '#000' : '#fff';
+    const isHollow = marks.shape[at] === HOLLOW || marks.shape[at] === HOLLOW_SQUARE;
+    context.fillStyle = isHollow ? marks.ink : isLight(marks.colour[at]) ? '#000' : '#fff';
     context.fillText(marks.textOf(marks.value[at]), left * dpr, (top + 0.5) * dpr);
   }
 }
