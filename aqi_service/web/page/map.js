@@ -40,6 +40,7 @@ const map = L.map('map', {
 }).setView([30, 5], 3);
 const layer = sensorLayer(L), lower = groundLayer(L, () => ground), names = namesLayer(L, () => cities), around = L.layerGroup();
 for (const each of [lower, layer, names, around]) map.addLayer(each);
+L.control.scale({ imperial: false, position: 'bottomright' }).addTo(map);
 const tip = L.tooltip({ className: 'tip', direction: 'top', offset: [0, -8] });
 
 /** The service's clock now: what it said, and how long ago that was. */
