@@ -8,32 +8,16 @@ export const EVERY_MS = 5 * 60_000;
 const PATIENCE_MS = 60_000;
 
 /**
- * @typedef {Object} Sensors
- * @property {number} count
- * @property {string|null} newest timestamp of the newest record, UTC
- * @property {string} snapshot_time
- * @property {string} scale
- * @property {string} etag
- * @property {number} now the service's clock when it answered, epoch milliseconds
- * @property {Columns} columns
+ * `newest` is the newest record's timestamp, UTC; `now` the service's clock when it answered, epoch milliseconds.
+ * @typedef {{count: number, newest: string|null, snapshot_time: string, scale: string, etag: string, now: number,
+ *   columns: Columns}} Sensors
  */
 /**
- * @typedef {Object} Columns
- * @property {string[]} sensor_id
- * @property {(string|null)[]} sensor_type
- * @property {(boolean|null)[]} indoor
- * @property {(number|null)[]} latitude
- * @property {(number|null)[]} longitude
- * @property {(string|null)[]} country
- * @property {string[]} id
- * @property {(string|null)[]} timestamp
- * @property {(number|null)[]} P2.5
- * @property {(number|null)[]} P10
- * @property {(number|null)[]} AQI
- * @property {(string|null)[]} AQI_range
- * @property {(string|null)[]} AQI_pollutant
- * @property {string[]} flags
- * @property {(number|null)[]} humidity
+ * @typedef {(number|null)[]} Numbers
+ * @typedef {(string|null)[]} Texts
+ * @typedef {{sensor_id: string[], sensor_type: Texts, indoor: (boolean|null)[], latitude: Numbers, longitude: Numbers,
+ *   country: Texts, id: string[], timestamp: Texts, 'P2.5': Numbers, P10: Numbers, AQI: Numbers, AQI_range: Texts,
+ *   AQI_pollutant: Texts, flags: string[], humidity: Numbers}} Columns
  */
 
 /** What the service says instead of an answer, in its own words. */

@@ -70,7 +70,7 @@ export function readCities(text) {
  * @returns {any} a layer of tiles drawn here
  */
 export function groundLayer(L, ground) {
-  return new (L.GridLayer.extend({
+  const Layer = /** @type {any} */ (L.GridLayer.extend({
     /** @param {{x: number, y: number, z: number}} tile */
     createTile(tile) {
       const canvas = L.DomUtil.create('canvas', 'leaflet-tile'), { x: side } = this.getTileSize();
@@ -80,7 +80,8 @@ export function groundLayer(L, ground) {
       if (found && context) drawTile(context, found, tile, side * dpr, dpr);
       return canvas;
     },
-  }))({ tileSize: 512, noWrap: true, className: 'ground', keepBuffer: 1, updateWhenZooming: false, pane: 'tilePane' });
+  }));
+  return new Layer({ tileSize: 512, noWrap: true, className: 'ground', keepBuffer: 1, updateWhenZooming: false, pane: 'tilePane' });
 }
 
 /**

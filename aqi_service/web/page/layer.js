@@ -24,7 +24,9 @@ export function sensorLayer(L) {
   const canvas = L.DomUtil.create('canvas', 'sensors leaflet-zoom-animated');
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   const stamps = new Map(), cellsByZoom = new Map();
-  /** @type {any} */ let map; /** @type {Marks} */ let marks; /** @type {ImageData} */ let image;
+  /** @type {any} */ let map;
+  /** @type {any} */ let marks = null; // Marks, once there are any
+  /** @type {any} */ let image = null;
   let corner = L.latLng(0, 0), zoom = 0, frame = 0;
 
   /** @returns {Map<string, import('./cells.js').Cell>} */
