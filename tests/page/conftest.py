@@ -58,9 +58,12 @@ class Opened:
     expected: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        self.page.on("request", lambda request: self.requests.append(request))
+        self.page.on("request", self._asked)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         self.page.on("console", lambda line: self.complaints.append(f"{line.type}: {line.text}"))
+
+    def _asked(self, request: Request) -> None:
+        self.requests.append(request)
 
     async def go(self, path: str = "/") -> None:
         await self.page.goto(f"{self.origin}{path}")
@@ -101,7 +104,9 @@ def serving(folder: Path, *options: str, port: int = 0) -> AbstractAsyncContextM
 
 async def loaded(folder: Path, *sources: str, options: tuple[str, ...] = ()) -> None:
     """Load sources into a local folder; without any, the bundled capture."""
-    done = await ran("--load-only", "--local", str(folder), *options, *(sources or (str(CAPTURE),)), cwd=folder)
+    done = await ran(
+        "--load-only", "--local", str(folder), *options, *(sources or (str(CAPTURE),)), cwd=folder
+    )
     assert done.code == 0, done.err
 
 
@@ -136,7 +141,9 @@ async def opening(browser: Browser) -> AsyncIterator[Open]:
     contexts: list[BrowserContext] = []
     pages: list[Opened] = []
 
-    async def open_(path: str = "/", *, origin: str, expected: tuple[str, ...] = (), **options: Any) -> Opened:
+    async def open_(
+        path: str = "/", *, origin: str, expected: tuple[str, ...] = (), **options: Any
+    ) -> Opened:
         context = await browser.new_context(**({"viewport": WIDE} | options))
         contexts.append(context)
         context.set_default_timeout(PATIENT_MS)

@@ -21,13 +21,13 @@ export function parse(hash) {
   const view = {};
   for (const part of hash.replace(/^#/, '').split('&')) {
     const [name, value] = part.includes('=') ? part.split('=', 2) : ['', part];
-    READ[name]?.(view, decoded(value));
+    READ.get(name)?.(view, decoded(value));
   }
   return view;
 }
 
-/** @type {Record<string, (view: View, value: string) => void>} */
-const READ = {
+/** @type {Map<string, (view: View, value: string) => void>} */
+const READ = new Map(Object.entries({
   '': (view, value) => {
     const [zoom, lat, lon] = numbers(value.split('/'), 3);
     if (isPoint(lat, lon) && zoom >= 0 && zoom <= 20) view.middle = { lat, lon, zoom };
@@ -46,7 +46,7 @@ const READ = {
   show: (view, value) => {
     if (value === 'P2.5' || value === 'P10') view.show = value;
   },
-};
+}));
 
 /** @param {string} text */
 function decoded(text) {
@@ -84,7 +84,7 @@ export function format(view) {
 
 /** @param {Middle} middle */
 function middlePart({ lat, lon, zoom }) {
-  const digits = Math.max(0, Math.ceil(Math.log10(2 ** zoom)) + 0);
+  const digits = Math.ceil(Math.log10(2 ** zoom));
   return `${short(zoom, 2)}/${short(lat, digits)}/${short(lon, digits)}`;
 }
 

@@ -219,9 +219,7 @@ async function changed() {
     open();
   }
   redraw();
-  if (wanted && !rejects) {
-    rejects = await rejectsLayer(L, (each, words) => choose({ sensors: each.sensor_id ? [each.sensor_id] : undefined }) ?? tell(`Rejected: ${words}`)).catch(() => null);
-  }
+  if (wanted && !rejects) rejects = await rejectsLayer(L).catch(() => null);
   if (rejects) wanted ? map.addLayer(rejects) : map.removeLayer(rejects);
 }
 
