@@ -5,6 +5,8 @@ One rule: a feed is a list of records in the network's own form; times are given
 
 import gzip
 import json
+import math
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -67,3 +69,56 @@ def hostile(text: str) -> list[dict[str, Any]]:
         good | {"id": text, "sensordatavalues": values, "timestamp": text},
         good | {"id": 28600000003, "timestamp": text, "sensordatavalues": values},
     ]
+
+
+YEAR_SENSORS = {4740: (48.78, 9.18), 5123: (48.80, 9.20), 6001: (48.74, 9.12), 6002: (48.71, 9.25)}
+"""Sensors of the year that is made, and where they stand."""
+
+_LAMPS = 30.0
+"""µg/m³ of PM2.5 that a winter's day without wind adds, halved."""
+
+
+def year(hours: int = 365 * 24) -> list[dict[str, Any]]:
+    """Return hourly 24-hour means of YEAR_SENSORS up to now: winters are worse, some hours and days are missing."""
+    draw = random.Random(4740)  # noqa: S311  # a picture, no secret
+    found = []
+    for place, (sensor, at) in enumerate(YEAR_SENSORS.items()):
+        mean, wind = 8.0, 0.0
+        for age in range(hours, -1, -1):
+            season = 1 + math.cos((hours - age) / (365 * 24) * 2 * math.pi - 0.9)
+            if age % 24 == 0:
+                wind = draw.random() ** 4
+            mean += (5 + 2 * place + season * _LAMPS * wind - mean) / 15 + draw.uniform(-0.3, 0.3)
+            mean = max(1.5, mean)
+            if age > 0 and (draw.random() < 0.04 or (age // 24 % 29 < 2 and age % 24 > 9)):
+                continue
+            found.append(measured(28_000_000_000 + len(found), sensor, at, age * HOUR + 60, mean))
+    return found
+
+
+def measured(
+    record: int, sensor: int, at: tuple[float, float], age_seconds: float, pm25: float
+) -> dict[str, Any]:
+    """Return one measurement in the network's form."""
+    latitude, longitude = at
+    place = {
+        "id": sensor,
+        "latitude": f"{latitude}",
+        "longitude": f"{longitude}",
+        "altitude": "250",
+        "country": "DE",
+        "exact_location": 0,
+        "indoor": 0,
+    }
+    kind = {"id": 14, "name": "SDS011", "manufacturer": "Nova Fitness"}
+    values = [
+        {"id": 2 * record, "value": f"{pm25 * 1.6:.2f}", "value_type": "P1"},
+        {"id": 2 * record + 1, "value": f"{pm25:.2f}", "value_type": "P2"},
+    ]
+    return {
+        "id": record,
+        "timestamp": feed_time(age_seconds),
+        "location": place,
+        "sensor": {"id": sensor, "pin": "1", "sensor_type": kind},
+        "sensordatavalues": values,
+    }

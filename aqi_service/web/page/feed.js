@@ -38,8 +38,8 @@ export async function ask(path, signal) {
   return reply.json();
 }
 
-/** @param {string} path @param {AbortSignal} [signal] */
-async function asked(path, signal) {
+/** The same with its headers. @param {string} path @param {AbortSignal} [signal] */
+export async function asked(path, signal) {
   const patience = AbortSignal.timeout(PATIENCE_MS);
   const signals = signal ? AbortSignal.any([signal, patience]) : patience;
   const reply = await fetch(`/api/v1/${path}`, { cache: 'no-cache', signal: signals });

@@ -211,13 +211,14 @@ function hovered({ containerPoint, latlng }) {
 
 /** Something was chosen in the form: what it changes of the address, and the picture. */
 async function changed() {
-  const { show, scale: on, rejects: wanted } = chosenIn(form);
+  const { show, scale: on, rejects: wanted, palette } = chosenIn(form), isOther = palette !== (document.documentElement.dataset.palette ?? 'official');
+  document.documentElement.dataset.palette = palette;
   view = { ...view, show: show === 'index' ? undefined : show, scale: data && on !== data.scale ? on : view.scale };
   history.replaceState(null, '', format(view));
   if (data && on !== data.scale) {
     await load();
     open();
-  }
+  } else if (isOther) open();
   redraw();
   if (wanted && !rejects) rejects = await rejectsLayer(L).catch(() => null);
   if (rejects) wanted ? map.addLayer(rejects) : map.removeLayer(rejects);

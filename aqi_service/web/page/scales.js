@@ -15,10 +15,26 @@ let asked;
 
 /** All scales by name. @returns {Promise<Record<string, Scale>>} */
 export async function scales() {
-  asked ??= ask('scales');
-  const { scales: all } = await asked;
+  const { scales: all } = await answer();
   return Object.fromEntries(all.map((/** @type {Scale} */ each) => [each.name, each]));
 }
+
+/** The limits for 24-hour means. @returns {Promise<{name: string, limits: Record<string, number>, source: string, date: string}>} */
+export async function guideline() {
+  return (await answer()).guideline;
+}
+
+/** What is answered is kept; what fails is asked again. */
+function answer() {
+  asked ??= ask('scales').catch((error) => {
+    asked = undefined;
+    throw error;
+  });
+  return asked;
+}
+
+/** Which colours were chosen: `official` or `second`. */
+export const paletteNow = () => document.documentElement.dataset.palette ?? 'official';
 
 /** @param {Scale} scale @param {number} index @param {string} [palette] `official` or `second` */
 export function colour(scale, index, palette = 'official') {
@@ -29,5 +45,6 @@ export function colour(scale, index, palette = 'official') {
 /** @param {Scale} scale @param {string} pollutant @param {number} value µg/m³ @returns {Row} */
 export function bandOf(scale, pollutant, value) {
   const { rows } = scale.pollutants[pollutant];
-  return rows.findLast((row) => row.begins <= value) ?? rows[0];
+  // Where nothing is rounded, a row begins just above the end of the one before.
+  return rows.findLast((row, at) => (row.from === rows[at - 1]?.to ? row.begins < value : row.begins <= value)) ?? rows[0];
 }
