@@ -4,7 +4,7 @@ import { el, fold } from './dom.js';
 import { ask } from './feed.js';
 import { scales } from './scales.js';
 import { big, chip, credit, link } from './sensor.js';
-import { counted, EXPLAINED, leftOut, NOT, shortName, shown, why } from './words.js';
+import { counted, leftOut, NOT, shortName, shown, why } from './words.js';
 
 /** Sensors nearest to the middle that are asked for, to say which were left out. */
 const ASKED = 100;
@@ -34,11 +34,11 @@ export async function showArea(panel, { lat, lon, km }, scale, signal) {
 function summed(area, scale) {
   const { sum, rows } = why(area, scale);
   return [
-    big(area, scale, `${EXPLAINED.median.split(':')[0]} of ${area.sensors} sensors; 24-hour means, not now`),
+    big(area, scale, `median of ${area.sensors} sensors; 24-hour means, not now`),
     el('section', {}, el('h3', {}, 'Why this number'), el('p', { class: 'sum' }, sum), el('ul', {}, ...rows.map((row) => el('li', {}, row))),
       ...['P2.5', 'P10'].filter((name) => area[name]).map((name) => el('p', {},
-        `${shown(name)}: median ${area[name].value}, half of the sensors lie from ${area[name].q1} to ${area[name].q3} µg/m³ (the quartiles).`)),
-      el('p', { class: 'small' }, `Median: ${EXPLAINED.median}, so that one broken device changes little. ${scale.title}: ${scale.source}, ${scale.date}.`)),
+        `${shown(name)}: median ${area[name].value}, half of the sensors lie from ${area[name].q1} to ${area[name].q3} µg/m³, the quartiles.`)),
+      el('p', { class: 'small' }, `The median is the middle value, with half of the sensors below it, so that one broken device changes little. ${scale.title}: ${scale.source}, ${scale.date}.`)),
   ];
 }
 
@@ -67,5 +67,5 @@ function left(area, inside, out) {
 function listed(sensors, scale, more) {
   return el('ul', { class: 'sensors' }, ...sensors.map((each) => el('li', {}, scale && chip(each.record.AQI, scale), ' ',
     link(`#sensor=${each.sensor_id}`, `Sensor ${each.sensor_id}`),
-    `, ${each.distance_km} km away`, scale && `: ${shortName(scale.name)} ${each.record.AQI}, ${each.record.AQI_range}`, more(each) && `: ${more(each)}`)));
+    `, ${each.distance_km < 10 ? each.distance_km : Math.round(each.distance_km)} km away`, scale && `: ${shortName(scale.name)} ${each.record.AQI}, ${each.record.AQI_range}`, more(each) && `: ${more(each)}`)));
 }

@@ -57,10 +57,10 @@ export function linePlot({ pollutant, series, from, until, scale, guideline, pal
       svg('text', { x: x(at), y: height - bottom + 15, class: 'date' }, new Date(at).toISOString().slice(8, 10))]),
     svg('text', { x: width - right, y: height - 4, class: 'tick' }, `${span(from, until)}, UTC`),
     svg('line', { x1: left, x2: width - right, y1: y(limit), y2: y(limit), class: 'guideline' }),
-    svg('text', { x: left + 4, y: y(limit) - 4, class: 'guide' }, `WHO guideline ${limit}`),
     ...series.flatMap(({ points }, place) => runs(points).flatMap((run) => [
       ['under', 'line'].map((kind) => svg('path', { class: `${kind} of-${place}`, d: run.map(({ at, value }, n) => `${n ? 'L' : 'M'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join('') })),
-      run.length === 1 ? svg('circle', { class: `dot of-${place}`, cx: x(run[0].at), cy: y(run[0].value), r: 4 }) : null].flat())));
+      x(run[run.length - 1].at) - x(run[0].at) < 3 ? svg('circle', { class: `dot of-${place}`, cx: x(run[0].at), cy: y(run[run.length - 1].value), r: 4 }) : null].flat())),
+    svg('text', { x: left + 4, y: y(limit) - 4, class: 'guide' }, `WHO guideline ${limit}`));
 }
 
 /** A table's rows up to a concentration, each with where it ends. @param {any} scale @param {string} pollutant @param {number} most */
@@ -97,14 +97,18 @@ export const span = (from, until) => `${new Date(from).toISOString().slice(0, 10
 export function dayStrip({ days, until, scale, palette, width, label }) {
   const first = until - 365, left = 30, size = Math.min(14, (width - left) / 53);
   const months = Array.from({ length: 365 }, (_, n) => new Date((first + n) * DAY)).filter((date) => date.getUTCDate() === 1);
+  const square = (/** @type {number} */ day) => {
+    const { column, row } = cell(day, first);
+    return { x: left + column * size + 0.5, y: 15 + row * size, width: size - 1, height: size - 1 };
+  };
   return svg('svg', { class: 'strip', viewBox: `0 0 ${width} ${size * 7 + 18}`, role: 'img', 'aria-label': label },
     ...['Mon', 'Sun'].map((name, end) => svg('text', { x: left - 4, y: 14 + size * (end * 6 + 0.9), class: 'tick' }, name)),
     ...months.map((date) => svg('text', { x: left + cell(date.getTime() / DAY, first).column * size, y: 10, class: 'month' },
       date.toLocaleString('en', { month: width < 420 ? 'narrow' : 'short', timeZone: 'UTC' }))),
+    ...Array.from({ length: 365 }, (_, n) => svg('rect', { ...square(first + n), class: 'none' })),
     ...days.filter((day) => day.hours > 0).map((day) => {
-      const { column, row } = cell(Date.parse(`${day.date}T00:00Z`) / DAY, first), full = isFull(day);
-      return svg('rect', { x: left + column * size + 0.5, y: 15 + row * size, width: size - 1, height: size - 1,
-        class: full ? 'full' : 'thin', fill: full ? colour(scale, day.AQI, palette) : 'none' },
+      const full = isFull(day);
+      return svg('rect', { ...square(Date.parse(`${day.date}T00:00Z`) / DAY), class: full ? 'full' : 'thin', fill: full ? colour(scale, day.AQI, palette) : 'none' },
       svg('title', {}, `${day.date}: ${full ? `${shortName(scale.name)} ${day.AQI}, ${day.AQI_range}` : `too thin to count, ${counted(day.hours, 'hour')}`}`));
     }));
 }

@@ -70,8 +70,7 @@ function alone(sensor, scale, asked_) {
     el('section', {}, el('h3', {}, 'Why this number'), el('p', { class: 'sum' }, sum),
       el('ul', {}, ...rows.map((row) => el('li', {}, row))),
       el('p', { class: 'small' }, `${scale.title}: ${rounding.join(', ')}. ${scale.source}, ${scale.date}.`),
-      fold('What these words mean', () => Object.entries(EXPLAINED).map(([name, text]) =>
-        el('p', {}, /^[a-z]/.test(name) ? `${text}.` : `${name}: ${text}.`)))),
+      fold('What these words mean', () => [el('dl', {}, ...Object.entries(EXPLAINED).flatMap(([name, text]) => pair(name, text)))])),
     el('section', {}, el('h3', {}, 'How far to trust it'),
       el('dl', {}, ...trust(sensor).flatMap(([name, text]) => [el('dt', {}, name), el('dd', {}, text)]))),
   ];

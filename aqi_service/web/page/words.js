@@ -9,10 +9,10 @@ export const NOT = 'What citizens\' sensors report: uncalibrated, not corrected 
 export const EXPLAINED = {
   'PM2.5': 'fine dust of grains up to 2.5 thousandths of a millimetre',
   PM10: 'fine dust of grains up to 10 thousandths of a millimetre',
-  unit: 'µg/m³: millionths of a gram in a cubic metre of air',
-  mean: '24-hour mean: the average of the last 24 hours, as indices of health ask for; it moves slowly',
-  median: 'the middle value: half of the sensors are below it',
-  quartiles: 'a quarter of the sensors is below the first, a quarter above the second',
+  'µg/m³': 'millionths of a gram in a cubic metre of air',
+  '24-hour mean': 'the average of the last 24 hours, as indices of health ask for; it moves slowly',
+  Neighbours: 'the 5 to 20 nearest outdoor sensors within 10 km',
+  UTC: 'the time at Greenwich, without summer time; the days here are its days',
 };
 
 /** @type {Record<string, string>} */
@@ -120,4 +120,34 @@ export function daysLine(days, record, scale) {
   const kept = record.expires_at ? Math.round((Date.parse(record.expires_at) - began) / 86_400_000) : null;
   return `Days at ${scale.advice_from} or more: ${above} of ${full} with ${ENOUGH_HOURS} hours or more; ${thin} too thin to count; ` +
     (kept ? `records are kept ${counted(kept, 'day')} here.` : 'records are not deleted here.');
+}
+
+/** @type {Map<string, string>} */
+const REASONS = new Map(Object.entries({
+  unreadable: 'its text cannot be read', too_long: 'it is longer than any measurement', too_deep: 'it is nested deeper than any measurement',
+  not_an_object: 'it is no measurement', bad_id: 'its number is no number', bad_timestamp: 'its time is none, long past, or in the future',
+  not_mass: 'this kind of sensor counts particles, and no factor makes µg/m³ of that',
+  no_pm_value: 'no usable value of PM2.5 or PM10, as failed sensors send them', refused: 'the table does not take it',
+}));
+
+/** Why a measurement was rejected. @param {string} reason as the API has it */
+export const reasonWords = (reason) => REASONS.get(reason) ?? reason;
+
+/** What becomes of a record, in the order of the bars. @type {[string, string][]} */
+export const FATES = [
+  ['stored', 'stored: new, or newer than what was there'], ['unchanged', 'unchanged: was there already'], ['superseded', 'superseded: a newer one was there'],
+  ['merged', 'merged: the second half of one measurement'], ['without_pm', 'without fine dust: temperature and the like'],
+  ['expired', 'expired: too old to be kept'], ['rejected', 'rejected'], ['pending', 'pending: not stored yet'],
+];
+
+/** The sum of a counter over its labels in Prometheus' text, or of those with one label. @param {string} text @param {string} name @param {string} [label] */
+export function counter(text, name, label = '') {
+  const lines = text.split('\n').filter((line) => (line.startsWith(`${name}{`) && line.includes(label)) || (!label && line.startsWith(`${name} `)));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+/** Lookups a minute between two looks at a counter; null if it began anew, or too little time passed. @param {{at: number, count: number}} first @param {{at: number, count: number}} last */
+export function aMinute(first, last) {
+  const minutes = (last.at - first.at) / 60_000;
+  return minutes < 0.1 || last.count < first.count ? null : Math.round(((last.count - first.count) / minutes) * 10) / 10;
 }
