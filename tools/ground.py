@@ -1,15 +1,16 @@
-"""Make what the page draws below its sensors: coast and borders, and names of cities: `python -m tools.ground`.
+"""Make what the page draws below its sensors: coast, borders, names of cities: `python -m tools.ground`.
 
-It needs countries-50m.json of the npm package world-atlas (`npm pack world-atlas@2.0.2`, unpacked), as its one
-argument, and says what aqi_service/web/page/SOURCES.md has to say. One rule: the same data give the same bytes.
+It needs countries-50m.json of the npm package world-atlas (`npm pack world-atlas@2.0.2`, unpacked), as its
+one argument, and says what aqi_service/web/page/SOURCES.md has to say. One rule: the same data give the same
+bytes.
 
 The form of ground.bin, all of it varints (7 bits a byte, the lowest first; what may be negative as zigzag):
 
-    number of arcs; of each: number of points, then of each point the steps east and north, the first from 0, 0
+    number of arcs; of each: number of points, then of each point the steps east and north, from 0, 0
     number of rings; of each: number of arcs, then each arc's number (~number: from its end to its start)
 
-Steps are 1/UNITS degrees from 180 W, 90 S. An arc of one ring is coast, of two a border. cities.tsv has a line
-a city, the largest first: name, latitude, longitude.
+Steps are 1/UNITS degrees from 180 W, 90 S. An arc of one ring is coast, of two a border. cities.tsv has a
+line a city, the largest first: name, latitude, longitude.
 """
 
 import gzip

@@ -129,9 +129,6 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
         finally:
             doors.asks(request.transport, busy=False)
 
-    async def index(_: web.Request) -> web.Response:
-        return _text(f"aqi_service: /healthz /readyz /metrics{f' {BASE}' * (answers.api is not None)}\n")
-
     async def healthz(_: web.Request) -> web.Response:
         return _text("ok\n")
 
@@ -152,11 +149,21 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
     app.router.add_get("/metrics", metrics)
     if answers.api is not None:
         app.router.add_route("*", f"{BASE}/{{tail:.*}}", Api(answers.api).answer)
-    for path in answers.page.paths if answers.page else ():
-        app.router.add_get(path, answers.page.answer)
+    _add_page(app, answers)
+    return app
+
+
+def _add_page(app: web.Application, answers: Answers) -> None:
+    """Serve the page's files; where there is no page, a line at / says what there is."""
+
+    async def index(_: web.Request) -> web.Response:
+        return _text(f"aqi_service: /healthz /readyz /metrics{f' {BASE}' * (answers.api is not None)}\n")
+
     if answers.page is None:
         app.router.add_get("/", index)
-    return app
+        return
+    for path in answers.page.paths:
+        app.router.add_get(path, answers.page.answer)
 
 
 def _text(text: str, status: int = 200) -> web.Response:

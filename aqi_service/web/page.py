@@ -55,13 +55,19 @@ HEADERS = {
 """On every file of the page: a browser keeps it, and asks each time whether it is still the same."""
 
 
-def policy(tiles: Tiles | None, framed: bool = False) -> str:
+def policy(tiles: Tiles | None, *, framed: bool = False) -> str:
     """Return the Content-Security-Policy; the last three do not follow from default-src."""
-    images = f"'self' data: {tiles.origin}" if tiles else "'self' data:"
-    return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; connect-src 'self'; "
-        f"frame-ancestors {'*' if framed else chr(39) + 'none' + chr(39)}; base-uri 'none'; form-action 'none'"
-    )
+    sources = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": f"'self' data: {tiles.origin}" if tiles else "'self' data:",
+        "connect-src": "'self'",
+        "frame-ancestors": "*" if framed else "'none'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {source}" for name, source in sources.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class Page:
 
     def headers(self, path: str) -> dict[str, str]:
         """Return what every answer at that path has."""
-        return HEADERS | {"Content-Security-Policy": policy(self._tiles, path in FRAMED)}
+        return HEADERS | {"Content-Security-Policy": policy(self._tiles, framed=path in FRAMED)}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Send the file of a path of `paths`."""

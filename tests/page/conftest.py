@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
+import aqi_service
 from tests.doubles.patience import PATIENCE
 from tests.doubles.program import CAPTURE, Running, ran, running
 
@@ -32,6 +33,10 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
     "is_mobile": True,
 }
+PANELS = Path(aqi_service.__file__).parent / "web" / "page" / "sensor.js"
+MISSING = () if PANELS.exists() else ("404",)
+"""What a browser says of the panels' modules where they are not there yet."""
+
 PATIENT_MS = PATIENCE * 1000
 
 expect.set_options(timeout=PATIENT_MS)
@@ -147,7 +152,7 @@ async def opening(browser: Browser) -> AsyncIterator[Open]:
         context = await browser.new_context(**({"viewport": WIDE} | options))
         contexts.append(context)
         context.set_default_timeout(PATIENT_MS)
-        found = Opened(await context.new_page(), origin, expected=list(expected))
+        found = Opened(await context.new_page(), origin, expected=[*expected, *MISSING])
         found.watch()
         pages.append(found)
         await found.go(path)

@@ -1,6 +1,6 @@
-"""Files of the network for the page's tests: of now, halved, hostile; made here, and loaded as any other.
+"""Files of the network for the page's tests: of now, halved, hostile; made here, loaded as any other.
 
-One rule: a feed is a list of records in the network's own form; times are given as ages of the machine's clock.
+One rule: a feed is a list of records in the network's own form; times are given as ages.
 """
 
 import gzip
