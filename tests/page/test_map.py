@@ -219,7 +219,9 @@ async def test_near_me_asks_the_browser_and_this_service_alone(opened: Open) -> 
 async def test_where_the_browser_gives_no_place_near_me_says_what_to_do(opened: Open) -> None:
     found = await opened(permissions=[])
     await found.ready()
-    await found.page.evaluate("navigator.geolocation.getCurrentPosition = (yes, no) => no({ code: 1 })")
+    await found.page.evaluate(
+        "() => { navigator.geolocation.getCurrentPosition = (yes, no) => no({ code: 1 }); }"
+    )
     await found.page.click("[data-near]")
     await expect(found.page.locator("#search [role=status]")).to_contain_text(
         "Type a city or LAT,LON instead"
@@ -233,7 +235,7 @@ async def test_rejected_measurements_are_a_layer_with_the_reason_in_words(opened
     await found.page.check("[name=rejects]")
     placed = [each for each in api(capture, "rejects")["rejects"] if each["latitude"] is not None]
     await expect(found.page.locator(".reject")).to_have_count(len(placed))
-    await found.page.locator(".reject[title^='Sensor 535,']").dispatch_event("click")
+    await found.page.locator(".reject[title^='Sensor 535,']").first.dispatch_event("click")
     await expect(found.page.locator(".leaflet-popup-content")).to_have_text(
         re.compile("^Sensor 535, rejected: no usable value")
     )

@@ -235,6 +235,7 @@ map.on('click', clicked).on('mousemove', hovered).on('mouseout', () => tip.remov
   view.middle = middleNow();
   history.replaceState(null, '', format(view));
 });
+new ResizeObserver(() => map.invalidateSize({ animate: false })).observe(the('map'));
 addEventListener('popstate', () => { view = parse(location.hash); fromAddress(); });
 document.addEventListener('visibilitychange', seen);
 addEventListener('online', seen);
