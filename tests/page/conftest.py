@@ -37,7 +37,7 @@ PANELS = Path(aqi_service.__file__).parent / "web" / "page" / "sensor.js"
 MISSING = () if PANELS.exists() else ("404",)
 """What a browser says of the panels' modules where they are not there yet."""
 
-PATIENT_MS = PATIENCE * 1000
+PATIENT_MS = float(os.environ.get("PAGE_MS", PATIENCE * 1000))
 
 expect.set_options(timeout=PATIENT_MS)
 
@@ -147,7 +147,7 @@ async def opening(browser: Browser) -> AsyncIterator[Open]:
     pages: list[Opened] = []
 
     async def open_(
-        path: str = "/", *, origin: str, expected: tuple[str, ...] = (), **options: Any
+        path: str | None = "/", *, origin: str, expected: tuple[str, ...] = (), **options: Any
     ) -> Opened:
         context = await browser.new_context(**({"viewport": WIDE} | options))
         contexts.append(context)
@@ -155,7 +155,8 @@ async def opening(browser: Browser) -> AsyncIterator[Open]:
         found = Opened(await context.new_page(), origin, expected=[*expected, *MISSING])
         found.watch()
         pages.append(found)
-        await found.go(path)
+        if path:
+            await found.go(path)
         return found
 
     yield open_

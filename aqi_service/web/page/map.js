@@ -30,7 +30,7 @@ const css = (/** @type {string} */ name) => getComputedStyle(document.documentEl
 /** @type {import('./ground.js').City[]} */ let cities = [];
 /** @type {Record<string, number>} */ let warnings = {};
 /** @type {any} */ let rejects = null;
-let error = '', status = 200, heard = 0, timer = 0, asking = false, placed = false;
+let error = '', status = 200, heard = 0, timer = 0, asking = false, placed = false, furnishing = false;
 let stop = new AbortController();
 
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -59,6 +59,7 @@ async function load() {
     [error, status] = ['', 200];
     if ('columns' in found) take(found);
     else if (data) data.now = found.now;
+    furnish().catch(() => { /* the same */ });
     warnings = (await ask('snapshot').catch(() => null))?.report?.warnings ?? warnings;
   } catch (caught) {
     [error, status] = [String(/** @type {Error} */ (caught).message), caught instanceof Refused ? caught.status : 0];
@@ -272,19 +273,32 @@ async function fromAddress() {
   apply();
 }
 
-async function start() {
-  /** @type {any} */ (form.elements.namedItem('show')).value = view.show ?? 'index';
-  if (view.middle) map.setView([view.middle.lat, view.middle.lon], view.middle.zoom, { animate: false });
-  const file = async (/** @type {string} */ name) => (await fetch(`/page/${name}`, { cache: 'no-cache' }));
-  const loading = load();
-  const [arcs, settings] = await Promise.all([
-    file('ground.bin').then((reply) => reply.arrayBuffer()), file('settings.json').then((reply) => reply.json())]);
-  ground = readGround(arcs);
-  lower.redraw();
-  if (settings.tiles) streets(settings.tiles);
-  await loading;
+/** Fetch what lies below the sensors, or what of it is not here yet. */
+async function furnish() {
+  if (furnishing) return;
+  furnishing = true;
+  await furnished().finally(() => { furnishing = false; });
+}
+
+async function furnished() {
+  const file = (/** @type {string} */ name) => fetch(`/page/${name}`, { cache: 'no-cache' });
+  if (!ground) {
+    const [arcs, settings] = await Promise.all([file('ground.bin'), file('settings.json')]);
+    ground = readGround(await arcs.arrayBuffer());
+    lower.redraw();
+    const { tiles } = await settings.json();
+    if (tiles) streets(tiles);
+  }
+  if (cities.length || !data) return;
   cities = readCities(await (await file('cities.tsv')).text());
   names.draw();
+}
+
+function start() {
+  /** @type {any} */ (form.elements.namedItem('show')).value = view.show ?? 'index';
+  if (view.middle) map.setView([view.middle.lat, view.middle.lon], view.middle.zoom, { animate: false });
+  load();
+  furnish().catch(() => { /* it is tried again with the next load */ });
 }
 
 /** @param {{url: string, attribution: string, origin: string}} tiles */
@@ -295,4 +309,4 @@ function streets({ url, attribution, origin }) {
 }
 
 the('nearby').open = innerWidth > WIDE;
-start().catch((caught) => console.error(caught));
+start();
