@@ -41,7 +41,9 @@ def written(folder: Path, records: list[dict[str, Any]], age_seconds: float = 0)
 HOSTILE = {
     "markup": "<img src=x onerror=alert(1)><script>document.title='taken'</script>",
     "right-to-left": "\u202edetrevni\u202c \u2066x",
-    "long": "w" * 9_000,
+    "wide": "w" * 300,
+    "long": "w" * 9_000,  # over what memory takes of a record: such sensors are on no map
+    "too long": "w" * 65_536,  # over what a record may have: it is rejected, and nothing of it is read
     "NUL": "a\x00b\x1b[31m",
 }
 
