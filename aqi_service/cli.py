@@ -86,10 +86,7 @@ _OPTIONS = (
         help="Demand certificates of clients, signed by these authorities.  [default: off]",
     ),
     _option(
-        "--http-host",
-        metavar="ADDRESS",
-        default="127.0.0.1",
-        help="Address of the map, health, metrics and API.",
+        "--http-host", metavar="ADDRESS", default="127.0.0.1", help="Address of the map, API and health."
     ),
     _option("--http-port", type=_PORT, metavar="N", help="Its port; 0 takes a free one.  [default: 8080]"),
     _option("--no-http", is_flag=True, help="No HTTP port."),

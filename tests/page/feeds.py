@@ -81,9 +81,9 @@ _LAMPS = 30.0
 
 
 def year(hours: int = 365 * 24) -> list[dict[str, Any]]:
-    """Return hourly 24-hour means of YEAR_SENSORS up to now: winters are worse, some hours and days are missing."""
+    """Return hourly 24-hour means of YEAR_SENSORS up to now: winters are worse, some hours are missing."""
     draw = random.Random(4740)  # noqa: S311  # a picture, no secret
-    found = []
+    found: list[dict[str, Any]] = []
     for place, (sensor, at) in enumerate(YEAR_SENSORS.items()):
         mean, wind = 8.0, 0.0
         for age in range(hours, -1, -1):

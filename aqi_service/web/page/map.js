@@ -30,7 +30,7 @@ const css = (/** @type {string} */ name) => getComputedStyle(document.documentEl
 /** @type {import('./ground.js').City[]} */ let cities = [];
 /** @type {Record<string, number>} */ let warnings = {};
 /** @type {any} */ let rejects = null;
-let error = '', status = 200, heard = 0, timer = 0, asking = false, placed = false, furnishing = false;
+let error = '', status = 200, heard = 0, timer = 0, asking = false, placed = false, furnishing = false, steady = false;
 let stop = new AbortController();
 
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -53,8 +53,8 @@ async function load() {
   asking = true;
   try {
     const wanted = view.scale ?? null;
-    if (!Object.keys(all).length) all = await scales();
-    const found = await latest(wanted, data && (!wanted || data.scale === wanted) ? data.etag : undefined);
+    const [known, found] = await Promise.all([scales(), latest(wanted, data && (!wanted || data.scale === wanted) ? data.etag : undefined)]);
+    all = known;
     heard = performance.now();
     [error, status] = ['', 200];
     if ('columns' in found) take(found);
@@ -127,11 +127,23 @@ function place() {
     return [sorted[Math.floor(sorted.length * 0.05)], sorted[Math.floor(sorted.length * 0.95)]];
   };
   const [[south, north], [west, east]] = [middle(data.columns.latitude), middle(data.columns.longitude)];
-  map.fitBounds([[south, west], [north, east]], { animate: false, maxZoom: 10 });
+  steadily(() => map.fitBounds([[south, west], [north, east]], { animate: false, maxZoom: 10 }));
+}
+
+/** Move the map otherwise than by hand: the address stays as it was given. @param {() => void} move without animation */
+function steadily(move) {
+  steady = true;
+  move();
+  steady = false;
 }
 
 /** Show what the address says. */
 function apply() {
+  steadily(go);
+  open();
+}
+
+function go() {
   const { middle, sensors, area } = view;
   if (middle) map.setView([middle.lat, middle.lon], middle.zoom, { animate: false });
   const point = sensors ? pointOf(sensors[0]) : area ? L.latLng(area.lat, area.lon) : null;
@@ -141,7 +153,6 @@ function apply() {
   } else if (point && (!map.getBounds().contains(point) || map.getZoom() <= LAST_CELLS)) {
     map.setView(point, Math.max(map.getZoom(), NEAR_ZOOM), { animate: false });
   }
-  open();
 }
 
 /** @param {string} id @returns {L.LatLng|null} */
@@ -232,11 +243,11 @@ function tell(text) {
 
 map.on('click', clicked).on('mousemove', hovered).on('mouseout', () => tip.remove()).on('moveend', () => {
   list();
-  if (!placed || view.sensors || view.area) return;
+  if (steady || view.sensors || view.area) return;
   view.middle = middleNow();
   history.replaceState(null, '', format(view));
 });
-new ResizeObserver(() => map.invalidateSize({ animate: false })).observe(the('map'));
+new ResizeObserver(() => steadily(() => map.invalidateSize({ animate: false }))).observe(the('map'));
 addEventListener('popstate', () => { view = parse(location.hash); fromAddress(); });
 document.addEventListener('visibilitychange', seen);
 addEventListener('online', seen);
@@ -296,7 +307,7 @@ async function furnished() {
 
 function start() {
   /** @type {any} */ (form.elements.namedItem('show')).value = view.show ?? 'index';
-  if (view.middle) map.setView([view.middle.lat, view.middle.lon], view.middle.zoom, { animate: false });
+  steadily(go);
   load();
   furnish().catch(() => { /* it is tried again with the next load */ });
 }
