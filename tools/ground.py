@@ -9,12 +9,16 @@ The form of ground.bin, all of it varints (7 bits a byte, the lowest first; what
     number of arcs; of each: number of points, then of each point the steps east and north, from 0, 0
     number of rings; of each: number of arcs, then each arc's number (~number: from its end to its start)
 
-Steps are 1/UNITS degrees from 180 W, 90 S. An arc of one ring is coast, of two a border. cities.tsv has a
-line a city, the largest first: name, latitude, longitude.
+Steps are 1/UNITS degrees from 180 W, 90 S. An arc of one ring is coast, of two a border.
+
+The form of cities.bin, the largest city first: the names, with a line end between them and a NUL behind the
+last, all latitudes in 1/100 degrees from 90 S, all longitudes from 180 W; unsigned 16 bits, the low byte
+first.
 """
 
 import gzip
 import hashlib
+import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -25,12 +29,10 @@ import orjson
 from tools.places import packed
 from tools.setup import ROOT
 
-UNITS = 128
-"""To a degree: 870 m north to south, a tenth of a pen's width on a map of 1:50,000,000."""
+UNITS = 64
+"""To a degree: 1.7 km north to south, a sixth of a pen's width on a map of 1:50,000,000."""
 
 LEAST_POPULATION = 100_000
-DECIMALS = 2
-"""Of a degree, in a city's place: 1.1 km, where a name is drawn."""
 
 OUT = ROOT / "aqi_service" / "web" / "page"
 PLACES = ROOT / "aqi_service" / "data" / "places.tsv.gz"
@@ -101,13 +103,13 @@ def ground(topology: dict[str, Any]) -> bytes:
     return b"".join(out)
 
 
-def cities(lines: Iterable[str]) -> str:
-    """Write a line a city out of the place list, the largest first, of equal size as they stand there."""
+def cities(lines: Iterable[str]) -> bytes:
+    """Write the large cities out of the place list; of equal size as they stand there."""
     rows = [line.split("\t") for line in lines]
     large = sorted((row for row in rows if int(row[4]) >= LEAST_POPULATION), key=lambda row: -int(row[4]))
-    return "".join(
-        f"{name}\t{float(lat):.{DECIMALS}f}\t{float(lon):.{DECIMALS}f}\n" for name, _, lat, lon, *_ in large
-    )
+    names = "\n".join(row[0] for row in large)
+    places = [(float(row[column]) + half) * 100 for column, half in ((2, 90), (3, 180)) for row in large]
+    return names.encode() + b"\0" + struct.pack(f"<{len(places)}H", *map(round, places))
 
 
 def told(name: str, data: bytes) -> str:
@@ -127,7 +129,7 @@ def main(argv: Sequence[str]) -> int:
     places = gzip.decompress(PLACES.read_bytes()).decode().splitlines()
     made = {
         "ground.bin.gz": packed(ground(orjson.loads(source))),
-        "cities.tsv.gz": packed(cities(places).encode()),
+        "cities.bin.gz": packed(cities(places)),
     }
     for name, data in made.items():
         (OUT / name).write_bytes(data)

@@ -38,7 +38,6 @@ CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
-    ".tsv": "text/tab-separated-values; charset=utf-8",
     ".bin": "application/octet-stream",
     ".svg": "image/svg+xml",
 }

@@ -101,7 +101,7 @@ async def test_another_index_and_another_pollutant_change_legend_and_address(ope
     await expect(found.page.locator("#bands")).to_contain_text("Hazardous")
     await found.page.select_option("[name=show]", "P10")
     await expect(found.page.locator("#scale-name")).to_contain_text("PM10, µg/m³")
-    await expect(found.page).to_have_url(re.compile("&scale=us-epa&show=P10$"))
+    await expect(found.page).to_have_url(re.compile("#scale=us-epa&show=P10$"))
 
 
 async def test_a_link_with_scale_and_pollutant_opens_as_it_was_sent(opened: Open) -> None:

@@ -125,6 +125,7 @@ async def test_the_same_snapshot_is_asked_for_with_its_etag_and_costs_nothing(
         await found.page.clock.install()
         await found.go()
         await found.ready()
+        await found.page.wait_for_load_state("networkidle")
         session = await found.page.context.new_cdp_session(found.page)
         statuses: list[int] = []
         await session.send("Network.enable")

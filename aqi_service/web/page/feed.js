@@ -48,13 +48,21 @@ export async function asked(path, signal) {
   throw new Refused(reply.status, typeof said.detail === 'string' ? said.detail : `status ${reply.status}`);
 }
 
+/** Fetch one of the page's own files. @param {string} name */
+export async function file(name) {
+  const reply = await fetch(`/page/${name}`, { cache: 'no-cache' });
+  if (!reply.ok) throw new Refused(reply.status, name);
+  return reply;
+}
+
 /**
  * Return all sensors on a scale (the service's own without one); with the ETag that is known, `null` columns
  * are never made: the answer is the time alone.
- * @param {string|null} scale @param {string} [etag] @returns {Promise<Sensors | {now: number}>}
+ * @param {string|null} scale @param {string|undefined} etag @param {AbortSignal} signal
+ * @returns {Promise<Sensors | {now: number}>}
  */
-export async function latest(scale, etag) {
-  const reply = await asked(`latest.columns.json${scale ? `?scale=${encodeURIComponent(scale)}` : ''}`);
+export async function latest(scale, etag, signal) {
+  const reply = await asked(`latest.columns.json${scale ? `?scale=${encodeURIComponent(scale)}` : ''}`, signal);
   const now = Date.parse(reply.headers.get('Date') ?? '') || Date.now();
   const tag = reply.headers.get('ETag') ?? '';
   if (etag && tag === etag) {

@@ -2,7 +2,7 @@
 /** What lies below the sensors: coast, borders and names of cities, out of files of this service. */
 
 /** Units of ground.bin to a degree (tools/ground.py). */
-const UNITS = 128;
+const UNITS = 64;
 const LIMIT = 85.0511;
 
 /**
@@ -57,12 +57,12 @@ export function easting(lon) {
   return ((lon + 180) / 360) * 256;
 }
 
-/** Read cities.tsv, the largest first. @param {string} text @returns {City[]} */
-export function readCities(text) {
-  return text.trimEnd().split('\n').map((line) => {
-    const [name, lat, lon] = line.split('\t');
-    return { name, lat: Number(lat), lon: Number(lon) };
-  });
+/** Read cities.bin (tools/ground.py), the largest first. @param {ArrayBuffer} data @returns {City[]} */
+export function readCities(data) {
+  const all = new Uint8Array(data), end = all.indexOf(0), view = new DataView(data);
+  const names = new TextDecoder().decode(all.subarray(0, end)).split('\n');
+  const at = (/** @type {number} */ place) => view.getUint16(end + 1 + 2 * place, true) / 100;
+  return names.map((name, place) => ({ name, lat: at(place) - 90, lon: at(names.length + place) - 180 }));
 }
 
 /**

@@ -2,14 +2,14 @@
 /** The page with the map: wires its parts, and decides nothing that they can. */
 import { format, MOST_SENSORS, parse } from './address.js';
 import { chosenIn, countryOptions, offer, showLegend, themeSwitch } from './controls.js';
-import { ask, EVERY_MS, latest, Refused } from './feed.js';
+import { ask, EVERY_MS, file, latest, Refused } from './feed.js';
 import { counted, sift } from './filters.js';
 import { groundLayer, namesLayer, readCities, readGround } from './ground.js';
 import { LAST_CELLS, sensorLayer } from './layer.js';
 import { kilometres, line, nearest, showList } from './list.js';
 import { bandsOf, marksOf } from './marks.js';
 import { rejectsLayer } from './rejects.js';
-import { scales } from './scales.js';
+import { paletteNow, scales } from './scales.js';
 import { searchBox } from './search.js';
 import { ageWords, banners, OLD_MS, showBanners, timeOf } from './state.js';
 
@@ -30,8 +30,8 @@ const css = (/** @type {string} */ name) => getComputedStyle(document.documentEl
 /** @type {import('./ground.js').City[]} */ let cities = [];
 /** @type {Record<string, number>} */ let warnings = {};
 /** @type {any} */ let rejects = null;
-let error = '', status = 200, heard = 0, timer = 0, asking = false, placed = false, furnishing = false, steady = false;
-let stop = new AbortController();
+let error = '', status = 200, heard = 0, timer = 0, placed = false, furnishing = false, steady = false;
+let stop = new AbortController(), asking = new AbortController();
 
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
 const map = L.map('map', {
@@ -48,27 +48,27 @@ const now = () => (data ? data.now + (performance.now() - heard) : Date.now());
 const scale = () => all[data?.scale ?? ''] ?? null;
 const shortName = () => (data?.scale === 'us-epa' ? 'US AQI' : 'DAQI');
 
+/** Ask for the sensors, and for what they need; who asks again gives up what was asked before. */
 async function load() {
-  if (asking) return;
-  asking = true;
+  asking.abort();
+  asking = new AbortController();
+  const wanted = view.scale ?? null, { signal } = asking;
   try {
-    const wanted = view.scale ?? null;
-    const [known, found] = await Promise.all([scales(), latest(wanted, data && (!wanted || data.scale === wanted) ? data.etag : undefined)]);
-    all = known;
-    heard = performance.now();
-    [error, status] = ['', 200];
+    const known = data && (!wanted || data.scale === wanted) ? data.etag : undefined;
+    const [scalesNow, found] = await Promise.all([scales(), latest(wanted, known, signal)]);
+    if (signal.aborted) return;
+    [all, error, status, heard] = [scalesNow, '', 200, performance.now()];
     if ('columns' in found) take(found);
     else if (data) data.now = found.now;
-    furnish().catch(() => { /* the same */ });
-    warnings = (await ask('snapshot').catch(() => null))?.report?.warnings ?? warnings;
   } catch (caught) {
+    if (signal.aborted) return;
     [error, status] = [String(/** @type {Error} */ (caught).message), caught instanceof Refused ? caught.status : 0];
     if (!(caught instanceof Refused || caught instanceof TypeError || caught instanceof DOMException)) console.error(caught);
   }
-  asking = false;
   clearTimeout(timer);
   timer = setTimeout(seen, error ? RETRY_MS : EVERY_MS);
   say();
+  if (!error) await Promise.allSettled([ground && cities.length ? null : furnish(), ask('snapshot', signal).then(({ report }) => { warnings = report?.warnings ?? {}; say(); })]);
 }
 
 /** Ask again, if the page is seen and the last answer is old enough. */
@@ -223,11 +223,12 @@ function hovered({ containerPoint, latlng }) {
 
 /** Something was chosen in the form: what it changes of the address, and the picture. */
 async function changed() {
-  const { show, scale: on, rejects: wanted, palette } = chosenIn(form), isOther = palette !== (document.documentElement.dataset.palette ?? 'official');
+  const { show, scale: on, rejects: wanted, palette } = chosenIn(form), isOther = palette !== paletteNow();
+  const isScale = data !== null && on !== (view.scale ?? data.scale);
   document.documentElement.dataset.palette = palette;
-  view = { ...view, show: show === 'index' ? undefined : show, scale: data && on !== data.scale ? on : view.scale };
+  view = { ...view, show: show === 'index' ? undefined : show, scale: isScale ? on : view.scale };
   history.replaceState(null, '', format(view));
-  if (data && on !== data.scale) {
+  if (isScale) {
     await load();
     open();
   } else if (isOther) open();
@@ -284,32 +285,27 @@ async function fromAddress() {
   apply();
 }
 
-/** Fetch what lies below the sensors, or what of it is not here yet. */
+/** Fetch what lies below the sensors, or what of it is not here yet: what fails comes with the next load. */
 async function furnish() {
   if (furnishing) return;
   furnishing = true;
-  await furnished().finally(() => { furnishing = false; });
-}
-
-async function furnished() {
-  const file = (/** @type {string} */ name) => fetch(`/page/${name}`, { cache: 'no-cache' });
-  if (!ground) {
-    const [arcs, settings] = await Promise.all([file('ground.bin'), file('settings.json')]);
-    ground = readGround(await arcs.arrayBuffer());
+  try {
+    if (!ground) ground = readGround(await (await file('ground.bin')).arrayBuffer());
     lower.redraw();
-    const { tiles } = await settings.json();
-    if (tiles) streets(tiles);
+    const { tiles } = await (await file('settings.json')).json();
+    if (tiles && !the('tiles').textContent) streets(tiles);
+    if (!cities.length) cities = readCities(await (await file('cities.bin')).arrayBuffer());
+    names.draw();
+  } finally {
+    furnishing = false;
   }
-  if (cities.length || !data) return;
-  cities = readCities(await (await file('cities.tsv')).text());
-  names.draw();
 }
 
 function start() {
   /** @type {any} */ (form.elements.namedItem('show')).value = view.show ?? 'index';
   steadily(go);
   load();
-  furnish().catch(() => { /* it is tried again with the next load */ });
+  furnish().catch(() => { /* it comes with the next load */ });
 }
 
 /** @param {{url: string, attribution: string, origin: string}} tiles */
