@@ -1,8 +1,8 @@
 // @ts-check
 /** What a person chooses to see, the legend, and the theme. */
+import { el, svg } from './dom.js';
 import { colour } from './scales.js';
 
-const SVG = 'http://www.w3.org/2000/svg';
 const THEMES = ['auto', 'light', 'dark'];
 
 /** @typedef {import('./filters.js').Choice & {scale: string, palette: string, rejects: boolean}} Chosen */
@@ -39,12 +39,8 @@ export function countryOptions(countries) {
 export function showLegend(name, list, scale, { show, palette }) {
   name.textContent = `${scale.title}${show === 'index' ? '' : `: ${show === 'P10' ? 'PM10' : 'PM2.5'}, µg/m³`}`;
   list.replaceChildren(...scale.bands.map((/** @type {any} */ band) => {
-    const item = document.createElement('li'), words = document.createElement('span'), numbers = document.createElement('span');
-    const colours = coloursOf(scale, band, palette);
-    words.textContent = band.name;
-    numbers.textContent = show === 'index' ? range(band.index_from, band.index_to) : limits(scale.pollutants[show].rows, band.name);
-    item.append(swatches(colours), numbers, words);
-    return item;
+    const numbers = show === 'index' ? range(band.index_from, band.index_to) : limits(scale.pollutants[show].rows, band.name);
+    return el('li', {}, swatches(coloursOf(scale, band, palette)), el('span', {}, numbers), el('span', {}, band.name));
   }));
 }
 
@@ -69,17 +65,8 @@ function limits(rows, band) {
 
 /** @param {string[]} colours */
 function swatches(colours) {
-  const svg = document.createElementNS(SVG, 'svg'), side = 14;
-  svg.setAttribute('width', String(colours.length * side));
-  svg.setAttribute('height', String(side));
-  svg.setAttribute('aria-hidden', 'true');
-  colours.forEach((fill, at) => {
-    const rect = document.createElementNS(SVG, 'rect');
-    const attributes = { x: at * side, y: 0, width: side, height: side, fill, stroke: '#444' };
-    for (const [key, value] of Object.entries(attributes)) rect.setAttribute(key, String(value));
-    svg.append(rect);
-  });
-  return svg;
+  const side = 14, rects = colours.map((fill, at) => svg('rect', { x: at * side, y: 0, width: side, height: side, fill, stroke: '#444' }));
+  return svg('svg', { width: colours.length * side, height: side, 'aria-hidden': 'true' }, ...rects);
 }
 
 /** @param {HTMLButtonElement} button @param {() => void} changed */

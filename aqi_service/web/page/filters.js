@@ -12,11 +12,6 @@
  * @property {Set<string>} hidden flags whose sensors do not show
  */
 
-/** @returns {Choice} */
-export function everything() {
-  return { show: 'index', band: '', country: '', indoor: 'all', hidden: new Set() };
-}
-
 /** Flags that say not to trust a value; `alone` says that nothing can be said. */
 export const DOUBTS = ['stale', 'high', 'low'];
 

@@ -1,5 +1,6 @@
 // @ts-check
 /** The sensors as a list beside the map, by distance from its middle: the map for who does not see it. */
+import { el } from './dom.js';
 import { flagsAt } from './filters.js';
 
 export const MOST_LISTED = 50;
@@ -37,12 +38,6 @@ export function line(columns, at, title) {
  * @param {string} title @param {(id: string) => void} choose
  */
 export function showList(place, columns, listed, title, choose) {
-  place.replaceChildren(...listed.map(({ at, km }) => {
-    const item = document.createElement('li'), button = document.createElement('button');
-    button.type = 'button';
-    button.textContent = `Sensor ${columns.sensor_id[at]}, ${km < 10 ? km.toFixed(1) : Math.round(km)} km away: ${line(columns, at, title)}`;
-    button.addEventListener('click', () => choose(columns.sensor_id[at]));
-    item.append(button);
-    return item;
-  }));
+  place.replaceChildren(...listed.map(({ at, km }) => el('li', {}, el('button', { type: 'button', click: () => choose(columns.sensor_id[at]) },
+    `Sensor ${columns.sensor_id[at]}, ${km < 10 ? km.toFixed(1) : Math.round(km)} km away: ${line(columns, at, title)}`))));
 }

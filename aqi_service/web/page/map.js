@@ -2,6 +2,7 @@
 /** The page with the map: wires its parts, and decides nothing that they can. */
 import { format, MOST_SENSORS, parse } from './address.js';
 import { chosenIn, countryOptions, offer, showLegend, themeSwitch } from './controls.js';
+import { el } from './dom.js';
 import { ask, EVERY_MS, file, latest, Refused } from './feed.js';
 import { counted, sift } from './filters.js';
 import { groundLayer, namesLayer, readCities, readGround } from './ground.js';
@@ -12,6 +13,7 @@ import { rejectsLayer } from './rejects.js';
 import { paletteNow, scales } from './scales.js';
 import { searchBox } from './search.js';
 import { ageWords, banners, OLD_MS, showBanners, timeOf } from './state.js';
+import { shortName } from './words.js';
 
 const L = /** @type {typeof import('leaflet')} */ (/** @type {any} */ (globalThis).L);
 const RETRY_MS = 15_000, TICK_MS = 60_000, NEAR_ZOOM = 12, WIDE = 832;
@@ -46,7 +48,6 @@ const tip = L.tooltip({ className: 'tip', direction: 'top', offset: [0, -8] });
 /** The service's clock now: what it said, and how long ago that was. */
 const now = () => (data ? data.now + (performance.now() - heard) : Date.now());
 const scale = () => all[data?.scale ?? ''] ?? null;
-const shortName = () => (data?.scale === 'us-epa' ? 'US AQI' : 'DAQI');
 
 /** Ask for the sensors, and for what they need; who asks again gives up what was asked before. */
 async function load() {
@@ -105,7 +106,7 @@ function list() {
   if (!data || !the('nearby').open) return;
   const found = nearest(data.columns, shown, map.getCenter());
   the('listed').textContent = `The ${found.length} nearest to the middle of the map, of ${shown.length} that show:`;
-  showList(the('list'), data.columns, found, shortName(), (id) => choose({ sensors: [id] }));
+  showList(the('list'), data.columns, found, shortName(data.scale), (id) => choose({ sensors: [id] }));
 }
 
 /** Say what must be said of the data and of the service. */
@@ -202,9 +203,12 @@ function middleNow() {
   return { lat, lon: lng, zoom: map.getZoom() };
 }
 
+/** @param {{x: number, y: number}} point in the map @returns {number[]} positions of the sensors that are drawn there */
+const hitAt = (point) => layer.hit(point).map((/** @type {number} */ at) => order[at]);
+
 /** @param {any} event a click on the map */
 function clicked({ containerPoint, latlng }) {
-  const hit = data ? layer.hit(containerPoint).map((/** @type {number} */ at) => order[at]) : [];
+  const hit = hitAt(containerPoint);
   if (data && hit.length === 1) return choose({ sensors: [data.columns.sensor_id[hit[0]]] }, false);
   const edge = map.containerPointToLatLng(containerPoint.add([map.getZoom() > LAST_CELLS ? 60 : 10, 0]));
   const km = Math.min(100, Math.max(1, kilometres(latlng.lat, latlng.lng, edge.lat, edge.lng)));
@@ -213,12 +217,11 @@ function clicked({ containerPoint, latlng }) {
 
 /** @param {any} event the pointer moves over the map */
 function hovered({ containerPoint, latlng }) {
-  const hit = data ? layer.hit(containerPoint).map((/** @type {number} */ at) => order[at]) : [];
+  const hit = hitAt(containerPoint);
   the('map').classList.toggle('is-on', hit.length > 0);
   if (!data || !hit.length) return void tip.remove();
-  const text = document.createElement('span');
-  text.textContent = hit.length === 1 ? `Sensor ${data.columns.sensor_id[hit[0]]}: ${line(data.columns, hit[0], shortName())}` : `${hit.length} sensors: click for their median`;
-  tip.setLatLng(latlng).setContent(text).addTo(map);
+  const text = hit.length === 1 ? `Sensor ${data.columns.sensor_id[hit[0]]}: ${line(data.columns, hit[0], shortName(data.scale))}` : `${hit.length} sensors: click for their median`;
+  tip.setLatLng(latlng).setContent(el('span', {}, text)).addTo(map);
 }
 
 /** Something was chosen in the form: what it changes of the address, and the picture. */

@@ -1,6 +1,7 @@
 // @ts-check
 /** One box for a sensor's or a record's id, a point, or a city; asks this service alone. */
 import { isPoint } from './address.js';
+import { el } from './dom.js';
 import { ask, Refused } from './feed.js';
 
 /** @typedef {{kind: 'nothing'}|{kind: 'id', id: string}|{kind: 'point', lat: number, lon: number}|{kind: 'city', name: string}} Sought */
@@ -34,12 +35,8 @@ export function searchBox(form, found) {
   function offer(places) {
     list.hidden = !places.length;
     list.replaceChildren(...places.map((place) => {
-      const item = document.createElement('li'), button = document.createElement('button');
-      button.type = 'button';
-      button.textContent = `${place.name}, ${place.country}`;
-      button.addEventListener('click', () => { close(); box.value = place.name; go(place); });
-      item.append(button);
-      return item;
+      const taken = () => { close(); box.value = place.name; go(place); };
+      return el('li', {}, el('button', { type: 'button', click: taken }, `${place.name}, ${place.country}`));
     }));
   }
 

@@ -1,5 +1,6 @@
 // @ts-check
 /** What must be said above the map: how old the data are, and what is wrong with them. */
+import { el } from './dom.js';
 
 /** From this age on a banner says so. */
 export const OLD_MS = 3 * 3600_000;
@@ -62,10 +63,5 @@ export function showBanners(place, shown) {
   const said = shown.map((each) => each.text).join('\n');
   if (place.dataset.said === said) return;
   place.dataset.said = said;
-  place.replaceChildren(...shown.map(({ kind, text }) => {
-    const line = document.createElement('p');
-    line.className = kind;
-    line.textContent = text;
-    return line;
-  }));
+  place.replaceChildren(...shown.map(({ kind, text }) => el('p', { class: kind }, text)));
 }

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cellsOf } from '../../../aqi_service/web/page/cells.js';
-import { counted, everything, isClean, median, sift } from '../../../aqi_service/web/page/filters.js';
+import { counted, isClean, median, sift } from '../../../aqi_service/web/page/filters.js';
 
 /** Five sensors: clean, high, stale and indoors, without a place, without a value. */
 const columns = {
   sensor_id: ['1', '2', '3', '4', '5'], latitude: [1, 2, 3, null, 5], longitude: [1, 2, 3, 4, 5], country: ['DE', 'DE', 'BG', 'DE', null],
   indoor: [false, null, true, false, null], flags: ['', 'high alone', 'stale', '', 'alone'], band: ['Low', 'High', 'Low', 'Low', null],
 };
+const EVERYTHING = { show: 'index', band: '', country: '', indoor: 'all', hidden: new Set() };
 const bandAt = (at) => columns.band[at];
-const shown = (change) => sift(columns, { ...everything(), ...change }, bandAt).shown;
+const shown = (change) => sift(columns, { ...EVERYTHING, ...change }, bandAt).shown;
 
 test('without a choice all show that have a place and a value', () => assert.deepEqual(shown({}), [0, 1, 2]));
 test('one band shows', () => assert.deepEqual(shown({ band: 'Low' }), [0, 2]));
@@ -24,7 +25,7 @@ test('a hidden flag hides, also beside another', () => {
 });
 
 test('the count says of how many, and why not all', () => {
-  const { shown: found, left } = sift(columns, { ...everything(), country: 'DE' }, bandAt);
+  const { shown: found, left } = sift(columns, { ...EVERYTHING, country: 'DE' }, bandAt);
   assert.equal(counted(found.length, left), '2 of 5 sensors, 3 left out: 1 in another country, 1 without a place, 1 without that value');
   assert.equal(counted(30000, new Map()), '30,000 of 30,000 sensors, none left out');
 });
