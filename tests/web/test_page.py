@@ -3,7 +3,9 @@
 import asyncio
 import gzip
 import json
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -99,6 +101,30 @@ async def test_what_is_not_in_the_table_of_files_is_not_there(path: str) -> None
 def test_only_known_kinds_of_files_are_served() -> None:
     assert content_type_of("x.js") == "text/javascript; charset=utf-8"
     assert [content_type_of(name) for name in ("x.md", "x.py", "x", "x.gz", ".js")] == [None] * 5
+
+
+async def test_who_is_gone_before_the_answer_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    told = threading.Event()
+    with ThreadPoolExecutor(1) as packing:
+        asyncio.get_running_loop().set_default_executor(packing)
+        packing.submit(told.wait)
+        try:
+            async with served() as port:
+                _, writer = await asyncio.open_connection("127.0.0.1", port._base_url.port)  # type: ignore[union-attr]
+                writer.write(b"GET /page/map.js HTTP/1.1\r\nHost: a\r\n\r\n")
+                await writer.drain()
+                for path in ("/healthz", "/healthz"):
+                    async with port.get(path) as answer:
+                        assert answer.status == 200
+                writer.transport.abort()
+                async with port.get("/healthz") as answer:
+                    assert answer.status == 200
+                told.set()
+                async with port.get("/page/page.css") as answer:  # packed after the one that nobody waits for
+                    assert answer.status == 200
+        finally:
+            told.set()
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 async def test_two_who_ask_for_a_file_at_once_get_the_same() -> None:

@@ -21,7 +21,7 @@ export function parse(hash) {
   const view = {};
   for (const part of hash.replace(/^#/, '').split('&')) {
     const [name, value] = part.includes('=') ? part.split('=', 2) : ['', part];
-    READ.get(name)?.(view, decoded(value));
+    READ.get(name)?.(view, value.replace(/%2C/gi, ',').replace(/%2F/gi, '/')); // which some messengers write
   }
   return view;
 }
@@ -47,15 +47,6 @@ const READ = new Map(Object.entries({
     if (value === 'P2.5' || value === 'P10') view.show = value;
   },
 }));
-
-/** @param {string} text */
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
-  }
-}
 
 /** @param {string[]} words @param {number} count */
 function numbers(words, count) {

@@ -1,7 +1,7 @@
 // @ts-check
 /** What a person chooses to see, the legend, and the theme. */
-import { el, svg } from './dom.js';
-import { colour } from './scales.js';
+import { el } from './dom.js';
+import { range, swatches } from './scales.js';
 
 const THEMES = ['auto', 'light', 'dark'];
 
@@ -38,35 +38,14 @@ export function countryOptions(countries) {
  */
 export function showLegend(name, list, scale, { show, palette }) {
   name.textContent = `${scale.title}${show === 'index' ? '' : `: ${show === 'P10' ? 'PM10' : 'PM2.5'}, µg/m³`}`;
-  list.replaceChildren(...scale.bands.map((/** @type {any} */ band) => {
-    const numbers = show === 'index' ? range(band.index_from, band.index_to) : limits(scale.pollutants[show].rows, band.name);
-    return el('li', {}, swatches(coloursOf(scale, band, palette)), el('span', {}, numbers), el('span', {}, band.name));
-  }));
-}
-
-/** @param {any} scale @param {any} band @param {string} palette */
-function coloursOf(scale, band, palette) {
-  const to = band.index_to ?? Infinity;
-  const all = scale.colours.filter((/** @type {any} */ each) => each.index_from >= band.index_from && each.index_from <= to);
-  return all.length ? all.map((/** @type {any} */ each) => colour(scale, each.index_from, palette)) : [colour(scale, band.index_from, palette)];
-}
-
-/** @param {number} from @param {number|null} to */
-function range(from, to) {
-  if (to === null) return `${from} and more`;
-  return from === to ? String(from) : `${from}–${to}`;
+  list.replaceChildren(...scale.bands.map((/** @type {any} */ band) => el('li', {}, swatches(scale, band, palette),
+    el('span', {}, show === 'index' ? range(band.index_from, band.index_to) : limits(scale.pollutants[show].rows, band.name)), el('span', {}, band.name))));
 }
 
 /** @param {any[]} rows @param {string} band */
 function limits(rows, band) {
   const all = rows.filter((row) => row.band === band);
   return all.length ? range(all[0].from, all[all.length - 1].to) : '';
-}
-
-/** @param {string[]} colours */
-function swatches(colours) {
-  const side = 14, rects = colours.map((fill, at) => svg('rect', { x: at * side, y: 0, width: side, height: side, fill, stroke: '#444' }));
-  return svg('svg', { width: colours.length * side, height: side, 'aria-hidden': 'true' }, ...rects);
 }
 
 /** @param {HTMLButtonElement} button @param {() => void} changed */

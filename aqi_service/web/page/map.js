@@ -25,14 +25,14 @@ const css = (/** @type {string} */ name) => getComputedStyle(document.documentEl
 
 /** @type {import('./feed.js').Sensors|null} */ let data = null;
 /** @type {Record<string, any>} */ let all = {};
-/** @type {import('./address.js').View} */ let view = parse(location.hash);
+/** @type {import('./address.js').View} */ let view = {};
 /** @type {number[]} */ let shown = [];
 /** @type {number[]} */ let order = [];
 /** @type {import('./ground.js').Ground|null} */ let ground = null;
 /** @type {import('./ground.js').City[]} */ let cities = [];
 /** @type {Record<string, number>} */ let warnings = {};
 /** @type {any} */ let rejects = null;
-let error = '', status = 200, heard = 0, timer = 0, placed = false, furnishing = false, steady = false;
+let error = '', status = 200, heard = 0, timer = 0, own = '', placed = false, furnishing = false, steady = false, moved = false;
 let stop = new AbortController(), asking = new AbortController();
 
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -80,12 +80,15 @@ function seen() {
 /** @param {import('./feed.js').Sensors} found */
 function take(found) {
   data = found;
+  if (!view.scale) own = found.scale;
   offer(form, 'scale', Object.values(all).filter((each) => each.may_be_asked || each.name === data?.scale).map((each) => [each.name, each.title]));
   /** @type {any} */ (form.elements.namedItem('scale')).value = data.scale;
   offer(form, 'band', scale().bands.map((/** @type {any} */ band) => [band.name, band.name]));
   offer(form, 'country', countryOptions(data.columns.country));
   redraw();
-  if (!placed) place();
+  if (placed) open();
+  else place();
+  showRejects(true);
 }
 
 /** Choose what shows, and draw it. */
@@ -140,20 +143,23 @@ function steadily(move) {
 
 /** Show what the address says. */
 function apply() {
-  steadily(go);
+  moved = false;
   open();
+  steadily(go);
 }
 
+/** Move the map to what the view names: into the part that a phone's sheet leaves free. */
 function go() {
-  const { middle, sensors, area } = view;
+  const { middle, sensors, area } = view, size = map.getSize();
   if (middle) map.setView([middle.lat, middle.lon], middle.zoom, { animate: false });
   const point = sensors ? pointOf(sensors[0]) : area ? L.latLng(area.lat, area.lon) : null;
-  if (point && area) {
-    const bounds = point.toBounds(area.km * 2000);
-    if (!map.getBounds().contains(bounds) || map.getZoom() < LAST_CELLS) map.fitBounds(bounds, { animate: false, maxZoom: 13 });
-  } else if (point && (!map.getBounds().contains(point) || map.getZoom() <= LAST_CELLS)) {
-    map.setView(point, Math.max(map.getZoom(), NEAR_ZOOM), { animate: false });
-  }
+  if (!point) return;
+  const sheet = the('chosen').getBoundingClientRect(), isSheet = getComputedStyle(the('chosen')).position === 'fixed' && sheet.height;
+  const covered = isSheet ? Math.min(size.y - 80, Math.max(0, the('map').getBoundingClientRect().bottom - sheet.top)) : 0;
+  const free = L.latLngBounds(map.containerPointToLatLng([0, size.y - covered]), map.containerPointToLatLng([size.x, 0]));
+  const wanted = point.toBounds(area ? area.km * 2000 : 100), maxZoom = area ? 13 : Math.max(map.getZoom(), NEAR_ZOOM);
+  if (free.pad(-0.2).contains(wanted) && map.getZoom() > LAST_CELLS) return;
+  map.fitBounds(wanted, { animate: false, maxZoom, paddingBottomRight: [0, covered] });
 }
 
 /** @param {string} id @returns {L.LatLng|null} */
@@ -226,7 +232,7 @@ function hovered({ containerPoint, latlng }) {
 
 /** Something was chosen in the form: what it changes of the address, and the picture. */
 async function changed() {
-  const { show, scale: on, rejects: wanted, palette } = chosenIn(form), isOther = palette !== paletteNow();
+  const { show, scale: on, palette } = chosenIn(form), isOther = palette !== paletteNow();
   const isScale = data !== null && on !== (view.scale ?? data.scale);
   document.documentElement.dataset.palette = palette;
   view = { ...view, show: show === 'index' ? undefined : show, scale: isScale ? on : view.scale };
@@ -236,30 +242,38 @@ async function changed() {
     open();
   } else if (isOther) open();
   redraw();
-  if (wanted && !rejects) rejects = await rejectsLayer(L).catch(() => null);
-  if (rejects) wanted ? map.addLayer(rejects) : map.removeLayer(rejects);
+  showRejects(false);
 }
 
-/** @param {string} text */
-function tell(text) {
-  the('told').textContent = text;
+/** Show the rejected measurements, or do not. @param {boolean} anew ask for them again */
+async function showRejects(anew) {
+  const { rejects: wanted } = chosenIn(form);
+  if (!wanted || anew) rejects?.remove();
+  if (wanted && (anew || !rejects)) rejects = await rejectsLayer(L).catch(() => null);
+  if (wanted) rejects?.addTo(map);
 }
+
+const tell = (/** @type {string} */ text) => { the('told').textContent = text; };
 
 map.on('click', clicked).on('mousemove', hovered).on('mouseout', () => tip.remove()).on('moveend', () => {
   list();
+  moved ||= !steady;
   if (steady || view.sensors || view.area) return;
   view.middle = middleNow();
   history.replaceState(null, '', format(view));
 });
-new ResizeObserver(() => steadily(() => map.invalidateSize({ animate: false }))).observe(the('map'));
-addEventListener('popstate', () => { view = parse(location.hash); fromAddress(); });
+const reshaped = new ResizeObserver(() => steadily(() => { map.invalidateSize({ animate: false }); if (!moved) go(); }));
+for (const id of ['map', 'banners']) reshaped.observe(the(id));
+addEventListener('popstate', fromAddress);
 document.addEventListener('visibilitychange', seen);
 addEventListener('online', seen);
 form.addEventListener('change', changed);
 form.addEventListener('reset', () => setTimeout(changed));
 the('nearby').addEventListener('toggle', list);
 the('skip').addEventListener('click', () => { the('nearby').open = true; the('nearby').querySelector('summary').focus(); });
-the('close').addEventListener('click', () => { choose({}); the('map').focus({ preventScroll: true }); });
+const close = () => { choose({}); the('map').focus({ preventScroll: true }); };
+the('close').addEventListener('click', close);
+the('chosen').addEventListener('keydown', (/** @type {KeyboardEvent} */ { key }) => { if (key === 'Escape') close(); });
 the('compare').addEventListener('click', () => {
   const on = the('compare').getAttribute('aria-pressed') !== 'true';
   the('compare').setAttribute('aria-pressed', String(on));
@@ -282,8 +296,10 @@ setInterval(say, TICK_MS);
 
 /** Take over what the address says of scale and colours, too. */
 async function fromAddress() {
+  view = parse(location.hash);
   /** @type {any} */ (form.elements.namedItem('show')).value = view.show ?? 'index';
-  if (data && view.scale && view.scale !== data.scale) await load();
+  if (!data) return steadily(go);
+  if ((view.scale ?? own) !== data.scale) await load();
   redraw();
   apply();
 }
@@ -304,13 +320,6 @@ async function furnish() {
   }
 }
 
-function start() {
-  /** @type {any} */ (form.elements.namedItem('show')).value = view.show ?? 'index';
-  steadily(go);
-  load();
-  furnish().catch(() => { /* it comes with the next load */ });
-}
-
 /** @param {{url: string, attribution: string, origin: string}} tiles */
 function streets({ url, attribution, origin }) {
   map.addLayer(L.tileLayer(url, { maxZoom: 19, zIndex: 5 }));
@@ -319,4 +328,6 @@ function streets({ url, attribution, origin }) {
 }
 
 the('nearby').open = innerWidth > WIDE;
-start();
+fromAddress();
+load();
+furnish().catch(() => { /* it comes with the next load */ });

@@ -39,17 +39,12 @@ export function marksOf(columns, shown, choice, scale, palette, css) {
     x: Float64Array.from(order, (at) => easting(Number(columns.longitude[at]))),
     y: Float64Array.from(order, (at) => northing(Number(columns.latitude[at]))),
     value, colourOf, none, edge: abgr(css('--edge')), ink: css('--name'),
-    colour: Uint32Array.from(order, (at, place) => (isStale(columns, at) ? none : colourOf(value[place]))),
+    colour: Uint32Array.from(order, (at, place) => (flagsAt(columns, at).includes('stale') ? none : colourOf(value[place]))),
     shape: Uint8Array.from(order, (at) => shapeOf(columns, at)),
     clean: Uint8Array.from(order, (at) => Number(isClean(columns, at))),
     textOf: (/** @type {number} */ each) => String(Math.round(each)),
   };
   return { marks, order };
-}
-
-/** @param {Columns} columns @param {number} at */
-function isStale(columns, at) {
-  return flagsAt(columns, at).includes('stale');
 }
 
 /** @param {Columns} columns @param {number} at */

@@ -34,10 +34,8 @@ export function searchBox(form, found) {
   /** @param {any[]} places */
   function offer(places) {
     list.hidden = !places.length;
-    list.replaceChildren(...places.map((place) => {
-      const taken = () => { close(); box.value = place.name; go(place); };
-      return el('li', {}, el('button', { type: 'button', click: taken }, `${place.name}, ${place.country}`));
-    }));
+    list.replaceChildren(...places.map((place) => el('li', {}, el('button', { type: 'button', click: () => { close(); box.value = place.name; go(place); } },
+      `${place.name}, ${place.country}`))));
   }
 
   /** @param {{latitude: number, longitude: number}} place */

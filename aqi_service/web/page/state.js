@@ -1,5 +1,6 @@
 // @ts-check
 /** What must be said above the map: how old the data are, and what is wrong with them. */
+
 import { el } from './dom.js';
 
 /** From this age on a banner says so. */
@@ -32,8 +33,7 @@ export function ageWords(ms) {
 
 /** @type {Record<string, string>} */
 const OF_LOAD = {
-  not_24h_mean: 'These are no 24-hour means: this file has many 5-minute values of one sensor, as the demo\'s capture of ' +
-    'August 2017 does. An index on them only illustrates.',
+  not_24h_mean: 'These are no 24-hour means but 5-minute values, as in the demo\'s capture of 2017: an index on them only illustrates.',
   empty_feed: 'The newest file of the network was empty. What shows here is older.',
   halved_feed: 'The newest file of the network had under half of the usual records. What shows here may be older.',
 };
