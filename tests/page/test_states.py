@@ -4,13 +4,14 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.doubles.program import running
-from tests.page.conftest import Open, loaded, opening, origin_of, serving
+from tests.page.conftest import Open, Opened, loaded, opening, origin_of, serving
 from tests.page.feeds import HOSTILE, HOUR, hostile, of_now, written
 
 UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
@@ -20,9 +21,15 @@ FIVE_MINUTES_AND_MORE = 330_000
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def opened(browser: Browser, bare_environment: None) -> AsyncIterator[Open]:
-    """Open pages of services that a test starts itself."""
+    """Open pages of services that a test starts itself, and ends while a page may still ask."""
     async with opening(browser) as open_:
-        yield open_
+
+        async def of_its_own(
+            path: str | None = "/", *, expected: tuple[str, ...] = (), **options: Any
+        ) -> Opened:
+            return await open_(path, expected=(*expected, *UNREACHABLE), **options)
+
+        yield of_its_own
 
 
 def free_port() -> int:
@@ -99,7 +106,7 @@ async def test_a_service_that_goes_away_and_comes_back_under_an_open_page(
     await loaded(old, written(old, of_now()))
     await loaded(new, written(new, of_now(most=500)))
     async with serving(old, port=port) as service:
-        found = await opened(None, origin=await origin_of(service), expected=UNREACHABLE)
+        found = await opened(None, origin=await origin_of(service))
         await found.page.clock.install()
         await found.go()
         await found.ready()
