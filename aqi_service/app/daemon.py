@@ -110,6 +110,7 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
                 lookup,
                 partial(_ready, backend, stop),
                 RecentLoads(backend.storage, config.table, time.time),
+                tiles=config.street_tiles,
             )
             await serve_http(stack, http_sockets, shown, config.descriptors)
             _tell_listening(http_sockets, "http")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.core.json_rows import Moment
-from aqi_service.core.requests import HttpRequest, LoadsRequest, RejectsRequest
+from aqi_service.core.requests import HttpRequest, LoadsRequest, RejectsRequest, ScalesRequest
+from aqi_service.core.scales import SCALES
+from aqi_service.core.tiles import Tiles
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
 from aqi_service.snapshots.recent import RecentLoads
@@ -22,13 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What there is to show; `ready` tells whether lookups can be answered."""
+    """What there is to show.
+
+    Attributes:
+        ready: tells whether lookups can be answered.
+        tiles: street tiles of the page; None is that it has none.
+    """
 
     status: ServiceStatus
     lookup: Lookup
     ready: Callable[[], Awaitable[str | None]]
     recent: RecentLoads
     large: LargeReplies = field(default_factory=lambda: LargeReplies(HTTP_PLACES))
+    tiles: Tiles | None = None
 
 
 async def serve_http(
@@ -37,6 +45,7 @@ async def serve_http(
     """Serve on the sockets until the stack ends."""
     from aqi_service.web.app import Answers, http_port  # noqa: PLC0415  # not with --no-http
     from aqi_service.web.limits import default_max_http  # noqa: PLC0415  # not with --no-http
+    from aqi_service.web.page import Page  # noqa: PLC0415  # not with --no-http
 
     status = shown.status
     answers = Answers(
@@ -45,6 +54,7 @@ async def serve_http(
         lambda reason: status.http_refused.update((reason,)),
         lambda: status.clock_trouble(status.latest.now()),
         api_answers(shown),
+        Page(shown.tiles),
     )
     await stack.enter_async_context(http_port(sockets, answers, default_max_http(descriptors)))
 
@@ -63,6 +73,8 @@ def api_answers(shown: Shown) -> "ApiAnswers":
             return await shown.recent.loads()
         if isinstance(request, RejectsRequest):
             return await shown.recent.rejects()
+        if isinstance(request, ScalesRequest):
+            return tuple(SCALES.values())
         return await shown.lookup.find(request)
 
     lookup = shown.lookup

@@ -22,6 +22,7 @@ from aqi_service.core.json_rows import (
     reject_json,
     sensor_json,
 )
+from aqi_service.core.json_scales import guideline_json, scale_json
 from aqi_service.core.recent import Reject
 from aqi_service.core.requests import (
     AreaRequest,
@@ -34,8 +35,10 @@ from aqi_service.core.requests import (
     PlaceRequest,
     RecordRequest,
     RejectsRequest,
+    ScalesRequest,
     SensorRequest,
 )
+from aqi_service.core.scales import WHO, Scale
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import feed_time
 
@@ -62,11 +65,17 @@ PLACE_TERMS = Terms(
     "Creative Commons Attribution 4.0 International",
     "https://creativecommons.org/licenses/by/4.0/",
 )
+SCALE_TERMS = Terms(
+    "Defra, US EPA, WHO (changed; each with its source)",
+    "facts out of public tables; Defra's under the Open Government Licence 3.0",
+    "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/",
+)
+_TERMS: Mapping[type, Terms] = MappingProxyType({PlaceRequest: PLACE_TERMS, ScalesRequest: SCALE_TERMS})
 
 
 def terms_of(request: object) -> Terms:
     """Return the terms of what answers a request."""
-    return PLACE_TERMS if isinstance(request, PlaceRequest) else SENSOR_TERMS
+    return _TERMS.get(type(request), SENSOR_TERMS)
 
 
 def has_sensors(request: object) -> bool:
@@ -155,6 +164,10 @@ def _rejects(_: RejectsRequest, found: Sequence[Reject], moment: Moment) -> _Sha
     return _Shape("rejects", map(reject_json, found), len(found), {})
 
 
+def _scales(_request: ScalesRequest, found: Sequence[Scale], _: Moment) -> _Shape:
+    return _Shape("scales", map(scale_json, found), len(found), {"guideline": guideline_json(WHO)})
+
+
 _SHAPES: Mapping[type, Callable[[Any, Any, Moment], _Shape]] = MappingProxyType(
     {
         RecordRequest: _sensor,
@@ -168,6 +181,7 @@ _SHAPES: Mapping[type, Callable[[Any, Any, Moment], _Shape]] = MappingProxyType(
         PlaceRequest: _places,
         LoadsRequest: _loads,
         RejectsRequest: _rejects,
+        ScalesRequest: _scales,
     }
 )
 

@@ -154,6 +154,7 @@ def _record(item: Item, moment: Moment) -> Json:
         "id": item.id,
         "timestamp": item.timestamp,
         "age_seconds": age(item, moment.now),
+        "expires_at": _written(item.expires_at),
         **_values(item),
     }
 
@@ -210,6 +211,13 @@ def _provenance(item: Item, version: SnapshotVersion | None) -> Json:
             "sha256": version.sha256,
             "version": version.program,
         }
-    at = item.snapshot_at
-    taken = iso(at) if at is not None and at in _WRITABLE else None
-    return {"snapshot": None, "snapshot_time": taken, "sha256": None, "version": None}
+    return {
+        "snapshot": None,
+        "snapshot_time": _written(item.snapshot_at),
+        "sha256": None,
+        "version": None,
+    }
+
+
+def _written(seconds: int | None) -> str | None:
+    return iso(seconds) if seconds is not None and seconds in _WRITABLE else None

@@ -23,6 +23,7 @@ from aqi_service.core.requests import (
     PlaceRequest,
     RecordRequest,
     RejectsRequest,
+    ScalesRequest,
 )
 from aqi_service.errors import BadRequest
 
@@ -90,6 +91,7 @@ LATEST = Endpoint("latest")
 SNAPSHOT = Endpoint("snapshot", scale=False)
 REJECTS = Endpoint("rejects", scale=False)
 METRICS = Endpoint("metrics", repeated=(("sensor", MOST_METRIC_SENSORS), ("area", MOST_METRIC_AREAS)))
+SCALES = Endpoint("scales", scale=False)
 
 
 def values_of(known: Sequence[str], given: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -230,6 +232,7 @@ _OWN: Mapping[str, Callable[[Sequence[str], Lists, Choice], HttpRequest]] = Mapp
         "snapshot": lambda _words, _lists, _choice: LoadsRequest(),
         "rejects": lambda _words, _lists, _choice: RejectsRequest(),
         "metrics": _metrics,
+        "scales": lambda _words, _lists, _choice: ScalesRequest(),
     }
 )
 """How what is no request of the wire is made."""

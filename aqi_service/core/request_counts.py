@@ -14,7 +14,7 @@ from aqi_service.errors import BadRequest, Busy, NoAnswer, NotFound
 
 RECORD, OTHER, FOUND, FAILED = "record", "other", "found", "failed"
 
-KINDS = (RECORD, *WORDS, "latest", "snapshot", "rejects", "metrics", OTHER)
+KINDS = (RECORD, *WORDS, "latest", "snapshot", "rejects", "scales", "metrics", OTHER)
 """What is asked for: what the wire knows, what HTTP has beside it, and what is neither."""
 
 OUTCOMES = (FOUND, *ERROR_KINDS.values(), FAILED)

@@ -82,6 +82,11 @@ class RejectsRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ScalesRequest:
+    """The scales themselves; not on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
 class SensorRequest:
     """`sensor ID`: its newest record; with `hours` also in how many of 24 hours there is one."""
 
@@ -174,4 +179,4 @@ NARROWER: Mapping[type, str] = MappingProxyType(
 SensorsRequest = SensorRequest | NearRequest | BoxRequest | CountryRequest
 Request = SensorsRequest | AreaRequest | HistoryRequest | DaysRequest | PlaceRequest
 LookupRequest = Request | RecordRequest | LatestRequest | MetricsRequest
-HttpRequest = LookupRequest | LoadsRequest | RejectsRequest
+HttpRequest = LookupRequest | LoadsRequest | RejectsRequest | ScalesRequest

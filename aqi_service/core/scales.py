@@ -14,6 +14,8 @@ from math import floor
 from types import MappingProxyType
 from typing import NamedTuple
 
+from aqi_service.core.palettes import DAQI_COLOURS, US_EPA_COLOURS, Colour
+
 
 class Step(NamedTuple):
     """Concentrations up to `high` have an index from `index_low` (at `low`) to `index_high` (at `high`)."""
@@ -50,21 +52,27 @@ class Scale:
 
     Attributes:
         name: what `--scale` calls it.
+        title: what people call it.
         tables: PM2.5's first; at a tie the first decides.
         worst: True when the highest index decides, False when the lowest does.
         screened: True when values of failed sensors are left out before scoring.
         below: index and band when no table has a step for any value.
         mean_hours: the averaging time that the scale asks for.
+        advice_from: the index from which its publisher advises people at risk to do less outdoors.
+        colours: by ascending index.
         source: where the tables were published.
         date: when that version was published or read.
     """
 
     name: str
+    title: str
     tables: tuple[PollutantTable, PollutantTable]
     worst: bool
     screened: bool
     below: tuple[int, str]
     mean_hours: int
+    advice_from: int
+    colours: tuple[Colour, ...]
     source: str
     date: str
 
@@ -174,6 +182,7 @@ _DAQI_PM10 = _bands(16, 33, 50, 58, 66, 75, 83, 91, 100)
 
 DAQI = Scale(
     name="daqi",
+    title="UK Daily Air Quality Index (DAQI)",
     tables=(
         PollutantTable("P2.5", "P2", half_up_to_whole, _DAQI_PM25),
         PollutantTable("P10", "P1", half_up_to_whole, _DAQI_PM10),
@@ -182,12 +191,15 @@ DAQI = Scale(
     screened=True,
     below=(0, "Very_Low"),
     mean_hours=24,
+    advice_from=4,
+    colours=DAQI_COLOURS,
     source="Defra, Daily Air Quality Index: https://uk-air.defra.gov.uk/air-pollution/daqi?view=more-info",
     date="2013-04",
 )
 
 US_EPA = Scale(
     name="us-epa",
+    title="US Air Quality Index (US AQI)",
     tables=(
         PollutantTable(
             "P2.5",
@@ -215,12 +227,15 @@ US_EPA = Scale(
     screened=True,
     below=(0, "Very_Low"),
     mean_hours=24,
+    advice_from=101,
+    colours=US_EPA_COLOURS,
     source="US EPA, Technical Assistance Document for the Reporting of Daily Air Quality, EPA-454/B-24-002",
     date="2024-05",
 )
 
 REPORT = Scale(
     name="report",
+    title="the report's index (understates pollution)",
     tables=(
         PollutantTable("P2.5", "P2", as_binary_float, _DAQI_PM10, missing="0"),
         PollutantTable("P10", "P1", as_binary_float, _DAQI_PM25, missing="0"),
@@ -229,11 +244,30 @@ REPORT = Scale(
     screened=False,
     below=(0, "Very_Low"),
     mean_hours=24,
+    advice_from=4,
+    colours=DAQI_COLOURS,
     source="the report's function AQI_cal: pollutants swapped, first band that either value falls in",
     date="2023-12",
 )
 
 SCALES: Mapping[str, Scale] = MappingProxyType({scale.name: scale for scale in (DAQI, US_EPA, REPORT)})
+
+
+class Guideline(NamedTuple):
+    """A concentration that a 24-hour mean should not pass, µg/m³, with its source and date."""
+
+    name: str
+    limits: Mapping[str, int]
+    source: str
+    date: str
+
+
+WHO = Guideline(
+    name="WHO 24-hour guideline",
+    limits=MappingProxyType({"P2.5": 15, "P10": 45}),
+    source="WHO, Global air quality guidelines: may be passed on 3 to 4 days of a year",
+    date="2021-09",
+)
 
 FAILED_FROM: Mapping[str, Decimal] = MappingProxyType({"P2": Decimal(999), "P1": Decimal(1999)})
 """From here on (µg/m³) a value is a failed sensor's: the SDS011 reports 999.90 and 1999.90 then."""

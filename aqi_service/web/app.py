@@ -1,4 +1,4 @@
-"""The HTTP port: is the process alive, is it ready, how is it doing; and the API.
+"""The HTTP port: is the process alive, is it ready, how is it doing; the API, and the page.
 
 One rule: it is handed functions, as the TCP server is, and knows no store and no load.
 """
@@ -19,6 +19,7 @@ from aqi_service.core.metrics_text import CONTENT_TYPE
 from aqi_service.web.api import HEADERS as API_HEADERS
 from aqi_service.web.api import Api, ApiAnswers
 from aqi_service.web.limits import REFUSALS, SILENT_SECONDS, ConnectionLimits
+from aqi_service.web.page import Page
 from aqi_service.web.paths import BASE
 
 log = logging.getLogger("aqi_service")
@@ -42,7 +43,7 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the page shows.
+    """What the port shows.
 
     Attributes:
         ready: tells whether lookups can be answered.
@@ -50,6 +51,7 @@ class Answers:
         refused: is told why this side ends a connection (see `limits.REFUSALS`).
         trouble: tells what a person should see to although lookups are answered, or None.
         api: what the API is made of; None is that there is none.
+        page: the files of the page, which asks the API; None is that there is none.
     """
 
     ready: Ready
@@ -57,6 +59,7 @@ class Answers:
     refused: Callable[[str], None] = lambda _: None
     trouble: Callable[[], str | None] = lambda: None
     api: ApiAnswers | None = None
+    page: Page | None = None
 
 
 @asynccontextmanager
@@ -126,9 +129,6 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
         finally:
             doors.asks(request.transport, busy=False)
 
-    async def index(_: web.Request) -> web.Response:
-        return _text(f"aqi_service: /healthz /readyz /metrics{f' {BASE}' * (answers.api is not None)}\n")
-
     async def healthz(_: web.Request) -> web.Response:
         return _text("ok\n")
 
@@ -143,21 +143,41 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
         return web.Response(body=answers.metrics(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application(client_max_size=1024, middlewares=[told])
-    app.on_response_prepare.append(_add_headers)
-    app.router.add_get("/", index)
+    app.on_response_prepare.append(_guarded(answers.page))
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     if answers.api is not None:
         app.router.add_route("*", f"{BASE}/{{tail:.*}}", Api(answers.api).answer)
+    _add_page(app, answers)
     return app
+
+
+def _add_page(app: web.Application, answers: Answers) -> None:
+    """Serve the page's files; where there is no page, a line at / says what there is."""
+
+    async def index(_: web.Request) -> web.Response:
+        return _text(f"aqi_service: /healthz /readyz /metrics{f' {BASE}' * (answers.api is not None)}\n")
+
+    if answers.page is None:
+        app.router.add_get("/", index)
+        return
+    for path in answers.page.paths:
+        app.router.add_get(path, answers.page.answer)
 
 
 def _text(text: str, status: int = 200) -> web.Response:
     return web.Response(text=text, status=status)
 
 
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Put HEADERS on every answer, on aiohttp's own 404 and 405 as well; the API has headers of its own."""
-    is_api = request.path.startswith(f"{BASE}/")
-    response.headers.update(API_HEADERS if is_api else HEADERS)
+def _guarded(page: Page | None) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return what puts headers on every answer, on aiohttp's own 404 and 405 as well."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        if page is not None and request.path in page.paths:
+            response.headers.update(page.headers(request.path))
+        else:
+            is_api = request.path.startswith(f"{BASE}/")
+            response.headers.update(API_HEADERS if is_api else HEADERS)
+
+    return add

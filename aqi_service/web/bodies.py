@@ -104,8 +104,8 @@ async def _stream(
     """Send pieces as fast as the peer takes them; who does not in SEND_SECONDS is given up."""
     response = web.StreamResponse(headers=headers)
     response.content_length = length
-    await response.prepare(request)
     with suppress(ConnectionError):  # the peer is gone
+        await response.prepare(request)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 async for piece in pieces:

@@ -25,6 +25,7 @@ from aqi_service.core.query import (
     PLACES,
     RECORD,
     REJECTS,
+    SCALES,
     SENSOR,
     SNAPSHOT,
     Endpoint,
@@ -95,6 +96,7 @@ PATHS = (
     Path("sensors/{}/days", DAYS, forms=TABLE, large=True),
     Path("snapshot", SNAPSHOT, forms=DOCUMENT),
     Path("rejects", REJECTS),
+    Path("scales", SCALES, forms=DOCUMENT),
     Path("latest", LATEST, forms=ALL, kept=True),
     Path("metrics", METRICS, forms=SERIES),
 )

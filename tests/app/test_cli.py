@@ -15,7 +15,8 @@ DEFAULTS: dict[str, Any] = {
     "bucket": "mysensordatainjson", "bucket_owner": None, "table": "air_quality_data", "local": None,
     "create": False, "host": "127.0.0.1", "port": 12000, "tls_cert": None, "tls_key": None,
     "tls_client_ca": None, "http_host": "127.0.0.1", "http_port": None,
-    "no_http": False, "max_connections": None, "max_per_address": None, "read_units": 200,
+    "no_http": False, "tiles": None, "tiles_attribution": None,
+    "max_connections": None, "max_per_address": None, "read_units": 200,
     "interval": 3600, "sources": (),
     "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
     "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
@@ -47,6 +48,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "--log-format": ("json", "log_format", "json"),
     "--log-level": ("debug", "log_level", "debug"),
 }
+TILES = "https://tiles.example.org/{z}/{x}/{y}.png"
 WITH: dict[str, tuple[list[str], str, str, Any]] = {
     "--from": (["--load-only"], "a.json", "sources", ("a.json",)),
     "--snapshot-time": (["--load-only", "--from", "-"], "2023-12-20", "snapshot_time", 1_703_030_400),
@@ -56,6 +58,8 @@ WITH: dict[str, tuple[list[str], str, str, Any]] = {
     "--tls-key": (["--tls-cert", "a.pem"], "a.key", "tls_key", Path("a.key")),
     "--tls-client-ca": (["--tls-cert", "a.pem"], "ca.pem", "tls_client_ca", Path("ca.pem")),
     "--keep-days": (["--local", "d"], "14", "keep_days", 14),
+    "--tiles": (["--tiles-attribution", "A"], TILES, "tiles", TILES),
+    "--tiles-attribution": (["--tiles", TILES], "© A, B", "tiles_attribution", "© A, B"),
 }
 """Options that need others beside them."""
 
@@ -225,6 +229,10 @@ REFUSED = (
     ("--table ../x", "--table must be 3 to 255"),
     ("--local=", "names no folder"),
     ("--contact \x1b[0m", "--contact must be printable"),
+    (f"--tiles {TILES}", "--tiles and --tiles-attribution need each other"),
+    ("--tiles-attribution A", "--tiles and --tiles-attribution need each other"),
+    ("--tiles ftp://a/{z}/{x}/{y} --tiles-attribution A", "--tiles must be a URL that begins with http"),
+    (f"--tiles {TILES} --tiles-attribution \x1b[0m", "--tiles-attribution must be printable text"),
     ("--load-deadline nan", "--load-deadline must be a number of seconds"),
     ("--load-deadline inf", "--load-deadline"),
     ("--load-deadline 0", "--load-deadline"),

@@ -4,12 +4,13 @@ import asyncio
 import os
 import re
 import signal
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from aqi_service.core.csv_reply import HEADER_LINE, csv_reply
-from aqi_service.demo import CAVEAT, NEXT, RECORDS, main
+from aqi_service.demo import CAVEAT, NEXT, RECORDS, SEE, main
 from aqi_service.storage.local.store import LocalStore
 from tests.doubles.program import Running, ran, running
 
@@ -23,6 +24,12 @@ def temporary(folder: Path) -> dict[str, str]:
 
 def left(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
+
+
+def asked(url: str) -> bytes:
+    with urllib.request.urlopen(url) as page:  # noqa: S310  # of the demo's own server
+        text: bytes = page.read()
+    return text
 
 
 def children(program: Running) -> list[int]:
@@ -52,7 +59,8 @@ async def test_it_loads_serves_looks_up_and_says_what_it_means_and_what_comes_ne
     ]
     assert re.search(r"^ +3 +62 +1 +1\.85 ", done.out, re.MULTILINE)
     assert '"status":"complete"' in done.out
-    assert done.out.endswith(f"\n{CAVEAT}\n\n{NEXT}\n")
+    assert done.out.endswith(f"\n{CAVEAT}\n\n{NEXT}\n{SEE}\n")
+    assert SEE == "see it on a map: make map"
     assert "\naqi_service " in f"\n{done.err}"
     assert "for instance: " not in done.err  # a command for the default port, where nobody listens
     assert left(tmp_path) == []
@@ -86,6 +94,7 @@ async def test_with_serve_it_prints_its_address_last_and_ends_on_a_signal_with_n
         address = await demo.line(r"^http://127\.0\.0\.1:(\d+)/$")
         ask = await demo.line(rf"python -m aqi_service\.client --port (\d+) {RECORDS[0]}$")
         assert demo.out[-1] == address.string
+        assert b"<title>Air map" in await asyncio.to_thread(asked, address[0])
         done = await ran("--no-save", "--port", ask[1], RECORDS[0], cwd=tmp_path, module="aqi_service.client")
         assert done.code == 0
         [server] = children(demo)

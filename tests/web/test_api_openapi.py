@@ -24,6 +24,7 @@ ASKED = {
     "places": ("", {"q": "Frankfurt"}),
     "sensors/{}/history": ("1118", {"since": "2017-08-09", "until": "2017-08-12"}),
     "sensors/{}/days": ("1118", {"since": "2017-08-09", "until": "2017-08-12"}),
+    "scales": ("", {}),
     "snapshot": ("", {}),
     "rejects": ("", {}),
     "latest": ("", {}),

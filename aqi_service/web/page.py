@@ -1,0 +1,146 @@
+"""The page: the files that a browser gets, each with its headers.
+
+One rule: what is served is a table of files, read when the port opens; no path leads to a file by its name.
+"""
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
+
+import orjson
+from aiohttp import web
+
+from aqi_service import __version__
+from aqi_service.core.tiles import Tiles
+from aqi_service.web.bodies import send_packed
+from aqi_service.web.kept import LEVEL, Packed
+
+PAGE = "/page"
+"""Below this path are the page's own files, below PAGE/leaflet those of Leaflet's package."""
+
+LEAFLET = "xstatic.pkg.leaflet"
+LEAFLET_FILES = ("leaflet.js", "leaflet.css")
+"""Of the package: its source and its pictures of buttons and markers are not used."""
+
+ENTRIES = {"/": "index.html", "/status": "status.html", "/embed": "embed.html"}
+FRAMED = frozenset({"/embed"})
+"""What other people's pages may show in a frame."""
+
+SETTINGS = f"{PAGE}/settings.json"
+
+CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".bin": "application/octet-stream",
+    ".svg": "image/svg+xml",
+}
+"""The kinds of files that are served; others in the folder are not."""
+
+HEADERS = {
+    "Server": "aqi_service",
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(self), camera=(), microphone=(), payment=()",
+}
+"""On every file of the page: a browser keeps it, and asks each time whether it is still the same."""
+
+
+def policy(tiles: Tiles | None, *, framed: bool = False) -> str:
+    """Return the Content-Security-Policy; the last three do not follow from default-src."""
+    sources = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": f"'self' data: {tiles.origin}" if tiles else "'self' data:",
+        "connect-src": "'self'",
+        "frame-ancestors": "*" if framed else "'none'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {source}" for name, source in sources.items())
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file: its bytes as they are kept, whether these are packed, and its media type."""
+
+    data: bytes
+    is_packed: bool
+    content_type: str
+
+
+class Page:
+    """Answers with the page's files; without `tiles` no browser is sent to another origin."""
+
+    def __init__(self, tiles: Tiles | None = None) -> None:
+        self._tiles = tiles
+        self._files = dict(_files(_settings(tiles)))
+        self._packed: dict[str, Packed] = {}
+
+    @property
+    def paths(self) -> Set[str]:
+        """All paths there are."""
+        return self._files.keys()
+
+    def headers(self, path: str) -> dict[str, str]:
+        """Return what every answer at that path has."""
+        return HEADERS | {"Content-Security-Policy": policy(self._tiles, framed=path in FRAMED)}
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Send the file of a path of `paths`."""
+        path = request.path
+        file = self._files[path]
+        packed = self._packed.get(path)
+        if packed is None:
+            packed = self._packed[path] = await asyncio.to_thread(_pack, file)
+        return await send_packed(request, packed, {"Content-Type": file.content_type, "ETag": packed.tag})
+
+
+def _pack(file: File) -> Packed:
+    """Return the file as gzip, with a mark that moves when it does."""
+    data = file.data if file.is_packed else gzip.compress(file.data, LEVEL, mtime=0)
+    length = int.from_bytes(data[-4:], "little")
+    return Packed(data, length, f'W/"{hashlib.sha256(file.data).hexdigest()[:32]}"', lambda: True)
+
+
+def _settings(tiles: Tiles | None) -> bytes:
+    shown = {"url": tiles.url, "attribution": tiles.attribution, "origin": tiles.origin} if tiles else None
+    return orjson.dumps({"version": __version__, "tiles": shown})
+
+
+def _files(settings: bytes) -> Iterator[tuple[str, File]]:
+    """Give every path and its file."""
+    own = dict(_folder(files(__package__) / "page"))
+    for name, file in own.items():
+        if not name.endswith(".html"):
+            yield f"{PAGE}/{name}", file
+    for path, name in ENTRIES.items():
+        if name in own:
+            yield path, own[name]
+    leaflet = dict(_folder(files(LEAFLET) / "data"))
+    for name in LEAFLET_FILES:
+        yield f"{PAGE}/leaflet/{name}", leaflet[name]
+    yield SETTINGS, File(settings, False, CONTENT_TYPES[".json"])
+
+
+def _folder(folder: Traversable) -> Iterator[tuple[str, File]]:
+    """Give the files of a folder that may be served; one that ends in .gz is served without that."""
+    for path in folder.iterdir():
+        name = path.name.removesuffix(".gz")
+        content_type = content_type_of(name)
+        if content_type is not None:
+            yield name, File(path.read_bytes(), path.name != name, content_type)
+
+
+def content_type_of(name: str) -> str | None:
+    """Return the media type of a file by how its name ends; None if such files are not served."""
+    return CONTENT_TYPES.get(PurePosixPath(name).suffix)

@@ -1,0 +1,44 @@
+// @ts-check
+/** Elements, each in one line. One rule: text becomes a text node, whatever it says. */
+
+/** @typedef {Node|string|number|null|undefined|false|''} Child */
+/** @typedef {Record<string, string|number|boolean|null|undefined|EventListener>} Attributes */
+
+/** @param {string} name @param {Attributes} [attributes] @param {Child[]} children @returns {any} an HTML element */
+export function el(name, attributes = {}, ...children) {
+  return filled(document.createElement(name), attributes, children);
+}
+
+/** @param {string} name @param {Attributes} [attributes] @param {Child[]} children @returns {any} an SVG element */
+export function svg(name, attributes = {}, ...children) {
+  return filled(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
+}
+
+/** @param {Element} element @param {Attributes} attributes @param {Child[]} children */
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'function') element.addEventListener(name, value);
+    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? '' : String(value));
+  }
+  const shown = children.filter((child) => child !== null && child !== undefined && child !== false && child !== '');
+  element.append(.../** @type {(Node|string)[]} */ (shown.map((child) => (child instanceof Node ? child : String(child)))));
+  return element;
+}
+
+/**
+ * A table; each row begins with its own heading.
+ * @param {string} caption @param {string[]} heads @param {Child[][]} rows
+ */
+export function table(caption, heads, rows) {
+  return el('table', {}, el('caption', {}, caption),
+    el('thead', {}, el('tr', {}, ...heads.map((head) => el('th', { scope: 'col' }, head)))),
+    el('tbody', {}, ...rows.map(([first, ...more]) =>
+      el('tr', {}, el('th', { scope: 'row' }, first), ...more.map((cell) => el('td', {}, cell))))));
+}
+
+/** What is made only when somebody opens it. @param {string} summary @param {() => Child[]} make */
+export function fold(summary, make) {
+  return el('details', { toggle: (/** @type {Event} */ { currentTarget: it }) => {
+    if (it instanceof HTMLElement && it.childElementCount === 1) it.append(...el('div', {}, ...make()).childNodes);
+  } }, el('summary', {}, summary));
+}

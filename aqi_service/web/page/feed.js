@@ -1,0 +1,73 @@
+// @ts-check
+/** All sensors at once, as the service has them; asked again with their ETag, which costs nothing if it holds. */
+
+/** How often they are asked for while the page is seen. */
+export const EVERY_MS = 5 * 60_000;
+
+/** How long an answer may take. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * `newest` is the newest record's timestamp, UTC; `now` the service's clock when it answered, epoch milliseconds.
+ * @typedef {{count: number, newest: string|null, snapshot_time: string, scale: string, etag: string, now: number,
+ *   columns: Columns}} Sensors
+ */
+/**
+ * @typedef {(number|null)[]} Numbers
+ * @typedef {(string|null)[]} Texts
+ * @typedef {{sensor_id: string[], sensor_type: Texts, indoor: (boolean|null)[], latitude: Numbers, longitude: Numbers,
+ *   country: Texts, id: string[], timestamp: Texts, 'P2.5': Numbers, P10: Numbers, AQI: Numbers, AQI_range: Texts,
+ *   AQI_pollutant: Texts, flags: string[], humidity: Numbers}} Columns
+ */
+
+/** What the service says instead of an answer, in its own words. */
+export class Refused extends Error {
+  /** @param {number} status @param {string} detail */
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/**
+ * Ask the API for something below /api/v1; throws Refused, or TypeError if the service cannot be reached.
+ * @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>}
+ */
+export async function ask(path, signal) {
+  const reply = await asked(path, signal);
+  return reply.json();
+}
+
+/** The same with its headers. @param {string} path @param {AbortSignal} [signal] */
+export async function asked(path, signal) {
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const signals = signal ? AbortSignal.any([signal, patience]) : patience;
+  const reply = await fetch(`/api/v1/${path}`, { cache: 'no-cache', signal: signals });
+  if (reply.ok) return reply;
+  const said = await reply.json().catch(() => ({}));
+  throw new Refused(reply.status, typeof said.detail === 'string' ? said.detail : `status ${reply.status}`);
+}
+
+/** Fetch one of the page's own files. @param {string} name */
+export async function file(name) {
+  const reply = await fetch(`/page/${name}`, { cache: 'no-cache' });
+  if (!reply.ok) throw new Refused(reply.status, name);
+  return reply;
+}
+
+/**
+ * Return all sensors on a scale (the service's own without one); with the ETag that is known, `null` columns
+ * are never made: the answer is the time alone.
+ * @param {string|null} scale @param {string|undefined} etag @param {AbortSignal} signal
+ * @returns {Promise<Sensors | {now: number}>}
+ */
+export async function latest(scale, etag, signal) {
+  const reply = await asked(`latest.columns.json${scale ? `?scale=${encodeURIComponent(scale)}` : ''}`, signal);
+  const now = Date.parse(reply.headers.get('Date') ?? '') || Date.now();
+  const tag = reply.headers.get('ETag') ?? '';
+  if (etag && tag === etag) {
+    await reply.body?.cancel();
+    return { now };
+  }
+  return { ...(await reply.json()), etag: tag, now };
+}

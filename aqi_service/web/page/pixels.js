@@ -1,0 +1,72 @@
+// @ts-check
+/** Shapes written straight into pixels, and numbers upon them. */
+
+export const DOT = 0, HOLLOW = 1, SQUARE = 2, HOLLOW_SQUARE = 3;
+
+/** @typedef {{x: Int16Array, y: Int16Array, alpha: Uint8Array, edge: Uint8Array}} Stamp */
+
+/**
+ * Make a shape: its pixels, how far each is covered, and which belong to the line around it.
+ * @param {number} shape @param {number} radius @returns {Stamp}
+ */
+export function stampOf(shape, radius) {
+  const reach = Math.ceil(radius + 1), thick = Math.max(2, radius / 3);
+  const [x, y, alpha, edge] = [[], [], [], []].map((list) => /** @type {number[]} */ (list));
+  for (let dy = -reach; dy <= reach; dy++) {
+    for (let dx = -reach; dx <= reach; dx++) {
+      const away = shape >= SQUARE ? Math.max(Math.abs(dx), Math.abs(dy)) : Math.hypot(dx, dy);
+      let covered = Math.min(1, radius + 0.5 - away);
+      const isHollow = shape === HOLLOW || shape === HOLLOW_SQUARE;
+      if (isHollow) covered = Math.min(covered, away - (radius - thick - 1));
+      if (covered <= 0) continue;
+      x.push(dx);
+      y.push(dy);
+      alpha.push(Math.round(255 * covered));
+      edge.push(away > radius - 0.9 ? 1 : 0);
+    }
+  }
+  return { x: Int16Array.from(x), y: Int16Array.from(y), alpha: Uint8Array.from(alpha), edge: Uint8Array.from(edge) };
+}
+
+/**
+ * Write a shape; a pixel that is only partly covered stays what it is, if it is anything.
+ * @param {Uint32Array} pixels @param {number} width @param {number} height @param {number} left @param {number} top
+ * @param {Stamp} shape @param {number} colour @param {number} edge colour of the line around it
+ */
+export function stamp(pixels, width, height, left, top, shape, colour, edge) {
+  for (let at = 0; at < shape.x.length; at++) {
+    const x = left + shape.x[at], y = top + shape.y[at];
+    if (x < 0 || y < 0 || x >= width || y >= height) continue;
+    const place = y * width + x, alpha = shape.alpha[at];
+    if (alpha < 255 && pixels[place]) continue;
+    pixels[place] = ((shape.edge[at] ? edge : colour) & 0xffffff) | (alpha << 24);
+  }
+}
+
+/**
+ * Write each mark's number upon it, in black or white, whichever stands out.
+ * @param {CanvasRenderingContext2D} context @param {number[][]} numbers left, top, position in the marks
+ * @param {import('./layer.js').Marks} marks @param {number} dpr
+ */
+export function write(context, numbers, marks, dpr) {
+  context.font = `600 ${11 * dpr}px system-ui, sans-serif`;
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  for (const [left, top, at] of numbers) {
+    const isHollow = marks.shape[at] === HOLLOW || marks.shape[at] === HOLLOW_SQUARE;
+    context.fillStyle = isHollow ? marks.ink : isLight(marks.colour[at]) ? '#000' : '#fff';
+    context.fillText(marks.textOf(marks.value[at]), left * dpr, (top + 0.5) * dpr);
+  }
+}
+
+/** @param {number} abgr */
+function isLight(abgr) {
+  const [red, green, blue] = [abgr & 255, (abgr >> 8) & 255, (abgr >> 16) & 255];
+  return 0.299 * red + 0.587 * green + 0.114 * blue > 140;
+}
+
+/** @param {string} colour #rrggbb @returns {number} 0xffbbggrr */
+export function abgr(colour) {
+  const rgb = parseInt(colour.slice(1), 16);
+  return ((0xff << 24) | ((rgb & 255) << 16) | (rgb & 0xff00) | (rgb >> 16)) >>> 0;
+}

@@ -1,0 +1,67 @@
+// @ts-check
+/** What must be said above the map: how old the data are, and what is wrong with them. */
+
+import { el } from './dom.js';
+
+/** From this age on a banner says so. */
+export const OLD_MS = 3 * 3600_000;
+
+/**
+ * @typedef {Object} Known
+ * @property {string|null} newest timestamp of the newest record, UTC @property {number} now epoch milliseconds
+ * @property {number} count sensors @property {string} error why the last question failed, '' if it did not
+ * @property {number} status of that answer, 0 if the service could not be reached
+ * @property {Record<string, number>} warnings of the latest load @property {boolean} hasData
+ */
+/** @typedef {{kind: string, text: string}} Banner */
+
+/** Epoch milliseconds of a timestamp, which is UTC with or without saying so. @param {string|null} text */
+export function timeOf(text) {
+  const bare = (text ?? '').replace(' ', 'T');
+  return Date.parse(/[Zz]$|[+-]\d\d:?\d\d$/.test(bare) ? bare : `${bare}Z`);
+}
+
+/** @param {number} ms @returns {string} in words */
+export function ageWords(ms) {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 2) return 'a minute ago';
+  if (minutes < 120) return `${minutes} minutes ago`;
+  if (minutes < 48 * 60) return `${Math.round(minutes / 60)} hours ago`;
+  const days = Math.round(minutes / 1440);
+  return days < 730 ? `${days} days ago` : `${Math.round(days / 365)} years ago`;
+}
+
+/** @type {Record<string, string>} */
+const OF_LOAD = {
+  not_24h_mean: 'These are no 24-hour means but 5-minute values, as in the demo\'s capture of 2017: an index on them only illustrates.',
+  empty_feed: 'The newest file of the network was empty. What shows here is older.',
+  halved_feed: 'The newest file of the network had under half of the usual records. What shows here may be older.',
+};
+
+/** @param {Known} known @returns {Banner[]} the gravest first */
+export function banners(known) {
+  /** @type {Banner[]} */
+  const found = [];
+  if (known.error && known.status === 0) {
+    found.push({ kind: 'error', text: known.hasData ? 'The service cannot be reached: what shows here is what it last said.'
+      : 'The service cannot be reached. This page tries again by itself.' });
+  } else if (known.error) {
+    found.push({ kind: 'error', text: known.status === 503 && !known.hasData
+      ? `There are no data yet: ${known.error}. This page asks again by itself.` : `The service says: ${known.error}` });
+  }
+  const age = known.now - timeOf(known.newest);
+  if (known.hasData && known.count === 0) found.push({ kind: 'warning', text: 'The latest file has no sensors.' });
+  if (known.hasData && age > OLD_MS) {
+    found.push({ kind: 'warning', text: `Old data: the newest measurement here was made ${ageWords(age)}.` });
+  }
+  for (const [name, text] of Object.entries(OF_LOAD)) if (known.warnings[name]) found.push({ kind: 'warning', text });
+  return found;
+}
+
+/** @param {HTMLElement} place @param {Banner[]} shown */
+export function showBanners(place, shown) {
+  const said = shown.map((each) => each.text).join('\n');
+  if (place.dataset.said === said) return;
+  place.dataset.said = said;
+  place.replaceChildren(...shown.map(({ kind, text }) => el('p', { class: kind }, text)));
+}

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { format, parse } from '../../../aqi_service/web/page/address.js';
+
+const FORMS = ['#8/48.78/9.18', '#sensor=4740', '#sensor=4740,5123', '#area=48.78,9.18,3', '#3/-33/-70.5&scale=us-epa&show=P10',
+  '#sensor=1&scale=daqi', '#area=0,-180,0.1&show=P2.5'];
+
+for (const form of FORMS) {
+  test(`${form} is written as it was read`, () => assert.equal(format(parse(form)), form));
+}
+
+test('a view is read as it was written, to the pixel of its zoom', () => {
+  for (let zoom = 1; zoom <= 18; zoom++) {
+    const { middle } = parse(format({ middle: { lat: 48.7654321, lon: 9.1234567, zoom } }));
+    const pixel = 360 / 256 / 2 ** zoom;
+    assert.ok(middle && Math.abs(middle.lat - 48.7654321) < pixel * 4 && Math.abs(middle.lon - 9.1234567) < pixel * 4, `${zoom}`);
+  }
+});
+
+test('what is no address of the page is an empty view', () => {
+  for (const hash of ['', '#', '#x', '#sensor=', '#sensor=a,-1', '#area=91,0,3', '#area=1,2', '#area=1,2,0', '#8/1/1e3', '#8//', '#%',
+    '#sensor=%E0%A4%A', '#8/48.78/9.18/1', '#show=<b>', '#scale=../x', '#constructor=1', '#__proto__=1']) {
+    assert.deepEqual(parse(hash), {}, hash);
+  }
+});
+
+test('at most four sensors are compared, each once', () => {
+  assert.deepEqual(parse('#sensor=1,1,2,3,4,5').sensors, ['1', '2', '3', '4']);
+});
