@@ -32,7 +32,7 @@ run: ## the service on the live feed, kept in ./data, until Ctrl-C; without a ne
 test: ## set up, then run the tests
 	$(call setup,--extra test)
 	@$(RUN) -m compileall -q aqi_service bench tests tools trials  # once, not in each process that the tests start
-	@$(RUN) -m pytest -n 3 --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 3 --dist worksteal $(ARGS)  # keeps what pytest makes of the tests
 
 test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has
 	@$(PYTHON) -m tools.test_all $(ARGS)

@@ -1,12 +1,11 @@
 """What every test shares: a moto server, and an environment without the user's AWS and AQI settings."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests import profiles
+from tests.doubles import moto_server
 from tests.doubles.aws_world import aws
 from tests.doubles.models import read_models_once
 from tests.doubles.moto_names import Moto
@@ -43,13 +42,9 @@ def one_reading_of_the_models() -> None:
 
 
 @pytest.fixture(scope="session")
-def moto_endpoint() -> Iterator[str]:
-    """The URL of a moto server of this test process."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def moto_endpoint() -> str:
+    """The URL of the moto server of this test process."""
+    return moto_server.moto_endpoint()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 import pytest
-from moto.server import ThreadedMotoServer
 
 from aqi_service.client import Client
 from tests import ROOT
@@ -50,19 +49,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def endpoint(aws: None) -> Iterator[str]:
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
-
-@pytest.fixture
-def table(endpoint: str) -> str:
+def table(aws: None, moto_endpoint: str) -> str:
     """Fill a table as the report's scripts do; give its name."""
     name = f"sensor_data_raw_{uuid.uuid4().hex}"
-    created: Any = boto3.resource("dynamodb", endpoint_url=endpoint).create_table(
+    created: Any = boto3.resource("dynamodb", endpoint_url=moto_endpoint).create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
@@ -73,9 +63,9 @@ def table(endpoint: str) -> str:
 
 
 @pytest.fixture
-def report_server(endpoint: str, table: str, tmp_path: Path) -> Iterator[int]:
+def report_server(moto_endpoint: str, table: str, tmp_path: Path) -> Iterator[int]:
     """Run the report's server; give its port."""
-    command = [sys.executable, str(PEERS), "server", "127.0.0.1", "0", table, endpoint]
+    command = [sys.executable, str(PEERS), "server", "127.0.0.1", "0", table, moto_endpoint]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -5,16 +5,13 @@ One rule: the environment leads to moto while the clients are opened, and is as 
 `make conformance` names other servers in CONFORMANCE_S3 and CONFORMANCE_DYNAMODB: they take moto's place.
 """
 
-import atexit
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.create_bucket import BucketMaker
@@ -24,16 +21,7 @@ from aqi_service.storage.aws.s3_archive import S3Archive
 from tests.doubles.faults.clients import make_table
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
-
-
-@cache
-def moto_endpoint() -> str:
-    """Start the server once; it ends with the process."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    atexit.register(server.stop)
-    host, port = server.get_host_and_port()
-    return f"http://{host}:{port}"
+from tests.doubles.moto_server import moto_endpoint
 
 
 @asynccontextmanager

@@ -13,10 +13,11 @@ from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
 from aqi_service.storage.local.lease import LocalLease
 from aqi_service.storage.ports import Lease, Store
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, passed
-from tests.doubles.aws_backends import moto_endpoint, others
+from tests.doubles.aws_backends import others
 from tests.doubles.aws_world import World, fresh, opened
 from tests.doubles.faults.clients import at_once
 from tests.doubles.faults.clock import HandClock
+from tests.doubles.moto_server import moto_endpoint
 from tests.doubles.stores import local_store
 
 KEY: Any = {"id": {"S": "lease"}}

@@ -1,20 +1,60 @@
-"""The SDK's models, read once a process: each session would take a tenth of a second to decode them."""
+"""What each session of the SDK would do anew, done once a process: half of what a test on moto costs.
+
+One rule: no request and no answer is another; what is kept is what every session of a process finds alike.
+"""
 
 import asyncio
 import importlib
 import pkgutil
+import ssl
 from functools import cache
 from typing import Any
 
-from botocore.loaders import JSONFileLoader
+import botocore.httpsession
+from botocore.hooks import EventAliaser
+from botocore.loaders import JSONFileLoader, Loader
 
 
+class LazyContext(ssl.SSLContext):
+    """Reads the authorities that everybody has when TLS begins, which it never does towards moto."""
+
+    _unread: str | None = None
+
+    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        """Load what is named; what everybody has is put off."""
+        if (cafile, capath, cadata) == (botocore.httpsession.where(), None, None):
+            self._unread = cafile
+        else:
+            super().load_verify_locations(cafile, capath, cadata)
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        """Begin TLS."""
+        if self._unread:
+            super().load_verify_locations(self._unread)
+            self._unread = None
+        return super().wrap_bio(*arguments, **named)
+
+
+@cache
 def read_models_once() -> None:
     """Have every session of this process share what a session shares among its clients."""
-    if not hasattr(JSONFileLoader.load_file, "cache_info"):
-        loader: Any = JSONFileLoader()
-        kept = cache(JSONFileLoader.load_file)
-        JSONFileLoader.load_file = lambda _, path: kept(loader, path)  # type: ignore[method-assign, assignment]
+    load: Any = cache(JSONFileLoader().load_file)
+    services: Any = cache(Loader().list_available_services)
+    names: dict[str, str] = {}
+    begin = EventAliaser.__init__
+
+    def begin_with_names(aliaser: Any, *arguments: Any) -> None:
+        begin(aliaser, *arguments)
+        aliaser._alias_name_cache = names
+
+    patched: tuple[tuple[Any, str, Any], ...] = (
+        (JSONFileLoader, "load_file", lambda _, path: load(path)),
+        (Loader, "list_available_services", lambda _, type_name: services(type_name)),
+        (EventAliaser, "__init__", begin_with_names),
+        (botocore.httpsession, "SSLContext", LazyContext),
+    )
+    for where, name, value in patched:
+        setattr(where, name, value)
 
 
 def import_all() -> None:

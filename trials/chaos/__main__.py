@@ -8,8 +8,7 @@ import time
 import urllib.request
 from collections.abc import Sequence
 
-from moto.server import ThreadedMotoServer
-
+from tests.doubles.moto_server import moto_endpoint
 from trials.chaos.campaign import campaign
 from trials.chaos.checks import reach
 from trials.chaos.outcome import Outcome
@@ -28,13 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     logging.getLogger("aqi_service").setLevel(logging.ERROR)
     logging.getLogger("aqi_service").propagate = False
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        return _campaigns(asked, "http://{}:{}".format(*server.get_host_and_port()))
-    finally:
-        server.stop()
+    return _campaigns(asked, moto_endpoint())
 
 
 def _campaigns(asked: argparse.Namespace, endpoint: str) -> int:

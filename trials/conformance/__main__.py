@@ -9,9 +9,10 @@ import os
 import sys
 
 from aqi_service.storage.aws.clients import open_clients
-from tests.doubles.aws_backends import moto_endpoint, others
+from tests.doubles.aws_backends import others
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
+from tests.doubles.moto_server import moto_endpoint
 from trials.conformance.probes import PROBES, Probe, all_answers
 
 

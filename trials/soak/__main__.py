@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 import tempfile
@@ -10,8 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from moto.server import ThreadedMotoServer
-
+from tests.doubles.moto_server import moto_endpoint
 from trials.soak.samples import Sample, grown, table
 from trials.soak.world import Soak
 
@@ -26,15 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.every < 1 or asked.loads < 2 * asked.every:
         parser.error("two samples are compared: --loads must be at least twice --every")
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     soak = Soak(asked.loads, asked.every, asked.seed)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        endpoint = "http://{}:{}".format(*server.get_host_and_port())
-        failed = asyncio.run(_shown("a table and a bucket behind the shim", soak.on_aws(endpoint)))
-    finally:
-        server.stop()
+    failed = asyncio.run(_shown("a table and a bucket behind the shim", soak.on_aws(moto_endpoint())))
     with tempfile.TemporaryDirectory() as folder:
         failed |= asyncio.run(_shown("a folder", soak.in_a_folder(Path(folder) / "place")))
     return int(failed)
