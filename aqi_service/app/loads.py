@@ -17,13 +17,13 @@ from aqi_service.app.console import ProgressLine
 from aqi_service.core.clocks import RELEASED, ages_from, current
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.core.snapshot_names import order_of, parse_name
+from aqi_service.core.snapshot_names import newest_name, order_of, parse_name
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
 from aqi_service.load.load import load
 from aqi_service.load.plan import LoadPlan
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore, newest_name
+from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore
 from aqi_service.snapshots.sources import Source
 from aqi_service.snapshots.unfinished import OlderUnfinished, UnfinishedSnapshots
 from aqi_service.storage.backend import Backend

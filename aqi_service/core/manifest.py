@@ -4,10 +4,11 @@ One rule: a manifest is one in its printed form, as any version may have written
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from aqi_service.core.index import SnapshotVersion, is_behind
 from aqi_service.core.notes import Noted, ended_of, notes_of, settle, with_notes
+from aqi_service.core.report import Status
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import feed_time
 from aqi_service.core.witness import with_witness, witness_of
@@ -80,3 +81,34 @@ def _stays(there: Manifest | None, ours: Manifest, *, replay: bool, ahead: bool)
     if ahead:  # its time says nothing; its data still does
         return replay and our.newest < theirs.newest
     return is_behind(our, theirs, replay=replay)
+
+
+class Claim(NamedTuple):
+    """What a manifest says of the table that has all of its snapshot.
+
+    Attributes:
+        table_id: which creation of the table it is.
+        receipt: a text that the table knows unless it was put back to an earlier state; None where it gave
+            none, or the version that wrote the manifest asked for none.
+    """
+
+    table_id: object
+    receipt: str | None
+
+
+def is_complete(manifest: Manifest | None) -> bool:
+    """Tell whether the manifest says that the snapshot was loaded as a whole."""
+    return manifest is not None and manifest.get("status") == Status.COMPLETE
+
+
+def claim_of(manifest: Manifest) -> Claim:
+    """Return what a manifest says of its table."""
+    receipt = manifest.get("receipt")  # versions before it wrote none
+    return Claim(manifest.get("table_id"), None if receipt is None else str(receipt))
+
+
+def outranks(there: Manifest | None, ours: Manifest) -> bool:
+    """Tell whether a snapshot's manifest says more than ours does: that it is finished."""
+    if there is None or not is_complete(there) or is_complete(ours):
+        return False
+    return bool(there.get("scale") == ours["scale"]) and ours["table_id"] in (None, there.get("table_id"))

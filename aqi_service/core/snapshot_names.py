@@ -4,7 +4,7 @@ One rule: `data_dd_MM_yy_hh_mm.json` does not sort by time, so nobody compares n
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 
 _COPY = re.compile(
@@ -77,3 +77,8 @@ def rejects_key(table: str, name: str) -> str:
 def latest_key(table: str) -> str:
     """Where the newest finished snapshot of a table is named."""
     return f"manifests/{table}/latest.json"
+
+
+def newest_name(names: Sequence[str]) -> str | None:
+    """Return the name of the newest of the snapshots; of one minute the highest suffix."""
+    return max(names, key=order_of, default=None)

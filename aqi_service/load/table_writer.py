@@ -16,10 +16,11 @@ from typing import Protocol
 
 from aqi_service.core.clocks import ages_from
 from aqi_service.core.fates import FateCounter, refusal_of_all, refusal_of_load
-from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
+from aqi_service.core.items import Item, Verdict, is_expired, judge
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
 from aqi_service.errors import AqiError, TableRefused
+from aqi_service.load.comparison import Comparison
 from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, Store
 
 log = logging.getLogger("aqi_service")
@@ -42,49 +43,6 @@ class Put(Protocol):
 
     def __call__(self, items: Sequence[Item], *, judged: Judged) -> Awaitable[PutResult]:
         """Write the items; `judged` is how they were found to be worth it."""
-
-
-class _Comparison:
-    """A group's items beside what the table has of them.
-
-    Attributes:
-        old: what the table has, as far as it is not expired, by id.
-        verdicts: what becomes of each item, by id.
-    """
-
-    def __init__(self, now: float, ages: float) -> None:
-        """`now` and what ages count from, in epoch seconds."""
-        self._now, self._ages = now, ages
-        self.old: dict[str, Item | None] = {}
-        self.verdicts: dict[str, Verdict] = {}
-
-    def judge(self, items: Iterable[Item], there: Mapping[str, Item]) -> list[Item]:
-        """Judge these items, maybe again, beside what the table has; return those that are to be written.
-
-        One that was to be written and is there, to the letter, was written by a try whose answer was lost.
-        """
-        wanted = []
-        for item in items:
-            found = there.get(item.id)
-            old = None if found is None or is_expired(found, self._ages) else found
-            if not (old == item and self.verdicts.get(item.id) is Verdict.STORE):
-                self.old[item.id] = old
-                self.verdicts[item.id] = verdict = judge(item, old and dated(old, self._now))
-                if verdict is Verdict.STORE:
-                    wanted.append(item)
-        return wanted
-
-    def settle(self, result: PutResult) -> None:
-        """Note what became of a write."""
-        self.verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
-        for record_id in result.refused:
-            del self.verdicts[record_id]
-
-    def differs(self, item: Item) -> bool:
-        """Tell whether the table now has something else than this item, be it only its expiry."""
-        verdict, old = self.verdicts.get(item.id), self.old.get(item.id)
-        same = verdict is Verdict.UNCHANGED and old is not None and item.expires_at == old.expires_at
-        return not (same or verdict is Verdict.STORE)
 
 
 class TableWriter:
@@ -265,7 +223,7 @@ class TableWriter:
             self._give_up(group)
             return
         now = self._now()
-        comparison = _Comparison(now, ages_from(now, self.data_time))
+        comparison = Comparison(now, ages_from(now, self.data_time))
         try:
             refused = await self._compare_and_write(group, comparison)
         except AqiError as error:
@@ -279,7 +237,7 @@ class TableWriter:
                 self._fates.note_example(group.items[record_id], group.numbers[record_id])
             self.watch.differs(i for i, item in group.items.items() if comparison.differs(item))
 
-    async def _compare_and_write(self, group: _Group, comparison: _Comparison) -> Mapping[str, str]:
+    async def _compare_and_write(self, group: _Group, comparison: Comparison) -> Mapping[str, str]:
         """Read what the table has, write what is new; return what it refused, id -> why."""
         asked_at = asyncio.get_running_loop().time()
         there = await self._store.read(list(group.items))

@@ -9,15 +9,19 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import NamedTuple
-
-import orjson
 
 from aqi_service.core.clocks import current, is_ahead
-from aqi_service.core.manifest import Manifest, data_time, moved
+from aqi_service.core.manifest import Claim, Manifest, claim_of, data_time, is_complete, moved, outranks
 from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.report import LoadReport, Status
-from aqi_service.core.snapshot_names import latest_key, manifest_key, order_of, parse_name, rejects_key
+from aqi_service.core.snapshot_names import (
+    latest_key,
+    manifest_key,
+    newest_name,
+    order_of,
+    parse_name,
+    rejects_key,
+)
 from aqi_service.core.witness import witness_of
 from aqi_service.errors import (
     AccessDenied,
@@ -27,27 +31,13 @@ from aqi_service.errors import (
     SnapshotFailed,
     Unavailable,
 )
-from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo, Storage
+from aqi_service.snapshots.documents import JsonDocuments
+from aqi_service.storage.ports import SnapshotInfo, Storage
 
 log = logging.getLogger("aqi_service")
 
 CONCURRENT_READS = 16
 """How many manifests are read at the same time."""
-
-_PRINTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-
-
-class Claim(NamedTuple):
-    """What a manifest says of the table that has all of its snapshot.
-
-    Attributes:
-        table_id: which creation of the table it is.
-        receipt: a text that the table knows unless it was put back to an earlier state; None where it gave
-            none, or the version that wrote the manifest asked for none.
-    """
-
-    table_id: object
-    receipt: str | None
 
 
 class ManifestStore:
@@ -68,6 +58,7 @@ class ManifestStore:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._archive, self._store = storage.archive, storage.store
+        self._documents = JsonDocuments(storage.archive)
         self._table = table
         self._ttl = ttl
         self._now = now
@@ -75,7 +66,7 @@ class ManifestStore:
     async def manifest(self, name: str) -> Manifest | None:
         """Read a snapshot's manifest; None when there is none that can be read."""
         try:
-            return await self._read(manifest_key(self._table, name))
+            return await self._documents.read(manifest_key(self._table, name))
         except InGlacier:
             return None
 
@@ -86,7 +77,7 @@ class ManifestStore:
     async def standing(self) -> tuple[Manifest | None, Notes]:
         """Read that, and the notes on the loads that it cannot know of."""
         try:
-            document = await self._read(latest_key(self._table))
+            document = await self._documents.read(latest_key(self._table))
         except InGlacier as error:  # without it nobody knows what the table has
             raise ConfigError(str(error)) from error
         return document and with_notes(document, {}), notes_of(document)
@@ -139,7 +130,7 @@ class ManifestStore:
             some = names[start : start + CONCURRENT_READS]
             manifests = await asyncio.gather(*map(self.manifest, some))
             found |= {
-                name: _claim(manifest)
+                name: claim_of(manifest)
                 for name, manifest in zip(some, manifests, strict=True)
                 if manifest and is_complete(manifest) and manifest.get("scale") == scale
             }
@@ -189,21 +180,21 @@ class ManifestStore:
             raise ValueError("a load that archived nothing has no manifest")
         ours = report.as_json() | {"table_id": await self._table_id(report.status)}
         ours |= {} if self._ttl is None else {"ttl": self._ttl}
-        if _outranks(await self.manifest(report.snapshot), ours):
+        if outranks(await self.manifest(report.snapshot), ours):
             return
         if is_complete(ours) and (receipt := await self._store.receipt()):
             ours |= {"receipt": receipt}
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
         if is_complete(ours):
-            await self._change(
+            await self._documents.change(
                 latest_key(self._table),
                 lambda there: moved(
                     there, ours, noted, since=report.mostly_since, ahead=self.is_ahead(there)
                 ),
             )
         key = manifest_key(self._table, report.snapshot)
-        await self._change(key, lambda there: None if _outranks(there, ours) else ours)
+        await self._documents.change(key, lambda there: None if outranks(there, ours) else ours)
 
     async def check_scale(self, scale: str) -> None:
         """Raise ConfigError when the table is scored on another scale."""
@@ -214,21 +205,9 @@ class ManifestStore:
                 f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
             )
 
-    async def _read(self, key: str) -> Manifest | None:
-        return _parse(key, await self._archive.get(key))
-
-    async def _change(self, key: str, new: Callable[[Manifest | None], Manifest | None]) -> None:
-        """Write what `new` makes of the document that is there, unless that is None."""
-
-        def changed(there: bytes | None) -> bytes | None:
-            document = new(_parse(key, there))
-            return None if document is None else orjson.dumps(document, option=_PRINTED)
-
-        await self._archive.change(key, changed)
-
     async def _renote(self, new: Callable[[Notes], Notes]) -> bool:
         """Change the notes in `latest.json`, and nothing else there; False if there is none."""
-        if await self._read(latest_key(self._table)) is None:
+        if await self._documents.read(latest_key(self._table)) is None:
             return False
 
         def changed(there: Manifest | None) -> Manifest | None:
@@ -236,7 +215,7 @@ class ManifestStore:
             notes = new(before)
             return None if notes == before else with_notes(there, notes)
 
-        await self._change(latest_key(self._table), changed)
+        await self._documents.change(latest_key(self._table), changed)
         return True
 
     async def _table_id(self, status: Status) -> str | None:
@@ -263,36 +242,3 @@ class ManifestStore:
             log.warning("digest_unreadable", extra={"snapshot": name, "error": str(error)})
             return None
         return sha.hexdigest()
-
-
-def is_complete(manifest: Manifest | None) -> bool:
-    """Tell whether the manifest says that the snapshot was loaded as a whole."""
-    return manifest is not None and manifest.get("status") == Status.COMPLETE
-
-
-def _claim(manifest: Manifest) -> Claim:
-    receipt = manifest.get("receipt")  # versions before it wrote none
-    return Claim(manifest.get("table_id"), None if receipt is None else str(receipt))
-
-
-def _outranks(there: Manifest | None, ours: Manifest) -> bool:
-    """Tell whether a snapshot's manifest says more than ours does: that it is finished."""
-    if there is None or not is_complete(there) or is_complete(ours):
-        return False
-    return bool(there.get("scale") == ours["scale"]) and ours["table_id"] in (None, there.get("table_id"))
-
-
-def newest_name(names: Sequence[str]) -> str | None:
-    """Return the name of the newest of the snapshots; of one minute the highest suffix."""
-    return max(names, key=order_of, default=None)
-
-
-def _parse(key: str, body: bytes | None) -> Manifest | None:
-    if body is not None and len(body) > DOCUMENT_LIMIT:
-        log.warning("manifest_too_large", extra={"key": key, "most_bytes": DOCUMENT_LIMIT})
-        return None
-    try:
-        found = None if body is None else orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None

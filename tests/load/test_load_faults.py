@@ -10,6 +10,7 @@ import pytest
 
 from aqi_service.core.rejects import LINES_LIMIT
 from aqi_service.core.report import Status
+from aqi_service.core.snapshot_names import newest_name
 from aqi_service.errors import (
     AccessDenied,
     AqiError,
@@ -18,7 +19,7 @@ from aqi_service.errors import (
     FetchFailed,
     Unavailable,
 )
-from aqi_service.snapshots.manifests import ManifestStore, newest_name
+from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import stored_source
 from aqi_service.storage.ports import Storage
 from tests.doubles.documents import CUT, document_of, record

@@ -31,12 +31,11 @@ from aqi_service.app.open import open_backend
 from aqi_service.app.startup_checks import check
 from aqi_service.core.frames import HEADER, decode_header, encode
 from aqi_service.core.report import Status
-from aqi_service.core.snapshot_names import parse_name
+from aqi_service.core.snapshot_names import newest_name, parse_name
 from aqi_service.errors import AqiError, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.server import Server
 from aqi_service.server.sockets import listen
-from aqi_service.snapshots.manifests import newest_name
 from aqi_service.snapshots.sources import archived_source, live_feed
 from aqi_service.storage.backend import Backend
 from tests.doubles.config import config

@@ -16,7 +16,8 @@ from typing import Any
 from aqi_service.core.clocks import counts_until
 from aqi_service.core.items import Item
 from aqi_service.storage.local.sensor_pages import from_some, of_sensor
-from aqi_service.storage.local.sqlite import (
+from aqi_service.storage.local.sqlite import SqliteConnection, durable, transaction
+from aqi_service.storage.local.statements import (
     ADD_RECEIPT,
     EXPIRE,
     GET,
@@ -25,13 +26,10 @@ from aqi_service.storage.local.sqlite import (
     PUT,
     PUT_UNLESS_NEWER,
     SETTLE,
-    SqliteConnection,
-    durable,
     from_row,
     get_many,
     row_id,
     to_row,
-    transaction,
 )
 from aqi_service.storage.local.threads import Threads
 from aqi_service.storage.ports import Judged, PutResult, no_guard

@@ -16,7 +16,7 @@ from aqi_service.core.parse.document import Position
 from aqi_service.core.parse.splitter import Batch
 from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.load.table_writer import TableWriter
-from aqi_service.storage.local import sqlite as local_table
+from aqi_service.storage.local.statements import to_row
 from aqi_service.storage.local.store import LocalStore
 from aqi_service.storage.ports import PutResult
 from tests.doubles.faults.clock import HandClock
@@ -248,7 +248,7 @@ class TestRefusal:
         def cancelling(item: Item) -> tuple[int | str | None, ...]:
             if item.id == "50":
                 cancel_from_thread(loop, task)
-            return local_table.to_row(item)
+            return to_row(item)
 
         monkeypatch.setattr("aqi_service.storage.local.store.to_row", cancelling)
         await asyncio.wait([task])
@@ -274,7 +274,7 @@ class TestRefusal:
     async def test_a_write_that_fails_half_way_leaves_nothing_of_it(
         self, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        rows = [local_table.to_row(FULL)]
+        rows = [to_row(FULL)]
         monkeypatch.setattr("aqi_service.storage.local.store.to_row", lambda _: rows.pop())
         with pytest.raises(IndexError):
             await store.put(numbered(0, 2), conditional=False)
@@ -303,11 +303,11 @@ class TestRefusal:
 
 
 def gated(gate: threading.Event) -> Callable[[Item], tuple[int | str | None, ...]]:
-    def to_row(item: Item) -> tuple[int | str | None, ...]:
+    def wait(item: Item) -> tuple[int | str | None, ...]:
         gate.wait()
-        return local_table.to_row(item)
+        return to_row(item)
 
-    return to_row
+    return wait
 
 
 @pytest.mark.parametrize("by", [-3600, 3600])

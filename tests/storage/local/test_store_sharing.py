@@ -14,6 +14,7 @@ import pytest
 from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, NoTableYet, Unavailable
 from aqi_service.storage.local import sqlite as local_table
+from aqi_service.storage.local.statements import SCHEMAS
 from aqi_service.storage.local.store import LocalStore
 from tests.doubles.local_helpers import count, numbered, opened, other_program
 from tests.doubles.storage_items import FULL
@@ -72,7 +73,7 @@ async def test_an_older_table_gets_what_newer_schemas_add_and_keeps_its_items(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.put([FULL], conditional=False)
-    newer = (*local_table.SCHEMAS, ("CREATE TABLE more (text)",))
+    newer = (*SCHEMAS, ("CREATE TABLE more (text)",))
     monkeypatch.setattr(local_table, "SCHEMAS", newer)
     async with opened(tmp_path) as late:
         assert await late.read([FULL.id]) == {FULL.id: FULL}

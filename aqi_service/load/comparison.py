@@ -1,0 +1,52 @@
+"""A group's items beside what the table has: what is to be written, and what the table has in the end.
+
+One rule: an item that is there to the letter after a try to write it was written by that try.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
+from aqi_service.storage.ports import PutResult
+
+
+class Comparison:
+    """A group's items beside what the table has of them.
+
+    Attributes:
+        old: what the table has, as far as it is not expired, by id.
+        verdicts: what becomes of each item, by id.
+    """
+
+    def __init__(self, now: float, ages: float) -> None:
+        """`now` and what ages count from, in epoch seconds."""
+        self._now, self._ages = now, ages
+        self.old: dict[str, Item | None] = {}
+        self.verdicts: dict[str, Verdict] = {}
+
+    def judge(self, items: Iterable[Item], there: Mapping[str, Item]) -> list[Item]:
+        """Judge these items, maybe again, beside what the table has; return those that are to be written.
+
+        One that was to be written and is there, to the letter, was written by a try whose answer was lost.
+        """
+        wanted = []
+        for item in items:
+            found = there.get(item.id)
+            old = None if found is None or is_expired(found, self._ages) else found
+            if not (old == item and self.verdicts.get(item.id) is Verdict.STORE):
+                self.old[item.id] = old
+                self.verdicts[item.id] = verdict = judge(item, old and dated(old, self._now))
+                if verdict is Verdict.STORE:
+                    wanted.append(item)
+        return wanted
+
+    def settle(self, result: PutResult) -> None:
+        """Note what became of a write."""
+        self.verdicts |= dict.fromkeys(result.superseded, Verdict.SUPERSEDED)
+        for record_id in result.refused:
+            del self.verdicts[record_id]
+
+    def differs(self, item: Item) -> bool:
+        """Tell whether the table now has something else than this item, be it only its expiry."""
+        verdict, old = self.verdicts.get(item.id), self.old.get(item.id)
+        same = verdict is Verdict.UNCHANGED and old is not None and item.expires_at == old.expires_at
+        return not (same or verdict is Verdict.STORE)
