@@ -39,17 +39,23 @@ class LazyContext(ssl.SSLContext):
 def read_models_once() -> None:
     """Have every session of this process share what a session shares among its clients."""
     load: Any = cache(JSONFileLoader().load_file)
-    services: Any = cache(Loader().list_available_services)
+    services: dict[tuple[Any, ...], list[str]] = {}
     names: dict[str, str] = {}
-    begin = EventAliaser.__init__
+    begin, look = EventAliaser.__init__, Loader.list_available_services
 
     def begin_with_names(aliaser: Any, *arguments: Any) -> None:
         begin(aliaser, *arguments)
         aliaser._alias_name_cache = names
 
+    def list_services(library: Any, type_name: str) -> list[str]:
+        key = (*library.search_paths, type_name)
+        if key not in services:
+            services[key] = look(library, type_name)
+        return services[key]
+
     patched: tuple[tuple[Any, str, Any], ...] = (
         (JSONFileLoader, "load_file", lambda _, path: load(path)),
-        (Loader, "list_available_services", lambda _, type_name: services(type_name)),
+        (Loader, "list_available_services", list_services),
         (EventAliaser, "__init__", begin_with_names),
         (botocore.httpsession, "SSLContext", LazyContext),
     )
