@@ -216,6 +216,8 @@ def _words_of_stdin() -> Iterator[tuple[int, str]]:
             data = sys.stdin.buffer.read()
         except OSError as error:
             raise _UsageError(f"standard input cannot be read: {error.strerror}") from error
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as PowerShell's `>` writes
+            data = data.decode("utf-16", "replace").encode()
         for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
             yield from ((number, word) for word in line.decode("utf-8", "replace").split())
 

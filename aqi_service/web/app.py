@@ -75,7 +75,7 @@ async def http_port(
     """
     doors = ConnectionLimits(most, _noted(answers.refused), silent_seconds)
     app = application(answers, doors)
-    runner = web.AppRunner(app, access_log=None, logger=_faults(), shutdown_timeout=2.0, lingering_time=0)
+    runner = web.AppRunner(app, access_log=None, logger=faults(), shutdown_timeout=2.0, lingering_time=0)
     await runner.setup()
     inner = runner.server
     if inner is None:
@@ -108,14 +108,21 @@ def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:
     return note
 
 
-def _faults() -> logging.Logger:
-    """Return the log without what peers send wrong: that is answered with 400, and no fault of ours."""
+def faults() -> logging.Logger:
+    """Return the log without what aiohttp tells of peers: what they send wrong, and that they are gone."""
 
     def is_ours(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+        error = record.exc_info[1] if record.exc_info else None
+        return record.module != "web_protocol" or not _is_the_peers(error)
 
     log.filters[:] = [is_ours]
     return log
+
+
+def _is_the_peers(error: BaseException | None) -> bool:
+    """Tell whether an error says that a peer is wrong, or gone, or was told so by the doors already."""
+    is_too_late = isinstance(error, RuntimeError) and "after write_eof" in str(error)
+    return is_too_late or isinstance(error, HttpProcessingError | ConnectionError)
 
 
 def application(answers: Answers, doors: ConnectionLimits) -> web.Application:

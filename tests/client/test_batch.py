@@ -49,9 +49,10 @@ async def test_a_standard_input_that_cannot_be_read_is_a_sentence(tmp_path: Path
     assert ran.err == "aqi-client: standard input cannot be read: Bad file descriptor\n"
 
 
-async def test_ids_that_windows_wrote_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])  # the latter is PowerShell's
+async def test_ids_that_windows_wrote_are_read(encoding: str, tmp_path: Path) -> None:
     async with at_table() as there:
-        ran = await command(*there, "-", cwd=tmp_path, stdin=b"\xef\xbb\xbf" + f"{FOUND}\r\n2\r\n".encode())
+        ran = await command(*there, "-", cwd=tmp_path, stdin=f"{FOUND}\r\n2\r\n".encode(encoding))
     assert (ran.code, len(ran.out.splitlines())) == (0, 3)
 
 
