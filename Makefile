@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check trials matrix crash chaos soak siege fuzz host conformance mutate bench lock audit clean
+.PHONY: help demo map run test test-all check trials matrix crash chaos soak siege fuzz api host conformance mutate bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses
 soak: ## 500 loads and lookups under faults in one process, and what grows in it; SEED=N chooses faults
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.soak $${SEED:+--seed $$SEED} $(ARGS)
+
+api: ## 100 requests for each operation of openapi.json, and more that it does not allow; ARGS="--seed 2" chooses others
+	$(call setup,--extra test)
+	@exec $(RUN) -m trials.api $(ARGS)
 
 host: ## lookups while 500 MB load, 500 MB in 256 MB of memory, 90 s of SIGSTOP, full and read-only disks
 	$(call setup,--extra test)

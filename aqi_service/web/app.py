@@ -155,7 +155,7 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     if answers.api is not None:
-        app.router.add_route("*", f"{BASE}/{{tail:.*}}", Api(answers.api).answer)
+        app.router.add_route("*", f"{BASE}/{{tail:[\\s\\S]*}}", Api(answers.api).answer)
     _add_page(app, answers)
     return app
 

@@ -101,7 +101,7 @@ PATHS = (
     Path("metrics", METRICS, forms=SERIES),
 )
 
-_SUFFIX = re.compile(r"(\.csv|\.geojson|\.columns\.json)?$")
+_SUFFIX = re.compile(r"(\.csv|\.geojson|\.columns\.json)?\Z")
 
 
 class Found(NamedTuple):

@@ -219,6 +219,8 @@ async def test_the_etag_moves_with_the_snapshot() -> None:
     ("/sensors/1118/days.geojson", 404, "there is no such path"),
     ("/sensors/1118/", 404, "there is no such path"),
     ("/sensors//history", 404, "there is no such path"),
+    ("/countries/D%0AE", 400, "a country is two capital letters"),
+    ("/latest.csv%0A", 404, "there is no such path"),
     ("/nothing", 404, "there is no such path"),
     ("/", 404, "there is no such path"),
     ("/near.xml?lat=1&lon=1", 404, "there is no such path"),

@@ -52,9 +52,18 @@ def test_it_describes_every_path_in_each_form_and_no_other() -> None:
 @pytest.mark.parametrize(("path", "ending"), EACH)
 def test_it_names_the_parameters_that_are_known_and_requires_those_that_are(path: Path, ending: str) -> None:
     asked = [each for each in parameters(operation(path, ending)) if each["in"] == "query"]
-    assert {each["name"] for each in asked} == set(path.endpoint.known)
+    assert {name for each in asked for name in names(each)} == set(path.endpoint.known)
     required = {name for name in path.endpoint.required if not (path.endpoint.has_point and name != "km")}
-    assert {each["name"] for each in asked if each["required"]} == required
+    point = {"lat", "lon", "place"} if path.endpoint.has_point else set()
+    assert {name for each in asked if each["required"] for name in names(each)} == required | point
+
+
+def names(parameter: Any) -> set[str]:
+    """Give the names that a parameter has in an address: an object's are those of its properties."""
+    if parameter["schema"].get("type") != "object":
+        return {parameter["name"]}
+    assert (parameter["style"], parameter["explode"]) == ("form", True)
+    return {name for each in parameter["schema"]["oneOf"] for name in each["properties"]}
 
 
 @pytest.mark.parametrize(("path", "ending"), EACH)

@@ -1,0 +1,39 @@
+"""What the description of the API says, asked of a port in small (`make api` asks in large).
+
+One rule: the requests are the same in each run.
+"""
+
+import importlib.util
+
+import pytest
+
+from aqi_service.core.query import DAYS, request_at
+from trials.api.__main__ import compare
+from trials.api.rules import SENSORS, kept, known
+
+SMALL = ("--max-examples=2", "--seed=1", "--phases=fuzzing", "--generation-deterministic")
+
+INSTALLED = importlib.util.find_spec("schemathesis") is not None
+NEEDED = "schemathesis comes with the extra `test`; this environment was made before it did"
+
+
+@pytest.mark.skipif(not INSTALLED, reason=NEEDED)
+async def test_schemathesis_finds_nothing_in_the_api(capfd: pytest.CaptureFixture[str]) -> None:
+    found = await compare(*SMALL)
+    told = capfd.readouterr().out
+    assert found == 0, told
+    assert "Tested: 33" in told
+
+
+def test_what_should_be_answered_keeps_the_rules_that_the_description_has_in_words() -> None:
+    assert kept({"south": "9", "north": "-9.5", "west": "1"}) == {"south": "-9.5", "north": "9", "west": "1"}
+    assert kept({"south": "1", "north": "2"}) == {"south": "1", "north": "2"}
+    assert kept({"lat": "x"}) == {"lat": "x"}
+    for given in ({"since": "0001-01-01"}, {"until": "9999-12-31T23:59Z"}):
+        times = kept({"scale": "daqi", **given})
+        assert request_at(DAYS, ["1"], times, 1_700_000_000.0)
+
+
+def test_an_id_is_now_and_then_that_of_a_sensor_that_there_is() -> None:
+    assert known({"id": "3"})["id"] in SENSORS
+    assert [known(words) for words in ({"id": "4"}, {"cc": "DE"})] == [{"id": "4"}, {"cc": "DE"}]
