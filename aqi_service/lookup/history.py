@@ -21,6 +21,7 @@ from aqi_service.core.requests import MOST_ROWS, DaysRequest, HistoryRequest
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import DAY, HOUR
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource
+from aqi_service.lookup.turns import give_way
 from aqi_service.lookup.unreadable import UnreadableTable
 from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange, SensorReads
 
@@ -173,7 +174,7 @@ class SensorHistory:
             for start in range(0, len(page.items), SLICE):
                 if take(page.items[start : start + SLICE]):
                     return
-                await asyncio.sleep(0)
+                await give_way()
             position, asked = page.position, replace(asked, limit=PAGE_LIMIT)
             if position is None:
                 return

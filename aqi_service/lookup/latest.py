@@ -14,6 +14,7 @@ from aqi_service.core.slices import BUILD_SLICE
 from aqi_service.errors import NoAnswer
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.sensors import SensorLookup
+from aqi_service.lookup.turns import give_way
 from aqi_service.lookup.unreadable import NO_SNAPSHOT
 
 MOST_ASKED = 2_000
@@ -47,7 +48,7 @@ class LatestSensors:
         expires, newest = math.inf, Item("")
         for count, (item, *_) in enumerate(records):
             if count % BUILD_SLICE == BUILD_SLICE - 1:
-                await asyncio.sleep(0)
+                await give_way()
             expires = expires if item.expires_at is None else min(expires, item.expires_at)
             newest = max(newest, item, key=_measured)
 

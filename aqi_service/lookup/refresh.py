@@ -24,7 +24,7 @@ from aqi_service.core.scales import SCALES, Scale
 from aqi_service.core.sensors import sensors_of
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.lookup.turns import in_turns
+from aqi_service.lookup.turns import give_way, in_turns
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import FetchOptions, archived_source
@@ -191,7 +191,7 @@ class MemoryRefresher:
                 items = [item for item in portion.items if not is_expired(item, ages)]
                 expired += len(portion.items) - len(items)
                 growing.add(items)
-                await asyncio.sleep(0)  # lookups get their turn between two batches
+                await give_way()  # lookups get their turn between two batches
 
         source = archived_source(self._archive, edition.snapshot, edition.snapshot_time)
         async with source.open(self._asking) as incoming:

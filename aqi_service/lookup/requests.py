@@ -1,7 +1,8 @@
 """Requests beside a record's id, each handed to the one who finds what answers it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from aqi_service.core.csv_answers import Found, csv_pieces, in_pieces
@@ -33,10 +34,16 @@ from aqi_service.lookup.latest import LatestSensors
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import PlaceLookup
 from aqi_service.lookup.sensors import SensorLookup
+from aqi_service.lookup.turns import give_way
 from aqi_service.storage.ports import Store
 
 HOURS_SECONDS = 1.0
 """How long an answer about a sensor waits for how many hours the table has of it."""
+
+TURN_SECONDS = 3.5
+"""How long a reply waits until it is written: one is at a time, as all at once would all be late."""
+
+_NO_TURN = "too many replies are being made; try again later, or ask for less"
 
 Answer = Found | Latest | Measured
 
@@ -53,6 +60,7 @@ class RequestAnswers:
     def __init__(self, memory: MemoryIndex, store: Store, read_units: float) -> None:
         self.history = SensorHistory(store, memory.ages, read_units)
         self._sensors, self.places = SensorLookup(memory, store, self.history.newest), PlaceLookup()
+        self._writing = asyncio.Semaphore(1)
         self._finders: Mapping[type, Finder] = {
             SensorRequest: self._sensor,
             NearRequest: self._sensors.near,
@@ -105,10 +113,8 @@ class RequestAnswers:
             if found is None:
                 return NOT_FOUND
             pieces = csv_pieces(request, found)
-        reply = bytearray()
-        for piece in pieces:
-            reply += piece
-            await asyncio.sleep(0)
+        async with self._turn() if isinstance(request, BoxRequest | CountryRequest) else nullcontext():
+            reply = await _joined(pieces)
         if len(reply) > MAX_REPLY:
             narrow = NARROWER.get(type(request), "ask for less")
             raise BadRequest(f"{len(reply)} bytes; at most {MAX_REPLY} a reply: {narrow}")
@@ -120,5 +126,27 @@ class RequestAnswers:
         there = [found[each.sensor_id] for each in request.sensors if each.sensor_id in found]
         return Measured(there, areas)
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Be the one whose reply is written; raises Busy if that takes too long."""
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._writing.acquire()
+        except TimeoutError:
+            raise Busy(_NO_TURN) from None
+        try:
+            yield
+        finally:
+            self._writing.release()
+
     async def _page(self, request: HistoryRequest) -> HistoryPage:
         return page_of(await self.history.history(request, lambda record: record, MOST_PAGE), MOST_PAGE)
+
+
+async def _joined(pieces: Iterable[bytes]) -> bytearray:
+    """Join the pieces of a reply, each made in a turn of the event loop of its own."""
+    reply = bytearray()
+    for piece in pieces:
+        reply += piece
+        await give_way()
+    return reply

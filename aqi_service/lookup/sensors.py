@@ -28,7 +28,7 @@ from aqi_service.core.sensors import Sensors
 from aqi_service.core.slices import BUILD_SLICE, SLICE, Slices
 from aqi_service.errors import BadRequest, NoAnswer, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.lookup.turns import in_turns
+from aqi_service.lookup.turns import give_way, in_turns
 from aqi_service.lookup.unreadable import NO_SNAPSHOT
 from aqi_service.storage.cleanup import gather_or_cancel
 from aqi_service.storage.ports import READ_LIMIT, Store
@@ -141,7 +141,7 @@ class SensorLookup:
         asked = 0
         for count, number in enumerate(sensors.index.record_ids):
             if count % BUILD_SLICE == BUILD_SLICE - 1:
-                await asyncio.sleep(0)
+                await give_way()
             asked += self._memory.packed(number) is None
         return asked
 
@@ -157,13 +157,13 @@ class SensorLookup:
         records = list[bytes | Item | None]()
         for start in range(0, len(positions), BUILD_SLICE):
             records += [memory.packed(record_ids[at]) for at in positions[start : start + BUILD_SLICE]]
-            await asyncio.sleep(0)
+            await give_way()
         asked = [record_ids[at] for at, record in zip(positions, records, strict=True) if record is None]
         found = await self._from_table(asked) if asked else {}
         there, kept = array("l"), list[bytes | Item]()
         for count, (at, known) in enumerate(zip(positions, records, strict=True)):
             if count % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
+                await give_way()
             record = found.get(record_ids[at]) if known is None else known
             if record is not None:
                 there.append(at)

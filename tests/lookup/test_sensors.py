@@ -19,7 +19,7 @@ from aqi_service.core.times import DAY
 from aqi_service.errors import MissingIndex, MissingResource, NoAnswer, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.lookup.requests import HOURS_SECONDS
+from aqi_service.lookup.requests import HOURS_SECONDS, TURN_SECONDS
 from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import Before, Gate, MemoryStore, failing
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns
@@ -263,6 +263,26 @@ async def test_hours_are_not_waited_for_where_the_budget_is_used_up() -> None:
     await turns()
     assert waiting.done()
     assert await waiting is None
+
+
+@by_hand
+async def test_boxes_are_written_one_after_the_other_and_who_waits_too_long_hears_that_it_is_busy() -> None:
+    world = World(*AROUND)
+    writing = world.lookup._others._writing
+    await writing.acquire()
+    asked = [task(world.rows(request)) for request in ("box 48 9 49 10", "country DE")]
+    near = task(world.rows("near 48.7 9.1"))
+    await turns(100)
+    assert [each.done() for each in (*asked, near)] == [False, False, True]
+    writing.release()
+    await turns(100)
+    assert [len(await each) for each in asked] == [len(AROUND)] * 2
+    await writing.acquire()
+    late = task(world.lookup.answer(b"country DE"))
+    await turns(100)
+    advance(TURN_SECONDS + 0.1)
+    await turns()
+    assert (await late).startswith(b"Busy: too many replies are being made")
 
 
 async def test_hours_of_a_table_that_is_gone_end_what_memory_says() -> None:

@@ -23,6 +23,9 @@ LATE = 1.0
 TABLE_FILES = 12
 """Of the table's readers, four with three each, of which some may be opened only when there is much to do."""
 
+UNREAD = "write_timeout"
+"""Why who does not read a box is cut."""
+
 ENOUGH = 200
 """Questions of a phase from which on their p99 is more than the slowest one."""
 
@@ -60,6 +63,7 @@ class Assault:
                 before = await self.watch.alive()
                 await self._idle()
                 await self._hostile()
+                await self._boxes()
                 await self._storm()
                 await self._full()
                 await self._one_address()
@@ -101,6 +105,18 @@ class Assault:
         for kind, seconds in seen["after"].items():
             self._note(f"{kind}: half were cut after", quantile(seconds, 0.5), "s")
             self._note(f"{kind}: all were cut after", max(seconds, default=0.0), "s", bounds[kind])
+        self._waits()
+
+    async def _boxes(self) -> None:
+        """Have many ask for the largest box, of which there is room for few, and not read it."""
+        self._phase("boxes")
+        seen = await self.order("boxes", number=self.size.boxes, seed=self.seed)
+        made = seen["cut"].get(UNREAD, 0)
+        self._note("boxes made that nobody read", made)
+        self._note("peers that found no place for theirs", seen["busy"])
+        self._note("sieges without a box", int(not made), "", 0)
+        over = self.watch.peak.memory - self._idle_memory
+        self._note("memory over idle with boxes unread", over / MIB, "MiB", _over(self.bounds.boxes, MIB))
         self._waits()
 
     async def _storm(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from aqi_service.core.frames import BUSY
 from tests.doubles.patience import patience
-from trials.siege.attacks import TURNED, Attack, Means, Odd, asks_on, storm
+from trials.siege.attacks import TURNED, Attack, Means, Odd, asks_on, box_unread, storm
 from trials.siege.http_attacks import Crowd
 from trials.siege.peers import Peer, Peers
 
@@ -91,6 +91,14 @@ class Attackers:
                 await places.acquire()
                 group.create_task(one(attack, own_seed))
         return _summed(ends)
+
+    async def boxes(self, number: int, seed: int) -> dict[str, Any]:
+        """Ask for so many boxes on connections of their own, and read none; tell of how many that is."""
+        peers = await self._connected(number)
+        ends = await asyncio.gather(
+            *(self._run(box_unread, peer, seed + place) for place, peer in enumerate(peers))
+        )
+        return {"busy": sum(not (end.reason or end.odd) for end in ends)} | _summed(ends)
 
     async def crowd(self, number: int, refused: int, address: str) -> dict[str, Any]:
         """Connect so many, from one address or all; wait until so many are sent away, and tell how."""

@@ -12,6 +12,7 @@ from random import Random
 
 from aqi_service.core.frames import (
     BAD_REQUEST,
+    BUSY,
     DISCONNECT,
     HEADER,
     MAX_REQUEST,
@@ -41,6 +42,14 @@ HELLOS = (
     b"*1\r\n$4\r\nPING\r\n",
 )
 """How other protocols begin, shorter than a header."""
+
+
+BOX = b"box -90 -180 90 180 indoor"
+BOXES_TRIED = 2
+"""How often one asks that is told Busy."""
+
+LARGE_REPLY = 100_000
+"""Bytes that are more than the system takes for a peer that does not read."""
 
 
 class Odd(Exception):  # noqa: N818 - it is what was seen
@@ -170,6 +179,22 @@ async def asks_on(peer: Peer, means: Means) -> None:
 async def says_nothing(peer: Peer, means: Means) -> None:
     """Connect, and go."""
     await asyncio.sleep(means.chance.random() / 5)
+
+
+async def box_unread(peer: Peer, means: Means) -> str | None:
+    """Ask for all sensors, and read how long that is and no more; who is told Busy, or late, asks again."""
+    for _ in range(BOXES_TRIED):
+        await peer.send(encode(BOX))
+        head = await peer.receive(HEADER)
+        if len(head) < HEADER:
+            raise Odd("a box was not answered")
+        length = decode_header(head)
+        if length > LARGE_REPLY:
+            return "write_timeout"
+        reply = await peer.receive(length)
+        if not reply.startswith((BUSY, UNAVAILABLE)):
+            raise Odd(f"a box was answered with {reply[:60]!r}")
+    return None
 
 
 async def _told(peer: Peer, data: bytes) -> None:

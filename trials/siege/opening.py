@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ ROW = f"{RECORD},49.869,8.668,,DE,2017-08-10T11:23:41,2017-08-10,6.4,7.57,1,Low\
 STORED = 3565
 """Records of the capture that a lookup finds (README)."""
 
+MASS = {"P1", "P2"}
+MADE = 2_000_000_000
+"""The first id of a record, and of a sensor, that the capture does not have."""
+
 AT_ONCE = 100
 
 
@@ -39,7 +44,7 @@ async def besieged(
     The capture is loaded into `folder` if it has not been.
     """
     if not (folder / "d").exists():
-        loaded = await ran("--load-only", "--local", "d", "--from", str(CAPTURE), cwd=folder)
+        loaded = await ran("--load-only", "--local", "d", "--from", str(_document(folder, size)), cwd=folder)
         assert loaded.code == 0, loaded.err
     options = ("--serve-only", "--local", "d", "--port", "0", "--http-port", "0", *size.options)
     env = {
@@ -55,11 +60,26 @@ async def besieged(
         *options, cwd=folder, env=env, module="trials.siege.besieged", preexec=limited, unread=True
     ) as program:
         port, http = await program.port("tcp"), await program.port("http")
+        await program.line(r" memory_replaced ")
         program.stop_reading()
         truth = await _truth(port)
         asked = {"port": port, "http": http, "ids": list(truth), "tick": size.tick}
         async with _attackers(asked) as attackers:
             yield Assault(size, bounds, seed, program, attackers, Honest(port, truth), Watch(program), told)
+
+
+def _document(folder: Path, size: Size) -> Path:
+    """Give the bundled capture, with more sensors behind it where that many are to be in the largest box."""
+    records = orjson.loads(gzip.decompress(CAPTURE.read_bytes()))
+    plain = [each for each in records if {value["value_type"] for value in each["sensordatavalues"]} >= MASS]
+    missing = size.sensors - len({each["sensor"]["id"] for each in plain})
+    if missing <= 0:
+        return CAPTURE
+    made = folder / CAPTURE.name.removesuffix(".gz")
+    for number, record in zip(range(missing), cycle(plain)):
+        records.append(record | {"id": MADE + number, "sensor": record["sensor"] | {"id": MADE + number}})
+    made.write_bytes(orjson.dumps(records))
+    return made
 
 
 def _limit(descriptors: int) -> None:

@@ -6,6 +6,7 @@ One rule: the whole siege leaves the daemon's limits and deadlines as they are; 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from aqi_service.core.requests import MOST_ROWS
 from aqi_service.server.connection import Deadlines
 from aqi_service.shutdown import GRACE_SECONDS
 
@@ -27,6 +28,8 @@ class Size:
         hostile: how many of the idle ones turn hostile.
         window: attacks of the storm that are under way at the same time.
         http: peers that attack the HTTP port meanwhile.
+        boxes: peers that ask for a box of all sensors, and do not read it.
+        sensors: how many of those there are; the box with most rows has under 10,000.
         from_one, from_all: the crowds from one address, and from many.
         stuck, busy: connections that do not read or are slow, and such that ask on, when it is stopped.
         quiet: for how long the honest client asks alone, and beside idle ones.
@@ -42,6 +45,8 @@ class Size:
     http: int = 250
     stuck: int = 150
     busy: int = 50
+    boxes: int = 200
+    sensors: int = MOST_ROWS - 10
     frame: float = Deadlines.frame_timeout
     write: float = Deadlines.write_timeout
     grace: float = GRACE_SECONDS
@@ -68,6 +73,7 @@ class Bounds:
         idle: bytes of memory for an idle connection.
         hostile: bytes of memory over idle while the hostile are there.
         both: the same while both ports are attacked.
+        boxes: the same while boxes are asked for and not read.
         cut: seconds until a hostile connection that makes no progress is gone.
         p99: of the seconds that the honest client waits.
         stop: seconds from SIGTERM to the end.
@@ -76,6 +82,7 @@ class Bounds:
     idle: float | None = 10 * 1024
     hostile: float | None = 160 * MIB
     both: float | None = 160 * MIB
+    boxes: float | None = 160 * MIB
     cut: float | None = 30.0
     p99: float | None = 0.05
     stop: float | None = 10.0
@@ -93,7 +100,8 @@ WHOLE = Size(
 
 SMALL = Size(
     idle=1200, hostile=120, storm=300, window=200, from_one=Crowd(500, 400), from_all=Crowd(500, 1500),
-    http=40, stuck=30, busy=20, frame=6.0, write=6.0, grace=1.0, quiet=0.3, descriptors=2600,
+    http=40, stuck=30, busy=20, boxes=20, sensors=0,
+    frame=6.0, write=6.0, grace=1.0, quiet=0.3, descriptors=2600,
     options=("--max-connections", "1500", "--max-per-address", "400"),
 )  # fmt: skip
 SMALL_BOUNDS = Bounds(
