@@ -246,17 +246,23 @@ async def test_an_abort_that_fails_does_not_hide_what_ended_the_upload(world: Wo
     assert len(world.waits) == 4
 
 
-@pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
+@pytest.mark.parametrize(
+    ("before", "operation"),
+    [("CreateMultipartUpload", "UploadPart"), ("UploadPart", "CompleteMultipartUpload")],
+)
 async def test_what_s3_does_not_read_or_answer_is_given_up(
-    world: World, monkeypatch: pytest.MonkeyPatch, operation: str
+    world: World, monkeypatch: pytest.MonkeyPatch, before: str, operation: str
 ) -> None:
-    monkeypatch.setattr(s3_upload, "SLOW", RetryPolicy(attempts=2, seconds=0.05))
+    quick = RetryPolicy(attempts=2, seconds=0.05)  # from when the one before it is answered
     world.double.on(operation, held(asyncio.Event()))
     tries: list[str] = []
+    events, answered = world.s3.meta.events, f"after-call.s3.{before}"
     event = f"before-parameter-build.s3.{operation}"
-    world.s3.meta.events.register(event, lambda event_name, **_: tries.append(event_name), unique_id=event)
+    events.register(answered, lambda **_: monkeypatch.setattr(s3_upload, "SLOW", quick), unique_id=answered)
+    events.register(event, lambda event_name, **_: tries.append(event_name), unique_id=event)
     with pytest.raises(ArchiveFailed, match="no answer in time"):
         await keep(world.archive(), b"[]")
-    world.s3.meta.events.unregister(event, unique_id=event)
+    events.unregister(answered, unique_id=answered)
+    events.unregister(event, unique_id=event)
     assert tries == [event] * 2
     assert await world.open_uploads() == []
