@@ -300,3 +300,46 @@ async def test_who_has_been_here_gets_nothing_but_304(opened: Open) -> None:
     await found.ready()
     await found.page.wait_for_load_state("networkidle")
     assert set(statuses) == {304}
+
+
+async def test_a_city_s_name_is_a_way_to_its_area(opened: Open) -> None:
+    found = await opened("/#8/48.78/9.18")
+    await found.ready()
+    await found.page.wait_for_load_state("networkidle")
+    box = await found.page.locator("#map").bounding_box()
+    assert box
+    # The middle of the map is a few pixels from Stuttgart's place, above which its name is written.
+    await found.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 - 16)
+    await expect(found.page).to_have_url(re.compile("#area=48.78,9.18,5$"))
+
+
+async def test_the_view_can_be_sent_without_anything_chosen(opened: Open) -> None:
+    found = await opened(STUTTGART, permissions=["clipboard-read", "clipboard-write"])
+    await found.ready()
+    await found.page.click("#copy-view")
+    await expect(found.page.locator("#told")).to_have_text("The link is copied.")
+    assert (await found.page.evaluate("navigator.clipboard.readText()")).endswith("/#12/48.78/9.18")
+
+
+async def test_escape_closes_what_is_chosen(opened: Open) -> None:
+    found = await opened("/#sensor=1118")
+    await found.ready()
+    await found.page.locator("#panel").press("Escape")
+    await expect(found.page.locator("#chosen")).to_be_hidden()
+    await expect(found.page.locator("#map")).to_be_focused()
+
+
+async def test_on_a_phone_what_is_chosen_lies_clear_of_its_sheet(opened: Open) -> None:
+    found = await opened("/#sensor=1118", **PHONE)
+    await expect(found.page.locator("#banners p")).to_have_count(2)
+    ring = found.page.locator("path.leaflet-interactive, .leaflet-overlay-pane path").first
+    sheet = await found.page.locator("#chosen").bounding_box()
+    drawn = await ring.bounding_box()
+    assert sheet
+    assert drawn
+    assert drawn["y"] + drawn["height"] < sheet["y"]
+
+
+async def test_fog_in_sight_is_said(opened: Open) -> None:
+    found = await opened(STUTTGART)
+    await expect(found.page.locator("#damp")).to_contain_text("Fog or rain: in half of the 155 boxes")

@@ -54,9 +54,7 @@ function numbers(words, count) {
 }
 
 /** @param {number} lat @param {number} lon */
-export function isPoint(lat, lon) {
-  return Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
-}
+export const isPoint = (lat, lon) => Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
 
 /**
  * Write an address: what is open in the panel, or else where the map is.
@@ -80,6 +78,4 @@ function middlePart({ lat, lon, zoom }) {
 }
 
 /** @param {number} value @param {number} digits */
-function short(value, digits) {
-  return String(Number(value.toFixed(digits)));
-}
+const short = (value, digits) => String(Number(value.toFixed(digits)));

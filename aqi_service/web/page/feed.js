@@ -33,10 +33,7 @@ export class Refused extends Error {
  * Ask the API for something below /api/v1; throws Refused, or TypeError if the service cannot be reached.
  * @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>}
  */
-export async function ask(path, signal) {
-  const reply = await asked(path, signal);
-  return reply.json();
-}
+export const ask = async (path, signal) => (await asked(path, signal)).json();
 
 /** The same with its headers. @param {string} path @param {AbortSignal} [signal] */
 export async function asked(path, signal) {

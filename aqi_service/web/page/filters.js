@@ -74,14 +74,10 @@ export function counted(shown, left) {
 }
 
 /** @param {number} count 12,345 */
-export function digits(count) {
-  return count.toLocaleString('en-GB');
-}
+export const digits = (count) => count.toLocaleString('en-GB');
 
 /** @param {Columns} columns @param {number} at @returns {string[]} */
-export function flagsAt(columns, at) {
-  return (columns.flags[at] || '').split(' ').filter(Boolean);
-}
+export const flagsAt = (columns, at) => (columns.flags[at] || '').split(' ').filter(Boolean);
 
 /**
  * Whether a sensor counts where several are summed up, as in the API's areas: outdoors, and not in doubt.
@@ -89,6 +85,20 @@ export function flagsAt(columns, at) {
  */
 export function isClean(columns, at) {
   return !columns.indoor[at] && !flagsAt(columns, at).some((flag) => DOUBTS.includes(flag));
+}
+
+/** From this humidity on, in half of the boxes, there is fog or rain: optical sensors then take drops for dust. */
+export const FOG = 95;
+
+/**
+ * Say that there is fog, if there is; of too few sensors nothing can be said.
+ * @param {Columns} columns @param {number[]} seen @returns {string} '' if there is none
+ */
+export function fogWords(columns, seen) {
+  const boxes = seen.map((at) => columns.humidity?.[at] ?? null).filter((each) => each !== null);
+  const middle = boxes.length < 5 ? 0 : median(boxes);
+  return middle < FOG ? '' : `Fog or rain: in half of the ${digits(boxes.length)} boxes in sight that measure it, humidity is ${Math.round(middle)} % or more. `
+    + 'Optical sensors take drops for dust, and read high.';
 }
 
 /** @param {number[]} values not empty @returns {number} their median, halfway between the middle two */

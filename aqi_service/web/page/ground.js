@@ -53,9 +53,7 @@ export function northing(lat) {
 }
 
 /** @param {number} lon @returns {number} pixels from the left of the world at zoom 0 */
-export function easting(lon) {
-  return ((lon + 180) / 360) * 256;
-}
+export const easting = (lon) => ((lon + 180) / 360) * 256;
 
 /** Read cities.bin (tools/ground.py), the largest first. @param {ArrayBuffer} data @returns {City[]} */
 export function readCities(data) {
@@ -123,12 +121,13 @@ function drawTile(context, ground, tile, side, dpr) {
 
 /**
  * @param {typeof import('leaflet')} L @param {() => City[]} cities
- * @returns {any} a layer of names, the largest cities first, none upon another
+ * @returns {any} a layer of names, the largest cities first, none upon another; `hit(point)` is the city whose name is there
  */
 export function namesLayer(L, cities) {
   const canvas = L.DomUtil.create('canvas', 'names leaflet-zoom-hide');
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   /** @type {any} */ let map;
+  /** @type {{left: number, right: number, middle: number, city: City}[]} */ let taken = [];
   function draw() {
     const { x: width, y: height } = map.getSize(), dpr = Math.min(2, devicePixelRatio || 1), zoom = map.getZoom();
     L.DomUtil.setPosition(canvas, map.containerPointToLayerPoint([0, 0]));
@@ -142,14 +141,14 @@ export function namesLayer(L, cities) {
     const style = getComputedStyle(document.documentElement), origin = map.getPixelBounds().min, scale = 2 ** zoom;
     context.strokeStyle = style.getPropertyValue('--halo');
     context.fillStyle = style.getPropertyValue('--name');
-    /** @type {number[][]} */
-    const taken = [];
-    for (const { name, lat, lon } of cities().slice(0, 12 * 2.3 ** zoom)) {
+    taken = [];
+    for (const city of cities().slice(0, 12 * 2.3 ** zoom)) {
+      const { name, lat, lon } = city;
       const x = easting(lon) * scale - origin.x, y = northing(lat) * scale - origin.y - 12;
       if (x < 0 || y < 0 || x > width || y > height) continue;
       const half = context.measureText(name).width / 2 + 8;
-      if (taken.some(([left, top, right]) => x + half > left && x - half < right && Math.abs(y - top) < 20)) continue;
-      taken.push([x - half, y, x + half]);
+      if (taken.some(({ left, right, middle }) => x + half > left && x - half < right && Math.abs(y - middle) < 20)) continue;
+      taken.push({ left: x - half, right: x + half, middle: y, city });
       context.strokeText(name, x, y);
       context.fillText(name, x, y);
     }
@@ -157,8 +156,10 @@ export function namesLayer(L, cities) {
   return new (L.Layer.extend({
     /** @param {any} onto */
     onAdd(onto) { map = onto; map.getPane('shadowPane').append(canvas); draw(); },
-    onRemove() { canvas.remove(); },
+    onRemove() { canvas.remove(); map = null; taken = []; },
     getEvents: () => ({ moveend: draw, zoomend: draw, resize: draw }),
     draw: () => map && draw(),
+    /** @param {{x: number, y: number}} point in the container */
+    hit: ({ x, y }) => taken.find(({ left, right, middle }) => x > left && x < right && y > middle - 14 && y < middle + 6)?.city ?? null,
   }))();
 }

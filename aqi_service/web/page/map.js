@@ -4,14 +4,14 @@ import { format, MOST_SENSORS, parse } from './address.js';
 import { chosenIn, countryOptions, offer, showLegend, themeSwitch } from './controls.js';
 import { el } from './dom.js';
 import { ask, EVERY_MS, file, latest, Refused } from './feed.js';
-import { counted, sift } from './filters.js';
+import { counted, fogWords, sift } from './filters.js';
 import { groundLayer, namesLayer, readCities, readGround } from './ground.js';
 import { LAST_CELLS, sensorLayer } from './layer.js';
 import { kilometres, line, nearest, showList } from './list.js';
 import { bandsOf, marksOf } from './marks.js';
 import { rejectsLayer } from './rejects.js';
 import { paletteNow, scales } from './scales.js';
-import { searchBox } from './search.js';
+import { CITY_KM, searchBox } from './search.js';
 import { ageWords, banners, OLD_MS, showBanners, timeOf } from './state.js';
 import { shortName } from './words.js';
 
@@ -106,7 +106,10 @@ function redraw() {
 }
 
 function list() {
-  if (!data || !the('nearby').open) return;
+  if (!data) return;
+  const { latitude, longitude } = data.columns, bounds = map.getBounds();
+  the('damp').textContent = fogWords(data.columns, shown.filter((at) => bounds.contains([Number(latitude[at]), Number(longitude[at])])));
+  if (!the('nearby').open) return;
   const found = nearest(data.columns, shown, map.getCenter());
   the('listed').textContent = `The ${found.length} nearest to the middle of the map, of ${shown.length} that show:`;
   showList(the('list'), data.columns, found, shortName(data.scale), (id) => choose({ sensors: [id] }));
@@ -214,8 +217,9 @@ const hitAt = (point) => layer.hit(point).map((/** @type {number} */ at) => orde
 
 /** @param {any} event a click on the map */
 function clicked({ containerPoint, latlng }) {
-  const hit = hitAt(containerPoint);
-  if (data && hit.length === 1) return choose({ sensors: [data.columns.sensor_id[hit[0]]] }, false);
+  const hit = hitAt(containerPoint), city = names.hit(containerPoint);
+  if (data && hit.length === 1 && !(city && map.getZoom() <= LAST_CELLS)) return choose({ sensors: [data.columns.sensor_id[hit[0]]] }, false);
+  if (city) return choose({ area: { lat: city.lat, lon: city.lon, km: CITY_KM } }, false);
   const edge = map.containerPointToLatLng(containerPoint.add([map.getZoom() > LAST_CELLS ? 60 : 10, 0]));
   const km = Math.min(100, Math.max(1, kilometres(latlng.lat, latlng.lng, edge.lat, edge.lng)));
   choose({ area: { lat: latlng.lat, lon: L.latLng(latlng).wrap().lng, km: Number(km.toFixed(1)) } }, false);
@@ -224,7 +228,7 @@ function clicked({ containerPoint, latlng }) {
 /** @param {any} event the pointer moves over the map */
 function hovered({ containerPoint, latlng }) {
   const hit = hitAt(containerPoint);
-  the('map').classList.toggle('is-on', hit.length > 0);
+  the('map').classList.toggle('is-on', hit.length > 0 || names.hit(containerPoint));
   if (!data || !hit.length) return void tip.remove();
   const text = hit.length === 1 ? `Sensor ${data.columns.sensor_id[hit[0]]}: ${line(data.columns, hit[0], shortName(data.scale))}` : `${hit.length} sensors: click for their median`;
   tip.setLatLng(latlng).setContent(el('span', {}, text)).addTo(map);
@@ -279,7 +283,7 @@ the('compare').addEventListener('click', () => {
   the('compare').setAttribute('aria-pressed', String(on));
   tell(on ? `Choose another sensor on the map, in the list, or by its number: up to ${MOST_SENSORS} are shown together.` : '');
 });
-the('copy').addEventListener('click', async () => {
+for (const id of ['copy', 'copy-view']) the(id).addEventListener('click', async () => {
   await navigator.clipboard?.writeText(location.href).then(() => tell('The link is copied.')).catch(() => tell('Copy the address above.'));
   if (!navigator.clipboard) tell('Copy the address above: browsers let a page copy only over https.');
 });

@@ -3,7 +3,7 @@
 
 export const DOT = 0, HOLLOW = 1, SQUARE = 2, HOLLOW_SQUARE = 3;
 
-/** @typedef {{x: Int16Array, y: Int16Array, alpha: Uint8Array, edge: Uint8Array}} Stamp */
+/** @typedef {Int16Array} Stamp four numbers a pixel: how far right and down it is, how far covered, of 255, and whether edge */
 
 /**
  * Make a shape: its pixels, how far each is covered, and which belong to the line around it.
@@ -11,7 +11,7 @@ export const DOT = 0, HOLLOW = 1, SQUARE = 2, HOLLOW_SQUARE = 3;
  */
 export function stampOf(shape, radius) {
   const reach = Math.ceil(radius + 1), thick = Math.max(2, radius / 3);
-  const [x, y, alpha, edge] = [[], [], [], []].map((list) => /** @type {number[]} */ (list));
+  const found = [];
   for (let dy = -reach; dy <= reach; dy++) {
     for (let dx = -reach; dx <= reach; dx++) {
       const away = shape >= SQUARE ? Math.max(Math.abs(dx), Math.abs(dy)) : Math.hypot(dx, dy);
@@ -19,13 +19,10 @@ export function stampOf(shape, radius) {
       const isHollow = shape === HOLLOW || shape === HOLLOW_SQUARE;
       if (isHollow) covered = Math.min(covered, away - (radius - thick - 1));
       if (covered <= 0) continue;
-      x.push(dx);
-      y.push(dy);
-      alpha.push(Math.round(255 * covered));
-      edge.push(away > radius - 0.9 ? 1 : 0);
+      found.push(dx, dy, Math.round(255 * covered), away > radius - 0.9 ? 1 : 0);
     }
   }
-  return { x: Int16Array.from(x), y: Int16Array.from(y), alpha: Uint8Array.from(alpha), edge: Uint8Array.from(edge) };
+  return Int16Array.from(found);
 }
 
 /**
@@ -34,12 +31,12 @@ export function stampOf(shape, radius) {
  * @param {Stamp} shape @param {number} colour @param {number} edge colour of the line around it
  */
 export function stamp(pixels, width, height, left, top, shape, colour, edge) {
-  for (let at = 0; at < shape.x.length; at++) {
-    const x = left + shape.x[at], y = top + shape.y[at];
+  for (let at = 0; at < shape.length; at += 4) {
+    const x = left + shape[at], y = top + shape[at + 1];
     if (x < 0 || y < 0 || x >= width || y >= height) continue;
-    const place = y * width + x, alpha = shape.alpha[at];
+    const place = y * width + x, alpha = shape[at + 2];
     if (alpha < 255 && pixels[place]) continue;
-    pixels[place] = ((shape.edge[at] ? edge : colour) & 0xffffff) | (alpha << 24);
+    pixels[place] = ((shape[at + 3] ? edge : colour) & 0xffffff) | (alpha << 24);
   }
 }
 

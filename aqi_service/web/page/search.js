@@ -8,7 +8,9 @@ import { ask, Refused } from './feed.js';
 /** @typedef {{sensor: (id: string) => void, point: (lat: number, lon: number, km: number) => void, knows: (id: string) => string|null}} Found */
 
 const POINT = /^(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)$/;
-const CITY_KM = 5, POINT_KM = 3;
+/** How far around the middle of a city is asked for. */
+export const CITY_KM = 5;
+const POINT_KM = 3;
 
 /** @param {string} text what was typed @returns {Sought} */
 export function sought(text) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cellsOf } from '../../../aqi_service/web/page/cells.js';
-import { counted, isClean, median, sift } from '../../../aqi_service/web/page/filters.js';
+import { counted, fogWords, isClean, median, sift } from '../../../aqi_service/web/page/filters.js';
 
 /** Five sensors: clean, high, stale and indoors, without a place, without a value. */
 const columns = {
@@ -52,4 +52,11 @@ test('a broken sensor does not paint its cell, and one alone in a cell paints no
 test('the topmost of many does not win: one high value among clean ones changes no cell', () => {
   const many = { x: new Float64Array(9).fill(5), y: new Float64Array(9).fill(5), value: Float64Array.of(1, 1, 1, 1, 1, 1, 1, 1, 10), clean: new Uint8Array(9).fill(1) };
   assert.equal([...cellsOf(many, 1).values()][0].value, 1);
+});
+test('fog is said where half of the boxes in sight are as damp as it is, and never of a few', () => {
+  const damp = { ...columns, humidity: [94, 96, 99.9, 99.9, 97, null] };
+  assert.match(fogWords(damp, [0, 1, 2, 3, 4, 5]), /^Fog or rain: in half of the 5 boxes in sight that measure it, humidity is 97 % or more\./);
+  assert.equal(fogWords(damp, [0, 1, 2, 3]), '');
+  assert.equal(fogWords({ ...columns, humidity: [90, 90, 94, 99, 99] }, [0, 1, 2, 3, 4]), '');
+  assert.equal(fogWords(columns, [0, 1, 2, 3, 4]), '');
 });
