@@ -136,7 +136,7 @@ class _Reach:
 def point_tree(positions: Sequence[int], vectors: Columns) -> Slices[PointTree]:
     """Put points into a tree; `vectors` has the parts of each position's."""
     axes, splits, others, firsts = bytearray(), array("d"), array("i"), array("i")
-    placed = array("i")
+    placed, placed_vectors = array("i"), (array("d"), array("d"), array("d"))
     waiting: list[tuple[Sequence[int], int | None]] = [(positions, None)]
     looked_at = 0
     while waiting:
@@ -153,13 +153,14 @@ def point_tree(positions: Sequence[int], vectors: Columns) -> Slices[PointTree]:
             waiting += ((rest, len(axes) - 1), (below, None))
         else:
             placed.extend(some)
+            for column, part in zip(vectors, placed_vectors, strict=True):
+                part.extend([column[at] for at in some])
         looked_at += len(some)
         if looked_at >= SLICE:
             yield
             looked_at = 0
     firsts.append(len(placed))
-    x, y, z = (array("d", map(column.__getitem__, placed)) for column in vectors)
-    return PointTree(axes, splits, others, firsts, placed, (x, y, z))
+    return PointTree(axes, splits, others, firsts, placed, placed_vectors)
 
 
 def _choice(some: Sequence[int], vectors: Columns) -> tuple[int, float]:

@@ -219,13 +219,13 @@ class Server:
                 del payloads[payloads.index(DISCONNECT) :]
             if payloads:  # a peer that has taken its leave may be gone
                 self.counts.requests += len(payloads)
-                await self._answer(connection, payloads)
+                if any(map(self._is_large, payloads)):
+                    await self._answer_apart(connection, payloads)
+                else:
+                    await connection.write(await self._replies.answer_all(payloads))
 
-    async def _answer(self, connection: Connection, payloads: list[bytes]) -> None:
+    async def _answer_apart(self, connection: Connection, payloads: list[bytes]) -> None:
         """Send the replies; a large one alone, in a place that it has until the peer has taken it."""
-        if not any(map(self._is_large, payloads)):
-            await connection.write(await self._replies.answer_all(payloads))
-            return
         for is_large, some in groupby(payloads, self._is_large):
             if not is_large:
                 await connection.write(await self._replies.answer_all(list(some)))

@@ -59,8 +59,11 @@ class Server:
     truth: Path
 
 
-def load_once(folder: Path, document: Path) -> Path:
-    """Load a document into `served` of the folder, unless it is there; return the file of what is served."""
+def load_once(folder: Path, document: Path, root: Path = ROOT) -> Path:
+    """Load a document into `served` of the folder, unless it is there; return the file of what is served.
+
+    `root` is the checkout of the program that does it.
+    """
     truth = folder / f"truth-{document.stem}.json"
     if not truth.exists():
         program(
@@ -74,7 +77,8 @@ def load_once(folder: Path, document: Path) -> Path:
                 str(document),
                 *SNAPSHOT_TIME,
             ],
-            cwd=folder,
+            {"PYTHONPATH": str(root)},
+            folder,
         )
         replies = {item.id: csv_reply(item).decode() for item in items_of(str(document))}
         truth.write_bytes(orjson.dumps(replies))
@@ -82,13 +86,13 @@ def load_once(folder: Path, document: Path) -> Path:
 
 
 @contextmanager
-def daemon(folder: Path, document: Path, pin: Pin = None, *more: str) -> Iterator[Server]:
-    """Serve a document out of memory with the program as it is started, and `more` options."""
-    truth = load_once(folder, document)
+def daemon(folder: Path, document: Path, pin: Pin = None, *more: str, root: Path = ROOT) -> Iterator[Server]:
+    """Serve a document out of memory with the program of a checkout, started with `more` options."""
+    truth = load_once(folder, document, root)
     options = ("--serve-only", "--no-http", *CONNECTIONS, *more)
-    with running(python(*DAEMON, *options), cwd=folder, pin=pin) as ours:
+    with running(python(*DAEMON, *options), {"PYTHONPATH": str(root)}, folder, pin) as ours:
         port = int(ours.line(r"^listening on \S+:(\d+) \(tcp\)")[1])
-        ours.line(r" memory_replaced snapshot=\S+ records=\d+")
+        ours.line(r" memory(_replaced)? snapshot=\S+ records=\d+")  # the first versions had another word
         yield Server(port, ours.pid, truth)
 
 

@@ -7,11 +7,15 @@ import pytest
 
 from aqi_service.core.geo import Point, metres_between
 from aqi_service.core.request_words import KINDS, read_request
+from bench.beside import compared
+from bench.figure_06_lookups_from_memory import SHAPES
 from bench.figure_15_requests_by_kind import kinds, replies
 from bench.figure_16_nearest_sensors import STEPS, alike, ours, rtree, side, spread, towns
 from bench.lib.feed import NEWEST, RECORD_BYTES, write
 from bench.lib.items import items_of
+from bench.lib.run import Run
 from bench.lib.servers import load_once
+from tests import ROOT
 
 WORLD = [*spread(300), *towns(300), Point(10, 179.999), Point(10, -179.999), Point(90, 0), Point(-90, 7)]
 
@@ -49,3 +53,14 @@ def test_both_sides_are_asked_the_same(scene: str) -> None:
 def test_sides_that_found_other_sensors_are_told_apart(other: Sequence[Sequence[int]]) -> None:
     assert alike([[1, 2]], [[1, 3]])
     assert not alike([[1, 2]], other)
+
+
+def test_lookups_are_compared_with_those_of_another_checkout(tmp_path: Path) -> None:
+    figures = list(compared(Run(tmp_path, "smoke"), ROOT, 1))
+    assert [figure.name for figure in figures] == [shape.name for shape in SHAPES]
+    for figure in figures:
+        assert figure.peer is not None
+        assert (figure.peer.name, len(figure.ours.values), len(figure.peer.values)) == (ROOT.name, 1, 1)
+        assert figure.goal is not None
+        assert not figure.goal.is_reached(1.04)
+        assert figure.goal.is_reached(0.5)
