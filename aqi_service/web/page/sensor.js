@@ -4,7 +4,7 @@ import { el, fold, svg, table } from './dom.js';
 import { ask, asked, Refused } from './feed.js';
 import { dayStrip, dayTable, historyTable, legend, linePlot } from './plot.js';
 import { colour, guideline, paletteNow, scales } from './scales.js';
-import { ageWords, timeOf } from './state.js';
+import { ageWords, OLD_MS, timeOf } from './state.js';
 import { counted, daysLine, EXPLAINED, leftOut, NOT, shortName, trust, why } from './words.js';
 
 const DAY = 86_400_000, WEEK_DAYS = 7, YEAR_DAYS = 365;
@@ -97,7 +97,7 @@ export function big(record, scale, what = '24-hour mean, not now') {
   const index = record.AQI;
   return el('p', { class: 'big' },
     chip(index, scale), ` ${index === null ? 'no index' : `${shortName(scale.name)} ${index}, ${record.AQI_range}`}`,
-    el('br'), el('small', {}, `${what}; ${record.age_seconds === null ? 'of unknown age' : ageWords(record.age_seconds * 1000)}`));
+    el('br'), record.age_seconds * 1000 > OLD_MS && el('strong', { class: 'old' }, 'Old. '), el('small', {}, `${what}; ${record.age_seconds === null ? 'of unknown age' : ageWords(record.age_seconds * 1000)}`));
 }
 
 /** A number on its colour; the words beside it say the same. @param {number|null} index @param {any} scale */

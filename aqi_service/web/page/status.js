@@ -28,10 +28,10 @@ async function loads() {
 
 /** @param {any[]} all newest first @param {number} most */
 function bars(all, most) {
-  const width = 640, height = 170, bottom = 20, step = width / 24;
+  const width = Math.min(900, the('loads').clientWidth || 360), height = 170, bottom = 20, edge = 16, step = (width - edge) / 24;
   const parts = [...all].reverse().flatMap((load, place) => {
     let y = height - bottom;
-    const x = (24 - all.length + place) * step + 1;
+    const x = edge / 2 + place * step + 1;
     const stack = FATES.map(([name, words], kind) => {
       const tall = (load[name] / most) * (height - bottom - 6);
       y -= tall;
