@@ -1,6 +1,6 @@
-"""A badge: an index in a few words on a strip of 20 pixels' height, as SVG for other people's pages.
+"""A badge: an index in a few words on a strip of 32 pixels' height, as SVG for other people's pages.
 
-One rule: it is read without its colours, and says how old it is; old data is grey, whatever the index was.
+One rule: it is read without its colours, and says how old it is; old data are grey, whatever the index was.
 """
 
 from dataclasses import dataclass
@@ -8,34 +8,37 @@ from html import escape
 
 from aqi_service.core.areas import Area
 from aqi_service.core.palettes import Colour
-from aqi_service.core.scales import SCALES, Scale
+from aqi_service.core.quality import Flag
+from aqi_service.core.redaction import printable
+from aqi_service.core.scales import SCALES, Scale, Score
 from aqi_service.core.sensor_records import SensorRecord, rescored
 from aqi_service.core.times import DAY
 
 OLD_SECONDS = 3 * 3600
-"""From this age on a badge is grey and says that it is old."""
+"""Past this age a badge is grey and says that it is old."""
 
 MOST_BYTES = 2048
-MOST_LABEL = 40
-"""Characters of what is shown: a sensor's id has at most 20."""
+MOST_LABEL, MOST_VALUE = 32, 44
+"""Characters of what is shown: those of `US AQI 150 Unhealthy for Sensitive Groups`, and a few more."""
 
 GREY = "#9aa3a9"
 SHORT = {"daqi": "DAQI", "us-epa": "US AQI"}
 CREDIT = "Sensor.Community"
+DOUBTS = {Flag.HIGH: "far above its neighbours", Flag.LOW: "far below its neighbours"}
 
-_MINUTE, _HOUR = 60, 3600
-_WIDTH = 6.2
-"""Pixels of a letter at 11 px, as Verdana and DejaVu Sans have them on average; the text is fitted to it."""
+_MINUTE, _HOUR, _YEAR = 60, 3600, 365 * DAY
+_WIDTH, _FOOT_WIDTH = 6.4, 5.3
+"""Pixels of a letter at 11 and 9 px, as Verdana has them on average; other fonts are fitted to them."""
 
 _SVG = """\
-<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="32" role="img" aria-label="{all}">
-<title>{all}</title>
+<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="32" viewBox="0 0 {width} 32" role="img">
+<title>{title}</title>
 <rect width="{width}" height="32" rx="4" fill="#2b3338"/>
-<rect x="{left}" width="{right}" height="20" fill="{colour}" stroke="#2b3338"/>
-<g font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">
-<text x="6" y="14" fill="#fff" textLength="{label_width}" lengthAdjust="spacingAndGlyphs">{label}</text>
+<rect x="{left}" y="1" width="{right}" height="19" fill="{colour}"/>
+<g font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" fill="#fff">
+<text x="6" y="14" textLength="{label_width}" lengthAdjust="spacingAndGlyphs">{label}</text>
 <text x="{at}" y="14" fill="{ink}" textLength="{value_width}" lengthAdjust="spacingAndGlyphs">{value}</text>
-<text x="6" y="28" fill="#fff" font-size="9">{foot}</text>
+<text x="6" y="28" font-size="9" textLength="{foot_width}" lengthAdjust="spacingAndGlyphs">{foot}</text>
 </g>
 </svg>
 """
@@ -48,42 +51,44 @@ class Badge:
     Attributes:
         label: of what.
         value: the index and its band, or why there is none.
-        age: in words, with "old" in front of what is; "" without data.
+        notes: what stands below, in front of whose data it is.
         colour: `#rrggbb` behind the value.
     """
 
     label: str
     value: str
-    age: str = ""
+    notes: tuple[str, ...] = ()
     colour: str = GREY
 
 
 def sensor_badge(record: SensorRecord, scale: Scale | None, now: float) -> Badge:
     """Return the badge of a sensor's newest record, on a scale (None: the one it was scored on)."""
     item = rescored(record.item, scale)
-    label = f"sensor {item.sensor_id}"
+    label = f"sensor {item.sensor_id}{', indoors' if item.indoor == '1' else ''}"
     scored = SCALES.get(item.scale or "")
-    if scored is None or item.aqi is None or item.measured_at is None:
+    if scored is None or item.measured_at is None or not (item.aqi or "").isdigit():
         return Badge(label, "no index")
-    return _badge(label, scored, int(item.aqi), item.aqi_range or "", int(now) - item.measured_at)
+    doubts = tuple(DOUBTS[flag] for flag in record.flags if flag in DOUBTS)
+    says = Score(int(item.aqi or 0), item.aqi_range or "", item.aqi_pollutant or "")
+    return _badge(label, scored, says, int(now) - item.measured_at, doubts)
 
 
 def area_badge(area: Area, now: float) -> Badge:
     """Return the badge of an area's medians."""
-    label = f"{area.sensors} sensors in {area.request.kilometres:g} km"
+    within = f"within {area.request.kilometres:g} km"
     newest = area.newest.measured_at if area.newest else None
     if area.score is None or newest is None:
-        return Badge(f"{area.request.kilometres:g} km around", "under 3 sensors")
-    return _badge(label, area.scale, area.score.aqi, area.score.band, int(now) - newest)
+        return Badge(within, "under 3 sensors")
+    label = f"{area.sensors} sensors {within}"
+    return _badge(label, area.scale, area.score, int(now) - newest, ("median",))
 
 
-def _badge(label: str, scale: Scale, index: int, band: str, age: int) -> Badge:
-    value = f"{SHORT.get(scale.name, 'index')} {index} {band}"
+def _badge(label: str, scale: Scale, says: Score, age: int, notes: tuple[str, ...]) -> Badge:
+    value = f"{SHORT.get(scale.name, 'index')} {says.aqi} {says.band}"
     is_old = age > OLD_SECONDS
-    words = age_words(age)
-    if is_old:
-        return Badge(label, value, f"old: {words}")
-    return Badge(label, value, words, _colour(scale.colours, index))
+    said = f"old: {age_words(age)}" if is_old else age_words(age)
+    colour = GREY if is_old else _colour(scale.colours, says.aqi)
+    return Badge(label, value, (*notes, "24-hour mean", said), colour)
 
 
 def _colour(colours: tuple[Colour, ...], index: int) -> str:
@@ -93,39 +98,48 @@ def _colour(colours: tuple[Colour, ...], index: int) -> str:
 
 def age_words(seconds: int) -> str:
     """Say an age as people do."""
-    if seconds < 2 * _MINUTE:
+    units = ((_MINUTE, "minutes"), (_HOUR, "hours"), (DAY, "days"), (_YEAR, "years"))
+    fitting = [(seconds // unit, name) for unit, name in units if seconds >= 2 * unit]
+    if not fitting:
         return "just now"
-    if seconds < 2 * _HOUR:
-        return f"{seconds // _MINUTE} minutes ago"
-    if seconds < 2 * DAY:
-        return f"{seconds // _HOUR} hours ago"
-    return f"{seconds // DAY} days ago"
+    count, name = fitting[-1]
+    return f"{count} {name} ago"
 
 
 def badge_svg(badge: Badge) -> bytes:
-    """Write a badge as SVG: under MOST_BYTES, without script or style."""
-    label, value = badge.label[:MOST_LABEL], badge.value[:MOST_LABEL]
-    foot = " · ".join(filter(None, ("24-hour mean", badge.age, CREDIT)))
+    """Write a badge as SVG: under MOST_BYTES, without script, style or reference."""
+    label, value = printable(badge.label)[:MOST_LABEL], printable(badge.value)[:MOST_VALUE]
+    foot = " · ".join((*badge.notes, CREDIT))
     label_width, value_width = (round(_WIDTH * len(text)) for text in (label, value))
-    left = label_width + 12
-    right = max(value_width + 12, round(5.2 * len(foot)) + 12 - left)
+    foot_width, left = round(_FOOT_WIDTH * len(foot)), label_width + 12
+    right = max(value_width + 12, foot_width + 12 - left)
     return _SVG.format(
         width=left + right,
         left=left,
-        right=right,
+        right=right - 1,
         colour=badge.colour,
         label_width=label_width,
         value_width=value_width,
+        foot_width=foot_width,
         at=left + 6,
-        ink=_ink(badge.colour),
+        ink=ink(badge.colour),
         label=escape(label),
         value=escape(value),
         foot=escape(foot),
-        all=escape(f"{label}: {value}; {foot}"),
+        title=escape(f"{label}: {value}. {foot}"),
     ).encode()
 
 
-def _ink(colour: str) -> str:
-    """Return black or white: what is read on a colour."""
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return "#000" if 0.299 * red + 0.587 * green + 0.114 * blue > 130 else "#fff"
+def ink(colour: str) -> str:
+    """Return black or white: which has the more contrast with a colour (WCAG 2.2, relative luminance)."""
+    red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#000" if luminance > _EVEN else "#fff"
+
+
+_EVEN = 0.1791
+"""Of this luminance both have the same contrast: (1.05 * 0.05) ** 0.5 - 0.05."""
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
