@@ -4,7 +4,6 @@ One rule: it is read without its colours, and says how old it is; old data are g
 """
 
 from dataclasses import dataclass
-from html import escape
 
 from aqi_service.core.areas import Area
 from aqi_service.core.palettes import Colour
@@ -29,6 +28,8 @@ DOUBTS = {Flag.HIGH: "far above its neighbours", Flag.LOW: "far below its neighb
 _MINUTE, _HOUR, _YEAR = 60, 3600, 365 * DAY
 _WIDTH, _FOOT_WIDTH = 6.4, 5.3
 """Pixels of a letter at 11 and 9 px, as Verdana has them on average; other fonts are fitted to them."""
+
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 _SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="32" viewBox="0 0 {width} 32" role="img">
@@ -70,7 +71,7 @@ def sensor_badge(record: SensorRecord, scale: Scale | None, now: float) -> Badge
         return Badge(label, "no index")
     doubts = tuple(DOUBTS[flag] for flag in record.flags if flag in DOUBTS)
     says = Score(int(item.aqi or 0), item.aqi_range or "", item.aqi_pollutant or "")
-    return _badge(label, scored, says, int(now) - item.measured_at, doubts)
+    return _badge(label, scored, says, int(now) - item.measured_at, (*doubts, "24-hour mean"))
 
 
 def area_badge(area: Area, now: float) -> Badge:
@@ -80,7 +81,7 @@ def area_badge(area: Area, now: float) -> Badge:
     if area.score is None or newest is None:
         return Badge(within, "under 3 sensors")
     label = f"{area.sensors} sensors {within}"
-    return _badge(label, area.scale, area.score, int(now) - newest, ("median",))
+    return _badge(label, area.scale, area.score, int(now) - newest, ("median of 24-hour means",))
 
 
 def _badge(label: str, scale: Scale, says: Score, age: int, notes: tuple[str, ...]) -> Badge:
@@ -88,7 +89,7 @@ def _badge(label: str, scale: Scale, says: Score, age: int, notes: tuple[str, ..
     is_old = age > OLD_SECONDS
     said = f"old: {age_words(age)}" if is_old else age_words(age)
     colour = GREY if is_old else _colour(scale.colours, says.aqi)
-    return Badge(label, value, (*notes, "24-hour mean", said), colour)
+    return Badge(label, value, (*notes, said), colour)
 
 
 def _colour(colours: tuple[Colour, ...], index: int) -> str:
@@ -123,10 +124,10 @@ def badge_svg(badge: Badge) -> bytes:
         foot_width=foot_width,
         at=left + 6,
         ink=ink(badge.colour),
-        label=escape(label),
-        value=escape(value),
-        foot=escape(foot),
-        title=escape(f"{label}: {value}. {foot}"),
+        label=label.translate(_ESCAPED),
+        value=value.translate(_ESCAPED),
+        foot=foot.translate(_ESCAPED),
+        title=f"{label}: {value}. {foot}".translate(_ESCAPED),
     ).encode()
 
 

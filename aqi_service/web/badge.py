@@ -104,9 +104,13 @@ class Badges:
 
 def _refused(request: web.Request, status: HTTPStatus, error: AqiError | None = None) -> web.Response:
     """Return a badge without an index; browsers show it as well, although its status is an error's."""
-    label = request.match_info["words"].removesuffix(SUFFIX)
+    kind, words = request.match_info["kind"], request.match_info["words"]
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
     seconds = RETRY_SECONDS.get(type(error)) if error else None
     if seconds is not None:
         headers["Retry-After"] = str(seconds)
-    return web.Response(status=status, body=badge_svg(Badge(label, WORDS[status])), headers=headers)
+    return web.Response(
+        status=status,
+        body=badge_svg(Badge(f"{kind} {words.removesuffix(SUFFIX)}", WORDS[status])),
+        headers=headers,
+    )

@@ -1,9 +1,9 @@
 // @ts-check
 /** An area: the middle of its sensors, and who was left out. One rule: under three sensors nothing is summed up. */
-import { el, fold } from './dom.js';
+import { asking, el, fold, link, linked } from './dom.js';
 import { ask } from './feed.js';
 import { scales } from './scales.js';
-import { big, chip, credit, link } from './sensor.js';
+import { big, chip, credit } from './sensor.js';
 import { counted, leftOut, NOT, shortName, shown, why } from './words.js';
 
 /** Sensors nearest to the middle that are asked for, to say which were left out. */
@@ -15,7 +15,7 @@ const LEAST = 3, NAMED = 5;
  * @param {HTMLElement} panel @param {import('./address.js').Area} area @param {string|null} scale @param {AbortSignal} signal
  */
 export async function showArea(panel, { lat, lon, km }, scale, signal) {
-  panel.replaceChildren(el('p', { role: 'status' }, 'Asking for the area…'));
+  asking(panel, `the area of ${km} km around ${lat}, ${lon}`);
   const query = `lat=${lat}&lon=${lon}${scale ? `&scale=${scale}` : ''}`;
   const [all, area, { sensors: near }] = await Promise.all([
     scales(), ask(`area?${query}&km=${km}`, signal), ask(`near?${query}&n=${ASKED}&indoor=true`, signal)]);
@@ -38,7 +38,7 @@ function summed(area, scale) {
     el('section', {}, el('h3', {}, 'Why this number'), el('p', { class: 'sum' }, sum), el('ul', {}, ...rows.map((row) => el('li', {}, row))),
       ...['P2.5', 'P10'].filter((name) => area[name]).map((name) => el('p', {},
         `${shown(name)}: median ${area[name].value}, half of the sensors lie from ${area[name].q1} to ${area[name].q3} µg/m³, the quartiles.`)),
-      el('p', { class: 'small' }, `The median is the middle value, with half of the sensors below it, so that one broken device changes little. ${scale.title}: ${scale.source}, ${scale.date}.`)),
+      el('p', { class: 'small' }, `The median is the middle value, with half of the sensors below it, so that one broken device changes little. `, linked(`${scale.title}: ${scale.source}, ${scale.date}.`))),
   ];
 }
 

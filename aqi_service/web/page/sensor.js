@@ -1,6 +1,6 @@
 // @ts-check
 /** A sensor, or up to four beside each other: why this number, how far to trust it, its week and its year. */
-import { el, fold, svg, table } from './dom.js';
+import { asking, el, fold, link, linked, svg, table } from './dom.js';
 import { ask, asked, Refused } from './feed.js';
 import { dayStrip, dayTable, historyTable, legend, linePlot } from './plot.js';
 import { colour, guideline, paletteNow, scales } from './scales.js';
@@ -16,7 +16,7 @@ const MOST_PAGES = 5;
  * @param {HTMLElement} panel @param {string[]} ids 1 to 4 @param {string|null} scale @param {AbortSignal} signal
  */
 export async function showSensor(panel, ids, scale, signal) {
-  panel.replaceChildren(el('p', { role: 'status' }, `Asking for ${ids.length > 1 ? 'sensors' : 'sensor'} ${ids.join(', ')}…`));
+  asking(panel, `${ids.length > 1 ? 'sensors' : 'sensor'} ${ids.join(', ')}`);
   const query = scale ? `?scale=${scale}` : '';
   const [all, limit, ...found] = await Promise.all([scales(), guideline(), ...ids.map((id) => sensorOf(id, query, signal))]);
   if (signal.aborted) return;
@@ -69,7 +69,7 @@ function alone(sensor, scale, asked_) {
     big(record, scale),
     el('section', {}, el('h3', {}, 'Why this number'), el('p', { class: 'sum' }, sum),
       el('ul', {}, ...rows.map((row) => el('li', {}, row))),
-      el('p', { class: 'small' }, `${scale.title}: ${rounding.join(', ')}. ${scale.source}, ${scale.date}.`),
+      el('p', { class: 'small' }, `${scale.title}: ${rounding.join(', ')}. `, linked(`${scale.source}, ${scale.date}.`)),
       fold('What these words mean', () => [el('dl', {}, ...Object.entries(EXPLAINED).flatMap(([name, text]) => pair(name, text)))])),
     el('section', {}, el('h3', {}, 'How far to trust it'),
       el('dl', {}, ...trust(sensor).flatMap(([name, text]) => [el('dt', {}, name), el('dd', {}, text)]))),
@@ -89,8 +89,6 @@ function alone(sensor, scale, asked_) {
 
 /** @param {string} name @param {string|number} text */
 const pair = (name, text) => [el('dt', {}, name), el('dd', {}, text)];
-/** @param {string} href @param {string} text */
-export const link = (href, text) => el('a', { href, rel: 'noreferrer' }, text);
 
 /** The index, large, with its band, and that it is no value of now. @param {any} record @param {any} scale @param {string} [what] */
 export function big(record, scale, what = '24-hour mean, not now') {
@@ -174,5 +172,5 @@ async function pages(path, signal) {
 
 /** @param {any} answer */
 export function credit({ attribution, licence }) {
-  return el('p', { class: 'small' }, `Data: ${attribution}. ${licence}.`);
+  return el('p', { class: 'small' }, linked(`Data: ${attribution}; ${licence}.`));
 }
