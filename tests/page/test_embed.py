@@ -129,7 +129,7 @@ async def test_badges_show_as_pictures_on_another_page_also_where_there_is_nothi
 
 
 async def test_the_lines_of_html_in_the_documentation_show_what_they_say(opened: Open) -> None:
-    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
     [html] = re.findall(r"```html\n(.*?)```", text, re.DOTALL)
     found = await opened(None, expected=("404",))
     for name, there in (("https://air.example.org", found.origin), ("4740", "1118")):
