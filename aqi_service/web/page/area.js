@@ -4,7 +4,7 @@ import { asking, el, fold, link, linked } from './dom.js';
 import { ask } from './feed.js';
 import { scales } from './scales.js';
 import { big, chip, credit } from './sensor.js';
-import { counted, leftOut, NOT, shortName, shown, why } from './words.js';
+import { counted, LEFT, leftOut, NOT, shortName, shown, why } from './words.js';
 
 /** Sensors nearest to the middle that are asked for, to say which were left out. */
 const ASKED = 100;
@@ -20,12 +20,11 @@ export async function showArea(panel, { lat, lon, km }, scale, signal) {
   const [all, area, { sensors: near }] = await Promise.all([
     scales(), ask(`area?${query}&km=${km}`, signal), ask(`near?${query}&n=${ASKED}&indoor=true`, signal)]);
   if (signal.aborted) return;
-  const on = all[area.scale] ?? all.daqi;
-  const inside = near.filter((/** @type {any} */ each) => each.distance_km <= km), out = inside.filter(leftOut);
+  const on = all[area.scale] ?? all.daqi, out = near.filter((/** @type {any} */ each) => each.distance_km <= km && leftOut(each));
   panel.replaceChildren(
     el('h2', {}, `Within ${km} km of ${Number(lat.toFixed(3))}, ${Number(lon.toFixed(3))}`),
     ...(area.sensors < LEAST ? few(area, near, on) : summed(area, on)),
-    ...left(area, inside, out),
+    ...left(area, out),
     el('p', { class: 'links' }, link(`/api/v1/area?${query}&km=${km}`, 'JSON'), link(`/api/v1/area.csv?${query}&km=${km}`, 'CSV')),
     el('p', { class: 'not' }, NOT), credit(area));
 }
@@ -52,15 +51,11 @@ function few(area, near, scale) {
   ];
 }
 
-/** @param {any} area @param {any[]} inside @param {any[]} out */
-function left(area, inside, out) {
-  if (!area.left_out) return [el('p', {}, 'None was left out.')];
-  /** @type {Map<string, number>} */
-  const why_ = new Map();
-  for (const each of out) why_.set(leftOut(each), (why_.get(leftOut(each)) ?? 0) + 1);
-  const rest = area.left_out - out.length;
-  const reasons = [...why_].map(([text, count]) => `${count} ${text}`).concat(rest > 0 ? [`${rest} beyond the ${inside.length} nearest`] : []);
-  return [el('p', {}, `${area.left_out} left out: ${reasons.join(', ')}.`), fold('Which were left out', () => [listed(out, null, leftOut)])];
+/** @param {any} area @param {any[]} out those of the nearest that were left out */
+function left({ left_out: count, left_out_because: because }, out) {
+  if (!count) return [el('p', {}, 'None was left out.')];
+  const reasons = Object.entries(because).map(([name, many]) => `${many} ${many === 1 ? LEFT[name] : LEFT[name].replace('its', 'their')}`);
+  return [el('p', {}, `${count} left out: ${reasons.join(', ')}.`), fold(out.length < count ? `The nearest ${out.length} of these` : 'Which were left out', () => [listed(out, null, leftOut)])];
 }
 
 /** @param {any[]} sensors @param {any} scale @param {(sensor: any) => string} more */
