@@ -131,5 +131,5 @@ export const legend = (series) => el('ul', { class: 'lines' }, ...series.map(({ 
   svg('svg', { width: 34, height: 12, 'aria-hidden': 'true' }, svg('path', { class: `line of-${place}`, d: 'M1 6H33' })), ` ${name}`)));
 
 /** Which colour is which index. @param {{scale: any, palette: string}} look */
-export const bandKey = ({ scale, palette }) => el('ul', { class: 'lines' }, ...scale.bands.map((/** @type {any} */ band) => el('li', {},
-  swatches(scale, band, palette), ` ${shortName(scale.name)} ${range(band.index_from, band.index_to)}: ${band.name}`)));
+export const bandKey = ({ scale, palette }) => el('ul', { class: 'lines' }, el('li', {}, `${shortName(scale.name)}:`), ...scale.bands.map((/** @type {any} */ band) => el('li', {},
+  swatches(scale, band, palette), ` ${range(band.index_from, band.index_to)} ${band.name}`)));

@@ -5,7 +5,7 @@ import { ask, asked, Refused } from './feed.js';
 import { bandKey, dayStrip, dayTable, historyTable, legend, linePlot } from './plot.js';
 import { colour, guideline, ink, paletteNow, scales } from './scales.js';
 import { OLD_MS, timeOf } from './state.js';
-import { ageOf, counted, daysLine, EXPLAINED, indexWords, leftOut, NOT, shortName, trust, why } from './words.js';
+import { ageOf, counted, daysLine, doubts, EXPLAINED, indexWords, NOT, shortName, trust, why } from './words.js';
 
 const HOUR = 3_600_000, DAY = 24 * HOUR, WEEK_DAYS = 7, YEAR_DAYS = 365;
 /** Pages of a history that are asked for: a week of a file every 5 minutes has 3. */
@@ -98,7 +98,7 @@ export function chip(index, scale) {
 /** @param {any[]} sensors @param {any} scale */
 function compared(sensors, scale) {
   const rows = sensors.map((sensor) => [link(`#sensor=${sensor.sensor_id}`, sensor.sensor_id), el('span', {}, chip(sensor.record.AQI, scale), ` ${indexWords(sensor.record)}`),
-    sensor.record['P2.5']?.value ?? '–', sensor.record.P10?.value ?? '–', ageOf(sensor.record), leftOut(sensor) || 'none']);
+    sensor.record['P2.5']?.value ?? '–', sensor.record.P10?.value ?? '–', ageOf(sensor.record), doubts(sensor)]);
   return [el('h2', {}, `${counted(sensors.length, 'sensor')} compared`),
     el('div', { class: 'wide', tabindex: 0 }, table('24-hour means in µg/m³, not now', ['Sensor', shortName(scale.name), 'PM2.5', 'PM10', 'Age', 'Doubts'], rows))];
 }

@@ -15,6 +15,9 @@ export const EXPLAINED = {
   UTC: 'the time at Greenwich, without summer time; the days here are its days',
 };
 
+/** What speaks against a sensor, or that nothing does. @param {any} sensor */
+export const doubts = (sensor) => leftOut(sensor) || (!sensor.checks || sensor.checks.flags.includes('alone') ? 'not compared: too few neighbours' : 'none');
+
 /** @type {Record<string, string>} */
 const SHORT = { daqi: 'DAQI', 'us-epa': 'US AQI' };
 /** Humidity in % from which water on the grains counts as dust: Sensor.Community's and EPA's warnings begin about there. */
@@ -122,7 +125,7 @@ export const isFull = (day) => day.AQI !== null && day.hours >= ENOUGH_HOURS;
 export function daysLine(days, record, scale) {
   const { above, counted: full, thin } = dayCounts(days, scale.advice_from);
   const kept = record.expires_at ? Math.round((Date.parse(record.expires_at) - timeOf(record.timestamp)) / 86_400_000) : null;
-  return `${full ? `Days at ${scale.advice_from} or more: ${above} of ${full} with ${ENOUGH_HOURS} hours or more` : `No day here has ${ENOUGH_HOURS} hours or more yet`}; ${thin} too thin to count; ` +
+  return `${full ? `Days at ${scale.advice_from} or more: ${above} of ${full} with ${ENOUGH_HOURS} hours or more` : `No day here has ${ENOUGH_HOURS} hours or more yet`}; ${thin} too thin to count${thin ? ' (hollow)' : ''}; ` +
     (kept ? `records are kept ${counted(kept, 'day')} here.` : 'records are not deleted here.');
 }
 
