@@ -3,8 +3,6 @@
 
 import { el } from './dom.js';
 
-import { el } from './dom.js';
-
 /** From this age on a banner says so. */
 export const OLD_MS = 3 * 3600_000;
 
