@@ -4,40 +4,20 @@ import csv
 import io
 import re
 import urllib.request
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.page.conftest import PHONE, Open, Opened, loaded, origin_of, serving
-from tests.page.feeds import HOSTILE, HOUR, YEAR_SENSORS, hostile, of_now, written, year
+from tests.page.feeds import HOSTILE, YEAR_SENSORS, hostile, of_now, written
 from tests.page.test_map import api
 
 SENSOR = "1118"
 """Of the capture: it stands in Stuttgart, and agrees with its neighbours."""
 
 FOUR = "4740,5123,6001,6002"
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def of_a_year(bare_environment: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """The origin of a service with an hourly year of four sensors, and a fresh file after it."""
-    folder = tmp_path_factory.mktemp("year")
-    records = year()
-    kept = ("--ttl-days", "400")
-    await loaded(folder, written(folder, records, HOUR), options=kept)
-    others = [record for record in of_now() if record["sensor"]["id"] not in YEAR_SENSORS]
-    await loaded(folder, written(folder, [*newest_of(records), *others]), options=kept)
-    async with serving(folder) as service:
-        yield await origin_of(service)
-
-
-def newest_of(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the last record of each sensor."""
-    return list({record["sensor"]["id"]: record for record in records}.values())
 
 
 def text(origin: str, path: str) -> str:
