@@ -13,6 +13,7 @@ from aiohttp import web
 from aqi_service.core.badge import Badge, area_badge, badge_svg, sensor_badge
 from aqi_service.core.query import AREA, SENSOR, check_length, request_at, values_of
 from aqi_service.core.redaction import printable
+from aqi_service.core.request_counts import FOUND, OTHER
 from aqi_service.core.requests import AreaRequest, HttpRequest, SensorRequest
 from aqi_service.errors import AqiError, BadRequest, NotFound
 from aqi_service.web.api import ApiAnswers, licensed
@@ -72,9 +73,12 @@ class Badges:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Send the badge of `/badge/KIND/WORDS.svg`; where there is none, one that says so."""
+        kind = request.match_info["kind"]
         try:
-            asked = self._asked(request)
-            body = await body_of([badge_svg(await self._badge(asked))])
+            with self._answers.counting(kind if kind in READERS else OTHER) as done:
+                asked = self._asked(request)
+                body = await body_of([badge_svg(await self._badge(asked))])
+                done(FOUND)
         except tuple(STATUS) as error:
             return _refused(request, STATUS[type(error)], error)
         except Exception:

@@ -60,7 +60,7 @@ async def test_why_a_sensor_has_its_number_is_what_the_api_says(
     found = await opened(f"/#sensor=4740&scale={scale}", origin=of_a_year)
     panel = found.page.locator("#panel")
     await expect(panel.locator("h2")).to_have_text("Sensor 4740")
-    await expect(panel.locator(".big")).to_contain_text(f"{name} {index_of(record)}24-hour mean, not now; ")
+    await expect(panel.locator(".big")).to_contain_text(f"{name} {index_of(record)} 24-hour mean, not now; ")
     await expect(panel.locator(".chip text").first).to_have_text(str(record["AQI"]))
     await expect(panel.locator(".sum")).to_have_text(sum_of(record, name))
     for place, pollutant in enumerate(("P2.5", "P10")):

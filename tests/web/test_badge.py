@@ -111,6 +111,20 @@ async def test_a_badge_is_kept_for_five_minutes_and_costs_304_until_its_words_ch
     assert title(later) != title(first)
 
 
+async def test_a_badge_counts_as_a_request_of_what_it_is_of_and_ends_as_one() -> None:
+    async with capture_served() as world:
+        for path in (SENSOR, AREA, "/badge/sensor/424242.svg", "/badge/area/1,2.svg", "/badge/nothing/1.svg"):
+            await ask(world, path)
+        ended = {key: count for key, count in world.lookup.requests.ended.items() if count}
+    assert ended == {
+        ("sensor", "found"): 1,
+        ("area", "found"): 1,
+        ("sensor", "not_found"): 1,
+        ("area", "bad_request"): 1,
+        ("other", "not_found"): 1,
+    }
+
+
 async def test_any_page_may_show_a_badge_and_it_names_whose_data_it_is() -> None:
     async with capture_served() as world:
         for path in (SENSOR, AREA, "/badge/sensor/424242.svg"):
