@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from aqi_service.core.areas import Area, sum_up
 from aqi_service.core.badge import (
     GREY,
     MOST_BYTES,
@@ -22,7 +23,7 @@ from aqi_service.core.quality import Check, Flag
 from aqi_service.core.requests import AreaRequest
 from aqi_service.core.scales import DAQI, SCALES, US_EPA, Scale, score
 from aqi_service.core.sensor_records import SensorRecord
-from tests.core.test_sensor_rows import summed
+from aqi_service.core.slices import run_through
 
 NOW = 1_703_095_265.0
 AT = int(NOW) - 300
@@ -84,16 +85,19 @@ def test_what_has_no_index_says_so_in_grey(changes: dict[str, object]) -> None:
     assert (badge.value, badge.colour) == ("no index", GREY)
 
 
+def summed(kilometres: float, *sensors: SensorRecord) -> Area:
+    return run_through(sum_up(AreaRequest(Point(48.78, 9.18), kilometres), sensors, DAQI))
+
+
 def test_an_area_s_badge_has_the_median_and_how_many_sensors_it_is_of() -> None:
-    asked = AreaRequest(Point(48.78, 9.18), 3.0)
-    area = summed(asked, [SensorRecord(item(pm25=text)) for text in ("5", "60", "24.3")], DAQI)
+    area = summed(3.0, *(SensorRecord(item(pm25=text)) for text in ("5", "60", "24.3")))
     assert area_badge(area, NOW) == Badge(
         "3 sensors within 3 km", "DAQI 3 Low", ("median of 24-hour means", "5 minutes ago"), "#31cf00"
     )
 
 
 def test_an_area_of_under_three_sensors_has_no_index() -> None:
-    area = summed(AreaRequest(Point(48.78, 9.18), 0.5), [SensorRecord(item())] * 2, DAQI)
+    area = summed(0.5, *[SensorRecord(item())] * 2)
     assert area_badge(area, NOW) == Badge("within 0.5 km", "under 3 sensors")
 
 

@@ -5,12 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
+from tests.page.asking import grave
 from tests.page.conftest import PHONE, Open, Opened
-
-GRAVE = ("serious", "critical")
 
 
 async def _filters(found: Opened) -> None:
@@ -55,16 +53,6 @@ async def test_axe_finds_nothing_serious(opened: Open, state: str) -> None:
     await found.ready()
     await prepare(found)
     assert await grave(found) == []
-
-
-async def grave(found: Opened) -> list[tuple[str, list[Any]]]:
-    """Return what axe finds serious or worse in a page."""
-    results = await Axe().run(found.page)
-    return [
-        (each["id"], [node["target"] for node in each["nodes"]][:5])
-        for each in results.response["violations"]
-        if each["impact"] in GRAVE
-    ]
 
 
 async def test_keys_alone_reach_a_sensor_and_come_back(opened: Open) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
+from tests.page.asking import grave
 from tests.page.conftest import PHONE, Open
-from tests.page.test_axe import grave
 
 DARK: dict[str, Any] = {"color_scheme": "dark"}
 FOUR = "sensor=4740,5123,6001,6002"

@@ -11,10 +11,9 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 
 from tests import ROOT
+from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE, api, free_port
 from tests.page.conftest import PHONE, Open, Opened, loaded, origin_of, serving
 from tests.page.feeds import of_now, written
-from tests.page.test_map import api
-from tests.page.test_states import FIVE_MINUTES_AND_MORE, UNREACHABLE, free_port
 
 SENSOR, AREA = "/embed#sensor=1118", "/embed#area=48.78,9.18,3"
 

@@ -3,26 +3,20 @@
 import csv
 import io
 import re
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
+from tests.page.asking import api, text
 from tests.page.conftest import PHONE, Open, Opened, loaded, origin_of, serving
 from tests.page.feeds import HOSTILE, YEAR_SENSORS, hostile, of_now, written
-from tests.page.test_map import api
 
 SENSOR = "1118"
 """Of the capture: it stands in Stuttgart, and agrees with its neighbours."""
 
 FOUR = "4740,5123,6001,6002"
-
-
-def text(origin: str, path: str) -> str:
-    with urllib.request.urlopen(f"{origin}{path}") as reply:  # noqa: S310  # of this service
-        return str(reply.read().decode())
 
 
 async def rows(found: Opened, summary: str) -> list[list[str]]:

@@ -6,10 +6,9 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from tests.doubles.program import running
+from tests.page.asking import UNREACHABLE, api, free_port
 from tests.page.conftest import PHONE, Open, loaded, origin_of, serving
 from tests.page.feeds import HOUR, of_now, written
-from tests.page.test_map import api
-from tests.page.test_states import UNREACHABLE, free_port
 
 FATES = ("stored", "unchanged", "superseded", "merged", "without_pm", "expired", "rejected", "pending")
 
