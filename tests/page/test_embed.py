@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 
-from tests import ROOT
+from tests.doubles.integrations_page import EXAMPLES
 from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE, api, free_port
 from tests.page.conftest import PHONE, Open, Opened, loaded, origin_of, serving
 from tests.page.feeds import of_now, written
@@ -128,11 +128,8 @@ async def test_badges_show_as_pictures_on_another_page_also_where_there_is_nothi
 
 
 async def test_the_lines_of_html_in_the_documentation_show_what_they_say(opened: Open) -> None:
-    text = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
-    [html] = re.findall(r"```html\n(.*?)```", text, re.DOTALL)
     found = await opened(None, expected=("404",))
-    for name, there in (("https://air.example.org", found.origin), ("4740", "1118")):
-        html = html.replace(name, there)
+    html = EXAMPLES["badges.html"].replace("http://localhost:8080", found.origin)
     async with shown_elsewhere(found, html):
         for place in range(2):
             await expect(found.page.locator("img").nth(place)).to_have_js_property("naturalHeight", 32)
