@@ -134,6 +134,7 @@ async def test_the_week_s_line_is_the_history_with_bands_and_the_guideline(
 async def test_the_guideline_stands_where_its_value_is(opened: Open, of_a_year: str) -> None:
     found = await opened("/#sensor=4740", origin=of_a_year)
     plot = found.page.locator(".plot").first
+    await expect(plot).to_be_visible()
     ticks = await plot.locator(".tick").evaluate_all(
         """all => all.map(it => [Number(it.textContent), Number(it.getAttribute('y'))])
             .filter(([value]) => value >= 0)"""
