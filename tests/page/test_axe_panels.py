@@ -1,4 +1,4 @@
-"""Everyone can use the panels: axe finds nothing serious in any of them, with all that folds open."""
+"""Everyone can use the panels: axe finds nothing serious in any of them, tables and folds open."""
 
 from typing import Any
 
