@@ -106,9 +106,7 @@ class MemoryWorld:
     def _begin(self) -> None:
         self.latest = MemoryIndex(self.time)
         self.lookup = Lookup(self.store, self.time, PATIENCE, self.latest)
-        self._checking = Lookup(
-            self.store, self.time, PATIENCE, self.latest
-        )  # it counts apart
+        self._checking = Lookup(self.store, self.time, PATIENCE, self.latest)  # it counts apart
         archive: Any = WhileRead(self.archive, self.check)
         storage = Storage(archive, self.store)
         self.follower = MemoryRefresher(
