@@ -191,6 +191,8 @@ async def test_a_sensor_s_times_kind_numbers_and_links_are_there(opened: Open, c
     found = await opened(f"/#sensor={SENSOR}", timezone_id="Asia/Tokyo", locale="en-GB")
     panel = found.page.locator("#panel")
     await expect(panel).to_contain_text("2017-08-10 11:23 UTC, 10/08/2017, 20:23:23 where you are")
+    where = f"near {sensor['place']} · DE · {sensor['latitude']}, {sensor['longitude']}"
+    await expect(panel.locator(".place")).to_have_text(where)
     for said in (sensor["sensor_type"], record["id"], sensor["sensor_id"]):
         await expect(panel.locator("dd", has_text=re.compile(f"^{said}$"))).to_be_visible()
     place = f"{sensor['latitude']}/{sensor['longitude']}"

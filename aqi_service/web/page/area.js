@@ -62,5 +62,5 @@ function left({ left_out: count, left_out_because: because }, out) {
 function listed(sensors, scale, more) {
   return el('ul', { class: 'sensors' }, ...sensors.map((each) => el('li', {}, scale && chip(each.record.AQI, scale), ' ',
     link(`#sensor=${each.sensor_id}`, `Sensor ${each.sensor_id}`),
-    `, ${each.distance_km < 10 ? each.distance_km : Math.round(each.distance_km)} km away`, scale && `: ${shortName(scale.name)} ${each.record.AQI}, ${each.record.AQI_range}`, more(each) && `: ${more(each)}`)));
+    each.place && ` near ${each.place}`, `, ${each.distance_km < 10 ? each.distance_km : Math.round(each.distance_km)} km away`, scale && `: ${shortName(scale.name)} ${each.record.AQI}, ${each.record.AQI_range}`, more(each) && `: ${more(each)}`)));
 }

@@ -59,7 +59,7 @@ function alone(sensor, scale, query) {
   const { sum, rows, rounding } = why(record, scale), at = timeOf(record.timestamp), base = `/api/v1/sensors/${id}`, isPlaced = latitude !== null;
   const head = [
     el('h2', {}, `Sensor ${id}`),
-    el('p', { class: 'place' }, [country, sensor.indoor ? 'indoors' : null, isPlaced ? `${latitude}, ${longitude}` : 'without a place'].filter(Boolean).join(' · ')),
+    el('p', { class: 'place' }, [sensor.place && `near ${sensor.place}`, country, sensor.indoor ? 'indoors' : null, isPlaced ? `${latitude}, ${longitude}` : 'without a place'].filter(Boolean).join(' · ')),
     big(record, scale),
     el('section', {}, el('h3', {}, 'Why this number'), el('p', { class: 'sum' }, sum),
       el('ul', {}, ...rows.map((row) => el('li', {}, row))),
@@ -97,7 +97,7 @@ export function chip(index, scale) {
 
 /** @param {any[]} sensors @param {any} scale */
 function compared(sensors, scale) {
-  const rows = sensors.map((sensor) => [link(`#sensor=${sensor.sensor_id}`, sensor.sensor_id), el('span', {}, chip(sensor.record.AQI, scale), ` ${indexWords(sensor.record)}`),
+  const rows = sensors.map((sensor) => [el('span', {}, link(`#sensor=${sensor.sensor_id}`, sensor.sensor_id), sensor.place && ` near ${sensor.place}`), el('span', {}, chip(sensor.record.AQI, scale), ` ${indexWords(sensor.record)}`),
     sensor.record['P2.5']?.value ?? '–', sensor.record.P10?.value ?? '–', ageOf(sensor.record), doubts(sensor)]);
   return [el('h2', {}, `${counted(sensors.length, 'sensor')} compared`),
     el('div', { class: 'wide', tabindex: 0 }, table('24-hour means in µg/m³, not now', ['Sensor', shortName(scale.name), 'PM2.5', 'PM10', 'Age', 'Doubts'], rows))];
