@@ -3,7 +3,8 @@
 One rule: medians and quartiles are exact, and of too few sensors there are none.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from aqi_service.core.decimals import MAX_DIGITS, canonical
 from aqi_service.core.items import Item
 from aqi_service.core.requests import AreaRequest
 from aqi_service.core.scales import Scale, Score, score
-from aqi_service.core.sensor_records import SensorRecord
+from aqi_service.core.sensor_records import UNCLEAN, SensorRecord
 from aqi_service.core.slices import BUILD_SLICE, Slices, in_order
 
 LEAST_COUNTED = 3
@@ -37,7 +38,7 @@ class Area:
     Attributes:
         request: which area.
         sensors: how many counted.
-        left_out: how many others are there: indoor, stale, high, low, or without a value.
+        left_out_because: how many others are there by reason: `indoor`, a flag, or `no_value`.
         pm25: PM2.5 of those that counted.
         pm10: PM10 of them.
         score: of the medians, scored like a record; None if there are none.
@@ -47,12 +48,17 @@ class Area:
 
     request: AreaRequest
     sensors: int
-    left_out: int
+    left_out_because: Mapping[str, int]
     pm25: Quartiles
     pm10: Quartiles
     score: Score | None
     scale: Scale
     newest: Item | None
+
+    @property
+    def left_out(self) -> int:
+        """How many sensors are there that did not count."""
+        return sum(self.left_out_because.values())
 
 
 def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) -> Slices[Area]:
@@ -61,11 +67,12 @@ def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) 
     Those that are clean count, and indoor ones only if they are asked for.
     """
     fine, coarse = list[Decimal](), list[Decimal]()
-    counted, newest, scale = 0, None, request.choice.scale or usual
+    left_out, counted, newest, scale = Counter[str](), 0, None, request.choice.scale or usual
     for number, record in enumerate(sensors):
         if number % BUILD_SLICE == 0:
             yield
-        if not _counts(record, request):
+        if reason := _reason(record, request):
+            left_out[reason] += 1
             continue
         item = record.item
         counted += 1
@@ -75,12 +82,16 @@ def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) 
             newest = item
     pm25, pm10 = (yield from _quartiles(fine)), (yield from _quartiles(coarse))
     scored = score(scale, pm10.median, pm25.median) if pm25.median or pm10.median else None
-    return Area(request, counted, len(sensors) - counted, pm25, pm10, scored, scale, newest)
+    return Area(request, counted, dict(sorted(left_out.items())), pm25, pm10, scored, scale, newest)
 
 
-def _counts(record: SensorRecord, request: AreaRequest) -> bool:
-    has_value = record.item.pm25 is not None or record.item.pm10 is not None
-    return record.is_clean and has_value and (request.choice.indoor or record.item.indoor != "1")
+def _reason(record: SensorRecord, request: AreaRequest) -> str | None:
+    """Return why a sensor does not count, the first of its reasons; None if it does."""
+    if record.item.indoor == "1" and not request.choice.indoor:
+        return "indoor"
+    if not record.is_clean:
+        return next(flag.value for flag in record.flags if flag in UNCLEAN)
+    return "no_value" if record.item.pm25 is None and record.item.pm10 is None else None
 
 
 def _quartiles(found: Sequence[Decimal]) -> Slices[Quartiles]:

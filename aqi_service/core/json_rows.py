@@ -69,6 +69,7 @@ def area_json(area: Area, moment: Moment) -> Json:
         "radius_km": number(area.request.kilometres),
         "sensors": area.sensors,
         "left_out": area.left_out,
+        "left_out_because": area.left_out_because,
         "P2.5": _quartiles("P2.5", area.pm25, area.scale),
         "P10": _quartiles("P10", area.pm10, area.scale),
         "AQI": scored and scored.aqi,

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from aqi_service.core.history import MINUTE, HistoryPage
-from aqi_service.core.json_answers import Terms, has_sensors, terms_of
+from aqi_service.core.json_answers import has_sensors, terms_of
 from aqi_service.core.json_rows import Moment
 from aqi_service.core.places import Place, Places
 from aqi_service.core.query import at_point, check_length, lists_of, place_of, request_at, values_of
@@ -38,7 +38,7 @@ READING = ("GET", "HEAD")
 HEADERS = {
     "Server": "aqi_service",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag, Link, Retry-After, Attribution",
 }
@@ -146,15 +146,14 @@ class Api:
         found = await self._answers.find(request)
         if found is None:
             raise NotFound("Item not found")
-        terms = terms_of(request)
-        links = [f'<{terms.licence_url}>; rel="license"', *_next(asked.http, request, found)]
+        said = licensed(request)
+        said["Link"] = ", ".join((said["Link"], *_next(asked.http, request, found)))
         places = await self._answers.places() if form is not CSV and has_sensors(request) else None
         moment = replace(self._answers.moment(), place=place, places=places)
         body = await body_of(form.write(request, found, moment))
         del found  # what it was made of is larger, and the peer may be slow
-        headers = _headers(form, terms) | {"ETag": body.tag, "Link": ", ".join(links)}
         asked.done(FOUND)
-        return await send(asked.http, body, headers)
+        return await send(asked.http, body, _headers(form) | {"ETag": body.tag} | said)
 
     async def _kept_reply(self, asked: "_Asked") -> web.StreamResponse:
         """Send what is kept as the answer; make it first where there is none that holds."""
@@ -165,9 +164,7 @@ class Api:
             return await pack(form.write(request, found, self._answers.moment()), found.holds)
 
         packed = await self._kept.get((request, form), make)
-        terms = terms_of(request)
-        link = f'<{terms.licence_url}>; rel="license"'
-        headers = _headers(form, terms) | {"ETag": packed.tag, "Link": link}
+        headers = _headers(form) | {"ETag": packed.tag} | licensed(request)
         asked.done(FOUND)
         return await send_packed(asked.http, packed, headers)
 
@@ -182,8 +179,14 @@ class _Asked:
     done: Done
 
 
-def _headers(form: Form, terms: Terms) -> dict[str, str]:
-    return {"Content-Type": form.content_type, "Cache-Control": FRESH, "Attribution": terms.attribution}
+def licensed(asked: HttpRequest) -> dict[str, str]:
+    """Return the headers that say whose data an answer is, and under which licence."""
+    terms = terms_of(asked)
+    return {"Attribution": terms.attribution, "Link": f'<{terms.licence_url}>; rel="license"'}
+
+
+def _headers(form: Form) -> dict[str, str]:
+    return {"Content-Type": form.content_type, "Cache-Control": FRESH}
 
 
 def _next(request: web.Request, asked: object, found: Any) -> list[str]:

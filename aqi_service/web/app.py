@@ -18,6 +18,9 @@ from aqi_service.core.log_limit import LogLimiter
 from aqi_service.core.metrics_text import CONTENT_TYPE
 from aqi_service.web.api import HEADERS as API_HEADERS
 from aqi_service.web.api import Api, ApiAnswers
+from aqi_service.web.badge import BASE as BADGE
+from aqi_service.web.badge import HEADERS as BADGE_HEADERS
+from aqi_service.web.badge import Badges
 from aqi_service.web.limits import REFUSALS, SILENT_SECONDS, ConnectionLimits
 from aqi_service.web.page import Page
 from aqi_service.web.paths import BASE
@@ -37,8 +40,11 @@ HEADERS = {
     "Server": "aqi_service",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
+BELOW = {BASE: API_HEADERS, BADGE: BADGE_HEADERS}
+"""What every answer below a path has instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,7 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
     app.router.add_get("/metrics", metrics)
     if answers.api is not None:
         app.router.add_route("*", f"{BASE}/{{tail:[\\s\\S]*}}", Api(answers.api).answer)
+        app.router.add_get(f"{BADGE}/{{kind}}/{{words}}", Badges(answers.api).answer)
     _add_page(app, answers)
     return app
 
@@ -184,7 +191,7 @@ def _guarded(page: Page | None) -> Callable[[web.Request, web.StreamResponse], A
         if page is not None and request.path in page.paths:
             response.headers.update(page.headers(request.path))
         else:
-            is_api = request.path.startswith(f"{BASE}/")
-            response.headers.update(API_HEADERS if is_api else HEADERS)
+            below = (headers for base, headers in BELOW.items() if request.path.startswith(f"{base}/"))
+            response.headers.update(next(below, HEADERS))
 
     return add

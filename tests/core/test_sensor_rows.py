@@ -103,8 +103,10 @@ def test_who_is_stale_high_low_or_indoors_is_left_out_and_who_is_alone_is_not() 
         record("300", None, indoor="1"),
         record("61", None, Flag.ALONE),
     ]
-    row = cells(AREA_HEADER, area_row(summed(AREA, there, DAQI)))
-    assert (row["sensors"], row["left_out"]) == ("4", "4")
+    area = summed(AREA, [*there, SensorRecord(Item("1"))], DAQI)
+    assert area.left_out_because == {"high": 1, "low": 1, "stale": 1, "indoor": 1, "no_value": 1}
+    row = cells(AREA_HEADER, area_row(area))
+    assert (row["sensors"], row["left_out"]) == ("4", "5")
     assert (row["P2.5"], row["P10"]) == ("35.5", "11")
     assert (row["AQI"], row["AQI_range"], row["AQI_pollutant"]) == ("4", "Medium", "P2.5")
     row = cells(AREA_HEADER, area_row(summed(AreaRequest(AREA.middle, 3, Choice(indoor=True)), there, DAQI)))

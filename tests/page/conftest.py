@@ -20,6 +20,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Request, async_p
 import aqi_service
 from tests.doubles.patience import PATIENCE
 from tests.doubles.program import CAPTURE, Running, ran, running
+from tests.page.feeds import HOUR, YEAR_SENSORS, newest_of, of_now, written, year
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -126,6 +127,19 @@ async def capture(bare_environment: None, tmp_path_factory: pytest.TempPathFacto
     """The origin of a service with the bundled capture."""
     folder = tmp_path_factory.mktemp("capture")
     await loaded(folder)
+    async with serving(folder) as service:
+        yield await origin_of(service)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def of_a_year(bare_environment: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The origin of a service with an hourly year of four sensors, and a fresh file after it."""
+    folder = tmp_path_factory.mktemp("year")
+    records = year()
+    kept = ("--ttl-days", "400")
+    await loaded(folder, written(folder, records, HOUR), options=kept)
+    others = [record for record in of_now() if record["sensor"]["id"] not in YEAR_SENSORS]
+    await loaded(folder, written(folder, [*newest_of(records), *others]), options=kept)
     async with serving(folder) as service:
         yield await origin_of(service)
 

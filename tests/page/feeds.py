@@ -124,3 +124,8 @@ def measured(
         "sensor": {"id": sensor, "pin": "1", "sensor_type": kind},
         "sensordatavalues": values,
     }
+
+
+def newest_of(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the last record of each sensor."""
+    return list({record["sensor"]["id"]: record for record in records}.values())

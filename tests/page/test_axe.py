@@ -5,12 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
+from tests.page.asking import grave
 from tests.page.conftest import PHONE, Open, Opened
-
-GRAVE = ("serious", "critical")
 
 
 async def _filters(found: Opened) -> None:
@@ -54,13 +52,7 @@ async def test_axe_finds_nothing_serious(opened: Open, state: str) -> None:
     found = await opened(path, **options)
     await found.ready()
     await prepare(found)
-    results = await Axe().run(found.page)
-    grave = [
-        (each["id"], [node["target"] for node in each["nodes"]][:5])
-        for each in results.response["violations"]
-        if each["impact"] in GRAVE
-    ]
-    assert grave == []
+    assert await grave(found) == []
 
 
 async def test_keys_alone_reach_a_sensor_and_come_back(opened: Open) -> None:

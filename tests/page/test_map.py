@@ -1,21 +1,15 @@
 """The map in a browser, on the bundled capture: what it shows is what the API has."""
 
-import json
 import re
-import urllib.request
 from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
+from tests.page.asking import api
 from tests.page.conftest import PHONE, Open, Opened
 
 STUTTGART = "/#12/48.78/9.18"
-
-
-def api(origin: str, path: str) -> Any:
-    with urllib.request.urlopen(f"{origin}/api/v1/{path}") as reply:  # noqa: S310  # of this service
-        return json.load(reply)
 
 
 def columns(origin: str) -> dict[str, list[Any]]:

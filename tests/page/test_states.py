@@ -1,7 +1,6 @@
 """What the page says of a feed that is fresh, stale, halved or gone, and of a service that is away."""
 
 import re
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.doubles.program import running
+from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE, free_port
 from tests.page.conftest import Open, Opened, loaded, opening, origin_of, serving
 from tests.page.feeds import HOSTILE, HOUR, hostile, of_now, written
-
-UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
-FIVE_MINUTES_AND_MORE = 330_000
-"""Milliseconds."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -30,12 +26,6 @@ async def opened(browser: Browser, bare_environment: None) -> AsyncIterator[Open
             return await open_(path, expected=(*expected, *UNREACHABLE), **options)
 
         yield of_its_own
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 async def test_of_fresh_data_there_is_no_banner_and_their_age_is_said(opened: Open, tmp_path: Path) -> None:

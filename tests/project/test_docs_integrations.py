@@ -48,7 +48,7 @@ def test_no_example_is_without_a_test() -> None:
     assert PAGE.count("```") == 2 * (len(EXAMPLES) + len(PRINTED))
     assert set(EXAMPLES) == {
         "prometheus.yml", "air_rules.yml", "configuration.yaml",
-        "ask.sh", "latest.sh", "medians.sql", "medians.py", "days.py",
+        "badges.html", "ask.sh", "latest.sh", "medians.sql", "medians.py", "days.py",
     }  # fmt: skip
 
 

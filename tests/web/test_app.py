@@ -116,7 +116,7 @@ async def test_each_path_has_its_status_and_every_answer_the_same_guarding_heade
     assert page.status == status
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert page.headers["Content-Security-Policy"] == "default-src 'none'"
+    assert page.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert page.headers["Server"] == "aqi_service"
     assert page.headers["Content-Type"].startswith("text/plain")
     assert "aiohttp" not in page.text

@@ -95,7 +95,7 @@ async def test_every_file_is_packed_once_kept_by_its_mark_and_then_costs_a_304()
 async def test_what_is_not_in_the_table_of_files_is_not_there(path: str) -> None:
     async with served() as port, port.get(path) as answer:
         assert answer.status == 404
-        assert answer.headers["Content-Security-Policy"] == "default-src 'none'"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_only_known_kinds_of_files_are_served() -> None:

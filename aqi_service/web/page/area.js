@@ -1,10 +1,10 @@
 // @ts-check
 /** An area: the middle of its sensors, and who was left out. One rule: under three sensors nothing is summed up. */
-import { el, fold } from './dom.js';
+import { asking, el, fold, link, linked } from './dom.js';
 import { ask } from './feed.js';
 import { scales } from './scales.js';
-import { big, chip, credit, link } from './sensor.js';
-import { counted, leftOut, NOT, shortName, shown, why } from './words.js';
+import { big, chip, credit } from './sensor.js';
+import { counted, LEFT, leftOut, NOT, shortName, shown, why } from './words.js';
 
 /** Sensors nearest to the middle that are asked for, to say which were left out. */
 const ASKED = 100;
@@ -15,17 +15,16 @@ const LEAST = 3, NAMED = 5;
  * @param {HTMLElement} panel @param {import('./address.js').Area} area @param {string|null} scale @param {AbortSignal} signal
  */
 export async function showArea(panel, { lat, lon, km }, scale, signal) {
-  panel.replaceChildren(el('p', { role: 'status' }, 'Asking for the area…'));
+  asking(panel, `the area of ${km} km around ${lat}, ${lon}`);
   const query = `lat=${lat}&lon=${lon}${scale ? `&scale=${scale}` : ''}`;
   const [all, area, { sensors: near }] = await Promise.all([
     scales(), ask(`area?${query}&km=${km}`, signal), ask(`near?${query}&n=${ASKED}&indoor=true`, signal)]);
   if (signal.aborted) return;
-  const on = all[area.scale] ?? all.daqi;
-  const inside = near.filter((/** @type {any} */ each) => each.distance_km <= km), out = inside.filter(leftOut);
+  const on = all[area.scale] ?? all.daqi, out = near.filter((/** @type {any} */ each) => each.distance_km <= km && leftOut(each));
   panel.replaceChildren(
     el('h2', {}, `Within ${km} km of ${Number(lat.toFixed(3))}, ${Number(lon.toFixed(3))}`),
     ...(area.sensors < LEAST ? few(area, near, on) : summed(area, on)),
-    ...left(area, inside, out),
+    ...left(area, out),
     el('p', { class: 'links' }, link(`/api/v1/area?${query}&km=${km}`, 'JSON'), link(`/api/v1/area.csv?${query}&km=${km}`, 'CSV')),
     el('p', { class: 'not' }, NOT), credit(area));
 }
@@ -38,7 +37,7 @@ function summed(area, scale) {
     el('section', {}, el('h3', {}, 'Why this number'), el('p', { class: 'sum' }, sum), el('ul', {}, ...rows.map((row) => el('li', {}, row))),
       ...['P2.5', 'P10'].filter((name) => area[name]).map((name) => el('p', {},
         `${shown(name)}: median ${area[name].value}, half of the sensors lie from ${area[name].q1} to ${area[name].q3} µg/m³, the quartiles.`)),
-      el('p', { class: 'small' }, `The median is the middle value, with half of the sensors below it, so that one broken device changes little. ${scale.title}: ${scale.source}, ${scale.date}.`)),
+      el('p', { class: 'small' }, `The median is the middle value, with half of the sensors below it, so that one broken device changes little. `, linked(`${scale.title}: ${scale.source}, ${scale.date}.`))),
   ];
 }
 
@@ -52,20 +51,16 @@ function few(area, near, scale) {
   ];
 }
 
-/** @param {any} area @param {any[]} inside @param {any[]} out */
-function left(area, inside, out) {
-  if (!area.left_out) return [el('p', {}, 'None was left out.')];
-  /** @type {Map<string, number>} */
-  const why_ = new Map();
-  for (const each of out) why_.set(leftOut(each), (why_.get(leftOut(each)) ?? 0) + 1);
-  const rest = area.left_out - out.length;
-  const reasons = [...why_].map(([text, count]) => `${count} ${text}`).concat(rest > 0 ? [`${rest} beyond the ${inside.length} nearest`] : []);
-  return [el('p', {}, `${area.left_out} left out: ${reasons.join(', ')}.`), fold('Which were left out', () => [listed(out, null, leftOut)])];
+/** @param {any} area @param {any[]} out those of the nearest that were left out */
+function left({ left_out: count, left_out_because: because }, out) {
+  if (!count) return [el('p', {}, 'None was left out.')];
+  const reasons = Object.entries(because).map(([name, many]) => `${many} ${many === 1 ? LEFT[name] : LEFT[name].replace('its', 'their')}`);
+  return [el('p', {}, `${count} left out: ${reasons.join(', ')}.`), fold(out.length < count ? `The nearest ${out.length} of these` : 'Which were left out', () => [listed(out, null, leftOut)])];
 }
 
 /** @param {any[]} sensors @param {any} scale @param {(sensor: any) => string} more */
 function listed(sensors, scale, more) {
   return el('ul', { class: 'sensors' }, ...sensors.map((each) => el('li', {}, scale && chip(each.record.AQI, scale), ' ',
     link(`#sensor=${each.sensor_id}`, `Sensor ${each.sensor_id}`),
-    `, ${each.distance_km < 10 ? each.distance_km : Math.round(each.distance_km)} km away`, scale && `: ${shortName(scale.name)} ${each.record.AQI}, ${each.record.AQI_range}`, more(each) && `: ${more(each)}`)));
+    each.place && ` near ${each.place}`, `, ${each.distance_km < 10 ? each.distance_km : Math.round(each.distance_km)} km away`, scale && `: ${shortName(scale.name)} ${each.record.AQI}, ${each.record.AQI_range}`, more(each) && `: ${more(each)}`)));
 }

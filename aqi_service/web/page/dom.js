@@ -42,3 +42,20 @@ export function fold(summary, make) {
     if (it instanceof HTMLElement && it.childElementCount === 1) it.append(...el('div', {}, ...make()).childNodes);
   } }, el('summary', {}, summary));
 }
+
+/** Say that something is asked for, unless it shows already and is asked for anew. @param {HTMLElement} panel @param {string} what */
+export function asking(panel, what) {
+  if (panel.dataset.of === what && panel.childElementCount) return;
+  panel.dataset.of = what;
+  panel.replaceChildren(el('p', { role: 'status' }, `Asking for ${what}…`));
+}
+
+/** A link; what lies outside the page opens beside it, since a frame may not leave it. @param {string} href @param {string} text */
+export function link(href, text) {
+  return el('a', { href, rel: 'noreferrer', target: href.startsWith('#') ? null : '_blank' }, text);
+}
+
+/** Our own text with its addresses as links. @param {string} text */
+export function linked(text) {
+  return el('span', {}, ...text.split(/(https:\/\/[^\s;,]+)/).map((part) => (part.startsWith('https://') ? link(part, part) : part)));
+}

@@ -1,8 +1,8 @@
 // @ts-check
 /** Plots as SVG of our own, and the same as tables. One rule: nothing is drawn that the table does not say. */
 import { el, fold, svg, table } from './dom.js';
-import { colour } from './scales.js';
-import { counted, isFull, shortName, shown } from './words.js';
+import { colour, range, swatches } from './scales.js';
+import { counted, indexWords, isFull, shortName, shown } from './words.js';
 
 const DAY = 86_400_000;
 /** A line is not drawn over a gap longer than this. */
@@ -103,13 +103,13 @@ export function dayStrip({ days, until, scale, palette, width, label }) {
   };
   return svg('svg', { class: 'strip', viewBox: `0 0 ${width} ${size * 7 + 18}`, role: 'img', 'aria-label': label },
     ...['Mon', 'Sun'].map((name, end) => svg('text', { x: left - 4, y: 14 + size * (end * 6 + 0.9), class: 'tick' }, name)),
-    ...months.map((date) => svg('text', { x: left + cell(date.getTime() / DAY, first).column * size, y: 10, class: 'month' },
+    ...months.filter((date) => cell(date.getTime() / DAY, first).column < 51).map((date) => svg('text', { x: left + cell(date.getTime() / DAY, first).column * size, y: 10, class: 'month' },
       date.toLocaleString('en', { month: width < 420 ? 'narrow' : 'short', timeZone: 'UTC' }))),
     ...Array.from({ length: 365 }, (_, n) => svg('rect', { ...square(first + n), class: 'none' })),
     ...days.filter((day) => day.hours > 0).map((day) => {
       const full = isFull(day);
       return svg('rect', { ...square(Date.parse(`${day.date}T00:00Z`) / DAY), class: full ? 'full' : 'thin', fill: full ? colour(scale, day.AQI, palette) : 'none' },
-      svg('title', {}, `${day.date}: ${full ? `${shortName(scale.name)} ${day.AQI}, ${day.AQI_range}` : `too thin to count, ${counted(day.hours, 'hour')}`}`));
+      svg('title', {}, `${day.date}: ${full ? `${shortName(scale.name)} ${indexWords(day)}` : `too thin to count, ${counted(day.hours, 'hour')}`}`));
     }));
 }
 
@@ -117,17 +117,19 @@ export function dayStrip({ days, until, scale, palette, width, label }) {
 export function historyTable(series, records) {
   return fold('These days as a table', () => series.map(({ name }, place) => table(`${name}, 24-hour means at these times (UTC), µg/m³`,
     ['Time', 'PM2.5', 'PM10', 'Index'], records[place].map((record) => [String(record.timestamp).replace('T', ' '), record['P2.5']?.value ?? '–', record.P10?.value ?? '–',
-      record.AQI === null ? '–' : `${record.AQI}, ${record.AQI_range}`]))));
+      indexWords(record)]))));
 }
 
 /** @param {any[]} days */
 export function dayTable(days) {
   return fold('The year as a table', () => [table('Days (UTC); too thin: under 18 hours, or none at the day\'s end', ['Day', 'Hours', 'PM2.5', 'PM10', 'Index'],
-    days.filter((day) => day.hours > 0).map((day) => [day.date, day.hours, day['P2.5']?.value ?? '–', day.P10?.value ?? '–', isFull(day) ? `${day.AQI}, ${day.AQI_range}` : 'too thin']))]);
+    days.filter((day) => day.hours > 0).map((day) => [day.date, day.hours, day['P2.5']?.value ?? '–', day.P10?.value ?? '–', isFull(day) ? indexWords(day) : 'too thin']))]);
 }
 
 /** Which line is whose. @param {Series[]} series */
-export function legend(series) {
-  return el('ul', { class: 'lines' }, ...series.map(({ name }, place) => el('li', {},
-    svg('svg', { width: 34, height: 12, 'aria-hidden': 'true' }, svg('path', { class: `line of-${place}`, d: 'M1 6H33' })), ` ${name}`)));
-}
+export const legend = (series) => el('ul', { class: 'lines' }, ...series.map(({ name }, place) => el('li', {},
+  svg('svg', { width: 34, height: 12, 'aria-hidden': 'true' }, svg('path', { class: `line of-${place}`, d: 'M1 6H33' })), ` ${name}`)));
+
+/** Which colour is which index. @param {{scale: any, palette: string}} look */
+export const bandKey = ({ scale, palette }) => el('ul', { class: 'lines' }, el('li', {}, `${shortName(scale.name)}:`), ...scale.bands.map((/** @type {any} */ band) => el('li', {},
+  swatches(scale, band, palette), ` ${range(band.index_from, band.index_to)} ${band.name}`)));

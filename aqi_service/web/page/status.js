@@ -5,7 +5,7 @@ import { ask } from './feed.js';
 import { ageWords, OLD_MS, timeOf } from './state.js';
 import { aMinute, counted, counter, FATES, reasonWords } from './words.js';
 
-const LOADS_MS = 60_000, LOOK_MS = 20_000, LOOKS = 16;
+const LOADS_MS = 60_000, LOOK_MS = 10_000, LOOKS = 31, ENDS = ['complete', 'unchanged', 'incomplete', 'rejected', 'failed'];
 /** @param {string} id @returns {any} */
 const the = (id) => document.getElementById(id);
 /** @type {{at: number, count: number}[]} */
@@ -15,9 +15,10 @@ async function loads() {
   const [ready, { loads: all, report, age_seconds: age }, { rejects }] = await Promise.all([
     fetch('/readyz', { cache: 'no-store' }).then((reply) => reply.text()), ask('snapshot'), ask('rejects')]);
   const old = age !== null && age * 1000 > OLD_MS ? ' That is old.' : '';
-  the('state').textContent = `${ready.trim().split('\n').join('; ')}. ${report ? `Newest measurement: ${ageWords((age ?? 0) * 1000)}.${old} Latest load: ${report.status}.` : 'Nothing was loaded yet.'}`;
+  const state = ready.trim().split('\n').join('; ');
+  the('state').textContent = `${state[0].toUpperCase()}${state.slice(1)}. ${report ? `Newest measurement: ${ageWords((age ?? 0) * 1000)}.${old} Latest load: ${report.status}.` : 'Nothing was loaded yet.'}`;
   const most = Math.max(1, ...all.map((/** @type {any} */ load) => load.records));
-  the('loads').replaceChildren(...(all.length ? [bars(all, most), legend(), fold('These loads as a table', () => [table('Records by what became of them', ['File of', 'How it ended', 'Records', ...FATES.map(([name]) => name.replace('_', ' '))],
+  the('loads').replaceChildren(...(all.length ? [el('p', { class: 'small' }, `A bar a load, by the time of its file (UTC), oldest first; the tallest is of ${counted(most, 'record')}.`), bars(all, most), legend(all), fold('These loads as a table', () => [table('Records by what became of them', ['File of', 'How it ended', 'Records', ...FATES.map(([name]) => name.replace('_', ' '))],
     all.map((/** @type {any} */ load) => [load.snapshot_time, load.status, load.records, ...FATES.map(([name]) => load[name])]))])] : [el('p', {}, 'There are none yet.')]));
   const reasons = Object.entries(report?.reasons ?? {}), top = Math.max(1, ...reasons.map(([, count]) => Number(count)));
   the('rejected').replaceChildren(...(reasons.length ? [
@@ -28,10 +29,10 @@ async function loads() {
 
 /** @param {any[]} all newest first @param {number} most */
 function bars(all, most) {
-  const width = 640, height = 170, bottom = 20, step = width / 24;
+  const width = Math.min(900, the('loads').clientWidth || 360), height = 170, bottom = 20, edge = 16, step = (width - edge) / 24;
   const parts = [...all].reverse().flatMap((load, place) => {
     let y = height - bottom;
-    const x = (24 - all.length + place) * step + 1;
+    const x = edge / 2 + place * step + 1;
     const stack = FATES.map(([name, words], kind) => {
       const tall = (load[name] / most) * (height - bottom - 6);
       y -= tall;
@@ -43,14 +44,19 @@ function bars(all, most) {
   return svg('svg', { class: 'fates', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `The last ${counted(all.length, 'load')}, oldest first, by what became of their records; the table below says the same.` }, ...parts);
 }
 
-function legend() {
+/** @param {any[]} all */
+function legend(all) {
   return el('ul', { class: 'kinds' }, ...FATES.map(([, words], kind) => el('li', {},
-    svg('svg', { width: 14, height: 14, 'aria-hidden': 'true' }, svg('rect', { width: 14, height: 14, class: `fate-${kind}` })), ` ${words}`)));
+    svg('svg', { width: 14, height: 14, 'aria-hidden': 'true' }, svg('rect', { width: 14, height: 14, class: `fate-${kind}` })), ` ${words}`)),
+  all.some((load) => load.status !== 'complete') && el('li', {}, '! over a bar: that load did not end as complete; the table says how'));
 }
 
 async function lookups() {
   const text = await (await fetch('/metrics', { cache: 'no-store' })).text();
   const count = counter(text, 'aqi_lookups_total'), memory = counter(text, 'aqi_lookups_total', 'source="memory"');
+  if (count < (looks.at(-1)?.count ?? 0)) looks.length = 0; // the service began anew
+  const ends = ENDS.map((end) => `${counter(text, 'aqi_loads_total', `status="${end}"`)} ${end}`).filter((said) => !said.startsWith('0 '));
+  the('ends').textContent = ends.length ? `Loads since the service began: ${ends.join(', ')}. Those that are unchanged, rejected or failed have no bar: they kept nothing.` : '';
   looks.push({ at: performance.now(), count });
   if (looks.length > LOOKS) looks.shift();
   const rate = aMinute(looks[0], looks[looks.length - 1]);

@@ -1,6 +1,6 @@
 // @ts-check
 /** What the numbers mean, in words: pure. One rule: no index is computed here; the service's own is explained. */
-import { ageWords } from './state.js';
+import { ageWords, timeOf } from './state.js';
 
 /** What the numbers are not, in one line. */
 export const NOT = 'What citizens\' sensors report: uncalibrated, not corrected for humidity, some indoors. No regulatory measurement, no health advice.';
@@ -15,6 +15,9 @@ export const EXPLAINED = {
   UTC: 'the time at Greenwich, without summer time; the days here are its days',
 };
 
+/** What speaks against a sensor, or that nothing does. @param {any} sensor */
+export const doubts = (sensor) => leftOut(sensor) || (!sensor.checks || sensor.checks.flags.includes('alone') ? 'not compared: too few neighbours' : 'none');
+
 /** @type {Record<string, string>} */
 const SHORT = { daqi: 'DAQI', 'us-epa': 'US AQI' };
 /** Humidity in % from which water on the grains counts as dust: Sensor.Community's and EPA's warnings begin about there. */
@@ -27,6 +30,12 @@ export const shortName = (name) => SHORT[name ?? ''] ?? 'index';
 
 /** @param {number} count @param {string} one @param {string} [many] */
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+/** @param {any} record or a day */
+export const indexWords = ({ AQI: index, AQI_range: band }) => (index === null ? '–' : `${index}, ${band}`);
+
+/** @param {any} record */
+export const ageOf = ({ age_seconds: age }) => (age === null ? 'of unknown age' : ageWords(age * 1000));
 
 /** @param {any} row of a pollutant's table @param {string} pollutant */
 export function rowWords(row, pollutant) {
@@ -56,8 +65,7 @@ export function why(record, scale) {
 
 /** @param {any} record @param {string[]} there @param {any} scale */
 function which(record, there, scale) {
-  if (there.length === 0) return 'no value that this scale counts';
-  if (there.length === 1) return `only ${shown(there[0])} was reported`;
+  if (there.length < 2) return there.length ? `only ${shown(there[0])} was reported` : 'no value that this scale counts';
   if (record['P2.5'].index === record.P10.index) return 'both say the same';
   return scale.decides === 'highest' ? 'the higher counts' : 'the lower counts';
 }
@@ -75,7 +83,7 @@ export function trust(sensor) {
       : `${humidity} %${humidity >= DAMP ? ': optical sensors read high in fog' : ', too dry for fog, in which optical sensors read high'}`],
     ['Hours seen of the last 24', hours === null ? `not known; an official day needs ${ENOUGH_HOURS}`
       : `${hours}; an official day needs ${ENOUGH_HOURS}${hours < ENOUGH_HOURS ? ', so this mean may stand for less than a day' : ''}`],
-    ['Age', record.age_seconds === null ? 'not known' : `${ageWords(record.age_seconds * 1000)}${checks?.flags.includes('stale') ? ': silent for over 3 hours before the latest file' : ''}`],
+    ['Age', `${ageOf(record)}${checks?.flags.includes('stale') ? ': silent for over 3 hours before the latest file' : ''}`],
   ];
 }
 
@@ -92,13 +100,13 @@ function neighbours({ checks, record, indoor }) {
   return [`${said}: it agrees with them`];
 }
 
-/** Why a sensor does not count in an area, or '' if it does. @param {any} sensor */
+/** Why a sensor does not count in an area, by the API's word for it. @type {Record<string, string>} */
+export const LEFT = { indoor: 'indoors', stale: 'silent for over 3 hours', high: 'far above its neighbours', low: 'far below its neighbours', no_value: 'without a value' };
+
+/** The same of one sensor, '' if it counts. @param {any} sensor */
 export function leftOut({ indoor, checks, record }) {
-  if (indoor) return 'indoors';
-  if (checks?.flags.includes('stale')) return 'silent for over 3 hours';
-  if (checks?.flags.includes('high')) return 'far above its neighbours';
-  if (checks?.flags.includes('low')) return 'far below its neighbours';
-  return record['P2.5'] || record.P10 ? '' : 'without a value';
+  const flag = checks?.flags.find((/** @type {string} */ each) => each in LEFT) ?? (record['P2.5'] || record.P10 ? '' : 'no_value');
+  return LEFT[indoor ? 'indoor' : flag] ?? '';
 }
 
 /**
@@ -116,9 +124,8 @@ export const isFull = (day) => day.AQI !== null && day.hours >= ENOUGH_HOURS;
 /** @param {any[]} days @param {any} record the sensor's newest @param {any} scale */
 export function daysLine(days, record, scale) {
   const { above, counted: full, thin } = dayCounts(days, scale.advice_from);
-  const began = Date.parse(`${(record.timestamp ?? '').replace(' ', 'T').slice(0, 19)}Z`);
-  const kept = record.expires_at ? Math.round((Date.parse(record.expires_at) - began) / 86_400_000) : null;
-  return `Days at ${scale.advice_from} or more: ${above} of ${full} with ${ENOUGH_HOURS} hours or more; ${thin} too thin to count; ` +
+  const kept = record.expires_at ? Math.round((Date.parse(record.expires_at) - timeOf(record.timestamp)) / 86_400_000) : null;
+  return `${full ? `Days at ${scale.advice_from} or more: ${above} of ${full} with ${ENOUGH_HOURS} hours or more` : `No day here has ${ENOUGH_HOURS} hours or more yet`}; ${thin} too thin to count${thin ? ' (hollow)' : ''}; ` +
     (kept ? `records are kept ${counted(kept, 'day')} here.` : 'records are not deleted here.');
 }
 

@@ -1,0 +1,46 @@
+"""What the page's tests share: asking a service past the browser, ports that are free, axe's verdict.
+
+One rule: what a page must show is read from the API, never written down.
+"""
+
+import json
+import socket
+import urllib.request
+from typing import Any
+
+from axe_playwright_python.async_playwright import Axe
+
+from tests.page.conftest import Opened
+
+UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
+"""What a browser says of a service that is away."""
+
+FIVE_MINUTES_AND_MORE = 330_000
+"""Milliseconds."""
+
+GRAVE = ("serious", "critical")
+
+
+def text(origin: str, path: str) -> str:
+    with urllib.request.urlopen(f"{origin}{path}") as reply:  # noqa: S310  # of this service
+        return str(reply.read().decode())
+
+
+def api(origin: str, path: str) -> Any:
+    return json.loads(text(origin, f"/api/v1/{path}"))
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+async def grave(found: Opened) -> list[tuple[str, list[Any]]]:
+    """Return what axe finds serious or worse in a page."""
+    results = await Axe().run(found.page)
+    return [
+        (each["id"], [node["target"] for node in each["nodes"]][:5])
+        for each in results.response["violations"]
+        if each["impact"] in GRAVE
+    ]
