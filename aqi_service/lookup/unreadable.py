@@ -23,6 +23,7 @@ _SENTENCES: Mapping[type[Exception], str] = MappingProxyType(
     {
         MissingIndex: "the table has no index by sensor, so it cannot tell: its owner adds it with --create",
         NoTableYet: NO_SNAPSHOT,
+        TimeoutError: "there was no answer in time; try again later",
     }
 )
 """What is told of errors that a reader can do more about than to try again."""

@@ -25,6 +25,7 @@ ITEM = Item("28456691289", latitude="48.8", country="DE", pm25="3.88", pm10="7.5
 CSV = HEADER_LINE.encode() + b"28456691289,48.8,,,DE,,,3.88,7.5,1,Low\r\n"
 BAD = b"Bad request: " + NO_REQUEST.encode()
 GONE = b"Unavailable: the table cannot be read now; try again later"
+LATE = b"Unavailable: there was no answer in time; try again later"
 NOT_FOUND = b"Item not found"
 
 
@@ -120,7 +121,7 @@ async def test_a_table_that_does_not_answer_is_unavailable_at_the_deadline() -> 
     await turns()
     assert not waiting.done()
     advance(0.2)
-    assert await waiting == GONE
+    assert await waiting == LATE
 
 
 async def test_requests_of_a_kind_that_is_no_fault_of_the_table_are_answered_without_it() -> None:
