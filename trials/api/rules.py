@@ -24,6 +24,14 @@ def known(words: Mapping[str, Any]) -> dict[str, Any]:
     return dict(words) | ({"id": SENSORS[number % len(SENSORS)]} if number % 2 else {})
 
 
+def series(query: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return parameters of /metrics: at least one sensor or area, and no two areas of one name."""
+    asked = dict(query or {})
+    if not asked.get("sensor") and not asked.get("area"):
+        return asked | {"sensor": [SENSORS[0]]}
+    return asked | ({"area": asked["area"][:1]} if isinstance(asked.get("area"), list) else {})
+
+
 def _in_order(query: dict[str, Any]) -> dict[str, Any]:
     try:
         south, north = float(query["south"]), float(query["north"])
