@@ -92,7 +92,7 @@ def year(hours: int = 365 * 24) -> list[dict[str, Any]]:
                 wind = draw.random() ** 4
             mean += (5 + 2 * place + season * _LAMPS * wind - mean) / 15 + draw.uniform(-0.3, 0.3)
             mean = max(1.5, mean)
-            if age > 0 and (draw.random() < 0.04 or (age // 24 % 29 < 2 and age % 24 > 9)):
+            if age > 0 and (draw.random() < 0.04 or (9 < age // 24 % 29 < 12 and age % 24 > 9)):
                 continue
             found.append(measured(28_000_000_000 + len(found), sensor, at, age * HOUR + 60, mean))
     return found

@@ -98,6 +98,16 @@ async def test_what_is_not_in_the_table_of_files_is_not_there(path: str) -> None
         assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
+async def test_the_page_costs_a_first_visitor_300_kb_at_most() -> None:
+    async with served() as port:
+        total = 0
+        for path in Page().paths - {"/status", "/embed", "/page/status.js", "/page/embed.js"}:
+            async with port.get(path, headers={"Accept-Encoding": "gzip"}) as answer:
+                total += len(await answer.read())
+                total += sum(len(f"{name}: {value}\r\n") for name, value in answer.headers.items())
+    assert 200_000 < total <= 300_000
+
+
 def test_only_known_kinds_of_files_are_served() -> None:
     assert content_type_of("x.js") == "text/javascript; charset=utf-8"
     assert [content_type_of(name) for name in ("x.md", "x.py", "x", "x.gz", ".js")] == [None] * 5

@@ -87,7 +87,8 @@ function take(found) {
   offer(form, 'country', countryOptions(data.columns.country));
   redraw();
   if (placed) open();
-  else place();
+  else apply();
+  placed = true;
   showRejects(true);
 }
 
@@ -124,17 +125,15 @@ function say() {
   if (!data) the('count').textContent = error ? 'No sensors to show yet' : 'Loading…';
 }
 
-/** Put the map where the address says, or where most sensors are. */
-function place() {
-  placed = true;
-  if (view.middle || view.area || view.sensors) return apply();
+/** Put the map where most sensors are. */
+function fit() {
   if (!data || !shown.length) return;
   const middle = (/** @type {(number|null)[]} */ column) => {
     const sorted = shown.map((at) => Number(column[at])).sort((a, b) => a - b);
     return [sorted[Math.floor(sorted.length * 0.05)], sorted[Math.floor(sorted.length * 0.95)]];
   };
   const [[south, north], [west, east]] = [middle(data.columns.latitude), middle(data.columns.longitude)];
-  steadily(() => map.fitBounds([[south, west], [north, east]], { animate: false, maxZoom: 10 }));
+  map.fitBounds([[south, west], [north, east]], { animate: false, maxZoom: 10 });
 }
 
 /** Move the map otherwise than by hand: the address stays as it was given. @param {() => void} move without animation */
@@ -156,7 +155,7 @@ function go() {
   const { middle, sensors, area } = view, size = map.getSize();
   if (middle) map.setView([middle.lat, middle.lon], middle.zoom, { animate: false });
   const point = sensors ? pointOf(sensors[0]) : area ? L.latLng(area.lat, area.lon) : null;
-  if (!point) return;
+  if (!point) return middle || fit();
   const sheet = the('chosen').getBoundingClientRect(), isSheet = getComputedStyle(the('chosen')).position === 'fixed' && sheet.height;
   const covered = isSheet ? Math.min(size.y - 80, Math.max(0, the('map').getBoundingClientRect().bottom - sheet.top)) : 0;
   const free = L.latLngBounds(map.containerPointToLatLng([0, size.y - covered]), map.containerPointToLatLng([size.x, 0]));
