@@ -266,8 +266,9 @@ async def test_of_an_area_under_three_sensors_the_nearest_are_named_however_far(
     await expect(panel.locator(".sensors li")).to_have_count(5)
     for place, sensor in enumerate(near):
         line = panel.locator(".sensors li").nth(place)
+        city = f" near {sensor['place']}" if sensor["place"] else ""
         await expect(line).to_contain_text(
-            f"Sensor {sensor['sensor_id']}, {round(sensor['distance_km'])} km away"
+            f"Sensor {sensor['sensor_id']}{city}, {round(sensor['distance_km'])} km away"
         )
         await expect(line).to_contain_text(f"DAQI {index_of(sensor['record'])}")
     await expect(panel).to_contain_text("place: GeoNames")  # whose names these are
