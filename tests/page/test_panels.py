@@ -214,11 +214,18 @@ async def test_four_sensors_are_compared_in_one_plot_and_a_table(opened: Open, o
             found.page.locator(".lines li", has_text=re.compile("^ Sensor ")).nth(place)
         ).to_be_visible()
     await expect(found.page.locator(".strip")).to_have_count(4)
-    for number in YEAR_SENSORS:
-        record = api(of_a_year, f"sensors/{number}")["record"]
-        row = found.page.locator(".wide tbody tr", has_text=str(number))
-        for said in (index_of(record), written_value(record["P2.5"]), written_value(record["P10"])):
-            await expect(row).to_contain_text(said)
+    read = "all => all.map(row => [...row.children].map(cell => cell.textContent.trim()))"
+    cells = await found.page.locator(".wide tr").evaluate_all(read)
+    table = {row[0]: dict(zip(cells[0][1:], row[1:], strict=True)) for row in cells[1:]}
+    for number in map(str, YEAR_SENSORS):
+        sensor = api(of_a_year, f"sensors/{number}")
+        record = sensor["record"]
+        assert table["DAQI"][number].endswith(index_of(record))
+        assert [table["PM2.5"][number], table["PM10"][number]] == [
+            written_value(record["P2.5"]),
+            written_value(record["P10"]),
+        ]
+        assert table["Near"][number] == sensor["place"]
 
 
 async def test_of_those_that_are_compared_one_that_is_not_here_is_named(opened: Open, of_a_year: str) -> None:
@@ -259,10 +266,12 @@ async def test_of_an_area_under_three_sensors_the_nearest_are_named_however_far(
     await expect(panel.locator(".sensors li")).to_have_count(5)
     for place, sensor in enumerate(near):
         line = panel.locator(".sensors li").nth(place)
+        city = f" near {sensor['place']}" if sensor["place"] else ""
         await expect(line).to_contain_text(
-            f"Sensor {sensor['sensor_id']}, {round(sensor['distance_km'])} km away"
+            f"Sensor {sensor['sensor_id']}{city}, {round(sensor['distance_km'])} km away"
         )
         await expect(line).to_contain_text(f"DAQI {index_of(sensor['record'])}")
+    await expect(panel).to_contain_text("place: GeoNames")  # whose names these are
     await panel.locator(".sensors a").first.click()
     await expect(panel.locator("h2")).to_have_text(f"Sensor {near[0]['sensor_id']}")
 

@@ -17,16 +17,16 @@ const LEAST = 3, NAMED = 5;
 export async function showArea(panel, { lat, lon, km }, scale, signal) {
   asking(panel, `the area of ${km} km around ${lat}, ${lon}`);
   const query = `lat=${lat}&lon=${lon}${scale ? `&scale=${scale}` : ''}`;
-  const [all, area, { sensors: near }] = await Promise.all([
+  const [all, area, around] = await Promise.all([
     scales(), ask(`area?${query}&km=${km}`, signal), ask(`near?${query}&n=${ASKED}&indoor=true`, signal)]);
   if (signal.aborted) return;
-  const on = all[area.scale] ?? all.daqi, out = near.filter((/** @type {any} */ each) => each.distance_km <= km && leftOut(each));
+  const { sensors: near } = around, on = all[area.scale] ?? all.daqi, out = near.filter((/** @type {any} */ each) => each.distance_km <= km && leftOut(each));
   panel.replaceChildren(
     el('h2', {}, `Within ${km} km of ${Number(lat.toFixed(3))}, ${Number(lon.toFixed(3))}`),
     ...(area.sensors < LEAST ? few(area, near, on) : summed(area, on)),
     ...left(area, out),
     el('p', { class: 'links' }, link(`/api/v1/area?${query}&km=${km}`, 'JSON'), link(`/api/v1/area.csv?${query}&km=${km}`, 'CSV')),
-    el('p', { class: 'not' }, NOT), credit(area));
+    el('p', { class: 'not' }, NOT), credit(around));
 }
 
 /** @param {any} area @param {any} scale */

@@ -97,10 +97,12 @@ export function chip(index, scale) {
 
 /** @param {any[]} sensors @param {any} scale */
 function compared(sensors, scale) {
-  const rows = sensors.map((sensor) => [el('span', {}, link(`#sensor=${sensor.sensor_id}`, sensor.sensor_id), sensor.place && ` near ${sensor.place}`), el('span', {}, chip(sensor.record.AQI, scale), ` ${indexWords(sensor.record)}`),
-    sensor.record['P2.5']?.value ?? '–', sensor.record.P10?.value ?? '–', ageOf(sensor.record), doubts(sensor)]);
+  /** @type {[string, (sensor: any) => any][]} */
+  const rows = [[shortName(scale.name), ({ record }) => el('span', {}, chip(record.AQI, scale), ` ${indexWords(record)}`)], ['PM2.5', ({ record }) => record['P2.5']?.value ?? '–'],
+    ['PM10', ({ record }) => record.P10?.value ?? '–'], ['Near', ({ place }) => place ?? '–'], ['Age', ({ record }) => ageOf(record)], ['Doubts', doubts]];
   return [el('h2', {}, `${counted(sensors.length, 'sensor')} compared`),
-    el('div', { class: 'wide', tabindex: 0 }, table('24-hour means in µg/m³, not now', ['Sensor', shortName(scale.name), 'PM2.5', 'PM10', 'Age', 'Doubts'], rows))];
+    el('div', { class: 'wide', tabindex: 0 }, table('24-hour means in µg/m³, not now', ['Sensor', ...sensors.map(({ sensor_id: id }) => link(`#sensor=${id}`, id))],
+      rows.map(([name, of]) => [name, ...sensors.map(of)])))];
 }
 
 /** @param {any[]} sensors @param {any} look @param {string} query @param {AbortSignal} signal */

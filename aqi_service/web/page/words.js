@@ -16,7 +16,7 @@ export const EXPLAINED = {
 };
 
 /** What speaks against a sensor, or that nothing does. @param {any} sensor */
-export const doubts = (sensor) => leftOut(sensor) || (!sensor.checks || sensor.checks.flags.includes('alone') ? 'not compared: too few neighbours' : 'none');
+export const doubts = (sensor) => leftOut(sensor) || (!sensor.checks || sensor.checks.flags.includes('alone') ? 'not compared' : 'none');
 
 /** @type {Record<string, string>} */
 const SHORT = { daqi: 'DAQI', 'us-epa': 'US AQI' };
