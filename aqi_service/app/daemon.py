@@ -32,7 +32,8 @@ from aqi_service.errors import AqiError, ConfigError, PortInUse
 from aqi_service.lookup.lookup import LARGE_REQUESTS, Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
-from aqi_service.server.server import Limits, Server
+from aqi_service.server.limits import Limits
+from aqi_service.server.server import Server
 from aqi_service.server.sockets import listen
 from aqi_service.shutdown import GRACE_SECONDS, Stop
 from aqi_service.snapshots.recent import RecentLoads

@@ -21,7 +21,7 @@ from aqi_service.core.request_counts import FOUND, RECORD, RequestCounts
 from aqi_service.core.times import feed_time
 from aqi_service.lookup.batcher import LookupCounts
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 
 REFUSED = "refused"
 """How a load is counted that archive or table refused, so that there is no report."""

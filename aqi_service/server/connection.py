@@ -9,13 +9,11 @@ import contextlib
 import socket
 import ssl
 import struct
-from dataclasses import dataclass
-from enum import StrEnum
-from operator import attrgetter
 from typing import cast
 
 from aqi_service.core.frames import MAX_REQUEST, FrameSplitter
 from aqi_service.errors import FrameCut, FrameTimeout
+from aqi_service.server.deadlines import FRAME, GAVE_UP, IDLE, LINGER, LOOKS, WRITE, Deadlines, Wait
 from aqi_service.server.handshake import handshake
 
 READ_SIZE = 16 * 1024
@@ -29,52 +27,8 @@ MOST_BUFFERED = 512 * 1024
 """More than a StreamReader ever holds: twice its limit and what one read of the loop adds (256 KiB)."""
 
 
-LOOKS = 30
-"""How often a peer is looked at that takes nothing, until it is given up."""
-
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: a close gives up what the kernel still holds for the peer."""
-
-
-class Wait(StrEnum):
-    """What a connection waits for; the value is the field of Deadlines, and the reason of a cut.
-
-    `seconds` reads that field.
-    """
-
-    def __init__(self, field: str) -> None:
-        self.seconds = attrgetter(field)
-
-    IDLE = "idle_timeout"
-    FRAME = "frame_timeout"
-    WRITE = "write_timeout"
-    LINGER = "linger_timeout"
-
-
-IDLE, FRAME, WRITE, LINGER = Wait
-
-_GAVE_UP = {
-    IDLE: "nothing was asked for {:g} s",
-    FRAME: "a frame was not complete {:g} s after its first byte",
-    WRITE: "the peer took nothing of its replies for {:g} s",
-    LINGER: "the peer did not close for {:g} s",
-}
-
-
-@dataclass(frozen=True)
-class Deadlines:
-    """How long a peer may take, in seconds."""
-
-    idle_timeout: float = 300.0
-    """Between two requests: a person's pause, not a forgotten connection."""
-    frame_timeout: float = 10.0
-    """From a frame's first byte to its last, however the bytes trickle."""
-    write_timeout: float = 30.0
-    """Without taking a byte of the replies; looked at LOOKS times meanwhile, so early by one look at most."""
-    linger_timeout: float = 2.0
-    """After our last byte, until the peer has closed as well: enough for the reply to reach it."""
-    handshake_timeout: float = 10.0
-    """From the connection to the end of the TLS handshake."""
 
 
 class Connection:
@@ -238,7 +192,7 @@ class Connection:
     def _raise_if_cut(self) -> None:
         if self.cut is not None:
             wait = Wait(self.cut)
-            raise FrameTimeout(_GAVE_UP[wait].format(wait.seconds(self._deadlines)))
+            raise FrameTimeout(GAVE_UP[wait].format(wait.seconds(self._deadlines)))
 
     def _raise_if_gone(self) -> None:
         """Raise when nothing can be sent; drain() returns in silence after an abort."""

@@ -9,20 +9,18 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from operator import methodcaller
 
-from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, KINDS, encode, kind
+from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, encode, kind
 from aqi_service.core.log_limit import LogLimiter
 from aqi_service.errors import Busy, FrameCut, FrameError, FrameTimeout, HandshakeFailed
-from aqi_service.server.connection import READ_SIZE, Connection, Deadlines
+from aqi_service.server.connection import READ_SIZE, Connection
 from aqi_service.server.large_replies import LargeReplies
 from aqi_service.server.last_words import last_word, send_away
+from aqi_service.server.limits import REFUSALS, Limits, ServerCounts
 from aqi_service.server.replies import Answer, AtOnce, Responder, shown
-from aqi_service.server.sockets import default_max_connections, listen, peer_of, prepare
-
-__all__ = ["Answer", "Limits", "Server", "ServerCounts", "default_max_connections", "listen"]
+from aqi_service.server.sockets import peer_of, prepare
 
 log = logging.getLogger("aqi_service")
 
@@ -41,49 +39,6 @@ LAST_REPLY_SECONDS = 1.0
 
 CUT_LINES = 20
 """Lines a minute in the log on connections that were cut, of each reason; the others are only counted."""
-
-_REFUSALS = {
-    "connections": "the server has as many connections as it takes ({0.max_connections}); try again later",
-    "address": "your address has as many connections as it may ({0.max_per_address}); close one first",
-    "stopping": "the server is stopping; try again later",
-}
-"""Reasons of refusing a connection, and what the peer is told."""
-
-CUTS = (
-    *("malformed", "inside_frame", "idle_timeout", "frame_timeout", "write_timeout", "reset", "stopped"),
-    "handshake",
-)
-"""Reasons for which a connection ends in another way than by its peer's wish."""
-
-
-@dataclass(frozen=True)
-class Limits(Deadlines):
-    """What one server grants; 0 connections per address means no such cap."""
-
-    max_connections: int = 1000
-    """Places; see default_max_connections."""
-    max_per_address: int = 0
-    """Places of one address, so that one client cannot take them all."""
-    max_refusing: int = 32
-    """Refused connections that are being told why; beyond these they are closed without a word."""
-    large: tuple[bytes, ...] = ()
-    """How requests begin whose replies may have many rows: few of these are made at once."""
-    stop_grace: float = 8.0
-    """Seconds in which stop() waits for answers: what is left of the 10 s of a shutdown is for the rest."""
-
-
-@dataclass
-class ServerCounts:
-    """What the server has seen since it began; plain numbers that only the event loop's thread changes."""
-
-    open: int = 0
-    accepted: int = 0
-    requests: int = 0
-    refused: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_REFUSALS, 0)))
-    replies: Counter[str] = field(
-        default_factory=lambda: Counter(dict.fromkeys(("found", *KINDS.values()), 0))
-    )
-    cut: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(CUTS, 0)))
 
 
 class Server:
@@ -172,7 +127,7 @@ class Server:
             return
         self._note_refusal(connection, refusal)
         if len(self._refusing) < self.limits.max_refusing and not self._stopping:
-            why = BUSY + _REFUSALS[refusal].format(self.limits).encode()
+            why = BUSY + REFUSALS[refusal].format(self.limits).encode()
             _run(send_away(connection, why), connection, self._refusing)
         else:
             connection.abort()

@@ -17,7 +17,7 @@ from aqi_service.app.scheduler import Scheduler
 from aqi_service.client import Client
 from aqi_service.core.snapshot_names import manifest_key
 from aqi_service.errors import Unavailable
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.shutdown import Stop
 from tests.doubles.backend import GivenBackend, opened
 from tests.doubles.config import config

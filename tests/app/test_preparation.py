@@ -8,7 +8,7 @@ from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.preparation import CAP_SECONDS, FIRST_SECONDS, Preparation
 from aqi_service.app.scheduler import Scheduler
 from aqi_service.errors import ConfigError, MissingResource, Unavailable
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.storage.dry import DryLease
 from tests.doubles.backend import GivenBackend, opened

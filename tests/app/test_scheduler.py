@@ -15,7 +15,7 @@ from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import AccessDenied, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import FetchOptions
 from tests.doubles.backend import GivenBackend, opened

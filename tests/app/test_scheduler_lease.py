@@ -7,7 +7,7 @@ from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.report import Status
 from aqi_service.errors import AccessDenied, LeaseLost, NameInUse
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.storage.ports import RENEW_SECONDS
 from tests.doubles.backend import opened

@@ -13,7 +13,7 @@ from aqi_service.client.output import talk
 from aqi_service.client.printing import CsvPrinter
 from aqi_service.core.frames import BUSY, encode
 from aqi_service.errors import Refused, ServerGone
-from aqi_service.server.server import Limits
+from aqi_service.server.limits import Limits
 from tests.doubles.wire_fixtures import (
     CSV,
     FOUND,

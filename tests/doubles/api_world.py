@@ -29,7 +29,7 @@ from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import FILE
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.server.sockets import listen
 from aqi_service.snapshots.recent import RecentLoads
 from aqi_service.storage.ports import Storage

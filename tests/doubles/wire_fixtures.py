@@ -20,8 +20,12 @@ import uvloop
 
 from aqi_service.certificates import Certificates
 from aqi_service.core.frames import HEADER, MAX_REPLY, decode_header, encode, encode_header
-from aqi_service.server.connection import READ_SIZE, Connection, Deadlines
-from aqi_service.server.server import Answer, Limits, Server, listen
+from aqi_service.server.connection import READ_SIZE, Connection
+from aqi_service.server.deadlines import Deadlines
+from aqi_service.server.limits import Limits
+from aqi_service.server.replies import Answer
+from aqi_service.server.server import Server
+from aqi_service.server.sockets import listen
 from tests.doubles.faults.clock import JumpingLoop
 
 FOUND = "18456691289"

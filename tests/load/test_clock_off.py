@@ -25,7 +25,7 @@ from aqi_service.load.note import note_of
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import FetchOptions, source_of

@@ -20,7 +20,7 @@ from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.load.load import load
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import source_of
 from aqi_service.snapshots.unfinished import UnfinishedSnapshots

@@ -19,8 +19,9 @@ from aqi_service.core.snapshot_names import parse_name
 from aqi_service.lookup.history import MOST_AT_ONCE
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.server.large_replies import PLACES
+from aqi_service.server.limits import Limits
 from aqi_service.server.replies import ANSWER_SECONDS, AT_ONCE, TURN, TURNS
-from aqi_service.server.server import ACCEPT_BURST, CUT_LINES, LISTEN_QUEUE, Limits
+from aqi_service.server.server import ACCEPT_BURST, CUT_LINES, LISTEN_QUEUE
 from aqi_service.server.sockets import KEEPALIVE, RECEIVE_BUFFER, SEND_BUFFER, UNSENT, default_max_connections
 from aqi_service.shutdown import GRACE_SECONDS, LAST_SECONDS
 from aqi_service.storage.aws.dynamodb_attributes import to_attributes

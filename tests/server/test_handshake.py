@@ -9,7 +9,7 @@ import pytest
 
 from aqi_service.certificates import Certificates
 from aqi_service.core.frames import DISCONNECT, encode
-from aqi_service.server.server import Limits
+from aqi_service.server.limits import Limits
 from tests.doubles.certificates import Authority
 from tests.doubles.log_lines import lines
 from tests.doubles.wire_fixtures import (

@@ -4,7 +4,7 @@ import contextlib
 
 from aqi_service.core.frames import encode
 from aqi_service.server.large_replies import PATIENCE_SECONDS, PLACES
-from aqi_service.server.server import Limits
+from aqi_service.server.limits import Limits
 from tests.doubles.wire_fixtures import advance, by_hand, echo, on_each_loop, serving, turns
 
 LIMITS = Limits(large=(b"box ",))

@@ -7,7 +7,8 @@ import pytest
 
 from aqi_service.core.frames import MAX_REQUEST, encode
 from aqi_service.server.replies import ANSWER_SECONDS
-from aqi_service.server.server import Server, listen
+from aqi_service.server.server import Server
+from aqi_service.server.sockets import listen
 from tests.doubles.log_lines import lines
 from tests.doubles.wire_fixtures import (
     CSV,

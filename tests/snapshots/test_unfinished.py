@@ -16,7 +16,7 @@ from aqi_service.app.scheduler import Scheduler
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import manifest_key, snapshot_name
 from aqi_service.errors import LeaseLost, Unavailable
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.unfinished import MOST_OLD, OlderUnfinished, UnfinishedSnapshots
 from aqi_service.storage.dry import DryLease

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from aqi_service.app.metrics import ServiceStatus, metrics
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.server.sockets import listen
 from aqi_service.web.app import Answers, http_port
 from tests.doubles.wire_fixtures import by_hand, on_each_loop, passing, task

@@ -27,7 +27,9 @@ from aqi_service.load.report_builder import ReportBuilder
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
-from aqi_service.server.server import Server, ServerCounts, listen
+from aqi_service.server.limits import ServerCounts
+from aqi_service.server.server import Server
+from aqi_service.server.sockets import listen
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import FetchOptions, Source
 from aqi_service.storage.aws.clients import Clients, open_clients

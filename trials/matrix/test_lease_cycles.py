@@ -13,7 +13,7 @@ import pytest
 
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.scheduler import Scheduler
-from aqi_service.server.server import ServerCounts
+from aqi_service.server.limits import ServerCounts
 from aqi_service.shutdown import Stop
 from aqi_service.storage.aws.clients import Clients
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means

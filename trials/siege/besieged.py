@@ -20,7 +20,7 @@ from aqi_service.app import daemon
 from aqi_service.app import run as running
 from aqi_service.cli import main
 from aqi_service.server.connection import Connection
-from aqi_service.server.server import Limits
+from aqi_service.server.limits import Limits
 from aqi_service.shutdown import GRACE_SECONDS
 
 SPY = signal.SIGUSR1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aqi_service.core.requests import MOST_ROWS
-from aqi_service.server.connection import Deadlines
+from aqi_service.server.deadlines import Deadlines
 from aqi_service.shutdown import GRACE_SECONDS
 
 MIB = 2**20

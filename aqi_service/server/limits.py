@@ -1,0 +1,50 @@
+"""What one server grants its peers, and what it counts of them."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from aqi_service.core.frames import KINDS
+from aqi_service.server.deadlines import Deadlines
+
+REFUSALS = {
+    "connections": "the server has as many connections as it takes ({0.max_connections}); try again later",
+    "address": "your address has as many connections as it may ({0.max_per_address}); close one first",
+    "stopping": "the server is stopping; try again later",
+}
+"""Reasons of refusing a connection, and what the peer is told."""
+
+CUTS = (
+    *("malformed", "inside_frame", "idle_timeout", "frame_timeout", "write_timeout", "reset", "stopped"),
+    "handshake",
+)
+"""Reasons for which a connection ends in another way than by its peer's wish."""
+
+
+@dataclass(frozen=True)
+class Limits(Deadlines):
+    """What one server grants; 0 connections per address means no such cap."""
+
+    max_connections: int = 1000
+    """Places; see default_max_connections."""
+    max_per_address: int = 0
+    """Places of one address, so that one client cannot take them all."""
+    max_refusing: int = 32
+    """Refused connections that are being told why; beyond these they are closed without a word."""
+    large: tuple[bytes, ...] = ()
+    """How requests begin whose replies may have many rows: few of these are made at once."""
+    stop_grace: float = 8.0
+    """Seconds in which stop() waits for answers: what is left of the 10 s of a shutdown is for the rest."""
+
+
+@dataclass
+class ServerCounts:
+    """What the server has seen since it began; plain numbers that only the event loop's thread changes."""
+
+    open: int = 0
+    accepted: int = 0
+    requests: int = 0
+    refused: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REFUSALS, 0)))
+    replies: Counter[str] = field(
+        default_factory=lambda: Counter(dict.fromkeys(("found", *KINDS.values()), 0))
+    )
+    cut: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(CUTS, 0)))
