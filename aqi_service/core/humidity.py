@@ -13,7 +13,7 @@ from typing import Any
 from aqi_service.core.decimals import MAX_INTEGER, canonical, integer
 from aqi_service.core.times import DAY, feed_time
 
-MOST_REPORTS = 60_000
+MOST_REPORTS = 50_000
 """Boxes with humidity, and records located, that there is room for: over twice what the feed has today."""
 
 LONGEST = 40

@@ -20,7 +20,7 @@ from aqi_service.core.notes import NO_DOUBT
 from aqi_service.core.sensors import Sensors
 from aqi_service.core.times import DAY, is_old
 
-MOST_RECORDS = 60_000
+MOST_RECORDS = 50_000
 """Records that memory has room for: over twice what the feed has today; the table answers the others.
 
 While one snapshot replaces another both are there, and what the checks of the new one's sensors need: 2 kB a
