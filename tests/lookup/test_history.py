@@ -325,7 +325,7 @@ async def test_a_table_that_does_not_answer_is_unavailable_at_the_deadline() -> 
     await turns()
     assert not waiting.done()
     advance(DEADLINE)
-    with pytest.raises(Unavailable, match="^there was no answer in time; try again later$"):
+    with pytest.raises(Unavailable, match=r"^there was no answer in time; try again later$"):
         await waiting
 
 
