@@ -17,7 +17,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-import aqi_service
 from tests.doubles.patience import PATIENCE
 from tests.doubles.program import CAPTURE, Running, ran, running
 from tests.page.feeds import HOUR, YEAR_SENSORS, newest_of, of_now, written, year
@@ -34,10 +33,6 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
     "is_mobile": True,
 }
-PANELS = Path(aqi_service.__file__).parent / "web" / "page" / "sensor.js"
-MISSING = () if PANELS.exists() else ("404",)
-"""What a browser says of the panels' modules where they are not there yet."""
-
 PATIENT_MS = float(os.environ.get("PAGE_MS", PATIENCE * 1000))
 
 expect.set_options(timeout=PATIENT_MS)
@@ -166,7 +161,7 @@ async def opening(browser: Browser) -> AsyncIterator[Open]:
         context = await browser.new_context(**({"viewport": WIDE} | options))
         contexts.append(context)
         context.set_default_timeout(PATIENT_MS)
-        found = Opened(await context.new_page(), origin, expected=[*expected, *MISSING])
+        found = Opened(await context.new_page(), origin, expected=[*expected])
         found.watch()
         pages.append(found)
         if path:
