@@ -30,7 +30,7 @@ def written(
 
 def area(**changes: Any) -> Area:
     usual: dict[str, Any] = {
-        "request": AREA, "sensors": 3, "left_out": 1, "pm25": Quartiles("7.55", "7", "8"),
+        "request": AREA, "sensors": 3, "left_out_because": {"stale": 1}, "pm25": Quartiles("7.55", "7", "8"),
         "pm10": Quartiles("12", "11", "13"), "score": Score(1, "Low", "P2.5"), "scale": DAQI, "newest": FULL,
     }  # fmt: skip
     return Area(**usual | changes)

@@ -13,7 +13,7 @@ from aqi_service.core.index import SnapshotIndex, SnapshotVersion, pack
 from aqi_service.core.items import Item
 from aqi_service.core.request_words import KINDS, NO_REQUEST
 from aqi_service.errors import FrameError
-from aqi_service.lookup import lookup
+from aqi_service.lookup import unreadable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.server import replies as server_replies
@@ -96,7 +96,7 @@ def _lookup() -> Lookup:
 
 async def _talk(parts: Sequence[bytes], *, keeps: bool = True) -> Talk:
     reader, writer, wire = opened(keeps=keeps)
-    with logged(server, server_replies, lookup) as lines:
+    with logged(server, server_replies, unreadable) as lines:
         served = Server([], _lookup().answer)
         served._connected(reader, writer)
         (task,) = served._serving.values()

@@ -159,7 +159,9 @@ def translate(error: aws.ClientError, what: str) -> AqiError:
         advice = denied(error, advice)
     elif kind is MissingResource:
         advice += _where(error)
-    detail = f": {words}" if words and issubclass(kind, IN_ITS_WORDS) else ""
+    detail = ""
+    if issubclass(kind, IN_ITS_WORDS):
+        detail = f" to {error.operation_name}" + (f": {words}" if words else "")
     return kind(f"{what}: {advice} ({code[:64]}{detail})")
 
 

@@ -133,7 +133,11 @@ def test_of_a_request_that_is_unknown_or_wrong_awss_own_text_is_told_and_of_noth
 
 
 @pytest.mark.parametrize(
-    ("words", "shown"), [("no such thing here", "NotImplemented: no such thing here"), ("", "NotImplemented")]
+    ("words", "shown"),
+    [
+        ("no such thing here", "NotImplemented to PutItem: no such thing here"),
+        ("", "NotImplemented to PutItem"),
+    ],
 )
 def test_the_code_of_a_request_that_is_refused_is_said_once(words: str, shown: str) -> None:
     with pytest.raises(RequestRefused) as caught, translated("thing"):
@@ -226,7 +230,7 @@ def test_a_text_of_awss_is_told_without_secrets(monkeypatch: pytest.MonkeyPatch)
 def test_of_a_long_text_of_awss_the_beginning_is_told() -> None:
     with pytest.raises(ItemRefused) as caught, translated("thing"):
         raise client_error("ValidationException", 400, "x" * 1000)
-    before, _, told = str(caught.value).removesuffix(")").partition("ValidationException: ")
+    before, _, told = str(caught.value).removesuffix(")").partition("ValidationException to PutItem: ")
     assert before == "thing: AWS calls the request invalid ("
     assert len(told) == 300
 
