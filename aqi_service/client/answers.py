@@ -18,7 +18,7 @@ from aqi_service.client.files import Files
 from aqi_service.client.options import Question
 from aqi_service.client.printing import CsvPrinter, Printer
 from aqi_service.client.requests import over_time, request
-from aqi_service.client.rows import Day, columns
+from aqi_service.client.rows import Day, Measurement, columns
 from aqi_service.client.stdio import print_error
 from aqi_service.core.frames import kind
 
@@ -33,6 +33,9 @@ LONGEST_LABEL = 100
 
 _SEVERAL = ("near", "box", "country")
 _OVER_TIME = ("history", "days")
+
+_HISTORY = columns(Measurement)[:-1]
+"""What a history has: of all columns of a sensor not the last, its distance."""
 
 
 class _StopError(Exception):
@@ -100,7 +103,7 @@ async def _answered(client: Client, question: Question, output: _Output) -> int:
     if not output.has_rows and not code and question.kind in _OVER_TIME and not question.each_day:
         await _rows(client, request("sensor", *question.words))  # a sensor that nobody knows is not found
     if not code:
-        output.end(columns(Day))
+        output.end(_HISTORY if question.kind == "history" else columns(Day))
     return code
 
 

@@ -4,6 +4,7 @@ One rule: no number passes through a binary float on its way from the feed to a 
 """
 
 import re
+from decimal import Decimal
 from functools import lru_cache
 
 MAX_DIGITS = 38
@@ -58,6 +59,14 @@ def _canonical(text: str) -> str | None:
 
 
 _cached = lru_cache(maxsize=16_384)(_canonical)
+
+
+def plain(value: float) -> str | None:
+    """Write a float, such as a point that was asked for, as plain decimal text: its repr without exponent.
+
+    Returns None for what is no such number.
+    """
+    return canonical(f"{Decimal(repr(value)):f}")
 
 
 def integer(value: object) -> str | None:

@@ -11,7 +11,7 @@ import orjson
 
 from aqi_service.core.areas import Area, Quartiles
 from aqi_service.core.days import Day
-from aqi_service.core.decimals import canonical
+from aqi_service.core.decimals import canonical, plain
 from aqi_service.core.geo import Point
 from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
@@ -111,8 +111,8 @@ def reject_json(reject: Reject) -> Json:
 
 
 def number(value: str | float | None) -> orjson.Fragment | None:
-    """Return a number as the text that it is; None of what is none."""
-    written = None if value is None else canonical(value)
+    """Return a number as the text that it is, a float without an exponent; None of what is none."""
+    written = plain(value) if isinstance(value, float) else canonical(value)
     return None if written is None else orjson.Fragment(written)
 
 
@@ -128,6 +128,9 @@ def age(item: Item, now: float) -> int | None:
 
 _INDOOR: Mapping[str | None, bool] = {"0": False, "1": True}
 _NO_RECORD = Item("")
+_MEDIAN_DIGITS = 6
+"""Digits behind the point of the neighbours' median: it is halfway between two floats, which come near it."""
+
 _WRITABLE = range(253_402_300_800)
 """Times that have a year of four digits: a table that something else filled may have others."""
 
@@ -194,10 +197,11 @@ def _checks(record: SensorRecord) -> Json | None:
     """Return what is said of a record that its snapshot's checks saw."""
     if record.check is None:
         return None
+    median = record.check.median
     return {
         "flags": record.check.flags,
         "neighbours": record.check.neighbours,
-        "median": record.check.median,
+        "median": median if median is None else number(round(median, _MEDIAN_DIGITS)),
         "humidity": number(record.humidity),
         "hours_seen": record.hours_seen,
     }

@@ -225,7 +225,10 @@ def _range(times: Sequence[str], now: float, usual_days: int, most_days: int) ->
     if since >= until:
         raise BadRequest(f"SINCE ({iso(since)}) is not before UNTIL ({iso(until)})")
     if until - since > most_days * DAY:
-        raise BadRequest(f"at most {most_days} days a request: ask for SINCE and UNTIL that are nearer")
+        which = "" if len(times) > 1 else "; an UNTIL that is not said is now"
+        raise BadRequest(
+            f"at most {most_days} days a request: ask for SINCE and UNTIL that are nearer{which}"
+        )
     return since, until
 
 

@@ -2,7 +2,7 @@
 
 from aqi_service.core.areas import Area
 from aqi_service.core.csv_reply import csv_line
-from aqi_service.core.decimals import canonical
+from aqi_service.core.decimals import plain
 from aqi_service.core.items import COLUMNS
 from aqi_service.core.scales import Scale
 from aqi_service.core.sensor_records import SensorRecord, rescored
@@ -34,7 +34,7 @@ def sensor_row(record: SensorRecord, scale: Scale | None) -> bytes:
 def area_row(area: Area) -> bytes:
     """Write the row that sums an area up."""
     middle, radius = area.request.middle, area.request.kilometres
-    numbers = (*map(canonical, (*middle, radius)), area.sensors, area.left_out)
+    numbers = (*map(plain, (*middle, radius)), area.sensors, area.left_out)
     index = area.score or (None, None, None)
     said = (*index, area.scale.name, area.newest and area.newest.timestamp)
     return csv_line((*numbers, *area.pm25, *area.pm10, *said), _AREA_NUMERIC)

@@ -38,7 +38,7 @@ DEADLINE = 5.0
 """Seconds until a lookup that the table does not answer is `Unavailable`."""
 
 _ID_DIGITS = 20
-_KINDS = tuple(f"{kind} ".encode() for kind in KINDS)
+_NAMES = frozenset(kind.encode() for kind in KINDS)
 _BAD = BAD_REQUEST + NO_REQUEST.encode()
 
 LARGE_REQUESTS = tuple(f"{kind} ".encode() for kind in LARGE)
@@ -112,7 +112,7 @@ class Lookup:
     def at_once(self, payload: bytes) -> bytes | None:
         """Return the reply that nothing has to be waited for; None is for `answer`."""
         if not (len(payload) <= _ID_DIGITS and payload.isdigit()):  # `_is_id`, without a call
-            return None if payload.startswith(_KINDS) else self._count(OTHER, _BAD)
+            return None if payload.partition(b" ")[0] in _NAMES else self._count(OTHER, _BAD)
         number = int(payload)
         reply = self._latest.reply(number)
         if reply is not None:

@@ -93,12 +93,17 @@ async def test_an_unknown_sensor_or_place_is_exit_code_1(
     assert says in ran.err
 
 
-async def test_a_known_sensor_without_a_record_in_that_time_is_the_header_line_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "header"), [("--days", DAYS_HEADER), ("--history", SENSOR_HEADER)])
+@pytest.mark.parametrize(
+    "times", [("2011-01-01", "2013-01-01"), ("2005-01-01", "2006-01-01")], ids=["before it", "before all"]
+)
+async def test_a_known_sensor_without_a_record_in_that_time_is_the_header_line_alone(
+    kind: str, header: str, times: tuple[str, str], tmp_path: Path
+) -> None:
+    since, until = times
     async with asked() as there:
-        ran = await command(
-            *there.options, *["--days", "141", "--since", "2011-01-01", "--until", "2013-01-01"], cwd=tmp_path
-        )
-    assert (ran.code, ran.out, ran.err) == (0, DAYS_HEADER.encode(), "")
+        ran = await command(*there.options, kind, "141", "--since", since, "--until", until, cwd=tmp_path)
+    assert (ran.code, ran.out, ran.err) == (0, header.encode(), "")
 
 
 async def test_a_time_of_any_length_is_one_csv_in_requests_that_the_server_answers(tmp_path: Path) -> None:

@@ -208,6 +208,24 @@ def test_an_area_has_medians_and_quartiles_and_none_of_too_few_sensors() -> None
     assert (none["newest"], none["age_seconds"]) == (None, None)
 
 
+@pytest.mark.parametrize("write", [json_pieces, geojson_pieces])
+def test_an_area_near_equator_and_greenwich_is_where_it_was_asked_for(write: Any) -> None:
+    request = AreaRequest(Point(0.00001, -0.0000025), 3)
+    found = read(write(request, summed(request, [], DAQI), MOMENT))
+    there = (
+        found["geometry"]["coordinates"][::-1]
+        if "geometry" in found
+        else [found["latitude"], found["longitude"]]
+    )
+    assert there == [Decimal("0.00001"), Decimal("-0.0000025")]
+
+
+@pytest.mark.parametrize(("halfway", "said"), [((2.07 + 1.88) / 2, "1.975"), (4e-7, "0"), (3e-6, "0.000003")])
+def test_the_neighbours_median_has_no_digits_of_binary_floats(halfway: float, said: str) -> None:
+    found = read(json_pieces(SensorRequest(141), SensorRecord(FULL, Check((), 6, halfway)), MOMENT))
+    assert found["checks"]["median"] == Decimal(said)
+
+
 def test_days_without_a_record_that_stands_for_them_have_their_hours() -> None:
     request = DaysRequest(141, 0, 1)
     found = read(json_pieces(request, [Day(19_711, 5), Day(19_712, 24, FULL)], MOMENT))

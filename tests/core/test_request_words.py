@@ -80,7 +80,14 @@ def test_a_request_is_read_into_a_value(payload: str, request_: Request) -> None
         ("area 48 9 0.09", "KM is a number from 0.1 to 100, not 0.09"),
         ("area 48 9 101", "KM is a number from 0.1 to 100, not 101"),
         ("history 1 2023-12-20T18:00", "is not before UNTIL"),
-        ("history 1 2023-11-01", "at most 31 days a request"),
+        (
+            "history 1 2023-11-01",
+            "at most 31 days a request: ask for SINCE and UNTIL that are nearer; an UNTIL",
+        ),
+        (
+            "history 1 2023-01-01 2023-03-01",
+            "at most 31 days a request: ask for SINCE and UNTIL that are nearer",
+        ),
         ("days 1 2022-01-01", "at most 400 days a request"),
         ("days 1 yesterday", "a time is 2023-12-20 or 2023-12-20T18:55, UTC, not yesterday"),
         ("history 1 2023-12-10 2023-12-11 2023-12-12", "the form is history ID [SINCE [UNTIL]]"),

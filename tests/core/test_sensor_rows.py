@@ -15,6 +15,7 @@ from aqi_service.core.csv_reply import HEADER_LINE, csv_reply
 from aqi_service.core.geo import Point
 from aqi_service.core.items import Item
 from aqi_service.core.quality import Check, Flag
+from aqi_service.core.request_words import read_request
 from aqi_service.core.requests import AreaRequest, Choice
 from aqi_service.core.scales import DAQI, US_EPA, Scale, score
 from aqi_service.core.sensor_records import SensorRecord
@@ -111,6 +112,17 @@ def test_who_is_stale_high_low_or_indoors_is_left_out_and_who_is_alone_is_not() 
     assert (row["AQI"], row["AQI_range"], row["AQI_pollutant"]) == ("4", "Medium", "P2.5")
     row = cells(AREA_HEADER, area_row(summed(AreaRequest(AREA.middle, 3, Choice(indoor=True)), there, DAQI)))
     assert (row["sensors"], row["left_out"], row["P2.5"]) == ("5", "3", "60")
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [("0.00001", "0.00001"), ("-.000000025", "-0.000000025"), ("-0", "0"), ("48.780", "48.78"), ("9", "9")],
+)
+def test_an_area_has_the_point_that_was_asked_for_however_near_to_zero(typed: str, written: str) -> None:
+    request = read_request(f"area {typed} {typed} 3.0".encode(), 0)
+    assert isinstance(request, AreaRequest)
+    found = cells(AREA_HEADER, area_row(summed(request, [], DAQI)))
+    assert (found["latitude"], found["longitude"], found["radius_km"]) == (written, written, "3")
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -10,7 +10,7 @@ import pytest
 from aqi_service.core.csv_reply import HEADER_LINE
 from aqi_service.core.index import IndexBuilder, SnapshotVersion
 from aqi_service.core.items import LEASE_IDS, Item
-from aqi_service.core.request_words import NO_REQUEST
+from aqi_service.core.request_words import KINDS, NO_REQUEST
 from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
@@ -92,6 +92,12 @@ async def test_anything_else_is_a_bad_request_and_asks_no_store(payload: bytes) 
     store = Asked(ITEM)
     assert await Lookup(store, lambda: NOW).answer(payload) == BAD
     assert store.asked == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_requests_name_alone_is_told_its_form(kind: str) -> None:
+    reply = await lookup().answer(kind.encode())
+    assert reply.startswith(f"Bad request: the form is {kind} ".encode())
 
 
 @pytest.mark.parametrize("lease", LEASE_IDS)
