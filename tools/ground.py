@@ -9,7 +9,8 @@ The form of ground.bin, all of it varints (7 bits a byte, the lowest first; what
     number of arcs; of each: number of points, then of each point the steps east and north, from 0, 0
     number of rings; of each: number of arcs, then each arc's number (~number: from its end to its start)
 
-Steps are 1/UNITS degrees from 180 W, 90 S. An arc of one ring is coast, of two a border.
+Steps are 1/UNITS degrees from 180 W, 90 S. An arc of one ring is coast, of two a border. Arcs end where they
+meet the 180th meridian, and rings are cut along it: a line across it would be drawn around the world.
 
 The form of cities.bin, the largest city first: the names, with a line end between them and a NUL behind the
 last, all latitudes in 1/100 degrees from 90 S, all longitudes from 180 W; unsigned 16 bits, the low byte
@@ -21,6 +22,7 @@ import hashlib
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ LEAST_POPULATION = 100_000
 OUT = ROOT / "aqi_service" / "web" / "page"
 PLACES = ROOT / "aqi_service" / "data" / "places.tsv.gz"
 USAGE = "ground: name countries-50m.json of the npm package world-atlas: npm pack world-atlas@2.0.2"
+
+WHOLE = 360 * UNITS
 
 Point = tuple[int, int]
 
@@ -90,10 +94,67 @@ def rings_of(geometries: Iterable[dict[str, Any]]) -> Iterator[list[int]]:
                 yield from polygon
 
 
+def cut(points: Sequence[Point]) -> list[list[Point]]:
+    """Return an arc in parts: one ends where it meets the 180th meridian, the next begins across it."""
+    parts = [[points[0]]]
+    for here, there in pairwise(points):
+        way = there[0] - here[0]
+        if abs(way) > WHOLE // 2:
+            edge, way = (0, way - WHOLE) if way > 0 else (WHOLE, way + WHOLE)
+            height = here[1] + round((there[1] - here[1]) * (edge - here[0]) / (way or 1))
+            _put(parts[-1], (edge, height))
+            parts.append([(WHOLE - edge, height)])
+        _put(parts[-1], there)
+    return parts
+
+
+def _put(part: list[Point], point: Point) -> None:
+    if part[-1] != point:
+        part.append(point)
+
+
+def rings_cut(
+    ring: Iterable[int], parts: Sequence[Sequence[int]], arcs: list[list[Point]]
+) -> list[list[int]]:
+    """Return a ring as one on each side of the 180th meridian; one around the pole gets the south edge.
+
+    Args:
+        ring: numbers of arcs as they were before they were cut.
+        parts: of each of these the numbers of its parts.
+        arcs: all parts; such an edge is added.
+    """
+    runs: list[list[int]] = [[]]
+    for number in ring:
+        mine = parts[number] if number >= 0 else [~part for part in reversed(parts[~number])]
+        runs[-1].append(mine[0])
+        runs += [[part] for part in mine[1:]]
+    if len(runs) == 1:
+        return runs
+    runs[0] = runs.pop() + runs[0]
+    sides: dict[int, list[int]] = {}
+    for run in runs:
+        begins, ends = _first(arcs, run[0]), _first(arcs, ~run[-1])
+        sides.setdefault(begins[0], []).extend(run)
+        if begins[0] != ends[0]:
+            sides[begins[0]].append(len(arcs))
+            arcs.append([(ends[0], 0), (begins[0], 0)])
+    return list(sides.values())
+
+
+def _first(arcs: Sequence[Sequence[Point]], number: int) -> Point:
+    return arcs[number][0] if number >= 0 else arcs[~number][-1]
+
+
 def ground(topology: dict[str, Any]) -> bytes:
     """Write arcs and rings of a TopoJSON of countries."""
-    arcs = [points_of(arc, topology["transform"]) for arc in topology["arcs"]]
-    rings = list(rings_of(topology["objects"]["countries"]["geometries"]))
+    arcs: list[list[Point]] = []
+    parts: list[range] = []
+    for arc in topology["arcs"]:
+        made = cut(points_of(arc, topology["transform"]))
+        parts.append(range(len(arcs), len(arcs) + len(made)))
+        arcs += made
+    whole = rings_of(topology["objects"]["countries"]["geometries"])
+    rings = [ring for each in whole for ring in rings_cut(each, parts, arcs)]
     out = [varint(len(arcs))]
     for points in arcs:
         out += arc_bytes(points)

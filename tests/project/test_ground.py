@@ -4,8 +4,10 @@ import gzip
 import hashlib
 import re
 import struct
+from itertools import pairwise
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests import ROOT
@@ -27,6 +29,64 @@ MADE = bytes((
     2, 64, 128, 1, 63, 127,
     2, 2, 0, 2, 2, 1, 3,  # two rings of two arcs: 0, 1; and both from their ends
 ))  # fmt: skip
+
+
+ROUND = b"""{
+  "transform": {"scale": [1, 1], "translate": [-180, -90]},
+  "arcs": [[[350, 100], [-349, 4], [0, 20], [349, 0], [0, -24]], [[0, 20], [180, 0], [170, 2], [-350, -2]]],
+  "objects": {"countries": {"geometries": [
+    {"type": "Polygon", "arcs": [[0]]}, {"type": "Polygon", "arcs": [[-2]]}
+  ]}}
+}"""
+"""A land on both sides of the 180th meridian, and one around the south pole."""
+
+
+def read(data: bytes) -> tuple[list[list[tuple[float, float]]], list[list[int]]]:
+    """Read ground.bin as ground.js does: arcs of longitudes and latitudes, rings of arcs."""
+    bytes_ = iter(data)
+
+    def number() -> int:
+        value, shift = 0, 0
+        for byte in bytes_:
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        return value
+
+    def signed() -> int:
+        value = number()
+        return -(value + 1) // 2 if value % 2 else value // 2
+
+    arcs = []
+    for _ in range(number()):
+        east = north = 0
+        points = []
+        for _ in range(number()):
+            east, north = east + signed(), north + signed()
+            points.append((east / tool.UNITS - 180, north / tool.UNITS - 90))
+        arcs.append(points)
+    return arcs, [[signed() for _ in range(number())] for _ in range(number())]
+
+
+def test_no_ring_that_is_drawn_has_a_line_across_the_map() -> None:
+    arcs, rings = read(gzip.decompress((tool.OUT / "ground.bin.gz").read_bytes()))
+    for ring in rings:
+        points = [at for each in ring for at in (arcs[each] if each >= 0 else arcs[~each][::-1])]
+        for here, there in pairwise([*points, points[0]]):
+            assert abs(here[0] - there[0]) < 180 or here[1] == there[1] == -90, (here, there)
+
+
+def test_a_land_on_the_180th_meridian_is_two_and_one_around_the_pole_goes_down_to_it() -> None:
+    arcs, rings = read(tool.ground(orjson.loads(ROUND)))
+    lands = [
+        [at for each in ring for at in (arcs[each] if each >= 0 else arcs[~each][::-1])] for ring in rings
+    ]
+    east, west, south = lands
+    meets = 10 + round(4 * 10 / 11 * tool.UNITS) / tool.UNITS
+    assert set(east) == {(170, 10), (180, meets), (180, 34), (170, 34)}
+    assert set(west) == {(-180, meets), (-179, 14), (-179, 34), (-180, 34)}
+    assert {(180, -90), (-180, -90)} < set(south)
 
 
 @pytest.mark.parametrize("name", FILES)
