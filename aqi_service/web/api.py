@@ -97,9 +97,10 @@ class Api:
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        if request.match_info["tail"] == NAME:
+        tail = request.match_info.get("tail", "")  # BASE itself has none
+        if tail == NAME:
             return await self._described(request)
-        found = find(request.match_info["tail"])
+        found = find(tail)
         with self._answers.counting(found.path.endpoint.kind if found else OTHER) as done:
             if found is None:
                 raise NotFound(f"there is no such path below {BASE}")

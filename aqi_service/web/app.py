@@ -161,7 +161,9 @@ def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     if answers.api is not None:
-        app.router.add_route("*", f"{BASE}/{{tail:[\\s\\S]*}}", Api(answers.api).answer)
+        api = Api(answers.api)
+        for path in (BASE, f"{BASE}/{{tail:[\\s\\S]*}}"):
+            app.router.add_route("*", path, api.answer)
         app.router.add_get(f"{BADGE}/{{kind}}/{{words}}", Badges(answers.api).answer)
     _add_page(app, answers)
     return app
@@ -191,7 +193,7 @@ def _guarded(page: Page | None) -> Callable[[web.Request, web.StreamResponse], A
         if page is not None and request.path in page.paths:
             response.headers.update(page.headers(request.path))
         else:
-            below = (headers for base, headers in BELOW.items() if request.path.startswith(f"{base}/"))
+            below = (headers for base, headers in BELOW.items() if f"{request.path}/".startswith(f"{base}/"))
             response.headers.update(next(below, HEADERS))
 
     return add

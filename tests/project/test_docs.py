@@ -10,7 +10,7 @@ import orjson
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.day_cache import KEPT_SECONDS, MOST_DAYS_KEPT
-from aqi_service.core.frames import MAX_REQUEST, encode
+from aqi_service.core.frames import MAX_REPLY, MAX_REQUEST, encode
 from aqi_service.core.items import COLUMNS, Item
 from aqi_service.core.parse.measurements import REASONS, ScoringRules
 from aqi_service.core.requests import MOST_ROWS
@@ -98,7 +98,7 @@ def the_limits() -> dict[str, str]:
         "requests before others have their turn": f"{TURN}",
         "histories at once": f"{MOST_AT_ONCE}",
         "boxes and countries at once": f"{PLACES}, one of which is written",
-        "rows of a history": f"{MOST_ROWS:,}",
+        "rows of a reply": f"{MOST_ROWS:,}, of at most {MAX_REPLY >> 20} MiB",
         "read units a second, all histories": f"{config().read_units} (`--read-units`)",
         "finished days in memory": {3600: f"{MOST_DAYS_KEPT:,}, an hour each"}[int(KEPT_SECONDS)],
         "reads that have their turn at once": f"{TURNS}",

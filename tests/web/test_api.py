@@ -223,6 +223,7 @@ async def test_the_etag_moves_with_the_snapshot() -> None:
     ("/latest.csv%0A", 404, "there is no such path"),
     ("/nothing", 404, "there is no such path"),
     ("/", 404, "there is no such path"),
+    ("", 404, "there is no such path"),
     ("/near.xml?lat=1&lon=1", 404, "there is no such path"),
 ])  # fmt: skip
 async def test_what_is_wrong_is_a_problem_document_with_the_wire_s_sentence(
