@@ -103,6 +103,7 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
         lookup = Lookup(backend.storage.store, time.time, latest=latest, read_units=config.read_units)
         stack.push_async_callback(lookup.close)
         server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
+        server.no_place = lookup.no_place
         status = ServiceStatus(server.counts, lookup.counts, lookup.requests, latest)
         _warn(config)
         if http_sockets:

@@ -120,6 +120,10 @@ class Lookup:
             return reply
         return self._count(RECORD, NOT_FOUND) if number > MAX_INTEGER else None
 
+    def no_place(self, payload: bytes, seconds: float) -> None:
+        """Count a request that was told that it is busy before it came here, and how long it had waited."""
+        self.requests.note(_kind_of(payload), reply_kind(BUSY), seconds)
+
     def _count(self, kind: str, reply: bytes) -> bytes:
         self.requests.note(kind, reply_kind(reply))
         return reply

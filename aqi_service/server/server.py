@@ -46,7 +46,8 @@ class Server:
 
     `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
     `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before
-    `answer`, and its None is for that one.
+    `answer`, and its None is for that one. `no_place`, which may be set, is told of each request whose large
+    reply found no place, and how long it waited (seconds).
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Server:
         self._replies = Responder(answer, self.counts.replies, at_once)
         self._is_large = methodcaller("startswith", self.limits.large)
         self._large_replies = LargeReplies()
+        self.no_place: Callable[[bytes, float], None] = lambda _payload, _seconds: None
         self._context = context
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
@@ -189,10 +191,13 @@ class Server:
                 await self._answer_large(connection, payload)
 
     async def _answer_large(self, connection: Connection, payload: bytes) -> None:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         try:
             async with self._large_replies.place():
                 await connection.write(await self._replies.answer_all([payload]))
         except Busy as error:
+            self.no_place(payload, clock() - begun)
             reply = BUSY + str(error).encode()
             self.counts.replies[kind(reply)] += 1
             await connection.write(encode(reply))

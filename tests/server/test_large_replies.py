@@ -23,7 +23,13 @@ async def test_who_does_not_read_holds_a_place_and_who_finds_none_in_time_is_tol
     async def many_rows(payload: bytes) -> bytes:
         return b"x" * 2_000_000 if payload.startswith(b"box ") else await echo(payload)
 
+    told = list[tuple[bytes, float]]()
+
+    def no_place(payload: bytes, seconds: float) -> None:
+        told.append((payload, round(seconds)))
+
     async with serving(many_rows, LIMITS) as served, contextlib.AsyncExitStack() as stack:
+        served.server.no_place = no_place
         deaf = [await stack.enter_async_context(served.peer()) for _ in range(PLACES)]
         for peer in deaf:
             peer.stop_reading()
@@ -36,6 +42,7 @@ async def test_who_does_not_read_holds_a_place_and_who_finds_none_in_time_is_tol
         advance(PATIENCE_SECONDS + 0.1)
         assert (await late.reply()).startswith(b"Busy: too many large replies")
         assert await late.reply() == b"answer to 3"
+        assert told == [(b"box 2", PATIENCE_SECONDS)]
 
 
 @on_each_loop
