@@ -196,12 +196,13 @@ async function open() {
 function choose(to, focus = true) {
   const { scale: on, show } = view;
   const isAdded = the('compare').getAttribute('aria-pressed') === 'true' && to.sensors && view.sensors;
-  const sensors = isAdded ? [...new Set([...(view.sensors ?? []), ...(to.sensors ?? [])])].slice(0, MOST_SENSORS) : to.sensors;
+  const both = isAdded ? [...new Set([...(view.sensors ?? []), ...(to.sensors ?? [])])] : to.sensors, sensors = both?.slice(0, MOST_SENSORS);
   view = { sensors, area: to.area, scale: on, show };
   if (!sensors && !to.area) view.middle = middleNow();
   the('compare').setAttribute('aria-pressed', 'false');
   history.pushState(null, '', format(view));
   apply();
+  if (both && both.length > MOST_SENSORS) tell(`Only ${MOST_SENSORS} are shown together: sensor ${both[MOST_SENSORS]} was left out.`);
   if (focus && (sensors || to.area)) the('panel').focus({ preventScroll: innerWidth > WIDE });
 }
 
@@ -229,7 +230,7 @@ function hovered({ containerPoint, latlng }) {
   const hit = hitAt(containerPoint);
   the('map').classList.toggle('is-on', hit.length > 0 || names.hit(containerPoint));
   if (!data || !hit.length) return void tip.remove();
-  const text = hit.length === 1 ? `Sensor ${data.columns.sensor_id[hit[0]]}: ${line(data.columns, hit[0], shortName(data.scale))}` : `${hit.length} sensors: click for their median`;
+  const text = hit.length === 1 ? `Sensor ${data.columns.sensor_id[hit[0]]}: ${line(data.columns, hit[0], shortName(data.scale))}` : `${hit.length} sensors: click for the area around here`;
   tip.setLatLng(latlng).setContent(el('span', {}, text)).addTo(map);
 }
 
@@ -291,8 +292,8 @@ searchBox(the('search'), {
   sensor: (id) => choose({ sensors: [id] }),
   point: (lat, lon, km) => choose({ area: { lat, lon, km } }),
   knows: (id) => {
-    const at = data ? Math.max(data.columns.sensor_id.indexOf(id), data.columns.id.indexOf(id)) : -1;
-    return data && at >= 0 ? data.columns.sensor_id[at] : null;
+    if (!data || data.columns.sensor_id.includes(id)) return data && id;
+    return data.columns.sensor_id[data.columns.id.indexOf(id)] ?? null;
   },
 });
 setInterval(say, TICK_MS);
