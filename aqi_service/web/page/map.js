@@ -3,7 +3,7 @@
 import { format, MOST_SENSORS, parse } from './address.js';
 import { chosenIn, countryOptions, offer, showLegend, themeSwitch } from './controls.js';
 import { el } from './dom.js';
-import { ask, EVERY_MS, file, latest, Refused } from './feed.js';
+import { ask, EVERY_MS, file, latest, Refused, serviceNow as now } from './feed.js';
 import { counted, fogWords, sift } from './filters.js';
 import { groundLayer, namesLayer, readCities, readGround } from './ground.js';
 import { LAST_CELLS, sensorLayer } from './layer.js';
@@ -12,7 +12,7 @@ import { bandsOf, marksOf } from './marks.js';
 import { rejectsLayer } from './rejects.js';
 import { paletteNow, scales } from './scales.js';
 import { CITY_KM, searchBox } from './search.js';
-import { ageWords, banners, OLD_MS, showBanners, timeOf } from './state.js';
+import { ageWords, banners, OLD_MS, showBanners, tick, timeOf } from './state.js';
 import { shortName } from './words.js';
 
 const L = /** @type {typeof import('leaflet')} */ (/** @type {any} */ (globalThis).L);
@@ -45,8 +45,6 @@ for (const each of [lower, layer, names, around]) map.addLayer(each);
 L.control.scale({ imperial: false, position: 'bottomright' }).addTo(map);
 const tip = L.tooltip({ className: 'tip', direction: 'top', offset: [0, -8] });
 
-/** The service's clock now: what it said, and how long ago that was. */
-const now = () => (data ? data.now + (performance.now() - heard) : Date.now());
 const scale = () => all[data?.scale ?? ''] ?? null;
 
 /** Ask for the sensors, and for what they need; who asks again gives up what was asked before. */
@@ -59,8 +57,7 @@ async function load() {
     const [scalesNow, found] = await Promise.all([scales(), latest(wanted, known, signal)]);
     if (signal.aborted) return;
     [all, error, status, heard] = [scalesNow, '', 200, performance.now()];
-    if ('columns' in found) take(found);
-    else if (data) data.now = found.now;
+    if (found) take(found);
   } catch (caught) {
     if (signal.aborted) return;
     [error, status] = [String(/** @type {Error} */ (caught).message), caught instanceof Refused ? caught.status : 0];
@@ -120,6 +117,7 @@ function list() {
 function say() {
   const count = data?.count ?? 0, newest = data?.newest ?? null;
   showBanners(the('banners'), banners({ newest, now: now(), count, error, status, warnings, hasData: data !== null }));
+  tick();
   the('map').classList.toggle('is-old', error !== '' || (data !== null && now() - timeOf(newest) > OLD_MS));
   if (data?.newest) the('age').textContent = `Newest measurement: ${ageWords(now() - timeOf(newest))} (${String(newest).replace('T', ' ').slice(0, 16)} UTC).`;
   if (!data) the('count').textContent = error ? 'No sensors to show yet' : 'Loading…';
@@ -291,10 +289,7 @@ themeSwitch(the('theme'), () => { lower.redraw(); names.draw(); redraw(); open()
 searchBox(the('search'), {
   sensor: (id) => choose({ sensors: [id] }),
   point: (lat, lon, km) => choose({ area: { lat, lon, km } }),
-  knows: (id) => {
-    if (!data || data.columns.sensor_id.includes(id)) return data && id;
-    return data.columns.sensor_id[data.columns.id.indexOf(id)] ?? null;
-  },
+  knows: (id) => (data?.columns.sensor_id.includes(id) ? id : data?.columns.sensor_id[data.columns.id.indexOf(id)] ?? null),
 });
 setInterval(say, TICK_MS);
 
