@@ -72,12 +72,17 @@ def guideline_json(guideline: Guideline) -> Json:
 
 
 def _bands(scale: Scale) -> Iterator[Json]:
-    """Give the bands, each with its first and last index; the last band has no last."""
+    """Give the bands, each with its first and last index, which is None where the scale has no end."""
     steps = scale.tables[0].steps
     for name, group in groupby(steps, lambda step: step.band):
         of = list(group)
-        last = None if of[-1] is steps[-1] else of[-1].index_high
+        last = _last_index(of[-1], is_last=of[-1] is steps[-1])
         yield {"name": name, "index_from": of[0].index_low, "index_to": last}
+
+
+def _last_index(step: Step, *, is_last: bool) -> int | None:
+    """Return the last index of a step; the DAQI ends at 10, where the US AQI goes on."""
+    return None if is_last and step.index_low != step.index_high else step.index_high
 
 
 def _table(table: PollutantTable) -> Json:
@@ -96,7 +101,7 @@ def _row(step: Step, below: Fraction | None, rounding: Rounding, *, is_last: boo
         "to": None if is_last else _number(step.high),
         "begins": _number(step.low if below is None else below + rounding.begins),
         "index_from": step.index_low,
-        "index_to": None if is_last and step.index_low != step.index_high else step.index_high,
+        "index_to": _last_index(step, is_last=is_last),
         "band": step.band,
     }
 

@@ -45,11 +45,11 @@ def test_a_rows_first_and_last_concentration_have_its_first_and_last_index(
             assert index(scale, table, Decimal(str(row["to"]))) == row["index_to"]
 
 
-def test_bands_join_without_a_gap_and_the_last_has_no_end() -> None:
+def test_bands_join_without_a_gap_and_the_last_ends_where_the_scale_does() -> None:
     for scale in SCALES.values():
         bands = scale_json(scale)["bands"]
         assert [band["index_from"] for band in bands[1:]] == [band["index_to"] + 1 for band in bands[:-1]]
-        assert bands[-1]["index_to"] is None
+        assert bands[-1]["index_to"] == (None if scale is US_EPA else 10), "nothing is over 10 on the DAQI"
 
 
 def test_it_says_which_scales_may_be_asked_for_and_which_pollutant_counts() -> None:

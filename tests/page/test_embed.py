@@ -1,19 +1,21 @@
 """What other people's pages show: the panel in a frame, and badges as pictures."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.doubles.integrations_page import EXAMPLES
 from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE, api, free_port
 from tests.page.conftest import PHONE, Open, Opened, loaded, origin_of, serving
-from tests.page.feeds import of_now, written
+from tests.page.feeds import HOUR, of_now, written
 
 SENSOR, AREA = "/embed#sensor=1118", "/embed#area=48.78,9.18,3"
 
@@ -115,6 +117,35 @@ async def test_what_shows_stays_and_is_marked_while_the_service_is_away(opened: 
         await found.page.clock.fast_forward(FIVE_MINUTES_AND_MORE)
         await expect(found.page.locator("#banners")).to_be_empty()
         await expect(found.page.locator(".strip")).to_be_visible()
+
+
+async def test_the_age_moves_on_while_nothing_new_comes(opened: Open, tmp_path: Path) -> None:
+    await loaded(tmp_path, written(tmp_path, of_now()))
+    async with serving(tmp_path) as service:
+        found = await opened(None, origin=await origin_of(service), expected=UNREACHABLE)
+        await found.page.clock.install()
+        await found.go(SENSOR)
+        await expect(found.page.locator(".big time")).to_contain_text("minute")
+        await expect(found.page.locator(".big .mean")).to_be_visible()
+    await found.page.clock.fast_forward(4 * HOUR * 1000)
+    await expect(found.page.locator(".big time")).to_have_text("Old: 4 hours ago")
+
+
+async def test_of_an_answer_that_was_kept_the_age_is_that_of_now(opened: Open, tmp_path: Path) -> None:
+    """A 304 renews the headers of what a browser kept, and `age_seconds` in it stays what it was."""
+
+    async def later(route: Route) -> None:
+        answer = await route.fetch()
+        date = formatdate(time.time() + 4 * HOUR, usegmt=True)
+        await route.fulfill(response=answer, headers=answer.headers | {"date": date})
+
+    await loaded(tmp_path, written(tmp_path, of_now()))
+    async with serving(tmp_path) as service:
+        found = await opened(None, origin=await origin_of(service))
+        await found.page.route("**/api/v1/**", later)
+        await found.go(SENSOR)
+        await expect(found.page.locator(".big time")).to_have_text("Old: 4 hours ago")
+        await found.page.unroute_all(behavior="wait")
 
 
 async def test_badges_show_as_pictures_on_another_page_also_where_there_is_nothing(opened: Open) -> None:

@@ -244,6 +244,7 @@ async def test_the_demo_s_capture_is_named_as_old_and_as_no_24_hour_means(opened
     await expect(found.page.locator("#honest")).to_contain_text(
         "no regulatory measurement and no health advice"
     )
+    await expect(found.page.locator("#honest strong")).to_be_hidden()  # "24-hour means, not now"
 
 
 async def test_on_a_phone_nothing_is_wider_than_the_screen_and_what_is_chosen_is_a_sheet(

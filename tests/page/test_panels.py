@@ -74,7 +74,7 @@ async def test_how_far_to_trust_a_sensor_is_said_in_words(opened: Open, capture:
     panel = found.page.locator("#panel")
     await expect(panel).to_contain_text(
         f"half of its {checks['neighbours']} neighbours within 10 km are at {checks['median']:g} µg/m³ "
-        f"or less; this one says {written_value(sensor['record']['P2.5'])}: it agrees with them"
+        f"or less; this one says {written_value(sensor['record']['P2.5'])}: not far enough off to be doubted"
     )
     await expect(panel).to_contain_text(f"{checks['humidity']:g} %: optical sensors read high in fog")
     await expect(panel).to_contain_text(f"{checks['hours_seen']}; an official day needs 18")
@@ -226,6 +226,23 @@ async def test_four_sensors_are_compared_in_one_plot_and_a_table(opened: Open, o
             written_value(record["P10"]),
         ]
         assert table["Near"][number] == sensor["place"]
+
+
+async def test_a_fifth_sensor_is_not_compared_and_the_page_says_so(opened: Open, of_a_year: str) -> None:
+    found = await opened(f"/#sensor={FOUR}", origin=of_a_year)
+    await found.ready()
+    await found.page.get_by_role("button", name="Compare").click()
+    await found.page.get_by_role("searchbox").fill(SENSOR)
+    await found.page.get_by_role("button", name="Find").click()
+    await expect(found.page.locator("#told")).to_contain_text(f"4 are shown together: sensor {SENSOR} was")
+
+
+@pytest.mark.parametrize("typed", ["91,200", "48,78 9,18"])
+async def test_what_has_digits_and_is_no_point_is_told_how_to_write_one(opened: Open, typed: str) -> None:
+    found = await opened("/")
+    await found.page.get_by_role("searchbox").fill(typed)
+    await found.page.get_by_role("button", name="Find").click()
+    await expect(found.page.locator("#search [role=status]")).to_contain_text("write 48.78,9.18, with points")
 
 
 async def test_of_those_that_are_compared_one_that_is_not_here_is_named(opened: Open, of_a_year: str) -> None:

@@ -27,7 +27,7 @@ function filled(element, attributes, children) {
 
 /**
  * A table; each row begins with its own heading.
- * @param {string} caption @param {Child[]} heads @param {Child[][]} rows
+ * @param {Child} caption @param {Child[]} heads @param {Child[][]} rows
  */
 export function table(caption, heads, rows) {
   return el('table', {}, el('caption', {}, caption),

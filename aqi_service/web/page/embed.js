@@ -4,7 +4,7 @@ import { parse } from './address.js';
 import { showArea } from './area.js';
 import { ask, EVERY_MS, Refused } from './feed.js';
 import { showSensor } from './sensor.js';
-import { banners, showBanners } from './state.js';
+import { banners, showBanners, tick } from './state.js';
 
 const RETRY_MS = 15_000;
 /** @param {string} id @returns {any} */
@@ -36,6 +36,7 @@ async function show() {
 
 /** What is seen is asked for anew; what nobody sees waits until somebody does. */
 function refresh() {
+  tick();
   if (document.visibilityState === 'visible' && performance.now() >= due) show();
 }
 

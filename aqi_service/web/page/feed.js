@@ -4,12 +4,16 @@
 /** How often they are asked for while the page is seen. */
 export const EVERY_MS = 5 * 60_000;
 
+let ahead = 0;
+/** The service's clock, epoch milliseconds. An answer that is kept (304) has the age of when it was made: ages are reckoned from times. */
+export const serviceNow = () => Date.now() + ahead;
+
 /** How long an answer may take. */
 const PATIENCE_MS = 60_000;
 
 /**
- * `newest` is the newest record's timestamp, UTC; `now` the service's clock when it answered, epoch milliseconds.
- * @typedef {{count: number, newest: string|null, snapshot_time: string, scale: string, etag: string, now: number,
+ * `newest` is the newest record's timestamp, UTC.
+ * @typedef {{count: number, newest: string|null, snapshot_time: string, scale: string, etag: string,
  *   columns: Columns}} Sensors
  */
 /**
@@ -37,9 +41,9 @@ export const ask = async (path, signal) => (await asked(path, signal)).json();
 
 /** The same with its headers. @param {string} path @param {AbortSignal} [signal] */
 export async function asked(path, signal) {
-  const patience = AbortSignal.timeout(PATIENCE_MS);
-  const signals = signal ? AbortSignal.any([signal, patience]) : patience;
+  const patience = AbortSignal.timeout(PATIENCE_MS), signals = signal ? AbortSignal.any([signal, patience]) : patience;
   const reply = await fetch(`/api/v1/${path}`, { cache: 'no-cache', signal: signals });
+  ahead = (Date.parse(reply.headers.get('Date') ?? '') || Date.now()) - Date.now();
   if (reply.ok) return reply;
   const said = await reply.json().catch(() => ({}));
   throw new Refused(reply.status, typeof said.detail === 'string' ? said.detail : `status ${reply.status}`);
@@ -53,18 +57,16 @@ export async function file(name) {
 }
 
 /**
- * Return all sensors on a scale (the service's own without one); with the ETag that is known, `null` columns
- * are never made: the answer is the time alone.
+ * Return all sensors on a scale (the service's own without one); null if the ETag that is known still holds.
  * @param {string|null} scale @param {string|undefined} etag @param {AbortSignal} signal
- * @returns {Promise<Sensors | {now: number}>}
+ * @returns {Promise<Sensors|null>}
  */
 export async function latest(scale, etag, signal) {
   const reply = await asked(`latest.columns.json${scale ? `?scale=${encodeURIComponent(scale)}` : ''}`, signal);
-  const now = Date.parse(reply.headers.get('Date') ?? '') || Date.now();
   const tag = reply.headers.get('ETag') ?? '';
   if (etag && tag === etag) {
     await reply.body?.cancel();
-    return { now };
+    return null;
   }
-  return { ...(await reply.json()), etag: tag, now };
+  return { ...(await reply.json()), etag: tag };
 }

@@ -16,7 +16,7 @@
 export const DOUBTS = ['stale', 'high', 'low'];
 
 /** @type {Record<string, string>} */
-const WORDS = {
+export const WORDS = {
   'no place': 'without a place',
   'no value': 'without that value',
   band: 'in another band',

@@ -1,7 +1,7 @@
 // @ts-check
 /** The sensors as a list beside the map, by distance from its middle: the map for who does not see it. */
 import { el } from './dom.js';
-import { flagsAt } from './filters.js';
+import { flagsAt, WORDS } from './filters.js';
 
 export const MOST_LISTED = 50;
 const EARTH_KM = 6371.0088;
@@ -30,7 +30,7 @@ export function line(columns, at, title) {
     .map((name) => `${name === 'P10' ? 'PM10' : 'PM2.5'} ${columns[name][at]} µg/m³`);
   const words = [`${title} ${columns.AQI[at] ?? 'none'}, ${columns.AQI_range[at] ?? ''}`, ...values];
   if (columns.indoor[at]) words.push('indoors');
-  return [...words, ...flagsAt(columns, at)].join('; ');
+  return [...words, ...flagsAt(columns, at).map((flag) => (WORDS[flag] ?? flag).replace('their', 'its'))].join('; ');
 }
 
 /**

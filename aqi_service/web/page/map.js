@@ -3,7 +3,7 @@
 import { format, MOST_SENSORS, parse } from './address.js';
 import { chosenIn, countryOptions, offer, showLegend, themeSwitch } from './controls.js';
 import { el } from './dom.js';
-import { ask, EVERY_MS, file, latest, Refused } from './feed.js';
+import { ask, EVERY_MS, file, latest, Refused, serviceNow as now } from './feed.js';
 import { counted, fogWords, sift } from './filters.js';
 import { groundLayer, namesLayer, readCities, readGround } from './ground.js';
 import { LAST_CELLS, sensorLayer } from './layer.js';
@@ -12,7 +12,7 @@ import { bandsOf, marksOf } from './marks.js';
 import { rejectsLayer } from './rejects.js';
 import { paletteNow, scales } from './scales.js';
 import { CITY_KM, searchBox } from './search.js';
-import { ageWords, banners, OLD_MS, showBanners, timeOf } from './state.js';
+import { ageWords, banners, OLD_MS, showBanners, tick, timeOf } from './state.js';
 import { shortName } from './words.js';
 
 const L = /** @type {typeof import('leaflet')} */ (/** @type {any} */ (globalThis).L);
@@ -45,8 +45,6 @@ for (const each of [lower, layer, names, around]) map.addLayer(each);
 L.control.scale({ imperial: false, position: 'bottomright' }).addTo(map);
 const tip = L.tooltip({ className: 'tip', direction: 'top', offset: [0, -8] });
 
-/** The service's clock now: what it said, and how long ago that was. */
-const now = () => (data ? data.now + (performance.now() - heard) : Date.now());
 const scale = () => all[data?.scale ?? ''] ?? null;
 
 /** Ask for the sensors, and for what they need; who asks again gives up what was asked before. */
@@ -59,8 +57,7 @@ async function load() {
     const [scalesNow, found] = await Promise.all([scales(), latest(wanted, known, signal)]);
     if (signal.aborted) return;
     [all, error, status, heard] = [scalesNow, '', 200, performance.now()];
-    if ('columns' in found) take(found);
-    else if (data) data.now = found.now;
+    if (found) take(found);
   } catch (caught) {
     if (signal.aborted) return;
     [error, status] = [String(/** @type {Error} */ (caught).message), caught instanceof Refused ? caught.status : 0];
@@ -120,6 +117,7 @@ function list() {
 function say() {
   const count = data?.count ?? 0, newest = data?.newest ?? null;
   showBanners(the('banners'), banners({ newest, now: now(), count, error, status, warnings, hasData: data !== null }));
+  tick();
   the('map').classList.toggle('is-old', error !== '' || (data !== null && now() - timeOf(newest) > OLD_MS));
   if (data?.newest) the('age').textContent = `Newest measurement: ${ageWords(now() - timeOf(newest))} (${String(newest).replace('T', ' ').slice(0, 16)} UTC).`;
   if (!data) the('count').textContent = error ? 'No sensors to show yet' : 'Loading…';
@@ -196,12 +194,13 @@ async function open() {
 function choose(to, focus = true) {
   const { scale: on, show } = view;
   const isAdded = the('compare').getAttribute('aria-pressed') === 'true' && to.sensors && view.sensors;
-  const sensors = isAdded ? [...new Set([...(view.sensors ?? []), ...(to.sensors ?? [])])].slice(0, MOST_SENSORS) : to.sensors;
+  const both = isAdded ? [...new Set([...(view.sensors ?? []), ...(to.sensors ?? [])])] : to.sensors, sensors = both?.slice(0, MOST_SENSORS);
   view = { sensors, area: to.area, scale: on, show };
   if (!sensors && !to.area) view.middle = middleNow();
   the('compare').setAttribute('aria-pressed', 'false');
   history.pushState(null, '', format(view));
   apply();
+  if (both && both.length > MOST_SENSORS) tell(`Only ${MOST_SENSORS} are shown together: sensor ${both[MOST_SENSORS]} was left out.`);
   if (focus && (sensors || to.area)) the('panel').focus({ preventScroll: innerWidth > WIDE });
 }
 
@@ -229,7 +228,7 @@ function hovered({ containerPoint, latlng }) {
   const hit = hitAt(containerPoint);
   the('map').classList.toggle('is-on', hit.length > 0 || names.hit(containerPoint));
   if (!data || !hit.length) return void tip.remove();
-  const text = hit.length === 1 ? `Sensor ${data.columns.sensor_id[hit[0]]}: ${line(data.columns, hit[0], shortName(data.scale))}` : `${hit.length} sensors: click for their median`;
+  const text = hit.length === 1 ? `Sensor ${data.columns.sensor_id[hit[0]]}: ${line(data.columns, hit[0], shortName(data.scale))}` : `${hit.length} sensors: click for the area around here`;
   tip.setLatLng(latlng).setContent(el('span', {}, text)).addTo(map);
 }
 
@@ -290,10 +289,7 @@ themeSwitch(the('theme'), () => { lower.redraw(); names.draw(); redraw(); open()
 searchBox(the('search'), {
   sensor: (id) => choose({ sensors: [id] }),
   point: (lat, lon, km) => choose({ area: { lat, lon, km } }),
-  knows: (id) => {
-    const at = data ? Math.max(data.columns.sensor_id.indexOf(id), data.columns.id.indexOf(id)) : -1;
-    return data && at >= 0 ? data.columns.sensor_id[at] : null;
-  },
+  knows: (id) => (data?.columns.sensor_id.includes(id) ? id : data?.columns.sensor_id[data.columns.id.indexOf(id)] ?? null),
 });
 setInterval(say, TICK_MS);
 

@@ -4,7 +4,7 @@ import { isPoint } from './address.js';
 import { el } from './dom.js';
 import { ask, Refused } from './feed.js';
 
-/** @typedef {{kind: 'nothing'}|{kind: 'id', id: string}|{kind: 'point', lat: number, lon: number}|{kind: 'city', name: string}} Sought */
+/** @typedef {{kind: 'nothing'|'odd'}|{kind: 'id', id: string}|{kind: 'point', lat: number, lon: number}|{kind: 'city', name: string}} Sought */
 /** @typedef {{sensor: (id: string) => void, point: (lat: number, lon: number, km: number) => void, knows: (id: string) => string|null}} Found */
 
 const POINT = /^(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)$/;
@@ -19,7 +19,7 @@ export function sought(text) {
   const point = POINT.exec(typed);
   if (point && isPoint(Number(point[1]), Number(point[2]))) return { kind: 'point', lat: Number(point[1]), lon: Number(point[2]) };
   const id = /^(?:sensor|record|id|#)?\s*#?\s*(\d{1,20})$/i.exec(typed);
-  return id ? { kind: 'id', id: id[1] } : { kind: 'city', name: typed.slice(0, 100) };
+  return id ? { kind: 'id', id: id[1] } : /\d/.test(typed) ? { kind: 'odd' } : { kind: 'city', name: typed.slice(0, 100) };
 }
 
 /** @param {HTMLFormElement} form @param {Found} found */
@@ -60,6 +60,7 @@ export function searchBox(form, found) {
   /** @type {Record<string, (what: any) => Promise<void>>} */
   const ANSWERS = {
     nothing: async () => say('Type a sensor\'s number, a city, or LAT,LON.'),
+    odd: async () => say('This is neither a number nor LAT,LON: write 48.78,9.18, with points, up to 90 north and 180 east; a minus is south or west.'),
     point: async ({ lat, lon }) => found.point(lat, lon, POINT_KM),
     id: async ({ id }) => {
       const mine = ++turn, sensor = await sensorOf(id);

@@ -4,7 +4,7 @@ import { asking, el, fold, link, linked, svg, table } from './dom.js';
 import { ask, asked, Refused } from './feed.js';
 import { bandKey, dayStrip, dayTable, historyTable, legend, linePlot } from './plot.js';
 import { colour, guideline, ink, paletteNow, scales } from './scales.js';
-import { OLD_MS, timeOf } from './state.js';
+import { aged, timeOf } from './state.js';
 import { ageOf, counted, daysLine, doubts, EXPLAINED, indexWords, NOT, shortName, trust, why } from './words.js';
 
 const HOUR = 3_600_000, DAY = 24 * HOUR, WEEK_DAYS = 7, YEAR_DAYS = 365;
@@ -65,7 +65,7 @@ function alone(sensor, scale, query) {
       el('ul', {}, ...rows.map((row) => el('li', {}, row))),
       el('p', { class: 'small' }, `${scale.title}: ${rounding.join(', ')}. `, linked(`${scale.source}, ${scale.date}.`)),
       fold('What these words mean', () => [pairs(Object.entries(EXPLAINED))])),
-    el('section', {}, el('h3', {}, 'How far to trust it'), pairs(trust(sensor)),
+    el('section', {}, el('h3', {}, 'How far to trust it'), pairs(trust(sensor).map(([name, text]) => [name, name === 'Age' ? el('span', {}, aged(record), text.slice(ageOf(record).length)) : text])),
       fold('Where from', () => [pairs([['File', provenance.snapshot ?? 'an earlier file of the network'], ['Of', provenance.snapshot_time ?? 'not known'],
         ['Its sha256', provenance.sha256 ?? 'not known'], ['Loaded by', provenance.version ? `aqi_service ${provenance.version}` : 'not known']])])),
   ];
@@ -79,13 +79,13 @@ function alone(sensor, scale, query) {
   return { head, foot };
 }
 
-/** @param {[string, string|number][]} all names and what is said of each */
+/** @param {[string, import('./dom.js').Child][]} all names and what is said of each */
 const pairs = (all) => el('dl', {}, ...all.flatMap(([name, text]) => [el('dt', {}, name), el('dd', {}, text)]));
 
-/** The index, large, with its band, and that it is no value of now. @param {any} record @param {any} scale @param {string} [what] */
-export function big(record, scale, what = '24-hour mean, not now') {
+/** The index, large, with its band, and that it is no value of now. @param {any} record @param {any} scale @param {string} [what] @param {string} [of] */
+export function big(record, scale, what = '24-hour mean, not now', of = '') {
   return el('p', { class: 'big' }, chip(record.AQI, scale), record.AQI === null ? ' no index' : ` ${shortName(scale.name)} ${indexWords(record)}`, el('br'),
-    record.age_seconds * 1000 > OLD_MS && el('strong', { class: 'old' }, 'Old.'), ' ', el('small', {}, `${what}; ${ageOf(record)}`));
+    el('small', {}, of, el('span', { class: 'mean' }, `${what}; `), aged(record)));
 }
 
 /** A number on its colour; the words beside it say the same. @param {number|null} index @param {any} scale */
@@ -99,9 +99,9 @@ export function chip(index, scale) {
 function compared(sensors, scale) {
   /** @type {[string, (sensor: any) => any][]} */
   const rows = [[shortName(scale.name), ({ record }) => el('span', {}, chip(record.AQI, scale), ` ${indexWords(record)}`)], ['PM2.5', ({ record }) => record['P2.5']?.value ?? '–'],
-    ['PM10', ({ record }) => record.P10?.value ?? '–'], ['Near', ({ place }) => place ?? '–'], ['Age', ({ record }) => ageOf(record)], ['Doubts', doubts]];
+    ['PM10', ({ record }) => record.P10?.value ?? '–'], ['Near', ({ place }) => place ?? '–'], ['Age', ({ record }) => aged(record)], ['Doubts', doubts]];
   return [el('h2', {}, `${counted(sensors.length, 'sensor')} compared`),
-    el('div', { class: 'wide', tabindex: 0 }, table('24-hour means in µg/m³, not now', ['Sensor', ...sensors.map(({ sensor_id: id }) => link(`#sensor=${id}`, id))],
+    el('div', { class: 'wide', tabindex: 0 }, table(el('span', {}, 'In µg/m³', el('span', { class: 'mean' }, '; 24-hour means, not now')), ['Sensor', ...sensors.map(({ sensor_id: id }) => link(`#sensor=${id}`, id))],
       rows.map(([name, of]) => [name, ...sensors.map(of)])))];
 }
 
@@ -115,7 +115,7 @@ async function weekOf(sensors, look, query, signal) {
   const isShort = records.every((each) => each.every((record) => until - timeOf(record.timestamp) < HOUR));
   return [
     el('p', { class: 'small' }, isShort ? 'What is here is of one hour: a line needs more. ' : '', several ? 'Up to the newest of them. ' : '',
-      `Dashed: ${limit.name} (${limit.date}), ${limit.source.replace(/^WHO, /, '')}. It is for means of 24 hours, as these are.`),
+      `Dashed: ${limit.name} (${limit.date}), ${limit.source.replace(/^WHO, /, '')}. It is for means of 24 hours.`),
     bandKey(look), several && legend(series[0].series),
     ...series.flatMap((each) => [el('h4', {}, each.pollutant === 'P2.5' ? 'PM2.5, µg/m³' : 'PM10, µg/m³'), linePlot({ ...each, ...look, from, until })]),
     historyTable(series[0].series, records),

@@ -2,6 +2,7 @@
 /** What must be said above the map: how old the data are, and what is wrong with them. */
 
 import { el } from './dom.js';
+import { serviceNow } from './feed.js';
 
 /** From this age on a banner says so. */
 export const OLD_MS = 3 * 3600_000;
@@ -31,6 +32,19 @@ export function ageWords(ms) {
   return days < 730 ? `${days} days ago` : `${Math.round(days / 365)} years ago`;
 }
 
+/** How old a measurement is, or an area's newest; `tick` moves it on. @param {any} record @returns {HTMLElement} */
+export const aged = ({ timestamp, newest }) => tick([el('time', { 'data-since': timeOf(timestamp ?? newest) })]);
+
+/** Say ages anew, all on the page without others. @param {any} [all] */
+export function tick(all = document.querySelectorAll('time')) {
+  for (const each of all) {
+    const ms = serviceNow() - Number(each.dataset.since);
+    each.textContent = Number.isNaN(ms) ? 'of unknown age' : `${ms > OLD_MS ? 'Old: ' : ''}${ageWords(ms)}`;
+    each.classList.toggle('old', ms > OLD_MS);
+  }
+  return all[0];
+}
+
 /** @type {Record<string, string>} */
 const OF_LOAD = {
   not_24h_mean: 'These are no 24-hour means but 5-minute values, as in the demo\'s capture of 2017: an index on them only illustrates.',
@@ -54,7 +68,7 @@ export function banners(known) {
   if (known.hasData && age > OLD_MS) {
     found.push({ kind: 'warning', text: `Old data: the newest measurement here was made ${ageWords(age)}.` });
   }
-  for (const [name, text] of Object.entries(OF_LOAD)) if (known.warnings[name]) found.push({ kind: 'warning', text });
+  for (const [name, text] of Object.entries(OF_LOAD)) if (known.warnings[name]) found.push({ kind: `warning ${name}`, text });
   return found;
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** How the service is: the last loads and their fates, what was rejected, lookups a minute. */
 import { el, fold, svg, table } from './dom.js';
-import { ask } from './feed.js';
+import { ask, serviceNow } from './feed.js';
 import { ageWords, OLD_MS, timeOf } from './state.js';
 import { aMinute, counted, counter, FATES, reasonWords } from './words.js';
 
@@ -12,11 +12,11 @@ const the = (id) => document.getElementById(id);
 const looks = [];
 
 async function loads() {
-  const [ready, { loads: all, report, age_seconds: age }, { rejects }] = await Promise.all([
+  const [ready, { loads: all, report }, { rejects }] = await Promise.all([
     fetch('/readyz', { cache: 'no-store' }).then((reply) => reply.text()), ask('snapshot'), ask('rejects')]);
-  const old = age !== null && age * 1000 > OLD_MS ? ' That is old.' : '';
+  const age = serviceNow() - timeOf(report?.newest ?? null), newest = Number.isNaN(age) ? 'none in the latest file' : `${ageWords(age)}.${age > OLD_MS ? ' That is old' : ''}`;
   const state = ready.trim().split('\n').join('; ');
-  the('state').textContent = `${state[0].toUpperCase()}${state.slice(1)}. ${report ? `Newest measurement: ${ageWords((age ?? 0) * 1000)}.${old} Latest load: ${report.status}.` : 'Nothing was loaded yet.'}`;
+  the('state').textContent = `${state[0].toUpperCase()}${state.slice(1)}. ${report ? `Newest measurement: ${newest}. Latest load: ${report.status}.` : 'Nothing was loaded yet.'}`;
   const most = Math.max(1, ...all.map((/** @type {any} */ load) => load.records));
   the('loads').replaceChildren(...(all.length ? [el('p', { class: 'small' }, `A bar a load, by the time of its file (UTC), oldest first; the tallest is of ${counted(most, 'record')}.`), bars(all, most), legend(all), fold('These loads as a table', () => [table('Records by what became of them', ['File of', 'How it ended', 'Records', ...FATES.map(([name]) => name.replace('_', ' '))],
     all.map((/** @type {any} */ load) => [load.snapshot_time, load.status, load.records, ...FATES.map(([name]) => load[name])]))])] : [el('p', {}, 'There are none yet.')]));

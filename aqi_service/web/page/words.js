@@ -97,7 +97,7 @@ function neighbours({ checks, record, indoor }) {
   const said = `half of its ${count} neighbours within 10 km are at ${Number(median.toFixed(1))} µg/m³ or less; this one says ${value}`;
   if (flags.includes('high')) return [`${said}: far above them. A broken sensor, or smoke next door`];
   if (flags.includes('low')) return [`${said}: far below them. Perhaps a broken or covered sensor`];
-  return [`${said}: it agrees with them`];
+  return [`${said}: not far enough off to be doubted`];
 }
 
 /** Why a sensor does not count in an area, by the API's word for it. @type {Record<string, string>} */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { kilometres, nearest } from '../../../aqi_service/web/page/list.js';
+import { kilometres, line, nearest } from '../../../aqi_service/web/page/list.js';
 import { sought } from '../../../aqi_service/web/page/search.js';
 
 test('digits are an id, however they are named', () => {
@@ -8,11 +8,16 @@ test('digits are an id, however they are named', () => {
 });
 test('two numbers are a point, if there is one', () => {
   for (const typed of ['48.78,9.18', '48.78, 9.18', '48.78 9.18', '48.78;9.18']) assert.deepEqual(sought(typed), { kind: 'point', lat: 48.78, lon: 9.18 }, typed);
-  assert.equal(sought('91,9').kind, 'city');
+  for (const typed of ['91,9', '48,78 9,18', '48.78° N, 9.18° E', '9.18, 48.78, 3']) assert.equal(sought(typed).kind, 'odd', typed);
 });
 test('all else is a city, and nothing is nothing', () => {
   assert.deepEqual(sought('Bad Cannstatt'), { kind: 'city', name: 'Bad Cannstatt' });
   assert.deepEqual(sought('  '), { kind: 'nothing' });
+});
+test('a line of the list says in words what speaks against a sensor', () => {
+  const columns = { 'P2.5': [12, 1], P10: [null, 2], AQI: [2, 1], AQI_range: ['Low', 'Low'], indoor: [false, true], flags: ['high alone', ''] };
+  assert.equal(line(columns, 0, 'DAQI'), 'DAQI 2, Low; PM2.5 12 µg/m³; far above its neighbours; without neighbours to compare');
+  assert.equal(line(columns, 1, 'DAQI'), 'DAQI 1, Low; PM2.5 1 µg/m³; PM10 2 µg/m³; indoors');
 });
 test('the list begins in the middle of the map', () => {
   const columns = { latitude: [48, 50, 49], longitude: [9, 9, 9] };
