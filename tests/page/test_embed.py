@@ -141,7 +141,7 @@ async def test_of_an_answer_that_was_kept_the_age_is_that_of_now(opened: Open, t
 
     await loaded(tmp_path, written(tmp_path, of_now()))
     async with serving(tmp_path) as service:
-        found = await opened(None, origin=await origin_of(service))
+        found = await opened(None, origin=await origin_of(service), expected=UNREACHABLE)
         await found.page.route("**/api/v1/**", later)
         await found.go(SENSOR)
         await expect(found.page.locator(".big time")).to_have_text("Old: 4 hours ago")
