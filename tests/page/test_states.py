@@ -113,6 +113,27 @@ async def test_a_service_that_goes_away_and_comes_back_under_an_open_page(
         await expect(found.page.locator("#banners")).to_be_empty()
 
 
+async def test_what_was_chosen_while_the_service_was_away_shows_when_it_is_back_with_the_same_snapshot(
+    opened: Open, tmp_path: Path
+) -> None:
+    port = free_port()
+    await loaded(tmp_path, written(tmp_path, of_now()))
+    async with serving(tmp_path, port=port) as service:
+        found = await opened(None, origin=await origin_of(service))
+        await found.page.clock.install()
+        await found.go()
+        await found.ready()
+    await found.page.evaluate("location.hash = '#sensor=1118'")
+    await expect(found.page.locator("#panel")).to_have_text(
+        "This cannot be shown now: the service cannot be reached."
+    )
+    async with serving(tmp_path, port=port) as service:
+        await origin_of(service)
+        await found.page.clock.fast_forward(FIVE_MINUTES_AND_MORE)
+        await expect(found.page.locator("#panel h2")).to_have_text("Sensor 1118")
+        await expect(found.page.locator(".strip")).to_be_visible()
+
+
 async def test_the_same_snapshot_is_asked_for_with_its_etag_and_costs_nothing(
     opened: Open, tmp_path: Path
 ) -> None:

@@ -3,8 +3,7 @@
 import { el } from './dom.js';
 import { flagsAt, WORDS } from './filters.js';
 
-export const MOST_LISTED = 50;
-const EARTH_KM = 6371.0088;
+export const MOST_LISTED = 50, EARTH_KM = 6371.0088;
 
 /** @param {number} lat1 @param {number} lon1 @param {number} lat2 @param {number} lon2 kilometres between two points */
 export function kilometres(lat1, lon1, lat2, lon2) {

@@ -58,6 +58,7 @@ async function load() {
     if (signal.aborted) return;
     [all, error, status, heard] = [scalesNow, '', 200, performance.now()];
     if (found) take(found);
+    else if ((view.sensors ?? view.area) && !the('panel').querySelector('h2')) open();
   } catch (caught) {
     if (signal.aborted) return;
     [error, status] = [String(/** @type {Error} */ (caught).message), caught instanceof Refused ? caught.status : 0];
@@ -186,7 +187,7 @@ async function open() {
     if (sensors) await (await import('./sensor.js')).showSensor(panel, sensors, view.scale ?? null, signal);
     else if (area) await (await import('./area.js')).showArea(panel, area, view.scale ?? null, signal);
   } catch (caught) {
-    if (!signal.aborted) panel.textContent = `This cannot be shown: ${/** @type {Error} */ (caught).message}`;
+    if (!signal.aborted) panel.textContent = `This cannot be shown now: ${caught instanceof TypeError ? 'the service cannot be reached.' : /** @type {Error} */ (caught).message}`;
   }
 }
 
