@@ -85,7 +85,7 @@ const pairs = (all) => el('dl', {}, ...all.flatMap(([name, text]) => [el('dt', {
 /** The index, large, with its band, and that it is no value of now. @param {any} record @param {any} scale @param {string} [what] @param {string} [of] */
 export function big(record, scale, what = '24-hour mean, not now', of = '') {
   return el('p', { class: 'big' }, chip(record.AQI, scale), record.AQI === null ? ' no index' : ` ${shortName(scale.name)} ${indexWords(record)}`, el('br'),
-    el('small', {}, of, el('span', { class: 'mean' }, `${what}; `), aged(record)));
+    ' ', el('small', {}, of, el('span', { class: 'mean' }, `${what}; `), aged(record)));
 }
 
 /** A number on its colour; the words beside it say the same. @param {number|null} index @param {any} scale */
