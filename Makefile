@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test test-all check trials matrix crash chaos soak siege fuzz api host conformance mutate bench lock audit clean
+.PHONY: help demo map run test page test-all check trials matrix crash chaos soak siege fuzz api host conformance mutate bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,11 @@ run: ## the service on the live feed, kept in ./data, until Ctrl-C; without a ne
 test: ## set up, then run the tests
 	$(call setup,--extra test)
 	@$(RUN) -m compileall -q aqi_service bench tests tools trials  # once, not in each process that the tests start
-	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 3 --dist worksteal $(ARGS)  # keeps what pytest makes of the tests
+	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 3 --dist worksteal --ignore tests/page $(ARGS)  # keeps what pytest makes of the tests
+
+page: ## the page in a real browser (Debian's chromium), its types and its parts alone
+	$(call setup,--extra test)
+	@$(RUN) -m pytest -n 3 --dist worksteal tests/page $(ARGS)
 
 test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has
 	@$(PYTHON) -m tools.test_all $(ARGS)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.page.asking import api, text
+from tests.page.asking import UNREACHABLE, api, text
 from tests.page.conftest import PHONE, Open, Opened, loaded, origin_of, serving
 from tests.page.feeds import HOSTILE, YEAR_SENSORS, hostile, of_now, written
 
@@ -95,7 +95,7 @@ async def test_a_sensor_far_above_its_neighbours_and_an_indoor_one_say_so(
             record["location"]["indoor"] = 1
     await loaded(tmp_path, written(tmp_path, records))
     async with serving(tmp_path) as service:
-        found = await opened(f"/embed#sensor={SENSOR}", origin=await origin_of(service))
+        found = await opened(f"/embed#sensor={SENSOR}", origin=await origin_of(service), expected=UNREACHABLE)
         await expect(found.page.locator("#panel")).to_contain_text("this one says 160: far above them")
         await expect(found.page.locator(".sum")).to_contain_text("; only PM2.5 was reported")
         await found.page.evaluate("location.hash = '#sensor=649'")

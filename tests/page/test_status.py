@@ -19,7 +19,7 @@ async def test_each_load_is_a_bar_of_its_fates_and_a_row_of_the_same_numbers(
     for age, most in ((3 * HOUR, 900), (2 * HOUR, 800), (60, 850)):
         await loaded(tmp_path, written(tmp_path, of_now(age, most), age))
     async with serving(tmp_path) as service:
-        found = await opened("/status", origin=await origin_of(service))
+        found = await opened("/status", origin=await origin_of(service), expected=UNREACHABLE)
         loads = api(found.origin, "snapshot")["loads"]
         await expect(found.page.locator("#state")).to_contain_text("Ready. Newest measurement:")
         await expect(found.page.locator("#state")).to_contain_text("Latest load: complete.")
@@ -55,7 +55,7 @@ async def test_rejects_are_counted_by_reason_in_words_and_named(opened: Open, ca
 async def test_lookups_are_counted_by_the_minute(opened: Open, tmp_path: Path) -> None:
     await loaded(tmp_path)
     async with serving(tmp_path) as service:
-        found = await opened(None, origin=await origin_of(service))
+        found = await opened(None, origin=await origin_of(service), expected=UNREACHABLE)
         await found.page.clock.install()
         await found.go("/status")
         await expect(found.page.locator("#lookups")).to_contain_text(

@@ -109,7 +109,7 @@ function list() {
   const { latitude, longitude } = data.columns, bounds = map.getBounds();
   the('damp').textContent = fogWords(data.columns, shown.filter((at) => bounds.contains([Number(latitude[at]), Number(longitude[at])])));
   if (!the('nearby').open) return;
-  const found = nearest(data.columns, shown, map.getCenter());
+  const found = nearest(data.columns, shown, view.middle && !moved ? L.latLng(view.middle.lat, view.middle.lon) : map.getCenter());
   the('listed').textContent = `The ${found.length} nearest to the middle of the map, of ${shown.length} that show:`;
   showList(the('list'), data.columns, found, shortName(data.scale), (id) => choose({ sensors: [id] }));
 }
