@@ -1,4 +1,4 @@
-"""What each session of the SDK would do anew, done once a process: half of what a test on moto costs.
+"""What each session of the SDK would do anew, done once a process.
 
 One rule: no request and no answer is another; what is kept is what every session of a process finds alike.
 """

@@ -3,8 +3,6 @@
 One rule: the requests are the same in each run.
 """
 
-import importlib.util
-
 import orjson
 import pytest
 
@@ -15,11 +13,7 @@ from trials.api.rules import SENSORS, kept, known, series
 
 SMALL = ("--max-examples=2", "--seed=1", "--phases=fuzzing", "--generation-deterministic")
 
-INSTALLED = importlib.util.find_spec("schemathesis") is not None
-NEEDED = "schemathesis comes with the extra `test`; this environment was made before it did"
 
-
-@pytest.mark.skipif(not INSTALLED, reason=NEEDED)
 async def test_schemathesis_finds_nothing_in_the_api(capfd: pytest.CaptureFixture[str]) -> None:
     found = await compare(*SMALL)
     told = capfd.readouterr().out
