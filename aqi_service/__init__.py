@@ -13,8 +13,8 @@ Two ways through: `load/load.py` is the write path, `lookup/lookup.py` the read 
     load/         the write path
     lookup/       the read path
     server/       framed TCP;   web/  HTTP;   client/  the other end, standard library alone
-    app/          what an operator runs: daemon, --load-only, settings, metrics, logs
-    cli.py        every option, declared once
+    app/          what an operator runs: daemon, --load-only, options, metrics, logs
+    cli.py        the command line, read and run
 
 Imports go one way: errors < core < shutdown, certificates < storage | server | client | web < snapshots
 < load | lookup < app < cli < __main__ | demo.

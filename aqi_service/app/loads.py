@@ -12,8 +12,9 @@ from collections.abc import AsyncGenerator, Sequence
 from enum import Enum, auto
 
 from aqi_service import __version__
-from aqi_service.app.config import LEAST_INTERVAL, Config
+from aqi_service.app.config import Config
 from aqi_service.app.console import ProgressLine
+from aqi_service.app.option_rules import LEAST_INTERVAL
 from aqi_service.core.clocks import RELEASED, ages_from, current
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.report import LoadReport, Status

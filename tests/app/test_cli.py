@@ -1,5 +1,6 @@
 """The command line: each option by flag and by variable, and what is refused."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 
 from aqi_service.app import run as running
 from aqi_service.app.config import Config
-from aqi_service.cli import FEED_URL, main, option_names, unknown_variables
+from aqi_service.app.options import FEED_URL
+from aqi_service.cli import main, option_names, unknown_variables
 from aqi_service.core.selection import Shard
 
 DEFAULTS: dict[str, Any] = {
@@ -106,7 +108,7 @@ def variable(flag: str) -> str:
 def test_without_options_every_setting_has_its_default(configs: list[Config]) -> None:
     config = decided(configs)
     assert {name: getattr(config, name) for name in DEFAULTS} == DEFAULTS
-    assert set(Config.__slots__) == set(DEFAULTS)
+    assert {field.name for field in fields(Config)} == set(DEFAULTS)
 
 
 def test_the_tables_of_these_tests_name_every_option() -> None:

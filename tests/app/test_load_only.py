@@ -16,7 +16,7 @@ import pytest
 from aqi_service import __version__
 from aqi_service.app.commands import CLIENT
 from aqi_service.app.loads import tell_what_stays, warn_without_contact
-from aqi_service.cli import FEED_URL
+from aqi_service.app.options import FEED_URL
 from tests import DATA
 from tests.doubles.config import config
 from tests.doubles.feed_server import CHUNKED, answer, chunked, feed_server, head

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from aqi_service.app.config import FEED_HOST
 from aqi_service.app.metrics import ServiceStatus, metrics
+from aqi_service.app.option_values import FEED_HOST
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import AccessDenied, Unavailable

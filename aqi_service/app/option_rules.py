@@ -1,0 +1,128 @@
+"""What values an option may have, and which options go together.
+
+One rule: each rule is a row of two: what would be wrong, and the sentence that says what to do.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+
+from aqi_service.app.option_values import FEED_HOST, OptionValues, host_of
+from aqi_service.core.s3_urls import ARCHIVE, is_prefix, parse_s3
+from aqi_service.core.snapshot_names import can_name
+from aqi_service.core.tiles import is_tiles_url
+from aqi_service.snapshots.files import is_folder
+
+LEAST_INTERVAL = 300
+"""The feed is regenerated every 5 minutes; its operators ask not to poll faster."""
+
+FROM = (
+    "a file, - (standard input), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, a folder, or archive"
+)
+
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_BUCKET = re.compile(r"[A-Za-z0-9_.-]{3,63}")
+
+
+def broken(asked: OptionValues) -> Iterator[str]:
+    """Give the sentence of each rule that is broken; the values first."""
+    return (sentence for wrong, sentence in (*_values(asked), *_combinations(asked)) if wrong)
+
+
+def _values(asked: OptionValues) -> tuple[tuple[bool, str], ...]:
+    return (
+        (
+            host_of(asked.feed_url) is None,
+            "--feed-url must be a URL that begins with http:// or https://; files go to --from",
+        ),
+        (
+            asked.interval < LEAST_INTERVAL and asked.is_official_feed,
+            f"--interval must be at least {LEAST_INTERVAL} for {FEED_HOST}: it changes every 5 minutes",
+        ),
+        (not (asked.contact or "").isprintable(), "--contact must be printable text on one line"),
+        (not _BUCKET.fullmatch(asked.bucket), "--bucket must be 3 to 63 of a-z 0-9 . - (AWS's rule)"),
+        (
+            not _TABLE.fullmatch(asked.table),
+            "--table must be 3 to 255 of a-z A-Z 0-9 _ . - (AWS's rule, and a folder's name)",
+        ),
+        (
+            any(
+                "://" in source and host_of(source) is None
+                for source in asked.sources
+                if not parse_s3(source)
+            ),
+            f"--from reads {FROM}",
+        ),
+        (
+            asked.tiles is not None and not is_tiles_url(asked.tiles),
+            "--tiles must be a URL that begins with http:// or https:// and has {z}, {x} and {y}",
+        ),
+        (
+            not (asked.tiles_attribution or "").isprintable(),
+            "--tiles-attribution must be printable text on one line",
+        ),
+        ("" in asked.sources, f"--from reads {FROM}; an empty text names nothing"),
+        (asked.sources.count("-") > 1, "--from - reads standard input, which can be read only once"),
+        (
+            asked.load_deadline is not None and not math.isfinite(asked.load_deadline),
+            "--load-deadline must be a number of seconds; without it a --load-only has none",
+        ),
+    )
+
+
+def _combinations(asked: OptionValues) -> tuple[tuple[bool, str], ...]:
+    return (
+        (asked.load_only and asked.serve_only, "--load-only and --serve-only exclude each other"),
+        (
+            bool(asked.sources) and not asked.load_only,
+            "--from needs --load-only, and so does a plain argument: the daemon loads the live feed",
+        ),
+        (asked.dry_run and not asked.load_only, "--dry-run needs --load-only"),
+        (
+            asked.tls_cert is None and (asked.tls_key, asked.tls_client_ca) != (None, None),
+            "--tls-key and --tls-client-ca need --tls-cert: without a certificate there is no TLS",
+        ),
+        (
+            bool(asked.tiles) != bool(asked.tiles_attribution),
+            "--tiles and --tiles-attribution need each other: who makes the tiles wants to be named",
+        ),
+        (
+            asked.snapshot_time is not None and (len(asked.sources) != 1 or any(map(_many, asked.sources))),
+            "--snapshot-time needs exactly one --from, of one snapshot",
+        ),
+        (
+            asked.snapshot_time is not None and not can_name(asked.snapshot_time),
+            "--snapshot-time must lie from 2000 to 2099: a snapshot's name has two digits for the year",
+        ),
+        (
+            not asked.sources
+            and (asked.since, asked.until, asked.shard, asked.force) != (None, None, None, False),
+            "--since, --until, --shard and --force need --from: they choose among several snapshots",
+        ),
+        (
+            asked.selection.is_empty,
+            "--since must be before --until: no snapshot lies between them",
+        ),
+        (
+            asked.dry_run and any(map(parse_s3, asked.sources)),
+            "--dry-run calls no AWS, so it cannot read s3://: copy the object to a file first",
+        ),
+        (
+            asked.dry_run and ARCHIVE in asked.sources and asked.local is None,
+            "--dry-run calls no AWS, so it cannot read the archive; with --local DIR it can",
+        ),
+        (
+            asked.keep_days is not None and asked.local is None,
+            "--keep-days needs --local; on S3 use a lifecycle rule",
+        ),
+        (
+            asked.bucket_owner is not None and asked.local is not None,
+            "--bucket-owner means nothing with --local",
+        ),
+    )
+
+
+def _many(source: str) -> bool:
+    """Tell whether a source stands for any number of snapshots."""
+    place = parse_s3(source)
+    return source == ARCHIVE or (is_prefix(place[1]) if place else is_folder(source))

@@ -1,0 +1,81 @@
+"""What was asked for on the command line: the value of every option, and whom it makes the program ask.
+
+One rule: a field an option, in the order of their declarations in `options`; what each means stands there.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aqi_service.core.selection import WHOLE, Selection, Shard
+
+FEED_HOST = "data.sensor.community"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionValues:
+    """One field an option."""
+
+    load_only: bool
+    serve_only: bool
+    feed_url: str
+    contact: str | None
+    bucket: str
+    bucket_owner: str | None
+    table: str
+    local: Path | None
+    create: bool
+    host: str
+    port: int
+    tls_cert: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
+    http_host: str
+    http_port: int | None
+    no_http: bool
+    tiles: str | None
+    tiles_attribution: str | None
+    max_connections: int | None
+    max_per_address: int | None
+    read_units: int
+    interval: int
+    sources: tuple[str, ...]
+    snapshot_time: int | None
+    since: int | None
+    until: int | None
+    shard: Shard | None
+    force: bool
+    scale_name: str
+    rescore: bool
+    ttl_days: int | None
+    keep_days: int | None
+    max_bytes: int
+    max_records: int
+    load_deadline: float | None
+    dry_run: bool
+    log_format: str
+    log_level: str
+
+    @property
+    def selection(self) -> Selection:
+        """Which of several snapshots to load."""
+        return Selection(self.since, self.until, self.shard or WHOLE)
+
+    @property
+    def is_official_feed(self) -> bool:
+        """Whether the live feed is Sensor.Community's own, which is not to be asked too often."""
+        return host_of(self.feed_url) == FEED_HOST
+
+    @property
+    def asks_official_feed(self) -> bool:
+        """Whether Sensor.Community's own host is asked for anything: by the daemon, or as a source."""
+        return FEED_HOST in map(host_of, self.sources or (self.feed_url,))
+
+
+def host_of(url: str) -> str | None:
+    """Return the host of an http(s) URL; None for anything else."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts.hostname if parts.scheme in ("http", "https") else None
