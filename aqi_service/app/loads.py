@@ -185,5 +185,5 @@ def tell_what_stays(config: Config) -> None:
     """Log what a daemon keeps for ever: on AWS items without a TTL, locally snapshots without a limit."""
     what, option = ("items", "--ttl-days N") if config.local is None else ("snapshots", "--keep-days N")
     if (config.ttl_days if config.local is None else config.keep_days) is None:
-        hint = f"{option} ends that; docs/operations.md says what it costs"
+        hint = f"{option} ends that; docs/scaling.md says what it costs"
         log.info("kept_for_ever", extra={"what": what, "hint": hint})

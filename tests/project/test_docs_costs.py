@@ -1,7 +1,8 @@
-"""What docs/operations.md says of costs is what its formulas give, of sizes that are measured here."""
+"""What docs/scaling.md says of costs is what its formulas give, of sizes and requests counted here."""
 
 import re
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import DAY
 from aqi_service.storage.ports import RENEW_SECONDS
 from tests import ROOT
+from tests.doubles.daemons import on_aws
 from tests.doubles.documents import assemble, real_capture
+from tests.doubles.feed_server import answer, feed_server
+from tests.doubles.load_helpers import document
+from tests.doubles.moto_names import Moto
 from tests.doubles.program import CAPTURE, ran
 
-PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 COSTS = PAGE.partition("\n## What it costs\n")[2].partition("\n## ")[0]
 
 
@@ -28,7 +33,7 @@ def formulas() -> dict[str, Any]:
     blocks = re.findall(r"```python\n(.*?)```", COSTS, re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
-        exec(compile(block, "operations.md", "exec"), names)  # noqa: S102  # the page's own code
+        exec(compile(block, "scaling.md", "exec"), names)  # noqa: S102  # the page's own code
     return names
 
 
@@ -39,10 +44,11 @@ def rows(columns: int) -> list[list[str]]:
 
 
 def test_the_table_of_what_aws_costs_is_what_the_formula_gives() -> None:
-    a_month, table = formulas()["a_month"], rows(6)
+    a_month, table = formulas()["a_month"], rows(10)
     assert {row[1] for row in table} == {"14", "none"}
-    for interval, ttl, *told in table:
-        got = a_month(int(interval), None if ttl == "none" else int(ttl))
+    assert {row[2] for row in table} == {"1", "2", "5"}
+    for interval, ttl, years, *told in table:
+        got = a_month(int(interval), None if ttl == "none" else int(ttl), int(years))
         assert [float(cell.replace(",", "")) for cell in told] == list(got)
 
 
@@ -56,10 +62,10 @@ def test_the_table_of_what_one_machine_keeps_is_what_the_formula_gives() -> None
 def test_without_a_ttl_the_bill_grows_and_with_one_it_does_not() -> None:
     a_month = formulas()["a_month"]
     dollars = {
-        (ttl, months): a_month(3600, ttl, months, keep_days=30)[3] for ttl in (None, 14) for months in (2, 24)
+        (ttl, years): a_month(3600, ttl, years, keep_days=30)[5] for ttl in (None, 14) for years in (1, 3)
     }
-    assert dollars[None, 24] > dollars[None, 2] + 30
-    assert dollars[14, 24] == dollars[14, 2]
+    assert dollars[None, 3] > dollars[None, 1] + 40
+    assert dollars[14, 3] == dollars[14, 1]
 
 
 def number_size(text: str) -> int:
@@ -105,6 +111,26 @@ async def test_the_bytes_of_a_row_and_of_a_packed_record_are_those_of_the_captur
     assert names["ROW"] == about((tmp_path / "d" / "air_quality.db").stat().st_size / count)
     [snapshot] = (tmp_path / "d" / "snapshots").glob("*.json.gz")
     assert names["PACKED"] == about(snapshot.stat().st_size / 6874)
+
+
+async def test_a_load_writes_to_s3_and_lists_the_archive_as_often_as_the_page_says(
+    tmp_path: Path, moto: Moto
+) -> None:
+    """From one load's first request to the next one's: the first of all looks for more."""
+    feed_of = [(answer(document(number)),) for number in range(1, 5)]
+    async with on_aws(tmp_path, moto) as aws, feed_server(*feed_of) as feed:
+        options = ("--port", "0", "--no-http", "--interval", "1")
+        async with aws.start("one", feed.url(), *options) as daemon:
+            await daemon.report(3)
+    calls = [record.call.operation for record in aws.journal.records if record.call.service == "s3"]
+    first, second = [n for n, call in enumerate(calls) if call == "CreateMultipartUpload"][1:3]
+    made, names = Counter(calls[first:second]), formulas()
+    assert made["ListObjectsV2"] == names["LISTS"]
+    writes = sum(
+        count for call, count in made.items() if call.startswith(("Create", "Upload", "Complete", "Put"))
+    )
+    assert made["UploadPart"] == 1  # of 8 MiB: a snapshot of 12 MB has two
+    assert writes + 1 <= names["PUTS"]
 
 
 def test_the_lease_costs_what_the_page_says() -> None:

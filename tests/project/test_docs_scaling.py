@@ -1,0 +1,67 @@
+"""What docs/scaling.md says that a replica holds is what docs/performance.md shows, and its formula gives."""
+
+import re
+from typing import Any
+
+import pytest
+
+from aqi_service.core.index import MOST_RECORDS
+from aqi_service.lookup.refresh import POLL_SECONDS
+from tests import ROOT
+
+PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+SEEN = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+REPLICA = PAGE.partition("\n## What a replica holds\n")[2].partition("\n## ")[0]
+
+
+def formulas(text: str) -> dict[str, Any]:
+    """Run the blocks of a section, and give what they define."""
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "scaling.md", "exec"), names)  # noqa: S102  # the page's own code
+    return names
+
+
+def rows(text: str, columns: int) -> list[list[str]]:
+    """Give the rows of a section's tables with so many columns that begin with a number."""
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if re.match(r"\| \d", line)]
+    return [row for row in cells if len(row) == columns]
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("one at a time on 50 connections", r"^6 50 connections  +([0-9,]+) /s \("),
+        ("the same on 500 connections", r"^6 500 connections  +([0-9,]+) /s \("),
+        ("16 deep on 50 connections", r"^6 50 connections, 16 deep  +([0-9,]+) /s \("),
+        ("that memory does not have", r"^7 lookups in DynamoDB, 50 connections  +([0-9,]+) lookups/s"),
+    ],
+)
+def test_the_rates_of_a_replica_are_those_of_the_figures(said: str, seen: str) -> None:
+    told = re.findall(rf"^\| [^|]*{said} \| ([0-9,]+) \|", REPLICA, re.MULTILINE)
+    assert told == re.findall(seen, SEEN, re.MULTILINE)[:1]
+
+
+def test_the_memory_of_connections_is_that_of_the_figure() -> None:
+    each = re.findall(r"^9 8,000 idle connections, each +([0-9.]+) KiB", SEEN, re.MULTILINE)
+    assert re.findall(r"each of ([0-9.]+) KiB", REPLICA) == each
+    assert f"{10_000 * float(each[0]) * 1024 / 1e6:.0f} MB" in REPLICA
+
+
+def test_the_formula_goes_by_the_worst_rate_and_gives_the_table_beside_it() -> None:
+    replicas = formulas(REPLICA)["replicas"]
+    assert number(re.findall(r"^6 500 connections +([0-9,]+) /s", SEEN, re.MULTILINE)[0]) >= 40_000
+    table = rows(REPLICA, 3)
+    assert len(table) == 4
+    for lookups, connections, told in table:
+        assert replicas(number(lookups), number(connections)) == number(told)
+
+
+def test_what_the_page_says_of_memory_and_of_looking_is_what_the_code_has() -> None:
+    assert f"{MOST_RECORDS:,}, some 19 MB for 30,000" in REPLICA
+    looks = 30 * 86_400 / POLL_SECONDS
+    assert f"looks at `latest.json` every {POLL_SECONDS:.0f} s ({looks:,.0f} GETs a month" in REPLICA
