@@ -12,7 +12,6 @@ collection looks at.
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from heapq import heappush, heapreplace
 from math import inf
 from typing import NamedTuple
 
@@ -56,29 +55,30 @@ class PointTree:
     _positions: Sequence[int]
     _vectors: Columns
 
-    def nearest(self, middle: Point, count: int, wanted: Callable[[int], bool]) -> Slices[list[Nearby]]:
+    def nearest(
+        self, middle: Point, count: int, wanted: Callable[[int], bool], most: float = inf
+    ) -> Slices[list[Nearby]]:
         """Return so many of the points that are wanted, nearest first, then by position, or all there are.
 
-        `wanted` is asked with a position.
+        `wanted` is asked with a position; none is farther away than `most` metres.
         """
         x, y, z = middle.vector
-        reach, best = _Reach(inf), list[tuple[int, int]]()  # both negative: the first is the worst
+        reach, best = _Reach(chord_squared(most + 1) if most < inf else inf), list[tuple[int, int]]()
         for there in self._sliced(middle.vector, reach):
             if there is None:
                 yield
                 continue
-            for other_x, other_y, other_z, at in there:
-                squared = (other_x - x) ** 2 + (other_y - y) ** 2 + (other_z - z) ** 2
-                if squared > reach.squared or not wanted(at):
-                    continue
-                near = -metres(squared), -at
-                if len(best) < count:
-                    heappush(best, near)
-                elif near > best[0]:
-                    heapreplace(best, near)
-                if len(best) == count:
-                    reach.squared = chord_squared(1 - best[0][0])
-        return [Nearby(-away, -at) for away, at in sorted(best, reverse=True)]
+            best += [
+                (away, at)
+                for other_x, other_y, other_z, at in there
+                if (squared := (other_x - x) ** 2 + (other_y - y) ** 2 + (other_z - z) ** 2) <= reach.squared
+                and wanted(at)
+                and (away := metres(squared)) <= most
+            ]
+            best = sorted(best)[:count]
+            if len(best) == count:
+                reach.squared = chord_squared(best[-1][0] + 1)
+        return [Nearby(*each) for each in best]
 
     def within(self, middle: Point, kilometres: float) -> Iterator[list[int]]:
         """Give the positions of the points within that distance, edge included, in slices."""

@@ -176,7 +176,8 @@ def _compare(checks: Checks, pollutant: _Pollutant) -> Slices[None]:
             yield
         at = pollutant.asked[count]
         own = None if Flag.STALE in checks.flags(at) else value
-        checks[at] = _compared(checks[at], value, [each.value for each in neighbours.nearest(point, own)])
+        near = yield from neighbours.nearest(point, own)
+        checks[at] = _compared(checks[at], value, [each.value for each in near])
 
 
 def _compared(check: Check, value: float, near: Sequence[float]) -> Check:

@@ -1,6 +1,7 @@
 """Points in a tree, equal to looking at each of them; test_sensor_index.py has them as sensors."""
 
 from collections.abc import Sequence
+from math import inf
 from random import Random
 
 import pytest
@@ -40,13 +41,20 @@ def town(seed: int, size: int) -> list[Point]:
     return points + draw.sample(points, size // 10)
 
 
-@given(PLACES, POINTS | CROWDED, st.integers(1, 100), st.sampled_from((1, 2, 50)))
-@example([Point(0, 0)] * 3 * LEAF, Point(0, 180), LEAF, 1)
+MOST = st.sampled_from((inf, 0, 1_112, 10_000_000))
+"""Metres; 1,112 are a hundredth of a degree, between points of CROWDED."""
+
+
+@given(PLACES, POINTS | CROWDED, st.integers(1, 100), st.sampled_from((1, 2, 50)), MOST)
+@example([Point(0, 0)] * 3 * LEAF, Point(0, 180), LEAF, 1, inf)
+@example([Point(48.71, 9.1)] * 2, Point(48.7, 9.1), 3, 1, 1_112)
+@example([Point(48.71, 9.1)] * 2, Point(48.7, 9.1), 3, 1, 1_111)
 def test_the_nearest_are_those_that_brute_force_finds_the_lower_position_of_equal_distances(
-    points: list[Point], middle: Point, count: int, every: int
+    points: list[Point], middle: Point, count: int, every: int, most: float
 ) -> None:
-    found = run_through(tree(points).nearest(middle, count, lambda at: at % every == 0))
-    assert found == [near for near in brute(points, middle) if near.position % every == 0][:count]
+    found = run_through(tree(points).nearest(middle, count, lambda at: at % every == 0, most))
+    near = [each for each in brute(points, middle) if each.position % every == 0 and each.metres <= most]
+    assert found == near[:count]
 
 
 @pytest.mark.parametrize("seed", range(5))
