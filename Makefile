@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test page test-all check trials matrix crash chaos soak siege fuzz api host conformance mutate bench lock audit clean
+.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak siege fuzz api host conformance mutate bench lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,14 @@ page: ## the page in a real browser (Debian's chromium), its types and its parts
 
 test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has
 	@$(PYTHON) -m tools.test_all $(ARGS)
+
+dist: ## what is released, in dist/: source archive, wheel, SBOM, checksums; ARGS=--uncommitted of a changed tree
+	$(call setup,--extra release)
+	@$(RUN) -m tools.dist $(ARGS)
+
+test-wheel: ## install the wheel of dist/ on every Python that is here, run its demo and the tests on it
+	$(call setup)
+	@$(RUN) -m tools.test_wheel $(ARGS)
 
 check: ## formatting, lint, types, and the import rules
 	$(call setup,--extra test)

@@ -17,9 +17,9 @@ def needs_program(name: str, where: str) -> pytest.MarkDecorator:
     return _needs(shutil.which(name), name, where)
 
 
-def needs_package(name: str) -> pytest.MarkDecorator:
-    """Mark tests of a package of the extra `examples`."""
-    where = "python3 tools/setup.py --extra test --extra examples installs it"
+def needs_package(name: str, extra: str = "examples") -> pytest.MarkDecorator:
+    """Mark tests of a package of an extra that `make test` does not set up."""
+    where = f"python3 tools/setup.py --extra test --extra {extra} installs it"
     return _needs(importlib.util.find_spec(name), name, where)
 
 
