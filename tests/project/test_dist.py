@@ -16,6 +16,7 @@ from aqi_service import __released__, __version__
 from tests import ROOT
 from tests.doubles.outside import needs_package
 from tools import dist, test_wheel
+from tools.test_all import ABSENT
 
 DATED = "1764000000"
 IGNORED = shutil.ignore_patterns(
@@ -128,9 +129,9 @@ def test_the_wheel_has_to_pass_on_every_version_that_is_here_and_on_one_at_least
 ) -> None:
     (tmp_path / "x.whl").touch()
     for outcomes, code in (
-        (("passed", "passed", test_wheel.ABSENT), 0),
+        (("passed", "passed", ABSENT), 0),
         (("passed", "does not run the demo", "passed"), 1),
-        ((test_wheel.ABSENT,) * 3, 1),
+        ((ABSENT,) * 3, 1),
     ):
         said = iter(outcomes)
         monkeypatch.setattr(test_wheel, "tried", lambda *_, said=said: next(said))

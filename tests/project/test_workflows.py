@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
 from tests import ROOT
 from tools.test_all import VERSIONS
