@@ -85,5 +85,5 @@ def from_row(row: tuple[Any, ...]) -> Item:
 
 
 def get_many(count: int) -> str:
-    """Return the statement that reads the rows of `count` ids."""
+    """Return the statement that selects the rows of `count` ids."""
     return f"SELECT {_COLUMNS} FROM items WHERE id IN ({', '.join('?' * count)})"  # noqa: S608

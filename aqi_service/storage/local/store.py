@@ -16,7 +16,7 @@ from typing import Any
 from aqi_service.core.clocks import counts_until
 from aqi_service.core.items import Item
 from aqi_service.storage.local.sensor_pages import from_some, of_sensor
-from aqi_service.storage.local.sqlite import SqliteConnection, durable, transaction
+from aqi_service.storage.local.sqlite import SqliteConnection, durable, rows, transaction
 from aqi_service.storage.local.statements import (
     ADD_RECEIPT,
     EXPIRE,
@@ -157,8 +157,8 @@ class LocalStore:
 
     def _sensor_page(self, asked: SensorRange, ages: float, position: Any) -> SensorPage:
         with self._reader() as connection:
-            rows = connection.execute(*of_sensor(asked, ages, position)).fetchall()
-        items = [from_some(asked.wanted, row) for row in rows]
+            found = rows(connection, *of_sensor(asked, ages, position), asked.wanted)
+        items = [from_some(asked.wanted, row) for row in found]
         whole = len(items) == asked.limit
         return SensorPage(items, (items[-1].measured_at, int(items[-1].id)) if whole else None)
 
@@ -222,8 +222,8 @@ class LocalStore:
 
 
 def _items(connection: sqlite3.Connection, numbers: Sequence[int]) -> Mapping[str, Item]:
-    rows = connection.execute(get_many(len(numbers)), numbers).fetchall()
-    return {item.id: item for item in map(from_row, rows)}
+    found = rows(connection, get_many(len(numbers)), numbers, Item._fields)
+    return {item.id: item for item in map(from_row, found)}
 
 
 def _row_ids(ids: Sequence[str]) -> list[int]:
