@@ -12,7 +12,8 @@ from pathlib import Path
 
 import orjson
 
-from aqi_service.core.parse.measurements import MeasurementBuilder, ScoringRules
+from aqi_service.core.parse.measurements import MeasurementBuilder
+from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
 from bench.lib.feed import NEWEST, count

@@ -11,7 +11,8 @@ from aqi_service.app import commands
 from aqi_service.app.option_rules import broken
 from aqi_service.app.option_values import OptionValues
 from aqi_service.core.parse.document import MAX_RECORDS
-from aqi_service.core.scales import SCALES, Scale
+from aqi_service.core.scales import SCALES
+from aqi_service.core.scoring import Scale
 from aqi_service.core.tiles import Tiles
 from aqi_service.core.times import DAY
 from aqi_service.errors import ConfigError

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from aqi_service.core.decimals import MAX_DIGITS, canonical
 from aqi_service.core.items import Item
 from aqi_service.core.requests import AreaRequest
-from aqi_service.core.scales import Scale, Score, score
+from aqi_service.core.scoring import Scale, Score, score
 from aqi_service.core.sensor_records import UNCLEAN, SensorRecord
 from aqi_service.core.slices import BUILD_SLICE, Slices, in_order
 

@@ -9,7 +9,8 @@ from aqi_service.core.areas import Area
 from aqi_service.core.palettes import Colour
 from aqi_service.core.quality import Flag
 from aqi_service.core.redaction import printable
-from aqi_service.core.scales import SCALES, Scale, Score
+from aqi_service.core.scales import SCALES
+from aqi_service.core.scoring import Scale, Score
 from aqi_service.core.sensor_records import SensorRecord, rescored
 from aqi_service.core.times import DAY
 

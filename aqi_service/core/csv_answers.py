@@ -26,7 +26,7 @@ from aqi_service.core.requests import (
     SensorRequest,
     SensorsRequest,
 )
-from aqi_service.core.scales import Scale
+from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensor_rows import AREA_HEADER, NEAR_HEADER, SENSOR_HEADER, area_row, sensor_row
 

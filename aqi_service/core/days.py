@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aqi_service.core.csv_reply import csv_line
 from aqi_service.core.items import Item
-from aqi_service.core.scales import Scale
+from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import rescored
 from aqi_service.core.times import DAY, HOUR, day_of
 

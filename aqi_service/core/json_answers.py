@@ -38,7 +38,8 @@ from aqi_service.core.requests import (
     ScalesRequest,
     SensorRequest,
 )
-from aqi_service.core.scales import WHO, Scale
+from aqi_service.core.scales import WHO
+from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import feed_time
 

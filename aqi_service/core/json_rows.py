@@ -17,7 +17,8 @@ from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.places import Place, Places
 from aqi_service.core.recent import Reject
-from aqi_service.core.scales import SCALES, Scale, part
+from aqi_service.core.scales import SCALES
+from aqi_service.core.scoring import Scale, part
 from aqi_service.core.sensor_index import one_code
 from aqi_service.core.sensor_records import SensorRecord, rescored
 from aqi_service.core.times import DAY, day_of, iso

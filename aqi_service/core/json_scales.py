@@ -11,16 +11,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aqi_service.core.requests import ASKED_SCALES
-from aqi_service.core.scales import (
-    Guideline,
-    PollutantTable,
-    Scale,
-    Step,
-    as_binary_float,
-    cut_to_tenth,
-    cut_to_whole,
-    half_up_to_whole,
-)
+from aqi_service.core.scales import Guideline, as_binary_float, cut_to_tenth, cut_to_whole, half_up_to_whole
+from aqi_service.core.scoring import PollutantTable, Scale, Step
 
 Json = dict[str, Any]
 

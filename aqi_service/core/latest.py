@@ -14,7 +14,7 @@ from aqi_service.core.csv_answers import PIECE_ROWS, sensor_pieces
 from aqi_service.core.json_answers import SENSOR_TERMS
 from aqi_service.core.json_rows import Json, Moment, indoor_of, number
 from aqi_service.core.requests import LatestRequest
-from aqi_service.core.scales import Scale
+from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import SensorRecord, rescored
 from aqi_service.core.sensor_rows import SENSOR_HEADER
 from aqi_service.core.times import iso

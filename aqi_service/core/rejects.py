@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 
-from aqi_service.core.parse.measurements import Rejection
+from aqi_service.core.parse.record_item import Rejection
 
 LINES_LIMIT = 10_000
 """Most lines; the rest is only counted."""

@@ -32,7 +32,7 @@ from aqi_service.core.requests import (
     Request,
     SensorRequest,
 )
-from aqi_service.core.scales import Scale
+from aqi_service.core.scoring import Scale
 from aqi_service.core.times import DAY, iso, typed_time
 from aqi_service.errors import BadRequest
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from aqi_service.core.geo import Box, Point
-from aqi_service.core.scales import DAQI, US_EPA, Scale
+from aqi_service.core.scales import DAQI, US_EPA
+from aqi_service.core.scoring import Scale
 
 MOST_NEAREST, USUAL_NEAREST = 100, 5
 """How many sensors `near` gives at most, and if it is not said how many."""

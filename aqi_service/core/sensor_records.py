@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aqi_service.core.items import Item
 from aqi_service.core.quality import Check, Flag
-from aqi_service.core.scales import Scale, score
+from aqi_service.core.scoring import Scale, score
 
 UNCLEAN = frozenset({Flag.STALE, Flag.HIGH, Flag.LOW})
 """Flags by which a sensor is left out of what is `clean`."""

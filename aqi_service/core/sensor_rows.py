@@ -4,7 +4,7 @@ from aqi_service.core.areas import Area
 from aqi_service.core.csv_reply import csv_line
 from aqi_service.core.decimals import plain
 from aqi_service.core.items import COLUMNS
-from aqi_service.core.scales import Scale
+from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import SensorRecord, rescored
 
 _MORE = ("sensor_id", "sensor_type", "indoor", "AQI_pollutant", "scale", "flags", "humidity")

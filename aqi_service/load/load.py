@@ -18,7 +18,7 @@ from functools import partial
 from aqi_service.core.clocks import check_clock, check_records, check_time
 from aqi_service.core.manifest import version_of
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
-from aqi_service.core.parse.measurements import ScoringRules
+from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import ClockOff, SnapshotFailed, SnapshotRejected, Unavailable

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import MAX_RECORDS
-from aqi_service.core.scales import Scale
+from aqi_service.core.scoring import Scale
 from aqi_service.storage.ports import no_guard
 
 Progress = Callable[[int, int, int | None], None]

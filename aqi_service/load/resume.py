@@ -10,7 +10,7 @@ from contextlib import aclosing
 from random import random
 
 from aqi_service.core.parse.document import DocumentReader, Position
-from aqi_service.core.parse.measurements import ScoringRules
+from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, TableRefused
 from aqi_service.load.table_writer import TableWriter

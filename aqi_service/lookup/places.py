@@ -8,7 +8,8 @@ import asyncio
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from aqi_service.core.places import Place, Places, read_places
+from aqi_service.core.places import Place, Places
+from aqi_service.core.places_file import read_places
 from aqi_service.core.requests import PlaceRequest
 from aqi_service.errors import NoAnswer, SnapshotFailed, SnapshotRejected
 from aqi_service.lookup.turns import in_turns

@@ -19,8 +19,9 @@ from aqi_service.core.items import Item, is_expired
 from aqi_service.core.manifest import Manifest, data_time, version_of
 from aqi_service.core.notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
-from aqi_service.core.parse.measurements import ScoringRules
-from aqi_service.core.scales import SCALES, Scale
+from aqi_service.core.parse.record_item import ScoringRules
+from aqi_service.core.scales import SCALES
+from aqi_service.core.scoring import Scale
 from aqi_service.core.sensors import sensors_of
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.lookup.memory import MemoryIndex

@@ -11,7 +11,8 @@ from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item
 from aqi_service.core.parse.document import DocumentReader
-from aqi_service.core.parse.measurements import MeasurementBuilder, ScoringRules
+from aqi_service.core.parse.measurements import MeasurementBuilder
+from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of

@@ -21,7 +21,8 @@ from aqi_service.core.geo import Point
 from aqi_service.core.items import Item
 from aqi_service.core.quality import Check, Flag
 from aqi_service.core.requests import AreaRequest
-from aqi_service.core.scales import DAQI, SCALES, US_EPA, Scale, score
+from aqi_service.core.scales import DAQI, SCALES, US_EPA
+from aqi_service.core.scoring import Scale, score
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import run_through
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from aqi_service.core.days import DAYS_HEADER, Day, DayBuilder, day_row, days_between, gaps
 from aqi_service.core.items import Item
-from aqi_service.core.scales import DAQI, US_EPA, Scale, score
+from aqi_service.core.scales import DAQI, US_EPA
+from aqi_service.core.scoring import Scale, score
 from aqi_service.core.times import DAY, feed_time
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from aqi_service.core.history import HistoryRows, newest
 from aqi_service.core.items import Item
 from aqi_service.core.requests import MOST_ROWS
-from aqi_service.core.scales import US_EPA, Scale
+from aqi_service.core.scales import US_EPA
+from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensor_rows import SENSOR_HEADER, sensor_row
 from aqi_service.errors import BadRequest

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aqi_service.core.humidity import LONGEST, MOST_REPORTS, BoxHumidity
 from aqi_service.core.parse.document import DocumentReader
-from aqi_service.core.parse.measurements import ScoringRules
+from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through

@@ -21,7 +21,8 @@ from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.json_answers import JSON_ROWS, geojson_pieces, json_pieces
 from aqi_service.core.json_rows import Moment
-from aqi_service.core.places import Place, read_places
+from aqi_service.core.places import Place
+from aqi_service.core.places_file import read_places
 from aqi_service.core.quality import Check, Flag
 from aqi_service.core.requests import (
     AreaRequest,
@@ -32,7 +33,8 @@ from aqi_service.core.requests import (
     PlaceRequest,
     SensorRequest,
 )
-from aqi_service.core.scales import DAQI, US_EPA, Scale
+from aqi_service.core.scales import DAQI, US_EPA
+from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import run_through
 from aqi_service.errors import BadRequest

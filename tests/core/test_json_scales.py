@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from aqi_service.core.json_scales import guideline_json, scale_json
-from aqi_service.core.scales import DAQI, REPORT, SCALES, US_EPA, WHO, PollutantTable, Scale, part
+from aqi_service.core.scales import DAQI, REPORT, SCALES, US_EPA, WHO
+from aqi_service.core.scoring import PollutantTable, Scale, part
 
 TABLES = [(scale, table) for scale in SCALES.values() for table in scale.tables]
 LEAST = Decimal("0.000000000001")

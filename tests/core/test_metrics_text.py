@@ -13,7 +13,8 @@ from aqi_service.core.json_rows import Moment
 from aqi_service.core.metrics_text import Measured, metrics_pieces
 from aqi_service.core.quality import Check, Flag
 from aqi_service.core.requests import AreaRequest, Choice, MetricsRequest
-from aqi_service.core.scales import DAQI, US_EPA, Scale, Score
+from aqi_service.core.scales import DAQI, US_EPA
+from aqi_service.core.scoring import Scale, Score
 from aqi_service.core.sensor_records import SensorRecord
 from tests.doubles.storage_items import FULL
 

@@ -6,7 +6,8 @@ from math import dist
 import pytest
 
 from aqi_service.core.palettes import Colour
-from aqi_service.core.scales import DAQI, SCALES, US_EPA, Scale
+from aqi_service.core.scales import DAQI, SCALES, US_EPA
+from aqi_service.core.scoring import Scale
 
 MACHADO = {
     "normal": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),

@@ -11,7 +11,7 @@ from aqi_service.core.geo import Point, metres_between
 from aqi_service.core.items import Item
 from aqi_service.core.neighbours import SensorValue, neighbours_of
 from aqi_service.core.parse.document import DocumentReader
-from aqi_service.core.parse.measurements import ScoringRules
+from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.quality import STALE_SECONDS, Check, Flag, Readings, check
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensor_index import build

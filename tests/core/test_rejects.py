@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aqi_service.core.parse.measurements import Rejection
+from aqi_service.core.parse.record_item import Rejection
 from aqi_service.core.rejects import TEXT_LIMIT, Rejects
 
 

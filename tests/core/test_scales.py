@@ -2,7 +2,8 @@
 
 import pytest
 
-from aqi_service.core.scales import DAQI, FAILED_FROM, NOT_MASS, REPORT, SCALES, US_EPA, Score, score
+from aqi_service.core.scales import DAQI, FAILED_FROM, NOT_MASS, REPORT, SCALES, US_EPA
+from aqi_service.core.scoring import Score, score
 from tests.doubles.scales import DAQI_BANDS, DAQI_PM10, DAQI_PM25, pm10, pm25
 
 

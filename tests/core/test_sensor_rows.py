@@ -17,7 +17,8 @@ from aqi_service.core.items import Item
 from aqi_service.core.quality import Check, Flag
 from aqi_service.core.request_words import read_request
 from aqi_service.core.requests import AreaRequest, Choice
-from aqi_service.core.scales import DAQI, US_EPA, Scale, score
+from aqi_service.core.scales import DAQI, US_EPA
+from aqi_service.core.scoring import Scale, score
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensor_rows import (
     AREA_HEADER,

@@ -20,8 +20,9 @@ from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item
 from aqi_service.core.parse.document import DocumentReader
-from aqi_service.core.parse.measurements import ScoringRules
-from aqi_service.core.places import Places, read_places
+from aqi_service.core.parse.record_item import ScoringRules
+from aqi_service.core.places import Places
+from aqi_service.core.places_file import read_places
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through

@@ -12,7 +12,8 @@ from hypothesis import settings
 
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
-from aqi_service.core.parse.measurements import MeasurementBuilder, Rejection, ScoringRules
+from aqi_service.core.parse.measurements import MeasurementBuilder
+from aqi_service.core.parse.record_item import Rejection, ScoringRules
 from aqi_service.core.parse.splitter import WINDOW, Batch, RecordSplitter, Unreadable
 from aqi_service.core.scales import DAQI
 from aqi_service.errors import CutShort, SnapshotRejected

@@ -5,7 +5,7 @@ One rule: the tables of the package are not read here.
 
 from decimal import Decimal
 
-from aqi_service.core.scales import Scale, score
+from aqi_service.core.scoring import Scale, score
 
 DAQI_PM25 = (11, 23, 35, 41, 47, 53, 58, 64, 70)
 

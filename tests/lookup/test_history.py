@@ -20,7 +20,8 @@ from aqi_service.core.requests import (
     DaysRequest,
     HistoryRequest,
 )
-from aqi_service.core.scales import US_EPA, score
+from aqi_service.core.scales import US_EPA
+from aqi_service.core.scoring import score
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensor_rows import SENSOR_HEADER, sensor_row
 from aqi_service.core.times import DAY, day_of, iso

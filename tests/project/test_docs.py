@@ -12,7 +12,7 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.day_cache import KEPT_SECONDS, MOST_DAYS_KEPT
 from aqi_service.core.frames import MAX_REPLY, MAX_REQUEST, encode
 from aqi_service.core.items import COLUMNS, Item
-from aqi_service.core.parse.measurements import REASONS, ScoringRules
+from aqi_service.core.parse.record_item import REASONS, ScoringRules
 from aqi_service.core.requests import MOST_ROWS
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import parse_name

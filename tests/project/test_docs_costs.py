@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aqi_service.core.items import ATTRIBUTES, Item
-from aqi_service.core.parse.measurements import ScoringRules
+from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import DAY

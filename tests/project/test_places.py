@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aqi_service.core.places import MOST_BYTES, OTHER_NAMES, Place, fold, place_rows
+from aqi_service.core.places import Place, fold, place_rows
+from aqi_service.core.places_file import MOST_BYTES, OTHER_NAMES
 from aqi_service.core.requests import PlaceRequest
 from aqi_service.lookup.places import PlaceLookup
 from tests import ROOT

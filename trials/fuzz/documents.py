@@ -20,7 +20,7 @@ from aqi_service.core.index import pack, unpack
 from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.document import DocumentReader, Position
-from aqi_service.core.parse.measurements import REASONS, Rejection, ScoringRules
+from aqi_service.core.parse.record_item import REASONS, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter, Unreadable
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.scales import SCALES

@@ -47,3 +47,9 @@ class ParseCounts:
         self.dated += 1
         self.ahead += is_ahead
         return None if is_ahead else measured_at
+
+    def count_item(self, measured_at: int, timestamp: str) -> None:
+        """Count an item by when it was measured."""
+        if self.newest is None or measured_at > self.newest[0]:
+            self.newest = (measured_at, timestamp)
+        self.times.add(measured_at)

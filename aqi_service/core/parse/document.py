@@ -11,7 +11,8 @@ from typing import NamedTuple
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
-from aqi_service.core.parse.measurements import MeasurementBuilder, Rejection, ScoringRules
+from aqi_service.core.parse.measurements import MeasurementBuilder
+from aqi_service.core.parse.record_item import Rejection, ScoringRules
 from aqi_service.core.parse.splitter import Batch, RecordSplitter
 from aqi_service.errors import SnapshotRejected
 

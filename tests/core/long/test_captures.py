@@ -12,7 +12,7 @@ import pytest
 
 from aqi_service.core.items import ATTRIBUTES, Item
 from aqi_service.core.parse.counts import ParseCounts
-from aqi_service.core.parse.measurements import Rejection, ScoringRules
+from aqi_service.core.parse.record_item import Rejection, ScoringRules
 from aqi_service.core.parse.splitter import WINDOW
 from aqi_service.core.scales import SCALES
 from tests.doubles.documents import assemble, real_capture

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.parse.measurements import Rejection
+from aqi_service.core.parse.record_item import Rejection
 from aqi_service.core.parse.splitter import WINDOW
 from tests.doubles.documents import (
     QUICK,

@@ -1,6 +1,6 @@
 """The list of rejected records at its largest."""
 
-from aqi_service.core.parse.measurements import Rejection
+from aqi_service.core.parse.record_item import Rejection
 from aqi_service.core.rejects import LINES_LIMIT, SHORT_TEXT, TEXTS_LIMIT, Rejects
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.decimals import canonical
-from aqi_service.core.scales import DAQI, REPORT, US_EPA, Scale, score
+from aqi_service.core.scales import DAQI, REPORT, US_EPA
+from aqi_service.core.scoring import Scale, score
 from tests.doubles.documents import QUICK
 from tests.doubles.scales import DAQI_PM10, DAQI_PM25, epa, pm10, pm25
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aqi_service.core.items import Item
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
-from aqi_service.core.parse.measurements import ScoringRules
+from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import DAQI
 from aqi_service.errors import AqiError, CutShort, SnapshotRejected
 from tests.doubles.documents import QUICK, document_of, record

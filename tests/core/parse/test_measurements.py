@@ -8,12 +8,8 @@ import pytest
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.document import DocumentReader
-from aqi_service.core.parse.measurements import (
-    REASONS,
-    MeasurementBuilder,
-    Rejection,
-    ScoringRules,
-)
+from aqi_service.core.parse.measurements import MeasurementBuilder
+from aqi_service.core.parse.record_item import REASONS, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import KEPT_TEXT, WINDOW, Batch
 from aqi_service.core.scales import DAQI, REPORT, US_EPA
 from aqi_service.errors import CutShort
