@@ -107,13 +107,8 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
         status = ServiceStatus(server.counts, lookup.counts, lookup.requests, latest)
         _warn(config)
         if http_sockets:
-            shown = Shown(
-                status,
-                lookup,
-                partial(_ready, backend, stop),
-                RecentLoads(backend.storage, config.table, time.time),
-                tiles=config.street_tiles,
-            )
+            loads = RecentLoads(backend.storage, config.table, time.time)
+            shown = Shown(status, lookup, partial(_ready, backend, stop), loads, tiles=config.street_tiles)
             await serve_http(stack, http_sockets, shown, config.descriptors)
             _tell_listening(http_sockets, "http")
         _put_lookups_first()

@@ -86,6 +86,15 @@ class _Metrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield every metric of the service."""
+        yield from self._by_label()
+        yield from self._counters()
+        yield from self._gauges()
+        yield from _lag(self._status.lag)
+        yield from _requests(self._status.requests, self._status.lookups.memory)
+        yield from self._times()
+
+    def _by_label(self) -> Iterable[Metric]:
+        """Yield what is counted by a label."""
         status, server = self._status, self._status.server
         for name, text, label, counts in (
             ("aqi_loads", "Loads by how they ended.", "status", status.loads),
@@ -110,7 +119,11 @@ class _Metrics(Collector):
             for key, count in counts.items():
                 family.add_metric([str(key)], count)
             yield family
-        yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", server.accepted)
+
+    def _counters(self) -> Iterable[Metric]:
+        """Yield what is counted by itself."""
+        status = self._status
+        yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", status.server.accepted)
         yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
         yield CounterMetricFamily(
             "aqi_log_lines_dropped", "Lines of stdout and stderr that nobody read.", output.dropped()
@@ -118,7 +131,11 @@ class _Metrics(Collector):
         yield CounterMetricFamily(
             "aqi_lookup_table_requests", "Lookups' requests to the table.", status.lookups.requests
         )
-        yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", server.open)
+
+    def _gauges(self) -> Iterable[Metric]:
+        """Yield what is so now."""
+        status = self._status
+        yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", status.server.open)
         holds = status.holds_lease()
         yield GaugeMetricFamily("aqi_loader", "1 while this process has the lease, and so loads.", holds)
         off = status.clock_trouble(time.time()) is not None
@@ -130,9 +147,6 @@ class _Metrics(Collector):
         info = GaugeMetricFamily("aqi_build_info", "The version that runs.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
-        yield from _lag(status.lag)
-        yield from _requests(status.requests, status.lookups.memory)
-        yield from self._times()
 
     def _times(self) -> Iterable[Metric]:
         """Yield what is known only after a load."""

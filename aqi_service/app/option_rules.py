@@ -26,10 +26,15 @@ _BUCKET = re.compile(r"[A-Za-z0-9_.-]{3,63}")
 
 def broken(asked: OptionValues) -> Iterator[str]:
     """Give the sentence of each rule that is broken; the values first."""
-    return (sentence for wrong, sentence in (*_values(asked), *_combinations(asked)) if wrong)
+    rules = (*_values(asked), *_commands(asked), *_sources(asked), *_storage(asked))
+    return (sentence for wrong, sentence in rules if wrong)
 
 
-def _values(asked: OptionValues) -> tuple[tuple[bool, str], ...]:
+Rules = tuple[tuple[bool, str], ...]
+
+
+def _values(asked: OptionValues) -> Rules:
+    """Rules of one option each."""
     return (
         (
             host_of(asked.feed_url) is None,
@@ -70,7 +75,8 @@ def _values(asked: OptionValues) -> tuple[tuple[bool, str], ...]:
     )
 
 
-def _combinations(asked: OptionValues) -> tuple[tuple[bool, str], ...]:
+def _commands(asked: OptionValues) -> Rules:
+    """Rules of what the program is to do, and to serve."""
     return (
         (asked.load_only and asked.serve_only, "--load-only and --serve-only exclude each other"),
         (
@@ -86,6 +92,12 @@ def _combinations(asked: OptionValues) -> tuple[tuple[bool, str], ...]:
             bool(asked.tiles) != bool(asked.tiles_attribution),
             "--tiles and --tiles-attribution need each other: who makes the tiles wants to be named",
         ),
+    )
+
+
+def _sources(asked: OptionValues) -> Rules:
+    """Rules of which snapshots to load."""
+    return (
         (
             asked.snapshot_time is not None and (len(asked.sources) != 1 or any(map(_many, asked.sources))),
             "--snapshot-time needs exactly one --from, of one snapshot",
@@ -103,6 +115,12 @@ def _combinations(asked: OptionValues) -> tuple[tuple[bool, str], ...]:
             asked.selection.is_empty,
             "--since must be before --until: no snapshot lies between them",
         ),
+    )
+
+
+def _storage(asked: OptionValues) -> Rules:
+    """Rules of where things are kept."""
+    return (
         (
             asked.dry_run and any(map(parse_s3, asked.sources)),
             "--dry-run calls no AWS, so it cannot read s3://: copy the object to a file first",

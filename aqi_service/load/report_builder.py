@@ -125,22 +125,16 @@ class ReportBuilder:
         latest: Manifest | None = None,
     ) -> LoadReport:
         """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
+        arrived = self.whole and outcome.status in _ARRIVED
         warnings = dict(findings.warnings)
         if counts.items_per_second is not None:
             warnings["throttled_items_per_second"] = round(counts.items_per_second)
-        if self.whole and outcome.status in _ARRIVED:
-            older = (
-                latest if latest and str(latest.get("snapshot_time", "")) <= iso(self.snapshot_time) else None
-            )
-            warnings |= _odd(findings, counts, older)
-            if findings.newest and is_old(findings.newest[0], self.snapshot_time):
-                warnings["old_snapshot"] = 1
         return LoadReport(
             status=outcome.status,
             source=self.source,
             snapshot=self.archived,
             snapshot_time=self.snapshot_time,
-            sha256=self.sha.hexdigest() if self.whole and outcome.status in _ARRIVED else None,
+            sha256=self.sha.hexdigest() if arrived else None,
             bytes=self.size,
             table=self.table,
             scale=self.scale,
@@ -152,7 +146,7 @@ class ReportBuilder:
             mostly_since=findings.times.mostly_since(),
             example=counts.example,
             reasons=dict(findings.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
-            warnings=warnings,
+            warnings=warnings | (self._odd(findings, counts, latest) if arrived else {}),
             started=self.started,
             seconds=self.clock() - self.begun,
             dry_run=self.dry_run,
@@ -162,6 +156,17 @@ class ReportBuilder:
             in_glacier=outcome.in_glacier,
             clock_off=outcome.clock_off,
         )
+
+    def _odd(self, findings: ParseCounts, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
+        """Warn of what is odd about a snapshot that arrived whole, beside an older one."""
+        pm_rejected = findings.pm_rejected + len(counts.refused)
+        odd = snapshot_warnings(findings.records, findings.pm_records, pm_rejected, len(findings.sensors))
+        is_older = latest and str(latest.get("snapshot_time", "")) <= iso(self.snapshot_time)
+        if latest and is_older and findings.records * 2 < int(latest.get("records") or 0):
+            odd["halved_feed"] = 1
+        if findings.newest and is_old(findings.newest[0], self.snapshot_time):
+            odd["old_snapshot"] = 1
+        return odd
 
 
 def skipped(source: Source, table: str, scale: str, now: float) -> LoadReport:
@@ -182,11 +187,3 @@ def _fates(findings: ParseCounts, counts: DeliveryCounts) -> Fates:
         expired=counts.expired,
         pending=counts.pending + findings.pending_half,
     )
-
-
-def _odd(findings: ParseCounts, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
-    pm_rejected = findings.pm_rejected + len(counts.refused)
-    odd = snapshot_warnings(findings.records, findings.pm_records, pm_rejected, len(findings.sensors))
-    if latest is not None and findings.records * 2 < int(latest.get("records") or 0):
-        odd["halved_feed"] = 1
-    return odd

@@ -3,15 +3,13 @@
 One rule: whatever the source, a load sees an Incoming: decoded bytes that are whole or end in an error.
 """
 
-import asyncio
 import errno
 import hashlib
 import os
 import sys
-import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,16 +18,10 @@ from urllib.parse import unquote
 
 from aqi_service.core.parse.gunzip import Gunzip
 from aqi_service.core.snapshot_names import parse_file_name
-from aqi_service.errors import FetchFailed
 from aqi_service.snapshots.download import download
+from aqi_service.snapshots.read_ahead import read_ahead
 from aqi_service.snapshots.redirects import public_url
 from aqi_service.storage.ports import Archive, SnapshotInfo
-
-PIECE = 64 * 1024
-"""Bytes of one read of a file or pipe."""
-
-PIECES_AHEAD = 4
-"""How many pieces are read before the load takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +170,7 @@ async def _fetched(url: str, asking: FetchOptions) -> AsyncIterator[OpenSnapshot
 async def _opened(
     opened: Callable[[], IO[bytes]], label: str, path: Path | None, asking: FetchOptions
 ) -> AsyncIterator[OpenSnapshot]:
-    async with aclosing(_read(opened, label)) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
+    async with aclosing(read_ahead(opened, label)) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
         yield OpenSnapshot(chunks, total=_size(path) if path else None)
 
 
@@ -213,39 +205,3 @@ def _stdin() -> IO[bytes]:
     if sys.stdin is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
-
-
-async def _read(opened: Callable[[], IO[bytes]], what: str) -> AsyncGenerator[bytes, None]:
-    """Read a file or pipe in a thread of its own, a few pieces ahead.
-
-    Not in the loop's executor, which the end of the process waits for: a pipe may stall for ever.
-    """
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[bytes | OSError] = asyncio.Queue()
-    room = threading.Semaphore(PIECES_AHEAD)
-    left = threading.Event()
-
-    def tell(news: bytes | OSError) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            loop.call_soon_threadsafe(queue.put_nowait, news)
-
-    def pump() -> None:
-        try:
-            with opened() as file:
-                piece = b"-"
-                while piece and room.acquire() and not left.is_set():
-                    piece = file.read(PIECE)
-                    tell(piece)
-        except OSError as error:
-            tell(error)
-
-    threading.Thread(target=pump, name="source", daemon=True).start()
-    try:
-        while news := await queue.get():
-            if isinstance(news, OSError):
-                raise FetchFailed(f"{what} cannot be read: {news.strerror or news}") from news
-            yield news
-            room.release()
-    finally:
-        left.set()
-        room.release()

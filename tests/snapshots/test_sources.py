@@ -13,8 +13,8 @@ from typing import IO
 import pytest
 
 from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
+from aqi_service.snapshots.read_ahead import PIECE
 from aqi_service.snapshots.sources import (
-    PIECE,
     FetchOptions,
     OpenSnapshot,
     archived_source,
