@@ -53,7 +53,7 @@ def test_every_scale_that_may_be_asked_for_is_named_where_people_ask(name: str) 
     assert re.search(rf"\b{name}'?: '{SHORT[name]}'", short)
     openapi: dict[str, Any] = json.loads(text("aqi_service/web/openapi.json"))
     assert openapi["components"]["parameters"]["scale"]["schema"]["enum"] == list(ASKED_SCALES)
-    asking = ("client/cli.py", "client/choice.py")
+    asking = ("client/arguments.py", "client/choice.py")
     pages = ("docs/protocol.md", "docs/api.md")
     for path in (*(f"aqi_service/{each}" for each in asking), *pages):
         assert name in text(path), path
