@@ -4,14 +4,24 @@ One rule: nothing sleeps; time passes because the test says so, or because nothi
 """
 
 import asyncio
+import os
 import selectors
 import socket
-from collections.abc import Callable, Coroutine
-from typing import Any
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 GRACE = 0.02
-"""Real seconds in which bytes on their way through the loopback may still arrive before time jumps. The
-kernel hands them over while they are sent, or, having much else to do, some turns of its scheduler later."""
+"""Real seconds in which a thread that was started beside the loop may still answer before time jumps."""
+
+HOPS = 16
+"""How often something may go back and forth in the kernel alone, as when a full buffer is emptied."""
 
 BUSY = 1.0
 """Real seconds until it is asked again whether somebody is still at work."""
@@ -39,6 +49,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
     For tests that have all ends of their sockets in this loop; another thread's answer would seem late, but
     for what `busy` tells: that one is on its way (as `Journal.at_work` does of an emulator behind a shim).
+    Where nothing tells it, threads that are started meanwhile have GRACE. The loop stays on one processor.
     Run it with `asyncio.Runner(loop_factory=JumpingLoop)`.
 
     Attributes:
@@ -47,8 +58,37 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.ahead = 0.0
-        self.busy: Callable[[], bool] = lambda: False
+        self.busy: Callable[[], bool] | None = None
+        self._in_executors = 0
+        self._threads = set(threading.enumerate())
         super().__init__(_JumpingSelector(self))
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether an answer of another thread is certainly on its way."""
+        return self._in_executors > 0 or (self.busy is not None and self.busy())
+
+    @property
+    def has_threads(self) -> bool:
+        """Tell whether there are threads beside the loop of which nobody tells what they are at."""
+        return self.busy is None and not self._threads.issuperset(threading.enumerate())
+
+    def run_forever(self) -> None:
+        """Run on one processor: what the loop sends is in one queue of the kernel then."""
+        with _on_one_processor():
+            super().run_forever()
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Run it in a thread, which time waits for."""
+        self._in_executors += 1
+        job = super().run_in_executor(executor, func, *args)
+        job.add_done_callback(self._executed)
+        return job
+
+    def _executed(self, _job: object) -> None:
+        self._in_executors -= 1
 
     def time(self) -> float:
         """Return the loop's time: BEGUN, and all that was jumped over."""
@@ -79,12 +119,68 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self, loop: JumpingLoop) -> None:
         super().__init__()
         self._loop = loop
+        self._echo = _Echo()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout <= 0:
             return super().select(timeout)
-        is_busy = self._loop.busy()
-        ready = super().select(BUSY if is_busy else min(timeout, GRACE))
-        if not ready and not is_busy:
+        if self._loop.is_busy:
+            return super().select(BUSY)
+        ready = super().select(GRACE if self._loop.has_threads else 0) or self._arriving()
+        if not ready:
             self._loop.ahead += timeout
         return ready
+
+    def _arriving(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what arrives of that which is on its way, however long the kernel takes for it."""
+        for _ in range(HOPS):
+            self._echo.wait()
+            if ready := super().select(0):
+                return ready
+        return []
+
+    def close(self) -> None:
+        super().close()
+        self._echo.close()
+
+
+class _Echo:
+    """A word that goes through the loopback, behind all that the same processor has sent before it.
+
+    The kernel hands most over while it is sent. Having much else to do, it does so some turns of its
+    scheduler later, which may take longer than a test could guess; but it never changes the order.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.connect(self._socket.getsockname())
+        self._socket.settimeout(BUSY)
+        self._count = 0
+
+    def wait(self) -> None:
+        """Send it, and wait until it is here."""
+        self._count += 1
+        word = b"%d" % self._count
+        heard = b""
+        while heard != word:
+            self._socket.send(word)
+            try:
+                heard = self._socket.recv(len(word))
+            except TimeoutError:
+                continue
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextmanager
+def _on_one_processor() -> Iterator[None]:
+    """Keep this thread on the processor that it is on."""
+    allowed = os.sched_getaffinity(0)
+    stat = Path("/proc/thread-self/stat").read_text(encoding="ascii", errors="replace")
+    os.sched_setaffinity(0, {int(stat.rpartition(")")[2].split()[36])})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
