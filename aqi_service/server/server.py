@@ -20,7 +20,7 @@ from aqi_service.server.large_replies import LargeReplies
 from aqi_service.server.last_words import last_word, send_away
 from aqi_service.server.limits import REFUSALS, Limits, ServerCounts
 from aqi_service.server.replies import Answer, AtOnce, Responder, shown
-from aqi_service.server.sockets import peer_of, prepare
+from aqi_service.server.sockets import peer_of, prepare, spread_keepalive
 
 log = logging.getLogger("aqi_service")
 
@@ -115,6 +115,7 @@ class Server:
     # A new connection. It takes its place here and not in its task: bursts are accepted before tasks run.
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        spread_keepalive(writer.get_extra_info("socket"))
         self._accept(Connection(reader, writer, self.limits, self._context()))
 
     def _accept(self, connection: Connection) -> None:

@@ -25,6 +25,10 @@ by its first replies, and no more is looked up for it; one that reads gets them 
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """Notice a half-open peer after 60 + 4 * 15 s."""
 
+SPREAD = 61
+"""Seconds over which the first probes of connections that came at once are spread, half of them earlier: the
+kernel's queue for one processor has room for 1,000 packets, and who is lost four times in it is given up."""
+
 _WHY = {
     errno.EADDRINUSE: "another program listens there; stop it, or choose another port",
     errno.EACCES: "this user may not open it; choose a port from 1024 up",
@@ -71,6 +75,13 @@ def prepare(sock: socket.socket) -> None:
     for name, value in {"TCP_NOTSENT_LOWAT": UNSENT, **KEEPALIVE}.items():
         if hasattr(socket, name):  # on Linux all; other systems lack some
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def spread_keepalive(sock: socket.socket) -> None:
+    """Give an accepted connection a time of its own for its first probe."""
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        own = KEEPALIVE["TCP_KEEPIDLE"] + sock.fileno() % SPREAD - SPREAD // 2
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, own)
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

@@ -22,7 +22,14 @@ from aqi_service.server.large_replies import PLACES
 from aqi_service.server.limits import Limits
 from aqi_service.server.replies import ANSWER_SECONDS, AT_ONCE, TURN, TURNS
 from aqi_service.server.server import ACCEPT_BURST, CUT_LINES, LISTEN_QUEUE
-from aqi_service.server.sockets import KEEPALIVE, RECEIVE_BUFFER, SEND_BUFFER, UNSENT, default_max_connections
+from aqi_service.server.sockets import (
+    KEEPALIVE,
+    RECEIVE_BUFFER,
+    SEND_BUFFER,
+    SPREAD,
+    UNSENT,
+    default_max_connections,
+)
 from aqi_service.shutdown import GRACE_SECONDS, LAST_SECONDS
 from aqi_service.storage.aws.dynamodb_attributes import to_attributes
 from aqi_service.storage.sensor_reads import PAGE_LIMIT
@@ -107,7 +114,7 @@ def the_limits() -> dict[str, str]:
         "kernel: to be sent": f"{SEND_BUFFER // 1024} KiB",
         "kernel: not sent yet": f"{UNSENT // 1024} KiB",
         "lines in the log on cut connections": f"{CUT_LINES} a minute of each reason",
-        "keepalive": f"after {idle} s, every {every} s, {probes} times",
+        "keepalive": f"after {idle - SPREAD // 2} to {idle + SPREAD // 2} s, every {every} s, {probes} times",
         "stop: answers": f"{GRACE_SECONDS:g} s",
         "stop: in all": f"{LAST_SECONDS:g} s",
     }
