@@ -16,6 +16,7 @@ from functools import partial
 from ipaddress import ip_address
 from socket import socket
 
+from aqi_service.app.cloudwatch import cloudwatch
 from aqi_service.app.config import DEFAULT_HTTP_PORT, Config
 from aqi_service.app.http import Shown, serve_http
 from aqi_service.app.loads import tell_what_stays, user_agent, warn_without_contact
@@ -105,6 +106,7 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
         server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
         server.no_place = lookup.no_place
         status = ServiceStatus(server.counts, lookup.counts, lookup.requests, latest)
+        await _watch_loads(stack, config, backend, status)
         _warn(config)
         if http_sockets:
             loads = RecentLoads(backend.storage, config.table, time.time)
@@ -130,6 +132,16 @@ async def _prepare(preparation: Preparation, server: Server, stop: Stop) -> None
     except AqiError:
         await server.stop()
         raise
+
+
+async def _watch_loads(
+    stack: AsyncExitStack, config: Config, backend: Backend, status: ServiceStatus
+) -> None:
+    """Have CloudWatch told of loads, if that is asked for."""
+    sender = await stack.enter_async_context(cloudwatch(config, backend, time.time, 0.0))
+    if sender:
+        status.watchers.append(sender.tell)
+        status.cloudwatch_failures = lambda: sender.failures
 
 
 def _put_lookups_first() -> None:

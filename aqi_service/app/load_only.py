@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from aqi_service.app.advice import fitting_advice
+from aqi_service.app.cloudwatch import SEND_SECONDS, LoadMetricsSender, Tell, cloudwatch
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, log_in_glacier, warn_without_contact
@@ -19,6 +20,7 @@ from aqi_service.app.reports import print_report
 from aqi_service.app.startup_checks import check_when_ready, tell_start
 from aqi_service.core.clocks import check_clock
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.errors import AqiError
 from aqi_service.load.report_builder import skipped
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import CONCURRENT_READS
@@ -26,8 +28,6 @@ from aqi_service.snapshots.select import choose, look_here
 from aqi_service.snapshots.sources import Source, live_feed
 from aqi_service.storage.backend import Backend
 from aqi_service.storage.ports import LEASE_SECONDS
-
-_GOOD = frozenset({Status.COMPLETE, Status.UNCHANGED})
 
 
 async def run(config: Config, stop: Stop) -> int:
@@ -41,13 +41,17 @@ async def run(config: Config, stop: Stop) -> int:
 
 async def _run(config: Config, stop: Stop) -> int:
     code = 0
-    async with open_backend(config) as backend:
+    async with (
+        open_backend(config) as backend,
+        cloudwatch(config, backend, time.time, SEND_SECONDS) as sender,
+    ):
         tell_start(config, backend)
         warn_without_contact(config)
         look_here(config.sources, backend.snapshot_locations)
         await check_when_ready(config, backend)
         loads = Loads(config, backend)
-        wanted = _replays(config, backend, loads) if config.sources else _live(config, loads)
+        tell = _teller(sender, stop)
+        wanted = _replays(config, backend, loads) if config.sources else _live(config, loads, tell)
         async with holding_lease(config, backend), aclosing(wanted) as reports:
             async for report in reports:
                 code = max(code, _code(report), 0 if await print_report(report, config) else 1)
@@ -70,11 +74,21 @@ async def _run(config: Config, stop: Stop) -> int:
     return code
 
 
+def _teller(sender: LoadMetricsSender | None, stop: Stop) -> Tell:
+    """Return what tells CloudWatch of a load, if it is to be told, unless the load was interrupted."""
+
+    def tell(report: LoadReport | None) -> None:
+        if sender and not stop.is_set():
+            sender.tell(report)
+
+    return tell
+
+
 def _code(report: LoadReport) -> int:
     """Return the exit code that a load asks for."""
     if report.for_good:
         return 2
-    return 0 if report.status in _GOOD else 1
+    return 0 if report.status.is_finished else 1
 
 
 async def _replays(config: Config, backend: Backend, loads: Loads) -> AsyncGenerator[LoadReport, None]:
@@ -118,13 +132,18 @@ def _time_of_others(config: Config) -> int:
     return int(time.time()) if config.snapshot_time is None else config.snapshot_time
 
 
-async def _live(config: Config, loads: Loads) -> AsyncGenerator[LoadReport, None]:
+async def _live(config: Config, loads: Loads, tell: Tell) -> AsyncGenerator[LoadReport, None]:
     """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
     if wait := await loads.seconds_until_feed_may_be_asked():
         told = f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes"
         say("feed_wait", told, {"seconds": round(wait)})
         await asyncio.sleep(wait)
-    report = await loads.load(live_feed(config.feed_url), LoadKind.LIVE)
+    try:
+        report = await loads.load(live_feed(config.feed_url), LoadKind.LIVE)
+    except AqiError:
+        tell(None)
+        raise
+    tell(report)
     yield report
     if report.clock_off:
         return

@@ -30,7 +30,6 @@ HTTP_REFUSALS = ("connections", "silent", "body", "head")
 """As in `web.limits`, which is not imported with --no-http."""
 
 _ENDS = (*Status, REFUSED)
-_FINISHED = (Status.COMPLETE, Status.UNCHANGED)
 _FATES = tuple(asdict(Fates()))
 
 
@@ -52,6 +51,8 @@ class ServiceStatus:
     finished: float | None = None
     clock_off: str | None = None
     holds_lease: Callable[[], bool] = lambda: False
+    watchers: list[Callable[[LoadReport | None], None]] = field(default_factory=list)
+    cloudwatch_failures: Callable[[], int] = lambda: 0
 
     def clock_trouble(self, now: float) -> str | None:
         """Return why this machine's clock, which says `now` (epoch seconds), is taken for wrong, or None."""
@@ -61,15 +62,20 @@ class ServiceStatus:
         """Count a load of an archived snapshot."""
         self.loads[report.status] += 1
         self.fates.update(asdict(report.fates))
-        if report.status in _FINISHED:
+        if report.status.is_finished:
             self.seen(report.newest)  # else it may be one that the table does not have
 
     def loaded(self, report: LoadReport, now: float) -> None:
         """Count a load of the live feed that ended at `now` (epoch seconds)."""
         self.caught_up(report)
         self.last = report
-        if report.status in _FINISHED:
+        if report.status.is_finished:
             self.finished = now
+
+    def ended(self, report: LoadReport | None) -> None:
+        """Tell the watchers that a load of the live feed has ended; None is one that was refused."""
+        for watcher in self.watchers:
+            watcher(report)
 
     def seen(self, timestamp: object) -> None:
         """Note the timestamp of a record that is in the table; the newest counts."""
@@ -125,9 +131,7 @@ class _Metrics(Collector):
         status = self._status
         yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", status.server.accepted)
         yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
-        yield CounterMetricFamily(
-            "aqi_log_lines_dropped", "Lines of stdout and stderr that nobody read.", output.dropped()
-        )
+        yield from _untold(status)
         yield CounterMetricFamily(
             "aqi_lookup_table_requests", "Lookups' requests to the table.", status.lookups.requests
         )
@@ -169,6 +173,15 @@ class _Metrics(Collector):
 
 def _sources(lookups: LookupCounts) -> dict[str, int]:
     return {"memory": lookups.memory, "table": lookups.table}
+
+
+def _untold(status: ServiceStatus) -> Iterable[Metric]:
+    """Yield how much of what was to be told found nobody to take it."""
+    for name, text, count in (
+        ("aqi_log_lines_dropped", "Lines of stdout and stderr that nobody read.", output.dropped()),
+        ("aqi_cloudwatch_failures", "Loads of which CloudWatch was not told.", status.cloudwatch_failures()),
+    ):
+        yield CounterMetricFamily(name, text, count)
 
 
 def _lag(lag: LoopLag) -> Iterable[Metric]:

@@ -12,7 +12,7 @@ from aqi_service.app.config import Config
 from aqi_service.core.s3_urls import parse_s3
 from aqi_service.storage.backend import Backend
 from aqi_service.storage.dry import DryBackend
-from aqi_service.storage.ports import Objects
+from aqi_service.storage.ports import MetricSink, Objects
 
 
 def open_backend(config: Config) -> AbstractAsyncContextManager[Backend]:
@@ -55,6 +55,15 @@ def _objects(config: Config) -> AbstractAsyncContextManager[Objects | None]:
     from aqi_service.storage.aws.open import open_objects  # noqa: PLC0415  # a second of imports, only for s3://
 
     return open_objects()
+
+
+def open_metric_sink(config: Config) -> AbstractAsyncContextManager[MetricSink | None]:
+    """Open what is told of loads, if it was named; raises ConfigError when AWS's settings cannot be used."""
+    if config.cloudwatch is None:
+        return nullcontext()
+    from aqi_service.storage.aws.cloudwatch import open_cloudwatch  # noqa: PLC0415  # only with --cloudwatch
+
+    return open_cloudwatch(config.cloudwatch)
 
 
 def first_line(config: Config, backend: Backend) -> str:

@@ -21,6 +21,7 @@ FROM = (
 )
 
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_NAMESPACE = re.compile(r"(?!AWS/)[A-Za-z0-9._/#-]{1,255}")
 _BUCKET = re.compile(r"[A-Za-z0-9_.-]{3,63}")
 
 
@@ -65,6 +66,10 @@ def _values(asked: OptionValues) -> Rules:
         (
             not (asked.tiles_attribution or "").isprintable(),
             "--tiles-attribution must be printable text on one line",
+        ),
+        (
+            asked.cloudwatch is not None and not _NAMESPACE.fullmatch(asked.cloudwatch),
+            "--cloudwatch must be 1 to 255 of a-z A-Z 0-9 . - _ / # that do not begin with AWS/",
         ),
         ("" in asked.sources, f"--from reads {FROM}; an empty text names nothing"),
         (asked.sources.count("-") > 1, "--from - reads standard input, which can be read only once"),
@@ -132,6 +137,10 @@ def _storage(asked: OptionValues) -> Rules:
         (
             asked.keep_days is not None and asked.local is None,
             "--keep-days needs --local; on S3 use a lifecycle rule",
+        ),
+        (
+            asked.cloudwatch is not None and (asked.serve_only or asked.dry_run or bool(asked.sources)),
+            "--cloudwatch tells of loads of the live feed: not with --serve-only, --from or --dry-run",
         ),
         (
             asked.bucket_owner is not None and asked.local is not None,

@@ -52,6 +52,7 @@ class OptionValues:
     max_bytes: int
     max_records: int
     load_deadline: float | None
+    cloudwatch: str | None
     dry_run: bool
     log_format: str
     log_level: str

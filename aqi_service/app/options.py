@@ -159,6 +159,11 @@ OPTIONS = (
         metavar="SECONDS",
         help="Then a load ends as incomplete.  [default: daemon 3/4 of the interval, --load-only none]",
     ),
+    _option(
+        "--cloudwatch",
+        metavar="NAMESPACE",
+        help="Tell CloudWatch of each load of the live feed, as metrics of this namespace.  [default: off]",
+    ),
     _option("--dry-run", is_flag=True, help="Parse and score, call no AWS, write nothing."),
     _option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the log."),
     _option(

@@ -131,7 +131,13 @@ class Scheduler:
         log.error("load_refused", extra={"error": fitting(self._config, error)})
 
     async def _load(self, stop: Stop) -> LoadReport | None:
-        """Load once; None when archive or table refused, or a stop left no report."""
+        """Load once, and tell who watches; None when archive or table refused, or a stop left no report."""
+        report = await self._loaded(stop)
+        if not stop.is_set():
+            self._status.ended(report)
+        return report
+
+    async def _loaded(self, stop: Stop) -> LoadReport | None:
         try:
             report = await stop.guard(self._loads.load(live_feed(self._config.feed_url), LoadKind.LIVE))
         except AqiError as error:

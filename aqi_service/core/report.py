@@ -23,6 +23,11 @@ class Status(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether all of the snapshot has found its place."""
+        return self in (Status.COMPLETE, Status.UNCHANGED)
+
 
 @dataclass(frozen=True, slots=True)
 class Fates:

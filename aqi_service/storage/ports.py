@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from aqi_service.core.items import Item
+from aqi_service.core.load_metrics import LoadMetric
 from aqi_service.errors import LeaseLost
 from aqi_service.storage.sensor_reads import SensorReads
 
@@ -218,6 +219,13 @@ class Store(SensorReads, Protocol):
 
     async def close(self) -> None:
         """Let go of connections and files."""
+
+
+class MetricSink(Protocol):
+    """Takes the metrics of loads, where somebody is alarmed by them."""
+
+    async def put(self, metrics: Sequence[LoadMetric]) -> None:
+        """Send the metrics of one load; what is raised costs the load nothing."""
 
 
 class Lease(Protocol):

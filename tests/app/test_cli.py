@@ -22,8 +22,8 @@ DEFAULTS: dict[str, Any] = {
     "interval": 3600, "sources": (),
     "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
     "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
-    "max_bytes": 2 * 1024**3, "max_records": 1_000_000, "load_deadline": None, "dry_run": False,
-    "log_format": "text", "log_level": "info",
+    "max_bytes": 2 * 1024**3, "max_records": 1_000_000, "load_deadline": None, "cloudwatch": None,
+    "dry_run": False, "log_format": "text", "log_level": "info",
 }  # fmt: skip
 
 VALUES: dict[str, tuple[str, str, Any]] = {
@@ -47,6 +47,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "--max-bytes": ("1000", "max_bytes", 1000),
     "--max-records": ("7", "max_records", 7),
     "--load-deadline": ("1.5", "load_deadline", 1.5),
+    "--cloudwatch": ("aqi/home", "cloudwatch", "aqi/home"),
     "--log-format": ("json", "log_format", "json"),
     "--log-level": ("debug", "log_level", "debug"),
 }
@@ -239,6 +240,12 @@ REFUSED = (
     ("--load-deadline inf", "--load-deadline"),
     ("--load-deadline 0", "--load-deadline"),
     ("--load-deadline soon", "'soon' is not a valid number"),
+    ("--cloudwatch AWS/EC2", "--cloudwatch must be 1 to 255 of a-z A-Z 0-9"),
+    ("--cloudwatch a:b", "--cloudwatch must be 1 to 255"),
+    ("--cloudwatch=", "--cloudwatch must be 1 to 255"),
+    ("--cloudwatch n --serve-only", "--cloudwatch tells of loads of the live feed: not with --serve-only"),
+    ("--cloudwatch n --load-only --dry-run", "--cloudwatch tells of loads of the live feed"),
+    ("--cloudwatch n --load-only --from archive", "--cloudwatch tells of loads of the live feed"),
     ("--port 65536", "--port"),
     ("--port ssh", "'--port': 'ssh' is not a valid whole number"),
     ("--http-port -1", "--http-port"),

@@ -20,6 +20,7 @@ COUNTERS = {
     "aqi_tcp_dropped": "reason", "aqi_http_refused": "reason",
     "aqi_tcp_accepted": None, "aqi_loader_restarts": None,
     "aqi_lookups": "source", "aqi_lookup_table_requests": None, "aqi_log_lines_dropped": None,
+    "aqi_cloudwatch_failures": None,
 }  # fmt: skip
 GAUGES = {
     "aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None,

@@ -17,7 +17,7 @@ def config(**changes: Any) -> Config:
         "interval": 3600, "sources": (),
         "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
         "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
-        "max_bytes": 2**31, "max_records": 10**6, "load_deadline": None, "dry_run": False,
+        "max_bytes": 2**31, "max_records": 10**6, "load_deadline": None, "cloudwatch": None, "dry_run": False,
         "log_format": "text", "log_level": "info",
     }  # fmt: skip
     return Config(**usual | changes)

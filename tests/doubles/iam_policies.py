@@ -41,7 +41,13 @@ S3: dict[str, dict[str, str]] = {
 }
 """Operation -> action -> what it is about. Source: AWS, Service Authorization Reference, and the S3 User
 Guide's page on multipart uploads. Of DynamoDB an action has its operation's name; the program queries one
-index and nothing else."""
+index and nothing else. CloudWatch knows no resources: a namespace is a condition."""
+
+CONDITIONS = {
+    "dynamodb:LeadingKeys": "ForAllValues:StringEquals",
+    "cloudwatch:namespace": "StringEquals",
+}
+"""What these policies ask of a request beside its resource, and how."""
 
 
 class Place(NamedTuple):
@@ -52,6 +58,7 @@ class Place(NamedTuple):
     source: str = ""
     region: str = "us-east-1"
     account: str = "123456789012"
+    namespace: str = "aqi"
 
     @property
     def names(self) -> dict[str, str]:
@@ -59,6 +66,7 @@ class Place(NamedTuple):
         return {
             "BUCKET": self.bucket,
             "TABLE": self.table,
+            "NAMESPACE": self.namespace,
             "REGION": self.region,
             "ACCOUNT": self.account,
             "SOURCE_BUCKET": self.source.partition("/")[0],
@@ -67,7 +75,7 @@ class Place(NamedTuple):
 
 
 class Need(NamedTuple):
-    """One action on one resource; `keys` are the partition keys of the items that it is about."""
+    """One action on one resource; `keys` are the items' partition keys, or the namespace, it is about."""
 
     action: str
     resource: str
@@ -75,7 +83,7 @@ class Need(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """One action on one pattern of resources that a policy allows, for items of these keys (None: of any)."""
+    """One action on one pattern of resources that a policy allows, for these keys (None: for any)."""
 
     action: str
     pattern: str
@@ -98,12 +106,14 @@ def grants(name: str, place: Place) -> list[Grant]:
 def _granted(statement: dict[str, Any]) -> Iterator[Grant]:
     rest = statement.keys() - {"Sid", "Action", "Resource", "Condition"}
     assert (rest, statement["Effect"]) == ({"Effect"}, "Allow")
-    condition = statement.get("Condition", {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": None}})
-    [(operator, [(about, keys)])] = ((name, test.items()) for name, test in condition.items())
-    assert (operator, about) == ("ForAllValues:StringEquals", "dynamodb:LeadingKeys")
+    keys: frozenset[str] | None = None
+    for operator, test in statement.get("Condition", {}).items():
+        [(about, listed)] = test.items()
+        assert (keys, CONDITIONS[about]) == (None, operator)
+        keys = frozenset(_listed(listed))
     for action in _listed(statement["Action"]):
         for pattern in _listed(statement["Resource"]):
-            yield Grant(action, pattern, None if keys is None else frozenset(keys))
+            yield Grant(action, pattern, keys)
 
 
 def _listed(value: Any) -> list[str]:
@@ -117,6 +127,9 @@ def needs(journal: Journal, place: Place) -> list[Need]:
 
 def _needed(record: Record, place: Place) -> Iterator[Need]:
     call = record.call
+    if call.service == "monitoring":
+        yield Need(f"cloudwatch:{call.operation}", "*", frozenset({call.resource}))
+        return
     if call.service == "dynamodb":
         keys = frozenset(
             next(iter(value.values())) for _, key in record.keys for value in json.loads(key).values()

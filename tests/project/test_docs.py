@@ -172,6 +172,7 @@ def test_the_command_in_operations_fills_a_policy_in() -> None:
         "TABLE": "t",
         "REGION": "r",
         "ACCOUNT": "1",
+        "NAMESPACE": "n",
         "SOURCE_BUCKET": "s",
         "SOURCE_PREFIX": "p/",
     }

@@ -46,7 +46,8 @@ class World:
 
     @property
     def place(self) -> Place:
-        return Place(self.moto.bucket, self.moto.table, f"source-of-{self.moto.bucket}/old/")
+        source = f"source-of-{self.moto.bucket}/old/"
+        return Place(self.moto.bucket, self.moto.table, source, namespace=f"aqi/{self.moto.table}")
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -112,6 +113,14 @@ async def test_the_daemon_s_policy_is_what_it_asks_for(made: World, tmp_path: Pa
         made.assert_used("daemon")
         assert (await ran("--load-only", *live, cwd=tmp_path, env=made.environment)).code == 0
     made.assert_granted("daemon")
+
+
+async def test_what_cloudwatch_adds_to_a_policy_is_what_it_asks_for(made: World, tmp_path: Path) -> None:
+    async with feed_server((answer(document(1, 2)),)) as feed:
+        live = (*made.options, "--feed-url", feed.url(), "--cloudwatch", made.place.namespace)
+        assert (await ran("--load-only", *live, cwd=tmp_path, env=made.environment)).code == 0
+    made.assert_granted("daemon", "cloudwatch")
+    made.assert_used("cloudwatch")
 
 
 async def test_a_replica_s_policy_is_what_it_asks_for(made: World, tmp_path: Path) -> None:
@@ -192,5 +201,10 @@ def test_a_grant_covers_its_action_on_its_resources_and_nothing_more() -> None:
         (Need("dynamodb:DeleteItem", table, frozenset({"18456691289"})), False),
         (Need("dynamodb:DeleteItem", f"{table}2", key), False),
         (Need("dynamodb:Scan", table), False),
+        (Need("cloudwatch:PutMetricData", "*", frozenset({"aqi"})), False),
     ):
         assert any(grant.covers(need) for grant in daemon) is is_granted, need
+    [told] = grants("cloudwatch", place)
+    assert told.covers(Need("cloudwatch:PutMetricData", "*", frozenset({"aqi"})))
+    assert not told.covers(Need("cloudwatch:PutMetricData", "*", frozenset({"AWS/EC2"})))
+    assert not told.covers(Need("cloudwatch:DeleteAlarms", "*", frozenset({"aqi"})))

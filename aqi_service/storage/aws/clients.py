@@ -86,6 +86,17 @@ async def open_s3(dmi: Path = DMI) -> AsyncIterator[tuple["S3Client", LateCreden
         yield s3, credentials
 
 
+@asynccontextmanager
+async def open_cloudwatch_client(dmi: Path = DMI) -> AsyncIterator[Any]:
+    """Open a client of CloudWatch alone; raises ConfigError as `open_clients` does."""
+    session, _ = _session(dmi)
+    client: Any = session.client  # its stubs know the services that archive and table are
+    async with AsyncExitStack() as stack:
+        with translated("AWS"):
+            opened = await stack.enter_async_context(client("cloudwatch", config=_config(1, 5, 5)))
+        yield opened
+
+
 def _honour_checksums(s3: "S3Client") -> None:
     """Have an upload bring no checksums where AWS's settings ask for those alone that S3 requires.
 

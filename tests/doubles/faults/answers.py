@@ -134,4 +134,13 @@ def _s3(code: str, message: str) -> tuple[bytes, dict[str, str]]:
     return text.encode(), {"Content-Type": "application/xml"}
 
 
-_WRITERS = {"dynamodb": _dynamodb, "s3": _s3}
+def _query(code: str, message: str) -> tuple[bytes, dict[str, str]]:
+    text = (
+        '<ErrorResponse xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/"><Error><Type>Sender</Type>'
+        f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+        "<RequestId>SHIM</RequestId></ErrorResponse>"
+    )
+    return text.encode(), {"Content-Type": "text/xml"}
+
+
+_WRITERS = {"dynamodb": _dynamodb, "s3": _s3, "monitoring": _query}

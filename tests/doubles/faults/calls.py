@@ -7,8 +7,9 @@ Only path-style S3 addresses are read (that is what boto uses with an endpoint o
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,9 @@ class Call:
     """One request.
 
     Attributes:
-        service: `dynamodb` or `s3`.
+        service: `dynamodb`, `s3` or `monitoring`, which is CloudWatch.
         operation: AWS's name of it, such as `UploadPart`.
-        resource: the table (several with commas), the bucket, or `bucket/key`.
+        resource: the table (several with commas), the bucket, `bucket/key`, or the namespace of metrics.
         upload_id: the multipart upload it belongs to, or empty.
         part: the part's number, or 0.
         sender: the access key that signed it: tells processes apart that were given different ones.
@@ -80,10 +81,24 @@ PLAIN = {"x-id", "prefix", "delimiter", "max-keys", "marker", "encoding-type", "
 """Query names that do not make an operation another one."""
 
 
-def name_of(method: str, raw_path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None) -> Call:
-    """Name a request; `body` is the decoded JSON of a DynamoDB request."""
+def form_of(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """Return the fields of a request to CloudWatch, which are a form's; of others none."""
+    is_form = headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+    return dict(parse_qsl(body.decode())) if is_form else {}
+
+
+def name_of(
+    method: str,
+    raw_path: str,
+    headers: Mapping[str, str],
+    body: Mapping[str, Any] | None,
+    form: Mapping[str, str] = MappingProxyType({}),
+) -> Call:
+    """Name a request; `body` is the JSON of one to DynamoDB, `form` the fields of one to CloudWatch."""
     target = headers.get("X-Amz-Target", "")
     sender = _sender(headers.get("Authorization", ""))
+    if "Action" in form:
+        return Call("monitoring", form["Action"], form.get("Namespace", ""), sender=sender)
     if target:
         return Call("dynamodb", target.rpartition(".")[2], ",".join(tables_of(body or {})), sender=sender)
     parts = urlsplit(raw_path)

@@ -24,7 +24,7 @@ from typing import Self
 from aiohttp import web
 
 from tests.doubles.faults.answers import Answer, Gone
-from tests.doubles.faults.calls import name_of
+from tests.doubles.faults.calls import form_of, name_of
 from tests.doubles.faults.effects import Delay
 from tests.doubles.faults.journal import Journal, Record
 from tests.doubles.faults.rules import Rule, RuleBook
@@ -103,7 +103,8 @@ class Shim:
         if asked is None:
             return web.Response(status=400)
         body = json.loads(asked.body) if "X-Amz-Target" in asked.headers else None
-        record = self.journal.begin(name_of(asked.method, asked.raw_path, asked.headers, body))
+        form = form_of(asked.headers, asked.body)
+        record = self.journal.begin(name_of(asked.method, asked.raw_path, asked.headers, body, form))
         try:
             return await self._send(request, record, await self._answer(Job(asked, record, body)))
         finally:
