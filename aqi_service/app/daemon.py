@@ -7,11 +7,12 @@ import asyncio
 import errno
 import gc
 import logging
+import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from ipaddress import ip_address
 from socket import socket
@@ -27,6 +28,7 @@ from aqi_service.app.open import open_backend
 from aqi_service.app.preparation import Preparation
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.app.startup_checks import tell_start
+from aqi_service.app.systemd import Health, Systemd, told
 from aqi_service.certificates import Certificates
 from aqi_service.core.clocks import clock_trouble
 from aqi_service.errors import AqiError, ConfigError, PortInUse
@@ -55,10 +57,11 @@ FEW_CONNECTIONS = 500
 async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
     tls = _certificates(config)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, tls)
+    systemd = Systemd(os.environ)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, systemd.reloading, partial(_reload, tls))
     async with open_backend(config) as backend:
         tell_start(config, backend)
-        await _serve(config, backend, stop, tls)
+        await _serve(config, backend, stop, tls, systemd)
     return 0
 
 
@@ -86,7 +89,13 @@ def _reload(tls: Certificates | None) -> None:
         log.info("certificates_reloaded")
 
 
-async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates | None = None) -> None:
+async def _serve(
+    config: Config,
+    backend: Backend,
+    stop: Stop,
+    tls: Certificates | None = None,
+    systemd: Systemd | None = None,
+) -> None:
     """Listen, serve and load until `stop`; then end both at once, answering what was asked.
 
     Sockets accept first: to make and check archive and table may take minutes, and lookups are told so.
@@ -94,16 +103,12 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
     async with AsyncExitStack() as stack:
         sockets = _closing(stack, listen(config.host, config.port))
         http_sockets = _closing(stack, _http_sockets(config))
-        limits = Limits(
-            max_connections=config.connections,
-            max_per_address=config.connections_per_address,
-            large=LARGE_REQUESTS,
-            stop_grace=GRACE_SECONDS,
-        )
         latest = MemoryIndex(time.time)
         lookup = Lookup(backend.storage.store, time.time, latest=latest, read_units=config.read_units)
         stack.push_async_callback(lookup.close)
-        server = Server(sockets, lookup.answer, limits, lambda: tls.context if tls else None, lookup.at_once)
+        server = Server(
+            sockets, lookup.answer, _limits(config), lambda: tls.context if tls else None, lookup.at_once
+        )
         server.no_place = lookup.no_place
         status = ServiceStatus(server.counts, lookup.counts, lookup.requests, latest)
         await _watch_loads(stack, config, backend, status)
@@ -116,6 +121,7 @@ async def _serve(config: Config, backend: Backend, stop: Stop, tls: Certificates
         _put_lookups_first()
         await server.start()
         _tell_listening(sockets, "tls" if tls else "tcp")
+        await stack.enter_async_context(_telling(systemd or Systemd({}), config, status, stop))
         preparation = Preparation(config, backend, status)
         await _prepare(preparation, server, stop)
         loader = Scheduler(config, backend, status, Serving(sockets[0].getsockname()[1], latest), preparation)
@@ -132,6 +138,26 @@ async def _prepare(preparation: Preparation, server: Server, stop: Stop) -> None
     except AqiError:
         await server.stop()
         raise
+
+
+def _limits(config: Config) -> Limits:
+    """Return what the server bears."""
+    return Limits(
+        max_connections=config.connections,
+        max_per_address=config.connections_per_address,
+        large=LARGE_REQUESTS,
+        stop_grace=GRACE_SECONDS,
+    )
+
+
+def _telling(
+    systemd: Systemd, config: Config, status: ServiceStatus, stop: Stop
+) -> AbstractAsyncContextManager[None]:
+    """Have systemd told of the service and of its loads."""
+    loads = "loads nothing" if config.serve_only else "no load yet"
+    health = Health(lambda: status.newest, time.time, loads)
+    status.watchers.append(health.note)
+    return told(systemd, health, stop)
 
 
 async def _watch_loads(

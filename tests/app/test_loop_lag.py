@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,23 +14,10 @@ from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.log_lines import lines
 from tests.doubles.patience import patience
 from tests.doubles.program import running
+from tests.doubles.waits import Late
 from tests.doubles.wire_fixtures import advance, by_hand, passing, task
 
 MEASURED = re.compile(r"^aqi_loop_lag_seconds_count [1-9]", re.MULTILINE)
-
-
-class Late(Stop):
-    """A Stop whose waits move a clock, each by so much more than was asked; after the last it is set."""
-
-    def __init__(self, clock: HandClock, seconds: Iterable[float]) -> None:
-        super().__init__()
-        self._clock = clock
-        self._seconds = iter(seconds)
-
-    async def wait(self, seconds: float | None = None) -> bool:
-        late = next(self._seconds, None)
-        self._clock.advance((seconds or 0.0) + (late or 0.0))
-        return late is None
 
 
 async def lag_of(*seconds: float) -> LoopLag:

@@ -1,9 +1,11 @@
 """How long the program waits between what it does, without waiting."""
 
 import asyncio
+from collections.abc import Iterable
 from math import inf
 
 from aqi_service.shutdown import Stop
+from tests.doubles.faults.clock import HandClock
 
 
 class Waits(Stop):
@@ -21,6 +23,20 @@ class Waits(Stop):
         if len(self.seconds) > self._last:
             self.set()
         return self.is_set()
+
+
+class Late(Stop):
+    """A Stop whose waits move a clock, each by so much more than was asked; after the last it is set."""
+
+    def __init__(self, clock: HandClock, seconds: Iterable[float]) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seconds = iter(seconds)
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        late = next(self._seconds, None)
+        self._clock.advance((seconds or 0.0) + (late or 0.0))
+        return late is None
 
 
 def spread(seconds: float, least: float) -> bool:
