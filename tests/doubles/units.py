@@ -1,0 +1,55 @@
+"""The units of deploy/, as systemd reads them.
+
+One rule: a directive that is given more than once keeps all that was given.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests import ROOT
+
+DEPLOY = ROOT / "deploy"
+SYSTEM, HOME = DEPLOY / "aqi.service", DEPLOY / "aqi-home.service"
+
+
+def directives(unit: Path) -> Mapping[str, list[str]]:
+    """Read a unit's directives, of all sections: name -> values."""
+    found: dict[str, list[str]] = {}
+    for line in unit.read_text(encoding="utf-8").splitlines():
+        name, is_one, value = line.partition("=")
+        if is_one and not line.startswith(("#", ";")):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def command(unit: Path) -> list[str]:
+    """Give what a unit starts, word by word."""
+    [start] = directives(unit)["ExecStart"]
+    return shlex.split(start)
+
+
+def allowed_calls(unit: Path, sets: str) -> set[str]:
+    """Name the calls that a unit leaves; `sets` is what `systemd-analyze syscall-filter` prints."""
+    groups: dict[str, list[str]] = {}
+    for line in sets.splitlines():
+        if line.startswith("@"):
+            members = groups.setdefault(line.strip(), [])
+        elif line.startswith("    ") and not line.lstrip().startswith("#"):
+            members.append(line.strip())
+
+    def calls(name: str) -> set[str]:
+        return set().union(*map(calls, groups[name])) if name in groups else {name}
+
+    left = calls("@default")
+    for value in directives(unit)["SystemCallFilter"]:
+        named = set().union(*map(calls, value.removeprefix("~").split()))
+        left = left - named if value.startswith("~") else left | named
+    return left | calls("@default")
+
+
+def call_numbers(header: str) -> dict[str, int]:
+    """Read the numbers of calls out of Linux's header."""
+    found = re.findall(r"^#define __NR_(\w+)\s+(\d+)$", header, re.MULTILINE)
+    return {name: int(number) for name, number in found}

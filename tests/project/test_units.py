@@ -1,0 +1,103 @@
+"""The units of deploy/: what systemd says of them, and that they start what is there."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from aqi_service.app.options import OPTIONS
+from aqi_service.cli import EXIT_CONFIG
+from aqi_service.server.sockets import default_max_connections
+from aqi_service.shutdown import LAST_SECONDS
+from tests.doubles.daemons import BODY, ON_D
+from tests.doubles.feed_server import answer, feed_server
+from tests.doubles.outside import needs_file, needs_program
+from tests.doubles.program import RECORD, running
+from tests.doubles.systemd import stand_in
+from tests.doubles.units import HOME, SYSTEM, allowed_calls, call_numbers, command, directives
+
+BOTH = pytest.mark.parametrize("unit", [SYSTEM, HOME], ids=lambda unit: unit.stem)
+MOST_EXPOSED = 1.5
+HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+
+with_systemd = needs_program("systemd-analyze", "Debian's package systemd")
+with_header = needs_file(HEADER, "Debian's package linux-libc-dev, on x86-64")
+
+
+def analyzed(*arguments: object, **environment: str) -> str:
+    """Run systemd-analyze, which must be content; give all that it says."""
+    done = subprocess.run(
+        ["systemd-analyze", *map(str, arguments)],  # noqa: S607  # wherever it is installed
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout + done.stderr
+
+
+@with_systemd
+@BOTH
+def test_systemd_finds_nothing_wrong_with_a_unit(unit: Path, tmp_path: Path) -> None:
+    text = unit.read_text(encoding="utf-8").replace(command(unit)[0], "/bin/true")  # it wants to find it
+    copy = tmp_path / unit.name
+    copy.write_text(text, encoding="utf-8")
+    manager = ("--user",) if unit is HOME else ()
+    assert analyzed("verify", *manager, copy, XDG_RUNTIME_DIR=str(tmp_path)) == ""
+
+
+@with_systemd
+def test_the_system_unit_leaves_little_to_a_service_gone_wrong() -> None:
+    said = analyzed("security", "--offline=true", f"--threshold={MOST_EXPOSED * 10:.0f}", SYSTEM)
+    assert float(said.partition("Overall exposure level for aqi.service: ")[2].split()[0]) <= MOST_EXPOSED
+
+
+def numbers_of_calls() -> dict[str, int]:
+    return call_numbers(HEADER.read_text(encoding="ascii"))
+
+
+@BOTH
+def test_a_unit_starts_the_installed_command_with_options_that_there_are(unit: Path) -> None:
+    program, *options = command(unit)
+    assert program.endswith("/bin/aqi-service")
+    assert {word for word in options if word.startswith("--")} <= {option.opts[0] for option in OPTIONS}
+
+
+@BOTH
+def test_a_unit_starts_again_whatever_but_what_a_person_must_change(unit: Path) -> None:
+    found = directives(unit)
+    assert (found["Restart"], found["RestartPreventExitStatus"]) == (["always"], [str(EXIT_CONFIG)])
+    assert found["Type"] == ["notify"]
+    assert int(found["TimeoutStopSec"][0]) > LAST_SECONDS
+
+
+def test_the_system_unit_allows_as_many_files_as_10_000_connections_need() -> None:
+    [limit] = directives(SYSTEM)["LimitNOFILE"]
+    assert default_max_connections(int(limit)) == 10_000
+
+
+@with_systemd
+@with_header
+@BOTH
+async def test_the_daemon_works_under_the_calls_that_a_unit_leaves_it(unit: Path, tmp_path: Path) -> None:
+    numbers = numbers_of_calls()
+    allowed = allowed_calls(unit, analyzed("syscall-filter")) & numbers.keys()
+    assert len(allowed) < len(numbers) - 50
+    with stand_in(tmp_path) as systemd:
+        env = {**systemd.environment, "ALLOWED": ",".join(str(numbers[name]) for name in allowed)}
+        async with (
+            feed_server((answer(BODY),)) as feed,
+            running(
+                *ON_D, "--feed-url", feed.url(), cwd=tmp_path, env=env, module="tests.doubles.sandboxed"
+            ) as program,
+        ):
+            await systemd.message("^READY=1$")
+            assert (await program.report())["status"] == "complete"
+            assert (await program.ask(RECORD.encode(), b"near 48.78 9.18 3"))[0].startswith(b"id,")
+            assert (await program.page("/readyz"))[0] == 200
+            program.tell(signal.SIGHUP)
+            await program.line("reload_ignored")
+            program.tell(signal.SIGTERM)
+            assert await program.ended() == 0
