@@ -5,6 +5,7 @@ One rule: a directive that is given more than once keeps all that was given.
 
 import re
 import shlex
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,3 +54,9 @@ def call_numbers(header: str) -> dict[str, int]:
     """Read the numbers of calls out of Linux's header."""
     found = re.findall(r"^#define __NR_(\w+)\s+(\d+)$", header, re.MULTILINE)
     return {name: int(number) for name, number in found}
+
+
+def families(unit: Path) -> list[socket.AddressFamily]:
+    """Give the families of sockets that a unit leaves."""
+    [named] = directives(unit)["RestrictAddressFamilies"]
+    return [socket.AddressFamily[name] for name in named.split()]

@@ -11,16 +11,18 @@ from aqi_service.app.options import OPTIONS
 from aqi_service.cli import EXIT_CONFIG
 from aqi_service.server.sockets import default_max_connections
 from aqi_service.shutdown import LAST_SECONDS
-from tests.doubles.daemons import BODY, ON_D
 from tests.doubles.feed_server import answer, feed_server
+from tests.doubles.load_helpers import document
+from tests.doubles.moto_names import Moto
 from tests.doubles.outside import needs_file, needs_program
-from tests.doubles.program import RECORD, running
-from tests.doubles.systemd import stand_in
-from tests.doubles.units import HOME, SYSTEM, allowed_calls, call_numbers, command, directives
+from tests.doubles.program import running
+from tests.doubles.units import HOME, SYSTEM, allowed_calls, call_numbers, command, directives, families
 
 BOTH = pytest.mark.parametrize("unit", [SYSTEM, HOME], ids=lambda unit: unit.stem)
 MOST_EXPOSED = 1.5
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+
+PORTS = ("--port", "0", "--http-port", "0")
 
 with_systemd = needs_program("systemd-analyze", "Debian's package systemd")
 with_header = needs_file(HEADER, "Debian's package linux-libc-dev, on x86-64")
@@ -54,10 +56,6 @@ def test_the_system_unit_leaves_little_to_a_service_gone_wrong() -> None:
     assert float(said.partition("Overall exposure level for aqi.service: ")[2].split()[0]) <= MOST_EXPOSED
 
 
-def numbers_of_calls() -> dict[str, int]:
-    return call_numbers(HEADER.read_text(encoding="ascii"))
-
-
 @BOTH
 def test_a_unit_starts_the_installed_command_with_options_that_there_are(unit: Path) -> None:
     program, *options = command(unit)
@@ -78,24 +76,33 @@ def test_the_system_unit_allows_as_many_files_as_10_000_connections_need() -> No
     assert default_max_connections(int(limit)) == 10_000
 
 
+def left_by(unit: Path) -> dict[str, str]:
+    """Give what `sandboxed` is to know of a unit."""
+    numbers = call_numbers(HEADER.read_text(encoding="ascii"))
+    calls = allowed_calls(unit, analyzed("syscall-filter")) & numbers.keys()
+    assert len(calls) < len(numbers) - 50
+    return {
+        "CALLS": ",".join(str(numbers[name]) for name in calls),
+        "SOCKET": str(numbers["socket"]),
+        "FAMILIES": ",".join(str(int(family)) for family in families(unit)),
+    }
+
+
 @with_systemd
 @with_header
 @BOTH
-async def test_the_daemon_works_under_the_calls_that_a_unit_leaves_it(unit: Path, tmp_path: Path) -> None:
-    numbers = numbers_of_calls()
-    allowed = allowed_calls(unit, analyzed("syscall-filter")) & numbers.keys()
-    assert len(allowed) < len(numbers) - 50
-    with stand_in(tmp_path) as systemd:
-        env = {**systemd.environment, "ALLOWED": ",".join(str(numbers[name]) for name in allowed)}
-        async with (
-            feed_server((answer(BODY),)) as feed,
-            running(
-                *ON_D, "--feed-url", feed.url(), cwd=tmp_path, env=env, module="tests.doubles.sandboxed"
-            ) as program,
-        ):
-            await systemd.message("^READY=1$")
+async def test_the_daemon_works_with_the_calls_and_sockets_that_a_unit_leaves_it(
+    unit: Path, moto: Moto, tmp_path: Path
+) -> None:
+    aws = ("--create", "--bucket", moto.bucket, "--table", moto.table)
+    place = {SYSTEM: aws, HOME: ("--local", "d")}[unit]
+    async with feed_server((answer(document(1, 2)),)) as feed:
+        url = feed.url().replace("127.0.0.1", "localhost")  # names are looked up as well
+        options = (*place, *PORTS, "--feed-url", url)
+        env = {**moto.environment, **left_by(unit)}
+        async with running(*options, cwd=tmp_path, env=env, module="tests.doubles.sandboxed") as program:
             assert (await program.report())["status"] == "complete"
-            assert (await program.ask(RECORD.encode(), b"near 48.78 9.18 3"))[0].startswith(b"id,")
+            assert (await program.ask(b"1"))[0].startswith(b"id,")
             assert (await program.page("/readyz"))[0] == 200
             program.tell(signal.SIGHUP)
             await program.line("reload_ignored")
