@@ -77,7 +77,10 @@ async def test_a_loop_that_hangs_gives_no_sign_of_life_until_it_turns_again() ->
     with stand_in() as found:
         stop, loop = Stop(), asyncio.get_running_loop()
         beating = task(beat(watched(found), health(), stop, loop.time))
-        signs = lambda: sum("WATCHDOG=1" in message for message in found.read())  # noqa: E731
+
+        def signs() -> int:
+            return sum("WATCHDOG=1" in message for message in found.read())
+
         await passing(lambda: signs() == 2)
         turns = len(found.told)
         advance(3 * WATCHDOG)  # as a callback does that takes so long
