@@ -12,6 +12,7 @@ import errno
 import os
 import struct
 import sys
+from contextlib import suppress
 
 from aqi_service.cli import main
 
@@ -35,7 +36,8 @@ def restrict(allowed: list[int], socket: int, families: list[int]) -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *rule) for rule in rules))
     program = _Program(len(rules), ctypes.addressof(code))
     _prctl(SET_NO_NEW_PRIVS, 1)
-    _prctl(SET_MDWE, REFUSE_EXEC_GAIN)
+    with suppress(OSError):  # before Linux 6.3
+        _prctl(SET_MDWE, REFUSE_EXEC_GAIN)
     _prctl(SET_SECCOMP, FILTER_MODE, ctypes.addressof(program))
 
 
