@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak siege fuzz api host conformance mutate bench lock audit clean
+.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak siege fuzz api host conformance mutate bench wheelhouse lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,10 @@ mutate: ## change core, load and storage in small ways and see tests fail; ONLY=
 bench: ## the figures, side by side with a peer; ONLY=start is one part, FULL=1 all sizes, SMOKE=1 tiny ones
 	$(call setup,--extra bench)
 	@exec $(RUN) -m bench $(ARGS)
+
+wheelhouse: ## what an EC2 instance installs, by hash: build/wheelhouse/SHA256.tar; the last line is the SHA256
+	$(call setup)
+	@$(RUN) -m tools.wheelhouse $(ARGS)
 
 lock: ## pin anew what pyproject.toml asks for, with hashes; ARGS=--upgrade moves the versions; needs uv
 	@$(PYTHON) -m tools.lock $(ARGS)
