@@ -74,10 +74,15 @@ class Config(OptionValues):
             "ttl-days": self.ttl_days,
             "max-bytes": None if self.max_bytes == MAX_BYTES else self.max_bytes,
             "max-records": None if self.max_records == MAX_RECORDS else self.max_records,
+            "exclude-sensors": self._typed_exclusions,
         }
         options = "".join(f" --{name} {value}" for name, value in others.items() if value is not None)
         load = f"{commands.service()} --load-only --from archive {self._place} --scale {self.scale_name}"
         return load + options
+
+    @property
+    def _typed_exclusions(self) -> str | None:
+        return None if self.exclude_sensors is None else shlex.quote(str(self.exclude_sensors))
 
     @property
     def _place(self) -> str:

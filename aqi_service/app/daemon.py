@@ -26,12 +26,12 @@ from aqi_service.app.loop_lag import watch
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.open import open_backend
 from aqi_service.app.preparation import Preparation
+from aqi_service.app.reload import ReloadedFiles, read_files
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.app.startup_checks import tell_start
 from aqi_service.app.systemd import Health, Systemd, told
-from aqi_service.certificates import Certificates
 from aqi_service.core.clocks import clock_trouble
-from aqi_service.errors import AqiError, ConfigError, PortInUse
+from aqi_service.errors import AqiError, PortInUse
 from aqi_service.lookup.lookup import LARGE_REQUESTS, Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
@@ -56,54 +56,32 @@ FEW_CONNECTIONS = 500
 
 async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
-    tls = _certificates(config)
-    systemd = Systemd(os.environ)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, systemd.reloading, partial(_reload, tls))
+    files, systemd = read_files(config), Systemd(os.environ)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, systemd.reloading, files.reload)
     async with open_backend(config) as backend:
         tell_start(config, backend)
-        await _serve(config, backend, stop, tls, systemd)
+        await _serve(config, backend, stop, files, systemd)
     return 0
-
-
-def _certificates(config: Config) -> Certificates | None:
-    """Load what TLS is served with; None is plain TCP."""
-    if config.tls_cert is None:
-        return None
-    return Certificates(config.tls_cert, config.tls_key, config.tls_client_ca)
-
-
-def _reload(tls: Certificates | None) -> None:
-    """Take up new certificates (SIGHUP); those of now stay in use where the new ones are no good."""
-    if tls is None:
-        log.info(
-            "reload_ignored", extra={"hint": "SIGHUP reads the files of TLS again, and plain TCP has none"}
-        )
-        return
-    try:
-        tls.reload()
-    except ConfigError as error:
-        log.warning(
-            "certificates_kept", extra={"error": str(error), "hint": "mend the file and send SIGHUP again"}
-        )
-    else:
-        log.info("certificates_reloaded")
 
 
 async def _serve(
     config: Config,
     backend: Backend,
     stop: Stop,
-    tls: Certificates | None = None,
+    files: ReloadedFiles | None = None,
     systemd: Systemd | None = None,
 ) -> None:
     """Listen, serve and load until `stop`; then end both at once, answering what was asked.
 
     Sockets accept first: to make and check archive and table may take minutes, and lookups are told so.
     """
+    files = files or read_files(config)
+    tls = files.tls
     async with AsyncExitStack() as stack:
         sockets = _closing(stack, listen(config.host, config.port))
         http_sockets = _closing(stack, _http_sockets(config))
-        latest = MemoryIndex(time.time)
+        latest = MemoryIndex(time.time, files.excluded)
+        files.on_excluded = latest.renewable.set
         lookup = Lookup(backend.storage.store, time.time, latest=latest, read_units=config.read_units)
         stack.push_async_callback(lookup.close)
         server = Server(
@@ -114,7 +92,7 @@ async def _serve(
         await _watch_loads(stack, config, backend, status)
         _warn(config)
         if http_sockets:
-            loads = RecentLoads(backend.storage, config.table, time.time)
+            loads = RecentLoads(backend.storage, config.table, time.time, files.excluded)
             shown = Shown(status, lookup, partial(_ready, backend, stop), loads, tiles=config.street_tiles)
             await serve_http(stack, http_sockets, shown, config.descriptors)
             _tell_listening(http_sockets, "http")

@@ -16,6 +16,7 @@ from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, log_in_glacier, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
+from aqi_service.app.reload import excluded_sensors
 from aqi_service.app.reports import print_report
 from aqi_service.app.startup_checks import check_when_ready, tell_start
 from aqi_service.core.clocks import check_clock
@@ -40,7 +41,7 @@ async def run(config: Config, stop: Stop) -> int:
 
 
 async def _run(config: Config, stop: Stop) -> int:
-    code = 0
+    code, excluded = 0, excluded_sensors(config)
     async with (
         open_backend(config) as backend,
         cloudwatch(config, backend, time.time, SEND_SECONDS) as sender,
@@ -49,7 +50,7 @@ async def _run(config: Config, stop: Stop) -> int:
         warn_without_contact(config)
         look_here(config.sources, backend.snapshot_locations)
         await check_when_ready(config, backend)
-        loads = Loads(config, backend)
+        loads = Loads(config, backend, excluded=excluded)
         tell = _teller(sender, stop)
         wanted = _replays(config, backend, loads) if config.sources else _live(config, loads, tell)
         async with holding_lease(config, backend), aclosing(wanted) as reports:

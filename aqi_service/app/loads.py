@@ -16,6 +16,7 @@ from aqi_service.app.config import Config
 from aqi_service.app.console import ProgressLine
 from aqi_service.app.option_rules import LEAST_INTERVAL
 from aqi_service.core.clocks import RELEASED, ages_from, current
+from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import newest_name, order_of, parse_name
@@ -47,11 +48,19 @@ class LoadKind(Enum):
 class Loads:
     """The loads of one configuration, one after the other.
 
-    `memory` is told which records move on in the table; None where nobody looks anything up.
+    `memory` is told which records move on in the table; None where nobody looks anything up. A load goes by
+    the sensors that are `excluded` as it begins: by memory's, unless others are given.
     """
 
-    def __init__(self, config: Config, backend: Backend, memory: MemoryIndex | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        backend: Backend,
+        memory: MemoryIndex | None = None,
+        excluded: ExcludedSensors | None = None,
+    ) -> None:
         self._config, self._backend, self._memory = config, backend, memory
+        self._excluded = excluded or (memory.excluded if memory else ExcludedSensors())
         self._archive = backend.storage.archive
         self._deadline = math.inf if config.deadline is None else config.deadline
         self._manifests = ManifestStore(backend.storage, config.table, now=time.time)
@@ -79,6 +88,7 @@ class Loads:
             max_records=config.max_records,
             live=kind is LoadKind.LIVE,
             ttl=config.ttl,
+            excluded=self._excluded.ids,
             snapshot_time=config.snapshot_time,
             deadline=None if seconds == math.inf else seconds,
             released=RELEASED,

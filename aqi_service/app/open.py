@@ -17,7 +17,7 @@ from aqi_service.storage.ports import MetricSink, Objects
 
 def open_backend(config: Config) -> AbstractAsyncContextManager[Backend]:
     """Open archive, store and lease; raises ConfigError when the settings cannot be used."""
-    if config.dry_run:
+    if config.dry_run and config.load_only:
         return _dry(config.local)
     if config.local:
         return _local(config.local, config)
@@ -43,7 +43,7 @@ async def _local(folder: Path, config: Config) -> AsyncIterator[Backend]:
 
     async with (
         _objects(config) as objects,
-        open_local(folder, objects, read_only=config.serve_only) as backend,
+        open_local(folder, objects, read_only=config.serve_only or config.dry_run) as backend,
     ):
         yield backend
 
@@ -68,6 +68,6 @@ def open_metric_sink(config: Config) -> AbstractAsyncContextManager[MetricSink |
 
 def first_line(config: Config, backend: Backend) -> str:
     """Name version, place, scale and interval."""
-    scale = "the table's" if config.serve_only else config.scale_name
-    interval = "none" if config.load_only or config.serve_only else f"{config.interval} s"
+    scale = "the table's" if config.serve_only or config.delete_excluded else config.scale_name
+    interval = f"{config.interval} s" if config.loads_on_schedule else "none"
     return f"aqi_service {__version__}, {backend.location}, scale {scale}, interval {interval}"

@@ -88,7 +88,18 @@ def _commands(asked: OptionValues) -> Rules:
             bool(asked.sources) and not asked.load_only,
             "--from needs --load-only, and so does a plain argument: the daemon loads the live feed",
         ),
-        (asked.dry_run and not asked.load_only, "--dry-run needs --load-only"),
+        (
+            asked.dry_run and not (asked.load_only or asked.delete_excluded),
+            "--dry-run needs --load-only or --delete-excluded",
+        ),
+        (
+            asked.delete_excluded and (asked.load_only or asked.serve_only),
+            "--delete-excluded loads and serves nothing: leave out --load-only and --serve-only",
+        ),
+        (
+            asked.delete_excluded and asked.exclude_sensors is None,
+            "--delete-excluded needs --exclude-sensors FILE: it deletes what the table has of those sensors",
+        ),
         (
             asked.tls_cert is None and (asked.tls_key, asked.tls_client_ca) != (None, None),
             "--tls-key and --tls-client-ca need --tls-cert: without a certificate there is no TLS",

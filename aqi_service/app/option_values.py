@@ -44,6 +44,8 @@ class OptionValues:
     since: int | None
     until: int | None
     shard: Shard | None
+    exclude_sensors: Path | None
+    delete_excluded: bool
     force: bool
     scale_name: str
     rescore: bool
@@ -56,6 +58,11 @@ class OptionValues:
     dry_run: bool
     log_format: str
     log_level: str
+
+    @property
+    def loads_on_schedule(self) -> bool:
+        """Whether it is a daemon that loads."""
+        return not (self.load_only or self.serve_only or self.delete_excluded)
 
     @property
     def selection(self) -> Selection:

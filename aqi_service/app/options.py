@@ -123,6 +123,18 @@ OPTIONS = (
         help="Of several snapshots, by time, those at positions I, I+N, ..., I from 0; in an array job of "
         "AWS Batch or Kubernetes set AQI_SHARD_COUNT instead.  [default: 0/1]",
     ),
+    _option(
+        "--exclude-sensors",
+        metavar="FILE",
+        type=File(path_type=Path),
+        help="Sensors that are neither stored nor served, an id a line; SIGHUP reads it again.  "
+        "[default: none]",
+    ),
+    _option(
+        "--delete-excluded",
+        is_flag=True,
+        help="Delete what the table has of those sensors, then exit; with --dry-run count it.",
+    ),
     _option("--force", is_flag=True, help="Load snapshots although they are finished."),
     _option(
         "--scale",
@@ -164,7 +176,7 @@ OPTIONS = (
         metavar="NAMESPACE",
         help="Tell CloudWatch of each load of the live feed, as metrics of this namespace.  [default: off]",
     ),
-    _option("--dry-run", is_flag=True, help="Parse and score, call no AWS, write nothing."),
+    _option("--dry-run", is_flag=True, help="With --load-only: parse and score, call no AWS, write nothing."),
     _option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the log."),
     _option(
         "--log-level",

@@ -6,6 +6,7 @@ One rule: what is loaded is loaded, even if nobody can read of it.
 import asyncio
 import logging
 import shlex
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 
 import orjson
@@ -24,13 +25,23 @@ async def print_report(report: LoadReport, config: Config) -> bool:
 
     A reader that is slow is waited for: the report is data.
     """
-    error = None
-    try:
-        await _printed(_line(report))
-    except OSError as failed:
-        error = failed
+    error = await _failure(_printed(_line(report)))
     _tell_example(report, config, config.port or DEFAULT_PORT)
     return not _told(error)
+
+
+async def print_facts(facts: Mapping[str, object]) -> bool:
+    """Print a line of JSON as a report is printed; False if stdout takes nothing."""
+    return not _told(await _failure(_printed(orjson.dumps(facts).decode() + "\n")))
+
+
+async def _failure(printing: Awaitable[None]) -> OSError | None:
+    """Return what kept a line from being printed; None if nothing did."""
+    try:
+        await printing
+    except OSError as error:
+        return error
+    return None
 
 
 def put_report(report: LoadReport, config: Config, port: int) -> None:

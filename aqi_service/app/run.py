@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from aqi_service.app import daemon, logs, output
-from aqi_service.app import load_only as once
+from aqi_service.app import daemon, delete_excluded, load_only, logs, output
 from aqi_service.app.config import Config
 from aqi_service.shutdown import Stop
+
+Job = Callable[[Config, Stop], Coroutine[Any, Any, int]]
 
 
 def run_options(options: Mapping[str, Any]) -> int:
@@ -21,14 +22,20 @@ def run_options(options: Mapping[str, Any]) -> int:
 
 
 def run(config: Config) -> int:
-    """Run the daemon, or the load, and return the exit code; what it printed may yet be on its way."""
+    """Run what is asked for and return the exit code; what it printed may yet be on its way."""
     open_streams()
     output.begin()
     logs.configure(config.log_format, config.log_level)
     logs.log_what_nobody_caught()
-    job: Callable[[Config, Stop], Coroutine[Any, Any, int]] = once.run if config.load_only else daemon.run
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_stoppable(job, config))
+        return runner.run(_stoppable(_job(config), config))
+
+
+def _job(config: Config) -> Job:
+    """Return the one of the ways to run that is asked for."""
+    if config.delete_excluded:
+        return delete_excluded.run
+    return load_only.run if config.load_only else daemon.run
 
 
 def open_streams() -> None:
@@ -54,7 +61,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _stoppable(job: Callable[[Config, Stop], Coroutine[Any, Any, int]], config: Config) -> int:
+async def _stoppable(job: Job, config: Config) -> int:
     stop = Stop()
     stop.install(at_once=1)
     return await job(config, stop)

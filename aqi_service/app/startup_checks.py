@@ -46,8 +46,8 @@ class _NoAnswer(NotReady):
 
 def tell_start(config: Config, backend: Backend) -> None:
     """Say what runs where: the first line on stderr."""
-    scale = None if config.serve_only else config.scale_name
-    interval = None if config.load_only or config.serve_only else config.interval
+    scale = None if config.serve_only or config.delete_excluded else config.scale_name
+    interval = config.interval if config.loads_on_schedule else None
     say(
         "started",
         first_line(config, backend),
@@ -106,6 +106,13 @@ async def check(
             await _in_time(backend, ledger.check_scale(config.scale_name))
         if not config.serve_only and (config.create or not config.load_only):
             await _name_what_is_not_right(config, backend)
+
+
+async def check_table(config: Config, backend: Backend) -> None:
+    """See that the table alone can be used; raises what is wrong."""
+    await _authenticate(backend, CREDENTIAL_SECONDS)
+    with fitting_advice(config):
+        await _in_time(backend, backend.storage.store.check())
 
 
 async def _create(backend: Backend, told: set[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from aqi_service.core.csv_reply import HEADER, csv_row
+from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import COLUMNS, Item, Verdict, judge
 from aqi_service.core.notes import NO_DOUBT
@@ -82,6 +83,8 @@ class SnapshotIndex:
         built: when that was (epoch seconds).
         left_out: how many of its records there was no room for.
         sensors: which of its records is each sensor's newest; None where nobody asks by sensor.
+        excluded: the sensors whose records are not in it.
+        is_cut: whether some were taken out afterwards, so that the checks of others have seen them.
     """
 
     version: SnapshotVersion
@@ -89,6 +92,8 @@ class SnapshotIndex:
     built: float
     left_out: int = 0
     sensors: Sensors | None = None
+    excluded: frozenset[int] = NO_SENSORS
+    is_cut: bool = False
 
     def __len__(self) -> int:
         return len(self.packed)

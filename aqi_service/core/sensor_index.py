@@ -15,7 +15,7 @@ from itertools import compress
 from math import isnan, nan
 
 from aqi_service.core.cells import Cells, CellsBuilder
-from aqi_service.core.decimals import MAX_INTEGER
+from aqi_service.core.exclusions import sensor_number
 from aqi_service.core.geo import Box, Point, cell_of
 from aqi_service.core.items import Item
 from aqi_service.core.point_tree import Nearby, PointTree, point_tree
@@ -170,7 +170,7 @@ def build(items: Iterable[Item]) -> Slices[SensorIndex]:
     for count, item in enumerate(items):
         if count % BUILD_SLICE == 0:
             yield
-        sensor_id = _sensor_of(item)
+        sensor_id = sensor_number(item.sensor_id)
         if sensor_id is None:
             continue
         point = point_of(item) or _NOWHERE[:2]
@@ -196,11 +196,3 @@ def point_of(item: Item) -> Point | None:
     if item.latitude is None or item.longitude is None:
         return None
     return Point(float(item.latitude), float(item.longitude))
-
-
-def _sensor_of(item: Item) -> int | None:
-    """Return an item's sensor id; None of what is none, as a table may have it that something else filled."""
-    text = item.sensor_id or ""
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        return None
-    return number if (number := int(text)) <= MAX_INTEGER else None

@@ -105,7 +105,7 @@ class _Load:
         self._archive = self.storage.archive
         self._manifests = ManifestStore(self.storage, plan.table, plan.ttl, self.now)
         self._builder = ReportBuilder(source.label, plan.table, plan.scale.name, started, taken, plan.dry_run)
-        self._rules = ScoringRules(plan.scale, taken, plan.ttl)
+        self._rules = ScoringRules(plan.scale, taken, plan.ttl, plan.excluded)
         self._reader = DocumentReader(self._rules, max_records=plan.max_records)
         self._claim = UploadClaim(self._archive, self._name, self.tried)
         put = partial(store.put, conditional=not plan.live, guard=plan.guard)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.scoring import Scale
@@ -28,6 +29,7 @@ class LoadPlan:
         live: True for the live feed: conditional request, batch writes. False for a replay: each item is
             written under the condition that the table's is not newer.
         ttl: seconds from a record's time to its expiry, or None.
+        excluded: sensors whose records are rejected.
         snapshot_time: epoch seconds that name the snapshot, or None for the time of reading.
         deadline: seconds for the whole load, or None.
         guard: raises LeaseLost when nothing further may be asked of source or table, or be archived.
@@ -45,6 +47,7 @@ class LoadPlan:
     live: bool
     max_records: int = MAX_RECORDS
     ttl: int | None = None
+    excluded: frozenset[int] = NO_SENSORS
     snapshot_time: int | None = None
     deadline: float | None = None
     guard: Callable[[], None] = no_guard

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from aqi_service.core.day_cache import DayCache
 from aqi_service.core.days import DAY_FIELDS, Day, DayBuilder, days_between, gaps
+from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.history import HistoryRows, Row, newest
 from aqi_service.core.items import Item
 from aqi_service.core.read_budget import ReadBudget
@@ -53,6 +54,8 @@ Answer = TypeVar("Answer")
 class SensorHistory:
     """Answers what a store has of one sensor; `ages` gives what expiry counts from (epoch seconds).
 
+    Of a sensor that is `excluded` there is nothing, and nothing is read.
+
     Each method raises BadRequest for more than a reply may have, Busy where there is no place or no budget
     left in time, and NoAnswer where the table does not answer: a sentence for the reader, with the error
     of the table as its cause, which is logged here.
@@ -64,9 +67,11 @@ class SensorHistory:
         ages: Callable[[], float],
         read_units: float = READ_UNITS,
         deadline: float = DEADLINE,
+        excluded: ExcludedSensors | None = None,
     ) -> None:
         self._store = store
         self._ages = ages
+        self._excluded = excluded or ExcludedSensors()
         self._deadline = deadline
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._cache = DayCache()
@@ -75,11 +80,11 @@ class SensorHistory:
 
     async def newest(self, sensor_id: int) -> Item | None:
         """Return a sensor's newest record, of equal time the one with the higher id; None if it has none."""
-        return await self._answer(lambda end: self._newest(sensor_id, end))
+        return await self._answer(sensor_id, lambda end: self._newest(sensor_id, end), None)
 
     async def hours_seen(self, sensor_id: int, until: int) -> int:
         """Count the hours, of the 24 up to `until` (epoch seconds), of which there is a record."""
-        return await self._answer(lambda end: self._hours_seen(sensor_id, until, end))
+        return await self._answer(sensor_id, lambda end: self._hours_seen(sensor_id, until, end), 0)
 
     async def history(
         self, request: HistoryRequest, keep: Callable[[SensorRecord], Row], enough: int = MOST_ROWS
@@ -88,13 +93,22 @@ class SensorHistory:
 
         Of many records an Item each would take a kilobyte. With more than `enough` it reads no further.
         """
-        return await self._answer(lambda end: self._history(request, HistoryRows(keep, enough), end))
+        return await self._answer(
+            request.sensor_id, lambda end: self._history(request, HistoryRows(keep, enough), end), []
+        )
 
     async def days(self, request: DaysRequest) -> list[Day]:
         """Return a sensor's days of which there is any record."""
-        return await self._answer(lambda end: self._days(request, end))
+        return await self._answer(request.sensor_id, lambda end: self._days(request, end), [])
 
-    async def _answer(self, work: Callable[[float], Awaitable[Answer]]) -> Answer:
+    async def _answer(
+        self, sensor_id: int, work: Callable[[float], Awaitable[Answer]], nothing: Answer
+    ) -> Answer:
+        """Return what the work finds of a sensor, or `nothing` of one that is, or by then was, left out."""
+        found = nothing if sensor_id in self._excluded.ids else await self._found(work)
+        return nothing if sensor_id in self._excluded.ids else found
+
+    async def _found(self, work: Callable[[float], Awaitable[Answer]]) -> Answer:
         """Do the work, which is told when it ends at the latest, as soon as there is a place for it."""
         end = asyncio.get_running_loop().time() + self._deadline
         has_place = False

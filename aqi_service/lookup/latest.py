@@ -38,7 +38,7 @@ class LatestSensors:
     async def all(self, request: LatestRequest) -> Latest:
         """Return all of them; raises NoAnswer without a snapshot, Unavailable without the table."""
         memory, loop = self._memory, asyncio.get_running_loop()
-        index, mark, begun = memory.index, memory.mark(), loop.time()
+        index, mark, begun, excluded = memory.index, memory.mark(), loop.time(), memory.excluded.ids
         if index is None or index.sensors is None:
             raise NoAnswer(NO_SNAPSHOT)
         asked = await self._sensors.count_asked(index.sensors)
@@ -55,6 +55,8 @@ class LatestSensors:
         def holds() -> bool:
             age = loop.time() - begun
             if memory.ages() >= expires or (asked and age >= KEPT_SECONDS):
+                return False
+            if memory.excluded.ids is not excluded:
                 return False
             return age < LEAST_SECONDS or memory.mark() == mark
 

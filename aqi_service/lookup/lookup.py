@@ -18,7 +18,7 @@ from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.decimals import MAX_INTEGER
 from aqi_service.core.frames import BAD_REQUEST, BUSY, NOT_FOUND, UNAVAILABLE
 from aqi_service.core.frames import kind as reply_kind
-from aqi_service.core.items import Item, is_expired
+from aqi_service.core.items import Item
 from aqi_service.core.latest import Latest
 from aqi_service.core.metrics_text import Measured
 from aqi_service.core.places import Places
@@ -145,8 +145,7 @@ class Lookup:
             raise self._unreadable.told(error) from error
 
     async def _from_table(self, record_id: str) -> Item | None:
-        item = await self._misses.get(record_id)
-        return None if item is None or is_expired(item, self._latest.ages()) else item
+        return self._latest.there(await self._misses.get(record_id))
 
     def _check_table(self, error: BaseException | None) -> None:
         """Forget the snapshot if the error says that its table is gone."""

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from weakref import ref
 
 from aqi_service.core.clocks import ages_from, is_ahead
+from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.index import SnapshotIndex, SnapshotVersion, is_behind, replaces
-from aqi_service.core.items import Item
+from aqi_service.core.items import Item, is_expired
 from aqi_service.core.moved_ids import LoadIds, MovedIds
 from aqi_service.core.notes import NO_DOUBT
 from aqi_service.core.sensors import Sensors
@@ -30,15 +31,18 @@ class MemoryIndex:
     table (`watch`): they are left to the table until an index that knows of them has come.
 
     Attributes:
-        renewable: set when a load of this process has finished a snapshot, which can be read now.
+        excluded: the sensors that are left out now; a record of theirs counts as absent wherever it stands.
+        renewable: set when a load of this process has finished a snapshot, which can be read now, or when
+            other sensors are left out.
         process: names this memory to others, so that it knows the loads again that it is told of.
         index: what is there.
         known: the loads of other processes for which all of it has been compared with the table.
         mixed: True when it has parts of several snapshots, and not all has been compared since.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], excluded: ExcludedSensors | None = None) -> None:
         self.now = now
+        self.excluded = excluded or ExcludedSensors()
         self._moved = MovedIds(self._ended)
         self.renewable = asyncio.Event()
         self._passed_over: SnapshotVersion | None = None
@@ -58,21 +62,35 @@ class MemoryIndex:
         if data_time is not None:
             self._data_time = data_time
 
+    def there(self, item: Item | None) -> Item | None:
+        """Return an item that the table gave; None of one that counts as absent: expired, or left out."""
+        if item is None or is_expired(item, self.ages()) or self.excluded.has(item.sensor_id):
+            return None
+        return item
+
     def reply(self, number: int) -> bytes | None:
         """Return the CSV of the record with this id; None if the table has to be asked."""
-        if self.index is None or (self._moved.loads and number in self._moved):
+        index = self.index
+        if index is None or (self._moved.loads and number in self._moved):
+            return None
+        if (
+            index.excluded is not self.excluded.ids
+        ):  # it was made without other sensors: nobody knows whose it is
             return None
         now = self.now()
-        return self.index.reply(number, now, self._doubt, ages_from(now, self._data_time))
+        return index.reply(number, now, self._doubt, ages_from(now, self._data_time))
 
     def item(self, number: int) -> Item | None:
         """Return the record with this id; None if the table has to be asked, as `reply` does."""
         if self.index is None or (self._moved.loads and number in self._moved):
             return None
-        return self.index.item(number, self.now(), self._doubt, self.ages())
+        return self.there(self.index.item(number, self.now(), self._doubt, self.ages()))
 
     def packed(self, number: int) -> bytes | None:
-        """Return that record as it is packed; None if the table has to be asked, as `reply` does."""
+        """Return that record as it is packed; None if the table has to be asked, as `reply` does.
+
+        Whoever asks knows whose it is, and asks of no sensor that is left out.
+        """
         if self.index is None or (self._moved.loads and number in self._moved):
             return None
         return self.index.packed_record(number, self.now(), self._doubt, self.ages())
@@ -81,7 +99,7 @@ class MemoryIndex:
         """Return what is another whenever it may answer something else, but that time passes."""
         due = self.index is not None and self.index.is_due(self.now())
         index = None if self.index is None else ref(self.index)  # whoever keeps a mark keeps no index
-        return index, self._doubt, due, self._moved.mark()
+        return index, self.excluded.ids, self._doubt, due, self._moved.mark()
 
     @property
     def sensors(self) -> Sensors | None:
@@ -103,9 +121,15 @@ class MemoryIndex:
         """Tell whether a load of this process finished it, so that what that wrote is left to the table."""
         return self._moved.has(edition)
 
+    def has(self, edition: SnapshotVersion) -> bool:
+        """Tell whether it is the snapshot that is there."""
+        return self.index is not None and edition == self.index.version
+
     def wants(self, edition: SnapshotVersion) -> bool:
         """Tell whether a finished snapshot is to be read out of the archive and offered."""
-        if self.index is not None and (edition == self.index.version or self._has_later(edition)):
+        if self.has(edition):
+            return self.index is not None and self.index.is_cut
+        if self._has_later(edition):
             return False
         return edition != self._passed_over or replaces(edition, self.index, self.now())
 
@@ -149,6 +173,11 @@ class MemoryIndex:
         """Take what is left of an index that has been compared with the table for all of these loads."""
         if self.index is before:  # no other has come meanwhile
             self.index, self.known, self.mixed = after, loads, False
+
+    def left_out(self, before: SnapshotIndex, after: SnapshotIndex) -> None:
+        """Take an index without the sensors that are left out now."""
+        if self.index is before:
+            self.index = after
 
     def drop(self, why: str = "the table is another one") -> None:
         """Forget the snapshot: the table that it speaks of is gone, or has moved on."""

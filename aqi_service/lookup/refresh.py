@@ -16,6 +16,7 @@ from dataclasses import replace
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item, is_expired
+from aqi_service.core.left_out import without_sensors
 from aqi_service.core.manifest import Manifest, data_time, version_of
 from aqi_service.core.notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
@@ -72,7 +73,7 @@ class MemoryRefresher:
     async def run(self, stop: Stop) -> None:
         """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile.
 
-        It looks at once when a load of this process has finished a snapshot.
+        It looks at once when a load of this process has finished a snapshot, and when sensors are left out.
         """
         while not stop.is_set():
             self._latest.renewable.clear()
@@ -86,6 +87,8 @@ class MemoryRefresher:
 
     async def look(self) -> None:
         """See which snapshot is the newest, and read it unless memory has it; compare what is in doubt."""
+        if (index := self._latest.index) is not None:
+            self._latest.left_out(index, await self._fitting(index))
         manifest, notes = await self._ledger.standing()
         if manifest is None:
             return
@@ -96,7 +99,7 @@ class MemoryRefresher:
             return
         edition = version_of(manifest)
         behind = edition is not None and self._latest.wants(edition)
-        if edition and behind:
+        if edition and behind and not self._latest.has(edition):
             self._doubt_while_behind(edition, notes)
         else:
             self._latest.doubt(self._doubt(notes))
@@ -126,13 +129,19 @@ class MemoryRefresher:
         latest = self._latest
         late = asyncio.get_running_loop().call_later(POLL_SECONDS, latest.doubt, math.inf)
         try:
-            latest.offer(await self._read(edition, scale, manifest))
+            latest.offer(await self._fitting(await self._read(edition, scale, manifest)))
         except Exception:
             self._put_off(edition)
             latest.doubt(math.inf)
             raise
         finally:
             late.cancel()
+
+    async def _fitting(self, index: SnapshotIndex) -> SnapshotIndex:
+        """Take out of an index the sensors that are left out by now."""
+        while index.excluded is not (excluded := self._latest.excluded.ids):
+            index = await in_turns(without_sensors(index, excluded))
+        return index
 
     def _doubt(self, notes: Notes) -> float:
         latest = self._latest
@@ -183,7 +192,8 @@ class MemoryRefresher:
     async def _read(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
         """Read a snapshot as the load did that the manifest tells of."""
         growing, built, ages, expired = IndexBuilder(), self._latest.now(), self._latest.ages(), 0
-        rules = ScoringRules(scale, edition.snapshot_time, manifest.get("ttl"))
+        excluded = self._latest.excluded.ids
+        rules = ScoringRules(scale, edition.snapshot_time, manifest.get("ttl"), excluded)
         intake = DocumentReader(rules, boxes=(boxes := BoxHumidity(edition.snapshot_time)))
 
         async def take(portions: Iterable[ParsedBatch]) -> None:
@@ -200,9 +210,11 @@ class MemoryRefresher:
                 await take(intake.feed(chunk))
         await take(intake.close())
         index = await self._with_sensors(growing.done(edition, built), boxes)
+        index = replace(index, excluded=excluded)
         told = self._latest.has_loaded(edition)  # by the load: what the table has otherwise stays with it
         otherwise = _elsewhere(manifest) > growing.repeated and not told
-        if otherwise or expired < int(manifest.get("expired") or 0):
+        fewer = intake.counts.reasons["excluded"] < _excluded(manifest)  # the load left out more than is now
+        if otherwise or fewer or expired < int(manifest.get("expired") or 0):
             return await self._confirmed(index, math.inf)
         return index
 
@@ -234,3 +246,8 @@ def _elsewhere(manifest: Manifest) -> int:
     """
     reasons = manifest.get("reasons") or {}
     return int(manifest.get("superseded") or 0) + int(reasons.get("refused") or 0)
+
+
+def _excluded(manifest: Manifest) -> int:
+    """Return how many of the snapshot's records were of sensors that the load left out."""
+    return int((manifest.get("reasons") or {}).get("excluded") or 0)

@@ -58,7 +58,7 @@ class RequestAnswers:
     """
 
     def __init__(self, memory: MemoryIndex, store: Store, read_units: float) -> None:
-        self.history = SensorHistory(store, memory.ages, read_units)
+        self.history = SensorHistory(store, memory.ages, read_units, excluded=memory.excluded)
         self._sensors, self.places = SensorLookup(memory, store, self.history.newest), PlaceLookup()
         self._writing = asyncio.Semaphore(1)
         self._finders: Mapping[type, Finder] = {

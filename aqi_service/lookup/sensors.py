@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from aqi_service.core.areas import Area, sum_up
 from aqi_service.core.index import pack
-from aqi_service.core.items import Item, is_expired
+from aqi_service.core.items import Item
 from aqi_service.core.packed_records import PackedRecords
 from aqi_service.core.requests import (
     MOST_ROWS,
@@ -84,7 +84,7 @@ class SensorLookup:
 
     async def _other(self, sensor_id: int) -> SensorRecord | None:
         item = await self._newest(sensor_id)
-        return None if item is None or is_expired(item, self._memory.ages()) else SensorRecord(item)
+        return SensorRecord(item) if (item := self._memory.there(item)) else None
 
     async def near(self, request: NearRequest) -> list[SensorRecord]:
         """Return the nearest sensors.
@@ -138,11 +138,13 @@ class SensorLookup:
 
     async def count_asked(self, sensors: Sensors) -> int:
         """Count the sensors whose record memory leaves to the table."""
-        asked = 0
-        for count, number in enumerate(sensors.index.record_ids):
+        asked, excluded = 0, self._memory.excluded
+        for count, (sensor_id, number) in enumerate(
+            zip(sensors.index.sensor_ids, sensors.index.record_ids, strict=True)
+        ):
             if count % BUILD_SLICE == BUILD_SLICE - 1:
                 await give_way()
-            asked += self._memory.packed(number) is None
+            asked += sensor_id not in excluded.ids and self._memory.packed(number) is None
         return asked
 
     def _sensors(self) -> Sensors:
@@ -154,6 +156,7 @@ class SensorLookup:
     async def _records(self, sensors: Sensors, positions: Sequence[int]) -> PackedRecords:
         """Return the newest records of the sensors at these positions, but for those that are not there."""
         record_ids, memory = sensors.index.record_ids, self._memory
+        positions = _served(sensors, positions, memory.excluded.ids)
         records = list[bytes | Item | None]()
         for start in range(0, len(positions), BUILD_SLICE):
             records += [memory.packed(record_ids[at]) for at in positions[start : start + BUILD_SLICE]]
@@ -178,9 +181,9 @@ class SensorLookup:
         async def read(some: Sequence[int]) -> None:
             async with places:
                 items = await self._store.get_many(list(map(str, some)))
-            ages = self._memory.ages()
             for record_id, item in items.items():
-                found[int(record_id)] = None if item is None or is_expired(item, ages) else pack(item) or item
+                there = self._memory.there(item)
+                found[int(record_id)] = None if there is None else pack(there) or there
 
         await gather_or_cancel(
             read(ids[start : start + READ_LIMIT]) for start in range(0, len(ids), READ_LIMIT)
@@ -188,6 +191,14 @@ class SensorLookup:
         if len(found) < len(ids):
             raise Unavailable("the table did not get to all of it in time")
         return {number: record for number, record in found.items() if record is not None}
+
+
+def _served(sensors: Sensors, positions: Sequence[int], excluded: frozenset[int]) -> Sequence[int]:
+    """Return those of the positions whose sensors are not left out."""
+    if not excluded:
+        return positions
+    sensor_ids = sensors.index.sensor_ids
+    return [at for at in positions if sensor_ids[at] not in excluded]
 
 
 def _wanted(sensors: Sensors, choice: Choice) -> Callable[[int], bool]:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from aqi_service.core.clocks import current
+from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.manifest import Manifest
 from aqi_service.core.recent import Reject, public_report, rejects_of
 from aqi_service.core.requests import MOST_LOADS
@@ -34,10 +35,19 @@ Kept = TypeVar("Kept")
 class RecentLoads:
     """Answers with what an archive has of the last loads of a table; `now` gives epoch seconds.
 
+    Of a sensor that is `excluded` no record is shown, whatever an earlier load wrote down of it.
+
     Both methods raise NoAnswer where the archive does not answer.
     """
 
-    def __init__(self, storage: Storage, table: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        table: str,
+        now: Callable[[], float],
+        excluded: ExcludedSensors | None = None,
+    ) -> None:
+        self._excluded = excluded or ExcludedSensors()
         self._archive, self._table, self._now = storage.archive, table, now
         self._manifests = ManifestStore(storage, table, now=now)
         self._loads: _Once[list[Manifest]] = _Once(self._read_loads)
@@ -49,7 +59,8 @@ class RecentLoads:
 
     async def rejects(self) -> Sequence[Reject]:
         """Return the rejected records of the newest of them."""
-        return await self._rejects.get()
+        rejects = await self._rejects.get()
+        return [each for each in rejects if not self._excluded.has(each.sensor_id)]
 
     async def _read_loads(self) -> list[Manifest]:
         """Read the newest manifests; of snapshots that have none, as many more are looked at."""

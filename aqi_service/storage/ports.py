@@ -202,6 +202,12 @@ class Store(SensorReads, Protocol):
         out.
         """
 
+    async def delete_of_sensor(self, sensor_id: int, ids: Sequence[str]) -> int:
+        """Delete those of up to READ_LIMIT items that are of this sensor; return how many there were.
+
+        Given up or cancelled in between, some are deleted: doing it again is safe.
+        """
+
     async def settle(self) -> None:
         """Return once all that was put survives a power cut."""
 

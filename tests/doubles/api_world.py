@@ -16,6 +16,7 @@ import orjson
 from aqi_service import __version__
 from aqi_service.app.http import Shown, api_answers
 from aqi_service.app.metrics import ServiceStatus
+from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item
@@ -110,16 +111,18 @@ async def ready() -> str | None:
 
 @dataclass
 class ApiWorld:
-    """A port with an API; `now` is what time it is."""
+    """A port with an API; `now` is what time it is, `excluded` are the sensors that are left out."""
 
     store: Any = field(default_factory=MemoryStore)
     archive: Any = field(default_factory=MemoryArchive)
     now: float = NOW
     port: int = 0
+    excluded: ExcludedSensors = field(default_factory=ExcludedSensors)
 
     def __post_init__(self) -> None:
-        self.memory = MemoryIndex(lambda: self.now)
-        self.recent = RecentLoads(Storage(self.archive, self.store), TABLE, lambda: self.now)
+        self.memory = MemoryIndex(lambda: self.now, self.excluded)
+        storage = Storage(self.archive, self.store)
+        self.recent = RecentLoads(storage, TABLE, lambda: self.now, self.excluded)
         self.large = LargeReplies(HTTP_PLACES)
         self.lookup = Lookup(self.store, lambda: self.now, PATIENCE, self.memory)
         self.lookup._others.places._places = places_read()

@@ -155,6 +155,12 @@ class MemoryStore:
         self.items |= {item.id: item for item in taken}
         return PutResult(frozenset(outdated), refused)
 
+    async def delete_of_sensor(self, sensor_id: int, ids: Sequence[str]) -> int:
+        there = [i for i in ids if i in self.items and self.items[i].sensor_id == str(sensor_id)]
+        for record_id in there:
+            del self.items[record_id]
+        return len(there)
+
     async def settle(self) -> None:
         self.settled += 1
 

@@ -168,6 +168,22 @@ async def test_what_create_adds_to_a_policy_is_what_it_asks_for(world: World, tm
     world.assert_used("create")
 
 
+async def test_the_policy_that_deletes_a_sensor_s_items_is_what_that_asks_for(
+    made: World, tmp_path: Path
+) -> None:
+    source = written(tmp_path, document(1, 2), "data_20_12_23_17_00.json")
+    load = ("--load-only", *made.options, "--from", str(source))
+    assert (await ran(*load, cwd=tmp_path, env=made.environment)).code == 0
+    made.shim.journal.records.clear()
+    left_out = ("--exclude-sensors", str(written(tmp_path, b"2\n", "left-out.txt")))
+    for more, deleted in ((("--dry-run",), 0), ((), 1)):
+        delete = ("--delete-excluded", *made.options, *left_out, *more)
+        done = await ran(*delete, cwd=tmp_path, env=made.environment)
+        assert (done.code, done.reports) == (0, [{"sensor_id": "2", "items": 1, "deleted": deleted}])
+    made.assert_granted("delete-excluded")
+    made.assert_used("delete-excluded")
+
+
 @pytest.mark.parametrize(
     ("operation", "line"),
     [

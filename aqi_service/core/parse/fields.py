@@ -60,6 +60,13 @@ def identity(record: dict[str, Any]) -> tuple[str | None, str | None, object]:
     return integer(record.get("id")), sensor_id, (timestamp,) if when is None else when
 
 
+def sensor_of(element: object) -> int | None:
+    """Return the id of an element's sensor; None of what is no record, or has none that is usable."""
+    sensor = element.get("sensor") if type(element) is dict else None
+    number = integer(sensor.get("id")) if type(sensor) is dict else None
+    return None if number is None else int(number)
+
+
 def text(value: object) -> str | None:
     """Return the value if it is a text that is not empty."""
     return value if type(value) is str and value else None

@@ -25,7 +25,7 @@ class MeasurementBuilder:
     """
 
     def __init__(self, rules: ScoringRules, boxes: BoxHumidity | None = None) -> None:
-        self._boxes = boxes
+        self._rules, self._boxes = rules, boxes
         self._pending_half: ParsedRecord | None = None
         self.counts = ParseCounts(times=MeasuredTimes(rules.snapshot_at))
         self._items = ItemBuilder(rules, self.counts, boxes)
@@ -39,7 +39,7 @@ class MeasurementBuilder:
                 out += self._reject_element(record, batch, index)
                 continue
             p1, p2 = pm_values(record)
-            if self._boxes is not None:
+            if self._boxes is not None and not self._rules.leaves_out(record):
                 self._boxes.read(record, has_pm=not (p1 is ABSENT and p2 is ABSENT))
             if p1 is ABSENT and p2 is ABSENT:
                 self.counts.without_pm += 1

@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from aqi_service.core.decimals import integer
+from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
-from aqi_service.core.parse.fields import ABSENT, LOCATION, PmValue, in_range, indoor, text
+from aqi_service.core.parse.fields import ABSENT, LOCATION, PmValue, in_range, indoor, sensor_of, text
 from aqi_service.core.parse.splitter import KEPT_TEXT, Batch
 from aqi_service.core.scales import NOT_MASS
 from aqi_service.core.scoring import Scale, Score, score
@@ -26,7 +27,7 @@ class Rejection(NamedTuple):
         reason: why, one word (see REASONS).
         id: the record's id where it has one.
         offset: where its text begins in the snapshot, in bytes.
-        text: its bytes, at most KEPT_TEXT of them.
+        text: its bytes, at most KEPT_TEXT of them; none of what is, or may be, of a sensor that is left out.
     """
 
     reason: str
@@ -36,6 +37,7 @@ class Rejection(NamedTuple):
 
 
 REASONS = {
+    "excluded": "its sensor is left out",
     "unreadable": "its text is no JSON",
     "too_long": "it is longer than 64 KiB",
     "too_deep": "it is nested deeper than 64",
@@ -56,11 +58,22 @@ class ScoringRules:
         scale: the index to compute.
         snapshot_at: the snapshot's time, epoch seconds.
         ttl: seconds from `measured_at` to `expires_at`, or None for items that stay.
+        excluded: sensors that are left out: their records are rejected, whatever else they are.
     """
 
     scale: Scale
     snapshot_at: int
     ttl: int | None = None
+    excluded: frozenset[int] = NO_SENSORS
+
+    def leaves_out(self, record: dict[str, Any]) -> bool:
+        """Tell whether a record is of a sensor that is left out."""
+        return bool(self.excluded) and sensor_of(record) in self.excluded
+
+    def may_keep(self, element: object) -> bool:
+        """Tell whether an element's text may be kept: where sensors are left out, only if it is of another."""
+        sensor = sensor_of(element) if self.excluded else None
+        return not self.excluded or (sensor is not None and sensor not in self.excluded)
 
 
 class ParsedRecord(NamedTuple):
@@ -87,14 +100,17 @@ class ItemBuilder:
         self.counts.rejected += 1
         self.counts.reasons[reason] += 1
         offset, source = batch.locate(index)
-        return Rejection(reason, record_id, offset, source[:KEPT_TEXT])
+        kept = source[:KEPT_TEXT] if self._rules.may_keep(batch.values[index]) else b""
+        return Rejection(reason, record_id, offset, kept)
 
     def build(self, parsed: ParsedRecord) -> Item | Rejection:
         """Validate and score one measurement."""
         record, counts, rules = parsed.fields, self.counts, self._rules
+        record_id, timestamp = integer(record.get("id")), record.get("timestamp")
+        if rules.leaves_out(record):  # before it counts as anything else
+            return self.reject("excluded", record_id, parsed.batch, parsed.position)
         counts.pm_records += 1
         sensor_id, sensor_type = self._sensor(record)
-        record_id, timestamp = integer(record.get("id")), record.get("timestamp")
         measured_at = counts.usable_time(timestamp, rules.snapshot_at)
         pm10, pm25 = in_range("P1", parsed.p1), in_range("P2", parsed.p2)
         if record_id is None or measured_at is None or sensor_type in NOT_MASS or not (pm10 or pm25):

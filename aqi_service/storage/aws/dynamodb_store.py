@@ -15,6 +15,7 @@ from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes, key, key_kind
 from aqi_service.storage.aws.dynamodb_batches import read_batch
+from aqi_service.storage.aws.dynamodb_deletes import delete_of_sensor
 from aqi_service.storage.aws.dynamodb_rate import Throttle
 from aqi_service.storage.aws.dynamodb_sensors import query_page, usable_index
 from aqi_service.storage.aws.dynamodb_writes import Put, Writer
@@ -144,6 +145,12 @@ class DynamoStore:
         put = Put(await self._key(), guard, conditional, judged)
         await self._writer.write(items, put)
         return put.result
+
+    async def delete_of_sensor(self, sensor_id: int, ids: Sequence[str]) -> int:
+        """Delete one by one, each under the condition that it is still of that sensor."""
+        async with self.keyed() as kind:
+            keys = [key(i, kind) for i in ids if integer(i) == i]
+            return await delete_of_sensor(self._writes, self._table, sensor_id, keys, self._sleep)
 
     async def settle(self) -> None:
         """Return at once: what DynamoDB acknowledged is on three disks."""

@@ -52,6 +52,8 @@ loaded wins, and a `snapshot_at` past `core.clocks.counts_until`, the last param
 
 EXPIRE = "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires_at <= ? LIMIT ?)"
 
+DELETE_OF_SENSOR = "DELETE FROM items WHERE id = ? AND sensor_id = ?"
+
 IDENTITY = "SELECT table_id FROM about"
 
 SETTLE = "UPDATE about SET settled = settled + 1"

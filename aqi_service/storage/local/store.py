@@ -19,6 +19,7 @@ from aqi_service.storage.local.sensor_pages import from_some, of_sensor
 from aqi_service.storage.local.sqlite import SqliteConnection, durable, rows, transaction
 from aqi_service.storage.local.statements import (
     ADD_RECEIPT,
+    DELETE_OF_SENSOR,
     EXPIRE,
     GET,
     HAS_RECEIPT,
@@ -107,6 +108,10 @@ class LocalStore:
         compares = conditional or judged is not None
         return await self._writing.run(self._put, items, guard, compares)
 
+    async def delete_of_sensor(self, sensor_id: int, ids: Sequence[str]) -> int:
+        """Delete in one transaction, and write zeros over what the rows held."""
+        return await self._writing.run(self._delete_of_sensor, sensor_id, _row_ids(ids))
+
     async def settle(self) -> None:
         """Return once all that was put survives a power cut.
 
@@ -181,6 +186,17 @@ class LocalStore:
                     # a surrogate, an integer over 64 bits, a trigger that somebody added
                     refused[item.id] = str(error)
         return PutResult(frozenset(superseded), refused)
+
+    def _delete_of_sensor(self, sensor_id: int, numbers: Sequence[int]) -> int:
+        with self._writer.use() as connection:
+            connection.execute(
+                "PRAGMA secure_delete = ON"
+            )  # else the file keeps them until it needs the room
+            with transaction(connection):
+                rows = [(number, str(sensor_id)) for number in numbers]
+                deleted = connection.executemany(DELETE_OF_SENSOR, rows).rowcount
+            connection.execute("PRAGMA secure_delete = OFF")
+        return deleted
 
     def _settle(self) -> None:
         with self._writer.use() as connection:

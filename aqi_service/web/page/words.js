@@ -131,7 +131,7 @@ export function daysLine(days, record, scale) {
 
 /** @type {Map<string, string>} */
 const REASONS = new Map(Object.entries({
-  unreadable: 'its text cannot be read', too_long: 'it is longer than any measurement', too_deep: 'it is nested deeper than any measurement',
+  excluded: 'its sensor is left out here', unreadable: 'its text cannot be read', too_long: 'it is longer than any measurement', too_deep: 'it is nested deeper than any measurement',
   not_an_object: 'it is no measurement', bad_id: 'its number is no number', bad_timestamp: 'its time is none, long past, or in the future',
   not_mass: 'this kind of sensor counts particles, and no factor makes µg/m³ of that',
   no_pm_value: 'no usable value of PM2.5 or PM10, as failed sensors send them', refused: 'the table does not take it',

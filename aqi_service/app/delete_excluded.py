@@ -1,0 +1,76 @@
+"""`--delete-excluded`: delete what the table has of the sensors that are left out, and end.
+
+One rule: running it again is always safe; with --dry-run it counts, and deletes nothing.
+"""
+
+import logging
+
+from aqi_service.app.advice import fitting_advice
+from aqi_service.app.config import Config
+from aqi_service.app.logs import say
+from aqi_service.app.open import open_backend
+from aqi_service.app.reload import excluded_sensors
+from aqi_service.app.reports import print_facts
+from aqi_service.app.startup_checks import check_table, tell_start
+from aqi_service.shutdown import Stop
+from aqi_service.storage.ports import READ_LIMIT, Store
+from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorRange
+
+ALL_TIME = (0, 2**53)
+BEFORE_ALL = -1.0
+"""No item has expired by then: what has is still in the table."""
+
+
+async def run(config: Config, stop: Stop) -> int:
+    """Print for each sensor how many items there are, and are deleted; return 0, or 1 when interrupted.
+
+    Raises Unavailable where the table does not answer: what was not reached is deleted by the next run.
+    """
+    code = await stop.guard(_run(config))
+    if code is None:
+        say("interrupted", "aqi-service: interrupted", level=logging.WARNING)
+    return 1 if code is None else code
+
+
+async def _run(config: Config) -> int:
+    excluded = sorted(excluded_sensors(config).ids)
+    async with open_backend(config) as backend:
+        tell_start(config, backend)
+        await check_table(config, backend)
+        with fitting_advice(config):
+            return await _delete_all(config, backend.storage.store, excluded)
+
+
+async def _delete_all(config: Config, store: Store, excluded: list[int]) -> int:
+    items, is_printed = 0, True
+    for sensor_id in excluded:
+        found, deleted = await items_of_sensor(store, sensor_id, counts_only=config.dry_run)
+        items += found
+        facts = {"sensor_id": str(sensor_id), "items": found, "deleted": deleted}
+        is_printed &= await print_facts(facts)
+    what = "to delete" if config.dry_run else "deleted"
+    told = f"{items} items of {len(excluded)} sensors {what}"
+    say("excluded_items", told, {"items": items, "sensors": len(excluded), "dry_run": config.dry_run})
+    return 0 if is_printed else 1
+
+
+async def items_of_sensor(
+    store: Store, sensor_id: int, *, counts_only: bool, page_limit: int = PAGE_LIMIT
+) -> tuple[int, int]:
+    """Return how many items the index has of a sensor, and how many of them were deleted.
+
+    `page_limit` is how many are read at once (smaller only to test it).
+    """
+    found = deleted = 0
+    asked, position = SensorRange(sensor_id, *ALL_TIME, fields=(), limit=page_limit), None
+    while True:
+        page = await store.sensor_page(asked, BEFORE_ALL, position)
+        ids = [item.id for item in page.items]
+        found, position = found + len(ids), page.position
+        for start in range(0, 0 if counts_only else len(ids), READ_LIMIT):
+            deleted += await store.delete_of_sensor(sensor_id, ids[start : start + READ_LIMIT])
+        if position is None:
+            break
+    if deleted:
+        await store.settle()
+    return found, deleted

@@ -1,0 +1,60 @@
+"""Sensors that are left out: neither stored nor served.
+
+One rule: whoever answers asks the list at that moment, so a new one counts at once; a load goes by the list
+that it began with.
+"""
+
+from aqi_service.core.decimals import integer
+from aqi_service.core.redaction import printable
+from aqi_service.errors import ConfigError
+
+NO_SENSORS: frozenset[int] = frozenset()
+
+MOST_SHOWN = 40
+"""Characters of a line that are shown where it is no sensor's id."""
+
+
+class ExcludedSensors:
+    """The sensors that are left out now.
+
+    Attributes:
+        ids: theirs; another object only when it has other ids, so that it is compared by `is`.
+    """
+
+    __slots__ = ("ids",)
+
+    def __init__(self, ids: frozenset[int] = NO_SENSORS) -> None:
+        self.ids = ids
+
+    def replace(self, ids: frozenset[int]) -> None:
+        """Put another list in the place of this one."""
+        if ids != self.ids:
+            self.ids = ids
+
+    def has(self, sensor_id: str | None) -> bool:
+        """Tell whether a sensor is left out; one whose id nobody knows is not."""
+        return bool(self.ids) and sensor_number(sensor_id) in self.ids
+
+
+def sensor_number(text: str | None) -> int | None:
+    """Return a sensor's id as a number; None of what is none, as a table that others fill may have it."""
+    digits = integer(text)
+    return None if digits is None else int(digits)
+
+
+def read_exclusions(text: str) -> frozenset[int]:
+    """Read a list of sensors: an id a line; blank lines, and what follows a #, say nothing.
+
+    Raises ConfigError that names the first line which has anything else.
+    """
+    found = set[int]()
+    for count, line in enumerate(text.split("\n"), 1):
+        word = line.partition("#")[0].strip()
+        number = sensor_number(word)
+        if number is not None:
+            found.add(number)
+        elif word:
+            raise ConfigError(
+                f"line {count} is no sensor's id, which is digits alone: {printable(word)[:MOST_SHOWN]!r}"
+            )
+    return frozenset(found) or NO_SENSORS

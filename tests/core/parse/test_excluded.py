@@ -1,0 +1,103 @@
+"""Records of sensors that are left out: rejected before anything else, and nothing of them written down."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import orjson
+
+from aqi_service.core.humidity import BoxHumidity
+from aqi_service.core.items import Item
+from aqi_service.core.parse.document import DocumentReader
+from aqi_service.core.parse.measurements import Rejection, ScoringRules
+from aqi_service.core.rejects import Rejects
+from aqi_service.core.scales import DAQI
+from tests.doubles.documents import SNAPSHOT_AT, assemble, document_of, record
+
+LEFT_OUT = ScoringRules(DAQI, SNAPSHOT_AT, excluded=frozenset({5, 987654321}))
+
+
+def of(sensor_id: object, record_id: int, **changes: Any) -> dict[str, Any]:
+    made = record(record_id, p1="12.5", p2="7.5", **changes)
+    return made | {"sensor": made["sensor"] | {"id": sensor_id}}
+
+
+def test_a_record_of_such_a_sensor_is_rejected_as_excluded_and_its_neighbours_are_not() -> None:
+    out, counts = assemble(document_of(of(4, 1), of(5, 2), of("987654321", 3), of(6, 4)), rules=LEFT_OUT)
+    assert [each.id for each in out if isinstance(each, Item)] == ["1", "4"]
+    assert [(each.reason, each.id, each.text) for each in out if isinstance(each, Rejection)] == [
+        ("excluded", "2", b""),
+        ("excluded", "3", b""),
+    ]
+    assert (counts.records, counts.rejected, counts.reasons) == (4, 2, Counter(excluded=2))
+
+
+def test_it_is_excluded_before_it_is_anything_else_so_that_no_other_reason_keeps_its_text() -> None:
+    bad = (
+        of(5, 1, timestamp="never"),
+        of(5, 2) | {"id": None},
+        of(5, 3) | {"sensordatavalues": [{"value_type": "P1", "value": "1999.9"}]},
+        of(5, 4) | {"sensor": {"id": 5, "sensor_type": {"name": "PPD42NS"}}},
+    )
+    out, counts = assemble(document_of(*bad), rules=LEFT_OUT)
+    assert [each.text for each in out if isinstance(each, Rejection)] == [b""] * 4
+    assert counts.reasons == Counter(excluded=4)
+
+
+def test_what_is_left_out_counts_in_none_of_the_snapshot_s_checks() -> None:
+    _, counts = assemble(document_of(of(5, 1), of(5, 2), of(6, 3)), rules=LEFT_OUT)
+    assert (counts.pm_records, counts.pm_rejected, len(counts.sensors)) == (1, 0, 1)
+    assert counts.warnings == Counter()
+
+
+def test_two_halves_of_such_a_measurement_are_one_that_is_rejected_and_one_merged() -> None:
+    first, second = of(5, 1), of(5, 1)
+    first["sensordatavalues"], second["sensordatavalues"] = (
+        [each for each in first["sensordatavalues"] if each["value_type"] == kind] for kind in ("P1", "P2")
+    )
+    out, counts = assemble(document_of(first, second), rules=LEFT_OUT)
+    assert [type(each) for each in out] == [Rejection]
+    assert (counts.rejected, counts.merged) == (1, 1)
+
+
+def test_a_record_of_it_without_particulates_is_passed_over_as_any_other() -> None:
+    out, counts = assemble(document_of(of(5, 1) | {"sensordatavalues": []}), rules=LEFT_OUT)
+    assert (out, counts.without_pm) == ([], 1)
+
+
+def test_the_humidity_that_it_reports_says_nothing_of_the_sensors_beside_it() -> None:
+    box = {"location": {"id": 77, "latitude": "1.0", "longitude": "2.0"}}
+    wet = record(9) | box | {"sensor": {"id": 5}}
+    wet["sensordatavalues"] = [{"value_type": "humidity", "value": "81.5"}]
+    for rules, percent in ((LEFT_OUT, None), (ScoringRules(DAQI, SNAPSHOT_AT), "81.5")):
+        boxes = BoxHumidity(SNAPSHOT_AT)
+        reader = DocumentReader(rules, boxes=boxes)
+        for _ in (*reader.feed(document_of(wet, of(6, 8) | box)), *reader.close()):
+            pass
+        assert boxes.of(8) == percent
+
+
+def test_with_a_list_the_text_of_what_may_be_of_such_a_sensor_is_not_kept() -> None:
+    deep = json.dumps(of(5, 1) | {"extra": None}).replace("null", "[" * 80 + "]" * 80)
+    unreadable = json.dumps(of(5, 2) | {"extra": "x"}).replace('"x"', "NaN")
+    listed = json.dumps([of(5, 3)])
+    nobody = json.dumps(of("5 ", 4, timestamp="never"))
+    known = json.dumps(of(6, 5, timestamp="never"))
+    document = f"[{deep},{unreadable},{listed},{nobody},{known}]".encode()
+    for rules, kept in ((LEFT_OUT, [5]), (ScoringRules(DAQI, SNAPSHOT_AT), [1, 2, 3, 4, 5])):
+        out, _ = assemble(document, rules=rules)
+        rejected = [each for each in out if isinstance(each, Rejection)]
+        assert [each.reason for each in rejected] == [
+            *("too_deep", "unreadable", "not_an_object", "bad_timestamp", "bad_timestamp"),
+        ]
+        assert [place for place, each in enumerate(rejected, 1) if each.text] == kept
+
+
+def test_the_list_of_rejects_says_where_it_stood_and_nothing_that_it_said() -> None:
+    out, _ = assemble(document_of(of(4, 1), of(5, 2)), rules=LEFT_OUT)
+    rejects = Rejects()
+    rejects.add(each for each in out if isinstance(each, Rejection))
+    (line,) = rejects.body({}).splitlines()
+    found = orjson.loads(line)
+    assert found.pop("offset") > 0
+    assert found == {"id": "2", "reason": "excluded", "record": ""}

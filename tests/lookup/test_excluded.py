@@ -1,0 +1,162 @@
+"""Memory and the sensors that are left out: on a new list at once, and after the snapshot was read again."""
+
+from collections.abc import AsyncGenerator, Callable
+
+import pytest
+
+from aqi_service.core.exclusions import ExcludedSensors
+from aqi_service.errors import ArchiveFailed, Unavailable
+from aqi_service.lookup.lookup import Lookup
+from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.lookup.refresh import MemoryRefresher
+from aqi_service.shutdown import Stop
+from aqi_service.snapshots.sources import FetchOptions
+from aqi_service.storage.ports import Storage
+from tests.doubles.load_helpers import AGENT, NOW, TABLE, document, run
+from tests.doubles.memory_world import feed
+from tests.doubles.patience import PATIENCE, patience
+from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing
+from tests.doubles.wire_fixtures import task, until
+
+IDS = (11, 12, 13)
+"""Records, of sensors of the same ids."""
+
+
+class Archive(MemoryArchive):
+    """An archive that counts how often a snapshot is read, and does something else meanwhile."""
+
+    reads = 0
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        self.reads += 1
+        async for piece in super().read(name, offset):
+            yield piece
+            self.meanwhile()
+
+
+class World:
+    """A loaded table, a daemon's memory of it, and the list."""
+
+    def __init__(self) -> None:
+        self.archive, self.store, self.excluded = Archive(), MemoryStore(), ExcludedSensors()
+        self.memory = MemoryIndex(lambda: NOW + 60, self.excluded)
+        self.refresher = self.refreshing(self.archive)
+        self.lookup = Lookup(self.store, self.memory.now, PATIENCE, self.memory)
+
+    def refreshing(self, archive: object) -> MemoryRefresher:
+        storage = Storage(archive, self.store)  # type: ignore[arg-type]
+        return MemoryRefresher(storage, TABLE, self.memory, FetchOptions(AGENT, 2**31), lambda _: None)
+
+    async def load(self) -> None:
+        storage = Storage(self.archive, self.store)
+        await run(feed(document(*IDS)), storage, live=True, excluded=self.excluded.ids)
+
+    def leave_out(self, *sensors: int) -> None:
+        self.excluded.replace(frozenset(sensors))
+
+    async def found(self) -> set[int]:
+        """Give the ids that are found, be it in memory or in the table."""
+        replies = {number: await self.lookup.answer(b"%d" % number) for number in IDS}
+        return {number for number, reply in replies.items() if reply.startswith(b"id,")}
+
+    @property
+    def remembered(self) -> set[int]:
+        return set() if self.memory.index is None else set(self.memory.index.packed)
+
+
+@pytest.fixture
+async def world() -> World:
+    made = World()
+    await made.load()
+    await made.refresher.look()
+    assert made.remembered == await made.found() == {11, 12, 13}
+    return made
+
+
+async def test_a_new_list_counts_before_anybody_looks_and_memory_is_asked_again_after_it(
+    world: World,
+) -> None:
+    world.leave_out(12)
+    assert await world.found() == {11, 13}
+    assert world.lookup.counts.table == 3
+    await world.refresher.look()
+    assert world.remembered == await world.found() == {11, 13}
+    assert world.lookup.counts.table == 4  # the one that memory does not have
+
+
+async def test_the_snapshot_is_read_again_so_that_the_checks_of_others_have_not_seen_the_sensor(
+    world: World,
+) -> None:
+    world.leave_out(12)
+    await world.refresher.look()
+    assert world.memory.sensors is not None
+    assert list(world.memory.sensors.index.sensor_ids) == [11, 13]
+    await world.refresher.look()
+    assert world.archive.reads == 2
+
+
+async def test_an_archive_that_is_away_keeps_nobody_from_being_left_out_of_memory(world: World) -> None:
+    world.leave_out(12)
+    away = world.refreshing(Before(world.archive, get=failing(Unavailable("away"))))
+    with pytest.raises(Unavailable):
+        await away.look()
+    assert world.remembered == await world.found() == {11, 13}
+
+
+async def test_a_snapshot_that_cannot_be_read_again_leaves_what_is_there_of_the_others(world: World) -> None:
+    def break_off() -> None:
+        raise ArchiveFailed("broken")
+
+    world.leave_out(12)
+    world.archive.meanwhile = break_off
+    with pytest.raises(ArchiveFailed):
+        await world.refresher.look()
+    assert world.remembered == await world.found() == {11, 13}
+
+
+async def test_a_list_that_comes_while_a_snapshot_is_read_counts_for_what_was_read() -> None:
+    world = World()
+    await world.load()
+    world.archive.meanwhile = lambda: world.leave_out(12)
+    await world.refresher.look()
+    assert world.remembered == await world.found() == {11, 13}
+
+
+async def test_the_same_list_once_more_costs_nothing(world: World) -> None:
+    world.leave_out(12)
+    await world.refresher.look()
+    index = world.memory.index
+    world.leave_out(12)
+    await world.refresher.look()
+    assert world.memory.index is index
+
+
+async def test_a_sensor_that_a_load_left_out_comes_back_with_the_next_load_and_not_out_of_the_archive() -> (
+    None
+):
+    world = World()
+    world.leave_out(12)
+    await world.load()
+    await world.refresher.look()
+    world.leave_out()
+    await world.refresher.look()
+    assert world.remembered == await world.found() == {11, 13}
+    await run(
+        feed(document(*IDS, timestamp="2023-12-20 17:30:00")), Storage(world.archive, world.store),
+        live=True, now=NOW + 3600,
+    )  # fmt: skip
+    world.memory.now = lambda: NOW + 3660
+    await world.refresher.look()
+    assert world.remembered == await world.found() == {11, 12, 13}
+
+
+async def test_who_waits_for_the_next_look_is_woken_by_a_new_list(world: World) -> None:
+    stop = Stop()
+    looking = task(world.refresher.run(stop))
+    world.leave_out(12)
+    world.memory.renewable.set()
+    async with patience():
+        await until(lambda: 12 not in world.remembered)
+    stop.set()
+    await looking
