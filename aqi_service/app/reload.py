@@ -52,12 +52,15 @@ class ReloadedFiles:
         try:
             self.excluded.replace(read_list(path))
         except ConfigError as error:
-            extra = {"error": str(error), "sensors": len(before), "hint": _AGAIN}
-            log.warning("exclusions_kept", extra=extra)
+            log.warning(
+                "exclusions_kept", extra={"error": str(error), "sensors": len(before), "hint": _AGAIN}
+            )
             return
         now = self.excluded.ids
-        extra = {"sensors": len(now), "added": len(now - before), "removed": len(before - now)}
-        log.info("exclusions_reloaded", extra=extra)
+        log.info(
+            "exclusions_reloaded",
+            extra={"sensors": len(now), "added": len(now - before), "removed": len(before - now)},
+        )
         if now is not before:
             self.on_excluded()
 

@@ -20,7 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "no_http": False, "tiles": None, "tiles_attribution": None,
     "max_connections": None, "max_per_address": None, "read_units": 200,
     "interval": 3600, "sources": (),
-    "snapshot_time": None, "since": None, "until": None, "shard": None, "force": False,
+    "snapshot_time": None, "since": None, "until": None, "shard": None,
+    "exclude_sensors": None, "delete_excluded": False, "force": False,
     "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
     "max_bytes": 2 * 1024**3, "max_records": 1_000_000, "load_deadline": None, "cloudwatch": None,
     "dry_run": False, "log_format": "text", "log_level": "info",
@@ -38,6 +39,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "--tls-cert": ("a.pem", "tls_cert", Path("a.pem")),
     "--http-host": ("::1", "http_host", "::1"),
     "--http-port": ("65535", "http_port", 65535),
+    "--exclude-sensors": ("list", "exclude_sensors", Path("list")),
     "--max-connections": ("7", "max_connections", 7),
     "--max-per-address": ("0", "max_per_address", 0),
     "--read-units": ("25", "read_units", 25),
@@ -72,7 +74,11 @@ SWITCHES: dict[str, list[str]] = {
     "--create": [],
     "--no-http": [],
     "--rescore": [],
-} | {"--dry-run": ["--load-only"], "--force": ["--load-only", "--from", "archive"]}
+} | {
+    "--dry-run": ["--load-only"],
+    "--force": ["--load-only", "--from", "archive"],
+    "--delete-excluded": ["--exclude-sensors", "list"],
+}
 
 
 @pytest.fixture
