@@ -71,7 +71,7 @@ class ScoringRules:
         return bool(self.excluded) and sensor_of(record) in self.excluded
 
     def may_keep(self, element: object) -> bool:
-        """Tell whether an element's text may be kept: where sensors are left out, only if it is of another."""
+        """Tell whether an element's text may be kept: with a list, only if it is of no sensor on it."""
         sensor = sensor_of(element) if self.excluded else None
         return not self.excluded or (sensor is not None and sensor not in self.excluded)
 
