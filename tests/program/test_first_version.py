@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.doubles import first_version
+from tests.doubles.first_table import COMMIT
 from tests.doubles.first_version import STORED
 from tests.doubles.load_helpers import document, written
 from tests.doubles.moto_names import Moto
@@ -26,7 +27,7 @@ NEW = (70000000001, 70000000002)
 
 BY_GIT = pytest.mark.skipif(
     first_version.git() is None,
-    reason=f"this repository has no commit {first_version.COMMIT}: fetch all of it",
+    reason=f"this repository has no commit {COMMIT}: fetch all of it",
 )
 
 Rows = list[tuple[Any, ...]]
@@ -179,7 +180,7 @@ async def test_a_second_table_that_is_filled_from_the_archive_equals_the_first(
 
 def items_of(moto: Moto, table: str) -> list[str]:
     """Give all items of a table, as JSON."""
-    found, start = [], {}
+    found, start = list[str](), dict[str, Any]()
     while True:
         page = moto.client("dynamodb").scan(TableName=table, **start)
         found += [json.dumps(item, sort_keys=True) for item in page["Items"]]

@@ -9,7 +9,7 @@ import orjson
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
 from aqi_service.core.parse.document import DocumentReader
-from aqi_service.core.parse.measurements import Rejection, ScoringRules
+from aqi_service.core.parse.record_item import Rejection, ScoringRules
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.scales import DAQI
 from tests.doubles.documents import SNAPSHOT_AT, assemble, document_of, record
