@@ -73,9 +73,7 @@ class MemoryIndex:
         index = self.index
         if index is None or (self._moved.loads and number in self._moved):
             return None
-        if (
-            index.excluded is not self.excluded.ids
-        ):  # it was made without other sensors: nobody knows whose it is
+        if index.excluded is not self.excluded.ids:  # other sensors are left out by now: is it one of theirs?
             return None
         now = self.now()
         return index.reply(number, now, self._doubt, ages_from(now, self._data_time))

@@ -5,18 +5,23 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 
 from aqi_service.core.exclusions import ExcludedSensors
+from aqi_service.core.left_out import without_sensors
+from aqi_service.core.requests import LatestRequest
+from aqi_service.core.slices import run_through
 from aqi_service.errors import ArchiveFailed, Unavailable
+from aqi_service.lookup.latest import LatestSensors
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
+from aqi_service.lookup.sensors import SensorLookup
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import FetchOptions
 from aqi_service.storage.ports import Storage
 from tests.doubles.load_helpers import AGENT, NOW, TABLE, document, run
 from tests.doubles.memory_world import feed
 from tests.doubles.patience import PATIENCE, patience
-from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing
-from tests.doubles.wire_fixtures import task, until
+from tests.doubles.storage_doubles import Before, Gate, MemoryArchive, MemoryStore, failing
+from tests.doubles.wire_fixtures import advance, by_hand, task, until
 
 IDS = (11, 12, 13)
 """Records, of sensors of the same ids."""
@@ -65,13 +70,61 @@ class World:
         return set() if self.memory.index is None else set(self.memory.index.packed)
 
 
-@pytest.fixture
-async def world() -> World:
+async def loaded() -> World:
     made = World()
     await made.load()
     await made.refresher.look()
     assert made.remembered == await made.found() == {11, 12, 13}
     return made
+
+
+@pytest.fixture
+async def world() -> World:
+    return await loaded()
+
+
+async def _nobody(_sensor_id: int) -> None:
+    """Know of no sensor that memory lacks."""
+
+
+async def test_memory_goes_on_answering_for_others_while_the_snapshot_is_read_again(world: World) -> None:
+    replies = []
+    world.leave_out(12)
+    world.archive.meanwhile = lambda: replies.append(world.lookup.at_once(b"11"))
+    await world.refresher.look()
+    assert replies
+    assert all(reply and reply.startswith(b"id,") for reply in replies)
+
+
+async def test_a_history_that_is_read_as_the_list_comes_is_none(world: World) -> None:
+    reading = Gate()
+    table = Before(world.store, sensor_page=reading)
+    lookup = Lookup(table, world.memory.now, PATIENCE, world.memory)  # type: ignore[arg-type]
+    asked = b"history 12 2023-12-20 2023-12-21"
+    waiting = task(lookup.answer(asked))
+    await until(lambda: reading.calls > 0)
+    world.leave_out(12)
+    reading.open.set()
+    assert (await waiting).count(b"\r\n") == 1  # the header
+    world.leave_out()
+    assert (await lookup.answer(asked)).count(b"\r\n") == 2
+
+
+@by_hand
+async def test_what_is_kept_of_all_sensors_holds_until_the_list_changes_and_no_longer() -> None:
+    world = await loaded()
+    sensors = LatestSensors(world.memory, SensorLookup(world.memory, world.store, _nobody))
+    all_of_them = await sensors.all(LatestRequest())
+    assert len(all_of_them.records) == 3
+    assert all_of_them.holds()
+    world.leave_out(12)
+    assert not all_of_them.holds()
+    assert world.memory.index is not None
+    cut = run_through(without_sensors(world.memory.index, world.excluded.ids))
+    world.memory.left_out(world.memory.index, cut)
+    others = await sensors.all(LatestRequest())
+    advance(3600)
+    assert (len(others.records), others.holds()) == (2, True)
 
 
 async def test_a_new_list_counts_before_anybody_looks_and_memory_is_asked_again_after_it(
