@@ -99,7 +99,7 @@ async def test_memory_goes_on_answering_for_others_while_the_snapshot_is_read_ag
 async def test_a_history_that_is_read_as_the_list_comes_is_none(world: World) -> None:
     reading = Gate()
     table = Before(world.store, sensor_page=reading)
-    lookup = Lookup(table, world.memory.now, PATIENCE, world.memory)  # type: ignore[arg-type]
+    lookup = Lookup(table, world.memory.now, PATIENCE, world.memory)
     asked = b"history 12 2023-12-20 2023-12-21"
     waiting = task(lookup.answer(asked))
     await until(lambda: reading.calls > 0)
