@@ -22,6 +22,7 @@ from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import document
 from tests.doubles.moto_names import Moto
 from tests.doubles.program import CAPTURE, ran
+from tests.doubles.template import Stack
 
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 COSTS = PAGE.partition("\n## What it costs\n")[2].partition("\n## ")[0]
@@ -50,6 +51,20 @@ def test_the_table_of_what_aws_costs_is_what_the_formula_gives() -> None:
     for interval, ttl, years, *told in table:
         got = a_month(int(interval), None if ttl == "none" else int(ttl), int(years))
         assert [float(cell.replace(",", "")) for cell in told] == list(got)
+
+
+def test_what_the_template_says_that_loads_cost_is_what_the_formula_gives() -> None:
+    names, said = formulas(), Stack().template["Parameters"]
+    costs = re.findall(r"(\d+)(?: dollars a month)? at (\d+)", said["Interval"]["Description"])
+    assert len(costs) == 3
+    for told, interval in costs:
+        _, writes, reads, *_ = names["a_month"](int(interval))
+        assert int(told) == round((writes * names["WRITE"] + reads * names["READ"]) * 1e6)
+    days = int(said["TtlDays"]["Default"])
+    gigabytes = names["a_month"](3600, days)[3]
+    dollars = gigabytes * (names["TABLE"] + names["RECOVERY"] / 2)
+    assert f"{gigabytes} GB at {days}" in said["TtlDays"]["Description"]
+    assert f"{dollars:.1f} dollars a month" in said["TtlDays"]["Description"]
 
 
 def test_the_table_of_what_one_machine_keeps_is_what_the_formula_gives() -> None:
