@@ -2,8 +2,9 @@
 # Install the service from the folder that this script lies in, as root, on Amazon Linux 2023: `make wheelhouse` packs it.
 #
 # Only what requirements.txt names by its hash is installed, from wheels/ alone; no package index is asked. What is there of
-# the service is replaced; /etc/aqi/aqi.env, which its unit reads, stays as it is.
+# the service is replaced; what stands in /etc/aqi/aqi.env, which its unit reads, stays as it is.
 set -euo pipefail
+umask 022
 cd "$(dirname "$0")"
 
 dnf --assumeyes --quiet install python3.11 # AL2023's own python3 is 3.9
@@ -11,7 +12,11 @@ python3.11 -m venv --clear "${AQI_ROOT:-}/opt/aqi"
 "${AQI_ROOT:-}/opt/aqi/bin/python" -m pip --isolated install --quiet --no-index --find-links wheels --only-binary :all: \
     --require-hashes --requirement requirements.txt
 
+mkdir -p "${AQI_ROOT:-}/etc/aqi"
 getent passwd aqi >/dev/null || useradd --system --no-create-home --home-dir /nonexistent --shell /sbin/nologin aqi
+chgrp --recursive aqi "${AQI_ROOT:-}/etc/aqi"
+chmod --recursive u=rwX,g=rX,o= "${AQI_ROOT:-}/etc/aqi" # for the service alone: a certificate's key may lie there
+
 install -D --mode=644 aqi.service "${AQI_ROOT:-}/etc/systemd/system/aqi.service"
 systemctl daemon-reload
 systemctl enable aqi.service

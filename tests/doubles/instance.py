@@ -26,7 +26,7 @@ PYTHON = f"""
 exec {shlex.quote(sys.executable)} "$@"
 """
 PROGRAMS = {"aws": AWS, "python3.11": PYTHON, "getent": "exit 2"} | dict.fromkeys(
-    ("dnf", "useradd", "systemctl", "curl", "sleep", "cfn-signal"), ""
+    ("dnf", "useradd", "chgrp", "systemctl", "curl", "sleep", "cfn-signal"), ""
 )
 
 

@@ -149,6 +149,19 @@ def test_an_installation_has_what_the_list_names_and_starts_the_unit(tmp_path: P
     assert instance.called("systemctl") == ["daemon-reload", "enable aqi.service", "restart aqi.service"]
 
 
+def test_settings_are_for_the_service_alone(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    key = instance.root / "etc/aqi/server.key"
+    key.parent.mkdir(parents=True)
+    key.write_text("a secret")
+
+    done = instance.install(unpacked(tmp_path / "house", wheel(tmp_path, "aqi_service")))
+
+    assert done.returncode == 0, done.stderr
+    assert [path.stat().st_mode & 0o777 for path in (key.parent, key)] == [0o750, 0o640]
+    assert instance.called("chgrp") == [f"--recursive aqi {key.parent}"]
+
+
 def test_a_wheel_that_was_exchanged_is_not_installed_and_nothing_starts(tmp_path: Path) -> None:
     instance = Instance(tmp_path)
     house = unpacked(tmp_path / "house", wheel(tmp_path, "aqi_service"))
