@@ -3,31 +3,38 @@
 Rule: a file that cannot be used is a ConfigError that names the option; what was loaded before stays in use.
 """
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aqi_service.core.certificate_dates import not_after
 from aqi_service.errors import ConfigError
 
 
 class Certificates:
     """What handshakes use: `context` is that of the next one, and `reload` puts a new one in its place.
 
-    The files are PEM: the certificate with its chain, its key (None: it is in the file of the certificate),
-    and the authorities who may sign the certificates of clients (None: clients need none).
+    `expires` is when the certificate ends (epoch seconds; None: that cannot be read). The files are PEM: the
+    certificate with its chain, its key (None: it is in the file of the certificate), and the authorities
+    who may sign the certificates of clients (None: clients need none).
     """
+
+    context: ssl.SSLContext
+    expires: int | None
 
     def __init__(self, cert: Path, key: Path | None = None, client_ca: Path | None = None) -> None:
         """Raise ConfigError for a file that cannot be used."""
         self._cert = cert
         self._key = key
         self._client_ca = client_ca
-        self.context = self._load()
+        self.reload()
 
     def reload(self) -> None:
         """Read the files again; raises ConfigError, and then changes nothing."""
-        self.context = self._load()
+        context = self._load()
+        self.context, self.expires = context, _end_of(self._cert)
 
     def _load(self) -> ssl.SSLContext:
         """Make a new context, as authorities can only be added to one; connections keep the one they have."""
@@ -70,6 +77,20 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, key_file: Path | None
             context.load_cert_chain(cert, key_file, password=encrypted)
         except ssl.SSLError as error:
             raise ConfigError(_why(cert, key_file, error)) from error
+
+
+def _end_of(cert: Path) -> int | None:
+    """Return when the first certificate of a file ends: the server's own, whose chain follows it."""
+    try:
+        found = _CERTIFICATE.search(cert.read_text(encoding="ascii", errors="replace"))
+        return not_after(ssl.PEM_cert_to_DER_cert(_PEM.format(found[1]))) if found else None
+    except (OSError, ValueError):
+        return None
+
+
+_PEM = "-----BEGIN CERTIFICATE-----{}-----END CERTIFICATE-----"
+_CERTIFICATE = re.compile("-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END ", re.DOTALL)
+"""The labels that OpenSSL takes for a certificate's."""
 
 
 def _why(cert: Path, key: Path | None, error: ssl.SSLError) -> str:

@@ -19,6 +19,7 @@ from socket import socket
 
 from aqi_service.app.cloudwatch import cloudwatch
 from aqi_service.app.config import DEFAULT_HTTP_PORT, Config
+from aqi_service.app.disk import watch_disk
 from aqi_service.app.http import Shown, serve_http
 from aqi_service.app.loads import tell_what_stays, user_agent, warn_without_contact
 from aqi_service.app.logs import say
@@ -90,6 +91,7 @@ async def _serve(
         server.no_place = lookup.no_place
         status = ServiceStatus(server.counts, lookup.counts, lookup.requests, latest)
         await _watch_loads(stack, config, backend, status)
+        status.certificate_end = lambda: tls.expires if tls else None
         _warn(config)
         if http_sockets:
             loads = RecentLoads(backend.storage, config.table, time.time, files.excluded)
@@ -106,7 +108,8 @@ async def _serve(
         job = preparation.until_done if config.serve_only else loader.run
         loading = supervise(lambda: job(stop), status, stop)
         following = _follower(config, backend, latest, status).run(stop)
-        await asyncio.gather(loading, _serve_until(server, stop), following, watch(status.lag, stop))
+        watching = (watch(status.lag, stop), watch_disk(backend.free_bytes, status, stop))
+        await asyncio.gather(loading, _serve_until(server, stop), following, *watching)
 
 
 async def _prepare(preparation: Preparation, server: Server, stop: Stop) -> None:

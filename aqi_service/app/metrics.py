@@ -30,6 +30,7 @@ HTTP_REFUSALS = ("connections", "silent", "body", "head")
 """As in `web.limits`, which is not imported with --no-http."""
 
 _ENDS = (*Status, REFUSED)
+_FAILED = (Status.FAILED, Status.REJECTED)
 _FATES = tuple(asdict(Fates()))
 
 
@@ -43,13 +44,17 @@ class ServiceStatus:
     latest: MemoryIndex = field(default_factory=lambda: MemoryIndex(time.time))
     loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
+    failures: int = 0
     loader_restarts: int = 0
     http_refused: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(HTTP_REFUSALS, 0)))
     lag: LoopLag = field(default_factory=LoopLag)
     last: LoadReport | None = None
     newest: int | None = None
+    records: int | None = None
     finished: float | None = None
     clock_off: str | None = None
+    disk_free: int | None = None
+    certificate_end: Callable[[], int | None] = lambda: None
     holds_lease: Callable[[], bool] = lambda: False
     watchers: list[Callable[[LoadReport | None], None]] = field(default_factory=list)
     cloudwatch_failures: Callable[[], int] = lambda: 0
@@ -69,8 +74,16 @@ class ServiceStatus:
         """Count a load of the live feed that ended at `now` (epoch seconds)."""
         self.caught_up(report)
         self.last = report
+        self.failures = self.failures + 1 if report.status in _FAILED else 0
         if report.status.is_finished:
             self.finished = now
+        if report.status is Status.COMPLETE:
+            self.records = report.records
+
+    def refused(self) -> None:
+        """Count a load that archive or table refused."""
+        self.loads[REFUSED] += 1
+        self.failures += 1
 
     def ended(self, report: LoadReport | None) -> None:
         """Tell the watchers that a load of the live feed has ended; None is one that was refused."""
@@ -97,7 +110,6 @@ class _Metrics(Collector):
         yield from self._gauges()
         yield from _lag(self._status.lag)
         yield from _requests(self._status.requests, self._status.lookups.memory)
-        yield from self._times()
 
     def _by_label(self) -> Iterable[Metric]:
         """Yield what is counted by a label."""
@@ -137,25 +149,22 @@ class _Metrics(Collector):
         )
 
     def _gauges(self) -> Iterable[Metric]:
-        """Yield what is so now."""
-        status = self._status
-        yield GaugeMetricFamily("aqi_tcp_connections", "Connections open.", status.server.open)
-        holds = status.holds_lease()
-        yield GaugeMetricFamily("aqi_loader", "1 while this process has the lease, and so loads.", holds)
-        off = status.clock_trouble(time.time()) is not None
-        yield GaugeMetricFamily("aqi_clock_off", "1 while the clock is wrong and nothing is loaded.", off)
-        index = status.latest.index
-        yield GaugeMetricFamily(
-            "aqi_memory_records", "Records in memory.", 0 if index is None else len(index)
-        )
-        info = GaugeMetricFamily("aqi_build_info", "The version that runs.", labels=["version"])
-        info.add_metric([__version__], 1)
-        yield info
-
-    def _times(self) -> Iterable[Metric]:
-        """Yield what is known only after a load."""
+        """Yield what is one number; most of what a load tells is not known before the first."""
         status, last, index = self._status, self._status.last, self._status.latest.index
         rows: tuple[tuple[str, str, float | None], ...] = (
+            ("aqi_tcp_connections", "Connections open.", status.server.open),
+            ("aqi_loader", "1 while this process has the lease, and so loads.", status.holds_lease()),
+            (
+                "aqi_failed_loads_in_a_row",
+                "Loads of the live feed in a row that failed, were rejected or refused.",
+                status.failures,
+            ),
+            (
+                "aqi_clock_off",
+                "1 while the clock is wrong and nothing is loaded.",
+                status.clock_trouble(time.time()) is not None,
+            ),
+            ("aqi_memory_records", "Records in memory.", 0 if index is None else len(index)),
             ("aqi_newest_record_timestamp_seconds", "Time of the newest record.", status.newest),
             (
                 "aqi_memory_snapshot_timestamp_seconds",
@@ -165,10 +174,20 @@ class _Metrics(Collector):
             ("aqi_last_finished_load_timestamp_seconds", "When a load last finished.", status.finished),
             ("aqi_last_load_seconds", "How long the last load took.", last.seconds if last else None),
             ("aqi_last_load_bytes", "Decoded size of the last snapshot.", last.bytes if last else None),
+            ("aqi_snapshot_records", "Records of the last complete snapshot.", status.records),
+            (
+                "aqi_certificate_expiry_timestamp_seconds",
+                "When the certificate that is served ends.",
+                status.certificate_end(),
+            ),
+            ("aqi_disk_free_bytes", "Bytes that are free on the disk of --local.", status.disk_free),
         )
         for name, text, value in rows:
             if value is not None:
                 yield GaugeMetricFamily(name, text, value)
+        info = GaugeMetricFamily("aqi_build_info", "The version that runs.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
 
 
 def _sources(lookups: LookupCounts) -> dict[str, int]:

@@ -8,7 +8,7 @@ from random import random
 
 from aqi_service.app.advice import fitting
 from aqi_service.app.config import Config
-from aqi_service.app.metrics import REFUSED, ServiceStatus
+from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.startup_checks import check
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import AqiError, ConfigError, Unavailable
@@ -54,13 +54,14 @@ class Preparation:
     async def _try(self) -> None:
         await check(self._config, self._backend, told=self._lacks)
         self._is_done = True
+        self._status.failures = 0
         if self._failures:
             log.info("storage_usable")
 
     def _failed(self, error: AqiError) -> None:
         self._failures += 1
         if not self._config.serve_only:
-            self._status.loads[REFUSED] += 1
+            self._status.refused()
         said = fitting(self._config, error)
         if said == self._said:
             return

@@ -16,7 +16,7 @@ from aqi_service.app.advice import fitting
 from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads
-from aqi_service.app.metrics import REFUSED, ServiceStatus
+from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.preparation import Preparation
 from aqi_service.app.reports import put_report
 from aqi_service.core.report import LoadReport, Status
@@ -93,6 +93,7 @@ class Scheduler:
             if await stop.guard(self._acquired()):
                 async with keep_renewed(self._backend.lease) as lost:
                     await self._load_on_schedule(stop, lost)
+                self._status.failures = 0  # from now on another process loads
 
     async def _acquired(self) -> bool:
         """Wait for the lease; False, after a while, when the table refuses."""
@@ -127,7 +128,7 @@ class Scheduler:
             await stop.wait_or(lost, max(0.0, due - clock()))
 
     def _refused(self, error: AqiError) -> None:
-        self._status.loads[REFUSED] += 1
+        self._status.refused()
         log.error("load_refused", extra={"error": fitting(self._config, error)})
 
     async def _load(self, stop: Stop) -> LoadReport | None:

@@ -55,5 +55,8 @@ class Backend(Protocol):
     async def wrong(self) -> Sequence[str]:
         """Say what is there in another form than `create` makes it, one sentence each."""
 
+    async def free_bytes(self) -> int | None:
+        """Return how much room is left on the disk that this stores on; None: there is none to run full."""
+
     async def prune(self, names: Iterable[str]) -> int:
         """Delete snapshots by name, where this program does that itself; return how many there were."""

@@ -192,6 +192,10 @@ class DryBackend:
         """Return nothing."""
         return ()
 
+    async def free_bytes(self) -> int | None:
+        """Return None."""
+        return None
+
     async def prune(self, names: Iterable[str]) -> int:
         """Delete nothing."""
         del names

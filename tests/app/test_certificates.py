@@ -1,9 +1,11 @@
 """Files of TLS that cannot be used: a sentence each, exit 2 of server and client; on a reload no change."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 from cryptography.hazmat.primitives import serialization
 
 from aqi_service import certificates as tls
@@ -90,6 +92,23 @@ def test_a_reload_of_bad_files_keeps_what_was_loaded(files: Files) -> None:
     with pytest.raises(ConfigError):
         tls.reload()
     assert tls.context is before
+
+
+def test_the_end_is_that_of_the_certificate_in_use_and_not_of_its_chain(tmp_path: Path) -> None:
+    def put(end: datetime) -> Path:
+        leaf = issuing.issue_cert("localhost", not_before=datetime(2020, 1, 1, tzinfo=UTC), not_after=end)
+        chain = b"of a server\n" + b"".join(pem.bytes() for pem in leaf.cert_chain_pems)
+        (tmp_path / "s.pem").write_bytes(chain + leaf.private_key_pem.bytes())
+        return tmp_path / "s.pem"
+
+    issuing = trustme.CA().create_child_ca()
+    first, second = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2060, 1, 1, tzinfo=UTC)
+    tls = Certificates(put(first))
+    assert tls.expires == int(first.timestamp())
+    put(second)
+    assert tls.expires == int(first.timestamp())
+    tls.reload()
+    assert tls.expires == int(second.timestamp())
 
 
 @pytest.mark.parametrize("needed", ["--tls-key", "--tls-client-ca"])

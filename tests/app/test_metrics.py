@@ -25,12 +25,13 @@ COUNTERS = {
 GAUGES = {
     "aqi_tcp_connections": None, "aqi_build_info": "version", "aqi_memory_records": None,
     "aqi_loop_lag_worst_seconds": None, "aqi_clock_off": None, "aqi_loader": None,
+    "aqi_failed_loads_in_a_row": None,
 }  # fmt: skip
 HISTOGRAMS = {"aqi_loop_lag_seconds", "aqi_request_seconds"}
 BY_TWO = {"aqi_requests": {"kind", "outcome"}}
 AFTER_A_LOAD = {
     "aqi_newest_record_timestamp_seconds", "aqi_last_finished_load_timestamp_seconds",
-    "aqi_last_load_seconds", "aqi_last_load_bytes",
+    "aqi_last_load_seconds", "aqi_last_load_bytes", "aqi_snapshot_records",
 }  # fmt: skip
 
 
@@ -94,6 +95,7 @@ def test_a_load_is_counted_with_its_records_and_its_times(status: ServiceStatus)
         "aqi_last_finished_load_timestamp_seconds": 1_703_095_300,
         "aqi_last_load_seconds": 2.5,
         "aqi_last_load_bytes": 1000,
+        "aqi_snapshot_records": 3,
     }
 
 
@@ -117,6 +119,36 @@ def test_only_a_load_that_is_complete_or_unchanged_is_finished(end: Status, stat
     status.loaded(report(end, newest=None), now=5.0)
     finished = values(status).get(("aqi_last_finished_load_timestamp_seconds", None))
     assert finished == (5.0 if end in (Status.COMPLETE, Status.UNCHANGED) else None)
+
+
+def test_loads_that_fail_are_counted_in_a_row_until_one_does_not(status: ServiceStatus) -> None:
+    def in_a_row() -> float:
+        return values(status)["aqi_failed_loads_in_a_row", None]
+
+    status.loaded(report(Status.FAILED), now=1.0)
+    status.loaded(report(Status.REJECTED), now=2.0)
+    status.caught_up(report())  # of the archive, which says nothing of the feed
+    status.refused()
+    assert in_a_row() == 3
+    for end in (Status.COMPLETE, Status.UNCHANGED, Status.INCOMPLETE):
+        status.loaded(report(Status.FAILED), now=3.0)
+        assert in_a_row() >= 1
+        status.loaded(report(end), now=4.0)
+        assert in_a_row() == 0
+
+
+@pytest.mark.parametrize("end", Status)
+def test_only_a_complete_load_says_how_many_records_the_feed_has(end: Status, status: ServiceStatus) -> None:
+    status.loaded(report(records=9, fates=Fates(stored=9)), now=1.0)
+    status.loaded(report(end, records=2, fates=Fates(without_pm=2)), now=2.0)
+    assert values(status)["aqi_snapshot_records", None] == (2 if end is Status.COMPLETE else 9)
+
+
+def test_disk_and_certificate_are_told_where_there_are_such(status: ServiceStatus) -> None:
+    names = ("aqi_disk_free_bytes", "aqi_certificate_expiry_timestamp_seconds")
+    assert [values(status).get((name, None)) for name in names] == [None, None]
+    status.disk_free, status.certificate_end = 0, lambda: 1_767_225_600
+    assert [values(status).get((name, None)) for name in names] == [0, 1_767_225_600]
 
 
 def test_what_the_server_counts_is_read_when_metrics_are_asked_for(status: ServiceStatus) -> None:

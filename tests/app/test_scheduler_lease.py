@@ -92,10 +92,11 @@ async def test_a_loader_that_loses_the_lease_stands_by_and_loads_again_once_it_i
         lease.holder = "another"
         assert "aqi_loader 0.0" in shown().decode()
         advance(RENEW_SECONDS + 1)
+        status.failures = 2
         await until(lambda: not lease.held)
         advance(7200)  # two loads would be due
         await turns()
-        assert (lease.taken, len(feed.requests)) == (1, 1)
+        assert (lease.taken, len(feed.requests), status.failures) == (1, 1, 0)
         lease.holder = None
         while status.loads["unchanged"] == 0:
             advance(5)

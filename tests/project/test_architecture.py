@@ -75,6 +75,7 @@ by another."""
 CLIENT_MAY = {
     "aqi_service",
     "aqi_service.errors",
+    "aqi_service.core.certificate_dates",
     "aqi_service.core.frames",
     "aqi_service.core.schedule",
     "aqi_service.core.redaction",

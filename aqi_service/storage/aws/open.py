@@ -63,6 +63,10 @@ class AwsBackend:
         """Say what the table has in another form."""
         return await provision.wrong(self._clients.writes, self._table)
 
+    async def free_bytes(self) -> int | None:
+        """Return None: S3 and DynamoDB have no end."""
+        return None
+
     async def prune(self, names: Iterable[str]) -> int:
         """Delete nothing: that is for the bucket's lifecycle rules."""
         del names

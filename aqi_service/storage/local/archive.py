@@ -6,7 +6,7 @@ One rule: nothing here touches a file; that is done on worker threads, by `local
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager, closing
+from contextlib import AbstractContextManager, asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from aqi_service.storage.local.files import (
     MIN_FREE,
     change_whole,
     disk,
+    free_bytes,
     make_usable,
     read_document,
     write_whole,
@@ -65,6 +66,12 @@ class LocalArchive:
         """
         with disk(f"The folder {self._folder} cannot be used"):
             await self._threads.run(self._prepare)
+
+    async def free_bytes(self) -> int | None:
+        """Return how many bytes may still be written; None where the folder is not there, or not readable."""
+        with suppress(OSError):
+            return await self._threads.run(free_bytes, self._folder)
+        return None
 
     async def names(self) -> tuple[str, ...]:
         """Return the names of all whole snapshots; a plain `.json` that was put there counts as one."""

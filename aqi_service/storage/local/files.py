@@ -80,9 +80,14 @@ def lock(file: BinaryIO | int, path: Path, *, wait: bool) -> None:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes this user may still write on the disk that holds `folder`."""
+    return shutil.disk_usage(folder).free
+
+
 def require_free(folder: Path, minimum: int = MIN_FREE) -> None:
     """Raise ArchiveFailed if under `minimum` bytes are free on the disk that holds `folder`."""
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if free < minimum:
         raise ArchiveFailed(
             f"No load begins with under {minimum / 1e9:g} GB free, and {folder} has {free / 1e9:.2f} GB: "

@@ -47,6 +47,10 @@ class LocalBackend:
         """Return nothing: the store's own check raises for a table of another form."""
         return ()
 
+    async def free_bytes(self) -> int | None:
+        """Return how much room is left on the folder's disk; None while the disk does not tell."""
+        return await self._archive.free_bytes()
+
     async def prune(self, names: Iterable[str]) -> int:
         """Delete snapshots by name; return how many there were."""
         return await self._archive.delete(names)

@@ -105,6 +105,16 @@ async def test_no_upload_begins_with_less_than_a_gigabyte_free(
             await keep(archive, name="data_20_12_23_19_55.json")
 
 
+async def test_the_room_on_the_disk_is_told_and_of_a_folder_that_is_not_there_none(
+    archive: LocalArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with closed_after(LocalArchive(tmp_path / "absent", read_only=True)) as absent:
+        assert await absent.free_bytes() is None
+    free = shutil.disk_usage(tmp_path)._replace(free=7)
+    monkeypatch.setattr(shutil, "disk_usage", {tmp_path: free}.__getitem__)
+    assert await archive.free_bytes() == 7
+
+
 async def test_a_folder_that_is_moved_away_while_running_is_made_again(
     archive: LocalArchive, tmp_path: Path
 ) -> None:
