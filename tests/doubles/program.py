@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -178,23 +178,34 @@ class Running:
             self._ended.set()
 
 
-@asynccontextmanager
-async def running(
+def running(
     *options: str,
     cwd: Path,
     env: Mapping[str, str] | None = None,
     module: str = "aqi_service",
     preexec: Callable[[], None] | None = None,
     unread: bool = False,
-) -> AsyncIterator[Running]:
+) -> AbstractAsyncContextManager[Running]:
     """Run the program beside a test; at the end it is killed, and must not have complained of itself.
 
     `unread` has its stderr be a pipe that need not be read.
     """
+    command = (sys.executable, "-m", module, *options)
+    return started(*command, cwd=cwd, env=environment(**(env or {})), preexec=preexec, unread=unread)
+
+
+@asynccontextmanager
+async def started(
+    *command: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    preexec: Callable[[], None] | None = None,
+    unread: bool = False,
+) -> AsyncIterator[Running]:
+    """Run the program as `running` does, by a command and an environment that are given whole."""
     pipe = UnreadPipe() if unread else None
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *options, cwd=cwd, env=environment(**(env or {})),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**20,
+        *command, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**20,
         stderr=pipe.theirs if pipe else subprocess.PIPE, start_new_session=True, preexec_fn=preexec,
     )  # fmt: skip
     program = Running(process, pipe=pipe)

