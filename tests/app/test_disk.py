@@ -8,7 +8,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from aqi_service.app.disk import EVERY_SECONDS, watch_disk
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.server.limits import ServerCounts
-from aqi_service.storage.dry import DryBackend
 from tests.doubles.certificates import certificate
 from tests.doubles.program import running
 from tests.doubles.waits import Waits
@@ -28,10 +27,6 @@ async def test_it_is_looked_up_at_once_and_then_twice_a_minute_until_the_stop() 
     await watch_disk(free, status, stop)
     assert (seen, status.disk_free) == ([None, 5, 4], None)
     assert set(stop.seconds) == {EVERY_SECONDS}
-
-
-async def test_what_has_no_disk_tells_of_none() -> None:
-    assert await DryBackend().free_bytes() is None
 
 
 async def test_a_daemon_shows_the_room_of_its_folder_and_the_end_of_its_certificate(tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ async def test_nothing_is_missing_or_wrong_once_it_is_created(backend: Backend) 
     await backend.check_writable()
 
 
+async def test_only_a_folder_is_on_a_disk_that_can_run_full(backend: Backend) -> None:
+    free = await backend.free_bytes()
+    assert (free is not None) is backend.location.startswith("folder ")
+    assert free != 0
+
+
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
     """Give a folder with one snapshot."""
