@@ -49,7 +49,7 @@ def test_compose_would_refuse_a_misspelled_key(tmp_path: Path) -> None:
         (("--profile=watch",), {"aqi", "s3", "dynamodb", "prometheus", "grafana"}),
         (("aqi-home", "prometheus", "grafana"), {"aqi-home", "prometheus", "grafana"}),
     ],
-    ids=str,
+    ids=["plain", "against AWS", "at home", "watched", "at home and watched"],
 )
 def test_up_starts_what_it_should_and_no_more(words: tuple[str, ...], started: set[str]) -> None:
     assert set(up(*words)) == started
