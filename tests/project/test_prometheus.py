@@ -65,3 +65,10 @@ def test_each_alert_says_what_it_is_and_names_a_heading_of_the_runbook(alert: di
 def test_no_heading_of_the_runbook_is_without_an_alert() -> None:
     named = {alert["annotations"]["runbook"].partition("#")[2] for alert in alerts(RULES)}
     assert set(anchors(ROOT / "docs" / "operations.md", below="Runbook")) == named
+
+
+def test_the_alarms_of_cloudwatch_name_headings_of_the_runbook_as_well() -> None:
+    template = (ROOT / "deploy" / "cloudformation.yml").read_text(encoding="utf-8")
+    named = re.findall(r"AlarmDescription:[^:]*: docs/operations\.md#([\w-]+)", template)
+    assert len(named) == template.count("AlarmDescription:") == 2
+    assert set(named) <= set(anchors(ROOT / "docs" / "operations.md", below="Runbook"))
