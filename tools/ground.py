@@ -6,7 +6,9 @@ bytes.
 
 The form of ground.bin, all of it varints (7 bits a byte, the lowest first; what may be negative as zigzag):
 
-    number of arcs; of each: number of points, then of each point the steps east and north, from 0, 0
+    number of arcs; of each: number of points
+    of each arc: the step east to its first point from the first one before; of each: the steps to its others
+    the same of the steps north (a column of like numbers packs better)
     number of rings; of each: number of arcs, then each arc's number (~number: from its end to its start)
 
 Steps are 1/UNITS degrees from 180 W, 90 S. An arc of one ring is coast, of two a border. Arcs end where they
@@ -34,7 +36,9 @@ from tools.setup import ROOT
 UNITS = 64
 """To a degree: 1.7 km north to south, a sixth of a pen's width on a map of 1:50,000,000."""
 
-LEAST_POPULATION = 100_000
+LEAST_POPULATION, LEAST_IN_EUROPE = 100_000, 50_000
+EUROPE = (35, 72, -25, 45)
+"""South, north, west, east of where most sensors stand: there smaller towns are named, too."""
 
 OUT = ROOT / "aqi_service" / "web" / "page"
 PLACES = ROOT / "aqi_service" / "data" / "places.tsv.gz"
@@ -75,13 +79,9 @@ def points_of(arc: Iterable[Sequence[int]], transform: dict[str, Sequence[float]
     return found
 
 
-def arc_bytes(points: Sequence[Point]) -> Iterator[bytes]:
-    """Write an arc."""
-    yield varint(len(points))
-    east = north = 0
-    for x, y in points:
-        yield zigzag(x - east) + zigzag(y - north)
-        east, north = x, y
+def steps(numbers: Iterable[int]) -> bytes:
+    """Write the steps between numbers."""
+    return b"".join(zigzag(there - here) for here, there in pairwise(numbers))
 
 
 def rings_of(geometries: Iterable[dict[str, Any]]) -> Iterator[list[int]]:
@@ -155,9 +155,10 @@ def ground(topology: dict[str, Any]) -> bytes:
         arcs += made
     whole = rings_of(topology["objects"]["countries"]["geometries"])
     rings = [ring for each in whole for ring in rings_cut(each, parts, arcs)]
-    out = [varint(len(arcs))]
-    for points in arcs:
-        out += arc_bytes(points)
+    out = [varint(len(arcs)), *(varint(len(points)) for points in arcs)]
+    for axis in (0, 1):
+        out.append(steps((0, *(points[0][axis] for points in arcs))))
+        out += (steps(point[axis] for point in points) for points in arcs)
     out.append(varint(len(rings)))
     for ring in rings:
         out += (varint(len(ring)), *map(zigzag, ring))
@@ -167,10 +168,16 @@ def ground(topology: dict[str, Any]) -> bytes:
 def cities(lines: Iterable[str]) -> bytes:
     """Write the large cities out of the place list; of equal size as they stand there."""
     rows = [line.split("\t") for line in lines]
-    large = sorted((row for row in rows if int(row[4]) >= LEAST_POPULATION), key=lambda row: -int(row[4]))
+    large = sorted((row for row in rows if int(row[4]) >= _least(row)), key=lambda row: -int(row[4]))
     names = "\n".join(row[0] for row in large)
     places = [(float(row[column]) + half) * 100 for column, half in ((2, 90), (3, 180)) for row in large]
     return names.encode() + b"\0" + struct.pack(f"<{len(places)}H", *map(round, places))
+
+
+def _least(row: Sequence[str]) -> int:
+    south, north, west, east = EUROPE
+    is_in = south <= float(row[2]) <= north and west <= float(row[3]) <= east
+    return LEAST_IN_EUROPE if is_in else LEAST_POPULATION
 
 
 def told(name: str, data: bytes) -> str:

@@ -6,6 +6,8 @@ One rule: it is read without its colours, and says how old it is; old data are g
 from dataclasses import dataclass
 
 from aqi_service.core.areas import Area
+from aqi_service.core.index import SnapshotVersion
+from aqi_service.core.items import Item
 from aqi_service.core.palettes import Colour
 from aqi_service.core.quality import Flag
 from aqi_service.core.redaction import printable
@@ -63,8 +65,13 @@ class Badge:
     colour: str = GREY
 
 
-def sensor_badge(record: SensorRecord, scale: Scale | None, now: float) -> Badge:
-    """Return the badge of a sensor's newest record, on a scale (None: the one it was scored on)."""
+def sensor_badge(
+    record: SensorRecord, scale: Scale | None, now: float, version: SnapshotVersion | None
+) -> Badge:
+    """Return the badge of a sensor's newest record, on a scale (None: the one it was scored on).
+
+    `version` is of the snapshot that memory has: what it says holds for its own records alone.
+    """
     item = rescored(record.item, scale)
     label = f"sensor {item.sensor_id}{', indoors' if item.indoor == '1' else ''}"
     scored = SCALES.get(item.scale or "")
@@ -72,17 +79,25 @@ def sensor_badge(record: SensorRecord, scale: Scale | None, now: float) -> Badge
         return Badge(label, "no index")
     doubts = tuple(DOUBTS[flag] for flag in record.flags if flag in DOUBTS)
     says = Score(int(item.aqi or 0), item.aqi_range or "", item.aqi_pollutant or "")
-    return _badge(label, scored, says, int(now) - item.measured_at, (*doubts, "24-hour mean"))
+    return _badge(label, scored, says, int(now) - item.measured_at, (*doubts, *_means(version, item)))
 
 
-def area_badge(area: Area, now: float) -> Badge:
+def area_badge(area: Area, now: float, version: SnapshotVersion | None) -> Badge:
     """Return the badge of an area's medians."""
     within = f"within {area.request.kilometres:g} km"
     newest = area.newest.measured_at if area.newest else None
     if area.score is None or newest is None:
         return Badge(within, "under 3 sensors")
     label = f"{area.sensors} sensors {within}"
-    return _badge(label, area.scale, area.score, int(now) - newest, ("median of 24-hour means",))
+    notes = ("median", *_means(version, area.newest))
+    return _badge(label, area.scale, area.score, int(now) - newest, notes)
+
+
+def _means(version: SnapshotVersion | None, item: Item | None) -> tuple[str, ...]:
+    """Say of what time a value is; of a record that another snapshot brought nobody knows here."""
+    if version is None or item is None or item.snapshot_at != version.snapshot_time:
+        return ()
+    return ("no 24-hour mean" if version.not_24h_mean else "24-hour mean",)
 
 
 def _badge(label: str, scale: Scale, says: Score, age: int, notes: tuple[str, ...]) -> Badge:

@@ -56,6 +56,7 @@ class SnapshotVersion(NamedTuple):
         started: when that load began, as its manifest says.
         sha256: of its bytes, as its manifest says.
         program: the version of the program that loaded it, as its manifest says.
+        not_24h_mean: its values are no 24-hour means, as its manifest warns.
     """
 
     snapshot: str
@@ -66,6 +67,7 @@ class SnapshotVersion(NamedTuple):
     started: str
     sha256: str | None = None
     program: str | None = None
+    not_24h_mean: bool = False
 
     @property
     def data_time(self) -> int:

@@ -40,6 +40,7 @@ def version_of(manifest: Mapping[str, Any]) -> SnapshotVersion | None:
     name, taken = named
     taken = feed_time(manifest.get("snapshot_time")) or taken
     newest = min(feed_time(manifest.get("newest")) or 0, taken)
+    warnings = manifest.get("warnings")
     return SnapshotVersion(
         snapshot=name,
         snapshot_time=taken,
@@ -49,6 +50,7 @@ def version_of(manifest: Mapping[str, Any]) -> SnapshotVersion | None:
         started=str(manifest.get("started")),
         sha256=_text(manifest.get("sha256")),
         program=_text(manifest.get("version")),
+        not_24h_mean=isinstance(warnings, dict) and bool(warnings.get("not_24h_mean")),
     )
 
 

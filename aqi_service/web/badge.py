@@ -98,11 +98,11 @@ class Badges:
 
     async def _badge(self, asked: HttpRequest) -> Badge:
         found = await self._answers.find(asked)
-        now = self._answers.moment().now
+        moment = self._answers.moment()
         if isinstance(asked, SensorRequest) and found is not None:
-            return sensor_badge(found, asked.choice.scale, now)
+            return sensor_badge(found, asked.choice.scale, moment.now, moment.version)
         if isinstance(asked, AreaRequest):
-            return area_badge(found, now)
+            return area_badge(found, moment.now, moment.version)
         raise NotFound("Item not found")
 
 

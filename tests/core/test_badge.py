@@ -18,6 +18,7 @@ from aqi_service.core.badge import (
     sensor_badge,
 )
 from aqi_service.core.geo import Point
+from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.quality import Check, Flag
 from aqi_service.core.requests import AreaRequest
@@ -28,6 +29,8 @@ from aqi_service.core.slices import run_through
 
 NOW = 1_703_095_265.0
 AT = int(NOW) - 300
+TAKEN = int(NOW) - 60
+OF_24_HOURS = SnapshotVersion("data_20_12_23_18_00.json", TAKEN, "daqi", 3, AT, "")
 
 
 def item(pm25: str = "24.3", pm10: str = "40", scale: Scale = DAQI, **changes: object) -> Item:
@@ -36,6 +39,7 @@ def item(pm25: str = "24.3", pm10: str = "40", scale: Scale = DAQI, **changes: o
         "1",
         sensor_id="4740",
         measured_at=AT,
+        snapshot_at=TAKEN,
         pm25=pm25,
         pm10=pm10,
         scale=scale.name,
@@ -46,8 +50,14 @@ def item(pm25: str = "24.3", pm10: str = "40", scale: Scale = DAQI, **changes: o
     return scored._replace(**changes)  # type: ignore[arg-type]
 
 
-def of_sensor(record: Item, *flags: Flag, scale: Scale | None = None, now: float = NOW) -> Badge:
-    return sensor_badge(SensorRecord(record, Check(flags, 9, 5.0)), scale, now)
+def of_sensor(
+    record: Item,
+    *flags: Flag,
+    scale: Scale | None = None,
+    now: float = NOW,
+    version: SnapshotVersion | None = OF_24_HOURS,
+) -> Badge:
+    return sensor_badge(SensorRecord(record, Check(flags, 9, 5.0)), scale, now, version)
 
 
 def test_a_sensor_s_badge_has_index_band_age_and_the_scale_s_colour() -> None:
@@ -92,14 +102,30 @@ def summed(kilometres: float, *sensors: SensorRecord) -> Area:
 
 def test_an_area_s_badge_has_the_median_and_how_many_sensors_it_is_of() -> None:
     area = summed(3.0, *(SensorRecord(item(pm25=text)) for text in ("5", "60", "24.3")))
-    assert area_badge(area, NOW) == Badge(
-        "3 sensors within 3 km", "DAQI 3 Low", ("median of 24-hour means", "5 minutes ago"), "#31cf00"
+    assert area_badge(area, NOW, OF_24_HOURS) == Badge(
+        "3 sensors within 3 km", "DAQI 3 Low", ("median", "24-hour mean", "5 minutes ago"), "#31cf00"
     )
 
 
 def test_an_area_of_under_three_sensors_has_no_index() -> None:
     area = summed(0.5, *[SensorRecord(item())] * 2)
-    assert area_badge(area, NOW) == Badge("within 0.5 km", "under 3 sensors")
+    assert area_badge(area, NOW, OF_24_HOURS) == Badge("within 0.5 km", "under 3 sensors")
+
+
+OTHERS = {
+    "values of 5 minutes": (OF_24_HOURS._replace(not_24h_mean=True), ["no 24-hour mean"]),
+    "an earlier snapshot": (OF_24_HOURS._replace(snapshot_time=TAKEN + 3600), []),
+    "nobody knows which": (None, []),
+}
+
+
+@pytest.mark.parametrize("of", OTHERS)
+def test_what_is_no_24_hour_mean_or_may_be_none_is_not_called_one(of: str) -> None:
+    version, said = OTHERS[of]
+    sensor = of_sensor(item(), version=version)
+    area = area_badge(summed(3.0, *[SensorRecord(item())] * 3), NOW, version)
+    assert [*sensor.notes] == [*said, "5 minutes ago"]
+    assert [*area.notes] == ["median", *said, "5 minutes ago"]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def index_of(
         started,
         sha256(real_capture()).hexdigest(),
         __version__,
+        not_24h_mean=True,
     )
     builder = IndexBuilder()
     builder.add(items)

@@ -244,7 +244,8 @@ async def test_the_demo_s_capture_is_named_as_old_and_as_no_24_hour_means(opened
     await expect(found.page.locator("#honest")).to_contain_text(
         "no regulatory measurement and no health advice"
     )
-    await expect(found.page.locator("#honest strong")).to_be_hidden()  # "24-hour means, not now"
+    await expect(found.page.locator("#honest .mean")).to_be_hidden()  # "24-hour means, not now"
+    await expect(found.page.locator("#honest .other")).to_be_visible()
 
 
 async def test_on_a_phone_nothing_is_wider_than_the_screen_and_what_is_chosen_is_a_sheet(
@@ -266,8 +267,7 @@ async def test_the_theme_is_the_one_thing_that_is_kept(opened: Open) -> None:
     found = await opened()
     await found.ready()
     await found.page.click("#filters summary")
-    await found.page.click("#theme")
-    await found.page.click("#theme")
+    await found.page.select_option("#theme", "dark")
     await expect(found.page.locator("html")).to_have_attribute("data-theme", "dark")
     await found.page.reload()
     await found.ready()

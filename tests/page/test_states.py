@@ -169,7 +169,7 @@ async def test_what_a_hostile_feed_says_shows_as_text_or_not_at_all(
         await found.page.check("[name=rejects]")
         await expect(found.page.locator(".reject")).to_have_count(rejects)
         await expect(found.page.locator("#list li")).to_have_count(sensors)
-        assert await found.page.title() == "Air map: 24-hour means"
+        assert await found.page.title() == "Air map"
         assert await found.page.locator("img, script:not([src])").count() == 0
         assert await found.page.evaluate("document.documentElement.scrollWidth") == 1280
 

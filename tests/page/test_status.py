@@ -92,7 +92,7 @@ async def test_what_was_last_said_stays_while_the_service_is_away(opened: Open, 
         await found.go("/status")
         await expect(found.page.locator(".fates")).to_be_visible()
     await found.page.clock.fast_forward(61_000)
-    await expect(found.page.locator("#state")).to_contain_text("what was last said")
+    await expect(found.page.locator("#failed")).to_contain_text("what was last said")
     await expect(found.page.locator(".fates")).to_be_visible()
 
 

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import re
 import struct
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import orjson
@@ -24,9 +24,9 @@ WORLD = b"""{
   ]}}
 }"""
 MADE = bytes((
-    2,
-    3, 0, 0, 128, 1, 128, 1, 63, 0,  # from 0, 0 a degree east and north (zigzag 128), half a one back (63)
-    2, 64, 128, 1, 63, 127,
+    2, 3, 2,  # arcs of 3 and 2 points
+    0, 64, 128, 1, 63, 63,  # east: the first points, 0 and half a degree (zigzag 64), then steps
+    0, 128, 1, 128, 1, 0, 127,  # north
     2, 2, 0, 2, 2, 1, 3,  # two rings of two arcs: 0, 1; and both from their ends
 ))  # fmt: skip
 
@@ -58,14 +58,18 @@ def read(data: bytes) -> tuple[list[list[tuple[float, float]]], list[list[int]]]
         value = number()
         return -(value + 1) // 2 if value % 2 else value // 2
 
-    arcs = []
-    for _ in range(number()):
-        east = north = 0
-        points = []
-        for _ in range(number()):
-            east, north = east + signed(), north + signed()
-            points.append((east / tool.UNITS - 180, north / tool.UNITS - 90))
-        arcs.append(points)
+    counts = [number() for _ in range(number())]
+
+    def column() -> list[list[int]]:
+        firsts = list(accumulate(signed() for _ in counts))
+        of = zip(firsts, counts, strict=True)
+        return [list(accumulate((signed() for _ in range(n - 1)), initial=first)) for first, n in of]
+
+    easts, norths = column(), column()
+    arcs = [
+        [(x / tool.UNITS - 180, y / tool.UNITS - 90) for x, y in zip(east, north, strict=True)]
+        for east, north in zip(easts, norths, strict=True)
+    ]
     return arcs, [[signed() for _ in range(number())] for _ in range(number())]
 
 
@@ -105,6 +109,11 @@ def test_the_cities_are_made_of_the_place_list_that_is_kept_here() -> None:
 def test_cities_are_their_names_a_nul_and_their_places_the_largest_first() -> None:
     lines = ["Aa\tDE\t1.004\t-180\t100000", "Bb\tDE\t-90\t9.18\t200000\tother", "Cc\tDE\t1\t1\t99999"]
     assert tool.cities(lines) == b"Bb\nAa\0" + struct.pack("<4H", 0, 9100, 18918, 0)
+
+
+def test_in_europe_where_most_sensors_stand_smaller_towns_are_named_too() -> None:
+    lines = ["In\tDE\t48\t9\t50000", "Small\tDE\t48\t9\t49999", "Out\tUS\t48\t-90\t99999"]
+    assert tool.cities(lines).partition(b"\0")[0] == b"In"
 
 
 def test_the_tool_writes_arcs_as_steps_and_rings_as_numbers_of_arcs(

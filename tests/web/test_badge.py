@@ -35,7 +35,7 @@ async def test_a_sensor_s_badge_says_what_the_api_says() -> None:
         reply = await ask(world, SENSOR)
     assert reply.status == 200
     assert title(reply).startswith(
-        f"sensor 1118: DAQI {record['AQI']} {record['AQI_range']}. 24-hour mean · "
+        f"sensor 1118: DAQI {record['AQI']} {record['AQI_range']}. no 24-hour mean · "
     )
 
 
@@ -46,7 +46,8 @@ async def test_an_area_s_badge_says_what_the_api_says(scale: str) -> None:
         reply = await ask(world, f"{AREA}?{scale.removeprefix('&')}")
     name = "US AQI" if scale else "DAQI"
     assert title(reply).startswith(
-        f"{area['sensors']} sensors within 3 km: {name} {area['AQI']} {area['AQI_range']}. median of 24-hour"
+        f"{area['sensors']} sensors within 3 km: {name} {area['AQI']} {area['AQI_range']}. "
+        "median · no 24-hour mean"
     )
 
 

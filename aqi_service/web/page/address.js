@@ -1,50 +1,52 @@
 // @ts-check
-/** What the page's address says: pure, both ways. `#8/48.78/9.18`, `#sensor=4740,5123`, `#area=48.78,9.18,3`. */
+/** What the page's address says: pure, both ways. `#8/48.78/9.18`, `#sensor=4740,5123`, `#area=48.78,9.18,3`, each with what is chosen behind it. */
 
 /** How many sensors are compared at most. */
 export const MOST_SENSORS = 4;
 
+/** What a person chooses to see: the names of the form's fields, `hidden` with commas between its words. */
+export const CHOICE = ['scale', 'show', 'band', 'country', 'indoor', 'hidden', 'second', 'rejects'];
+
 /**
+ * `chosen` is by CHOICE's names, `wrong` has the parts that say nothing here.
  * @typedef {{lat: number, lon: number, zoom: number}} Middle
  * @typedef {{lat: number, lon: number, km: number}} Area
- * @typedef {{middle?: Middle, sensors?: string[], area?: Area, scale?: string, show?: string}} View
+ * @typedef {{middle?: Middle, sensors?: string[], area?: Area, chosen: Record<string, string>, wrong: string[]}} View
  */
 
 const PLAIN = /^-?\d{1,3}(\.\d{1,8})?$/;
 
 /**
- * Read an address; what is no address of the page is an empty view.
+ * Read an address; what of it is not understood is named, and the rest holds.
  * @param {string} hash @returns {View}
  */
 export function parse(hash) {
   /** @type {View} */
-  const view = {};
-  for (const part of hash.replace(/^#/, '').split('&')) {
-    const [name, value] = part.includes('=') ? part.split('=', 2) : ['', part];
-    READ.get(name)?.(view, value.replace(/%2C/gi, ',').replace(/%2F/gi, '/')); // which some messengers write
+  const view = { chosen: {}, wrong: [] };
+  for (const [name, value] of new URLSearchParams(hash.replace(/^#/, ''))) {
+    const read = READ.get(name.includes('/') ? 'middle' : name);
+    if (CHOICE.includes(name)) view.chosen[name] = value;
+    else if (!read?.(view, value || name)) view.wrong.push(value ? `${name}=${value}` : name);
   }
   return view;
 }
 
-/** @type {Map<string, (view: View, value: string) => void>} */
+/** Whether it was understood, all of it. @type {Map<string, (view: View, value: string) => boolean>} */
 const READ = new Map(Object.entries({
-  '': (view, value) => {
-    const [zoom, lat, lon] = numbers(value.split('/'), 3);
-    if (isPoint(lat, lon) && zoom >= 0 && zoom <= 20) view.middle = { lat, lon, zoom };
+  middle: (view, value) => {
+    const [zoom, lat, lon] = numbers(value.split('/'), 3), isMiddle = isPoint(lat, lon) && zoom >= 0 && zoom <= 20;
+    if (isMiddle) view.middle = { lat, lon, zoom };
+    return isMiddle;
   },
   sensor: (view, value) => {
-    const ids = [...new Set(value.split(',').filter((id) => /^\d{1,20}$/.test(id)))];
-    if (ids.length) view.sensors = ids.slice(0, MOST_SENSORS);
+    const words = [...new Set(value.split(','))], ids = words.filter((id) => /^\d{1,20}$/.test(id)).slice(0, MOST_SENSORS);
+    if (ids.length) view.sensors = ids;
+    return ids.length === words.length;
   },
   area: (view, value) => {
-    const [lat, lon, km] = numbers(value.split(','), 3);
-    if (isPoint(lat, lon) && km >= 0.1 && km <= 100) view.area = { lat, lon, km };
-  },
-  scale: (view, value) => {
-    if (/^[a-z0-9-]{1,20}$/.test(value)) view.scale = value;
-  },
-  show: (view, value) => {
-    if (value === 'P2.5' || value === 'P10') view.show = value;
+    const [lat, lon, km] = numbers(value.split(','), 3), isArea = isPoint(lat, lon) && km >= 0.1 && km <= 100;
+    if (isArea) view.area = { lat, lon, km };
+    return isArea;
   },
 }));
 
@@ -57,17 +59,14 @@ function numbers(words, count) {
 export const isPoint = (lat, lon) => Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
 
 /**
- * Write an address: what is open in the panel, or else where the map is.
- * @param {View} view @returns {string}
+ * Write an address: what is open in the panel, or else where the map is, and what is chosen.
+ * @param {Partial<View>} view @returns {string}
  */
-export function format(view) {
-  const { middle, sensors, area, scale, show } = view;
-  const parts = [];
-  if (sensors?.length) parts.push(`sensor=${sensors.join(',')}`);
-  else if (area) parts.push(`area=${short(area.lat, 4)},${short(area.lon, 4)},${short(area.km, 1)}`);
-  else if (middle) parts.push(middlePart(middle));
-  if (scale) parts.push(`scale=${scale}`);
-  if (show) parts.push(`show=${show}`);
+export function format({ middle, sensors, area, chosen = {} }) {
+  const parts = CHOICE.filter((name) => chosen[name]).map((name) => `${name}=${encodeURIComponent(chosen[name]).replaceAll('%2C', ',').replaceAll('%20', '+')}`);
+  if (sensors?.length) parts.unshift(`sensor=${sensors.join(',')}`);
+  else if (area) parts.unshift(`area=${short(area.lat, 4)},${short(area.lon, 4)},${short(area.km, 1)}`);
+  else if (middle) parts.unshift(middlePart(middle));
   return `#${parts.join('&')}`;
 }
 

@@ -4,6 +4,7 @@ import { asking, el, fold, link, linked } from './dom.js';
 import { ask } from './feed.js';
 import { scales } from './scales.js';
 import { big, chip, credit } from './sensor.js';
+import { means } from './state.js';
 import { counted, LEFT, leftOut, NOT, shortName, shown, why } from './words.js';
 
 /** Sensors nearest to the middle that are asked for, to say which were left out. */
@@ -33,7 +34,7 @@ export async function showArea(panel, { lat, lon, km }, scale, signal) {
 function summed(area, scale) {
   const { sum, rows } = why(area, scale);
   return [
-    big(area, scale, '24-hour means, not now', `median of ${area.sensors} sensors; `),
+    big(area, scale, means('24-hour means'), `median of ${area.sensors} sensors; `),
     el('section', {}, el('h3', {}, 'Why this number'), el('p', { class: 'sum' }, sum), el('ul', {}, ...rows.map((row) => el('li', {}, row))),
       ...['P2.5', 'P10'].filter((name) => area[name]).map((name) => el('p', {},
         `${shown(name)}: median ${area[name].value}, half of the sensors lie from ${area[name].q1} to ${area[name].q3} µg/m³, the quartiles.`)),

@@ -1,6 +1,6 @@
 // @ts-check
 /** Sensors summed up in cells of a grid: pure. One broken sensor paints nothing: a cell has its median. */
-import { median } from './filters.js';
+import { grouped, median } from './filters.js';
 
 /** Pixels on a side. */
 export const CELL = 14;
@@ -14,20 +14,12 @@ export const CELL = 14;
 /**
  * Return the cells of a grid that stands still on the world; without a sensor that counts the value is null.
  * @param {Pick<Marks, 'x'|'y'|'value'|'clean'>} marks @param {number} scale pixels of the world per pixel at zoom 0
+ * @returns {Map<string, Cell>}
  */
 export function cellsOf(marks, scale) {
-  /** @type {Map<string, Cell>} */
-  const cells = new Map();
-  for (let at = 0; at < marks.x.length; at++) {
-    const [column, row] = [Math.floor((marks.x[at] * scale) / CELL), Math.floor((marks.y[at] * scale) / CELL)];
-    const key = `${column} ${row}`, cell = cells.get(key);
-    if (cell) cell.members.push(at);
-    else cells.set(key, { x: (column + 0.5) * CELL, y: (row + 0.5) * CELL, members: [at], counted: 0, value: null });
-  }
-  for (const cell of cells.values()) {
-    const clean = cell.members.filter((at) => marks.clean[at]);
-    cell.counted = clean.length;
-    if (clean.length) cell.value = median(clean.map((at) => marks.value[at]));
-  }
-  return cells;
+  const cells = grouped(marks.x.keys(), (at) => `${Math.floor((marks.x[at] * scale) / CELL)} ${Math.floor((marks.y[at] * scale) / CELL)}`);
+  return new Map([...cells].map(([key, members]) => {
+    const [x, y] = key.split(' ').map((each) => (Number(each) + 0.5) * CELL), clean = members.filter((at) => marks.clean[at]);
+    return [key, { x, y, members, counted: clean.length, value: clean.length ? median(clean.map((at) => marks.value[at])) : null }];
+  }));
 }

@@ -1,29 +1,37 @@
 // @ts-check
 /** What a person chooses to see, the legend, and the theme. */
+import { CHOICE } from './address.js';
 import { el } from './dom.js';
 import { range, swatches } from './scales.js';
 
-const THEMES = ['auto', 'light', 'dark'];
-
-/** @typedef {import('./filters.js').Choice & {scale: string, palette: string, rejects: boolean}} Chosen */
+/** @typedef {import('./filters.js').Choice & {palette: string, rejects: boolean}} Chosen */
 
 /** @param {HTMLFormElement} form @returns {Chosen} */
 export function chosenIn(form) {
-  const said = new FormData(form);
-  const text = (/** @type {string} */ name) => String(said.get(name) ?? '');
-  return {
-    show: /** @type {Chosen['show']} */ (text('show')), band: text('band'), country: text('country'),
-    indoor: /** @type {Chosen['indoor']} */ (text('indoor')), hidden: new Set(said.getAll('hidden').map(String)),
-    scale: text('scale'), palette: said.has('second') ? 'second' : 'official', rejects: said.has('rejects'),
-  };
+  const { show, band = '', country = '', indoor = '', hidden, second, rejects } = wordsIn(form);
+  return { show: /** @type {Chosen['show']} */ (show ?? 'index'), band, country, indoor, hidden: new Set(hidden?.split(',')), palette: second ? 'second' : 'official', rejects: !!rejects };
 }
 
-/** @param {HTMLFormElement} form @param {string} name @param {[string, string][]} options value, text; '' stays first */
+/** What is chosen as an address has it: what is as it is without a choice is left out. @param {HTMLFormElement} form @returns {Record<string, string>} */
+export function wordsIn(form) {
+  const said = new FormData(form);
+  return Object.fromEntries(CHOICE.map((name) => [name, said.getAll(name).join(',')]).filter(([, words]) => words));
+}
+
+/** Choose what an address says. @param {HTMLFormElement} form @param {Record<string, string>} chosen @returns {string[]} what the form does not have */
+export function fill(form, chosen) {
+  return CHOICE.filter((name) => {
+    const text = chosen[name] ?? '', words = name === 'hidden' ? text.split(',') : [text];
+    const all = [.../** @type {NodeListOf<any>} */ (form.querySelectorAll(`[name=${name}] option, input[name=${name}]`))];
+    for (const each of all) each[each.type === 'checkbox' ? 'checked' : 'selected'] = words.includes(each.value);
+    return text && !words.every((word) => all.some(({ value }) => value === word));
+  }).map((name) => `${name}=${chosen[name]}`);
+}
+
+/** @param {HTMLFormElement} form @param {string} name @param {[string, string][]} options value, text; the first stays */
 export function offer(form, name, options) {
-  const select = /** @type {HTMLSelectElement} */ (form.elements.namedItem(name)), had = select.value;
-  const all = [...select.options].filter((option) => option.value === '');
-  select.replaceChildren(...all, ...options.map(([value, text]) => new Option(text, value)));
-  select.value = [...select.options].some((option) => option.value === had) ? had : select.options[0]?.value ?? '';
+  const select = /** @type {HTMLSelectElement} */ (form.elements.namedItem(name));
+  select.replaceChildren(select.options[0], ...options.map(([value, text]) => new Option(text, value)));
 }
 
 /** @param {(string|null)[]} countries @returns {[string, string][]} with their names, by name */
@@ -48,16 +56,14 @@ function limits(rows, band) {
   return all.length ? range(all[0].from, all[all.length - 1].to) : '';
 }
 
-/** @param {HTMLButtonElement} button @param {() => void} changed */
-export function themeSwitch(button, changed) {
-  const root = document.documentElement;
-  const say = () => { button.textContent = `Theme: ${root.dataset.theme}`; };
-  button.addEventListener('click', () => {
-    root.dataset.theme = THEMES[(THEMES.indexOf(root.dataset.theme ?? 'auto') + 1) % THEMES.length];
-    try { localStorage.setItem('theme', root.dataset.theme); } catch { /* it holds for this page alone */ }
-    say();
+/** @param {HTMLSelectElement} select @param {() => void} changed */
+export function themeSwitch(select, changed) {
+  const { dataset } = document.documentElement;
+  select.value = dataset.theme ?? 'auto';
+  select.addEventListener('change', () => {
+    dataset.theme = select.value;
+    try { localStorage.setItem('theme', select.value); } catch { /* it holds for this page alone */ }
     changed();
   });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed);
-  say();
 }

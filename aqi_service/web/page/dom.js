@@ -1,8 +1,12 @@
 // @ts-check
 /** Elements, each in one line. One rule: text becomes a text node, whatever it says. */
+import { format, parse } from './address.js';
 
 /** @typedef {Node|string|number|null|undefined|false|''} Child */
 /** @typedef {Record<string, string|number|boolean|null|undefined|EventListener>} Attributes */
+
+/** @param {string} id @returns {any} the page's own element of that name */
+export const the = (id) => document.getElementById(id);
 
 /** @param {string} name @param {Attributes} [attributes] @param {Child[]} children @returns {any} an HTML element */
 export function el(name, attributes = {}, ...children) {
@@ -52,7 +56,13 @@ export function asking(panel, what) {
 
 /** A link; what lies outside the page opens beside it, since a frame may not leave it. @param {string} href @param {string} text */
 export function link(href, text) {
-  return el('a', { href, rel: 'noreferrer', target: href.startsWith('#') ? null : '_blank' }, text);
+  const stays = href.startsWith('#');
+  return el('a', { href, rel: 'noreferrer', target: stays ? null : '_blank', click: stays && withChoice }, text);
+}
+
+/** What was chosen stays so behind a link within the page. @param {Event} event */
+function withChoice({ currentTarget: it }) {
+  if (it instanceof HTMLAnchorElement) it.hash = format({ ...parse(it.hash), chosen: parse(location.hash).chosen });
 }
 
 /** Our own text with its addresses as links. @param {string} text */

@@ -14,7 +14,7 @@ const PATIENCE_MS = 60_000;
 /**
  * `newest` is the newest record's timestamp, UTC.
  * @typedef {{count: number, newest: string|null, snapshot_time: string, scale: string, etag: string,
- *   columns: Columns}} Sensors
+ *   columns: Columns, asked: string|null}} Sensors `asked` is the scale that was asked for
  */
 /**
  * @typedef {(number|null)[]} Numbers
@@ -25,13 +25,10 @@ const PATIENCE_MS = 60_000;
  */
 
 /** What the service says instead of an answer, in its own words. */
-export class Refused extends Error {
-  /** @param {number} status @param {string} detail */
-  constructor(status, detail) {
-    super(detail);
-    this.status = status;
-  }
-}
+export class Refused extends Error { status = 0; }
+
+/** @param {number} status @param {string} detail */
+const refused = (status, detail) => Object.assign(new Refused(detail), { status });
 
 /**
  * Ask the API for something below /api/v1; throws Refused, or TypeError if the service cannot be reached.
@@ -46,15 +43,18 @@ export async function asked(path, signal) {
   ahead = (Date.parse(reply.headers.get('Date') ?? '') || Date.now()) - Date.now();
   if (reply.ok) return reply;
   const said = await reply.json().catch(() => ({}));
-  throw new Refused(reply.status, typeof said.detail === 'string' ? said.detail : `status ${reply.status}`);
+  throw refused(reply.status, typeof said.detail === 'string' ? said.detail : `status ${reply.status}`);
 }
 
-/** Fetch one of the page's own files. @param {string} name */
-export async function file(name) {
-  const reply = await fetch(`/page/${name}`, { cache: 'no-cache' });
-  if (!reply.ok) throw new Refused(reply.status, name);
+/** Fetch what is no answer of the API. @param {string} path */
+export async function file(path) {
+  const reply = await fetch(path, { cache: 'no-cache', signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (!reply.ok) throw refused(reply.status, `status ${reply.status} of ${path}`);
   return reply;
 }
+
+/** Why a question had no answer, in words. @param {unknown} error */
+export const saying = (error) => (error instanceof Refused ? `the service says: ${error.message}` : 'the service cannot be reached');
 
 /**
  * Return all sensors on a scale (the service's own without one); null if the ETag that is known still holds.
@@ -68,5 +68,5 @@ export async function latest(scale, etag, signal) {
     await reply.body?.cancel();
     return null;
   }
-  return { ...(await reply.json()), etag: tag };
+  return { ...(await reply.json()), etag: tag, asked: scale };
 }

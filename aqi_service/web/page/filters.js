@@ -8,7 +8,7 @@
  * @property {'index'|'P2.5'|'P10'} show what is coloured
  * @property {string} band name of the only band that shows; '' for all
  * @property {string} country two letters; '' for all
- * @property {'all'|'outdoor'|'indoor'} indoor
+ * @property {string} indoor `outdoor` or `indoor` alone; '' for both
  * @property {Set<string>} hidden flags whose sensors do not show
  */
 
@@ -97,8 +97,18 @@ export const FOG = 95;
 export function fogWords(columns, seen) {
   const boxes = seen.map((at) => columns.humidity?.[at] ?? null).filter((each) => each !== null);
   const middle = boxes.length < 5 ? 0 : median(boxes);
-  return middle < FOG ? '' : `Fog or rain: in half of the ${digits(boxes.length)} boxes in sight that measure it, humidity is ${Math.round(middle)} % or more. `
+  return middle < FOG ? '' : `Fog or rain: in half of the ${digits(boxes.length)} boxes in sight that measure it, humidity is ${Math.floor(middle)} % or more. `
     + 'Optical sensors take drops for dust, and read high.';
+}
+
+/** @template T @param {Iterable<T>} all @param {(each: T) => string} keyOf @returns {Map<string, T[]>} them by their key, as they came */
+export function grouped(all, keyOf) {
+  const found = new Map();
+  for (const each of all) {
+    const key = keyOf(each);
+    found.get(key)?.push(each) ?? found.set(key, [each]);
+  }
+  return found;
 }
 
 /** @param {number[]} values not empty @returns {number} their median, halfway between the middle two */

@@ -22,17 +22,17 @@ export function readGround(data) {
     return value + bytes[at++] * factor;
   };
   const signed = () => { const value = number(); return value % 2 ? -(value + 1) / 2 : value / 2; };
-  const many = (/** @type {() => any} */ make) => Array.from({ length: number() }, make);
+  const many = (/** @type {() => any} */ make, length = number()) => Array.from({ length }, make);
+  /** @type {number[]} */
+  const counts = many(number);
+  const column = () => {
+    let first = 0;
+    const firsts = counts.map(() => (first += signed()));
+    return counts.map((count, arc) => [firsts[arc] / UNITS, ...many(() => (firsts[arc] += signed()) / UNITS, count - 1)]);
+  };
+  const easts = column(), norths = column();
   /** @type {Arc[]} */
-  const arcs = many(() => {
-    let [east, north] = [0, 0];
-    const points = many(() => [(east += signed()), (north += signed())]);
-    return {
-      x: Float32Array.from(points, ([x]) => (x / UNITS / 360) * 256),
-      y: Float32Array.from(points, ([, y]) => northing(y / UNITS - 90)),
-      isBorder: false,
-    };
-  });
+  const arcs = counts.map((_, arc) => ({ x: Float32Array.from(easts[arc], (x) => (x / 360) * 256), y: Float32Array.from(norths[arc], (y) => northing(y - 90)), isBorder: false }));
   const used = new Uint8Array(arcs.length);
   const rings = many(() => {
     const ring = many(signed), box = [Infinity, Infinity, -Infinity, -Infinity];
@@ -50,6 +50,19 @@ export function readGround(data) {
 export function northing(lat) {
   const sine = Math.sin((Math.max(-LIMIT, Math.min(LIMIT, lat)) * Math.PI) / 180);
   return 128 - (Math.log((1 + sine) / (1 - sine)) * 64) / Math.PI;
+}
+
+/** The latitude of such a northing. @param {number} y */
+export const latitudeAt = (y) => (Math.atan(Math.sinh((1 - y / 128) * Math.PI)) * 180) / Math.PI;
+
+const STEPS = [30, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002], NET_PX = 120;
+/** From this zoom on there is a net of degrees, since coasts and borders are far apart. */
+export const NET_FROM = 8;
+
+/** Where the lines of the net are: multiples of a step, with lines NET_PX apart or more. @param {number} zoom @param {number} from degrees @param {number} to */
+export function net(zoom, from, to) {
+  const step = STEPS.findLast((each) => (each / 360) * 256 * 2 ** zoom >= NET_PX) ?? STEPS[0], first = Math.ceil(from / step);
+  return zoom < NET_FROM ? [] : Array.from({ length: Math.max(0, Math.floor(to / step) - first + 1) }, (_, at) => Number(((first + at) * step).toFixed(3)));
 }
 
 /** @param {number} lon @returns {number} pixels from the left of the world at zoom 0 */
@@ -109,11 +122,13 @@ function drawTile(context, ground, tile, side, dpr) {
     ring.arcs.forEach((arc, at) => line(ground.arcs[arc < 0 ? ~arc : arc], arc < 0, !at));
     context.fill('evenodd');
   }
+  const lines = new Path2D(), [top, bottom] = [latitudeAt(north / scale), latitudeAt((north + side) / scale)];
+  for (const lon of net(tile.z, (west / scale / 256) * 360 - 180, ((west + side) / scale / 256) * 360 - 180)) lines.rect(easting(lon) * scale - west, -dpr, 0, side + 2 * dpr);
+  for (const lat of net(tile.z, bottom, top)) lines.rect(-dpr, northing(lat) * scale - north, side + 2 * dpr, 0);
+  Object.assign(context, { strokeStyle: style.getPropertyValue('--net'), lineWidth: dpr }).stroke(lines);
   const arcs = new Set(near.flatMap((ring) => ring.arcs.map((arc) => (arc < 0 ? ~arc : arc))));
   for (const [isBorder, colour, width] of [[false, '--coast', 1], [true, '--border', 1.2]]) {
-    context.strokeStyle = style.getPropertyValue(String(colour));
-    context.lineWidth = Number(width) * dpr;
-    context.beginPath();
+    Object.assign(context, { strokeStyle: style.getPropertyValue(String(colour)), lineWidth: Number(width) * dpr }).beginPath();
     for (const arc of arcs) if (ground.arcs[arc].isBorder === isBorder) line(ground.arcs[arc], false, true, true);
     context.stroke();
   }
@@ -134,23 +149,22 @@ export function namesLayer(L, cities) {
     [canvas.width, canvas.height] = [width * dpr, height * dpr];
     [canvas.style.width, canvas.style.height] = [`${width}px`, `${height}px`];
     context.scale(dpr, dpr);
+    const style = getComputedStyle(document.documentElement), origin = map.getPixelBounds().min, scale = 2 ** zoom, bounds = map.getBounds();
+    const [halo, ink] = ['--halo', '--name'].map((each) => style.getPropertyValue(each));
+    const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y) => { context.strokeText(text, x, y); context.fillText(text, x, y); };
+    Object.assign(context, { font: '10px system-ui, sans-serif', textAlign: 'center', lineWidth: 3, lineJoin: 'round', strokeStyle: halo, fillStyle: ink });
+    for (const lon of net(zoom, bounds.getWest(), bounds.getEast())) write(`${lon}°`, easting(lon) * scale - origin.x, 12);
+    for (const lat of net(zoom, bounds.getSouth(), bounds.getNorth())) write(`${lat}°`, width - 22, northing(lat) * scale - origin.y + 4);
     context.font = '12px system-ui, sans-serif';
-    context.textAlign = 'center';
-    context.lineWidth = 3;
-    context.lineJoin = 'round';
-    const style = getComputedStyle(document.documentElement), origin = map.getPixelBounds().min, scale = 2 ** zoom;
-    context.strokeStyle = style.getPropertyValue('--halo');
-    context.fillStyle = style.getPropertyValue('--name');
     taken = [];
     for (const city of cities().slice(0, 12 * 2.3 ** zoom)) {
       const { name, lat, lon } = city;
       const x = easting(lon) * scale - origin.x, y = northing(lat) * scale - origin.y - 12;
       if (x < 0 || y < 0 || x > width || y > height) continue;
       const half = context.measureText(name).width / 2 + 8;
-      if (taken.some(({ left, right, middle }) => x + half > left && x - half < right && Math.abs(y - middle) < 20)) continue;
+      if (x < half || x > width - half || taken.some(({ left, right, middle }) => x + half > left && x - half < right && Math.abs(y - middle) < 20)) continue;
       taken.push({ left: x - half, right: x + half, middle: y, city });
-      context.strokeText(name, x, y);
-      context.fillText(name, x, y);
+      write(name, x, y);
     }
   }
   return new (L.Layer.extend({

@@ -60,8 +60,9 @@ export function sensorLayer(L) {
       for (const { x, y, value, counted } of cells().values()) {
         const [left, top] = [x * grown - origin.x, y * grown - origin.y];
         if (left < -CELL || top < -CELL || left > width + CELL || top > height + CELL) continue;
-        if (value === null) put(left, top, HOLLOW_SQUARE, 4, marks.none);
-        else put(left, top, SQUARE, counted < FEW ? 4 : CELL / 2 - 1, marks.colourOf(value));
+        const colour = value === null ? marks.none : marks.colourOf(value);
+        if (counted < FEW) put(left, top, HOLLOW_SQUARE, 4, colour);
+        else put(left, top, SQUARE, CELL / 2 - 1, colour);
       }
     } else if (marks) {
       const radius = zoom >= NUMBERS_FROM ? 10 : zoom >= 10 ? 6 : 5;

@@ -1,38 +1,39 @@
 // @ts-check
 /** The page with the map: wires its parts, and decides nothing that they can. */
 import { format, MOST_SENSORS, parse } from './address.js';
-import { chosenIn, countryOptions, offer, showLegend, themeSwitch } from './controls.js';
-import { el } from './dom.js';
-import { ask, EVERY_MS, file, latest, Refused, serviceNow as now } from './feed.js';
+import { chosenIn, countryOptions, fill, offer, showLegend, themeSwitch, wordsIn } from './controls.js';
+import { el, the } from './dom.js';
+import { ask, EVERY_MS, file, latest, Refused, saying, serviceNow as now } from './feed.js';
 import { counted, fogWords, sift } from './filters.js';
 import { groundLayer, namesLayer, readCities, readGround } from './ground.js';
 import { LAST_CELLS, sensorLayer } from './layer.js';
 import { kilometres, line, nearest, showList } from './list.js';
 import { bandsOf, marksOf } from './marks.js';
 import { rejectsLayer } from './rejects.js';
-import { paletteNow, scales } from './scales.js';
+import { askable, scales } from './scales.js';
 import { CITY_KM, searchBox } from './search.js';
-import { ageWords, banners, OLD_MS, showBanners, tick, timeOf } from './state.js';
+import { ageWords, OLD_MS, showBanners, tick, timeOf } from './state.js';
 import { shortName } from './words.js';
 
 const L = /** @type {typeof import('leaflet')} */ (/** @type {any} */ (globalThis).L);
-const RETRY_MS = 15_000, TICK_MS = 60_000, NEAR_ZOOM = 12, WIDE = 832;
+const RETRY_MS = 15_000, NEAR_ZOOM = 12, WIDE = 832;
 
-/** @param {string} id @returns {any} */
-const the = (id) => document.getElementById(id);
 const form = /** @type {HTMLFormElement} */ (the('choice'));
 const css = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** @type {import('./feed.js').Sensors|null} */ let data = null;
 /** @type {Record<string, any>} */ let all = {};
-/** @type {import('./address.js').View} */ let view = {};
+/** @type {import('./address.js').View} */ let view = { chosen: {}, wrong: [] };
+/** What of the address the form does not have. @type {string[]} */ let unknown = [];
 /** @type {number[]} */ let shown = [];
 /** @type {number[]} */ let order = [];
 /** @type {import('./ground.js').Ground|null} */ let ground = null;
 /** @type {import('./ground.js').City[]} */ let cities = [];
-/** @type {Record<string, number>} */ let warnings = {};
+/** @type {Record<string, number>|null} */ let warnings = null;
+/** What could not be had, and why. @type {Map<string, string>} */ const missing = new Map();
 /** @type {any} */ let rejects = null;
-let error = '', status = 200, heard = 0, timer = 0, own = '', placed = false, furnishing = false, steady = false, moved = false;
+/** @type {any} */ let settings = null;
+let error = '', status = 200, heard = 0, placed = false, furnishing = false, steady = false, moved = false;
 let stop = new AbortController(), asking = new AbortController();
 
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -51,12 +52,14 @@ const scale = () => all[data?.scale ?? ''] ?? null;
 async function load() {
   asking.abort();
   asking = new AbortController();
-  const wanted = view.scale ?? null, { signal } = asking;
+  heard = Infinity; // what is asked for is not asked for again meanwhile
+  const { signal } = asking;
+  let isNew = false;
   try {
-    const known = data && (!wanted || data.scale === wanted) ? data.etag : undefined;
+    const wanted = await askable(view.chosen.scale), known = data?.asked === wanted ? data?.etag : undefined;
     const [scalesNow, found] = await Promise.all([scales(), latest(wanted, known, signal)]);
     if (signal.aborted) return;
-    [all, error, status, heard] = [scalesNow, '', 200, performance.now()];
+    [all, error, status, isNew] = [scalesNow, '', 200, found !== null];
     if (found) take(found);
     else if ((view.sensors ?? view.area) && !the('panel').querySelector('h2')) open();
   } catch (caught) {
@@ -64,36 +67,47 @@ async function load() {
     [error, status] = [String(/** @type {Error} */ (caught).message), caught instanceof Refused ? caught.status : 0];
     if (!(caught instanceof Refused || caught instanceof TypeError || caught instanceof DOMException)) console.error(caught);
   }
-  clearTimeout(timer);
-  timer = setTimeout(seen, error ? RETRY_MS : EVERY_MS);
+  heard = performance.now();
   say();
-  if (!error) await Promise.allSettled([ground && cities.length ? null : furnish(), ask('snapshot', signal).then(({ report }) => { warnings = report?.warnings ?? {}; say(); })]);
+  if (error) return;
+  await Promise.all([furnish(), showRejects(isNew), having('how the last load went', async () => { warnings = (await ask('snapshot', signal)).report?.warnings ?? {}; })]);
 }
 
-/** Ask again, if the page is seen and the last answer is old enough. */
+/** Get what the page can be without; what fails is said, until it comes. @param {string} what @param {() => Promise<void>} get */
+async function having(what, get) {
+  try {
+    await get();
+    missing.delete(what);
+  } catch (caught) {
+    if (/** @type {Error} */ (caught).name !== 'AbortError') missing.set(what, saying(caught));
+  }
+  say();
+}
+
+/** Say how old all is; ask again, if the page is seen and the last answer is old enough, or has gaps. */
 function seen() {
-  if (document.visibilityState === 'visible' && (error || performance.now() - heard >= EVERY_MS - 1000)) load();
+  say();
+  if (document.visibilityState === 'visible' && performance.now() - heard >= (error || missing.size ? RETRY_MS : EVERY_MS) - 1000) load();
 }
 
 /** @param {import('./feed.js').Sensors} found */
 function take(found) {
   data = found;
-  if (!view.scale) own = found.scale;
-  offer(form, 'scale', Object.values(all).filter((each) => each.may_be_asked || each.name === data?.scale).map((each) => [each.name, each.title]));
-  /** @type {any} */ (form.elements.namedItem('scale')).value = data.scale;
+  offer(form, 'scale', Object.values(all).filter((each) => each.may_be_asked).map((each) => [each.name, each.title]));
   offer(form, 'band', scale().bands.map((/** @type {any} */ band) => [band.name, band.name]));
   offer(form, 'country', countryOptions(data.columns.country));
+  unknown = fill(form, view.chosen);
   redraw();
   if (placed) open();
   else apply();
   placed = true;
-  showRejects(true);
 }
 
 /** Choose what shows, and draw it. */
 function redraw() {
   if (!data) return;
   const chosen = chosenIn(form), bandAt = bandsOf(data.columns, chosen, scale());
+  document.documentElement.dataset.palette = chosen.palette;
   const sifted = sift(data.columns, chosen, bandAt);
   shown = sifted.shown;
   const made = marksOf(data.columns, shown, chosen, scale(), chosen.palette, css);
@@ -117,7 +131,7 @@ function list() {
 /** Say what must be said of the data and of the service. */
 function say() {
   const count = data?.count ?? 0, newest = data?.newest ?? null;
-  showBanners(the('banners'), banners({ newest, now: now(), count, error, status, warnings, hasData: data !== null }));
+  showBanners(the('banners'), { newest, now: now(), count, error, status, warnings, hasData: data !== null, missing, wrong: [...view.wrong, ...unknown] });
   tick();
   the('map').classList.toggle('is-old', error !== '' || (data !== null && now() - timeOf(newest) > OLD_MS));
   if (data?.newest) the('age').textContent = `Newest measurement: ${ageWords(now() - timeOf(newest))} (${String(newest).replace('T', ' ').slice(0, 16)} UTC).`;
@@ -165,8 +179,7 @@ function go() {
 
 /** @param {string} id @returns {L.LatLng|null} */
 function pointOf(id) {
-  const at = data ? data.columns.sensor_id.indexOf(id) : -1;
-  const [lat, lon] = [data?.columns.latitude[at] ?? null, data?.columns.longitude[at] ?? null];
+  const at = data?.columns.sensor_id.indexOf(id) ?? -1, [lat, lon] = [data?.columns.latitude[at] ?? null, data?.columns.longitude[at] ?? null];
   return lat === null || lon === null ? null : L.latLng(lat, lon);
 }
 
@@ -184,19 +197,19 @@ async function open() {
   if (area) around.addLayer(L.circle([area.lat, area.lon], { ...ring, weight: 2, radius: area.km * 1000 }));
   if (!sensors && !area) return panel.replaceChildren();
   try {
-    if (sensors) await (await import('./sensor.js')).showSensor(panel, sensors, view.scale ?? null, signal);
-    else if (area) await (await import('./area.js')).showArea(panel, area, view.scale ?? null, signal);
+    const on = await askable(view.chosen.scale);
+    if (sensors) await (await import('./sensor.js')).showSensor(panel, sensors, on, signal);
+    else if (area) await (await import('./area.js')).showArea(panel, area, on, signal);
   } catch (caught) {
-    if (!signal.aborted) panel.textContent = `This cannot be shown now: ${caught instanceof TypeError ? 'the service cannot be reached.' : /** @type {Error} */ (caught).message}`;
+    if (!signal.aborted) panel.textContent = `This cannot be shown now: ${saying(caught)}.`;
   }
 }
 
 /** Go to another view, as a step that "back" takes back. @param {{sensors?: string[], area?: import('./address.js').Area}} to */
 function choose(to, focus = true) {
-  const { scale: on, show } = view;
   const isAdded = the('compare').getAttribute('aria-pressed') === 'true' && to.sensors && view.sensors;
   const both = isAdded ? [...new Set([...(view.sensors ?? []), ...(to.sensors ?? [])])] : to.sensors, sensors = both?.slice(0, MOST_SENSORS);
-  view = { sensors, area: to.area, scale: on, show };
+  view = { sensors, area: to.area, chosen: view.chosen, wrong: [] };
   if (!sensors && !to.area) view.middle = middleNow();
   the('compare').setAttribute('aria-pressed', 'false');
   history.pushState(null, '', format(view));
@@ -206,10 +219,7 @@ function choose(to, focus = true) {
 }
 
 /** @returns {import('./address.js').Middle} */
-function middleNow() {
-  const { lat, lng } = map.getCenter();
-  return { lat, lon: lng, zoom: map.getZoom() };
-}
+const middleNow = () => ({ lat: map.getCenter().lat, lon: map.getCenter().lng, zoom: map.getZoom() });
 
 /** @param {{x: number, y: number}} point in the map @returns {number[]} positions of the sensors that are drawn there */
 const hitAt = (point) => layer.hit(point).map((/** @type {number} */ at) => order[at]);
@@ -235,25 +245,30 @@ function hovered({ containerPoint, latlng }) {
 
 /** Something was chosen in the form: what it changes of the address, and the picture. */
 async function changed() {
-  const { show, scale: on, palette } = chosenIn(form), isOther = palette !== paletteNow();
-  const isScale = data !== null && on !== (view.scale ?? data.scale);
-  document.documentElement.dataset.palette = palette;
-  view = { ...view, show: show === 'index' ? undefined : show, scale: isScale ? on : view.scale };
-  history.replaceState(null, '', format(view));
-  if (isScale) {
-    await load();
-    open();
-  } else if (isOther) open();
+  const { scale: on, second } = view.chosen, chosen = wordsIn(form), isScale = chosen.scale !== on;
+  if (isScale) delete chosen.band; // it has others
+  view.chosen = chosen;
+  inAddress();
+  if (isScale) await load();
   redraw();
+  if (isScale || chosen.second !== second) open();
   showRejects(false);
+}
+
+/** The address says what shows, and nothing else. */
+function inAddress() {
+  view.wrong = unknown = [];
+  history.replaceState(null, '', format(view));
+  say();
 }
 
 /** Show the rejected measurements, or do not. @param {boolean} anew ask for them again */
 async function showRejects(anew) {
-  const { rejects: wanted } = chosenIn(form);
-  if (!wanted || anew) rejects?.remove();
-  if (wanted && (anew || !rejects)) rejects = await rejectsLayer(L).catch(() => null);
-  if (wanted) rejects?.addTo(map);
+  const wanted = () => chosenIn(form).rejects, what = 'rejected measurements';
+  if (!wanted() || anew) rejects?.remove();
+  if (!wanted() && missing.delete(what)) say();
+  if (wanted() && (anew || !rejects)) await having(what, async () => { rejects?.remove(); rejects = null; rejects = await rejectsLayer(L); });
+  if (wanted()) rejects?.addTo(map);
 }
 
 const tell = (/** @type {string} */ text) => { the('told').textContent = text; };
@@ -263,13 +278,13 @@ map.on('click', clicked).on('mousemove', hovered).on('mouseout', () => tip.remov
   moved ||= !steady;
   if (steady || view.sensors || view.area) return;
   view.middle = middleNow();
-  history.replaceState(null, '', format(view));
+  inAddress();
 });
 const reshaped = new ResizeObserver(() => steadily(() => { map.invalidateSize({ animate: false }); if (!moved) go(); }));
 for (const id of ['map', 'banners']) reshaped.observe(the(id));
 addEventListener('popstate', fromAddress);
 document.addEventListener('visibilitychange', seen);
-addEventListener('online', seen);
+addEventListener('online', load);
 form.addEventListener('change', changed);
 form.addEventListener('reset', () => setTimeout(changed));
 the('nearby').addEventListener('toggle', list);
@@ -292,42 +307,40 @@ searchBox(the('search'), {
   point: (lat, lon, km) => choose({ area: { lat, lon, km } }),
   knows: (id) => (data?.columns.sensor_id.includes(id) ? id : data?.columns.sensor_id[data.columns.id.indexOf(id)] ?? null),
 });
-setInterval(say, TICK_MS);
+setInterval(seen, RETRY_MS);
 
 /** Take over what the address says of scale and colours, too. */
 async function fromAddress() {
   view = parse(location.hash);
-  /** @type {any} */ (form.elements.namedItem('show')).value = view.show ?? 'index';
+  unknown = [];
   if (!data) return steadily(go);
-  if ((view.scale ?? own) !== data.scale) await load();
+  if (await askable(view.chosen.scale) !== data.asked) await load();
+  unknown = fill(form, view.chosen);
   redraw();
   apply();
+  say();
+  showRejects(false);
 }
 
-/** Fetch what lies below the sensors, or what of it is not here yet: what fails comes with the next load. */
+/** Fetch what lies below the sensors, or what of it is not here yet. */
 async function furnish() {
-  if (furnishing) return;
+  if (furnishing || (ground && settings && cities.length)) return;
   furnishing = true;
-  try {
-    if (!ground) ground = readGround(await (await file('ground.bin')).arrayBuffer());
-    lower.redraw();
-    const { tiles } = await (await file('settings.json')).json();
-    if (tiles && !the('tiles').textContent) streets(tiles);
-    if (!cities.length) cities = readCities(await (await file('cities.bin')).arrayBuffer());
-    names.draw();
-  } finally {
-    furnishing = false;
-  }
+  if (!ground) await having('coast and borders', async () => { ground = readGround(await (await file('/page/ground.bin')).arrayBuffer()); lower.redraw(); });
+  if (!settings) await having('settings', async () => { settings = await (await file('/page/settings.json')).json(); if (settings.tiles) streets(settings.tiles); });
+  if (!cities.length) await having('names of cities', async () => { cities = readCities(await (await file('/page/cities.bin')).arrayBuffer()); names.draw(); });
+  furnishing = false;
 }
 
 /** @param {{url: string, attribution: string, origin: string}} tiles */
 function streets({ url, attribution, origin }) {
-  map.addLayer(L.tileLayer(url, { maxZoom: 19, zIndex: 5 }));
+  const credit = (also = '') => { the('tiles').textContent = `Street map: ${attribution}; your browser asks ${origin} for it.${also}`; };
+  credit();
+  map.addLayer(L.tileLayer(url, { maxZoom: 19, zIndex: 5 }).on('loading', () => credit()).on('tileerror', () => credit(' Parts of it do not come now.')));
   map.removeLayer(names);
-  the('tiles').textContent = `Street map: ${attribution}; your browser asks ${origin} for it.`;
 }
 
 the('nearby').open = innerWidth > WIDE;
 fromAddress();
 load();
-furnish().catch(() => { /* it comes with the next load */ });
+furnish();

@@ -3,7 +3,7 @@
 import { flagsAt, isClean } from './filters.js';
 import { easting, northing } from './ground.js';
 import { abgr, DOT, HOLLOW, HOLLOW_SQUARE, SQUARE } from './pixels.js';
-import { bandOf, colour } from './scales.js';
+import { bandOf, colour, prepared } from './scales.js';
 
 /** @typedef {import('./filters.js').Choice} Choice */
 /** @typedef {import('./feed.js').Columns} Columns */
@@ -42,7 +42,7 @@ export function marksOf(columns, shown, choice, scale, palette, css) {
     colour: Uint32Array.from(order, (at, place) => (flagsAt(columns, at).includes('stale') ? none : colourOf(value[place]))),
     shape: Uint8Array.from(order, (at) => shapeOf(columns, at)),
     clean: Uint8Array.from(order, (at) => Number(isClean(columns, at))),
-    textOf: (/** @type {number} */ each) => String(Math.round(each)),
+    textOf: (/** @type {number} */ each) => String(choice.show === 'index' ? each : prepared(scale, choice.show, each)),
   };
   return { marks, order };
 }

@@ -1,7 +1,11 @@
 // @ts-check
 /** Shapes written straight into pixels, and numbers upon them. */
+import { ink } from './scales.js';
 
 export const DOT = 0, HOLLOW = 1, SQUARE = 2, HOLLOW_SQUARE = 3;
+
+/** @param {number} shape */
+const isHollow = (shape) => shape === HOLLOW || shape === HOLLOW_SQUARE;
 
 /** @typedef {Int16Array} Stamp four numbers a pixel: how far right and down it is, how far covered, of 255, and whether edge */
 
@@ -16,8 +20,7 @@ export function stampOf(shape, radius) {
     for (let dx = -reach; dx <= reach; dx++) {
       const away = shape >= SQUARE ? Math.max(Math.abs(dx), Math.abs(dy)) : Math.hypot(dx, dy);
       let covered = Math.min(1, radius + 0.5 - away);
-      const isHollow = shape === HOLLOW || shape === HOLLOW_SQUARE;
-      if (isHollow) covered = Math.min(covered, away - (radius - thick - 1));
+      if (isHollow(shape)) covered = Math.min(covered, away - (radius - thick - 1));
       if (covered <= 0) continue;
       found.push(dx, dy, Math.round(255 * covered), away > radius - 0.9 ? 1 : 0);
     }
@@ -46,21 +49,17 @@ export function stamp(pixels, width, height, left, top, shape, colour, edge) {
  * @param {import('./layer.js').Marks} marks @param {number} dpr
  */
 export function write(context, numbers, marks, dpr) {
-  context.font = `600 ${11 * dpr}px system-ui, sans-serif`;
-  context.textAlign = 'center';
-  context.textBaseline = 'middle';
+  Object.assign(context, { textAlign: 'center', textBaseline: 'middle' });
   for (const [left, top, at] of numbers) {
-    const isHollow = marks.shape[at] === HOLLOW || marks.shape[at] === HOLLOW_SQUARE;
-    context.fillStyle = isHollow ? marks.ink : isLight(marks.colour[at]) ? '#000' : '#fff';
-    context.fillText(marks.textOf(marks.value[at]), left * dpr, (top + 0.5) * dpr);
+    const text = marks.textOf(marks.value[at]);
+    context.font = `600 ${(text.length > 3 ? 9 : 11) * dpr}px system-ui, sans-serif`;
+    context.fillStyle = isHollow(marks.shape[at]) ? marks.ink : ink(hex(marks.colour[at]));
+    context.fillText(text, left * dpr, (top + 0.5) * dpr);
   }
 }
 
-/** @param {number} abgr */
-function isLight(abgr) {
-  const [red, green, blue] = [abgr & 255, (abgr >> 8) & 255, (abgr >> 16) & 255];
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 140;
-}
+/** @param {number} abgr @returns {string} #rrggbb */
+const hex = (abgr) => `#${[abgr, abgr >> 8, abgr >> 16].map((each) => (each & 255).toString(16).padStart(2, '0')).join('')}`;
 
 /** @param {string} colour #rrggbb @returns {number} 0xffbbggrr */
 export function abgr(colour) {

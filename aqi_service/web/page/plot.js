@@ -1,6 +1,7 @@
 // @ts-check
 /** Plots as SVG of our own, and the same as tables. One rule: nothing is drawn that the table does not say. */
 import { el, fold, svg, table } from './dom.js';
+import { grouped } from './filters.js';
 import { colour, range, swatches } from './scales.js';
 import { counted, indexWords, isFull, shortName, shown } from './words.js';
 
@@ -44,7 +45,7 @@ export function linePlot({ pollutant, series, from, until, scale, guideline, pal
   const x = (/** @type {number} */ at) => left + ((at - from) / (until - from)) * (width - left - right);
   const y = (/** @type {number} */ value) => top + (1 - Math.min(value, most) / most) * (height - top - bottom);
   const all = series.flatMap((each) => each.points);
-  const label = `${shown(pollutant)}, 24-hour means of 7 days, µg/m³: ${all.length ? `${Math.min(...all.map((p) => p.value))} to ${Math.max(...all.map((p) => p.value))}` : 'no values'}; the guideline is ${limit}`;
+  const label = `${shown(pollutant)} of 7 days, µg/m³: ${all.length ? `${Math.min(...all.map((p) => p.value))} to ${Math.max(...all.map((p) => p.value))}` : 'no values'}; the guideline is ${limit}`;
   return svg('svg', { class: 'plot', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label },
     ...bands(scale, pollutant, most).map((/** @type {any} */ { row, end }) => svg('rect', {
       x: left, width: width - left - right, y: y(end), height: y(row.begins) - y(end), fill: colour(scale, row.index_from, palette), class: 'band' })),
@@ -72,13 +73,7 @@ export function bands(scale, pollutant, most) {
 
 /** @param {any} scale @param {string} pollutant @param {number} most @returns {{name: string, begins: number, end: number}[]} */
 function names(scale, pollutant, most) {
-  /** @type {any[]} */
-  const found = [];
-  for (const { row, end } of bands(scale, pollutant, most)) {
-    if (found.at(-1)?.name === row.band) found.at(-1).end = end;
-    else found.push({ name: row.band, begins: row.begins, end });
-  }
-  return found;
+  return [...grouped(bands(scale, pollutant, most), (/** @type {any} */ { row }) => row.band)].map(([name, of]) => ({ name, begins: of[0].row.begins, end: of[of.length - 1].end }));
 }
 
 /** @param {number} from @param {number} until */
@@ -115,7 +110,7 @@ export function dayStrip({ days, until, scale, palette, width, label }) {
 
 /** @param {Series[]} series @param {any[][]} records of each */
 export function historyTable(series, records) {
-  return fold('These days as a table', () => series.map(({ name }, place) => table(`${name}, 24-hour means at these times (UTC), µg/m³`,
+  return fold('These days as a table', () => series.map(({ name }, place) => table(`${name} at these times (UTC), µg/m³`,
     ['Time', 'PM2.5', 'PM10', 'Index'], records[place].map((record) => [String(record.timestamp).replace('T', ' '), record['P2.5']?.value ?? '–', record.P10?.value ?? '–',
       indexWords(record)]))));
 }

@@ -14,25 +14,14 @@ import { ask } from './feed.js';
 /** @type {Promise<any>|undefined} */
 let asked;
 
+/** What is answered is kept; what fails is asked again. */
+const answer = () => (asked ??= ask('scales').catch((error) => { asked = undefined; throw error; }));
+
 /** All scales by name. @returns {Promise<Record<string, Scale>>} */
-export async function scales() {
-  const { scales: all } = await answer();
-  return Object.fromEntries(all.map((/** @type {Scale} */ each) => [each.name, each]));
-}
+export const scales = async () => Object.fromEntries((await answer()).scales.map((/** @type {Scale} */ each) => [each.name, each]));
 
 /** The limits for 24-hour means. @returns {Promise<{name: string, limits: Record<string, number>, source: string, date: string}>} */
-export async function guideline() {
-  return (await answer()).guideline;
-}
-
-/** What is answered is kept; what fails is asked again. */
-function answer() {
-  asked ??= ask('scales').catch((error) => {
-    asked = undefined;
-    throw error;
-  });
-  return asked;
-}
+export const guideline = async () => (await answer()).guideline;
 
 /** Which colours were chosen: `official` or `second`. */
 export const paletteNow = () => document.documentElement.dataset.palette ?? 'official';
@@ -49,6 +38,15 @@ export function bandOf(scale, pollutant, value) {
   // Where nothing is rounded, a row begins just above the end of the one before.
   return rows.findLast((row, at) => (row.from === rows[at - 1]?.to ? row.begins < value : row.begins <= value)) ?? rows[0];
 }
+
+/** A value as the scale compares it, half up or cut to whole or tenths: how is the distance of its first two rows. @param {Scale} scale @param {string} pollutant @param {number} value µg/m³ */
+export function prepared(scale, pollutant, value) {
+  const [first, second] = scale.pollutants[pollutant].rows, unit = second.from - Number(first.to), per = Math.round(1 / unit);
+  return unit ? Math.floor((value + (second.from - second.begins)) * per) / per : value;
+}
+
+/** A scale's name if the service can be asked for it, else null. @param {string|undefined} name */
+export const askable = async (name) => (name && (await scales())[name]?.may_be_asked ? name : null);
 
 /** What is read on a colour: black or white, whichever has the more contrast (WCAG 2.2). @param {string} fill #rrggbb */
 export function ink(fill) {

@@ -2,7 +2,7 @@
 /** One box for a sensor's or a record's id, a point, or a city; asks this service alone. */
 import { isPoint } from './address.js';
 import { el } from './dom.js';
-import { ask, Refused } from './feed.js';
+import { ask, Refused, saying } from './feed.js';
 
 /** @typedef {{kind: 'nothing'|'odd'}|{kind: 'id', id: string}|{kind: 'point', lat: number, lon: number}|{kind: 'city', name: string}} Sought */
 /** @typedef {{sensor: (id: string) => void, point: (lat: number, lon: number, km: number) => void, knows: (id: string) => string|null}} Found */
@@ -84,7 +84,7 @@ export function searchBox(form, found) {
     say('');
     const what = sought(box.value);
     await ANSWERS[what.kind](what).catch((/** @type {Error} */ error) =>
-      say(error instanceof Refused ? `The service says: ${error.message}` : 'The service cannot be reached.'));
+      say(`This cannot be found now: ${saying(error)}.`));
   });
   box.addEventListener('input', () => {
     clearTimeout(timer);
@@ -92,7 +92,7 @@ export function searchBox(form, found) {
     const what = sought(box.value), mine = ++turn;
     if (what.kind !== 'city' || what.name.length < 2) return close();
     timer = setTimeout(async () => {
-      const answer = await ask(`places?q=${encodeURIComponent(what.name)}`).catch(() => null);
+      const answer = await ask(`places?q=${encodeURIComponent(what.name)}`).catch((error) => say(`Cities cannot be offered now: ${saying(error)}.`));
       if (answer && mine === turn) offer(answer.places);
     }, 200);
   });

@@ -1,11 +1,11 @@
 // @ts-check
 /** A sensor, or up to four beside each other: why this number, how far to trust it, its week and its year. */
 import { asking, el, fold, link, linked, svg, table } from './dom.js';
-import { ask, asked, Refused } from './feed.js';
+import { ask, asked, Refused, saying } from './feed.js';
 import { bandKey, dayStrip, dayTable, historyTable, legend, linePlot } from './plot.js';
 import { colour, guideline, ink, paletteNow, scales } from './scales.js';
-import { aged, timeOf } from './state.js';
-import { ageOf, counted, daysLine, doubts, EXPLAINED, indexWords, NOT, shortName, trust, why } from './words.js';
+import { aged, means, timeOf } from './state.js';
+import { ageOf, counted, daysLine, doubts, indexWords, NOT, shortName, trust, why } from './words.js';
 
 const HOUR = 3_600_000, DAY = 24 * HOUR, WEEK_DAYS = 7, YEAR_DAYS = 365;
 /** Pages of a history that are asked for: a week of a file every 5 minutes has 3. */
@@ -49,7 +49,7 @@ async function sensorOf(id, query, signal) {
  */
 function section(title, signal, make) {
   const heading = el('h3', {}, title), place = el('section', {}, heading, el('p', { role: 'status' }, 'Asking…'));
-  const filled = make().catch((error) => (signal.aborted ? [] : [el('p', { class: 'missing' }, `They cannot be shown now: ${error.message}`)]));
+  const filled = make().catch((error) => (signal.aborted ? [] : [el('p', { class: 'missing' }, `They cannot be shown now: ${saying(error)}.`)]));
   return [place, filled.then((nodes) => place.replaceChildren(heading, ...nodes))];
 }
 
@@ -60,11 +60,10 @@ function alone(sensor, scale, query) {
   const head = [
     el('h2', {}, `Sensor ${id}`),
     el('p', { class: 'place' }, [sensor.place && `near ${sensor.place}`, country, sensor.indoor ? 'indoors' : null, isPlaced ? `${latitude}, ${longitude}` : 'without a place'].filter(Boolean).join(' · ')),
-    big(record, scale),
+    big(record, scale, provenance.snapshot ? means('24-hour mean') : []),
     el('section', {}, el('h3', {}, 'Why this number'), el('p', { class: 'sum' }, sum),
       el('ul', {}, ...rows.map((row) => el('li', {}, row))),
-      el('p', { class: 'small' }, `${scale.title}: ${rounding.join(', ')}. `, linked(`${scale.source}, ${scale.date}.`)),
-      fold('What these words mean', () => [pairs(Object.entries(EXPLAINED))])),
+      el('p', { class: 'small' }, `${scale.title}: ${rounding.join(', ')}. `, linked(`${scale.source}, ${scale.date}.`))),
     el('section', {}, el('h3', {}, 'How far to trust it'), pairs(trust(sensor).map(([name, text]) => [name, name === 'Age' ? el('span', {}, aged(record), text.slice(ageOf(record).length)) : text])),
       fold('Where from', () => [pairs([['File', provenance.snapshot ?? 'an earlier file of the network'], ['Of', provenance.snapshot_time ?? 'not known'],
         ['Its sha256', provenance.sha256 ?? 'not known'], ['Loaded by', provenance.version ? `aqi_service ${provenance.version}` : 'not known']])])),
@@ -82,10 +81,10 @@ function alone(sensor, scale, query) {
 /** @param {[string, import('./dom.js').Child][]} all names and what is said of each */
 const pairs = (all) => el('dl', {}, ...all.flatMap(([name, text]) => [el('dt', {}, name), el('dd', {}, text)]));
 
-/** The index, large, with its band, and that it is no value of now. @param {any} record @param {any} scale @param {string} [what] @param {string} [of] */
-export function big(record, scale, what = '24-hour mean, not now', of = '') {
+/** The index, large, with its band, and that it is no value of now. @param {any} record @param {any} scale @param {Node[]} when @param {string} [of] */
+export function big(record, scale, when, of = '') {
   return el('p', { class: 'big' }, chip(record.AQI, scale), record.AQI === null ? ' no index' : ` ${shortName(scale.name)} ${indexWords(record)}`, el('br'),
-    ' ', el('small', {}, of, el('span', { class: 'mean' }, `${what}; `), aged(record)));
+    ' ', el('small', {}, of, ...when, aged(record)));
 }
 
 /** A number on its colour; the words beside it say the same. @param {number|null} index @param {any} scale */
@@ -101,7 +100,7 @@ function compared(sensors, scale) {
   const rows = [[shortName(scale.name), ({ record }) => el('span', {}, chip(record.AQI, scale), ` ${indexWords(record)}`)], ['PM2.5', ({ record }) => record['P2.5']?.value ?? '–'],
     ['PM10', ({ record }) => record.P10?.value ?? '–'], ['Near', ({ place }) => place ?? '–'], ['Age', ({ record }) => aged(record)], ['Doubts', doubts]];
   return [el('h2', {}, `${counted(sensors.length, 'sensor')} compared`),
-    el('div', { class: 'wide', tabindex: 0 }, table(el('span', {}, 'In µg/m³', el('span', { class: 'mean' }, '; 24-hour means, not now')), ['Sensor', ...sensors.map(({ sensor_id: id }) => link(`#sensor=${id}`, id))],
+    el('div', { class: 'wide', tabindex: 0 }, table(el('span', {}, ...means('24-hour means'), 'in µg/m³'), ['Sensor', ...sensors.map(({ sensor_id: id }) => link(`#sensor=${id}`, id))],
       rows.map(([name, of]) => [name, ...sensors.map(of)])))];
 }
 

@@ -12,7 +12,8 @@ export const OLD_MS = 3 * 3600_000;
  * @property {string|null} newest timestamp of the newest record, UTC @property {number} now epoch milliseconds
  * @property {number} count sensors @property {string} error why the last question failed, '' if it did not
  * @property {number} status of that answer, 0 if the service could not be reached
- * @property {Record<string, number>} warnings of the latest load @property {boolean} hasData
+ * @property {Record<string, number>|null} warnings of the latest load, null while they are not known @property {boolean} hasData
+ * @property {Map<string, string>} missing what could not be had -> why @property {string[]} wrong parts of the address that say nothing
  */
 /** @typedef {{kind: string, text: string}} Banner */
 
@@ -45,6 +46,9 @@ export function tick(all = document.querySelectorAll('time')) {
   return all[0];
 }
 
+/** Of what time a value is, where one is large; until the service has said it, neither shows. @param {string} plain @returns {HTMLElement[]} */
+export const means = (plain) => [el('span', { class: 'mean' }, `${plain}, not now; `), el('span', { class: 'other' }, `no ${plain}, so this only illustrates; `)];
+
 /** @type {Record<string, string>} */
 const OF_LOAD = {
   not_24h_mean: 'These are no 24-hour means but 5-minute values, as in the demo\'s capture of 2017: an index on them only illustrates.',
@@ -53,27 +57,26 @@ const OF_LOAD = {
 };
 
 /** @param {Known} known @returns {Banner[]} the gravest first */
-export function banners(known) {
-  /** @type {Banner[]} */
-  const found = [];
-  if (known.error && known.status === 0) {
-    found.push({ kind: 'error', text: known.hasData ? 'The service cannot be reached: what shows here is what it last said.'
-      : 'The service cannot be reached. This page tries again by itself.' });
-  } else if (known.error) {
-    found.push({ kind: 'error', text: known.status === 503 && !known.hasData
-      ? `There are no data yet: ${known.error}. This page asks again by itself.` : `The service says: ${known.error}` });
-  }
-  const age = known.now - timeOf(known.newest);
-  if (known.hasData && known.count === 0) found.push({ kind: 'warning', text: 'The latest file has no sensors.' });
-  if (known.hasData && age > OLD_MS) {
-    found.push({ kind: 'warning', text: `Old data: the newest measurement here was made ${ageWords(age)}.` });
-  }
-  for (const [name, text] of Object.entries(OF_LOAD)) if (known.warnings[name]) found.push({ kind: `warning ${name}`, text });
-  return found;
+export function banners({ newest, now, count, error, status, warnings, hasData, missing, wrong }) {
+  const isAway = error && status === 0, isEarly = error && status === 503 && !hasData, age = now - timeOf(newest);
+  /** @type {[unknown, string, string][]} */
+  const all = [
+    [isAway, 'error', `The service cannot be reached${hasData ? ': what shows here is what it last said.' : '. This page tries again by itself.'}`],
+    [isEarly, 'error', `There are no data yet: ${error}. This page asks again by itself.`],
+    [error && !isAway && !isEarly, 'error', `The service says: ${error}`],
+    [hasData && count === 0, 'warning', 'The latest file has no sensors.'],
+    [hasData && age > OLD_MS, 'warning', `Old data: the newest measurement here was made ${ageWords(age)}.`],
+    ...Object.entries(OF_LOAD).map(([name, text]) => /** @type {[unknown, string, string]} */ ([warnings?.[name], 'warning', text])),
+    [missing.size && !isAway, 'warning', `Not here now: ${[...missing].map(([what, why]) => `${what} (${why})`).join(', ')}. This page asks again by itself.`],
+    [wrong.length, 'warning', `Of this address ${wrong.map((part) => `"${part}"`).join(', ')} says nothing here; what shows is without it.`],
+  ];
+  return all.filter(([when]) => when).map(([, kind, text]) => ({ kind, text }));
 }
 
-/** @param {HTMLElement} place @param {Banner[]} shown */
-export function showBanners(place, shown) {
+/** @param {HTMLElement} place @param {Known} known */
+export function showBanners(place, known) {
+  const shown = banners(known), { warnings } = known;
+  document.documentElement.dataset.mean = !warnings ? '' : warnings.not_24h_mean ? 'other' : 'day';
   const said = shown.map((each) => each.text).join('\n');
   if (place.dataset.said === said) return;
   place.dataset.said = said;

@@ -1,15 +1,15 @@
 // @ts-check
 /** How the service is: the last loads and their fates, what was rejected, lookups a minute. */
-import { el, fold, svg, table } from './dom.js';
-import { ask, serviceNow } from './feed.js';
+import { el, fold, svg, table, the } from './dom.js';
+import { ask, file, saying, serviceNow } from './feed.js';
 import { ageWords, OLD_MS, timeOf } from './state.js';
 import { aMinute, counted, counter, FATES, reasonWords } from './words.js';
 
 const LOADS_MS = 60_000, LOOK_MS = 10_000, LOOKS = 31, ENDS = ['complete', 'unchanged', 'incomplete', 'rejected', 'failed'];
-/** @param {string} id @returns {any} */
-const the = (id) => document.getElementById(id);
 /** @type {{at: number, count: number}[]} */
 const looks = [];
+/** @type {Map<string, string>} */
+const failed = new Map();
 
 async function loads() {
   const [ready, { loads: all, report }, { rejects }] = await Promise.all([
@@ -52,7 +52,7 @@ function legend(all) {
 }
 
 async function lookups() {
-  const text = await (await fetch('/metrics', { cache: 'no-store' })).text();
+  const text = await (await file('/metrics')).text();
   const count = counter(text, 'aqi_lookups_total'), memory = counter(text, 'aqi_lookups_total', 'source="memory"');
   if (count < (looks.at(-1)?.count ?? 0)) looks.length = 0; // the service began anew
   const ends = ENDS.map((end) => `${counter(text, 'aqi_loads_total', `status="${end}"`)} ${end}`).filter((said) => !said.startsWith('0 '));
@@ -64,20 +64,17 @@ async function lookups() {
     `${counted(count, 'record')} looked up since the service began${count ? `, ${Math.round((memory / count) * 100)} % from memory` : ''}.`));
 }
 
-/** Do it now and every so often while the page is seen; what fails is said, and what was there stays. @param {() => Promise<void>} what @param {number} ms */
-function repeat(what, ms) {
+/** Do it now and every so often while the page is seen; what fails is said, and what was there stays. @param {string} name @param {() => Promise<void>} what @param {number} ms */
+function repeat(name, what, ms) {
   const once = async () => {
     if (document.visibilityState !== 'visible') return;
-    try {
-      await what();
-    } catch (error) {
-      the('state').textContent = `This cannot be said now: ${/** @type {Error} */ (error).message}. What shows below is what was last said.`;
-    }
+    await what().then(() => failed.delete(name), (error) => failed.set(name, `${name} cannot be said now: ${saying(error)}. What shows of it is what was last said.`));
+    the('failed').textContent = [...failed.values()].join(' ');
   };
   once();
   setInterval(once, ms);
   document.addEventListener('visibilitychange', once);
 }
 
-repeat(loads, LOADS_MS);
-repeat(lookups, LOOK_MS);
+repeat('How the service is', loads, LOADS_MS);
+repeat('How many lookups there are', lookups, LOOK_MS);

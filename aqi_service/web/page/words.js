@@ -5,16 +5,6 @@ import { ageWords, timeOf } from './state.js';
 /** What the numbers are not, in one line. */
 export const NOT = 'What citizens\' sensors report: uncalibrated, not corrected for humidity, some indoors. No regulatory measurement, no health advice.';
 
-/** @type {Record<string, string>} */
-export const EXPLAINED = {
-  'PM2.5': 'fine dust of grains up to 2.5 thousandths of a millimetre',
-  PM10: 'fine dust of grains up to 10 thousandths of a millimetre',
-  'µg/m³': 'millionths of a gram in a cubic metre of air',
-  '24-hour mean': 'the average of the last 24 hours, as indices of health ask for; it moves slowly',
-  Neighbours: 'the 5 to 20 nearest outdoor sensors within 10 km',
-  UTC: 'the time at Greenwich, without summer time; the days here are its days',
-};
-
 /** What speaks against a sensor, or that nothing does. @param {any} sensor */
 export const doubts = (sensor) => leftOut(sensor) || (!sensor.checks || sensor.checks.flags.includes('alone') ? 'not compared' : 'none');
 
@@ -94,7 +84,7 @@ function neighbours({ checks, record, indoor }) {
   const { flags, median, neighbours: count } = checks, value = (record['P2.5'] ?? record.P10)?.value;
   if (flags.includes('alone')) return [`only ${counted(count ?? 0, 'sensor')} to compare with within 10 km; 5 are needed`];
   if (median === null || count === null) return ['not compared: it has no value or no place'];
-  const said = `half of its ${count} neighbours within 10 km are at ${Number(median.toFixed(1))} µg/m³ or less; this one says ${value}`;
+  const said = `half of its ${count} neighbours within 10 km are at ${median} µg/m³ or less; this one says ${value}`;
   if (flags.includes('high')) return [`${said}: far above them. A broken sensor, or smoke next door`];
   if (flags.includes('low')) return [`${said}: far below them. Perhaps a broken or covered sensor`];
   return [`${said}: not far enough off to be doubted`];

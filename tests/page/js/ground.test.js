@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { easting, northing, readCities, readGround } from '../../../aqi_service/web/page/ground.js';
+import { easting, latitudeAt, net, northing, readCities, readGround } from '../../../aqi_service/web/page/ground.js';
 
 const page = new URL('../../../aqi_service/web/page/', import.meta.url);
 const unpacked = (name) => {
@@ -43,9 +43,25 @@ test('the world is a square of 256 pixels, as Mercator has it', () => {
   assert.ok(Math.abs(northing(85.0511)) < 1e-3 && Math.abs(northing(-90) - 256) < 1e-3);
 });
 
+test('a northing and its latitude belong together', () => {
+  for (const lat of [-80, -33.4, 0, 48.78, 85]) assert.ok(Math.abs(latitudeAt(northing(lat)) - lat) < 1e-9, `${lat}`);
+});
+
+test('the net has whole steps, closer where one is nearer, and none from far', () => {
+  assert.deepEqual(net(8, 8.5, 11.2), [9, 10, 11]);
+  assert.deepEqual(net(11, 9.05, 9.31), [9.1, 9.2, 9.3]);
+  assert.deepEqual(net(13, -0.051, 0.05), [-0.05, 0, 0.05]);
+  assert.deepEqual(net(7, -180, 180), []);
+  for (let zoom = 8; zoom <= 18; zoom++) {
+    const [first, second] = net(zoom, 10, 12);
+    const apart = ((second - first) / 360) * 256 * 2 ** zoom;
+    assert.ok(apart >= 120 && apart <= 480, `${zoom}: ${apart}`);
+  }
+});
+
 test('cities come the largest first, with their places', () => {
   const cities = readCities(unpacked('cities.bin.gz'));
-  assert.equal(cities.length, 6204);
+  assert.equal(cities.length, 7551);
   const stuttgart = cities.find((city) => city.name === 'Stuttgart');
   assert.deepEqual([stuttgart.lat.toFixed(6), stuttgart.lon.toFixed(6)], ['48.780000', '9.180000']);
   assert.ok(cities.findIndex((city) => city.name === 'Tokyo') < cities.indexOf(stuttgart));

@@ -4,7 +4,7 @@ import { ageWords, banners, timeOf } from '../../../aqi_service/web/page/state.j
 
 const HOUR = 3600_000;
 const NEWEST = '2026-11-29T12:00:00';
-const said = (change) => banners({ newest: NEWEST, now: timeOf(NEWEST), count: 5, error: '', status: 200, warnings: {}, hasData: true, ...change }).map((each) => each.text);
+const said = (change) => banners({ newest: NEWEST, now: timeOf(NEWEST), count: 5, error: '', status: 200, warnings: {}, hasData: true, missing: new Map(), wrong: [], ...change }).map((each) => each.text);
 
 test('fresh data need no banner', () => assert.deepEqual(said({}), []));
 test('past three hours a banner says how old they are', () => {
@@ -23,6 +23,14 @@ test('before the first snapshot it says that there are none yet', () => {
 test('what is there stays, and is named as old, when the service cannot be reached', () => {
   assert.match(said({ error: 'Failed to fetch', status: 0 })[0], /cannot be reached: what shows here is what it last said/);
   assert.match(said({ error: 'x', status: 0, hasData: false })[0], /tries again/);
+});
+test('what could not be had is named with the reason, unless the whole service is away', () => {
+  const missing = new Map([['names of cities', 'the service says: no']]);
+  assert.deepEqual(said({ missing, warnings: null }), ['Not here now: names of cities (the service says: no). This page asks again by itself.']);
+  assert.equal(said({ missing, error: 'Failed to fetch', status: 0 }).length, 1);
+});
+test('what of an address says nothing is named', () => {
+  assert.deepEqual(said({ wrong: ['scale=xyz', 'x'] }), ['Of this address "scale=xyz", "x" says nothing here; what shows is without it.']);
 });
 test('a file without sensors is named', () => assert.deepEqual(said({ count: 0 }), ['The latest file has no sensors.']));
 

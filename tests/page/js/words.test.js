@@ -29,7 +29,7 @@ test('of equal indices, one value, or none it says so', () => {
 test('the last row of a table has no end', () => assert.equal(rowWords(DAQI.pollutants.P10.rows[3], 'PM10'), 'PM10 51 and more µg/m³ is 4, Medium'));
 
 test('neighbours are put into words by what the checks found', () => {
-  assert.equal(said('Neighbours', sensor({})), 'half of its 14 neighbours within 10 km are at 12 µg/m³ or less; this one says 24.3: not far enough off to be doubted');
+  assert.equal(said('Neighbours', sensor({})), 'half of its 14 neighbours within 10 km are at 11.96 µg/m³ or less; this one says 24.3: not far enough off to be doubted');
   assert.match(said('Neighbours', sensor({ flags: ['high'] })), /far above them/);
   assert.match(said('Neighbours', sensor({ flags: ['low'] })), /far below them/);
   assert.match(said('Neighbours', sensor({ flags: ['alone'], neighbours: 3, median: null })), /^only 3 sensors .*; 5 are needed$/);
