@@ -59,7 +59,7 @@ async def test_all_that_is_chosen_is_in_the_address_and_is_there_again_after_a_r
         if kind != "band":
             await holds(found, kind)
     assert found.page.url == address
-    await expect(found.page.locator("#banners")).not_to_contain_text("Of this address")
+    await expect(found.page.locator("#banners")).not_to_contain_text("in the address")
 
 
 async def test_a_band_is_in_the_address_until_another_index_has_none_of_that_name(opened: Open) -> None:
@@ -130,7 +130,7 @@ async def test_a_word_of_the_address_that_says_nothing_is_named_and_the_rest_sho
         if address != first:
             await found.page.evaluate("to => { location.hash = to; }", address)
         await expect(found.page.locator("#banners")).to_contain_text(
-            f'Of this address "{WRONG[address]}" says nothing here; what shows is without it.'
+            f'Nothing here is meant by "{WRONG[address]}" in the address; what shows is without that.'
         )
         await expect(found.page.locator("#count")).to_contain_text(f" of {number:,} sensors")
         await expect(found.page.locator("#scale-name")).to_contain_text("Daily Air Quality Index")
@@ -141,12 +141,14 @@ async def test_what_was_named_is_gone_with_the_address_that_said_it(opened: Open
     await expect(found.page.locator("#banners")).to_contain_text("scale=xyz")
     await choose(found, "shown")
     await expect(found.page).to_have_url(re.compile("#12/48.78/9.18&show=P2.5$"))
-    await expect(found.page.locator("#banners")).not_to_contain_text("Of this address")
+    await expect(found.page.locator("#banners")).not_to_contain_text("in the address")
 
 
 async def test_in_a_frame_too_an_index_that_is_none_is_named_and_the_service_s_own_shows(
     opened: Open,
 ) -> None:
     found = await opened("/embed#sensor=1118&scale=xyz&colour=red")
-    await expect(found.page.locator("#banners")).to_contain_text('"colour=red", "scale=xyz" says nothing')
+    await expect(found.page.locator("#banners")).to_contain_text(
+        'meant by "colour=red", "scale=xyz" in the address'
+    )
     await expect(found.page.locator(".big")).to_contain_text("DAQI ")

@@ -83,28 +83,30 @@ def lonely(sensor: int, at: tuple[float, float], pm25: float) -> dict[str, Any]:
 
 
 LONE, THREE = (10, 20), (30, 60)
-FILLED = 100
-"""Pixels, of the 169 that a square has with its edge."""
 
 
-async def purple(found: Opened) -> int:
-    """Count the pixels of the DAQI's last colour near the middle of the map."""
-    counted = await found.page.locator("canvas.sensors").evaluate(
+async def purple(found: Opened) -> tuple[int, int]:
+    """Count the pixels of the DAQI's last colour in the map's middle, and those of the box around them."""
+    count, width, height = await found.page.locator("canvas.sensors").evaluate(
         """it => { const [left, top] = [it.width / 2 - 15, it.height / 2 - 15];
             const pixels = new Uint32Array(it.getContext('2d').getImageData(left, top, 30, 30).data.buffer);
-            return pixels.filter(each => each === 0xffff30ce).length; }"""
+            const found = [...pixels.keys()].filter(at => pixels[at] === 0xffff30ce);
+            const wide = of => Math.max(...found.map(of)) - Math.min(...found.map(of)) + 1;
+            return [found.length, wide(at => at % 30), wide(at => Math.floor(at / 30))]; }"""
     )
-    return int(counted)
+    return int(count), int(width * height)
 
 
 async def test_from_far_a_sensor_that_nobody_can_check_fills_no_square(opened: Open, tmp_path: Path) -> None:
     records = [lonely(9001, LONE, 300), *(lonely(9002 + n, THREE, 300) for n in range(3))]
     await loaded(tmp_path, written(tmp_path, records))
-    found: dict[tuple[int, int], int] = {}
+    found: dict[tuple[int, int], tuple[int, int]] = {}
     async with serving(tmp_path) as service:
         for at in (LONE, THREE):
             page = await opened(f"/#6/{at[0]}/{at[1]}", origin=await origin_of(service), expected=UNREACHABLE)
             await page.ready()
             await drawn(page)
             found[at] = await purple(page)
-    assert 0 < found[LONE] < FILLED < found[THREE]
+    (painted, box), (filled, whole) = found[LONE], found[THREE]
+    assert 0 < painted < 0.8 * box
+    assert filled == whole > box

@@ -1,5 +1,6 @@
 """What the page says of a feed that is fresh, stale, halved or gone, and of a service that is away."""
 
+import base64
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from tests.doubles.program import running
 from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE, free_port
 from tests.page.conftest import Open, Opened, loaded, opening, origin_of, serving
 from tests.page.feeds import HOSTILE, HOUR, hostile, of_now, written
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+"""One pixel."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -148,10 +154,9 @@ async def test_the_same_snapshot_is_asked_for_with_its_etag_and_costs_nothing(
         statuses: list[int] = []
         await session.send("Network.enable")
         session.on("Network.responseReceivedExtraInfo", lambda told: statuses.append(told["statusCode"]))
-        async with found.page.expect_response("**/api/v1/latest*"):
+        latest = found.page.expect_response("**/api/v1/latest*")
+        async with latest, found.page.expect_response("**/api/v1/snapshot"):
             await found.page.clock.fast_forward(FIVE_MINUTES_AND_MORE)
-        async with found.page.expect_response("**/api/v1/snapshot"):
-            pass
         assert set(statuses) == {304}
 
 
@@ -182,11 +187,10 @@ async def test_street_tiles_are_asked_for_only_where_they_were_switched_on(
     async with serving(tmp_path, *tiles) as service:
         found = await opened(None, origin=await origin_of(service))
         asked: list[str] = []
-        png = b"\x89PNG\r\n\x1a\n"
 
         async def answer(route: object) -> None:
             asked.append(route.request.url)  # type: ignore[attr-defined]
-            await route.fulfill(body=png, content_type="image/png")  # type: ignore[attr-defined]
+            await route.fulfill(body=PNG, content_type="image/png")  # type: ignore[attr-defined]
 
         await found.page.route("http://127.0.0.2:9/**", answer)
         await found.go()
@@ -194,7 +198,7 @@ async def test_street_tiles_are_asked_for_only_where_they_were_switched_on(
         await expect(found.page.locator("#tiles")).to_have_text(
             "Street map: Nobody <b>&; your browser asks http://127.0.0.2:9 for it."
         )
-        await expect(found.page.locator("img.leaflet-tile").first).to_be_attached()
+        await expect(found.page.locator("img.leaflet-tile-loaded").first).to_be_visible()
         assert re.fullmatch(r"http://127\.0\.0\.2:9/\d+/\d+/\d+\.png", asked[0])
         assert {re.sub(r"/\d+/\d+/\d+\.png", "", each) for each in found.elsewhere} == {"http://127.0.0.2:9"}
         found.requests.clear()

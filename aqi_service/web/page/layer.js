@@ -61,7 +61,7 @@ export function sensorLayer(L) {
         const [left, top] = [x * grown - origin.x, y * grown - origin.y];
         if (left < -CELL || top < -CELL || left > width + CELL || top > height + CELL) continue;
         const colour = value === null ? marks.none : marks.colourOf(value);
-        if (counted < FEW) put(left, top, HOLLOW_SQUARE, 4, colour);
+        if (counted < FEW) put(left, top, HOLLOW_SQUARE, 5, colour);
         else put(left, top, SQUARE, CELL / 2 - 1, colour);
       }
     } else if (marks) {

@@ -68,7 +68,7 @@ export function banners({ newest, now, count, error, status, warnings, hasData, 
     [hasData && age > OLD_MS, 'warning', `Old data: the newest measurement here was made ${ageWords(age)}.`],
     ...Object.entries(OF_LOAD).map(([name, text]) => /** @type {[unknown, string, string]} */ ([warnings?.[name], 'warning', text])),
     [missing.size && !isAway, 'warning', `Not here now: ${[...missing].map(([what, why]) => `${what} (${why})`).join(', ')}. This page asks again by itself.`],
-    [wrong.length, 'warning', `Of this address ${wrong.map((part) => `"${part}"`).join(', ')} says nothing here; what shows is without it.`],
+    [wrong.length, 'warning', `Nothing here is meant by ${wrong.map((part) => `"${part}"`).join(', ')} in the address; what shows is without that.`],
   ];
   return all.filter(([when]) => when).map(([, kind, text]) => ({ kind, text }));
 }

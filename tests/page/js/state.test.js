@@ -30,7 +30,7 @@ test('what could not be had is named with the reason, unless the whole service i
   assert.equal(said({ missing, error: 'Failed to fetch', status: 0 }).length, 1);
 });
 test('what of an address says nothing is named', () => {
-  assert.deepEqual(said({ wrong: ['scale=xyz', 'x'] }), ['Of this address "scale=xyz", "x" says nothing here; what shows is without it.']);
+  assert.deepEqual(said({ wrong: ['scale=xyz', 'x'] }), ['Nothing here is meant by "scale=xyz", "x" in the address; what shows is without that.']);
 });
 test('a file without sensors is named', () => assert.deepEqual(said({ count: 0 }), ['The latest file has no sensors.']));
 
