@@ -154,7 +154,7 @@ export function namesLayer(L, cities) {
     const write = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y) => { context.strokeText(text, x, y); context.fillText(text, x, y); };
     Object.assign(context, { font: '10px system-ui, sans-serif', textAlign: 'center', lineWidth: 3, lineJoin: 'round', strokeStyle: halo, fillStyle: ink });
     for (const lon of net(zoom, bounds.getWest(), bounds.getEast())) write(`${lon}°`, easting(lon) * scale - origin.x, 12);
-    for (const lat of net(zoom, bounds.getSouth(), bounds.getNorth())) write(`${lat}°`, width - 22, northing(lat) * scale - origin.y + 4);
+    for (const lat of net(zoom, map.containerPointToLatLng([0, height - 40]).lat, bounds.getNorth())) write(`${lat}°`, width - 22, northing(lat) * scale - origin.y + 4);
     context.font = '12px system-ui, sans-serif';
     taken = [];
     for (const city of cities().slice(0, 12 * 2.3 ** zoom)) {
