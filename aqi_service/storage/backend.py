@@ -60,3 +60,22 @@ class Backend(Protocol):
 
     async def prune(self, names: Iterable[str]) -> int:
         """Delete snapshots by name, where this program does that itself; return how many there were."""
+
+
+class NothingToCreate:
+    """The part of a Backend that one has whose parts are made when they are first written, or never."""
+
+    async def create(self) -> Sequence[str]:
+        """Make nothing."""
+        return ()
+
+    async def check_writable(self) -> None:
+        """Return at once: the checks of archive and store have written already, where anything is."""
+
+    async def missing(self) -> Sequence[str]:
+        """Return nothing."""
+        return ()
+
+    async def wrong(self) -> Sequence[str]:
+        """Return nothing: the store's own check raises for a table of another form."""
+        return ()

@@ -9,7 +9,7 @@ from typing import Any
 
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
-from aqi_service.storage.backend import SnapshotLocations
+from aqi_service.storage.backend import NothingToCreate, SnapshotLocations
 from aqi_service.storage.ports import (
     Archive,
     Judged,
@@ -164,7 +164,7 @@ class DryLease:
         """Return at once."""
 
 
-class DryBackend:
+class DryBackend(NothingToCreate):
     """All of these together, as `ports.Backend` says; `archive` is where `--from archive` looks, to read."""
 
     location = "dry run, nothing is written"
@@ -176,21 +176,6 @@ class DryBackend:
 
     async def authenticate(self) -> None:
         """Return at once."""
-
-    async def create(self) -> Sequence[str]:
-        """Make nothing."""
-        return ()
-
-    async def check_writable(self) -> None:
-        """Return at once."""
-
-    async def missing(self) -> Sequence[str]:
-        """Return nothing."""
-        return ()
-
-    async def wrong(self) -> Sequence[str]:
-        """Return nothing."""
-        return ()
 
     async def free_bytes(self) -> int | None:
         """Return None."""

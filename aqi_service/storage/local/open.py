@@ -3,11 +3,11 @@
 One rule: what is opened here is closed here; each part makes what it needs when it is first written.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from aqi_service.storage.backend import SnapshotLocations
+from aqi_service.storage.backend import NothingToCreate, SnapshotLocations
 from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.local.lease import LocalLease
 from aqi_service.storage.local.store import LocalStore
@@ -15,7 +15,7 @@ from aqi_service.storage.ports import Objects, Storage
 from aqi_service.storage.process_name import holder_name
 
 
-class LocalBackend:
+class LocalBackend(NothingToCreate):
     """What is below one folder, as `ports.Backend` says; `objects` reads `s3://` sources, if one is named."""
 
     def __init__(self, folder: Path, objects: Objects | None = None, *, read_only: bool = False) -> None:
@@ -31,21 +31,6 @@ class LocalBackend:
         """See that `s3://` sources can be asked for."""
         if self.snapshot_locations.objects:
             await self.snapshot_locations.objects.authenticate()
-
-    async def create(self) -> Sequence[str]:
-        """Make nothing: what is missing is made when it is first written."""
-        return ()
-
-    async def check_writable(self) -> None:
-        """Return at once: the checks of archive and store have written already."""
-
-    async def missing(self) -> Sequence[str]:
-        """Return nothing."""
-        return ()
-
-    async def wrong(self) -> Sequence[str]:
-        """Return nothing: the store's own check raises for a table of another form."""
-        return ()
 
     async def free_bytes(self) -> int | None:
         """Return how much room is left on the folder's disk; None while the disk does not tell."""
