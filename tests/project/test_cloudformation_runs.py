@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from tests import ROOT
+from tests.doubles.headings import anchors
 from tests.doubles.template import Stack, large, small
 
 HOUR = 3600
@@ -146,6 +148,12 @@ def test_loads_that_all_fail_in_two_intervals_raise_the_alarm() -> None:
     assert alarm["Period"] >= 2 * HOUR
     assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "ignore")
     assert alarm["AlarmActions"] == ["<AlarmTopic>"]
+
+
+def test_an_alarm_names_its_heading_in_the_manual_s_runbook() -> None:
+    for alarm in small().of_type("AWS::CloudWatch::Alarm").values():
+        page, heading = alarm["AlarmDescription"].split()[-1].split("#")
+        assert heading in anchors(ROOT / page, below="Runbook")
 
 
 def test_alarms_go_to_the_mail_address_if_there_is_one() -> None:
