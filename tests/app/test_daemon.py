@@ -38,7 +38,7 @@ async def test_it_loads_at_start_serves_while_a_load_stalls_and_asks_conditional
     )
     async with feed_server(*scripts) as feed:
         options = (*ON_D, "--feed-url", feed.url(), "--interval", "1")
-        async with running(*options, cwd=tmp_path) as program:
+        async with running(*options, cwd=tmp_path, fresh=True) as program:
             assert (await program.report(1))["status"] == "complete"
             port = await program.port("tcp")
             await program.line(f"for instance: {re.escape(typed(CLIENT, tmp_path))} {RECORD} --port {port}$")

@@ -30,7 +30,7 @@ async def unread(folder: Path) -> AsyncIterator[Running]:
     """Run a daemon of which nobody reads stderr once it listens, and whose pipe is full."""
     done = await ran("--load-only", "--local", "d", "--from", str(CAPTURE), cwd=folder)
     assert done.code == 0, done.err
-    async with running(*SERVING, cwd=folder, unread=True) as program:
+    async with running(*SERVING, cwd=folder, unread=True, fresh=True) as program:
         await program.port("tcp")
         await program.port("http")
         program.stop_reading()

@@ -12,9 +12,10 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests import ROOT
 from tests.doubles import forked
 from tests.doubles.patience import PATIENCE, patience
 from tests.doubles.unread import UnreadPipe
+
+Process = asyncio.subprocess.Process | forked.ForkedProcess
 
 CAPTURE = ROOT / "aqi_service" / "data" / "data_10_08_17_11_23.json.gz"
 RECORD = "250452007"
@@ -68,13 +71,7 @@ async def ran(
     preexec: Callable[[], None] | None = None,
 ) -> Ran:
     """Run `python -m aqi_service` to its end, in a fork where its start is not what is tested."""
-    command = [sys.executable, "-m", module, *options]
-    if preexec is None and module in forked.MODULES and hasattr(os, "pidfd_open"):
-        command = forked.command(module, options)
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, env=environment(**(env or {})), preexec_fn=preexec,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
+    process = await _start(module, options, cwd, env, preexec=preexec)
     try:
         async with patience():
             out, err = await process.communicate(stdin)
@@ -84,11 +81,44 @@ async def ran(
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
 
+async def _start(
+    module: str,
+    options: tuple[str, ...],
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    *,
+    preexec: Callable[[], None] | None = None,
+    stderr: int | None = None,
+    fresh: bool = False,
+) -> Process:
+    """Start a program: in a fork, or `fresh`, by an interpreter of its own; `stderr` is a pipe's end."""
+    settings = environment(**(env or {}))
+    if preexec is None and not fresh and forked.can_fork(module, settings):
+        return await forked.start(module, *options, cwd=cwd, env=settings, stderr=stderr)
+    command = (sys.executable, "-m", module, *options)
+    return await _spawn(command, cwd, settings, preexec=preexec, stderr=stderr)
+
+
+async def _spawn(
+    command: tuple[str, ...],
+    cwd: Path,
+    env: Mapping[str, str],
+    *,
+    preexec: Callable[[], None] | None = None,
+    stderr: int | None = None,
+) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if stderr is None else stderr,
+        limit=forked.LINE, start_new_session=True, preexec_fn=preexec,
+    )  # fmt: skip
+
+
 @dataclass
 class Running:
     """A process under way: the lines of its streams as they come."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
     pipe: UnreadPipe | None = None
@@ -185,29 +215,30 @@ def running(
     module: str = "aqi_service",
     preexec: Callable[[], None] | None = None,
     unread: bool = False,
+    fresh: bool = False,
 ) -> AbstractAsyncContextManager[Running]:
     """Run the program beside a test; at the end it is killed, and must not have complained of itself.
 
-    `unread` has its stderr be a pipe that need not be read.
+    `unread` has its stderr be a pipe that need not be read; `fresh` is for an interpreter of its own.
     """
-    command = (sys.executable, "-m", module, *options)
-    return started(*command, cwd=cwd, env=environment(**(env or {})), preexec=preexec, unread=unread)
+    return _beside(partial(_start, module, options, cwd, env, preexec=preexec, fresh=fresh), unread)
 
 
-@asynccontextmanager
-async def started(
+def started(
     *command: str,
     cwd: Path,
     env: Mapping[str, str],
     preexec: Callable[[], None] | None = None,
     unread: bool = False,
-) -> AsyncIterator[Running]:
+) -> AbstractAsyncContextManager[Running]:
     """Run the program as `running` does, by a command and an environment that are given whole."""
+    return _beside(partial(_spawn, command, cwd, env, preexec=preexec), unread)
+
+
+@asynccontextmanager
+async def _beside(start: Callable[..., Awaitable[Process]], unread: bool) -> AsyncIterator[Running]:
     pipe = UnreadPipe() if unread else None
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**20,
-        stderr=pipe.theirs if pipe else subprocess.PIPE, start_new_session=True, preexec_fn=preexec,
-    )  # fmt: skip
+    process = await start(stderr=pipe.theirs if pipe else None)
     program = Running(process, pipe=pipe)
     if pipe:
         os.close(pipe.theirs)
@@ -234,7 +265,7 @@ def _assert_quiet(err: str) -> None:
         assert word not in err, err
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
+def _kill(process: Process) -> None:
     """Kill it, and what it has started and left behind."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -86,7 +86,7 @@ async def test_a_daemon_whose_disk_fills_up_goes_on_serving_and_loads_again_when
     scripts = ((answer(FIRST),), (full, answer(SECOND)), (third.set, room, answer(SECOND)))
     async with feed_server(*scripts) as feed:
         options = (*ON_D, "--feed-url", feed.url(), "--interval", "1")
-        async with running(*options, cwd=tmp_path) as program:
+        async with running(*options, cwd=tmp_path, fresh=True) as program:
             assert (await program.report(1))["status"] == "complete"
             kept = files(tmp_path / "d" / "snapshots")
             limit_files(program, 1000)

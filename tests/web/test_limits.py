@@ -277,7 +277,7 @@ async def test_malformed_chunks_of_many_connections_take_no_memory(tmp_path: Pat
     head = b"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with feed_server((answer(b"[]"),)) as feed:
         options = ("--local", "d", "--port", "0", "--http-port", "0", "--feed-url", feed.url())
-        async with running(*options, cwd=tmp_path) as program:
+        async with running(*options, cwd=tmp_path, fresh=True) as program:
             port = await program.port("http")
             await program.report()
             before = memory(program)

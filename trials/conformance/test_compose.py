@@ -41,7 +41,7 @@ async def test_the_first_compose_up_makes_loads_and_answers_and_so_does_the_seco
     async with feed_server((answer(GENERATED),)) as feed:
         options = (*compose_arguments("aqi"), *HERE, "--feed-url", feed.url())
         for status in ("complete", "unchanged"):
-            async with running(*options, cwd=tmp_path, env=environment) as program:
+            async with running(*options, cwd=tmp_path, env=environment, fresh=True) as program:
                 assert (await program.report())["status"] == status
                 if status == "complete":
                     example = (await program.line(r"aqi_service\.client (\d+)"))[1]

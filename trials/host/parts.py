@@ -36,7 +36,7 @@ TAKEN = ("--snapshot-time", "2026-11-23T15:00")
 @asynccontextmanager
 async def unread(*options: str, cwd: Path) -> AsyncIterator[Running]:
     """Run a daemon whose stderr is full, and read by nobody, once it listens."""
-    async with running(*options, cwd=cwd, unread=True) as program:
+    async with running(*options, cwd=cwd, unread=True, fresh=True) as program:
         await program.port("tcp")
         await program.port("http")
         program.stop_reading()
@@ -104,7 +104,7 @@ async def _replacing(folder: Path, records: int, where: str, env: Mapping[str, s
     scattered(folder, records // 2, 2, FEED)
     async with served(folder) as url:
         daemon = (*PORTS, "--interval", "60", "--feed-url", url, *options)
-        async with running(*daemon, cwd=folder, env=env) as program:
+        async with running(*daemon, cwd=folder, env=env, fresh=True) as program:
             await _in_memory(program, records // 2)
             scattered(folder, records, 3, "next.json").replace(folder / FEED)
             await _in_memory(program, records)

@@ -112,7 +112,7 @@ async def _read_only(folder: Path, view: Path) -> AsyncIterator[Figure]:
         async with feed_server((answer(document(1)),)) as feed, loading(folder, feed.url()) as program:
             await program.report()
             async with running(
-                "--serve-only", "--local", "d", "--port", "0", "--no-http", cwd=view
+                "--serve-only", "--local", "d", "--port", "0", "--no-http", cwd=view, fresh=True
             ) as replica:
                 reply = (await replica.ask(b"1"))[0].partition(b"\r\n")[0].decode()
                 yield _did("  a replica beside a daemon", reply[:20], "id,")
