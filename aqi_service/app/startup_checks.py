@@ -102,8 +102,8 @@ async def check(
         if not config.serve_only:
             await _sweep(backend)
         if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-            ledger = ManifestStore(backend.storage, config.table)
-            await _in_time(backend, ledger.check_scale(config.scale_name))
+            manifests = ManifestStore(backend.storage, config.table)
+            await _in_time(backend, manifests.check_scale(config.scale_name))
         if not config.serve_only and (config.create or not config.load_only):
             await _name_what_is_not_right(config, backend)
 

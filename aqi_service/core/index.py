@@ -186,9 +186,9 @@ class IndexBuilder:
             if earlier is None or judge(item, unpack(earlier)) is not Verdict.SUPERSEDED:
                 self._put(number, item)
 
-    def done(self, edition: SnapshotVersion, now: float) -> SnapshotIndex:
+    def done(self, version: SnapshotVersion, now: float) -> SnapshotIndex:
         """Return the index; nothing may be put into this one any more."""
-        return SnapshotIndex(edition, self._packed, now, self.left_out)
+        return SnapshotIndex(version, self._packed, now, self.left_out)
 
     def _put(self, number: int, item: Item) -> None:
         packed = pack(item)

@@ -12,14 +12,14 @@ EXPIRE_SECONDS = 30.0
 """How long the deleting of expired items may take."""
 
 
-async def expire(store: Store, ledger: ManifestStore, now: float) -> None:
+async def expire(store: Store, manifests: ManifestStore, now: float) -> None:
     """Delete what has expired at `now` (epoch seconds); nothing where no load tells how old the data is.
 
     That it cannot be done now is no fault of the load.
     """
-    await afterwards(_expired(store, ledger, now), EXPIRE_SECONDS, "expire_failed")
+    await afterwards(_expired(store, manifests, now), EXPIRE_SECONDS, "expire_failed")
 
 
-async def _expired(store: Store, ledger: ManifestStore, now: float) -> None:
-    if (witness := await ledger.witness()) is not None:
+async def _expired(store: Store, manifests: ManifestStore, now: float) -> None:
+    if (witness := await manifests.witness()) is not None:
         await store.expire(int(ages_from(now, witness)))

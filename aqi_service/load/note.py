@@ -32,8 +32,8 @@ class LoadNote:
     From here on the log's lines carry its id, for as long as `names_log_lines` says.
     """
 
-    def __init__(self, ledger: ManifestStore, note: Note, put: Put, *, replay: bool) -> None:
-        self._ledger, self._put = ledger, put
+    def __init__(self, manifests: ManifestStore, note: Note, put: Put, *, replay: bool) -> None:
+        self._manifests, self._put = manifests, put
         self._one_at_a_time = asyncio.Lock()
         self._is_noted = self._has_ended = False
         self._next_look = -math.inf
@@ -43,7 +43,7 @@ class LoadNote:
     async def look(self) -> None:
         """See which loads have ended before this one reads the table for the first time."""
         noted = self.noted
-        self.noted = await self._ledger.noted(noted.load_id, noted.note, replay=noted.replay)
+        self.noted = await self._manifests.noted(noted.load_id, noted.note, replay=noted.replay)
 
     async def put(self, items: Sequence[Item], *, judged: Judged) -> PutResult:
         """Write items, once the load is noted; while there is nothing to note it in, now and then."""
@@ -57,7 +57,7 @@ class LoadNote:
         now = asyncio.get_running_loop().time()
         if not self._is_noted and now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
-            self._is_noted = await self._ledger.note(self.noted)
+            self._is_noted = await self._manifests.note(self.noted)
 
     def settled(self) -> None:
         """Know that the note has been ended otherwise."""
@@ -66,7 +66,7 @@ class LoadNote:
     async def end(self) -> None:
         """Note that this load writes no more, if it ever did."""
         if self.noted.wrote and not self._has_ended:
-            await self._ledger.end(self.noted)
+            await self._manifests.end(self.noted)
 
 
 def note_of(plan: LoadPlan, source: Source, started: float, taken: int) -> Note:

@@ -120,13 +120,13 @@ class ReportBuilder:
     def report(
         self,
         outcome: LoadEnd,
-        findings: ParseCounts,
+        parsed: ParseCounts,
         counts: DeliveryCounts,
         latest: Manifest | None = None,
     ) -> LoadReport:
         """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
         arrived = self.whole and outcome.status in _ARRIVED
-        warnings = dict(findings.warnings)
+        warnings = dict(parsed.warnings)
         if counts.items_per_second is not None:
             warnings["throttled_items_per_second"] = round(counts.items_per_second)
         return LoadReport(
@@ -139,14 +139,14 @@ class ReportBuilder:
             table=self.table,
             scale=self.scale,
             version=__version__,
-            records=findings.records,
-            fates=_fates(findings, counts),
-            sensors=len(findings.sensors),
-            newest=findings.newest[1] if findings.newest else None,
-            mostly_since=findings.times.mostly_since(),
+            records=parsed.records,
+            fates=_fates(parsed, counts),
+            sensors=len(parsed.sensors),
+            newest=parsed.newest[1] if parsed.newest else None,
+            mostly_since=parsed.times.mostly_since(),
             example=counts.example,
-            reasons=dict(findings.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
-            warnings=warnings | (self._odd(findings, counts, latest) if arrived else {}),
+            reasons=dict(parsed.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
+            warnings=warnings | (self._odd(parsed, counts, latest) if arrived else {}),
             started=self.started,
             seconds=self.clock() - self.begun,
             dry_run=self.dry_run,
@@ -157,14 +157,14 @@ class ReportBuilder:
             clock_off=outcome.clock_off,
         )
 
-    def _odd(self, findings: ParseCounts, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
+    def _odd(self, parsed: ParseCounts, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
         """Warn of what is odd about a snapshot that arrived whole, beside an older one."""
-        pm_rejected = findings.pm_rejected + len(counts.refused)
-        odd = snapshot_warnings(findings.records, findings.pm_records, pm_rejected, len(findings.sensors))
+        pm_rejected = parsed.pm_rejected + len(counts.refused)
+        odd = snapshot_warnings(parsed.records, parsed.pm_records, pm_rejected, len(parsed.sensors))
         is_older = latest and str(latest.get("snapshot_time", "")) <= iso(self.snapshot_time)
-        if latest and is_older and findings.records * 2 < int(latest.get("records") or 0):
+        if latest and is_older and parsed.records * 2 < int(latest.get("records") or 0):
             odd["halved_feed"] = 1
-        if findings.newest and is_old(findings.newest[0], self.snapshot_time):
+        if parsed.newest and is_old(parsed.newest[0], self.snapshot_time):
             odd["old_snapshot"] = 1
         return odd
 
@@ -172,18 +172,18 @@ class ReportBuilder:
 def skipped(source: Source, table: str, scale: str, now: float) -> LoadReport:
     """Return the report of an archived snapshot that is finished already, so that it is not read."""
     name, taken = source.named or ("", 0)
-    tally = ReportBuilder(source.label, table, scale, now, taken, archived=name)
-    return tally.report(LoadEnd(Status.UNCHANGED), ParseCounts(), DeliveryCounts())
+    builder = ReportBuilder(source.label, table, scale, now, taken, archived=name)
+    return builder.report(LoadEnd(Status.UNCHANGED), ParseCounts(), DeliveryCounts())
 
 
-def _fates(findings: ParseCounts, counts: DeliveryCounts) -> Fates:
+def _fates(parsed: ParseCounts, counts: DeliveryCounts) -> Fates:
     return Fates(
         stored=counts.stored,
         unchanged=counts.unchanged,
         superseded=counts.superseded,
-        merged=findings.merged,
-        rejected=findings.rejected + len(counts.refused),
-        without_pm=findings.without_pm,
+        merged=parsed.merged,
+        rejected=parsed.rejected + len(counts.refused),
+        without_pm=parsed.without_pm,
         expired=counts.expired,
-        pending=counts.pending + findings.pending_half,
+        pending=counts.pending + parsed.pending_half,
     )

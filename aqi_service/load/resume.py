@@ -26,39 +26,39 @@ ReadFrom = Callable[[int], AsyncGenerator[bytes, None]]
 
 
 async def write_pending(
-    delivery: TableWriter, reread: ReadFrom, rules: ScoringRules, ends: float | None
+    writer: TableWriter, reread: ReadFrom, rules: ScoringRules, ends: float | None
 ) -> None:
     """Deliver what is pending of the archived snapshot; returns when nothing is, or the table failed.
 
     After an error of the table it goes on trying if the load has an end (`ends`, on the loop's clock), where
     the caller cuts it off. Without one, when the lease is lost, or when the table refuses every item, it
-    returns, and the error stands in the delivery. Raises ArchiveFailed or Unavailable when the archive cannot
+    returns, and the error stands in the writer. Raises ArchiveFailed or Unavailable when the archive cannot
     be read.
     """
     tries = 0
-    while delivery.first_pending:
-        if delivery.error:
-            if ends is None or isinstance(delivery.error, LeaseLost | TableRefused):
+    while writer.first_pending:
+        if writer.error:
+            if ends is None or isinstance(writer.error, LeaseLost | TableRefused):
                 return
             tries += 1
             await asyncio.sleep(full_jitter(tries, random(), WAIT_BASE, WAIT_CAP))  # noqa: S311  # spreads load
-        pending = delivery.counts.pending
-        if mark := delivery.resume():
+        pending = writer.counts.pending
+        if mark := writer.resume():
             log.info("pending_resumed", extra={"offset": mark.offset, "pending": pending})
-            await _read(delivery, reread, rules, mark)
-        await delivery.flush()
-        if delivery.counts.pending < pending:
+            await _read(writer, reread, rules, mark)
+        await writer.flush()
+        if writer.counts.pending < pending:
             tries = 0
 
 
-async def _read(delivery: TableWriter, reread: ReadFrom, rules: ScoringRules, mark: Position) -> None:
-    intake = DocumentReader(rules, mark)
+async def _read(writer: TableWriter, reread: ReadFrom, rules: ScoringRules, mark: Position) -> None:
+    reader = DocumentReader(rules, mark)
     async with aclosing(reread(mark.offset)) as chunks:
         async for chunk in chunks:
-            for portion in intake.feed(chunk):
-                await delivery.add(portion.items, portion.mark)
+            for batch in reader.feed(chunk):
+                await writer.add(batch.items, batch.mark)
                 await asyncio.sleep(0)  # lookups get their turn between two batches
-            if delivery.detached:
+            if writer.detached:
                 return
-    for portion in intake.close():
-        await delivery.add(portion.items, portion.mark)
+    for batch in reader.close():
+        await writer.add(batch.items, batch.mark)

@@ -115,36 +115,36 @@ class MemoryIndex:
         """Return who is to be told of the records of a load that begins."""
         return self._moved.begin()
 
-    def has_loaded(self, edition: SnapshotVersion) -> bool:
+    def has_loaded(self, version: SnapshotVersion) -> bool:
         """Tell whether a load of this process finished it, so that what that wrote is left to the table."""
-        return self._moved.has(edition)
+        return self._moved.has(version)
 
-    def has(self, edition: SnapshotVersion) -> bool:
+    def has(self, version: SnapshotVersion) -> bool:
         """Tell whether it is the snapshot that is there."""
-        return self.index is not None and edition == self.index.version
+        return self.index is not None and version == self.index.version
 
-    def wants(self, edition: SnapshotVersion) -> bool:
+    def wants(self, version: SnapshotVersion) -> bool:
         """Tell whether a finished snapshot is to be read out of the archive and offered."""
-        if self.has(edition):
+        if self.has(version):
             return self.index is not None and self.index.is_cut
-        if self._has_later(edition):
+        if self._has_later(version):
             return False
-        return edition != self._passed_over or replaces(edition, self.index, self.now())
+        return version != self._passed_over or replaces(version, self.index, self.now())
 
     def offer(self, index: SnapshotIndex) -> bool:
         """Put an index in the place of an older one, if it may be; tell whether it was."""
-        edition = index.version
-        if self._has_later(edition):
+        version = index.version
+        if self._has_later(version):
             return False
-        if replaces(edition, self.index, self.now()):
+        if replaces(version, self.index, self.now()):
             self.index, self.known, self.mixed = index, frozenset(), False
-            self._moved.settle(edition)
+            self._moved.settle(version)
             log.info(
                 "memory_replaced",
-                extra={"snapshot": edition.snapshot, "records": len(index), "left_out": index.left_out},
+                extra={"snapshot": version.snapshot, "records": len(index), "left_out": index.left_out},
             )
             return True
-        self._passed_over = edition
+        self._passed_over = version
         if self.index is not None:
             self.index, self.known, self.mixed = self.index.updated(index), frozenset(), True
             there = self.index.version
@@ -153,8 +153,8 @@ class MemoryIndex:
                 extra={
                     "snapshot": there.snapshot,
                     "records": there.records,
-                    "refused_snapshot": edition.snapshot,
-                    "refused_records": edition.records,
+                    "refused_snapshot": version.snapshot,
+                    "refused_records": version.records,
                 },
             )
         return False
@@ -189,7 +189,7 @@ class MemoryIndex:
                 self._moved.settle(finished)
             self.renewable.set()
 
-    def _has_later(self, edition: SnapshotVersion) -> bool:
+    def _has_later(self, version: SnapshotVersion) -> bool:
         """Tell whether what is there is newer than that; of replays, their load decided.
 
         What is named ahead of the clock is not.
@@ -197,6 +197,6 @@ class MemoryIndex:
         there = None if self.index is None else self.index.version
         return (
             there is not None
-            and is_behind(edition, there, replay=False)
+            and is_behind(version, there, replay=False)
             and not is_ahead(there.snapshot_time, self.now())
         )

@@ -62,7 +62,7 @@ class MemoryRefresher:
         told: Callable[[object], None],
     ) -> None:
         self._archive, self._store = storage.archive, storage.store
-        self._ledger = ManifestStore(storage, table, now=latest.now)
+        self._manifests = ManifestStore(storage, table, now=latest.now)
         self._latest = latest
         self._asking = asking
         self._told = told
@@ -89,49 +89,49 @@ class MemoryRefresher:
         """See which snapshot is the newest, and read it unless memory has it; compare what is in doubt."""
         if (index := self._latest.index) is not None:
             self._latest.left_out(index, await self._fitting(index))
-        manifest, notes = await self._ledger.standing()
+        manifest, notes = await self._manifests.standing()
         if manifest is None:
             return
         self._told(manifest.get("newest"))
         self._latest.heard(data_time(manifest))
-        if self._ledger.is_ahead(manifest):  # the table has it, and later ones may not be told of
+        if self._manifests.is_ahead(manifest):  # the table has it, and later ones may not be told of
             self._latest.drop("the newest snapshot is named ahead of the clock")
             return
-        edition = version_of(manifest)
-        behind = edition is not None and self._latest.wants(edition)
-        if edition and behind and not self._latest.has(edition):
-            self._doubt_while_behind(edition, notes)
+        version = version_of(manifest)
+        behind = version is not None and self._latest.wants(version)
+        if version and behind and not self._latest.has(version):
+            self._doubt_while_behind(version, notes)
         else:
             self._latest.doubt(self._doubt(notes))
         if not await self._is_of_this_table(manifest):
             self._latest.drop()
             return
-        scale = SCALES.get(edition.scale) if edition else None
-        if edition and scale and behind and self._is_due(edition):
-            await self._renew(edition, scale, manifest)
+        scale = SCALES.get(version.scale) if version else None
+        if version and scale and behind and self._is_due(version):
+            await self._renew(version, scale, manifest)
             behind = False
         if not behind:
             await self._compare(notes)
 
-    def _doubt_while_behind(self, edition: SnapshotVersion, notes: Notes) -> None:
+    def _doubt_while_behind(self, version: SnapshotVersion, notes: Notes) -> None:
         """Leave all to the table that may have moved on there before this snapshot was finished.
 
         What a load of this process wrote is left to it anyway; then others' that were in doubt stay so.
         """
         latest = self._latest
-        if latest.has_loaded(edition):
+        if latest.has_loaded(version):
             latest.doubt_more(self._doubt(notes))
         else:
             latest.doubt(math.inf)
 
-    async def _renew(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> None:
+    async def _renew(self, version: SnapshotVersion, scale: Scale, manifest: Manifest) -> None:
         """Read a snapshot into memory; one that takes long, or fails, leaves all to the table meanwhile."""
         latest = self._latest
         late = asyncio.get_running_loop().call_later(POLL_SECONDS, latest.doubt, math.inf)
         try:
-            latest.offer(await self._fitting(await self._read(edition, scale, manifest)))
+            latest.offer(await self._fitting(await self._read(version, scale, manifest)))
         except Exception:
-            self._put_off(edition)
+            self._put_off(version)
             latest.doubt(math.inf)
             raise
         finally:
@@ -163,14 +163,14 @@ class MemoryRefresher:
             latest.confirmed(index, await self._confirmed(index, until), found.ended | known)
             latest.doubt(self._doubt(notes))
 
-    def _is_due(self, edition: SnapshotVersion) -> bool:
+    def _is_due(self, version: SnapshotVersion) -> bool:
         """Tell whether to read a snapshot at this look: one that failed is left alone for a while."""
         self._looks_left -= 1
-        return edition != self._failed or self._looks_left <= 0
+        return version != self._failed or self._looks_left <= 0
 
-    def _put_off(self, edition: SnapshotVersion) -> None:
-        self._failures = self._failures + 1 if edition == self._failed else 1
-        self._failed, self._looks_left = edition, min(2 ** (self._failures - 1), MOST_LOOKS)
+    def _put_off(self, version: SnapshotVersion) -> None:
+        self._failures = self._failures + 1 if version == self._failed else 1
+        self._failed, self._looks_left = version, min(2 ** (self._failures - 1), MOST_LOOKS)
 
     async def _is_of_this_table(self, manifest: Manifest) -> bool:
         """Tell whether the manifest speaks of the table, or of the one that last answered while that is away.
@@ -179,7 +179,7 @@ class MemoryRefresher:
         """
         named = manifest.get("table_id")
         try:
-            same = await self._ledger.is_of_this_table(manifest)
+            same = await self._manifests.is_of_this_table(manifest)
         except MissingResource:
             same = False
         except Unavailable:
@@ -189,31 +189,31 @@ class MemoryRefresher:
         self._last_table_id = named if same else None
         return same
 
-    async def _read(self, edition: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
+    async def _read(self, version: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
         """Read a snapshot as the load did that the manifest tells of."""
-        growing, built, ages, expired = IndexBuilder(), self._latest.now(), self._latest.ages(), 0
+        builder, built, ages, expired = IndexBuilder(), self._latest.now(), self._latest.ages(), 0
         excluded = self._latest.excluded.ids
-        rules = ScoringRules(scale, edition.snapshot_time, manifest.get("ttl"), excluded)
-        intake = DocumentReader(rules, boxes=(boxes := BoxHumidity(edition.snapshot_time)))
+        rules = ScoringRules(scale, version.snapshot_time, manifest.get("ttl"), excluded)
+        reader = DocumentReader(rules, boxes=(boxes := BoxHumidity(version.snapshot_time)))
 
-        async def take(portions: Iterable[ParsedBatch]) -> None:
+        async def take(batches: Iterable[ParsedBatch]) -> None:
             nonlocal expired
-            for portion in portions:
-                items = [item for item in portion.items if not is_expired(item, ages)]
-                expired += len(portion.items) - len(items)
-                growing.add(items)
+            for batch in batches:
+                items = [item for item in batch.items if not is_expired(item, ages)]
+                expired += len(batch.items) - len(items)
+                builder.add(items)
                 await give_way()  # lookups get their turn between two batches
 
-        source = archived_source(self._archive, edition.snapshot, edition.snapshot_time)
+        source = archived_source(self._archive, version.snapshot, version.snapshot_time)
         async with source.open(self._asking) as incoming:
             async for chunk in incoming.chunks:
-                await take(intake.feed(chunk))
-        await take(intake.close())
-        index = await self._with_sensors(growing.done(edition, built), boxes)
+                await take(reader.feed(chunk))
+        await take(reader.close())
+        index = await self._with_sensors(builder.done(version, built), boxes)
         index = replace(index, excluded=excluded)
-        told = self._latest.has_loaded(edition)  # by the load: what the table has otherwise stays with it
-        otherwise = _elsewhere(manifest) > growing.repeated and not told
-        fewer = intake.counts.reasons["excluded"] < _excluded(manifest)  # the load left out more than is now
+        told = self._latest.has_loaded(version)  # by the load: what the table has otherwise stays with it
+        otherwise = _elsewhere(manifest) > builder.repeated and not told
+        fewer = reader.counts.reasons["excluded"] < _excluded(manifest)  # the load left out more than is now
         if otherwise or fewer or expired < int(manifest.get("expired") or 0):
             return await self._confirmed(index, math.inf)
         return index

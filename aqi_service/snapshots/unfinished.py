@@ -34,9 +34,11 @@ class OlderUnfinished(NamedTuple):
 class UnfinishedSnapshots:
     """The unfinished snapshots of one table on one scale; `now` gives epoch seconds."""
 
-    def __init__(self, archive: Archive, ledger: ManifestStore, scale: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self, archive: Archive, manifests: ManifestStore, scale: str, now: Callable[[], float]
+    ) -> None:
         self._archive = archive
-        self._ledger = ledger
+        self._manifests = manifests
         self._scale = scale
         self._now = now
         self._finished: dict[str, Claim] = {}
@@ -75,9 +77,9 @@ class UnfinishedSnapshots:
         left = [name for name in names if name not in self._passed_over]
         self._finished = await self._borne_out(self._finished)
         unknown = [name for name in left if name not in self._finished]
-        self._finished |= await self._borne_out(await self._ledger.claims(unknown, self._scale))
+        self._finished |= await self._borne_out(await self._manifests.claims(unknown, self._scale))
         return [name for name in unknown if name not in self._finished]
 
     async def _borne_out(self, claims: dict[str, Claim]) -> dict[str, Claim]:
-        found = await self._ledger.borne_out(claims)
+        found = await self._manifests.borne_out(claims)
         return {name: claim for name, claim in claims.items() if name in found}

@@ -202,7 +202,7 @@ class MemoryWorld:
         self.latest.renewable.clear()
         await self.follower.look()
         self.looked = len(self.history) - 1
-        manifest = await self.follower._ledger.latest()
+        manifest = await self.follower._manifests.latest()
         if manifest is None:
             return
         self.heard = data_time(manifest) or self.heard

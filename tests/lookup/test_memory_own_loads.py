@@ -111,7 +111,7 @@ async def test_what_another_process_may_have_written_before_stays_in_doubt_until
 
     while_read(world, look_up)
     await world.load(document(5, 6, 7, 8, timestamp=NEW))
-    assert (await world.follower._ledger.standing())[1] == {}  # the load has settled it
+    assert (await world.follower._manifests.standing())[1] == {}  # the load has settled it
     assert seen == [[]]
     assert await answered_by_memory(world, *IDS) == [5, 6, 7, 8]
 

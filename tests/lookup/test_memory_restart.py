@@ -121,7 +121,7 @@ async def test_the_next_finished_live_load_settles_what_came_before() -> None:
         world.store = table
         await world.restart()
         assert await in_memory(world, 1) is True
-        _, notes = await world.follower._ledger.standing()
+        _, notes = await world.follower._manifests.standing()
         assert notes == {}
 
 

@@ -50,13 +50,13 @@ class LocalArchive:
         self._folder = folder.absolute()
         self._read_only = read_only
         self._min_free = min_free
-        self._shelf = SnapshotFolder(self._folder / "snapshots")
+        self._snapshots = SnapshotFolder(self._folder / "snapshots")
         self._threads = Threads(_THREADS, "archive")
 
     @property
     def folder(self) -> Path:
         """Where the snapshots lie."""
-        return self._shelf.folder
+        return self._snapshots.folder
 
     async def check(self) -> None:
         """Create the folders and see that files can be written there.
@@ -76,39 +76,39 @@ class LocalArchive:
     async def names(self) -> tuple[str, ...]:
         """Return the names of all whole snapshots; a plain `.json` that was put there counts as one."""
         with self._reading():
-            return await self._threads.run(self._shelf.names)
+            return await self._threads.run(self._snapshots.names)
 
     @asynccontextmanager
     async def upload(self, name: str, info: SnapshotInfo) -> AsyncIterator["LocalUpload"]:
         """Begin a snapshot. Raises NameInUse, or ArchiveFailed if the disk is nearly full."""
         threads = Threads(1, "snapshot")
-        draft = SnapshotFile(self._shelf, name, info)
+        file = SnapshotFile(self._snapshots, name, info)
         try:
-            await threads.run(draft.begin, self._min_free)
-            yield LocalUpload(draft, threads)
+            await threads.run(file.begin, self._min_free)
+            yield LocalUpload(file, threads)
         finally:
             try:
-                await threads.ensure(draft.discard)
+                await threads.ensure(file.discard)
             finally:
                 await threads.close()
 
     async def info(self, name: str) -> SnapshotInfo | None:
         """Return what is kept beside the snapshot, blank where it was lost; None without the snapshot."""
         with self._reading():
-            return await self._threads.run(self._shelf.info, name)
+            return await self._threads.run(self._snapshots.info, name)
 
     async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield the decoded bytes from `offset` on, 64 KiB at a time.
 
         Raises ArchiveFailed if there is no such snapshot or it is damaged.
         """
-        with closing(SnapshotReader(self._shelf, name, offset)) as reading:
+        with closing(SnapshotReader(self._snapshots, name, offset)) as reading:
             while piece := await self._threads.run(reading.next):
                 yield piece
 
     async def delete(self, names: Iterable[str]) -> int:
         """Delete the snapshots of these names and what is beside them; return how many there were."""
-        with disk(f"Snapshots in {self._shelf.folder} cannot be deleted"):
+        with disk(f"Snapshots in {self._snapshots.folder} cannot be deleted"):
             return await self._threads.run(self._delete, tuple(names))
 
     def _delete(self, names: tuple[str, ...]) -> int:
@@ -116,7 +116,7 @@ class LocalArchive:
         for name in names:
             for rejects in self._folder.glob(f"rejects/*/{name.removesuffix('.json')}.ndjson"):
                 rejects.unlink(missing_ok=True)
-        return self._shelf.delete(names)
+        return self._snapshots.delete(names)
 
     async def sweep(self) -> int:
         """Remove what dead processes left half written, and nothing of live ones; return how many files."""
@@ -153,7 +153,7 @@ class LocalArchive:
 
     def _prepare(self) -> None:
         if not self._read_only:
-            for name in (self._shelf.folder.name, *DOCUMENTS):
+            for name in (self._snapshots.folder.name, *DOCUMENTS):
                 make_usable(self._folder / name)
         elif not self._folder.is_dir():
             raise MissingResource(
@@ -161,8 +161,8 @@ class LocalArchive:
             )
 
     def _sweep(self) -> int:
-        folders = (self._shelf.folder, *(self._folder / name for name in DOCUMENTS))
-        return sum(map(sweep, folders)) + self._shelf.remove_orphans()
+        folders = (self._snapshots.folder, *(self._folder / name for name in DOCUMENTS))
+        return sum(map(sweep, folders)) + self._snapshots.remove_orphans()
 
     def _document(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -172,14 +172,14 @@ class LocalArchive:
         return self._folder / key
 
     def _reading(self) -> AbstractContextManager[None]:
-        return disk(f"The folder {self._shelf.folder} cannot be read")
+        return disk(f"The folder {self._snapshots.folder} cannot be read")
 
 
 class LocalUpload:
     """A snapshot on its way to the disk; keeps the port `storage.Upload`."""
 
-    def __init__(self, draft: SnapshotFile, threads: Threads) -> None:
-        self._draft = draft
+    def __init__(self, file: SnapshotFile, threads: Threads) -> None:
+        self._file = file
         self._threads = threads  # one, so that pieces are written in order
         self._buffer = bytearray()
         self._jobs: set[asyncio.Future[None]] = set()
@@ -204,12 +204,12 @@ class LocalUpload:
         while self._jobs:
             await asyncio.wait(self._jobs)
         self._raise_failure()
-        await self._threads.run(self._draft.publish)
+        await self._threads.run(self._file.publish)
 
     def _send(self) -> None:
         piece = bytes(self._buffer)
         self._buffer.clear()
-        job = asyncio.wrap_future(self._threads.start(self._draft.write, piece))
+        job = asyncio.wrap_future(self._threads.start(self._file.write, piece))
         self._behind += len(piece)
         self._jobs.add(job)
         job.add_done_callback(partial(self._written, len(piece)))

@@ -130,8 +130,8 @@ def sweep(folder: Path) -> int:
 class SnapshotFile:
     """One snapshot that is being written; no two processes have the draft of one name."""
 
-    def __init__(self, shelf: SnapshotFolder, name: str, info: SnapshotInfo) -> None:
-        self._shelf = shelf
+    def __init__(self, snapshots: SnapshotFolder, name: str, info: SnapshotInfo) -> None:
+        self._snapshots = snapshots
         self._name = name
         self._info = info
         self._gzip = zlib.compressobj(wbits=_GZIP_BITS)
@@ -141,8 +141,8 @@ class SnapshotFile:
         """Take the name. Raises NameInUse, or ArchiveFailed if under `min_free` bytes are free."""
         with self._writing():
             self._refuse_taken()
-            make_folder(self._shelf.folder)  # somebody may have moved it away since the start
-            require_free(self._shelf.folder, min_free)
+            make_folder(self._snapshots.folder)  # somebody may have moved it away since the start
+            require_free(self._snapshots.folder, min_free)
             self._file = self._hold()
             self._refuse_taken()
 
@@ -168,37 +168,37 @@ class SnapshotFile:
 
     def _hold(self) -> BinaryIO:
         try:
-            return self._held.enter_context(hold(self._shelf.partial(self._name)))
+            return self._held.enter_context(hold(self._snapshots.partial(self._name)))
         except FileExistsError as error:
             raise NameInUse(f"Another load is writing the snapshot {self._name} now.") from error
 
     def _place(self, undo: ExitStack) -> None:
-        final, sidecar = self._shelf.file(self._name), self._shelf.sidecar(self._name)
+        final, sidecar = self._snapshots.file(self._name), self._snapshots.sidecar(self._name)
         undo.callback(sidecar.unlink, missing_ok=True)
         write_whole(sidecar, json.dumps(asdict(self._info)).encode())
         try:
-            place(self._shelf.partial(self._name), final)
+            place(self._snapshots.partial(self._name), final)
         except FileExistsError as error:
             raise self._taken() from error
         undo.callback(final.unlink)
-        sync_folder(self._shelf.folder)
+        sync_folder(self._snapshots.folder)
 
     def _refuse_taken(self) -> None:
-        if self._shelf.find(self._name) or self._shelf.file(self._name).exists():
+        if self._snapshots.find(self._name) or self._snapshots.file(self._name).exists():
             raise self._taken()
 
     def _taken(self) -> NameInUse:
-        return NameInUse(f"There is a snapshot {self._name} in {self._shelf.folder} already.")
+        return NameInUse(f"There is a snapshot {self._name} in {self._snapshots.folder} already.")
 
     def _writing(self) -> AbstractContextManager[None]:
-        return disk(f"The snapshot {self._name} cannot be kept in {self._shelf.folder}", ArchiveFailed)
+        return disk(f"The snapshot {self._name} cannot be kept in {self._snapshots.folder}", ArchiveFailed)
 
 
 class SnapshotReader:
     """One snapshot that is being read, opened with the first piece."""
 
-    def __init__(self, shelf: SnapshotFolder, name: str, offset: int) -> None:
-        self._shelf = shelf
+    def __init__(self, snapshots: SnapshotFolder, name: str, offset: int) -> None:
+        self._snapshots = snapshots
         self._name = name
         self._offset = offset
         self._file: BinaryIO | gzip.GzipFile | None = None
@@ -217,9 +217,9 @@ class SnapshotReader:
             self._file.close()
 
     def _open(self) -> BinaryIO | gzip.GzipFile:
-        path = self._shelf.find(self._name)
+        path = self._snapshots.find(self._name)
         if path is None:
-            raise ArchiveFailed(f"There is no snapshot {self._name} in {self._shelf.folder}.")
+            raise ArchiveFailed(f"There is no snapshot {self._name} in {self._snapshots.folder}.")
         return gzip.open(path) if _is_gzip(path) else path.open("rb")
 
 
