@@ -23,6 +23,7 @@ async def test_each_load_is_a_bar_of_its_fates_and_a_row_of_the_same_numbers(
         loads = api(found.origin, "snapshot")["loads"]
         await expect(found.page.locator("#state")).to_contain_text("Ready. Newest measurement:")
         await expect(found.page.locator("#state")).to_contain_text("Latest load: complete.")
+        await expect(found.page.locator("#state")).not_to_contain_text("..")
         drawn = sum(bool(load[fate]) for load in loads for fate in FATES)
         await expect(found.page.locator(".fates rect")).to_have_count(drawn)
         heights = await found.page.locator(".fates .fate-0").evaluate_all(

@@ -160,7 +160,7 @@ export function namesLayer(L, cities) {
     for (const city of cities().slice(0, 12 * 2.3 ** zoom)) {
       const { name, lat, lon } = city;
       const x = easting(lon) * scale - origin.x, y = northing(lat) * scale - origin.y - 12;
-      if (x < 0 || y < 0 || x > width || y > height) continue;
+      if (x < 0 || y < 12 || x > width || y > height) continue;
       const half = context.measureText(name).width / 2 + 8;
       if (x < half || x > width - half || taken.some(({ left, right, middle }) => x + half > left && x - half < right && Math.abs(y - middle) < 20)) continue;
       taken.push({ left: x - half, right: x + half, middle: y, city });

@@ -14,7 +14,7 @@ const failed = new Map();
 async function loads() {
   const [ready, { loads: all, report }, { rejects }] = await Promise.all([
     fetch('/readyz', { cache: 'no-store' }).then((reply) => reply.text()), ask('snapshot'), ask('rejects')]);
-  const age = serviceNow() - timeOf(report?.newest ?? null), newest = Number.isNaN(age) ? 'none in the latest file' : `${ageWords(age)}.${age > OLD_MS ? ' That is old' : ''}`;
+  const age = serviceNow() - timeOf(report?.newest ?? null), newest = Number.isNaN(age) ? 'none in the latest file' : `${ageWords(age)}${age > OLD_MS ? '. That is old' : ''}`;
   const state = ready.trim().split('\n').join('; ');
   the('state').textContent = `${state[0].toUpperCase()}${state.slice(1)}. ${report ? `Newest measurement: ${newest}. Latest load: ${report.status}.` : 'Nothing was loaded yet.'}`;
   const most = Math.max(1, ...all.map((/** @type {any} */ load) => load.records));
