@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak siege fuzz api host conformance mutate bench wheelhouse lock audit clean
+.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak siege fuzz api host conformance manual mutate bench wheelhouse lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ fuzz: ## 2,000,000 hostile inputs into whatever reads foreign bytes; SEED=N choo
 conformance: ## the storage contract, a part of the matrix and Compose on dynalite and SeaweedFS, which it installs
 	$(call setup,--extra test)
 	@$(RUN) -m tools.conformance $(ARGS)
+
+manual: ## the commands of docs/aws.md, by AWS's own command line, on moto; they take some minutes
+	$(call setup,--extra test --extra bench)
+	@$(RUN) -m pytest --timeout 900 trials/manual $(ARGS)
 
 mutate: ## change core, load and storage in small ways and see tests fail; ONLY=core/frames or ONLY=s3 for a part
 	$(call setup,--extra test --extra mutate)

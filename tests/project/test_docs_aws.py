@@ -1,0 +1,118 @@
+"""The commands of docs/aws.md and docs/operations.md, as far as they can be judged without running them.
+
+`make manual` runs those of docs/aws.md on moto, by AWS's own command line.
+"""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from tests import ROOT
+from tests.doubles.shown_blocks import blocks
+from tests.doubles.template import read_template
+
+AWS, OPERATIONS = blocks(ROOT / "docs" / "aws.md"), blocks(ROOT / "docs" / "operations.md")
+SHELL = (
+    "aws ",
+    "aqi-service ",
+    "aqi-client ",
+    "export ",
+    "openssl ",
+    "sudo ",
+    "systemctl ",
+    "git ",
+    "echo ",
+    "MARKER=",
+)
+COMMANDS = [
+    block
+    for page in (AWS, OPERATIONS)
+    for found in page.values()
+    for block in found
+    if any(line.startswith(SHELL) for line in block.splitlines())
+]
+TEN = AWS["From an empty account to a running service"][0]
+
+BY_HAND = {
+    ("s3", "cp"): {"recursive"},
+    ("s3", "sync"): {"source-region", "exclude", "include"},
+    ("s3", "rm"): {"recursive", "exclude", "include"},
+    ("s3", "ls"): set(),
+    ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
+    ("cloudformation", "wait"): {"stack-name"},
+    ("dynamodb", "wait"): {"table-name"},
+}
+"""What the command line has beside AWS's operations, with the options of it that are shown."""
+
+GLOBAL = {"query", "output", "region"}
+
+
+@cache
+def service(name: str) -> Any:
+    return botocore.session.get_session().get_service_model(name)
+
+
+def calls() -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Give service, command and options of each call that is shown."""
+    for block in COMMANDS:
+        for text in re.findall(r"\baws ((?:[a-z0-9-]+ )[a-z0-9-]+(?: .*)?)", block.replace("\\\n", " ")):
+            try:
+                words = shlex.split(re.split(r"\s\||; fi|;|`\s*$", text)[0])
+            except ValueError:  # cut in a quotation, of which the options before are enough
+                words = text.split()
+            options = frozenset(word[2:] for word in words if re.fullmatch("--[a-z-]+", word))
+            yield words[0], words[1], options
+
+
+@pytest.mark.parametrize("block", COMMANDS, ids=lambda block: block.split("\n")[0][:40])
+def test_a_shell_can_read_each_block_of_commands(block: str) -> None:
+    done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)  # noqa: S607
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_call_of_aws_is_one_that_there_is_with_options_that_it_has() -> None:
+    seen = set(calls())
+    assert len(seen) > 20
+    for name, command, options in seen:
+        if (name, command) in BY_HAND:
+            assert options <= BY_HAND[name, command] | GLOBAL, (name, command, options)
+            continue
+        model = service("s3" if name == "s3api" else name)
+        operations = {xform_name(each, "-"): each for each in model.operation_names}
+        assert command in operations, (name, command)
+        members = model.operation_model(operations[command]).input_shape.members
+        assert options <= {xform_name(each, "-") for each in members} | GLOBAL, (name, command, options)
+
+
+def test_ten_commands_are_ten_and_each_is_told_of() -> None:
+    text = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
+    assert len(TEN.splitlines()) == 10
+    told = text.partition("\n## From an empty account")[2].partition("\n## ")[0]
+    assert re.findall(r"^(\d+)\. ", told, re.MULTILINE) == [str(number) for number in range(1, 11)]
+
+
+def test_parameters_and_outputs_that_are_shown_are_the_template_s() -> None:
+    text, template = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8"), read_template()
+    overrides = "".join(re.findall(r"--parameter-overrides (.*)", text))
+    named = set(re.findall(r"\b([A-Z][A-Za-z0-9]+)=", overrides)) | set(
+        re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", text)
+    )
+    assert named <= template["Parameters"].keys(), named - template["Parameters"].keys()
+    assert set(re.findall(r"output ([A-Z]\w+)", text)) <= template["Outputs"].keys()
+
+
+def test_what_is_said_to_be_kept_is_what_the_template_keeps() -> None:
+    kept = {
+        name for name, each in read_template()["Resources"].items() if each.get("DeletionPolicy") == "Retain"
+    }
+    assert kept == {"Bucket", "BucketPolicy", "Table"}
+    text = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8").partition("\n## Tear down")[2]
+    assert "the **bucket** with its policy" in text
+    assert "the **table**" in text
