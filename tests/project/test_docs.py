@@ -44,7 +44,10 @@ PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 LIMITS = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 POLICIES = sorted((ROOT / "deploy" / "iam").glob("*.json"))
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+OPERATIONS, REPORTS, SCALING = (
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("operations", "reports", "scaling")
+)
 
 
 def rows_of_the_capture() -> dict[str, str]:
@@ -126,9 +129,9 @@ def test_the_table_of_limits_has_those_of_the_code() -> None:
 
 
 def test_what_a_history_costs_is_worked_out_by_the_formula_beside_it() -> None:
-    table = OPERATIONS.partition("| records | pages | read units |")[2].partition("\n\n")[0]
+    table = SCALING.partition("| records | pages | read units |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| .* \| ([0-9,]+) \| ([0-9]+) \| ([0-9.]+) \|$", table, re.MULTILINE)
-    size = int(re.findall(r"A record has some ([0-9]+) bytes", OPERATIONS)[0])
+    size = int(re.findall(r"A record has some ([0-9]+) bytes", SCALING)[0])
     assert abs(size - item_size(to_attributes(FULL, "S"))) <= 5
     assert len(rows) == 5
     for records, pages, units in rows:
@@ -138,8 +141,8 @@ def test_what_a_history_costs_is_worked_out_by_the_formula_beside_it() -> None:
         assert (int(pages), float(units)) == (len(sizes), cost)
 
 
-def test_operations_names_every_reason_for_a_rejection() -> None:
-    assert [reason for reason in REASONS if f"`{reason}`" not in OPERATIONS] == []
+def test_the_page_of_reports_names_every_reason_for_a_rejection() -> None:
+    assert [reason for reason in REASONS if f"`{reason}`" not in REPORTS] == []
 
 
 def test_the_protocol_names_every_column() -> None:

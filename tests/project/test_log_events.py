@@ -1,4 +1,4 @@
-"""Every line of the log is an event with facts that docs/operations.md lists: held to the syntax tree."""
+"""Every line of the log is an event with facts that docs/logs.md lists: held to the syntax tree."""
 
 import ast
 import logging
@@ -12,7 +12,7 @@ import pytest
 from aqi_service.app.logs import NOT_FACTS
 from tests.doubles.package_trees import TREES
 
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+LOGS = Path(__file__).parents[2] / "docs" / "logs.md"
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 METHODS = {**{level: level for level in LEVELS}, "exception": "error"}
@@ -139,7 +139,7 @@ def test_a_line_is_a_constant_event_with_facts_as_fields(module: str) -> None:
 
 
 def test_the_documented_events_are_those_of_the_program_with_their_levels_and_facts() -> None:
-    text = OPERATIONS.read_text(encoding="utf-8").partition("\n## Logs\n")[2].partition("\n## ")[0]
+    text = LOGS.read_text(encoding="utf-8").partition("\n## Logs\n")[2].partition("\n## ")[0]
     rows = [match for line in text.splitlines() if (match := ROW.fullmatch(line))]
     names = [row[1] for row in rows]
     assert names == sorted(set(names))
