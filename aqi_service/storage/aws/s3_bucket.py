@@ -6,9 +6,11 @@ One rule: each call names the bucket and its owner, and fails as ours.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from random import random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
+from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import InGlacier, RequestRefused, Unavailable
 from aqi_service.storage.aws.errors import error_code
 from aqi_service.storage.aws.retry import CALL, RetryPolicy, Sleep, call_with_retry
@@ -27,8 +29,10 @@ TAKEN = frozenset({"412", "PreconditionFailed"})
 CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 """Codes of AWS's (of a HEAD, the status)."""
 
-CHANGES = 5
-"""How often in a row another may be before us with changing a document."""
+CHANGES = 20
+CHANGE_BASE, CHANGE_CAP = 0.1, 2.0
+"""How often in a row another may be before us with changing a document, and the upper edges, in seconds, of
+the first and the longest wait in between: many shards of a backfill note themselves in one `latest.json`."""
 
 UNCONDITIONAL = "what is there is looked at right before it is written: let one process at a time load"
 
@@ -119,8 +123,13 @@ class Bucket:
         await self.call("put_object", SLOW, Key=key, Body=body, ContentType=kind, **condition)
 
     async def change(self, key: str, new: Callable[[Document | None], bytes | None]) -> None:
-        """Write over an object what `new` makes of it, None for nothing; ask again if another changed it."""
-        for _ in range(CHANGES):
+        """Write over an object what `new` makes of it, None for nothing; ask again if another changed it.
+
+        Whoever was second waits a random while, so that of many each comes through.
+        """
+        for attempt in range(CHANGES):
+            if attempt:
+                await self.sleep(full_jitter(attempt, random(), CHANGE_BASE, CHANGE_CAP))  # noqa: S311  # spreads load
             there = await self.document(key)
             body = new(there)
             if body is None:

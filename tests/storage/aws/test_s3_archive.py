@@ -18,6 +18,7 @@ from aqi_service.errors import (
 from aqi_service.storage.aws import s3_bucket
 from aqi_service.storage.aws.retry import RetryPolicy
 from aqi_service.storage.aws.s3_archive import S3Archive
+from aqi_service.storage.aws.s3_bucket import CHANGE_BASE, CHANGE_CAP, CHANGES
 from aqi_service.storage.aws.s3_upload import PART_SIZE
 from aqi_service.storage.ports import SnapshotInfo
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, body, cut, cut_inside, error, held
@@ -295,3 +296,23 @@ async def test_a_document_that_s3_does_not_read_is_given_up(
 async def test_a_missing_snapshot_is_named(world: World) -> None:
     with pytest.raises(ArchiveFailed, match=f"bucket {world.bucket}: there is no snapshot {NAME}"):
         await bytes_of(world.archive())
+
+
+async def test_whoever_was_second_with_a_document_waits_a_random_while_and_comes_through(
+    world: World,
+) -> None:
+    """As 32 shards of a backfill that note themselves in one document."""
+    archive = world.archive()
+    world.double.on("PutObject", error(412, "PreconditionFailed"), times=CHANGES - 1)
+    await archive.change("a.json", lambda there: (there or b"") + b"1")
+    assert await archive.get("a.json") == b"1"
+    assert len(world.waits) == CHANGES - 1
+    edges = [min(CHANGE_CAP, CHANGE_BASE * 2**n) for n in range(CHANGES - 1)]
+    assert all(0 <= waited <= edge for waited, edge in zip(world.waits, edges, strict=True))
+    assert len(set(world.waits)) > CHANGES // 2
+
+
+async def test_a_document_that_others_change_each_time_is_given_up(world: World) -> None:
+    world.double.on("PutObject", error(409, "ConditionalRequestConflict"))
+    with pytest.raises(Unavailable, match=r"others change a\.json all the time"):
+        await world.archive().change("a.json", lambda _: b"1")
