@@ -38,6 +38,7 @@ PARTS = {
     "kinds": ("figure_15_requests_by_kind",),
     "near": ("figure_16_nearest_sensors",),
     "page": ("figure_17_page",),
+    "scale": ("figure_18_scale_out",),
     "idle": ("figure_09_idle_connections", "figure_12_idle_daemon"),
 }
 """What ONLY chooses -> the files whose `figures` measure it, in the order of the table."""

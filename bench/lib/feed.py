@@ -76,14 +76,14 @@ def count(size: int) -> int:
     return max(2, size // RECORD_BYTES)
 
 
-def feed(size: int, seed: int = 1, *, changed: float = 0.0) -> Iterator[bytes]:
-    """Yield the chunks of one JSON array of about `size` bytes.
+def feed(size: int, seed: int = 1, *, changed: float = 0.0, first_id: int = FIRST_ID) -> Iterator[bytes]:
+    """Yield the chunks of one JSON array of about `size` bytes, with ids from `first_id` on.
 
     With `changed`, the feed of the same seed an hour later: of that share of its records one half has other
     values, and the other half is gone, and as many new ones stand at its end.
     """
     every = round(1 / changed) if changed else 0
-    records = _records(random.Random(seed), count(size), every)
+    records = _records(random.Random(seed), count(size), every, first_id)
     yield b"["
     first = True
     while block := list(islice(records, _BLOCK)):
@@ -92,7 +92,7 @@ def feed(size: int, seed: int = 1, *, changed: float = 0.0) -> Iterator[bytes]:
     yield b"]"
 
 
-def _records(draw: random.Random, number_of: int, every: int) -> Iterator[str]:
+def _records(draw: random.Random, number_of: int, every: int, first_id: int) -> Iterator[str]:
     """Yield the records; of `every` so many pairs (weather, particles) one is changed or replaced."""
     new = 0
     place: tuple[float, float, float, str] = (0.0, 0.0, 0.0, "")
@@ -105,18 +105,20 @@ def _records(draw: random.Random, number_of: int, every: int) -> Iterator[str]:
                 draw.uniform(0, 900),
                 draw.choice(_COUNTRIES),
             )
-        text = _record(draw, number, place)
+        text = _record(draw, number, place, first_id)
         if every and pair % every == every // 2:
             if pair // every % 2:
                 new += 1
                 continue
-            text = _record(random.Random(number), number, place, later=86_400)  # it is newer
+            text = _record(random.Random(number), number, place, first_id, later=86_400)  # it is newer
         yield text
     for number in range(number_of, number_of + new):
-        yield _record(draw, number, place, later=3600)
+        yield _record(draw, number, place, first_id, later=3600)
 
 
-def _record(draw: random.Random, number: int, place: tuple[float, float, float, str], later: int = 0) -> str:
+def _record(
+    draw: random.Random, number: int, place: tuple[float, float, float, str], first_id: int, later: int = 0
+) -> str:
     kind = _PARTICLES[int(draw.random() * 20)] if number % 2 else _WEATHER[int(draw.random() * 20)]
     values = _values(draw, kind.values)
     first = _FIRST_VALUE_ID + number * _VALUE_IDS
@@ -124,7 +126,7 @@ def _record(draw: random.Random, number: int, place: tuple[float, float, float, 
     taken = _clock(int(draw.random() * 86_400) - 86_399 if not later else 1 + int(draw.random() * later))
     flags = int(draw.random() * 4)
     return _template(kind) % (
-        *listed, FIRST_ID + number, taken, number // 2, *place, flags & 1, flags >> 1, number
+        *listed, first_id + number, taken, number // 2, *place, flags & 1, flags >> 1, number
     )  # fmt: skip
 
 

@@ -1,19 +1,22 @@
 """The bench's generators of lookups: they ask as they are told, and notice every wrong byte."""
 
+import asyncio
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from aqi_service.core.frames import encode
 from bench.figure_06_lookups_from_memory import of_shape
 from bench.figure_08_lookups_during_load import p99
 from bench.lib.lookup_generator import BATCHES, WIRES, Batch, LookupRates, Peer, batches, converse
 from bench.lib.paced_lookups import Paced, TimedLookup
+from bench.lib.relay import relayed
 from bench.lib.servers import redis_server
 from tests.doubles.patience import PATIENCE
 
@@ -139,3 +142,39 @@ def test_redis_is_looked_for_beside_the_interpreter_and_on_the_path(
         there = tmp_path / name / "redis-server"
         there.touch(mode=0o755)
         assert redis_server() == str(there)
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send one line back, and end."""
+    writer.write(await reader.readline())
+    writer.close()
+
+
+async def talk_to_two_servers_of_which_one_is_dead() -> None:
+    """Each of four clients gets its line back, and sees the server's end."""
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        dead = closed.getsockname()[1]
+    living = server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(PATIENCE), relayed([dead, living]) as relay:
+        for number in range(4):
+            reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
+            writer.write(b"%d\n" % number)
+            assert await reader.read() == b"%d\n" % number
+            writer.close()
+            await writer.wait_closed()
+        assert relay.taken == {living: 4}
+        relay.ports[:] = [dead]
+        reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+    server.close()
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_the_relay_gives_a_connection_to_the_next_server_where_one_takes_none(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(talk_to_two_servers_of_which_one_is_dead())
