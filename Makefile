@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak siege fuzz api host conformance manual mutate bench wheelhouse lock audit clean
+.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak shards siege fuzz api host conformance manual mutate bench wheelhouse lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses
 soak: ## 500 loads and lookups under faults in one process, and what grows in it; SEED=N chooses faults
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.soak $${SEED:+--seed $$SEED} $(ARGS)
+
+shards: ## 8 workers over 64 snapshots, killed beside a daemon; replicas behind one address; SEED=N chooses kills
+	$(call setup,--extra test)
+	@exec $(RUN) -m trials.shards $${SEED:+--seed $$SEED} $(ARGS)
 
 api: ## 100 requests for each operation of openapi.json, and more that it does not allow; ARGS="--seed 2" chooses others
 	$(call setup,--extra test)

@@ -11,7 +11,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TRIALS = ("matrix", "crash", "chaos", "soak", "fuzz", "siege", "api", "host", "manual", "conformance")
+TRIALS = (
+    "matrix",
+    "crash",
+    "chaos",
+    "soak",
+    "shards",
+    "fuzz",
+    "siege",
+    "api",
+    "host",
+    "manual",
+    "conformance",
+)
 """What needs other programs installed comes last."""
 
 OURS = {"ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"}

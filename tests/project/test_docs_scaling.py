@@ -12,6 +12,7 @@ from tests import ROOT
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 SEEN = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 REPLICA = PAGE.partition("\n## What a replica holds\n")[2].partition("\n## ")[0]
+BACKFILL = PAGE.partition("\n## A backfill of years\n")[2].partition("\n## ")[0]
 
 
 def formulas(text: str) -> dict[str, Any]:
@@ -65,3 +66,22 @@ def test_what_the_page_says_of_memory_and_of_looking_is_what_the_code_has() -> N
     assert f"{MOST_RECORDS:,}, some 19 MB for 30,000" in REPLICA
     looks = 30 * 86_400 / POLL_SECONDS
     assert f"looks at `latest.json` every {POLL_SECONDS:.0f} s ({looks:,.0f} GETs a month" in REPLICA
+
+
+def test_what_a_backfill_takes_is_what_its_formula_gives_by_the_rate_of_the_figure() -> None:
+    names, table = formulas(BACKFILL), rows(BACKFILL, 6)
+    assert len(table) >= 4
+    for years, shards, *told in table:
+        assert list(map(number, told)) == list(names["backfill"](number(years), number(shards)))
+    seen = re.findall(r"items/s of their core .* one shard +([0-9,]+) items/s of their core", SEEN)
+    assert names["OF_A_CORE"] == pytest.approx(number(seen[0]), rel=0.1)
+    assert f"some {names['OF_A_CORE']:,} items a second of a core" in BACKFILL
+
+
+def test_a_backfill_goes_by_the_template_and_the_prices_of_the_costs() -> None:
+    template = (ROOT / "deploy" / "cloudformation.yml").read_text(encoding="utf-8")
+    for name in re.findall(r"\$\(of (\w+)\)", BACKFILL):
+        assert f"  {name}:\n" in template
+    assert '{ Type: VCPU, Value: "0.5" }' in template  # `cores` of the formula
+    costs = formulas(PAGE.partition("\n## What it costs\n")[2].partition("\n## ")[0])
+    assert f"(2 * {costs['WRITE'] * 1e6:g}e-6 + {costs['READ'] * 1e6:g}e-6)" in BACKFILL
