@@ -43,7 +43,7 @@ PARTS = {
 }
 """What ONLY chooses -> the files whose `figures` measure it, in the order of the table."""
 
-PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "ijson", "orjson", "scipy", "uvloop")
+PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "duckdb", "msgspec", "orjson", "scipy", "uvloop")
 
 
 def machine() -> str:

@@ -1,93 +1,148 @@
-"""Figure 1: feed bytes to built items, beside decoding the whole file and nothing else.
+"""Figure 1: a feed's bytes to items, beside the careful way alone and DuckDB on one thread.
 
-One rule: each side begins in a fresh process with the bytes in memory, and says what it made. It is all
+One rule: each side begins in a fresh process, reads the same file, and what it made is compared. It is all
 computing, so what is counted is processor time: another program on the same core takes none of that.
+
+DuckDB makes a table of the same columns, and leaves out what it has no notion of: halves of measurements that
+are merged, rejections with their reasons and places, the exact form of numbers, pieces of a file that has not
+all come yet.
 """
 
-import io
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-import orjson
-
-from aqi_service.core.parse.measurements import MeasurementBuilder
+from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.record_item import ScoringRules
-from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
-from bench.lib.feed import NEWEST, count
-from bench.lib.figures import TENTH, Figure, Goal, Side, in_turns
+from bench.lib.feed import NEWEST
+from bench.lib.figures import Figure, Goal, Side, in_turns
 from bench.lib.items import CHUNK
-from bench.lib.processes import fresh
+from bench.lib.processes import fresh, memory
 from bench.lib.run import Run
 
-Result = tuple[float, int]
-"""Seconds of processor time, and how many items or records came out."""
+Result = tuple[float, float, int, int]
+"""Seconds of processor time, largest memory in MB, how many items came out, and the sum of their index."""
+
+TAKEN = int(NEWEST.timestamp())
+
+
+class Reached(NamedTuple):
+    """What a side reached in each of its runs: thousands of items a second, and MB."""
+
+    rates: list[float]
+    peaks: list[float]
+
+
+def _read(document: str, *, careful: bool) -> Result:
+    reader = DocumentReader(ScoringRules(DAQI, TAKEN), careful=careful)
+    count = total = 0
+    begun = time.process_time()
+    with Path(document).open("rb") as file:
+        while chunk := file.read(CHUNK):
+            for batch in reader.feed(chunk):
+                count += len(batch.items)
+                total += sum([int(item.aqi or 0) for item in batch.items])
+    for batch in reader.close():
+        count += len(batch.items)
+        total += sum([int(item.aqi or 0) for item in batch.items])
+    return time.process_time() - begun, memory("VmHWM"), count, total
 
 
 def ours(document: str) -> Result:
     """Split, parse, merge, check, score, build."""
-    data = Path(document).read_bytes()
+    return _read(document, careful=False)
+
+
+def careful(document: str) -> Result:
+    """Do so, with every record on the careful way."""
+    return _read(document, careful=True)
+
+
+def duckdb(document: str) -> Result:
+    """Read, filter and score with DuckDB, into a table in memory."""
+    import duckdb as database  # noqa: PLC0415  # of the extra `bench`, which the tests do without
+
+    connection = database.connect(config={"threads": 1})
     begun = time.process_time()
-    splitter, assembler = RecordSplitter(), MeasurementBuilder(ScoringRules(DAQI, int(NEWEST.timestamp())))
-    items = 0
-    for start in range(0, len(data), CHUNK):
-        for batch in splitter.feed(data[start : start + CHUNK]):
-            items += len(assembler.add(batch))
-    for batch in splitter.close():
-        items += len(assembler.add(batch))
-    items += len(assembler.close())
-    return time.process_time() - begun, items - assembler.counts.rejected
+    connection.execute(_ITEMS.replace("DOCUMENT", document.replace("'", "''")))
+    seconds, peak = time.process_time() - begun, memory("VmHWM")
+    [(count, total)] = connection.execute("SELECT count(*), sum(aqi) FROM items").fetchall()
+    return seconds, peak, int(count), int(total)
 
 
-def whole_file(document: str) -> Result:
-    """Decode the whole file at once."""
-    data = Path(document).read_bytes()
-    begun = time.process_time()
-    records = orjson.loads(data)
-    return time.process_time() - begun, len(records)
+def _index(value: str, table: int) -> str:
+    """Write the DAQI of a column as SQL, by one of the scale's tables."""
+    edges = [float(step.high) for step in DAQI.tables[table].steps[:-1]]
+    cases = " ".join(f"WHEN round({value}) <= {edge:g} THEN {index}" for index, edge in enumerate(edges, 1))
+    return f"CASE {cases} ELSE {len(edges) + 1} END"
 
 
-def streamed(document: str) -> Result:
-    """Split and decode with ijson, the usual streaming parser."""
-    import ijson  # noqa: PLC0415  # of the extra `bench`, which the tests of the generator do without
+_ITEMS = f"""
+CREATE TEMP TABLE items AS
+WITH feed AS (
+    SELECT *, list_filter(sensordatavalues, lambda v: v.value_type = 'P1')[1].value AS p1,
+        list_filter(sensordatavalues, lambda v: v.value_type = 'P2')[1].value AS p2
+    FROM read_json('DOCUMENT', format = 'array', columns = {{
+        id: 'BIGINT', timestamp: 'TIMESTAMP',
+        location: 'STRUCT(latitude DECIMAL(9,6), longitude DECIMAL(9,6), altitude DECIMAL(9,2),
+            country VARCHAR, indoor TINYINT)',
+        sensor: 'STRUCT(id BIGINT, sensor_type STRUCT(name VARCHAR))',
+        sensordatavalues: 'STRUCT(value_type VARCHAR, value VARCHAR)[]'
+    }})
+), particles AS (
+    SELECT *, p1::DECIMAL(9,3) AS pm10, p2::DECIMAL(9,3) AS pm25 FROM feed
+    WHERE p1 IS NOT NULL OR p2 IS NOT NULL
+), scored AS (
+    SELECT *, {_index("pm25", 0)} AS fine, {_index("pm10", 1)} AS coarse FROM particles
+)
+SELECT id, location.latitude, location.longitude, location.altitude, location.country, timestamp,
+    timestamp::DATE AS date, pm25, pm10, greatest(fine, coarse) AS aqi,
+    CASE WHEN aqi <= 3 THEN 'Low' WHEN aqi <= 6 THEN 'Medium' WHEN aqi <= 9 THEN 'High' ELSE 'Very High' END
+        AS aqi_range,
+    sensor.id AS sensor_id, sensor.sensor_type.name AS sensor_type, location.indoor,
+    epoch(timestamp)::BIGINT AS measured_at, {TAKEN} AS snapshot_at, '{DAQI.name}' AS scale,
+    CASE WHEN coarse > fine THEN 'P10' ELSE 'P2.5' END AS aqi_pollutant, NULL::BIGINT AS expires_at
+FROM scored
+"""  # noqa: S608  # the texts are this file's
 
-    data = Path(document).read_bytes()
-    begun = time.process_time()
-    records = sum(1 for _ in ijson.items(io.BytesIO(data), "item"))
-    return time.process_time() - begun, records
+
+def one_run(side: str, document: Path, made: dict[Path, tuple[int, int]], reached: Reached) -> float:
+    """Run a side and note what it reached. Raises AssertionError if it made something else than the first."""
+    seconds, peak, count, total = fresh(f"{__name__}:{side}", document)
+    if made.setdefault(document, (count, total)) != (count, total):
+        raise AssertionError(f"{side} made {count}, {total} of {document.name}, not {made[document]}")
+    reached.rates.append(count / seconds / 1000)
+    reached.peaks.append(peak)
+    return float(count / seconds / 1000)
 
 
-def rate(side: str, document: Path, records: int, wanted: int) -> float:
-    """Run a side; return thousands of records a second. Raises AssertionError if it made another number."""
-    seconds, made = fresh(f"{__name__}:{side}", document)
-    if made != wanted:
-        raise AssertionError(f"{side} made {made} of {document.name}, not {wanted}")
-    return float(records / seconds / 1000)
+SIDES = ("ours", "careful", "duckdb")
 
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     small, large = run.pick((0.1, 0.2), (25, 45), (25, 500))
+    made: dict[Path, tuple[int, int]] = {}
     rates = {}
     for megabytes in (small, large):
-        document, records = run.feed(megabytes), count(int(megabytes * 1_000_000))
-        tenth = megabytes > 100
-        other = run.feed(megabytes / 10) if tenth else document
-        others = count(int(megabytes * 100_000)) if tenth else records
-        note = TENTH if tenth else ""
-        mine, whole, stream = in_turns(
+        document = run.feed(megabytes)
+        mine, slow, other = (Reached([], []) for _ in SIDES)
+        in_turns(
             run.rounds,
-            partial(rate, "ours", document, records, records // 2),
-            partial(rate, "whole_file", other, others, others),
-            partial(rate, "streamed", other, others, others),
+            *(
+                partial(one_run, side, document, made, reached)
+                for side, reached in zip(SIDES, (mine, slow, other), strict=True)
+            ),
         )
-        rates[megabytes] = ours_here = Side("ours", mine)
-        name = f"1 {megabytes:g} MB, bytes to items"
-        unit = "k records/s"
-        yield Figure(name, unit, ours_here, limit=Side("orjson.loads of all", whole, note), goal=Goal(2.5))
-        yield Figure(name, unit, ours_here, Side("ijson, decoding only", stream, note))
+        rates[megabytes] = Side("ours", mine.rates)
+        name, unit = f"1 {megabytes:g} MB, bytes to items", "k items/s"
+        yield Figure(name, unit, rates[megabytes], Side("the careful way alone", slow.rates), goal=Goal(2.1))
+        yield Figure(name, unit, rates[megabytes], Side("DuckDB, one thread", other.rates), goal=Goal(0.45))
+        ours_here, theirs = Side("ours", mine.peaks), Side("DuckDB, one thread", other.peaks)
+        yield Figure(f"{name}: memory", "MB", ours_here, theirs, goal=Goal(0.25, at_most=True))
     yield Figure(
         f"1 {large:g} MB, the rate of {small:g} MB",
         unit,

@@ -45,6 +45,7 @@ class ServiceStatus:
     loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
     failures: int = 0
+    careful: int = 0
     loader_restarts: int = 0
     http_refused: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(HTTP_REFUSALS, 0)))
     lag: LoopLag = field(default_factory=LoopLag)
@@ -67,6 +68,7 @@ class ServiceStatus:
         """Count a load of an archived snapshot."""
         self.loads[report.status] += 1
         self.fates.update(asdict(report.fates))
+        self.careful += report.careful
         if report.status.is_finished:
             self.seen(report.newest)  # else it may be one that the table does not have
 
@@ -141,6 +143,9 @@ class _Metrics(Collector):
     def _counters(self) -> Iterable[Metric]:
         """Yield what is counted by itself."""
         status = self._status
+        yield CounterMetricFamily(
+            "aqi_records_careful", "Records of no ordinary form, which take longer.", status.careful
+        )
         yield CounterMetricFamily("aqi_tcp_accepted", "Connections accepted.", status.server.accepted)
         yield CounterMetricFamily("aqi_loader_restarts", "Times the loader died.", status.loader_restarts)
         yield from _untold(status)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from aqi_service.core.decimals import MAX_INTEGER, canonical, integer
+from aqi_service.core.parse.ordinary import Record
 from aqi_service.core.times import DAY, feed_time
 
 MOST_REPORTS = 50_000
@@ -47,11 +48,22 @@ class BoxHumidity:
         for entry in values:
             if type(entry) is dict and entry.get("value_type") == "humidity":
                 report = (entry.get("value"), record.get("timestamp"), record.get("id"))
-                if (box := _box_of(record)) is not None and all(map(_is_short, report)):
-                    self._note(box, report)
+                self._note(box_of(record), report)
 
-    def _note(self, box: int, report: _Report) -> None:
+    def read_ordinary(self, record: Record, record_id: str | None) -> None:
+        """Take an ordinary record, as `read` and, if it has PM values and this id, `locate` do."""
+        if record_id is not None:
+            self.locate(record.location.id, record_id)
+            if len(record.sensordatavalues) <= MOST_PM_VALUES:
+                return
+        for entry in record.sensordatavalues:
+            if entry.value_type == "humidity":
+                self._note(record.location.id, (entry.value, record.timestamp, record.id))
+
+    def _note(self, box: int | None, report: _Report) -> None:
         """Keep the report of a box that counts."""
+        if box is None or not all(map(_is_short, report)):
+            return
         there = self._reports.get(box)
         if there is None:
             if len(self._reports) < MOST_REPORTS:
@@ -59,9 +71,9 @@ class BoxHumidity:
         elif (read := self._read(report)) and read > (self._read(there) or ()):
             self._reports[box] = report
 
-    def locate(self, record: dict[str, Any], record_id: str) -> None:
+    def locate(self, box: int | None, record_id: str) -> None:
         """Note in which box a record was measured; an id that is in two boxes is in none."""
-        box, number = _box_of(record), int(record_id)
+        number = int(record_id)
         if number in self._boxes:
             self._boxes[number] = box if self._boxes[number] == box else None
         elif box is not None and len(self._boxes) < MOST_REPORTS:
@@ -95,7 +107,8 @@ def _is_short(value: object) -> bool:
     return len(value) <= LONGEST if type(value) is str else isinstance(value, int | float)
 
 
-def _box_of(record: dict[str, Any]) -> int | None:
+def box_of(record: dict[str, Any]) -> int | None:
+    """Return in which box a record says that it was measured."""
     location = record.get("location")
     given = location.get("id") if type(location) is dict else None
     if type(given) is int:

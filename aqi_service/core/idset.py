@@ -8,6 +8,7 @@ none: its ids stand in blocks, sorted, until there are enough of them for a page
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 
 _PAGE_BITS = 8
 _MOST_LOOSE = 16
@@ -21,7 +22,7 @@ _LARGEST = 2**64 - 1
 
 
 class IdSet:
-    """Integers from 0 on: `add`, `discard`, `update`, `in`, `len`.
+    """Integers from 0 on: `add`, `add_all`, `discard`, `update`, `in`, `len`.
 
     `most_loose` and `most_in_block` are other than they are only to test it.
     """
@@ -56,6 +57,18 @@ class IdSet:
         elif not bits & bit:
             self._pages[page] = bits | bit
             self._size += 1
+
+    def add_all(self, numbers: Iterable[int]) -> None:
+        """Put numbers in; those of a page that is there by now take little."""
+        pages = self._pages
+        for number in numbers:
+            page, bit = number >> _PAGE_BITS, 1 << (number & 255)
+            bits = pages.get(page)
+            if bits is None:
+                self.add(number)
+            elif not bits & bit:
+                pages[page] = bits | bit
+                self._size += 1
 
     def discard(self, number: int) -> bool:
         """Take the number out; tell whether it was in."""

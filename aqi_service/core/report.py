@@ -56,8 +56,8 @@ class LoadReport:
     timestamp; `started` epoch seconds; `mostly_since` (epoch seconds) a time that nine in ten usable records
     are not older than, `retry_after` what a failed source asked for, `for_good` that waiting cannot mend what
     failed, `in_glacier` that it has to be restored first, `clock_off` that the clock is wrong, `example` an
-    id that the table has, and `load_id` what the log's lines of this load carry (none of the seven is
-    printed).
+    id that the table has, `careful` how many records were no ordinary ones, and `load_id` what the log's
+    lines of this load carry (none of the eight is printed).
     """
 
     status: Status
@@ -85,6 +85,7 @@ class LoadReport:
     in_glacier: bool = field(default=False, compare=False)
     clock_off: bool = field(default=False, compare=False)
     example: str | None = field(default=None, compare=False)
+    careful: int = field(default=0, compare=False)
     load_id: str = field(default="", compare=False)
 
     def check(self) -> None:

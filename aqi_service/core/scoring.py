@@ -115,9 +115,14 @@ def _decides(new: int, old: int, *, worst: bool) -> bool:
     return new > old if worst else new < old
 
 
+def score_alone(table: PollutantTable, value: Decimal) -> Score | None:
+    """Score one pollutant's concentration; None where its table has no step for it."""
+    return _place_of(table, table.rounding(value))
+
+
 @lru_cache(maxsize=32_768)
 def _place(table: PollutantTable, value: str) -> Score | None:
-    return _place_of(table, table.rounding(Decimal(value)))
+    return score_alone(table, Decimal(value))
 
 
 @lru_cache(maxsize=4096)

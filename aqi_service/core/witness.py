@@ -6,7 +6,7 @@ records that the witness stands for moves it a little at a time.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aqi_service.core.times import DAY, EARLIEST, HOUR, feed_time, iso
@@ -18,6 +18,7 @@ MOST_PAUSE = 26 * HOUR
 """Two snapshots that are further apart may have a clock between them that was set."""
 
 _FINE_SECONDS = 60 * DAY
+_NEVER = 2**63
 
 
 class MeasuredTimes:
@@ -33,10 +34,16 @@ class MeasuredTimes:
 
     def add(self, measured_at: int) -> None:
         """Count a record."""
-        width = HOUR if measured_at >= self._fine_from else DAY
-        begin = measured_at - measured_at % width
-        self._counts[begin] += 1
-        self._earliest[begin] = min(measured_at, self._earliest.get(begin, measured_at))
+        self.add_all((measured_at,))
+
+    def add_all(self, times: Iterable[int]) -> None:
+        """Count records, each by its time."""
+        counts, earliest, fine_from = self._counts, self._earliest, self._fine_from
+        for measured_at in times:
+            begin = measured_at - measured_at % (HOUR if measured_at >= fine_from else DAY)
+            counts[begin] += 1
+            if measured_at < earliest.get(begin, _NEVER):
+                earliest[begin] = measured_at
 
     def mostly_since(self) -> int | None:
         """Return a time that nine in ten of the records, or more, are not older than; None without any."""

@@ -5,7 +5,7 @@ One rule: an item that is there to the letter after a try to write it was writte
 
 from collections.abc import Iterable, Mapping
 
-from aqi_service.core.items import Item, Verdict, dated, is_expired, judge
+from aqi_service.core.items import Item, Verdict, dated, is_expired, is_same, judge
 from aqi_service.storage.ports import PutResult
 
 
@@ -32,12 +32,17 @@ class Comparison:
         for item in items:
             found = there.get(item.id)
             old = None if found is None or is_expired(found, self._ages) else found
-            if not (old == item and self.verdicts.get(item.id) is Verdict.STORE):
+            if not (self.verdicts.get(item.id) is Verdict.STORE and old == item):
                 self.old[item.id] = old
-                self.verdicts[item.id] = verdict = judge(item, old and dated(old, self._now))
+                self.verdicts[item.id] = verdict = self._verdict(item, old)
                 if verdict is Verdict.STORE:
                     wanted.append(item)
         return wanted
+
+    def _verdict(self, item: Item, old: Item | None) -> Verdict:
+        if old is None:
+            return Verdict.STORE
+        return Verdict.UNCHANGED if is_same(item, old) else judge(item, dated(old, self._now))
 
     def settle(self, result: PutResult) -> None:
         """Note what became of a write."""

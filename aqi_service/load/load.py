@@ -24,6 +24,7 @@ from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import ClockOff, SnapshotFailed, SnapshotRejected, Unavailable
 from aqi_service.load.expiry import expire
 from aqi_service.load.log_lines import names_log_lines
+from aqi_service.load.new_keys import tell_new_key
 from aqi_service.load.note import END_SECONDS, LoadNote, note_of
 from aqi_service.load.plan import LoadPlan, Progress
 from aqi_service.load.report_builder import LoadEnd, ReportBuilder, end_of, left_pending
@@ -172,6 +173,7 @@ class _Load:
             await self._write(self._reader.feed(chunk))
             self.progress(self._builder.size, self._reader.counts.records, incoming.total)
         await self._write(self._reader.close())
+        tell_new_key(self._reader.new_key)
         self._builder.whole = True
         if self._goes_by_clock:
             check_records(self._reader.counts.ahead, self._reader.counts.dated, self._builder.started)

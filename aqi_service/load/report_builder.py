@@ -145,6 +145,7 @@ class ReportBuilder:
             newest=parsed.newest[1] if parsed.newest else None,
             mostly_since=parsed.times.mostly_since(),
             example=counts.example,
+            careful=parsed.careful,
             reasons=dict(parsed.reasons) | ({"refused": len(counts.refused)} if counts.refused else {}),
             warnings=warnings | (self._odd(parsed, counts, latest) if arrived else {}),
             started=self.started,

@@ -19,6 +19,7 @@ COUNTERS = {
     "aqi_loads": "status", "aqi_records": "fate", "aqi_tcp_replies": "kind", "aqi_tcp_refused": "reason",
     "aqi_tcp_dropped": "reason", "aqi_http_refused": "reason",
     "aqi_tcp_accepted": None, "aqi_loader_restarts": None,
+    "aqi_records_careful": None,
     "aqi_lookups": "source", "aqi_lookup_table_requests": None, "aqi_log_lines_dropped": None,
     "aqi_cloudwatch_failures": None,
 }  # fmt: skip
@@ -86,9 +87,10 @@ def test_every_end_and_every_fate_is_there_at_zero_before_it_happens(status: Ser
 
 
 def test_a_load_is_counted_with_its_records_and_its_times(status: ServiceStatus) -> None:
-    status.loaded(report(), now=1_703_095_300.0)
+    status.loaded(report(careful=5), now=1_703_095_300.0)
     found = values(status)
     assert found["aqi_loads_total", "complete"] == 1
+    assert found["aqi_records_careful_total", None] == 5
     assert (found["aqi_records_total", "stored"], found["aqi_records_total", "without_pm"]) == (2, 1)
     assert {name: found[name, None] for name in AFTER_A_LOAD} == {
         "aqi_newest_record_timestamp_seconds": 1_703_091_600,

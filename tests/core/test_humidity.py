@@ -108,8 +108,8 @@ def test_a_snapshot_of_nothing_but_humidity_takes_a_bounded_room() -> None:
     boxes = BoxHumidity(SNAPSHOT_AT)
     for box in range(MOST_REPORTS + 5):
         boxes.read(report(1, box, "50"), has_pm=False)
-    boxes.locate(record(5, **at(MOST_REPORTS - 1)), "5")
-    boxes.locate(record(6, **at(MOST_REPORTS)), "6")
+    boxes.locate(MOST_REPORTS - 1, "5")
+    boxes.locate(MOST_REPORTS, "6")
     assert (boxes.of(5), boxes.of(6)) == ("50", None)
 
 
@@ -120,7 +120,7 @@ def test_what_is_noted_is_nothing_that_the_garbage_collector_goes_through() -> N
     for box in range(1_000):
         boxes.read(report(1, box, "50"), has_pm=False)
         boxes.read(report(2, box, "60"), has_pm=False)
-        boxes.locate(record(5, **at(box)), str(box))
+        boxes.locate(box, str(box))
     gc.collect()
     assert len(gc.get_objects()) - before < 100
 

@@ -24,6 +24,16 @@ def test_it_holds_what_a_set_would_hold_after_any_adding_and_discarding(
     holds_the_same(IdSet(2, 4), steps, others)
 
 
+@QUICK
+@given(st.lists(NUMBERS | NEAR, max_size=60), st.lists(NUMBERS | NEAR, max_size=60))
+def test_many_that_are_added_together_are_as_many_added_one_by_one(some: list[int], more: list[int]) -> None:
+    ids = IdSet(2, 4)
+    ids.add_all(some)
+    ids.add_all(more)
+    assert len(ids) == len({*some, *more})
+    assert all(number in ids for number in [*some, *more])
+
+
 def holds_the_same(ids: IdSet, steps: list[tuple[bool, int]], others: list[int]) -> None:
     """Do the same to it and to a set, and compare."""
     expected = set[int]()

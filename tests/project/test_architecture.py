@@ -48,7 +48,8 @@ LIBRARIES = {
 
 CORE_MAY = {
     *("array", "bisect", "collections", "csv", "dataclasses", "datetime", "decimal", "enum", "fractions"),
-    *("functools", "heapq", "io", "ipaddress", "itertools", "json", "math", "operator", "orjson", "re"),
+    *("functools", "heapq", "io", "ipaddress", "itertools", "json", "math", "msgspec", "operator"),
+    *("orjson", "re"),
     *("statistics", "struct", "types", "typing", "unicodedata", "zlib"),
 }
 """What the core imports: no event loop, socket, environment, randomness or log."""

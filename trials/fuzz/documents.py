@@ -8,26 +8,26 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from aqi_service.core.csv_reply import csv_reply, plain_text
+from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.index import pack, unpack
 from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item
-from aqi_service.core.parse.counts import ParseCounts
-from aqi_service.core.parse.document import DocumentReader, Position
+from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.record_item import REASONS, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter, Unreadable
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.scales import SCALES
-from aqi_service.errors import AqiError, CutShort, SnapshotRejected
+from aqi_service.errors import CutShort, SnapshotRejected
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes, to_attributes
 from tests.doubles.documents import SNAPSHOT_AT, WHOLE, Outcome, pieces, split
+from tests.doubles.readings import Read
 from trials.fuzz.mutations import cuts_of
 
 WINDOWS = (64, 200, 1000, WINDOW)
@@ -94,42 +94,19 @@ def splitter_alone(data: bytes) -> None:
 def _rules(data: bytes) -> ScoringRules:
     number = zlib.crc32(data)
     scale = list(SCALES.values())[number % len(SCALES)]
-    return ScoringRules(scale, SNAPSHOT_AT, ttl=86_400 if number & 64 else None)
+    excluded = frozenset({1, 2, 3, 141}) if number & 896 == 0 else NO_SENSORS
+    return ScoringRules(scale, SNAPSHOT_AT, ttl=86_400 if number & 64 else None, excluded=excluded)
 
 
-class Read:
-    """What a document gives from its start or from a mark, and how it ended."""
-
-    def __init__(
-        self, parts: Sequence[bytes], rules: ScoringRules, window: int, mark: Position | None = None
-    ) -> None:
-        intake = DocumentReader(rules, mark)
-        intake._splitter = RecordSplitter(window, start=mark.offset if mark else 0)
-        self.marks: list[Position] = []
-        self.items: list[Item] = []
-        self.rejections: list[Rejection] = []
-        self.error: AqiError | None = None
-        try:
-            for part in parts:
-                self._take(intake.feed(part))
-            self._take(intake.close())
-        except SPLITTER_ERRORS as error:
-            self.error = error
-        self.findings: ParseCounts = intake.counts
-
-    def _take(self, portions: Iterator[Any]) -> None:
-        for portion in portions:
-            self.marks.append(portion.mark)
-            self.items += portion.items
-            self.rejections += portion.rejections
-
-    @property
-    def seen(self) -> tuple[object, ...]:
-        """All that must not depend on cuts and window."""
-        end = type(self.error), getattr(self.error, "offset", None)
-        found, names = self.findings, [each.name for each in fields(ParseCounts) if each.compare]
-        counts = [getattr(found, name) for name in names if name != "sensors"]
-        return self.items, self.rejections, end, counts, len(found.sensors), found.times.mostly_since()
+def ordinary(data: bytes) -> None:
+    """The same whether what is ordinary goes its own way or not, whatever cuts and windows."""
+    rules, number = _rules(data), zlib.crc32(data)
+    parts, window = cuts_of(data) if number % 3 else [data], WINDOWS[number // 5 % len(WINDOWS)]
+    own, careful = Read(parts, rules, window), Read(parts, rules, window, careful=True)
+    assert own.seen == careful.seen == Read([data], rules, careful=True).seen
+    assert str(own.error) == str(careful.error)
+    if careful.error is not None:
+        raise careful.error
 
 
 def items(data: bytes) -> None:

@@ -13,6 +13,7 @@ from aqi_service.core.frames import encode
 from aqi_service.core.items import ATTRIBUTES
 from tests.doubles.documents import BOM, REFUSED
 from tests.doubles.frames import MALFORMED, malformed
+from tests.doubles.near_ordinary import near_ordinary
 
 _DIGITS = st.text("0123456789", max_size=22).map(str.encode)
 _HEADERS = st.integers(0, 10**19 - 1).map(lambda length: str(length).encode().ljust(64))
@@ -88,6 +89,8 @@ _DOCUMENTS = st.builds(
     st.sampled_from([b"]", b"]", b"] \n", b"", b"]]", b"]x"]),
 )
 
+_NEAR_ORDINARY = st.integers(0, 2**64).map(near_ordinary)
+
 _ATTRIBUTES = st.lists(
     st.tuples(
         st.sampled_from([each.name for each in ATTRIBUTES]),
@@ -129,6 +132,7 @@ STRATEGIES: dict[str, st.SearchStrategy[bytes]] = {
     "words": _NAMED,
     "splitter": _DOCUMENTS,
     "items": _DOCUMENTS,
+    "ordinary": _DOCUMENTS | _NEAR_ORDINARY,
     "replies": _REPLIES.map(b"".join),
     "attributes": _ATTRIBUTES,
 }

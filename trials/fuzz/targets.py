@@ -98,6 +98,14 @@ TARGETS = {
         _numbers,
         8_000_000,
     ),
+    "ordinary": Target(
+        seeds.DOCUMENTS,
+        documents.ordinary,
+        documents.items_alone,
+        (CutShort, SnapshotRejected),
+        _numbers,
+        8_000_000,
+    ),
     "replies": Target(
         seeds.REPLIES,
         replies.replies,

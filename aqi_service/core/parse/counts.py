@@ -4,11 +4,16 @@ One rule: counts alone, in bounded memory, whatever the document holds.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from aqi_service.core.idset import IdSet
+from aqi_service.core.items import Item
 from aqi_service.core.times import DAY, EARLIEST, feed_time
 from aqi_service.core.witness import MeasuredTimes
+
+_SENSOR_ID, _MEASURED_AT = (itemgetter(Item._fields.index(name)) for name in ("sensor_id", "measured_at"))
 
 
 @dataclass(slots=True)
@@ -21,6 +26,8 @@ class ParseCounts:
     an item nor rejected then, and none of the other counts but `records` has it.
     `dated` are the measurements with a time, `ahead` those of them that are too far past the snapshot's.
     `newest` is the newest item's `measured_at` and timestamp, `times` has the `measured_at` of each.
+    `careful` are the elements that were no ordinary records, so that they took longer; nothing else tells of
+    that.
     """
 
     records: int = 0
@@ -37,6 +44,7 @@ class ParseCounts:
     ahead: int = 0
     newest: tuple[int, str] | None = None
     times: MeasuredTimes = field(default_factory=MeasuredTimes, compare=False)
+    careful: int = field(default=0, compare=False)
 
     def usable_time(self, timestamp: object, taken: int) -> int | None:
         """Read when a measurement was made, and count whether that is too far past the snapshot's time."""
@@ -53,3 +61,13 @@ class ParseCounts:
         if self.newest is None or measured_at > self.newest[0]:
             self.newest = (measured_at, timestamp)
         self.times.add(measured_at)
+
+    def count_ordinary(self, items: Sequence[Item]) -> None:
+        """Count neighbouring items that were made of ordinary records."""
+        self.pm_records += len(items)
+        self.dated += len(items)
+        self.sensors.add_all(map(int, map(_SENSOR_ID, items)))
+        self.times.add_all(map(_MEASURED_AT, items))
+        newest = max(items, key=_MEASURED_AT)  # of equally new ones the first
+        if self.newest is None or _MEASURED_AT(newest) > self.newest[0]:
+            self.newest = (_MEASURED_AT(newest), str(newest.timestamp))

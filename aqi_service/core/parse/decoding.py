@@ -4,8 +4,9 @@ One rule: what is decoded in bulk is what the scanner would have found one by on
 """
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import msgspec
 import orjson
 
 from aqi_service.core.parse.scanner import MAX_DEPTH
@@ -21,10 +22,37 @@ It is tried once at a string, whatever that holds, and once at a run of digits: 
 """
 
 
+_PIECES = msgspec.json.Decoder(list[msgspec.Raw])
+ODD = (msgspec.DecodeError, RecursionError)
+"""What msgspec raises for bytes that are not of the form that it is asked for."""
+
+
 class Unreadable(NamedTuple):
     """An element that is not decoded: `reason` is `unreadable`, `too_long` or `too_deep`."""
 
     reason: str
+
+
+class Decoder(Protocol):
+    """Decodes elements of a document."""
+
+    def bulk(self, text: bytes) -> list[Any] | None:
+        """Decode elements separated by commas; None if it takes the scanner to tell them apart."""
+
+    def one(self, text: bytes) -> Any:
+        """Decode one element, of which it is known that it is not nested too deep."""
+
+
+class CarefulDecoder:
+    """Decodes whatever is JSON, into Python's own types."""
+
+    def bulk(self, text: bytes) -> list[Any] | None:
+        """Decode elements separated by commas; None if it takes the scanner to tell them apart."""
+        return decode_bulk(text)
+
+    def one(self, text: bytes) -> Any:
+        """Decode one element, of which it is known that it is not nested too deep."""
+        return decode_one(text)
 
 
 def decode_bulk(text: bytes) -> list[Any] | None:
@@ -46,6 +74,17 @@ def decode_one(text: bytes) -> Any:
         except orjson.JSONDecodeError:
             continue
     return Unreadable("unreadable")
+
+
+def pieces_of(text: bytes) -> list[bytes] | None:
+    """Cut elements separated by commas apart; None where that takes the scanner.
+
+    They are not looked into: a piece may hold what no JSON decoder takes.
+    """
+    try:
+        return [bytes(piece) for piece in _PIECES.decode(b"[%b]" % text)]
+    except ODD:
+        return None
 
 
 def _shallow(text: bytes) -> bool:

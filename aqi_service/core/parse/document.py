@@ -12,6 +12,7 @@ from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.measurements import MeasurementBuilder
+from aqi_service.core.parse.ordinary import OrdinaryDecoder
 from aqi_service.core.parse.record_item import Rejection, ScoringRules
 from aqi_service.core.parse.splitter import Batch, RecordSplitter
 from aqi_service.errors import SnapshotRejected
@@ -58,7 +59,8 @@ class DocumentReader:
     """Reads one document, from its start or from a mark; `counts` tells what it met on the way.
 
     One of more than `max_records` is rejected, since whoever reads it remembers every id. `boxes` is told of
-    the humidity beside the sensors.
+    the humidity beside the sensors. `careful` has every record go the careful way, as a bench or a test may
+    wish: nothing else differs.
     """
 
     def __init__(
@@ -67,16 +69,24 @@ class DocumentReader:
         mark: Position | None = None,
         max_records: int | None = None,
         boxes: BoxHumidity | None = None,
+        *,
+        careful: bool = False,
     ) -> None:
         self._max_records = max_records
-        self._splitter = RecordSplitter(start=mark.offset if mark else 0)
-        self._assembler = MeasurementBuilder(rules, boxes)
+        self._decoder = None if careful else OrdinaryDecoder()
+        self._splitter = RecordSplitter(start=mark.offset if mark else 0, decoder=self._decoder)
+        self._assembler = MeasurementBuilder(rules, boxes, careful=careful)
         self._number = mark.number if mark else 0
 
     @property
     def counts(self) -> ParseCounts:
         """What the records turned out to be, so far."""
         return self._assembler.counts
+
+    @property
+    def new_key(self) -> str | None:
+        """The first key of a record, so far, that the ordinary form does not have (`location.elevation`)."""
+        return None if self._decoder is None else self._decoder.new_key
 
     def feed(self, chunk: bytes) -> Iterator[ParsedBatch]:
         """Take the next bytes. Raises SnapshotRejected once they can be no snapshot."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from aqi_service.core.decimals import canonical, integer
+from aqi_service.core.parse.ordinary import Record
 from aqi_service.core.scales import FAILED_FROM
 from aqi_service.core.times import feed_time
 
@@ -62,6 +63,8 @@ def identity(record: dict[str, Any]) -> tuple[str | None, str | None, object]:
 
 def sensor_of(element: object) -> int | None:
     """Return the id of an element's sensor; None of what is no record, or has none that is usable."""
+    if type(element) is Record:
+        return element.sensor.id
     sensor = element.get("sensor") if type(element) is dict else None
     number = integer(sensor.get("id")) if type(sensor) is dict else None
     return None if number is None else int(number)

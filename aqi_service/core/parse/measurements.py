@@ -3,10 +3,14 @@
 One rule: a half is decided by what follows it, never by where a chunk, a batch or the bytes end.
 """
 
+from collections.abc import Sequence
+
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.fields import ABSENT, identity, pm_values
+from aqi_service.core.parse.ordinary import Record, plain
+from aqi_service.core.parse.ordinary_items import CAREFUL, Made, OrdinaryItems
 from aqi_service.core.parse.record_item import ItemBuilder, ParsedRecord, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import Batch, Unreadable
 from aqi_service.core.witness import MeasuredTimes
@@ -21,33 +25,68 @@ class MeasurementBuilder:
     of a document that ended well (`close`), and by nothing else: where the bytes merely end, or turn bad, be
     it behind the closing bracket, its other half may have been the next.
 
-    `boxes` is told of every record, for whoever wants to know the humidity beside the sensors.
+    `boxes` is told of every record, for whoever wants to know the humidity beside the sensors. Of what an
+    OrdinaryDecoder decoded, all that is ordinary becomes an item straight away; `careful` leaves that out.
     """
 
-    def __init__(self, rules: ScoringRules, boxes: BoxHumidity | None = None) -> None:
+    def __init__(
+        self, rules: ScoringRules, boxes: BoxHumidity | None = None, *, careful: bool = False
+    ) -> None:
         self._rules, self._boxes = rules, boxes
         self._pending_half: ParsedRecord | None = None
         self.counts = ParseCounts(times=MeasuredTimes(rules.snapshot_at))
         self._items = ItemBuilder(rules, self.counts, boxes)
+        self._ordinary = None if careful else OrdinaryItems(rules)
 
     def add(self, batch: Batch) -> list[Item | Rejection]:
         """Take the next batch; a half at its end is pending until its neighbour is known."""
-        out: list[Item | Rejection] = []
-        self.counts.records += len(batch.values)
-        for index, record in enumerate(batch.values):
-            if type(record) is not dict:
-                out += self._reject_element(record, batch, index)
-                continue
-            p1, p2 = pm_values(record)
-            if self._boxes is not None and not self._rules.leaves_out(record):
-                self._boxes.read(record, has_pm=not (p1 is ABSENT and p2 is ABSENT))
-            if p1 is ABSENT and p2 is ABSENT:
-                self.counts.without_pm += 1
-            elif p1 is ABSENT or p2 is ABSENT or self._pending_half:
-                out += self._join(ParsedRecord(record, p1, p2, batch, index))
-            else:
-                out.append(self._items.build(ParsedRecord(record, p1, p2, batch, index)))
+        counts, out = self.counts, list[Item | Rejection]()
+        counts.records += len(batch.values)
+        if self._ordinary is None:
+            for index, element in enumerate(batch.values):
+                self._add_carefully(element, batch, index, out)
+            return out
+        made, begin = self._ordinary.make(batch.values), 0
+        for _ in range(made.count(CAREFUL)):
+            index = made.index(CAREFUL, begin)
+            if begin < index:
+                self._add_ordinary(batch, made, slice(begin, index), out)
+            self._add_carefully(batch.values[index], batch, index, out)
+            begin = index + 1
+            counts.careful += 1
+        self._add_ordinary(batch, made, slice(begin, None), out)
         return out
+
+    def _add_ordinary(
+        self, batch: Batch, made: Sequence[Made], where: slice, out: list[Item | Rejection]
+    ) -> None:
+        """Take what ordinary records between two others came to."""
+        some = made[where]
+        items = [one for one in some if one is not None and one is not CAREFUL]
+        self.counts.without_pm += len(some) - len(items)
+        if items:
+            out += self.close()
+            out += items
+            self.counts.count_ordinary(items)
+        if self._boxes is not None:
+            for record, item in zip(batch.values[where], some, strict=True):
+                self._boxes.read_ordinary(record, None if item is None or item is CAREFUL else item.id)
+
+    def _add_carefully(self, element: object, batch: Batch, index: int, out: list[Item | Rejection]) -> None:
+        """Take one element, whatever it is."""
+        record = plain(element) if type(element) is Record else element
+        if type(record) is not dict:
+            out += self._reject_element(record, batch, index)
+            return
+        p1, p2 = pm_values(record)
+        if self._boxes is not None and not self._rules.leaves_out(record):
+            self._boxes.read(record, has_pm=not (p1 is ABSENT and p2 is ABSENT))
+        if p1 is ABSENT and p2 is ABSENT:
+            self.counts.without_pm += 1
+        elif p1 is ABSENT or p2 is ABSENT or self._pending_half:
+            out += self._join(ParsedRecord(record, p1, p2, batch, index))
+        else:
+            out.append(self._items.build(ParsedRecord(record, p1, p2, batch, index)))
 
     def _reject_element(self, element: object, batch: Batch, index: int) -> list[Item | Rejection]:
         """Reject what is no record. It decides a pending half, unless it may itself be the other one."""

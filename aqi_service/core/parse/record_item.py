@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from aqi_service.core.decimals import integer
 from aqi_service.core.exclusions import NO_SENSORS
-from aqi_service.core.humidity import BoxHumidity
+from aqi_service.core.humidity import BoxHumidity, box_of
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.fields import ABSENT, LOCATION, PmValue, in_range, indoor, sensor_of, text
@@ -120,7 +120,7 @@ class ItemBuilder:
         counts.count_item(measured_at, str(timestamp))
         self._warn_of_values(parsed, pm10, pm25)
         if self._boxes is not None:
-            self._boxes.locate(record, record_id)
+            self._boxes.locate(box_of(record), record_id)
         aqi, band, pollutant = _score(rules.scale, parsed, pm10, pm25)
         location = self._object(record, "location")
         latitude, longitude, altitude, country = [

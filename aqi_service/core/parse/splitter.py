@@ -13,7 +13,8 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from aqi_service.core.parse.decoding import Unreadable, decode_bulk, decode_one
+from aqi_service.core.parse.borders import Border, likely_border
+from aqi_service.core.parse.decoding import CarefulDecoder, Decoder, Unreadable, pieces_of
 from aqi_service.core.parse.scanner import MAX_DEPTH, ElementScanner
 from aqi_service.errors import CutShort, SnapshotRejected
 
@@ -33,7 +34,6 @@ time in all, and let lookups wait."""
 
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _BETWEEN = re.compile(rb"[ \t\n\r,]*+")
-_BRACKET = re.compile(rb"[{}\[\]]")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -78,11 +78,13 @@ class RecordSplitter:
 
     `start` is the byte at which the first chunk begins: 0, or where an element of the array does.
     `window` is how many bytes are gathered before they are cut (smaller only to test it). Memory is
-    bounded by it, MAX_RECORD and the chunk, whatever the document holds.
+    bounded by it, MAX_RECORD and the chunk, whatever the document holds. `decoder` says what values are.
     """
 
-    def __init__(self, window: int = WINDOW, *, start: int = 0) -> None:
+    def __init__(self, window: int = WINDOW, *, start: int = 0, decoder: Decoder | None = None) -> None:
         self._window = window
+        self._decoder = decoder or CarefulDecoder()
+        self._border: Border | None = None  # what the last one looked like
         self._buffer = bytearray()
         self._offset = start  # of the buffer's first byte in the document
         self._expect = _Expect.ELEMENT if start else _Expect.ARRAY
@@ -160,12 +162,16 @@ class RecordSplitter:
 
     def _bulk(self) -> Batch | None:
         """Take as many elements as a likely border gives, if they decode; None if it takes the scanner."""
-        end = _likely_border(self._buffer[:MAX_RECORD])
-        text = bytes(self._buffer[:end])
-        values = decode_bulk(text)
+        window = bytes(self._buffer[:MAX_RECORD])
+        end = self._border.last_in(window) if self._border else 0
+        values = self._decoder.bulk(window[:end]) if end else None
+        if not values:
+            end = likely_border(window)
+            values = self._decoder.bulk(window[:end])
         if not values:
             return None
-        batch = Batch(self._offset, text, values)
+        self._border = Border.at(window, end)
+        batch = Batch(self._offset, window[:end], values)
         self._drop(end + 1)
         self._expect = _Expect.ELEMENT
         return batch
@@ -205,7 +211,7 @@ class RecordSplitter:
         text = bytes(self._buffer[:end])
         if scanner.deepest > MAX_DEPTH:
             return Batch(self._offset, text, [Unreadable("too_deep")])
-        return Batch(self._offset, text, [decode_one(text)])
+        return Batch(self._offset, text, [self._decoder.one(text)])
 
     def _drop_blank(self) -> None:
         self._drop(_BLANK.match(self._buffer).end())  # type: ignore[union-attr]  # it matches the empty text
@@ -218,38 +224,12 @@ class RecordSplitter:
         return repr(bytes(self._buffer[:20]))[1:]
 
 
-def _likely_border(window: bytearray) -> int:
-    """Return where a comma behind a closing brace looks like a top-level one, or 0.
-
-    It looks so when the brackets of the bytes behind it do not close one that was opened before it. The
-    last part of the window is not tried: too little follows there to tell.
-    """
-    margin = len(window) // 32
-    end = len(window) - margin
-    for _ in range(32):
-        end = window.rfind(b"},", 0, end)
-        if end < 0:
-            return 0
-        if _stays_level(window, end + 2, margin):
-            return end + 1
-        end += 1
-    return 0
-
-
-def _stays_level(window: bytearray, start: int, margin: int) -> bool:
-    depth = 0
-    for match in _BRACKET.finditer(window, start, start + margin):
-        depth += 1 if match.group() in b"{[" else -1
-        if depth < 0:
-            return False
-    return True
-
-
 @lru_cache(maxsize=2)
 def _spans(text: bytes) -> list[tuple[int, int]]:
     """Begin and end of each element of a text that the splitter took in bulk."""
-    spans, end = [], 0
+    spans, end, pieces = [], 0, iter(pieces_of(text) or ())
     while (start := _BETWEEN.match(text, end).end()) < len(text):  # type: ignore[union-attr]  # matches empty
-        end = ElementScanner().advance(text, start)
+        piece = next(pieces, None)
+        end = ElementScanner().advance(text, start) if piece is None else start + len(piece)
         spans.append((start, end))
     return spans

@@ -18,6 +18,7 @@ import orjson
 
 from aqi_service.core.items import Item
 from aqi_service.errors import Unavailable
+from aqi_service.storage.aws.dynamodb_answers import read_answer
 from aqi_service.storage.aws.dynamodb_attributes import AttributeValues, from_attributes
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def prepare(client: "DynamoDBClient") -> None:
 def answer_of(answered: Any) -> dict[str, Any]:
     """Return the JSON that came back. Raises Unavailable if it was none: then nobody knows what was done."""
     answer = answered.get(_ANSWER)
+    if isinstance(answer, bytes):
+        with suppress(orjson.JSONDecodeError):
+            answer = orjson.loads(answer)
     if not isinstance(answer, dict):
         raise Unavailable("the endpoint's answer is no answer of DynamoDB's: see what is between it and here")
     return answer
@@ -57,7 +61,11 @@ async def read_batch(
 ) -> tuple[dict[str, Item], list[AttributeValues]]:
     """Ask once for these keys; return the items that are there, by id, and the unprocessed keys."""
     asked: Any = {table: orjson.dumps({"Keys": keys, **how})}
-    answer = answer_of(await client.batch_get_item(RequestItems=asked))
+    answered: Any = await client.batch_get_item(RequestItems=asked)
+    body = answered.get(_ANSWER)
+    if isinstance(body, bytes) and (read := read_answer(body)) is not None:
+        return read
+    answer = answer_of(answered)
     items = map(from_attributes, chain(*tables_of(answer, "Responses")))
     unread = [key for said in tables_of(answer, "UnprocessedKeys") for key in said.get("Keys", [])]
     return {item.id: item for item in items}, unread
@@ -88,8 +96,7 @@ def _put(params: Any, context: dict[str, Any], **_: object) -> None:
 
 
 def _keep(response_dict: Any, customized_response_dict: Any, **_: object) -> None:
-    """Read the answer, unless it is an error or no JSON; leave botocore nothing to walk through."""
+    """Keep the answer, unless it is an error; leave botocore nothing to walk through."""
     if response_dict["status_code"] == HTTPStatus.OK:
-        with suppress(orjson.JSONDecodeError):
-            customized_response_dict[_ANSWER] = orjson.loads(response_dict["body"])
+        customized_response_dict[_ANSWER] = response_dict["body"]
         response_dict["body"] = b"{}"

@@ -1,0 +1,207 @@
+"""From ordinary records straight to items: no dict, no Decimal, no half of a measurement on the way.
+
+One rule: an item made here is the one that the careful way makes; a record that may cost a warning, be half
+of a measurement or be rejected is left to that.
+
+What a text comes to is remembered, in bounded memory: a day has 1,440 minutes, and most concentrations recur.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache, partial
+from itertools import repeat
+from typing import Any, Final, Literal, TypeVar
+
+from aqi_service.core.decimals import canonical
+from aqi_service.core.items import Item, item_of
+from aqi_service.core.parse.fields import country
+from aqi_service.core.parse.ordinary import Record, Value
+from aqi_service.core.parse.record_item import ScoringRules
+from aqi_service.core.scales import FAILED_FROM, NOT_MASS
+from aqi_service.core.scoring import PollutantTable, Score, score_alone
+from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time
+
+MOST_REMEMBERED = 16_384
+"""Texts of one kind that are remembered; then all are forgotten: who is the oldest would have to be noted."""
+
+_PLACES = r"(?:\.[0-9]{1,18}+)?+"
+_PLACE = (
+    rf"-?[1-8]?[0-9]{_PLACES},"
+    rf"-?(?:1[0-7][0-9]|[1-9]?[0-9]){_PLACES},"
+    rf"(?:-?(?:0|[1-9][0-9]{{0,5}}){_PLACES})?\n"
+)
+_ONE = re.compile(_PLACE)
+_ALL = re.compile(rf"(?:{_PLACE})*+")
+"""Degrees within 90 and 180, and metres, if there are any: a line for each record."""
+
+_MINUTE = len("2023-12-20 17:00:")
+_SECONDS = {f"{second:02}": second for second in range(60)}
+_INDOOR = {None: None, 0: "0", 1: "1"}
+
+
+class _Careful(Enum):
+    CAREFUL = "careful"
+
+
+CAREFUL: Final = _Careful.CAREFUL
+"""Stands for what goes the careful way."""
+
+Made = Item | None | Literal[_Careful.CAREFUL]
+"""What became of a record; None is one without PM values."""
+
+_Picked = tuple[int, Record, object, object]
+"""A record with a P1 or P2, after its position, before these two; None is none."""
+
+_Concentration = tuple[str, float, int, tuple[str, str, str]]
+"""A value's canonical text, a float to compare, its index alone, and what stands if that decides."""
+
+Key = TypeVar("Key")
+Known = TypeVar("Known")
+
+
+class Memo(dict[Key, Known]):
+    """What keys come to, as `read` tells for a new one; KeyError for what is none of the ordinary."""
+
+    def __init__(self, read: Callable[[Key], Known]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, key: Key) -> Known:
+        known = self._read(key)
+        if len(self) >= MOST_REMEMBERED:
+            self.clear()
+        self[key] = known
+        return known
+
+
+class OrdinaryItems:
+    """Makes items of ordinary records by the rules."""
+
+    def __init__(self, rules: ScoringRules) -> None:
+        self._snapshot_at, self._ttl, self._excluded = rules.snapshot_at, rules.ttl, rules.excluded
+        self._scale_name, self._is_worst = rules.scale.name, rules.scale.worst
+        fine, coarse = rules.scale.tables  # of equal indices the first decides
+        self._fine = Memo[object, _Concentration](partial(_concentration, fine))
+        self._coarse = Memo[object, _Concentration](partial(_concentration, coarse))
+        self._minutes = Memo[str, tuple[int, str]](partial(_minute, rules.snapshot_at + DAY))
+        self._countries = Memo[str | None, str | None](partial(_optional, country))
+        self._types = Memo[str | None, str](_sensor_type)
+
+    def make(self, elements: Sequence[Any]) -> list[Made]:
+        """Make an item of each element that is an ordinary record with P1 and P2, both in range."""
+        excluded = self._excluded
+        made: list[Made] = []
+        picked: list[_Picked] = []
+        for element in elements:
+            if type(element) is Record and not (excluded and element.sensor.id in excluded):
+                p1, p2 = _pm_values(element.sensordatavalues)
+                if p1 is not None or p2 is not None:
+                    picked.append((len(made), element, p1, p2))
+                made.append(None)
+            else:
+                made.append(CAREFUL)
+        for (index, record, p1, p2), is_plain in zip(picked, _have_numbers(picked), strict=False):
+            made[index] = self._item(record, p1, p2) if is_plain else CAREFUL
+        return made
+
+    def _item(self, record: Record, p1: object, p2: object) -> Made:
+        location, sensor, timestamp = record.location, record.sensor, record.timestamp
+        try:
+            minute, day = self._minutes[timestamp[:_MINUTE]]
+            measured_at = minute + _SECONDS[timestamp[_MINUTE:]]
+            pm25, number25, aqi25, decided = self._fine[p2]
+            pm10, number10, aqi10, other = self._coarse[p1]
+            country_code = self._countries[location.country]
+            sensor_type = self._types[sensor.sensor_type.name]
+        except KeyError:
+            return CAREFUL
+        if number25 >= number10 and pm25 != pm10:
+            return CAREFUL  # more PM2.5 than PM10 is a warning
+        aqi, band, pollutant = other if (aqi10 > aqi25 if self._is_worst else aqi10 < aqi25) else decided
+        latitude: Any = location.latitude
+        longitude: Any = location.longitude
+        altitude = location.altitude or None
+        fields = (
+            f"{record.id}",
+            latitude if latitude[-1] != "0" else canonical(latitude),
+            longitude if longitude[-1] != "0" else canonical(longitude),
+            altitude if not altitude or altitude[-1] != "0" else canonical(altitude),
+            country_code,
+            timestamp,
+            day,
+            pm25,
+            pm10,
+            aqi,
+            band,
+            f"{sensor.id}",
+            sensor_type,
+            _INDOOR[location.indoor],
+            measured_at,
+            self._snapshot_at,
+            self._scale_name,
+            pollutant,
+            None if self._ttl is None else measured_at + self._ttl,
+        )
+        return item_of(fields)
+
+
+def _pm_values(values: Iterable[Value]) -> tuple[object, object]:
+    """Return P1 and P2 of a record: None where there is none, CAREFUL where there are several."""
+    p1: object = None
+    p2: object = None
+    for value in values:
+        kind = value.value_type
+        if kind == "P1":
+            p1 = value.value if p1 is None else CAREFUL
+        elif kind == "P2":
+            p2 = value.value if p2 is None else CAREFUL
+    return p1, p2
+
+
+def _have_numbers(picked: Sequence[_Picked]) -> Iterable[bool]:
+    """Tell of each record whether its location's numbers are plain and in range; mostly all are."""
+    places = [record.location for _, record, _, _ in picked]
+    lines = [f"{each.latitude},{each.longitude},{each.altitude or ''}\n" for each in places]
+    text = "".join(lines)
+    if text.count("\n") == len(lines) and _ALL.fullmatch(text):
+        return repeat(True)
+    return [_ONE.fullmatch(line) is not None for line in lines]
+
+
+def _concentration(table: PollutantTable, value: object) -> _Concentration:
+    number = canonical(value) if type(value) is str else None
+    if number is None or not 0 <= (exact := Decimal(number)) < FAILED_FROM[table.reads]:
+        raise KeyError(value)
+    scored = score_alone(table, exact)
+    if scored is None:
+        raise KeyError(value)
+    return number, float(number), scored.aqi, _decided(scored)
+
+
+@lru_cache(maxsize=1024)
+def _decided(scored: Score) -> tuple[str, str, str]:
+    return str(scored.aqi), scored.band, scored.pollutant
+
+
+def _minute(latest: int, text: str) -> tuple[int, str]:
+    """Return when a minute (`2023-12-20 17:00:`) begins, and its day, if all of it is usable."""
+    begins = feed_time(f"{text}00")
+    if begins is None or not EARLIEST <= begins <= latest - 59:
+        raise KeyError(text)
+    return begins, day_of(begins)
+
+
+def _optional(read: Callable[[object], str | None], text: str | None) -> str | None:
+    """Return what is read of a text that may be missing or empty."""
+    usable = read(text) if text else None
+    if text and usable is None:
+        raise KeyError(text)
+    return usable
+
+
+def _sensor_type(name: str | None) -> str:
+    if not name or name in NOT_MASS:
+        raise KeyError(name)
+    return name
