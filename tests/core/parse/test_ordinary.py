@@ -41,17 +41,21 @@ def both(parts: list[bytes], rules: ScoringRules = RULES, window: int = WINDOW) 
 @QUICK
 @given(
     st.integers(0, 2**32),
-    st.sampled_from(list(SCALES.values())),
-    st.sampled_from([None, 86_400]),
-    st.sampled_from([frozenset(), frozenset({0, 7}), frozenset(range(6))]),
+    st.builds(
+        ScoringRules,
+        st.sampled_from(list(SCALES.values())),
+        st.just(SNAPSHOT_AT),
+        st.sampled_from([None, 86_400]),
+        st.sampled_from([frozenset(), frozenset({0, 7}), frozenset(range(6))]),
+    ),
     st.sampled_from([300, 1500, WINDOW]),
     st.lists(st.integers(0, 100_000), max_size=4),
 )
 def test_both_ways_give_the_same_of_documents_that_are_nearly_ordinary(
-    seed: int, scale: Any, ttl: int | None, excluded: frozenset[int], window: int, cuts: list[int]
+    seed: int, rules: ScoringRules, window: int, cuts: list[int]
 ) -> None:
     parts = cut_at(near_ordinary(seed), cuts)
-    own, careful = both(parts, ScoringRules(scale, SNAPSHOT_AT, ttl, excluded), window)
+    own, careful = both(parts, rules, window)
     assert own.seen == careful.seen
 
 
@@ -163,7 +167,9 @@ def test_what_is_of_a_sensor_that_is_left_out_goes_the_careful_way_and_its_text_
     other = {"sensor": {"id": 8, "sensor_type": {"name": "x"}}, "location": place}
     failed = record(4, "1999.90", "999.90", **other)
     rules = ScoringRules(DAQI, SNAPSHOT_AT, excluded=frozenset({7}))
-    own, careful = both([document_of(weather, record(2, "7", "5"), record(3, "7", "5", **other), failed)], rules)
+    own, careful = both(
+        [document_of(weather, record(2, "7", "5"), record(3, "7", "5", **other), failed)], rules
+    )
     assert own.seen == careful.seen
     assert own.findings.reasons == {"excluded": 1, "no_pm_value": 1}
     assert [bool(each.text) for each in own.rejections] == [False, True]
