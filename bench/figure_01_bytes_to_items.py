@@ -9,7 +9,7 @@ all come yet.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -122,6 +122,22 @@ def one_run(side: str, document: Path, made: dict[Path, tuple[int, int]], reache
 SIDES = ("ours", "careful", "duckdb")
 
 
+def with_odd_ones(document: Path) -> Path:
+    """Write the document again with a key that nobody knows in one of 100 records."""
+    pieces = document.read_bytes().split(b'"location":{')
+    keys = [b'"location":{%b' % (b'"elevation":1,' if at % 100 == 50 else b"") for at in range(len(pieces))]
+    odd = document.with_name(f"odd-{document.name}")
+    with odd.open("wb") as file:
+        for at, piece in enumerate(pieces):
+            file.write(keys[at] + piece if at else piece)
+    return odd
+
+
+def gain(mine: Sequence[float], slow: Sequence[float]) -> list[float]:
+    """Return what the ordinary way saves, in µs an item, a turn each; rates are in thousands a second."""
+    return [1000 / careful - 1000 / ours for ours, careful in zip(mine, slow, strict=True)]
+
+
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     small, large = run.pick((0.1, 0.2), (25, 45), (25, 500))
@@ -143,6 +159,8 @@ def figures(run: Run) -> Iterator[Figure]:
         yield Figure(name, unit, rates[megabytes], Side("DuckDB, one thread", other.rates), goal=Goal(0.45))
         ours_here, theirs = Side("ours", mine.peaks), Side("DuckDB, one thread", other.peaks)
         yield Figure(f"{name}: memory", "MB", ours_here, theirs, goal=Goal(0.25, at_most=True))
+        if megabytes == small:
+            yield _odd_ones(run, document, made, Side("no odd one", gain(mine.rates, slow.rates)))
     yield Figure(
         f"1 {large:g} MB, the rate of {small:g} MB",
         unit,
@@ -150,3 +168,14 @@ def figures(run: Run) -> Iterator[Figure]:
         Side(f"ours, {small:g} MB", rates[small].values),
         goal=Goal(0.95),
     )
+
+
+def _odd_ones(run: Run, document: Path, made: dict[Path, tuple[int, int]], none: Side) -> Figure:
+    odd, mine, slow = with_odd_ones(document), Reached([], []), Reached([], [])
+    in_turns(
+        run.rounds,
+        partial(one_run, "ours", odd, made, mine),
+        partial(one_run, "careful", odd, made, slow),
+    )
+    name = "1 saved beside the careful way, one odd record in 100"
+    return Figure(name, "µs an item", Side("ours", gain(mine.rates, slow.rates)), none, goal=Goal(0.8))

@@ -124,11 +124,11 @@ CAREFUL = {
     **{
         f"{name} {value!r}": record(1, "7", "5", location=PLACE | {name: value})
         for name, value in (
-            ("latitude", "90"), ("latitude", "05.5"),
-            ("latitude", ""), ("latitude", None), ("latitude", 51.5), ("latitude", "1,2\n3"),
-            ("latitude", "51.5\n"), ("longitude", "180"), ("longitude", "1,2"),
-            ("altitude", "5\n"), ("altitude", "1e3"), ("altitude", "1234567"), ("country", "Deutschland"),
-            ("indoor", 2), ("indoor", "1"),
+            ("latitude", "90"), ("latitude", "05.5"), ("latitude", ""), ("latitude", None),
+            ("latitude", 51.5),
+            ("latitude", "1,2\n3"), ("latitude", "51.5\n"), ("latitude", "1,2,3\n4"), ("longitude", "180"),
+            ("longitude", "1,2"), ("altitude", "5\n"), ("altitude", "5\n1,2,3"), ("altitude", "1e3"),
+            ("altitude", "1234567"), ("country", "Deutschland"), ("indoor", 2), ("indoor", "1"),
         )
     },
 }  # fmt: skip
@@ -195,6 +195,9 @@ def test_of_equally_new_records_the_first_is_the_newest_whichever_way_it_went() 
         times = forms[turn:] + forms[:turn]
         own, _ = both([document_of(*(record(n, "7", "5", timestamp=time) for n, time in enumerate(times)))])
         assert own.findings.newest == (1_703_091_600, times[0])
+    half = record(1, "7.5", timestamp=forms[1])
+    own, careful = both([document_of(half, record(2, "7", "5", timestamp=forms[0]))])
+    assert own.findings.newest == careful.findings.newest == (1_703_091_600, forms[1])
 
 
 def test_the_humidity_of_a_box_is_the_same_both_ways() -> None:
