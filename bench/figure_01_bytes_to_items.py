@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from aqi_service.core.parse.document import DocumentReader
+from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import DAQI
 from bench.lib.feed import NEWEST
@@ -37,18 +37,20 @@ class Reached(NamedTuple):
 
 
 def _read(document: str, *, careful: bool) -> Result:
+    count, begun = 0, time.process_time()
+    for batch in _batches(document, careful=careful):
+        count += len(batch.items)
+    seconds, peak = time.process_time() - begun, memory("VmHWM")
+    total = sum(int(item.aqi or 0) for batch in _batches(document, careful=careful) for item in batch.items)
+    return seconds, peak, count, total
+
+
+def _batches(document: str, *, careful: bool) -> Iterator[ParsedBatch]:
     reader = DocumentReader(ScoringRules(DAQI, TAKEN), careful=careful)
-    count = total = 0
-    begun = time.process_time()
     with Path(document).open("rb") as file:
         while chunk := file.read(CHUNK):
-            for batch in reader.feed(chunk):
-                count += len(batch.items)
-                total += sum([int(item.aqi or 0) for item in batch.items])
-    for batch in reader.close():
-        count += len(batch.items)
-        total += sum([int(item.aqi or 0) for item in batch.items])
-    return time.process_time() - begun, memory("VmHWM"), count, total
+            yield from reader.feed(chunk)
+    yield from reader.close()
 
 
 def ours(document: str) -> Result:

@@ -59,16 +59,25 @@ class IdSet:
             self._size += 1
 
     def add_all(self, numbers: Iterable[int]) -> None:
-        """Put numbers in; those of a page that is there by now take little."""
-        pages = self._pages
+        """Put numbers in; neighbours that lie on one page, and have one by now, take little."""
+        last, added = -1, 0
         for number in numbers:
-            page, bit = number >> _PAGE_BITS, 1 << (number & 255)
-            bits = pages.get(page)
-            if bits is None:
+            page = number >> _PAGE_BITS
+            if page != last:
+                self._add_bits(last, added)
+                last, added = page, 0
+            if page in self._pages:
+                added |= 1 << (number & 255)
+            else:
                 self.add(number)
-            elif not bits & bit:
-                pages[page] = bits | bit
-                self._size += 1
+        self._add_bits(last, added)
+
+    def _add_bits(self, page: int, added: int) -> None:
+        """Put numbers into a page that is there, if there are any."""
+        if added:
+            bits = self._pages[page]
+            self._pages[page] = bits | added
+            self._size += (added & ~bits).bit_count()
 
     def discard(self, number: int) -> bool:
         """Take the number out; tell whether it was in."""

@@ -116,8 +116,8 @@ class DocumentReader:
             )
 
     def _portion(self, mark: Position, outcomes: list[Item | Rejection]) -> ParsedBatch:
-        items = [outcome for outcome in outcomes if isinstance(outcome, Item)]
+        items = [outcome for outcome in outcomes if type(outcome) is Item]
         self._number += len(items)
         if len(items) == len(outcomes):
             return ParsedBatch(mark, items, [])
-        return ParsedBatch(mark, items, [outcome for outcome in outcomes if isinstance(outcome, Rejection)])
+        return ParsedBatch(mark, items, [outcome for outcome in outcomes if type(outcome) is Rejection])

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeVar
 from aqi_service.core.decimals import canonical
 from aqi_service.core.items import Item, item_of
 from aqi_service.core.parse.fields import country
-from aqi_service.core.parse.ordinary import Record, Value
+from aqi_service.core.parse.ordinary import Record
 from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import FAILED_FROM, NOT_MASS
 from aqi_service.core.scoring import PollutantTable, Score, score_alone
@@ -95,13 +95,20 @@ class OrdinaryItems:
         made: list[Made] = []
         picked: list[_Picked] = []
         for element in elements:
-            if type(element) is Record and not (excluded and element.sensor.id in excluded):
-                p1, p2 = _pm_values(element.sensordatavalues)
-                if p1 is not None or p2 is not None:
-                    picked.append((len(made), element, p1, p2))
-                made.append(None)
-            else:
+            if type(element) is not Record or (excluded and element.sensor.id in excluded):
                 made.append(CAREFUL)
+                continue
+            p1: object = None  # where there is none; CAREFUL where there are several
+            p2: object = None
+            for value in element.sensordatavalues:
+                kind = value.value_type
+                if kind == "P1":
+                    p1 = value.value if p1 is None else CAREFUL
+                elif kind == "P2":
+                    p2 = value.value if p2 is None else CAREFUL
+            if p1 is not None or p2 is not None:
+                picked.append((len(made), element, p1, p2))
+            made.append(None)
         for (index, record, p1, p2), is_plain in zip(picked, _have_numbers(picked), strict=False):
             made[index] = self._item(record, p1, p2) if is_plain else CAREFUL
         return made
@@ -125,9 +132,9 @@ class OrdinaryItems:
         altitude = location.altitude or None
         fields = (
             f"{record.id}",
-            latitude if latitude[-1] != "0" else canonical(latitude),
-            longitude if longitude[-1] != "0" else canonical(longitude),
-            altitude if not altitude or altitude[-1] != "0" else canonical(altitude),
+            latitude if latitude[-1] != "0" else _trimmed(latitude),
+            longitude if longitude[-1] != "0" else _trimmed(longitude),
+            altitude if not altitude or altitude[-1] != "0" else _trimmed(altitude),
             country_code,
             timestamp,
             day,
@@ -147,19 +154,6 @@ class OrdinaryItems:
         return item_of(fields)
 
 
-def _pm_values(values: Iterable[Value]) -> tuple[object, object]:
-    """Return P1 and P2 of a record: None where there is none, CAREFUL where there are several."""
-    p1: object = None
-    p2: object = None
-    for value in values:
-        kind = value.value_type
-        if kind == "P1":
-            p1 = value.value if p1 is None else CAREFUL
-        elif kind == "P2":
-            p2 = value.value if p2 is None else CAREFUL
-    return p1, p2
-
-
 def _have_numbers(picked: Sequence[_Picked]) -> Iterable[bool]:
     """Tell of each record whether its location's numbers are plain and in range; mostly all are."""
     places = [record.location for _, record, _, _ in picked]
@@ -168,6 +162,12 @@ def _have_numbers(picked: Sequence[_Picked]) -> Iterable[bool]:
     if text.count("\n") == len(lines) and _ALL.fullmatch(text):
         return repeat(True)
     return [_ONE.fullmatch(line) is not None for line in lines]
+
+
+def _trimmed(text: str) -> str:
+    """Write a number of a location without surplus zeros."""
+    number = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if number == "-0" else number
 
 
 def _concentration(table: PollutantTable, value: object) -> _Concentration:
