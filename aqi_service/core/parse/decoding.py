@@ -76,13 +76,13 @@ def decode_one(text: bytes) -> Any:
     return Unreadable("unreadable")
 
 
-def pieces_of(text: bytes) -> list[bytes] | None:
+def pieces_of(text: bytes) -> list[msgspec.Raw] | None:
     """Cut elements separated by commas apart; None where that takes the scanner.
 
-    They are not looked into: a piece may hold what no JSON decoder takes.
+    They are not looked into: a piece may hold what no JSON decoder takes. They are read as `bytes(piece)`.
     """
     try:
-        return [bytes(piece) for piece in _PIECES.decode(b"[%b]" % text)]
+        return _PIECES.decode(b"[%b]" % text)
     except ODD:
         return None
 

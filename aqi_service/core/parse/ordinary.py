@@ -127,7 +127,7 @@ class OrdinaryDecoder:
                 values.append(_RECORD.decode(piece))
             except ODD:
                 odd += 1
-                value = _careful(piece)
+                value = _careful(bytes(piece))
                 if value is None:
                     return None
                 values += map(self._noted, value)

@@ -230,6 +230,6 @@ def _spans(text: bytes) -> list[tuple[int, int]]:
     spans, end, pieces = [], 0, iter(pieces_of(text) or ())
     while (start := _BETWEEN.match(text, end).end()) < len(text):  # type: ignore[union-attr]  # matches empty
         piece = next(pieces, None)
-        end = ElementScanner().advance(text, start) if piece is None else start + len(piece)
+        end = ElementScanner().advance(text, start) if piece is None else start + len(bytes(piece))
         spans.append((start, end))
     return spans
