@@ -27,7 +27,7 @@ NAMES = {alert["alert"] for alert in alerts(RULES)}
 def test_promtool_is_content_with_rules_and_settings() -> None:
     code, said = promtool("check", "config", "prometheus.yml", cwd=FOLDER)
     assert code == 0, said
-    assert "18 rules found" in said
+    assert "19 rules found" in said
 
 
 @with_promtool
