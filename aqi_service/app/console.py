@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from aqi_service.app.output import is_behind
+from aqi_service.core.run_progress import RunProgress
 
 EVERY_SECONDS = 0.2
 BAR = 20
@@ -16,10 +17,14 @@ BAR = 20
 
 
 class ProgressLine:
-    """One line that is rewritten in place: a bar where the total is known, bytes, records and their rate."""
+    """One line that is rewritten in place: a bar where the total is known, bytes, records and their rate.
 
-    def __init__(self, stream: TextIO, now: Callable[[], float]) -> None:
+    Before it stands how far `run` has come, where it is one of several snapshots.
+    """
+
+    def __init__(self, stream: TextIO, now: Callable[[], float], run: RunProgress | None = None) -> None:
         self._stream = stream
+        self._run = run
         self._now = now
         self._begun = now()
         self._shown = 0.0
@@ -33,7 +38,10 @@ class ProgressLine:
             return
         self._shown = now
         rate = records / max(now - self._begun, 0.001)
-        line = f"{_bar(size, total)}{size / 1e6:,.1f} MB, {records:,} records, {rate:,.0f} records/s"
+        share = size / total if total and size <= total else 0.0
+        run = self._run.text(share, now - self._begun) if self._run else ""
+        load = f"{_bar(size, total)}{size / 1e6:,.1f} MB, {records:,} records, {rate:,.0f} records/s"
+        line = f"{run}  {load}" if run else load
         self._write(f"\r{line:<{self._width}}")
         self._width = len(line)
 

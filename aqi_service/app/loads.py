@@ -19,12 +19,14 @@ from aqi_service.core.clocks import RELEASED, ages_from, current
 from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.run_progress import RunProgress
 from aqi_service.core.snapshot_names import newest_name, order_of, parse_name
 from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError
 from aqi_service.load.load import load
 from aqi_service.load.plan import LoadPlan
 from aqi_service.lookup.memory import MemoryIndex
+from aqi_service.snapshots.known_sources import KnownSources
 from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore
 from aqi_service.snapshots.sources import Source
 from aqi_service.snapshots.unfinished import OlderUnfinished, UnfinishedSnapshots
@@ -64,14 +66,17 @@ class Loads:
         self._archive = backend.storage.archive
         self._deadline = math.inf if config.deadline is None else config.deadline
         self._manifests = ManifestStore(backend.storage, config.table, now=time.time)
+        self._known = KnownSources(self._archive, self._manifests, config.table)
         self._unfinished = UnfinishedSnapshots(self._archive, self._manifests, config.scale_name, time.time)
 
-    async def load(self, source: Source, kind: LoadKind, at_most: float = math.inf) -> LoadReport:
-        """Load one snapshot and return its report, showing on a terminal how far it has come.
+    async def load(
+        self, source: Source, kind: LoadKind, at_most: float = math.inf, run: RunProgress | None = None
+    ) -> LoadReport:
+        """Load one snapshot and return its report, showing on a terminal how far it, and the run, has come.
 
         The load ends after `at_most` seconds, or --load-deadline if that is less.
         """
-        line = ProgressLine(sys.stderr, time.monotonic)
+        line = ProgressLine(sys.stderr, time.monotonic, run)
         try:
             plan = self._plan(kind, min(at_most, self._deadline))
             return await load(source, self._backend.storage, plan, now=time.time, progress=line)
@@ -92,6 +97,7 @@ class Loads:
             snapshot_time=config.snapshot_time,
             deadline=None if seconds == math.inf else seconds,
             released=RELEASED,
+            rescore=config.rescore,
             dry_run=config.dry_run,
             guard=no_guard if kind is LoadKind.REPLAY else self._backend.lease.check,
             watch=self._memory.watch if self._memory else LoadIds,
@@ -158,6 +164,27 @@ class Loads:
             if done := await self.finished_of(ordered[start : start + CONCURRENT_READS]):
                 return newest_name(tuple(done))
         return None
+
+    async def finished_sources(self, sources: Sequence[Source]) -> dict[Source, str]:
+        """Return those sources that need not be read, with the name of the finished snapshot that each is.
+
+        One outside the archive is always read where what it holds is asked for once more, or under a name.
+        """
+        config = self._config
+        if config.force:
+            return {}
+        names = {source: source.named[0] for source in sources if source.archived and source.named}
+        done = await self.finished_of(tuple(names.values()))
+        found = {source: name for source, name in names.items() if name in done}
+        if config.rescore or config.dry_run or config.snapshot_time is not None:
+            return found
+        others = [source for source in sources if source not in names]
+        return found | await self._known.finished_of(others, config.scale_name)
+
+    async def note_source(self, source: Source, report: LoadReport) -> None:
+        """Note what a source outside the archive was when it was loaded, so that it is not read again."""
+        if not self._config.dry_run:
+            await self._known.note(source, report)
 
     async def finished_of(self, names: Sequence[str]) -> frozenset[str]:
         """Tell which of the snapshots are finished, on the configuration's scale."""

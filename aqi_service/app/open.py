@@ -18,12 +18,16 @@ from aqi_service.storage.ports import MetricSink, Objects
 def open_backend(config: Config) -> AbstractAsyncContextManager[Backend]:
     """Open archive, store and lease; raises ConfigError when the settings cannot be used."""
     if config.dry_run and config.load_only:
-        return _dry(config.local)
+        return _dry_over(_opened(config)) if config.rescore else _dry(config.local)
+    return _opened(config)
+
+
+def _opened(config: Config) -> AbstractAsyncContextManager[Backend]:
     if config.local:
         return _local(config.local, config)
     from aqi_service.storage.aws.open import open_aws  # noqa: PLC0415  # a second of imports, only for AWS
 
-    return open_aws(config.table, config.bucket, config.bucket_owner)
+    return open_aws(config.table, config.bucket, config.bucket_owner, config.max_write_units)
 
 
 @asynccontextmanager
@@ -38,12 +42,20 @@ async def _dry(folder: Path | None) -> AsyncIterator[Backend]:
 
 
 @asynccontextmanager
+async def _dry_over(opened: AbstractAsyncContextManager[Backend]) -> AsyncIterator[Backend]:
+    """Read a table, and whatever sources there are, and write nothing."""
+    async with opened as backend:
+        yield DryBackend(over=backend)
+
+
+@asynccontextmanager
 async def _local(folder: Path, config: Config) -> AsyncIterator[Backend]:
     from aqi_service.storage.local.open import open_local  # noqa: PLC0415  # only with --local
 
+    dry = config.dry_run and config.load_only
     async with (
         _objects(config) as objects,
-        open_local(folder, objects, read_only=config.serve_only or config.dry_run) as backend,
+        open_local(folder, objects, read_only=config.serve_only or dry) as backend,
     ):
         yield backend
 

@@ -73,6 +73,7 @@ def _values(asked: OptionValues) -> Rules:
         ),
         ("" in asked.sources, f"--from reads {FROM}; an empty text names nothing"),
         (asked.sources.count("-") > 1, "--from - reads standard input, which can be read only once"),
+        (not math.isfinite(asked.price_per_million), "--price-per-million must be a number of dollars"),
         (
             asked.load_deadline is not None and not math.isfinite(asked.load_deadline),
             "--load-deadline must be a number of seconds; without it a --load-only has none",
@@ -138,11 +139,11 @@ def _storage(asked: OptionValues) -> Rules:
     """Rules of where things are kept."""
     return (
         (
-            asked.dry_run and any(map(parse_s3, asked.sources)),
+            asked.dry_run and not asked.rescore and any(map(parse_s3, asked.sources)),
             "--dry-run calls no AWS, so it cannot read s3://: copy the object to a file first",
         ),
         (
-            asked.dry_run and ARCHIVE in asked.sources and asked.local is None,
+            asked.dry_run and not asked.rescore and ARCHIVE in asked.sources and asked.local is None,
             "--dry-run calls no AWS, so it cannot read the archive; with --local DIR it can",
         ),
         (
@@ -156,6 +157,10 @@ def _storage(asked: OptionValues) -> Rules:
         (
             asked.bucket_owner is not None and asked.local is not None,
             "--bucket-owner means nothing with --local",
+        ),
+        (
+            asked.max_write_units is not None and asked.local is not None and not asked.dry_run,
+            "--max-write-units caps what DynamoDB bills; with --local it is for a --dry-run alone",
         ),
     )
 

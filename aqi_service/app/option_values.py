@@ -38,6 +38,8 @@ class OptionValues:
     max_connections: int | None
     max_per_address: int | None
     read_units: int
+    max_write_units: int | None
+    price_per_million: float
     interval: int
     sources: tuple[str, ...]
     snapshot_time: int | None

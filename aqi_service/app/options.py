@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from aqi_service.app.option_types import File, Folder, Number, Share, Switch, Time, Whole
+from aqi_service.core.costs import PRICE_PER_MILLION, PRICE_SINCE
 
 ENV_PREFIX = "AQI_"
 
@@ -102,6 +103,19 @@ OPTIONS = (
         metavar="N",
         default=200,
         help="Read units of DynamoDB a second that all requests for histories and days may use.",
+    ),
+    _option(
+        "--max-write-units",
+        type=_POSITIVE,
+        metavar="N",
+        help="Write units of DynamoDB a second that this process may use.  [default: what the table takes]",
+    ),
+    _option(
+        "--price-per-million",
+        type=Number(min=0),
+        metavar="DOLLARS",
+        default=PRICE_PER_MILLION,
+        help=f"Of a million write units, for the estimate of a --dry-run; default of {PRICE_SINCE}.",
     ),
     _option("--interval", type=_SECONDS, metavar="SECONDS", default=3600, help="Time between loads."),
     _option(

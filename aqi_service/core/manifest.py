@@ -92,10 +92,12 @@ class Claim(NamedTuple):
         table_id: which creation of the table it is.
         receipt: a text that the table knows unless it was put back to an earlier state; None where it gave
             none, or the version that wrote the manifest asked for none.
+        sha256: of the snapshot's content.
     """
 
     table_id: object
     receipt: str | None
+    sha256: str | None
 
 
 def is_complete(manifest: Manifest | None) -> bool:
@@ -106,7 +108,8 @@ def is_complete(manifest: Manifest | None) -> bool:
 def claim_of(manifest: Manifest) -> Claim:
     """Return what a manifest says of its table."""
     receipt = manifest.get("receipt")  # versions before it wrote none
-    return Claim(manifest.get("table_id"), None if receipt is None else str(receipt))
+    receipt = None if receipt is None else str(receipt)
+    return Claim(manifest.get("table_id"), receipt, _text(manifest.get("sha256")))
 
 
 def outranks(there: Manifest | None, ours: Manifest) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.times import iso
 
 NOT_24H_RATIO = 1.5
@@ -56,8 +57,9 @@ class LoadReport:
     timestamp; `started` epoch seconds; `mostly_since` (epoch seconds) a time that nine in ten usable records
     are not older than, `retry_after` what a failed source asked for, `for_good` that waiting cannot mend what
     failed, `in_glacier` that it has to be restored first, `clock_off` that the clock is wrong, `example` an
-    id that the table has, `careful` how many records were no ordinary ones, and `load_id` what the log's
-    lines of this load carry (none of the eight is printed).
+    id that the table has, `careful` how many records were no ordinary ones, `load_id` what the log's lines of
+    this load carry, and `kept_as` the archived snapshot that has this content, be it an earlier one (none of
+    the nine is printed). `indices` is printed where the table was to be scored anew.
     """
 
     status: Status
@@ -87,6 +89,8 @@ class LoadReport:
     example: str | None = field(default=None, compare=False)
     careful: int = field(default=0, compare=False)
     load_id: str = field(default="", compare=False)
+    kept_as: str | None = field(default=None, compare=False)
+    indices: IndexChanges | None = field(default=None, compare=False)
 
     def check(self) -> None:
         """Raise ValueError unless the fates add up to the records."""
@@ -111,6 +115,7 @@ class LoadReport:
             "newest": self.newest,
             "reasons": dict(self.reasons),
             "warnings": dict(self.warnings),
+            **({} if self.indices is None else {"indices": self.indices.as_json()}),
             "started": iso(self.started),
             "seconds": round(self.seconds, 3),
             "dry_run": self.dry_run,

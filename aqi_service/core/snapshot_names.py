@@ -74,6 +74,11 @@ def rejects_key(table: str, name: str) -> str:
     return f"rejects/{table}/{name.removesuffix('.json')}.ndjson"
 
 
+def source_key(table: str, identity: str) -> str:
+    """Where it is noted what a source outside the archive was when a table's load read it."""
+    return f"manifests/{table}/sources/{identity}.json"
+
+
 def latest_key(table: str) -> str:
     """Where the newest finished snapshot of a table is named."""
     return f"manifests/{table}/latest.json"

@@ -115,6 +115,7 @@ class _Load:
         patience = None if source.can_wait else PATIENCE_SECONDS
         self.writer = TableWriter(store, self._note.put, now=self.now, patience=patience)
         self._watch = self.writer.watch = plan.watch()
+        self._builder.indices = self.writer.changes if plan.rescore else None
         self._complete: LoadReport | None = None
 
     async def _run(self) -> LoadEnd:
@@ -136,6 +137,7 @@ class _Load:
             same = await self._upload_and_parse(incoming, names)
         if same and not await self._manifests.finished(same, self.plan.scale.name):
             self._builder.note_archived(same)  # then this is the load of that one
+        self._builder.same = same
         return await self._write_pending(
             same or self._builder.archived, unchanged=self._builder.archived is None
         )

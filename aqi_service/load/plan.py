@@ -37,6 +37,7 @@ class LoadPlan:
             move on in the table.
         process: names the memory behind `watch` in the load's note; empty where there is none.
         released: epoch seconds; a clock that says less is wrong, and nothing is loaded by it.
+        rescore: True where the report is to say how indices change.
         dry_run: said in the report; the caller hands in storage that keeps nothing.
     """
 
@@ -54,4 +55,5 @@ class LoadPlan:
     watch: Callable[[], LoadIds] = LoadIds
     process: str = ""
     released: float = -math.inf
+    rescore: bool = False
     dry_run: bool = False

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from aqi_service import __version__
 from aqi_service.core.fates import DeliveryCounts
+from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.manifest import Manifest
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
-from aqi_service.core.snapshot_names import parse_name
+from aqi_service.core.snapshot_names import order_of, parse_name
 from aqi_service.core.times import is_old, iso
 from aqi_service.errors import (
     AqiError,
@@ -83,10 +84,12 @@ class ReportBuilder:
         started: epoch seconds.
         snapshot_time: the snapshot's time, epoch seconds.
         archived: its name, once it is in the archive.
+        same: the name of a finished snapshot that has its content.
         size: decoded bytes read.
         sha: their digest.
         whole: True once the document has been read to its end.
         rejects: the list of rejected records.
+        indices: how they changed, where that is asked for.
         clock: tells how long the load takes; the wall clock may be set meanwhile.
         begun: what it told at the start.
     """
@@ -98,10 +101,12 @@ class ReportBuilder:
     snapshot_time: int
     dry_run: bool = False
     archived: str | None = None
+    same: str | None = None
     size: int = 0
     whole: bool = False
     sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     rejects: Rejects = field(default_factory=Rejects)
+    indices: IndexChanges | None = None
     clock: Callable[[], float] = field(default_factory=_loop_clock)
     begun: float = field(init=False)
 
@@ -156,6 +161,8 @@ class ReportBuilder:
             for_good=outcome.for_good,
             in_glacier=outcome.in_glacier,
             clock_off=outcome.clock_off,
+            kept_as=self.archived or self.same,
+            indices=self.indices,
         )
 
     def _odd(self, parsed: ParseCounts, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
@@ -170,9 +177,9 @@ class ReportBuilder:
         return odd
 
 
-def skipped(source: Source, table: str, scale: str, now: float) -> LoadReport:
-    """Return the report of an archived snapshot that is finished already, so that it is not read."""
-    name, taken = source.named or ("", 0)
+def skipped(source: Source, name: str, table: str, scale: str, now: float) -> LoadReport:
+    """Return the report of a source whose snapshot `name` is finished already, so that it is not read."""
+    taken = order_of(name)[0]
     builder = ReportBuilder(source.label, table, scale, now, taken, archived=name)
     return builder.report(LoadEnd(Status.UNCHANGED), ParseCounts(), DeliveryCounts())
 

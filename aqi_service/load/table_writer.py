@@ -16,6 +16,7 @@ from typing import Protocol
 
 from aqi_service.core.clocks import ages_from
 from aqi_service.core.fates import FateCounter, refusal_of_all, refusal_of_load
+from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.items import Item, Verdict, is_expired, judge
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
@@ -77,6 +78,7 @@ class TableWriter:
         self.watch = LoadIds()
         self._fates = FateCounter()
         self.counts = self._fates.counts
+        self.changes = IndexChanges()
         self.data_time: int | None = None  # of what the table had, epoch seconds; ages count from it
         self.error: AqiError | None = None
         self.detached = False
@@ -235,6 +237,8 @@ class TableWriter:
             for record_id, verdict in comparison.verdicts.items():
                 self._fates.count(int(record_id), verdict)
                 self._fates.note_example(group.items[record_id], group.numbers[record_id])
+                if verdict is Verdict.STORE:
+                    self.changes.note(group.items[record_id], comparison.old[record_id])
             self.watch.differs(i for i, item in group.items.items() if comparison.differs(item))
 
     async def _compare_and_write(self, group: _Group, comparison: Comparison) -> Mapping[str, str]:
@@ -246,7 +250,7 @@ class TableWriter:
             return {}
         self.watch.writes(item.id for item in wanted)
         try:
-            result = await self._put(wanted, judged=Judged(asked_at, comparison.judge))
+            result = await self._put(wanted, judged=Judged(asked_at, comparison.judge, comparison.old))
         finally:
             self.counts.items_per_second = self._store.items_per_second
         comparison.settle(result)

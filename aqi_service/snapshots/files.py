@@ -6,13 +6,16 @@ reading.
 
 import errno
 import os
+import stat
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from aqi_service.core.s3_urls import is_snapshot_file
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.errors import ConfigError, MissingResource
-from aqi_service.snapshots.sources import Source, archived_source, source_of
+from aqi_service.snapshots.sources import Seen, Source, archived_source, source_of
 from aqi_service.storage.backend import SnapshotLocations
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -60,7 +63,24 @@ def file_source(text: str, places: SnapshotLocations) -> Source:
     archived = parse_name(path.name)
     if archived and places.folder and path.parent.resolve() == places.folder.resolve():
         return archived_source(places.archive, *archived)
-    return source_of(text)
+    return replace(source_of(text), seen=_seen(path), look=partial(_look, path))
+
+
+def _seen(path: Path) -> Seen | None:
+    """Return what a file is now; None for a pipe, or what cannot be looked at."""
+    with suppress(OSError):
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode):
+            return Seen(
+                os.fsencode(path.absolute()).decode("utf-8", "backslashreplace"),
+                found.st_size,
+                str(found.st_mtime_ns),
+            )
+    return None
+
+
+async def _look(path: Path) -> Seen | None:
+    return _seen(path)
 
 
 def _is_snapshot(path: Path) -> bool:

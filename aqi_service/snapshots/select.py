@@ -16,9 +16,9 @@ from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_nam
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.ahead import tell_ahead
 from aqi_service.snapshots.files import file_source, in_folder, is_folder
-from aqi_service.snapshots.sources import Source, archived_source, is_url, source_of, stored_source
+from aqi_service.snapshots.sources import Seen, Source, archived_source, is_url, source_of, stored_source
 from aqi_service.storage.backend import SnapshotLocations
-from aqi_service.storage.ports import Objects
+from aqi_service.storage.ports import ObjectEntry, Objects
 
 LOOKS = 16
 """How many sources are looked for at once."""
@@ -88,13 +88,13 @@ async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Sou
         return _here(text, places, clock)
     bucket, key = place
     if not is_prefix(key):
-        await places.objects.look(bucket, key)
-        return [_object(places, places.objects, bucket, key, None)]
+        entry = await places.objects.look(bucket, key)
+        return [_object(places, places.objects, bucket, key, entry)]
     entries = await places.objects.list(bucket, key)
     wanted = [entry for entry in entries if is_snapshot_key(entry.key)]
     if not wanted:
         raise MissingResource(f"{text}: no object under it ends in .json or .json.gz: name another prefix")
-    found = [_object(places, places.objects, bucket, entry.key, entry.size) for entry in wanted]
+    found = [_object(places, places.objects, bucket, entry.key, entry) for entry in wanted]
     return _not_ahead(found, clock)
 
 
@@ -117,12 +117,26 @@ def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:
     return [source for source in found if source.label not in wrong]
 
 
-def _object(places: SnapshotLocations, objects: Objects, bucket: str, key: str, size: int | None) -> Source:
+def _object(
+    places: SnapshotLocations, objects: Objects, bucket: str, key: str, entry: ObjectEntry | None
+) -> Source:
     """Return the source of one object; what lies in the archive's own bucket is not archived again."""
     named = parse_file_name(key.rpartition("/")[2])
     inside = bucket == places.bucket
     if inside and named and named[0] == key:
         return archived_source(places.archive, *named)
-    size = None if key.endswith(".gz") else size
+    size = None if key.endswith(".gz") or entry is None else entry.size
     source = stored_source(f"s3://{bucket}/{key}", partial(objects.read, bucket, key), named, size)
-    return replace(source, to_archive=not inside)
+    look = partial(_look, objects, bucket, key)
+    return replace(source, to_archive=not inside, seen=_seen(bucket, entry), look=look)
+
+
+def _seen(bucket: str, entry: ObjectEntry | None) -> Seen | None:
+    """Return what an object is; None where its ETag does not tell it from another."""
+    if entry is None or not entry.etag:
+        return None
+    return Seen(f"s3://{bucket}/{entry.key}", entry.size, entry.etag)
+
+
+async def _look(objects: Objects, bucket: str, key: str) -> Seen | None:
+    return _seen(bucket, await objects.look(bucket, key))

@@ -8,12 +8,12 @@ import hashlib
 import os
 import sys
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.parse import unquote
 
 from aqi_service.core.parse.gunzip import Gunzip
@@ -63,6 +63,20 @@ class OpenSnapshot:
 Opener = Callable[[FetchOptions], AbstractAsyncContextManager[OpenSnapshot]]
 
 
+class Seen(NamedTuple):
+    """What a source is while it is not read: it is another one once this has changed.
+
+    Attributes:
+        location: the whole path or URL.
+        size: in bytes, as it is stored.
+        state: an object's ETag, or the time of a file's last change in nanoseconds.
+    """
+
+    location: str
+    size: int
+    state: str
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Something that gives one snapshot.
@@ -76,6 +90,8 @@ class Source:
         archived: True when it is the archive's own snapshot `named`.
         to_archive: False for what is not to be archived.
         identity: tells a URL from every other one, in its query alone as well; empty for what is no URL.
+        seen: what it was when it was chosen; None where only reading tells.
+        look: tells what it is now.
     """
 
     label: str
@@ -86,6 +102,8 @@ class Source:
     archived: bool = False
     to_archive: bool = True
     identity: str = ""
+    seen: Seen | None = None
+    look: Callable[[], Awaitable[Seen | None]] | None = None
 
 
 def source_of(text: str) -> Source:

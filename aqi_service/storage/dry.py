@@ -1,15 +1,17 @@
 """The ports for a dry run: nothing is called, nothing is kept.
 
-One rule: a load over these tells what it would do with an empty table.
+One rule: the loads over these tell what they would do, one after the other, with an empty table; or with the
+one that is to be scored anew, which is read for that, and not written.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
-from aqi_service.storage.backend import NothingToCreate, SnapshotLocations
+from aqi_service.storage.backend import Backend, NothingToCreate, SnapshotLocations
 from aqi_service.storage.ports import (
     Archive,
     Judged,
@@ -17,6 +19,7 @@ from aqi_service.storage.ports import (
     PutResult,
     SnapshotInfo,
     Storage,
+    Store,
     Upload,
     no_guard,
 )
@@ -78,12 +81,18 @@ class _DryUpload:
 
 
 class DryStore:
-    """A table that is empty and stays so."""
+    """A table that is empty and stays so, or is read from `table`; it knows the ids that it was given."""
 
     items_per_second: float | None = None
 
+    def __init__(self, table: Store | None = None) -> None:
+        self._table = table
+        self._given = IdSet()
+
     async def check(self) -> None:
-        """Return at once."""
+        """See that the table can be read, if there is one."""
+        if self._table:
+            await self._table.check()
 
     async def identity(self) -> str:
         """Return the same name always."""
@@ -99,9 +108,8 @@ class DryStore:
         return dict.fromkeys(ids)
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
-        """Return no items."""
-        del ids
-        return {}
+        """Return what the table has, if there is one."""
+        return await self._table.read(ids) if self._table else {}
 
     async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
         """Return a page without records, and none after it."""
@@ -116,10 +124,13 @@ class DryStore:
         guard: Callable[[], None] = no_guard,
         judged: Judged | None = None,
     ) -> PutResult:
-        """Drop the items."""
-        del items, conditional, judged
+        """Drop the items; those that an earlier load would have written count as superseded."""
+        del conditional, judged
         guard()
-        return PutResult()
+        superseded = frozenset(item.id for item in items if int(item.id) in self._given)
+        for item in items:
+            self._given.add(int(item.id))
+        return PutResult(superseded)
 
     async def delete_of_sensor(self, sensor_id: int, ids: Sequence[str]) -> int:
         """Return 0."""
@@ -165,17 +176,26 @@ class DryLease:
 
 
 class DryBackend(NothingToCreate):
-    """All of these together, as `ports.Backend` says; `archive` is where `--from archive` looks, to read."""
+    """All of these together, as `ports.Backend` says; `archive` is where `--from archive` looks, to read.
+
+    `over` is a backend whose table is read as well.
+    """
 
     location = "dry run, nothing is written"
 
-    def __init__(self, archive: Archive | None = None) -> None:
-        self.storage = Storage(DryArchive(), DryStore())
+    def __init__(self, archive: Archive | None = None, over: Backend | None = None) -> None:
+        self._over = over
+        self.storage = Storage(DryArchive(), DryStore(over.storage.store if over else None))
         self.lease: Lease = DryLease()
         self.snapshot_locations = SnapshotLocations(archive or self.storage.archive)
+        if over:
+            self.snapshot_locations = over.snapshot_locations
+            self.location = f"{over.location}, {DryBackend.location}"
 
     async def authenticate(self) -> None:
-        """Return at once."""
+        """Ask for credentials, where something is read by them."""
+        if self._over:
+            await self._over.authenticate()
 
     async def free_bytes(self) -> int | None:
         """Return None."""

@@ -107,10 +107,11 @@ class Archive(Protocol):
 
 
 class ObjectEntry(NamedTuple):
-    """An object in a list: its key, and its size in bytes as it is stored."""
+    """An object: its key, its size in bytes as it is stored, and its ETag, empty where there is none."""
 
     key: str
     size: int
+    etag: str = ""
 
 
 class Objects(Protocol):
@@ -122,8 +123,11 @@ class Objects(Protocol):
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         """Return the objects whose keys begin with the prefix, in the order of their keys."""
 
-    async def look(self, bucket: str, key: str) -> None:
-        """Raise MissingResource if it is not there, AccessDenied if kept back; nothing that may pass."""
+    async def look(self, bucket: str, key: str) -> ObjectEntry | None:
+        """Return the object, None if it cannot be seen now, or is empty.
+
+        Raises MissingResource if it is not there, AccessDenied if kept back; nothing that may pass.
+        """
 
     def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored. Raises FetchFailed if it is not to be had whole."""
@@ -136,10 +140,12 @@ class Judged(NamedTuple):
         asked_at: when the table was asked for what they were judged by, on the event loop's clock.
         again: judges some of them again, beside what the table has by now (id -> item; absent ones are left
             out), and returns those that are still to be written.
+        old: what the table had of them when they were last judged, by id.
     """
 
     asked_at: float
     again: Callable[[Iterable[Item], Mapping[str, Item]], Sequence[Item]]
+    old: Mapping[str, Item | None] = {}
 
 
 class PutResult(NamedTuple):

@@ -62,7 +62,7 @@ def test_the_page_names_the_defaults_of_the_program() -> None:
         actual = by_flag[flag]
         if actual is False:
             assert said == "off", flag
-        elif isinstance(actual, str | int):
+        elif isinstance(actual, str | int | float):
             assert said.strip("`") == str(actual), flag
         else:
             assert said, flag

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from aqi_service.app.console import EVERY_SECONDS, ProgressLine
+from aqi_service.core.run_progress import RunProgress
 from tests.doubles.program import CAPTURE, environment
 
 
@@ -44,6 +45,16 @@ def test_a_terminal_shows_bytes_records_and_rate() -> None:
     line = ProgressLine(stream, lambda: next(times))
     line(12_340_000, 30_000)
     assert shown(stream.getvalue()) == "12.3 MB, 30,000 records, 15,000 records/s"
+
+
+def test_before_the_load_s_own_stands_how_far_a_run_of_several_has_come() -> None:
+    now, stream, run = 100.0, Terminal(), RunProgress(3)
+    run.load(60.0)
+    line = ProgressLine(stream, lambda: now, run)
+    now += 30
+    line(5_000_000, 15_000, 10_000_000)
+    told = "2 of 3, 1 min left  [##########          ]  50 %  5.0 MB, 15,000 records, 500 records/s"
+    assert shown(stream.getvalue()) == told
 
 
 def test_where_the_total_is_known_a_bar_shows_how_much_is_there() -> None:

@@ -56,7 +56,7 @@ async def test_a_load_prints_its_report_alone_on_stdout_and_what_a_person_wants_
 async def test_a_second_load_of_the_same_is_unchanged_and_exit_0(tmp_path: Path) -> None:
     await ran(*ON_D, "--from", str(CAPTURE), cwd=tmp_path)
     before = files(tmp_path)
-    done = await ran(*ON_D, "--from", str(CAPTURE), cwd=tmp_path)
+    done = await ran(*ON_D, "--from", str(CAPTURE), "--force", cwd=tmp_path)
     assert (done.code, done.reports[0]["status"], done.reports[0]["unchanged"]) == (0, "unchanged", 3565)
     assert done.last == HINT
     assert files(tmp_path) == before

@@ -14,6 +14,7 @@ def config(**changes: Any) -> Config:
         "tls_client_ca": None, "http_host": "127.0.0.1", "http_port": 0,
         "no_http": False, "tiles": None, "tiles_attribution": None,
         "max_connections": None, "max_per_address": None, "read_units": 200,
+        "max_write_units": None, "price_per_million": 0.625,
         "interval": 3600, "sources": (),
         "snapshot_time": None, "since": None, "until": None, "shard": None,
         "exclude_sensors": None, "delete_excluded": False, "force": False,

@@ -58,6 +58,7 @@ CLOCK_AND_FILES = {"now", "utcnow", "today", "open", "print", "input"}
 """Calls that would bring the clock or files into the core by way of modules it may import."""
 
 WALL_CLOCK = {
+    "app.backfill",
     "app.daemon",
     "app.load_only",
     "app.loads",

@@ -6,6 +6,7 @@ from aqi_service.errors import ArchiveFailed
 from aqi_service.storage.dry import DryArchive, DryStore
 from aqi_service.storage.ports import PutResult, SnapshotInfo
 from tests.doubles.snapshot_name import NAME
+from tests.doubles.storage_doubles import MemoryStore
 from tests.doubles.storage_items import FULL
 
 
@@ -40,3 +41,19 @@ async def test_items_are_taken_and_are_not_there(conditional: bool) -> None:
     await store.settle()
     assert await store.expire(0) == 0
     await store.close()
+
+
+async def test_what_an_earlier_load_would_have_written_is_superseded() -> None:
+    store, other = DryStore(), FULL._replace(id="7")
+    await store.put([FULL], conditional=True)
+    assert await store.put([FULL, other], conditional=True) == PutResult(frozenset({FULL.id}))
+
+
+async def test_over_a_table_its_items_are_read_and_nothing_is_written() -> None:
+    table = MemoryStore()
+    await table.put([FULL], conditional=False)
+    store = DryStore(table)
+    await store.check()
+    assert await store.read([FULL.id, "7"]) == {FULL.id: FULL}
+    await store.put([FULL._replace(aqi="9"), FULL._replace(id="7")], conditional=True)
+    assert await table.read([FULL.id, "7"]) == {FULL.id: FULL}

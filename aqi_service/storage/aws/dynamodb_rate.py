@@ -8,10 +8,11 @@ So a steady load uses its table's limit, and about one request in 25 is refused.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from aqi_service.errors import Unavailable
+from aqi_service.storage.aws.dynamodb_cap import WriteCap
 from aqi_service.storage.aws.errors import is_throttled
 from aqi_service.storage.aws.retry import Sleep
 
@@ -110,9 +111,14 @@ class AdaptiveRate:
 
 
 class Throttle:
-    """Requests of one kind to one table, by the loop's clock: each waits until the table takes it."""
+    """Requests of one kind to one table, by the loop's clock: each waits until the table takes it.
 
-    def __init__(self, sleep: Sleep) -> None:
+    Attributes:
+        cap: what the owner lets all of them use; None where there is no such limit.
+    """
+
+    def __init__(self, sleep: Sleep, cap: WriteCap | None = None) -> None:
+        self.cap = cap
         self._rate = AdaptiveRate()
         self._turn = asyncio.Lock()
         self._sleep = sleep
@@ -122,16 +128,25 @@ class Throttle:
         """What the table takes, as far as refusals told."""
         return self._rate.items_per_second
 
-    async def turn(self, most: int) -> int:
+    async def turn(self, most: int, units: Sequence[int] = ()) -> int:
         """Wait for a turn; return how many items the request should have, at most `most`.
 
-        One waits for a time, the others for that one: what an answer tells holds for all turns after it.
+        `units` are the write units of each of them, where there is a cap. One waits for a time, the others
+        for that one: what an answer tells holds for all turns after it.
         """
         async with self._turn:
             items = self._rate.most(most)
-            if seconds := self._rate.due(items, asyncio.get_running_loop().time()):
+            if self.cap:
+                items = self.cap.fitting(units[:items])
+            if seconds := self._wait(items, sum(units[:items])):
                 await self._sleep(seconds)
             return items
+
+    def _wait(self, items: int, units: int) -> float:
+        """Give a request its turn; return the seconds until the table and the owner let it go."""
+        now = asyncio.get_running_loop().time()
+        seconds = self._rate.due(items, now)
+        return max(seconds, self.cap.due(units, now)) if self.cap else seconds
 
     def took(self, items: int, left: int) -> None:
         """Note that the table took so many items of a request, and left some."""

@@ -15,6 +15,7 @@ from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemRefused, MissingResource, Unavailable
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes, key, key_kind
 from aqi_service.storage.aws.dynamodb_batches import read_batch
+from aqi_service.storage.aws.dynamodb_cap import WriteCap
 from aqi_service.storage.aws.dynamodb_deletes import delete_of_sensor
 from aqi_service.storage.aws.dynamodb_rate import Throttle
 from aqi_service.storage.aws.dynamodb_sensors import query_page, usable_index
@@ -51,6 +52,10 @@ class DynamoStore:
         self._writer = Writer(writes, table, sleep, turn)
         self._reads = Throttle(turn)
         self._key_kind: str | None = None
+
+    def cap_writes(self, units: int) -> None:
+        """Write no more than so many write units a second from now on."""
+        self._writer.throttle.cap = WriteCap(units)
 
     @property
     def items_per_second(self) -> float | None:

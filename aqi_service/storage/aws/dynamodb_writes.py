@@ -5,13 +5,14 @@ One rule: what has to be written again is read and judged again first, and so is
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aqi_service.core.clocks import counts_until
+from aqi_service.core.costs import write_units
 from aqi_service.core.items import Item
 from aqi_service.errors import ItemOutdated, ItemRefused, Unavailable
 from aqi_service.storage.aws.clients import WRITE_CONCURRENCY
@@ -68,6 +69,10 @@ class Put:
     superseded: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
 
+    def units(self, item: Item) -> int:
+        """Return the write units of one of the items."""
+        return write_units(item, self.judged.old.get(item.id) if self.judged else None)
+
     @property
     def result(self) -> PutResult:
         """What became of it."""
@@ -100,7 +105,7 @@ class Writer:
 
         async def request(left: Mapping[str, Item]) -> Mapping[str, Item]:
             nonlocal rest, is_repeated
-            some = dict(islice(left.items(), await self.throttle.turn(len(left))))
+            some = dict(islice(left.items(), await self._turn(left.values(), put)))
             if put.judged and (is_repeated or self._is_stale(put.judged)):
                 settled, some = await self._judge_again(some, put.judged, put.key_type)
                 left = rest = {i: item for i, item in left.items() if i not in settled}
@@ -113,6 +118,11 @@ class Writer:
             await retry_unprocessed(rest, request, self._what, self.slots, self._sleep)
         except ItemRefused:
             await gather_or_cancel(self._put_one(item, put) for item in rest.values())
+
+    async def _turn(self, items: Collection[Item], put: Put) -> int:
+        """Wait for a turn; return how many of the items it is for, from the first on."""
+        units = [put.units(item) for item in items] if self.throttle.cap else ()
+        return await self.throttle.turn(len(items), units)
 
     async def _send(self, some: Mapping[str, Item], put: Put) -> Set[str]:
         """Write some items in one request; return the ids of those that are not written yet."""
@@ -153,7 +163,7 @@ class Writer:
         values: Any = to_attributes(item, put.key_type)
 
         async def request(left: Sequence[Item]) -> Sequence[Item]:
-            await self.throttle.turn(1)
+            await self._turn((item,), put)
             if put.judged and not put.conditional:  # then it is one of a batch that was refused
                 _, wanted = await self._judge_again({item.id: item}, put.judged, put.key_type)
                 if not wanted:

@@ -22,13 +22,25 @@ from aqi_service.storage.process_name import holder_name
 
 
 class AwsBackend:
-    """A bucket and a table, as `ports.Backend` says; `owner` is the account that must own the bucket."""
+    """A bucket and a table, as `ports.Backend` says; `owner` is the account that must own the bucket.
 
-    def __init__(self, clients: Clients, table: str, bucket: str, owner: str | None) -> None:
+    `max_write_units` is what all items may use a second, None if that is not limited.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        table: str,
+        bucket: str,
+        owner: str | None,
+        max_write_units: int | None = None,
+    ) -> None:
         self._clients, self._table = clients, table
         self._named = (clients.s3, bucket, owner)
         self._maker = BucketMaker(*self._named)
         store = DynamoStore(clients.writes, clients.lookups, table)
+        if max_write_units is not None:
+            store.cap_writes(max_write_units)
         archive = S3Archive(clients.s3, bucket, owner)
         self.storage = Storage(archive, store)
         self.lease = DynamoLease(clients.writes, table, store.keyed, holder_name())
@@ -85,10 +97,12 @@ def _raise_worst(errors: Sequence[BaseException]) -> None:
 
 
 @asynccontextmanager
-async def open_aws(table: str, bucket: str, owner: str | None) -> AsyncIterator[AwsBackend]:
+async def open_aws(
+    table: str, bucket: str, owner: str | None, max_write_units: int | None = None
+) -> AsyncIterator[AwsBackend]:
     """Open the backend; raises ConfigError when AWS's own settings cannot be used."""
     async with open_clients() as clients:
-        backend = AwsBackend(clients, table, bucket, owner)
+        backend = AwsBackend(clients, table, bucket, owner, max_write_units)
         try:
             yield backend
         finally:

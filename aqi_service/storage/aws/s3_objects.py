@@ -67,25 +67,28 @@ class S3Objects:
         with _as_source(f"s3://{bucket}/{prefix}"):
             pages = self._bucket(bucket).pages("list_objects_v2", Prefix=prefix)
             return [
-                ObjectEntry(each["Key"], each["Size"])
+                ObjectEntry(each["Key"], each["Size"], each.get("ETag", ""))
                 async for page in pages
                 for each in page.get("Contents", [])
             ]
 
-    async def look(self, bucket: str, key: str) -> None:
-        """Raise MissingResource without the object or its bucket, AccessDenied if it may not be read.
+    async def look(self, bucket: str, key: str) -> ObjectEntry | None:
+        """Return the object; None where it cannot be seen now, or is empty.
 
-        What may pass, and what only some readings meet, is left to the reading.
+        Raises MissingResource without the object or its bucket, AccessDenied if it may not be read. What may
+        pass, and what only some readings meet, is left to the reading.
         """
         place, absent = f"s3://{bucket}/{key}", False
         with suppress(FetchFailed), _as_source(place):
             try:
                 answer = await self._bucket(bucket).call("get_object", Key=key, Range="bytes=0-0")
                 answer["Body"].close()
+                return _entry(key, answer)
             except Unavailable as error:
                 absent = error_code(error) in NOT_THERE
         if absent:
             raise MissingResource(f"{place}: {_WHY['NoSuchKey']}")
+        return None
 
     async def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored, up to READ_SIZE at a time.
@@ -164,6 +167,12 @@ class _Reading:
                     yield chunk
         if self.at != self._end:
             raise Unavailable(f"{self._bucket.what}: {self._key} broke off at byte {self.at} of {self._end}")
+
+
+def _entry(key: str, answer: Any) -> ObjectEntry | None:
+    """Read what the first byte of an object came with; None where that says nothing of its size."""
+    size = str(answer.get("ContentRange", "")).rpartition("/")[2]
+    return ObjectEntry(key, int(size), answer.get("ETag", "")) if size.isdecimal() else None
 
 
 @contextmanager

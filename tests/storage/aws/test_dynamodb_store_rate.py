@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
+from aqi_service.storage.ports import Judged
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, error, unprocessed
 from tests.doubles.aws_world import World, fresh
 from tests.doubles.storage_items import FULL
@@ -118,3 +119,23 @@ async def test_without_a_sleep_of_its_own_a_turn_is_waited_for_like_anything_els
     store = DynamoStore(clients.writes, clients.lookups, world.table, world.waits)
     await store.put(ITEMS[:1], conditional=True)
     assert len(world.waits) == 2
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+async def test_items_wait_for_the_cap_and_one_that_moves_in_the_index_counts_three_units(
+    conditional: bool, world: World, later: Later
+) -> None:
+    del later  # the clock stands still
+    store, items = world.store(), ITEMS[:10]
+    store.cap_writes(1)
+    old = {each.id: each._replace(measured_at=1) for each in items}
+    judged = Judged(asyncio.get_running_loop().time(), lambda some, _: list(some), old)
+    await store.put(items, conditional=conditional, judged=judged)
+    # 30 units, of which the bucket holds 3 and gets 0.7 a second
+    assert world.turns == pytest.approx([3 * number / 0.7 for number in range(1, 10)])
+    assert await store.read([each.id for each in items]) == {each.id: each for each in items}
+
+
+async def test_without_a_cap_nothing_waits_that_the_table_takes(world: World) -> None:
+    await world.store().put(ITEMS, conditional=False)
+    assert world.turns == []

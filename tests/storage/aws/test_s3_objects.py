@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import random
 from collections.abc import Callable
 from contextlib import aclosing
@@ -45,16 +46,26 @@ def objects(world: World) -> S3Objects:
     return S3Objects(world.s3, sleep=world.waits)
 
 
+def etag(body: bytes) -> str:
+    """Give what S3 calls an object that came in one part."""
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
 async def read(world: World, key: str = KEY) -> bytes:
     return b"".join([chunk async for chunk in objects(world).read(world.bucket, key)])
 
 
 class TestList:
-    async def test_it_gives_key_and_size_of_all_under_the_prefix_and_nothing_else(self, world: World) -> None:
+    async def test_it_gives_key_size_and_etag_of_all_under_the_prefix_and_nothing_else(
+        self, world: World
+    ) -> None:
         await put(world, "captures/b.json.gz", b"123")
         await put(world, "captures2/c.json", b"1")
         found = await objects(world).list(world.bucket, "captures/")
-        assert found == [ObjectEntry("captures/b.json.gz", 3), ObjectEntry(KEY, len(BODY))]
+        assert found == [
+            ObjectEntry("captures/b.json.gz", 3, etag(b"123")),
+            ObjectEntry(KEY, len(BODY), etag(BODY)),
+        ]
 
     async def test_an_empty_prefix_takes_the_whole_bucket_and_an_unknown_one_nothing(
         self, world: World
@@ -228,8 +239,9 @@ class TestLook:
             return await forward(request)
 
         world.double.on("GetObject", noted)
-        await objects(world).look(world.bucket, KEY)
+        seen = await objects(world).look(world.bucket, KEY)
         assert ranges == ["bytes=0-0"]
+        assert seen == (ObjectEntry(KEY, len(body), etag(body)) if body else None)
 
     async def test_what_is_not_there_or_kept_back_is_told_before_anything_is_loaded(
         self, world: World
@@ -249,7 +261,7 @@ class TestLook:
         self, world: World, answer: Answer
     ) -> None:
         world.double.on("GetObject", answer)
-        await objects(world).look(world.bucket, KEY)
+        assert await objects(world).look(world.bucket, KEY) is None
 
 
 Told = tuple[type[Exception], str]
