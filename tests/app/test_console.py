@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import pty
+import re
 import sys
 from pathlib import Path
 
@@ -118,16 +119,21 @@ def test_a_terminal_that_is_gone_costs_no_load() -> None:
 
 async def test_the_program_shows_it_where_stderr_is_a_terminal_while_stdout_is_a_pipe(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
+    later = "data_11_08_17_00_00.json"
+    (tmp_path / later).write_bytes(b"[]")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aqi_service", "--load-only", "--local", "d", "--from", str(CAPTURE),
+        sys.executable, "-m", "aqi_service", "--load-only", "--local", "d", str(CAPTURE), later,
         cwd=tmp_path, env=environment(), stdout=asyncio.subprocess.PIPE, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
     out, _ = await process.communicate()
     seen = os.read(ours, 1 << 16).decode()
     os.close(ours)
-    assert (process.returncode, out.count(b"\n")) == (0, 1)
+    assert (process.returncode, out.count(b"\n")) == (0, 2)
+    assert "\r1 of 2" in seen
+    assert re.search(r"\r2 of 2, \d+ s left", seen)
     assert " MB, " in seen
     assert " records/s" in seen
-    last = seen.splitlines()[-1]
-    assert shown(last).startswith("3565 records, for instance: ")
+    *_, example, last = (shown(line) for line in seen.rstrip().split("\n"))
+    assert example.startswith("3565 records, for instance: ")
+    assert last.startswith("2 of 2 snapshots in ")

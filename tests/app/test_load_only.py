@@ -219,6 +219,9 @@ async def test_a_signal_ends_a_load_in_order_with_exit_1_and_leaves_nothing_half
             assert not stalled.is_set()
         assert (report["status"], report["error"], report["snapshot"]) == ("failed", "interrupted", None)
         assert len(program.out) == 1
+        assert [line.partition(" snapshots in ")[0] for line in program.err if line.endswith("missing")] == [
+            "1 of 2"
+        ]
         assert not [name for name in files(tmp_path) if "/snapshots/" in name or "partial" in name]
 
 
@@ -273,7 +276,9 @@ def test_a_refusal_that_nobody_reads_keeps_its_exit_code(tmp_path: Path) -> None
 def test_a_reader_of_the_reports_that_goes_away_is_passed_over_in_silence(tmp_path: Path) -> None:
     done = shell("$LOAD | true; exit ${PIPESTATUS[0]}", tmp_path)
     assert done.returncode == 0
-    assert done.stderr.splitlines()[1:] == [HINT, HINT]
+    *hints, summary = done.stderr.splitlines()[1:]
+    assert hints == [HINT, HINT]
+    assert summary.startswith("2 of 2 snapshots in ")
 
 
 def test_the_program_runs_without_standard_streams(tmp_path: Path) -> None:
