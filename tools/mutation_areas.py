@@ -57,13 +57,18 @@ AREAS = (
             "storage/aws/dynamodb_batches.py",
             "storage/aws/dynamodb_rate.py",
             "storage/aws/dynamodb_sensors.py",
+            "storage/aws/dynamodb_answers.py",
+            "storage/aws/dynamodb_cap.py",
+            "storage/aws/dynamodb_deletes.py",
         ),
         (
             "storage/aws/test_dynamodb_[!l]*.py",
             "storage/aws/test_retry*.py",
             "storage/contract/test_store*.py",
+            "storage/contract/test_delete_of_sensor.py",
         ),
     ),
+    Area("cloudwatch", ("storage/aws/cloudwatch.py",), ("storage/aws/test_cloudwatch.py",)),
     Area(
         "lease",
         ("storage/aws/dynamodb_lease.py",),

@@ -115,7 +115,8 @@ class Server:
     # A new connection. It takes its place here and not in its task: bursts are accepted before tasks run.
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        spread_keepalive(writer.get_extra_info("socket"))
+        if sock := writer.get_extra_info("socket"):
+            spread_keepalive(sock)
         self._accept(Connection(reader, writer, self.limits, self._context()))
 
     def _accept(self, connection: Connection) -> None:

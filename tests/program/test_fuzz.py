@@ -70,6 +70,11 @@ DEAR: dict[str, dict[str, bytes]] = {
         )
         + b"]",
     },
+    "ordinary": {
+        "records of another form": b"[" + b'{"id":1,"sensordatavalues":[]},' * (SIZE // 31 - 4) + b"{}]",
+        "keys that are new": b'[{"id":1' + b',"x":1' * (SIZE // 6 - 20) + b"}]",
+        "a long timestamp": b'[{"id":1,"timestamp":"' + b"1" * (SIZE - 200) + b'"}]',
+    },
     "replies": {
         "endless rows": encode(b"id\r\n" * (SIZE // 4)),
         "empty rows": encode(b"\n" * SIZE),
