@@ -7,13 +7,15 @@ set -euo pipefail
 umask 022
 cd "$(dirname "$0")"
 
-dnf --assumeyes --quiet install python3.11 # AL2023's own python3 is 3.9
+# AL2023's own python3 is 3.9. A mirror may be away for a moment, and nobody runs this again on a machine that replaced another.
+again() { for _ in {1..5}; do "$@" && return; sleep 10; done; false; }
+again dnf --assumeyes --quiet install python3.11
 python3.11 -m venv --clear "${AQI_ROOT:-}/opt/aqi"
 "${AQI_ROOT:-}/opt/aqi/bin/python" -m pip --isolated install --quiet --no-index --find-links wheels --only-binary :all: \
     --require-hashes --requirement requirements.txt
 
 mkdir -p "${AQI_ROOT:-}/etc/aqi"
-getent passwd aqi >/dev/null || useradd --system --no-create-home --home-dir /nonexistent --shell /sbin/nologin aqi
+getent passwd aqi >/dev/null || useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /sbin/nologin aqi
 chgrp --recursive aqi "${AQI_ROOT:-}/etc/aqi"
 chmod --recursive u=rwX,g=rX,o= "${AQI_ROOT:-}/etc/aqi" # for the service alone: a certificate's key may lie there
 

@@ -41,6 +41,17 @@ class Instance:
         for name, body in PROGRAMS.items():
             self._program(name, body)
 
+    def fails_at_first(self, name: str, words: str, times: int) -> None:
+        """Have a program fail so many times when its arguments have these words."""
+        count = self.root.parent / f"{name}-failed"
+        failing = f"""
+if [[ "$*" == *{shlex.quote(words)}* && $(cat {count} 2>/dev/null | wc -c) -lt {times} ]]; then
+    echo -n x >>{count}
+    exit 1
+fi
+"""
+        self._program(name, failing + PROGRAMS[name])
+
     def begin(self, script: str) -> subprocess.CompletedProcess[str]:
         """Run the script that the template gives an instance."""
         for path in ("/etc/aqi", "/opt/aqi-wheelhouse"):

@@ -71,6 +71,13 @@ class Stack:
         """The outputs whose condition holds, resolved."""
         return {name: each["Value"] for name, each in self._those_that_are("Outputs").items()}
 
+    @property
+    def refusals(self) -> list[str]:
+        """What CloudFormation says of parameters that the template's rules do not allow."""
+        rules = [each for each in self.template["Rules"].values() if self._resolved(each["RuleCondition"])]
+        asserted = [each for rule in rules for each in rule["Assertions"]]
+        return [each["AssertDescription"] for each in asserted if not self._resolved(each["Assert"])]
+
     def properties(self, name: str) -> dict[str, Any]:
         """Give a resource's properties."""
         found: dict[str, Any] = self.resources[name].get("Properties", {})

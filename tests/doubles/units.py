@@ -31,6 +31,24 @@ def command(unit: Path) -> list[str]:
     return shlex.split(start)
 
 
+def environment_file(text: str) -> dict[str, str]:
+    """Give what a unit's EnvironmentFile= sets, as systemd 252 reads it (src/basic/env-file.c).
+
+    A backslash at the end of a line takes the next one in, and so does a quote that nothing closes.
+    """
+    found = dict[str, str]()
+    while head := re.match(r"\s*(?:[#;].*\n\s*)*(\w+)=[ \t]*", text):
+        text, value = text[head.end() :], ""
+        while part := re.match(r"""(?s)"((?:\\.|[^"\\])*)(?:"|\Z)[ \t]*|'([^']*)(?:'|\Z)[ \t]*""", text):
+            text = text[part.end() :]
+            value += part[2] if part[1] is None else re.sub(r'\\(["`$\\])', r"\1", part[1])
+        rest = re.match(r"((?:\\(?s:.)|[^\n\\])*)(?:\n|\Z)", text)
+        assert rest, text
+        text = text[rest.end() :]
+        found[head[1]] = value + re.sub(r"\\(?s:(.))", lambda it: it[1].strip("\n"), rest[1]).rstrip()
+    return found
+
+
 def allowed_calls(unit: Path, sets: str) -> set[str]:
     """Name the calls that a unit leaves; `sets` is what `systemd-analyze syscall-filter` prints."""
     groups: dict[str, list[str]] = {}

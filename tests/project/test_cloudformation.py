@@ -128,6 +128,27 @@ def test_a_bucket_and_a_table_that_are_there_are_used_in_place_of_new_ones() -> 
 
 
 @pytest.mark.parametrize(
+    ("name", "taken"), [("ExistingBucket", "a-bucket.of-mine"), ("ExistingTable", "A_table.of-mine")]
+)
+def test_the_name_of_what_is_there_is_one_that_aws_gives_and_no_script_or_wildcard(
+    name: str, taken: str
+) -> None:
+    """It goes into the script that root runs, and into the resources of policies."""
+    pattern = Stack().template["Parameters"][name]["AllowedPattern"]
+    assert re.fullmatch(pattern, "")
+    assert re.fullmatch(pattern, taken)
+    for refused in ("*", "a*b", "$(id)", 'a";id;"', "a b c", "abc\nEND\nid", "abc/def", "s3://abc", "../abc"):
+        assert not re.fullmatch(pattern, refused), refused
+
+
+def test_a_hash_that_is_missing_by_a_slip_ends_nothing_that_runs() -> None:
+    [refused] = small(Contact="a@example.org", WheelhouseSha256="").refusals
+    assert "Contact=''" in refused
+    for taken in (Stack(), small(), small(Contact="a@example.org"), large()):
+        assert taken.refusals == []
+
+
+@pytest.mark.parametrize(
     ("role", "policy", "file"),
     [
         ("LoaderRole", "aqi-daemon", "daemon"),

@@ -7,11 +7,16 @@ import re
 
 import pytest
 
+from aqi_service.core.schedule import next_start
+from aqi_service.core.selection import SHARD_COUNT, shard_of
+from aqi_service.errors import ConfigError
 from tests import ROOT
 from tests.doubles.headings import anchors
 from tests.doubles.template import Stack, large, small
 
 HOUR = 3600
+PROCESSORS = {"t4g.micro": 2, "t4g.small": 2, "t4g.medium": 2, "c7g.medium": 1, "c7g.large": 2}
+"""What AWS gives a type (https://docs.aws.amazon.com/ec2/latest/instancetypes/, November 2025)."""
 
 
 @pytest.mark.parametrize("name", ["LoaderTemplate", "ReplicaTemplate"])
@@ -51,7 +56,15 @@ def test_the_loader_is_a_group_of_exactly_one() -> None:
     assert len(set(loader["VPCZoneIdentifier"])) == 2
 
 
-def test_replicas_are_0_to_20_and_aim_at_half_of_a_processor() -> None:
+@pytest.mark.parametrize(("kind", "processors"), PROCESSORS.items())
+def test_replicas_aim_at_half_of_the_processor_that_a_process_can_use(kind: str, processors: int) -> None:
+    """CloudWatch's figure is of all processors, and a service that is busy to the brim uses one."""
+    [policy] = large(ReplicaType=kind).of_type("AWS::AutoScaling::ScalingPolicy").values()
+    assert policy["TargetTrackingConfiguration"]["TargetValue"] * processors == 50
+    assert kind in Stack().template["Parameters"]["ReplicaType"]["AllowedValues"]
+
+
+def test_replicas_are_0_to_20_and_go_by_their_processors() -> None:
     asked = Stack().template["Parameters"]["Replicas"]
     assert asked["Default"] == "0"
     taken = [number for number in range(200) if re.fullmatch(asked["AllowedPattern"], str(number))]
@@ -61,7 +74,8 @@ def test_replicas_are_0_to_20_and_aim_at_half_of_a_processor() -> None:
     assert policy["AutoScalingGroupName"] == "<ReplicaGroup>"
     target = policy["TargetTrackingConfiguration"]
     assert target["PredefinedMetricSpecification"]["PredefinedMetricType"] == "ASGAverageCPUUtilization"
-    assert target["TargetValue"] == 50
+    kinds = Stack().template["Parameters"]["ReplicaType"]["AllowedValues"]
+    assert list(Stack().template["Mappings"]["HalfOfOneProcessor"]) == kinds == list(PROCESSORS)
 
 
 def test_no_group_goes_by_the_balancer_s_health() -> None:
@@ -128,7 +142,8 @@ def test_data_over_3_hours_old_and_silence_of_two_intervals_raise_the_alarm(inte
     assert (alarm["Namespace"], alarm["MetricName"]) == ("aqi-service/aqi", "NewestRecordAge")
     assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Maximum", "GreaterThanThreshold")
     assert (alarm["Threshold"], alarm["Unit"]) == (3 * HOUR, "Seconds")
-    assert alarm["Period"] >= max(2 * int(interval), HOUR)
+    apart = next_start(0, 0, int(interval), 1)
+    assert alarm["Period"] >= max(2 * apart + 60, HOUR)  # one that CloudWatch was not told of raises nothing
     assert alarm["Period"] % 60 == 0
     assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "breaching")
     assert alarm["AlarmActions"] == alarm["OKActions"] == ["<AlarmTopic>"]
@@ -179,6 +194,9 @@ def test_a_backfill_is_an_array_job_on_fargate_spot_that_begins_anew_when_spot_e
     container = job["ContainerProperties"]
     assert container["Command"] == ["--load-only", "--from", "archive"]
     variables = {each["Name"]: each["Value"] for each in container["Environment"]}
+    for submitted in ({}, {"AWS_BATCH_JOB_ARRAY_INDEX": "0"}):  # without the number of shards
+        with pytest.raises(ConfigError, match=SHARD_COUNT):
+            shard_of(variables | submitted)
     assert (variables["AQI_BUCKET"], variables["AQI_TABLE"]) == ("<Bucket>", "<Table>")
     assert variables["AQI_TTL_DAYS"] == "30"
     again = [(each["Action"], each.get("OnExitCode")) for each in job["RetryStrategy"]["EvaluateOnExit"]]

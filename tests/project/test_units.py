@@ -16,15 +16,28 @@ from tests.doubles.load_helpers import document
 from tests.doubles.moto_names import Moto
 from tests.doubles.outside import needs_file, needs_program
 from tests.doubles.program import running
-from tests.doubles.units import HOME, SYSTEM, allowed_calls, call_numbers, command, directives, families
+from tests.doubles.units import (
+    HOME,
+    SYSTEM,
+    allowed_calls,
+    call_numbers,
+    command,
+    directives,
+    environment_file,
+    families,
+)
 
 BOTH = pytest.mark.parametrize("unit", [SYSTEM, HOME], ids=lambda unit: unit.stem)
 MOST_EXPOSED = 1.5
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 
+GENERATOR = Path("/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator")
+"""What prints the variables of a file that systemd reads like an EnvironmentFile=, but for `$`."""
+
 PORTS = ("--port", "0", "--http-port", "0")
 
 with_systemd = needs_program("systemd-analyze", "Debian's package systemd")
+with_generator = needs_file(GENERATOR, "Debian's package systemd")
 with_header = needs_file(HEADER, "Debian's package linux-libc-dev, on x86-64")
 
 
@@ -54,6 +67,36 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit: Path, tmp_path: Path) -> 
 def test_the_system_unit_leaves_little_to_a_service_gone_wrong() -> None:
     said = analyzed("security", "--offline=true", f"--threshold={MOST_EXPOSED * 10:.0f}", SYSTEM)
     assert float(said.partition("Overall exposure level for aqi.service: ")[2].split()[0]) <= MOST_EXPOSED
+
+
+@with_generator
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (r'X="a \"b\" \\ \` c\\"', 'a "b" \\ ` c\\'),
+        (r"X=O'Brien  ", "O'Brien"),
+        ('X= %h # ; "a"', '%h # ; "a"'),
+        ("X=a\\", "aY=z"),
+        ("X='a", "a\nY=z\n"),
+    ],
+)
+def test_tests_read_a_file_of_variables_as_systemd_does(line: str, value: str, tmp_path: Path) -> None:
+    text = f"# of a test\n{line}\nY=z\n"
+    (tmp_path / "environment.d").mkdir()
+    (tmp_path / "environment.d/a.conf").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [GENERATOR], env={"XDG_CONFIG_HOME": str(tmp_path)}, capture_output=True, check=True
+    )
+    [printed] = [each for each in done.stdout.decode().splitlines() if each.startswith("X=")]
+    assert printed in {f"X={value}", f"X={_escaped(value)}"}
+    assert environment_file(text)["X"] == value
+
+
+def _escaped(value: str) -> str:
+    """Write a value as systemd prints it where a shell would read it otherwise."""
+    for plain, written in (("\\", "\\\\"), ('"', '\\"'), ("`", "\\`"), ("\n", "\\n")):
+        value = value.replace(plain, written)
+    return f'"{value}"'
 
 
 @BOTH

@@ -10,6 +10,7 @@ import pytest
 from aqi_service.cli import unknown_variables
 from tests.doubles.instance import BUCKET, Instance
 from tests.doubles.template import large, small, variables
+from tests.doubles.units import environment_file
 from tools.wheelhouse import pack
 
 INSTALL = b'echo "installs as $(whoami) in $PWD" >installed\n'
@@ -86,7 +87,43 @@ def test_what_lies_under_settings_of_the_bucket_is_there_before_the_program_star
     (instance.store / "settings/exclude-sensors").write_text("3843\n")
     assert instance.begin(script_of("ReplicaTemplate")).returncode == 0
     assert (instance.root / "etc/aqi/exclude-sensors").read_text() == "3843\n"
-    assert (instance.root / "etc/aqi/aqi.env").read_text().startswith("AWS_REGION=eu-central-1\n")
+    assert (instance.root / "etc/aqi/aqi.env").read_text().startswith('AWS_REGION="eu-central-1"\n')
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_settings_that_the_bucket_does_not_give_at_once_are_asked_for_again(
+    tmp_path: Path, template: str
+) -> None:
+    instance = uploaded(tmp_path)
+    (instance.store / "settings/exclude-sensors").write_text("3843\n")
+    instance.fails_at_first("aws", "--recursive", 3)
+    assert instance.begin(script_of(template)).returncode == 0
+    assert len(instance.called("sleep")) == 3
+    assert (instance.root / "etc/aqi/exclude-sensors").exists()
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize(
+    "value", ["a\\", '"a" <b>', "'a", 'a" b', "$(id) ${HOME} `id`", "%h ; # a=b", "END", r"a\nb \" c"]
+)
+def test_the_service_is_told_a_value_to_the_letter_and_loses_none_behind_it(
+    tmp_path: Path, template: str, value: str
+) -> None:
+    instance = uploaded(tmp_path)
+    script = script_of(template, Contact=value, Settings=f"AQI_TILES_ATTRIBUTION={value},AQI_SCALE=us-epa")
+    assert instance.begin(script).returncode == 0
+    told = environment_file((instance.root / "etc/aqi/aqi.env").read_text())
+    assert told == variables(script)
+    assert told["AQI_TILES_ATTRIBUTION"] == told.get("AQI_CONTACT", value) == value
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_nobody_else_reads_the_settings_before_they_are_the_service_s(tmp_path: Path, template: str) -> None:
+    instance = uploaded(tmp_path)
+    (instance.store / "settings/server.key").write_text("a secret\n")
+    instance.begin(script_of(template))
+    modes = [(instance.root / "etc/aqi" / name).stat().st_mode & 0o077 for name in ("", "server.key")]
+    assert modes == [0, 0]
 
 
 def test_the_loader_is_told_what_the_parameters_say() -> None:

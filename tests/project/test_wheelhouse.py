@@ -149,6 +149,24 @@ def test_an_installation_has_what_the_list_names_and_starts_the_unit(tmp_path: P
     assert instance.called("systemctl") == ["daemon-reload", "enable aqi.service", "restart aqi.service"]
 
 
+def test_a_mirror_that_is_away_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    house = unpacked(tmp_path / "house", wheel(tmp_path, "aqi_service"))
+    instance.fails_at_first("dnf", "python3.11", 2)
+    assert instance.install(house).returncode == 0
+    assert len(instance.called("dnf")) == 3
+    assert instance.called("systemctl")[-1] == "restart aqi.service"
+
+
+def test_without_python_nothing_is_installed(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    house = unpacked(tmp_path / "house", wheel(tmp_path, "aqi_service"))
+    instance.fails_at_first("dnf", "python3.11", 100)
+    assert instance.install(house).returncode != 0
+    assert len(instance.called("dnf")) == 5
+    assert instance.called("systemctl") == []
+
+
 def test_settings_are_for_the_service_alone(tmp_path: Path) -> None:
     instance = Instance(tmp_path)
     key = instance.root / "etc/aqi/server.key"
