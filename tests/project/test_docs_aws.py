@@ -45,6 +45,7 @@ BY_HAND = {
     ("s3", "sync"): {"source-region", "exclude", "include"},
     ("s3", "rm"): {"recursive", "exclude", "include"},
     ("s3", "ls"): set(),
+    ("ecr", "get-login-password"): set(),
     ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
     ("cloudformation", "wait"): {"stack-name"},
     ("dynamodb", "wait"): {"table-name"},
@@ -89,6 +90,41 @@ def test_each_call_of_aws_is_one_that_there_is_with_options_that_it_has() -> Non
         assert command in operations, (name, command)
         members = model.operation_model(operations[command]).input_shape.members
         assert options <= {xform_name(each, "-") for each in members} | GLOBAL, (name, command, options)
+
+
+def test_a_wheelhouse_that_was_not_made_ends_nothing_that_runs() -> None:
+    """An empty hash is the first step, and who pastes lines does not see that one of them failed."""
+    lines = [line for found in AWS.values() for block in found for line in block.splitlines()]
+    using = [line for line in lines if re.search(r"\$\{?SHA\b", line)]
+    assert len(using) == 5
+    for line in using:
+        script = f"aws() {{ echo called; }}\nSHA=\n{line}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)  # noqa: S607
+        assert "SHA: parameter null or not set" in done.stderr
+        assert not done.stdout
+
+
+def test_items_that_a_person_fills_in_expire_as_those_of_the_stack() -> None:
+    """Else they cost for ever."""
+    days = read_template()["Parameters"]["TtlDays"]["Default"]
+    fills = [
+        line
+        for found in AWS.values()
+        for block in found
+        for line in block.splitlines()
+        if "--from archive" in line
+    ]
+    assert len(fills) == 2
+    assert all(f" --ttl-days {days} " in line for line in fills)
+
+
+def test_objects_of_any_name_are_deleted_version_by_version() -> None:
+    for page in (AWS, OPERATIONS):
+        [loop] = [block for found in page.values() for block in found if "read -r key version" in block]
+        read = next(line for line in loop.splitlines() if "read -r key version" in line).strip()
+        script = f"aws() {{ printf '%s|' \"$@\"; }}\nprintf 'settings/a b.txt\\tID\\n' | {read}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)  # noqa: S607
+        assert "|--key|settings/a b.txt|--version-id|ID|" in done.stdout
 
 
 def test_ten_commands_are_ten_and_each_is_told_of() -> None:

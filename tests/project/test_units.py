@@ -1,14 +1,14 @@
 """The units of deploy/: what systemd says of them, and that they start what is there."""
 
 import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from aqi_service.app.options import OPTIONS
-from aqi_service.cli import EXIT_CONFIG
+from aqi_service.cli import EXIT_CONFIG, unknown_variables
 from aqi_service.server.sockets import default_max_connections
 from aqi_service.shutdown import LAST_SECONDS
 from tests.doubles.feed_server import answer, feed_server
@@ -100,10 +100,16 @@ def _escaped(value: str) -> str:
 
 
 @BOTH
-def test_a_unit_starts_the_installed_command_with_options_that_there_are(unit: Path) -> None:
-    program, *options = command(unit)
+def test_a_unit_starts_the_installed_command_and_leaves_options_to_the_settings(unit: Path) -> None:
+    [program] = command(unit)  # an option here would win over the file of settings
     assert program.endswith("/bin/aqi-service")
-    assert {word for word in options if word.startswith("--")} <= {option.opts[0] for option in OPTIONS}
+
+
+def test_at_home_two_weeks_are_kept_unless_the_file_of_settings_says_otherwise() -> None:
+    [given] = directives(HOME)["Environment"]
+    assert shlex.split(given) == ["AQI_LOCAL=%h/aqi-data", "AQI_TTL_DAYS=14", "AQI_KEEP_DAYS=14"]
+    assert unknown_variables(dict(each.split("=") for each in shlex.split(given))) == []
+    assert directives(HOME)["EnvironmentFile"] == ["-%E/aqi/aqi.env"]
 
 
 @BOTH

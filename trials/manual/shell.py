@@ -26,9 +26,11 @@ make() {  # its wheels come from a package index
     mv packed.tar "build/wheelhouse/$sha.tar" && echo "$sha"
 }
 git() { test "$*" = pull; }
+docker() { echo "docker $*" >> images; case "$*" in *--password-stdin*) grep -q . ;; esac; }
 aws() {
     case "$1 $2" in
         "ssm start-session") test "${4#i-}" != "$4" && echo "$@" >> sessions ;;  # moto has no sessions
+        "batch submit-job") echo "$@" >> jobs ;;  # moto runs them by Docker
         "cloudformation deploy")
             shift 2
             (cd "$HERE" && python -m trials.manual.deploy "${@/#deploy/$OLDPWD/deploy}") ;;

@@ -36,6 +36,7 @@ BEFORE = {
     "--versioning-configuration Status=Enabled\n"
     "echo '[]' | aws s3 cp - s3://$(output BucketName)/$KEY\n"
     "aws s3 rm s3://$(output BucketName)/$KEY\n",
+    "Load years by AWS Batch": "",
     "Leave a sensor out": "echo 12 > left-out.txt\n",
     "Move to another region": f"SHA={64 * 'a'}\n",
 }
@@ -46,6 +47,8 @@ AFTER = {
     "Upgrade and roll back": "test $(aws s3 ls s3://$(output BucketName)/wheelhouse/ | wc -l) = 2\n",
     "Back up and restore": "aws s3 ls s3://$(output BucketName)/$KEY\n"
     "aws dynamodb describe-table --table-name aqi-again\n",
+    "Load years by AWS Batch": "grep 'size=8 .*AQI_SHARD_COUNT,value=8' jobs\n"
+    "grep 'push .*/aqi-service:1$' images\n",
     "Leave a sensor out": "",
     "Move to another region": "",
 }
