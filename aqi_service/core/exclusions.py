@@ -10,6 +10,9 @@ from aqi_service.errors import ConfigError
 
 NO_SENSORS: frozenset[int] = frozenset()
 
+EXCLUDED = "excluded"
+"""Why a record of such a sensor is rejected."""
+
 MOST_SHOWN = 40
 """Characters of a line that are shown where it is no sensor's id."""
 

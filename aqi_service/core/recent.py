@@ -4,12 +4,14 @@ One rule: nothing of the owner's: no path, no table's name, no words of a servic
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
 
 from aqi_service.core.csv_reply import csv_line
 from aqi_service.core.decimals import canonical, integer
+from aqi_service.core.exclusions import EXCLUDED, ExcludedSensors
 from aqi_service.core.manifest import Manifest
 from aqi_service.core.redaction import printable
 from aqi_service.core.requests import MOST_REJECTS
@@ -58,17 +60,26 @@ REJECT_HEADER = (",".join(Reject._fields) + "\r\n").encode()
 _NUMERIC = (True, True, True, True, True, False, False)
 
 
+def is_shown(reject: Reject, excluded: ExcludedSensors) -> bool:
+    """Tell whether readers see it: with a list, nothing of a sensor that is left out, or may be."""
+    if reject.sensor_id is None and excluded.ids:
+        return reject.latitude is None and reject.longitude is None
+    return not excluded.has(reject.sensor_id)
+
+
 def reject_row(reject: Reject) -> bytes:
     """Write a rejected record as a row of CSV."""
     return csv_line(reject, _NUMERIC)
 
 
 def rejects_of(document: bytes) -> Iterator[Reject]:
-    """Give the first MOST_REJECTS of a list of rejected records, which may be cut short."""
-    for line in document.splitlines(keepends=True)[:MOST_REJECTS]:
-        found = _object(line) if line.endswith(b"\n") else None
-        if found is not None:
-            yield _reject(found)
+    """Give the first MOST_REJECTS of a list of rejected records, which may be cut short.
+
+    Those of sensors that are left out are passed over: by a record's id others could tell whose it is.
+    """
+    lines = (line for line in document.splitlines(keepends=True) if line.endswith(b"\n"))
+    found = (line for each in lines if (line := _object(each)) and line.get("reason") != EXCLUDED)
+    yield from map(_reject, islice(found, MOST_REJECTS))
 
 
 def _reject(line: Mapping[str, Any]) -> Reject:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from aqi_service.core.exclusions import EXCLUDED
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item, is_expired
@@ -213,7 +214,7 @@ class MemoryRefresher:
         index = replace(index, excluded=excluded)
         told = self._latest.has_loaded(version)  # by the load: what the table has otherwise stays with it
         otherwise = _elsewhere(manifest) > builder.repeated and not told
-        fewer = reader.counts.reasons["excluded"] < _excluded(manifest)  # the load left out more than is now
+        fewer = reader.counts.reasons[EXCLUDED] < _excluded(manifest)  # the load left out more than is now
         if otherwise or fewer or expired < int(manifest.get("expired") or 0):
             return await self._confirmed(index, math.inf)
         return index
@@ -250,4 +251,4 @@ def _elsewhere(manifest: Manifest) -> int:
 
 def _excluded(manifest: Manifest) -> int:
     """Return how many of the snapshot's records were of sensors that the load left out."""
-    return int((manifest.get("reasons") or {}).get("excluded") or 0)
+    return int((manifest.get("reasons") or {}).get(EXCLUDED) or 0)

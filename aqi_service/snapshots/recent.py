@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from aqi_service.core.clocks import current
 from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.manifest import Manifest
-from aqi_service.core.recent import Reject, public_report, rejects_of
+from aqi_service.core.recent import Reject, is_shown, public_report, rejects_of
 from aqi_service.core.requests import MOST_LOADS
 from aqi_service.core.snapshot_names import order_of, rejects_key
 from aqi_service.errors import AqiError, NoAnswer
@@ -60,7 +60,7 @@ class RecentLoads:
     async def rejects(self) -> Sequence[Reject]:
         """Return the rejected records of the newest of them."""
         rejects = await self._rejects.get()
-        return [each for each in rejects if not self._excluded.has(each.sensor_id)]
+        return [each for each in rejects if is_shown(each, self._excluded)]
 
     async def _read_loads(self) -> list[Manifest]:
         """Read the newest manifests; of snapshots that have none, as many more are looked at."""

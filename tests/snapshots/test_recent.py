@@ -5,7 +5,8 @@ import asyncio
 import orjson
 import pytest
 
-from aqi_service.core.recent import MOST_REASON, Reject, rejects_of
+from aqi_service.core.exclusions import EXCLUDED, ExcludedSensors
+from aqi_service.core.recent import MOST_REASON, Reject, is_shown, rejects_of
 from aqi_service.core.requests import MOST_LOADS, MOST_REJECTS
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.errors import NoAnswer, Unavailable
@@ -95,6 +96,32 @@ def test_a_list_that_is_cut_short_gives_the_whole_lines_of_it() -> None:
 
 def test_of_many_rejects_the_first_are_shown() -> None:
     assert sum(1 for _ in rejects_of(line() * (MOST_REJECTS + 5))) == MOST_REJECTS
+
+
+async def test_a_load_with_a_list_shows_nobody_which_records_it_left_out() -> None:
+    archive, left_out = MemoryArchive(), record(7, p1="5") | {"sensor": {"id": 141}}
+    rules = plan(live=True, excluded=frozenset({141}))
+    source = feed(document_of(left_out, record(8, p1="1999.90")))
+    await load(source, Storage(archive, MemoryStore()), rules, now=lambda: NOW)
+    assert [each.id for each in await over(archive).rejects()] == ["8"]
+    (report,) = await over(archive).loads()
+    assert report["reasons"] == {"excluded": 1, "no_pm_value": 1}
+
+
+def test_what_was_left_out_takes_no_other_reject_s_place() -> None:
+    rejects = line(reason=EXCLUDED, record="") * MOST_REJECTS + line()
+    assert [each.reason for each in rejects_of(rejects)] == ["no_value"]
+
+
+@pytest.mark.parametrize("sensor", ['{"id":"five"}', "null", '{"id":141}'])
+def test_with_a_list_a_place_is_shown_only_of_a_sensor_that_is_known_not_to_be_on_it(sensor: str) -> None:
+    placed, (bare,) = f'{{"sensor":{sensor},"location":{{"latitude":"48.8"}}}}', rejects_of(line(record="x"))
+    (found,) = rejects_of(line(record=placed))
+    assert found.latitude == "48.8"
+    for ids, shown in (((), True), ((141,), False)):
+        assert is_shown(found, ExcludedSensors(frozenset(ids))) is shown
+    assert is_shown(found, ExcludedSensors(frozenset({5}))) is (found.sensor_id == "141")
+    assert is_shown(bare, ExcludedSensors(frozenset({141})))
 
 
 @pytest.mark.parametrize("text", [

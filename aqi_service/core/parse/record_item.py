@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from aqi_service.core.decimals import integer
-from aqi_service.core.exclusions import NO_SENSORS
+from aqi_service.core.exclusions import EXCLUDED, NO_SENSORS
 from aqi_service.core.humidity import BoxHumidity, box_of
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
@@ -37,7 +37,7 @@ class Rejection(NamedTuple):
 
 
 REASONS = {
-    "excluded": "its sensor is left out",
+    EXCLUDED: "its sensor is left out",
     "unreadable": "its text is no JSON",
     "too_long": "it is longer than 64 KiB",
     "too_deep": "it is nested deeper than 64",
@@ -108,7 +108,7 @@ class ItemBuilder:
         record, counts, rules = parsed.fields, self.counts, self._rules
         record_id, timestamp = integer(record.get("id")), record.get("timestamp")
         if rules.leaves_out(record):  # before it counts as anything else
-            return self.reject("excluded", record_id, parsed.batch, parsed.position)
+            return self.reject(EXCLUDED, record_id, parsed.batch, parsed.position)
         counts.pm_records += 1
         sensor_id, sensor_type = self._sensor(record)
         measured_at = counts.usable_time(timestamp, rules.snapshot_at)
