@@ -13,6 +13,7 @@ from collections.abc import Callable
 from weakref import ref
 
 from aqi_service.core.clocks import ages_from, is_ahead
+from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.index import SnapshotIndex, SnapshotVersion, is_behind, replaces
 from aqi_service.core.items import Item, is_expired
@@ -74,7 +75,8 @@ class MemoryIndex:
         if index is None or (self._moved.loads and number in self._moved):
             return None
         if index.excluded is not self.excluded.ids:  # other sensors are left out by now: is it one of theirs?
-            return None
+            item = self.item(number)
+            return None if item is None else csv_reply(item)
         now = self.now()
         return index.reply(number, now, self._doubt, ages_from(now, self._data_time))
 

@@ -127,15 +127,18 @@ async def test_what_is_kept_of_all_sensors_holds_until_the_list_changes_and_no_l
     assert (len(others.records), others.holds()) == (2, True)
 
 
-async def test_a_new_list_counts_before_anybody_looks_and_memory_is_asked_again_after_it(
+async def test_a_new_list_counts_before_anybody_looks_and_costs_others_no_read_of_the_table(
     world: World,
 ) -> None:
+    before = {number: world.lookup.at_once(b"%d" % number) for number in (11, 13)}
     world.leave_out(12)
+    assert {number: world.lookup.at_once(b"%d" % number) for number in (11, 13)} == before
+    assert world.lookup.at_once(b"12") is None
     assert await world.found() == {11, 13}
-    assert world.lookup.counts.table == 3
+    assert world.lookup.counts.table == 1  # the one that memory does not tell of
     await world.refresher.look()
     assert world.remembered == await world.found() == {11, 13}
-    assert world.lookup.counts.table == 4  # the one that memory does not have
+    assert world.lookup.counts.table == 2
 
 
 async def test_the_snapshot_is_read_again_so_that_the_checks_of_others_have_not_seen_the_sensor(

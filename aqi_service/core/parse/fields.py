@@ -62,11 +62,15 @@ def identity(record: dict[str, Any]) -> tuple[str | None, str | None, object]:
 
 
 def sensor_of(element: object) -> int | None:
-    """Return the id of an element's sensor; None of what is no record, or has none that is usable."""
+    """Return the id of an element's sensor; None of what is no record, or has none that can be told.
+
+    It takes more than an item does: `3843.0`, or a blank beside it, names a sensor, too, and has its place.
+    """
     if type(element) is Record:
         return element.sensor.id
     sensor = element.get("sensor") if type(element) is dict else None
-    number = integer(sensor.get("id")) if type(sensor) is dict else None
+    given = sensor.get("id") if type(sensor) is dict else None
+    number = integer(given) or integer(canonical(given.strip() if type(given) is str else given))
     return None if number is None else int(number)
 
 

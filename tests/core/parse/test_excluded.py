@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import orjson
+import pytest
 
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
@@ -30,6 +31,20 @@ def test_a_record_of_such_a_sensor_is_rejected_as_excluded_and_its_neighbours_ar
         ("excluded", "3", b""),
     ]
     assert (counts.records, counts.rejected, counts.reasons) == (4, 2, Counter(excluded=2))
+
+
+@pytest.mark.parametrize("written", [5.0, "5.0", " 5", "5\n", "005", "05.00", 5])
+def test_however_the_feed_writes_the_sensor_s_id_its_record_is_rejected_without_text(written: object) -> None:
+    out, _ = assemble(document_of(of(written, 1)), rules=LEFT_OUT)
+    assert [(each.reason, each.text) for each in out if isinstance(each, Rejection)] == [("excluded", b"")]
+
+
+@pytest.mark.parametrize("written", [5.5, "5.5", "50", 50, True, None, "", "five", [5], "5 5", -5, "\uff15"])
+def test_another_id_or_none_is_no_such_sensor_s_and_its_item_is_as_without_a_list(written: object) -> None:
+    document = document_of(of(written, 1))
+    (item,), _ = assemble(document, rules=LEFT_OUT)
+    assert isinstance(item, Item)
+    assert item == assemble(document)[0][0]
 
 
 def test_it_is_excluded_before_it_is_anything_else_so_that_no_other_reason_keeps_its_text() -> None:
@@ -81,7 +96,7 @@ def test_with_a_list_the_text_of_what_may_be_of_such_a_sensor_is_not_kept() -> N
     deep = json.dumps(of(5, 1) | {"extra": None}).replace("null", "[" * 80 + "]" * 80)
     unreadable = json.dumps(of(5, 2) | {"extra": "x"}).replace('"x"', "NaN")
     listed = json.dumps([of(5, 3)])
-    nobody = json.dumps(of("5 ", 4, timestamp="never"))
+    nobody = json.dumps(of("five", 4, timestamp="never"))
     known = json.dumps(of(6, 5, timestamp="never"))
     document = f"[{deep},{unreadable},{listed},{nobody},{known}]".encode()
     for rules, kept in ((LEFT_OUT, [5]), (ScoringRules(DAQI, SNAPSHOT_AT), [1, 2, 3, 4, 5])):
