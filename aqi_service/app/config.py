@@ -63,8 +63,9 @@ class Config(OptionValues):
 
     @property
     def create_command(self) -> str:
-        """The command that adds what is missing of bucket and table."""
-        return f"{commands.service()} --load-only --create {self._place}"
+        """The command that adds what is missing of bucket and table, and loads the feed."""
+        left_out = "" if self.exclude_sensors is None else f" --exclude-sensors {self._typed_exclusions}"
+        return f"{commands.service()} --load-only --create {self._place}{left_out}"
 
     @property
     def archive_command(self) -> str:

@@ -86,8 +86,11 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, object],
         config(**options)
 
 
-def test_the_command_that_loads_the_archive_has_the_list() -> None:
-    assert config(exclude_sensors=Path("left out")).archive_command.endswith(" --exclude-sensors 'left out'")
+def test_each_command_that_a_hint_advises_and_that_loads_has_the_list() -> None:
+    told = config(exclude_sensors=Path("left out"))
+    for command in (told.archive_command, told.create_command):
+        assert command.endswith(" --exclude-sensors 'left out'")
+    assert "--exclude-sensors" not in config().create_command
 
 
 async def test_a_load_with_a_list_stores_and_writes_down_nothing_of_the_sensor(tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ class SqliteConnection:
                 f"The file system of {self._file} lacks what SQLite needs: name a folder on a local disk."
             )
         connection.execute("PRAGMA synchronous = NORMAL")  # LocalStore.settle says why that is enough
+        connection.execute("PRAGMA secure_delete = ON")  # always, or copies of rows stay that were moved
         connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes the log keeps once it was larger
         if schema < len(SCHEMAS) or not local_additions.is_whole(connection):
             self._upgrade(connection, schema)

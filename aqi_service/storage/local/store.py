@@ -109,7 +109,7 @@ class LocalStore:
         return await self._writing.run(self._put, items, guard, compares)
 
     async def delete_of_sensor(self, sensor_id: int, ids: Sequence[str]) -> int:
-        """Delete in one transaction, and write zeros over what the rows held."""
+        """Delete in one transaction; zeros are written over what the rows held, as over all that goes."""
         return await self._writing.run(self._delete_of_sensor, sensor_id, _row_ids(ids))
 
     async def settle(self) -> None:
@@ -188,15 +188,9 @@ class LocalStore:
         return PutResult(frozenset(superseded), refused)
 
     def _delete_of_sensor(self, sensor_id: int, numbers: Sequence[int]) -> int:
-        with self._writer.use() as connection:
-            connection.execute(
-                "PRAGMA secure_delete = ON"
-            )  # else the file keeps them until it needs the room
-            with transaction(connection):
-                rows = [(number, str(sensor_id)) for number in numbers]
-                deleted = connection.executemany(DELETE_OF_SENSOR, rows).rowcount
-            connection.execute("PRAGMA secure_delete = OFF")
-        return deleted
+        rows = [(number, str(sensor_id)) for number in numbers]
+        with self._writer.use() as connection, transaction(connection):
+            return connection.executemany(DELETE_OF_SENSOR, rows).rowcount
 
     def _settle(self) -> None:
         with self._writer.use() as connection:

@@ -1,9 +1,12 @@
 """What is deleted of a sensor that is left out, in every store that can be asked by sensor."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
-from sqlite3 import connect
+from random import Random
+from sqlite3 import Connection, connect
+from typing import Any
 
 import pytest
 
@@ -69,3 +72,34 @@ async def test_the_file_has_nothing_of_what_was_deleted_also_where_its_room_is_f
         assert [mark for mark in marks if mark in (folder / FILE).read_bytes()] == left
         with closing(connect(folder / FILE)) as file:
             assert file.execute("SELECT count(*) FROM items").fetchone() == (len(OTHERS) + (not deleted),)
+
+
+async def test_nor_has_it_what_was_replaced_moved_or_expired_before_also_where_sqlite_keeps_such_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keeping(*arguments: Any, **named: Any) -> Connection:
+        """Connect as a SQLite does that was built without SECURE_DELETE, unlike Debian's."""
+        connection = connect(*arguments, **named)
+        connection.execute("PRAGMA secure_delete = OFF")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", keeping)
+    mark, numbers = "48.7712345", list(range(1000, 2200))
+    order = Random(19)  # noqa: S311  # no secret
+    async with local_store(tmp_path) as store:
+        for at, value in enumerate(("7.5", "12.3456789123", "1")):
+            order.shuffle(numbers)
+            items = [
+                FULL._replace(
+                    id=str(number), sensor_id=str(number % 30), pm25=value, measured_at=at,
+                    latitude=None if number % 30 else mark, expires_at=9 if number % 60 else None,
+                )
+                for number in numbers
+            ]  # fmt: skip
+            for start in range(0, len(items), 100):
+                await store.put(items[start : start + 100], conditional=True)
+        await store.settle()
+        assert (tmp_path / FILE).read_bytes().count(mark.encode()) >= 40
+        assert await store.expire(10) == 1180
+        assert await items_of_sensor(store, 0, counts_only=False) == (20, 20)
+    assert (tmp_path / FILE).read_bytes().count(mark.encode()) == 0
