@@ -19,9 +19,12 @@ from aqi_service.errors import (
 
 
 def fitting(config: Config, error: AqiError) -> str:
-    """Return an error's text without the advice to give --create or --local, if that was given."""
+    """Return an error's text without the advice to give --create or --local, if that was given.
+
+    Nor is --create advised to who deletes: what is not there has nothing to be deleted.
+    """
     text = str(error)
-    given = (CREATE_MAKES_IT, OR_A_NEW_ONE) if config.create else ()
+    given = (CREATE_MAKES_IT, OR_A_NEW_ONE) if config.create or config.delete_excluded else ()
     for phrase in (*given, *((LOCAL_DOES_WITHOUT, OR_LOCALLY) if config.local else ())):
         text = text.replace(phrase, "")
     return text

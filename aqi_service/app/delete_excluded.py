@@ -3,7 +3,12 @@
 One rule: running it again is always safe; with --dry-run it counts, and deletes nothing.
 """
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from random import random
+from typing import Any
 
 from aqi_service.app.advice import fitting_advice
 from aqi_service.app.config import Config
@@ -12,13 +17,18 @@ from aqi_service.app.open import open_backend
 from aqi_service.app.reload import excluded_sensors
 from aqi_service.app.reports import print_facts
 from aqi_service.app.startup_checks import check_table, tell_start
+from aqi_service.core.schedule import full_jitter
+from aqi_service.errors import MissingIndex, NotReady, Unavailable
 from aqi_service.shutdown import Stop
 from aqi_service.storage.ports import READ_LIMIT, Store
-from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorRange
+from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange
 
 ALL_TIME = (0, 2**53)
 BEFORE_ALL = -1.0
 """No item has expired by then: what has is still in the table."""
+
+TRIES, FIRST_WAIT = 7, 0.5
+"""How often a page is asked for, and the upper edge in seconds of the first wait; doubled with each."""
 
 
 async def run(config: Config, stop: Stop) -> int:
@@ -37,8 +47,17 @@ async def _run(config: Config) -> int:
     async with open_backend(config) as backend:
         tell_start(config, backend)
         await check_table(config, backend)
-        with fitting_advice(config):
+        with fitting_advice(config), _naming_the_command(config):
             return await _delete_all(config, backend.storage.store, excluded)
+
+
+@contextmanager
+def _naming_the_command(config: Config) -> Iterator[None]:
+    """Say of a table without the index which command adds it: this one makes nothing, be it told --create."""
+    try:
+        yield
+    except MissingIndex as error:
+        raise MissingIndex(str(error).replace("--create", config.create_command)) from error
 
 
 async def _delete_all(config: Config, store: Store, excluded: list[int]) -> int:
@@ -55,7 +74,12 @@ async def _delete_all(config: Config, store: Store, excluded: list[int]) -> int:
 
 
 async def items_of_sensor(
-    store: Store, sensor_id: int, *, counts_only: bool, page_limit: int = PAGE_LIMIT
+    store: Store,
+    sensor_id: int,
+    *,
+    counts_only: bool,
+    page_limit: int = PAGE_LIMIT,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> tuple[int, int]:
     """Return how many items the index has of a sensor, and how many of them were deleted.
 
@@ -64,7 +88,7 @@ async def items_of_sensor(
     found = deleted = 0
     asked, position = SensorRange(sensor_id, *ALL_TIME, fields=(), limit=page_limit), None
     while True:
-        page = await store.sensor_page(asked, BEFORE_ALL, position)
+        page = await _page(store, asked, position, sleep)
         ids = [item.id for item in page.items]
         found, position = found + len(ids), page.position
         for start in range(0, 0 if counts_only else len(ids), READ_LIMIT):
@@ -74,3 +98,17 @@ async def items_of_sensor(
     if deleted:
         await store.settle()
     return found, deleted
+
+
+async def _page(
+    store: Store, asked: SensorRange, position: Any, sleep: Callable[[float], Awaitable[None]]
+) -> SensorPage:
+    """Read a page, and again, as nobody waits for it, while that may pass: deletes keep the index busy."""
+    for attempt in range(1, TRIES):
+        try:
+            return await store.sensor_page(asked, BEFORE_ALL, position)
+        except NotReady:
+            raise
+        except Unavailable:
+            await sleep(full_jitter(attempt, random(), FIRST_WAIT))  # noqa: S311  # spreads load
+    return await store.sensor_page(asked, BEFORE_ALL, position)

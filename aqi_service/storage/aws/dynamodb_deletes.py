@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 from aqi_service.errors import ItemOutdated
 from aqi_service.storage.aws.clients import WRITE_CONCURRENCY
 from aqi_service.storage.aws.dynamodb_attributes import AttributeValues
-from aqi_service.storage.aws.retry import Sleep, call_with_retry
+from aqi_service.storage.aws.retry import ATTEMPTS, RetryPolicy, Sleep, call_with_retry
 from aqi_service.storage.cleanup import gather_or_cancel
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
+
+
+PATIENT = RetryPolicy(attempts=ATTEMPTS)
+"""All of a sensor's items lie in one part of the index, which takes 1,000 deletes a second, and no more."""
 
 
 async def delete_of_sensor(
@@ -36,6 +40,7 @@ async def delete_of_sensor(
                         ExpressionAttributeValues={":sensor": {"N": str(sensor_id)}},
                     ),
                     sleep,
+                    PATIENT,
                 )
             except ItemOutdated:
                 return

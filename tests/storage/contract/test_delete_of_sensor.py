@@ -79,7 +79,7 @@ async def test_nor_has_it_what_was_replaced_moved_or_expired_before_also_where_s
 ) -> None:
     def keeping(*arguments: Any, **named: Any) -> Connection:
         """Connect as a SQLite does that was built without SECURE_DELETE, unlike Debian's."""
-        connection = connect(*arguments, **named)
+        connection: Connection = connect(*arguments, **named)
         connection.execute("PRAGMA secure_delete = OFF")
         return connection
 
