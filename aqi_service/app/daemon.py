@@ -27,7 +27,7 @@ from aqi_service.app.loop_lag import watch
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.open import open_backend
 from aqi_service.app.preparation import Preparation
-from aqi_service.app.reload import ReloadedFiles, read_files
+from aqi_service.app.reload import ReloadedFiles, read_files, tell_excluded
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.app.startup_checks import tell_start
 from aqi_service.app.systemd import Health, Systemd, told
@@ -61,6 +61,7 @@ async def run(config: Config, stop: Stop) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, systemd.reloading, files.reload)
     async with open_backend(config) as backend:
         tell_start(config, backend)
+        tell_excluded(config, files.excluded)
         await _serve(config, backend, stop, files, systemd)
     return 0
 

@@ -17,7 +17,7 @@ from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
-from aqi_service.app.reload import excluded_sensors
+from aqi_service.app.reload import excluded_sensors, tell_excluded
 from aqi_service.app.reports import print_report
 from aqi_service.app.startup_checks import check_when_ready, tell_start
 from aqi_service.app.summary import tell_run
@@ -48,6 +48,7 @@ async def _run(config: Config, stop: Stop) -> int:
         cloudwatch(config, backend, time.time, SEND_SECONDS) as sender,
     ):
         tell_start(config, backend)
+        tell_excluded(config, excluded)
         warn_without_contact(config)
         look_here(config.sources, backend.snapshot_locations)
         await check_when_ready(config, backend)

@@ -1,12 +1,16 @@
 """Sensors that are left out, as an operator does it: a file, a load, SIGHUP, and the table rid of them."""
 
 import json
+import logging
+import os
 import signal
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from aqi_service.app.reload import MOST_BYTES, read_list
+from aqi_service.app.reload import MOST_BYTES, ReloadedFiles, read_files, read_list
+from aqi_service.certificates import Certificates
 from aqi_service.errors import ConfigError
 from tests.doubles.config import config
 from tests.doubles.load_helpers import document, written
@@ -58,8 +62,75 @@ def test_what_is_no_file_or_too_large_is_no_list(tmp_path: Path) -> None:
         read_list(tmp_path)
     with (tmp_path / "large").open("wb") as file:
         file.truncate(MOST_BYTES + 1)
-    with pytest.raises(ConfigError, match=r"large is larger than 16 MiB$"):
+    with pytest.raises(ConfigError, match=r"large is larger than 1 MiB$"):
         read_list(tmp_path / "large")
+
+
+def test_a_pipe_is_no_list_and_nobody_waits_for_who_writes_into_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=r"pipe is no file$"):
+        read_list(tmp_path / "pipe")
+
+
+def test_a_link_is_followed_and_one_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    link, kept = tmp_path / "list", left_out(tmp_path, 12)
+    link.symlink_to(kept)
+    assert read_list(link) == {12}
+    kept.unlink()
+    with pytest.raises(ConfigError, match=r"list cannot be read: No such file or directory$"):
+        read_list(link)
+
+
+def reloading(path: Path, tls: Certificates | None = None) -> tuple[ReloadedFiles, list[object]]:
+    """Read the list for the first time; give what SIGHUP calls, and what it has told whom."""
+    told: list[object] = []
+    files = read_files(config(exclude_sensors=path), lambda: told.append(files.excluded.ids))
+    files.tls = tls
+    return files, told
+
+
+@pytest.mark.parametrize("bad", [b"12\nx\n", b"\xff\xfe1\x002\x00", b"#\n" * MOST_BYTES, None, ...])
+def test_a_list_that_is_no_good_by_now_leaves_out_whom_that_of_before_did(
+    tmp_path: Path, bad: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = left_out(tmp_path, 11, 12)
+    files, told = reloading(path)
+    path.unlink()
+    if isinstance(bad, bytes):
+        path.write_bytes(bad)
+    elif bad is None:
+        path.mkdir()
+    files.reload()
+    assert (files.excluded.ids, told) == ({11, 12}, [])
+    assert [each.message for each in caplog.records] == ["exclusions_kept"]
+
+
+def test_a_list_that_became_shorter_is_a_warning_since_it_may_have_been_read_half_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    path = left_out(tmp_path, 11, 12)
+    files, told = reloading(path)
+    for text, ids in ((b"11\n12\n13", {11, 12, 13}), (b"11\n12\n13\n", {11, 12, 13}), (b"", set())):
+        path.write_bytes(text)
+        files.reload()
+        assert files.excluded.ids == ids
+    levels = [(each.levelname, vars(each)["sensors"], vars(each)["removed"]) for each in caplog.records]
+    assert levels == [("INFO", 3, 0), ("INFO", 3, 0), ("WARNING", 0, 3)]
+    assert told == [{11, 12, 13}, set()]
+
+
+def test_certificates_that_fail_in_whatever_way_keep_no_list_from_being_read(tmp_path: Path) -> None:
+    class Broken:
+        def reload(self) -> None:
+            raise RuntimeError("nobody thought of this")
+
+    path = left_out(tmp_path, 11)
+    files, _ = reloading(path, cast("Certificates", Broken()))
+    left_out(tmp_path, 11, 12)
+    with pytest.raises(RuntimeError):
+        files.reload()
+    assert files.excluded.ids == {11, 12}
 
 
 def test_a_list_may_begin_with_a_byte_order_mark_and_have_notes_in_any_encoding(tmp_path: Path) -> None:
@@ -105,6 +176,7 @@ async def test_sighup_takes_a_new_list_and_a_bad_one_leaves_the_old(tmp_path: Pa
     await load(tmp_path)
     left_out(tmp_path, "# nobody")
     async with running("--serve-only", *LOCAL, *LIST, *PORTS, cwd=tmp_path) as program:
+        await program.line("INFO .* exclusions_read sensors=0")
         await program.line(" memory_replaced ")
         assert [reply[:3] for reply in await program.ask(b"11", b"12")] == [b"id,"] * 2
         left_out(tmp_path, 12)
