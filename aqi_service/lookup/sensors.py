@@ -119,6 +119,7 @@ class SensorLookup:
         self, sensors: Sensors, there: Sequence[int], request: BoxRequest | CountryRequest
     ) -> PackedRecords:
         """Return the records of those positions that are wanted, in their order."""
+        there = _served(sensors, there, self._memory.excluded.ids)  # they do not count as too many either
         positions = await in_turns(_chosen(there, _wanted(sensors, request.choice)))
         if len(positions) > MOST_ROWS:
             narrow = NARROWER[type(request)]
@@ -156,7 +157,8 @@ class SensorLookup:
     async def _records(self, sensors: Sensors, positions: Sequence[int]) -> PackedRecords:
         """Return the newest records of the sensors at these positions, but for those that are not there."""
         record_ids, memory = sensors.index.record_ids, self._memory
-        positions = _served(sensors, positions, memory.excluded.ids)
+        excluded = memory.excluded.ids
+        positions = _served(sensors, positions, excluded)
         records = list[bytes | Item | None]()
         for start in range(0, len(positions), BUILD_SLICE):
             records += [memory.packed(record_ids[at]) for at in positions[start : start + BUILD_SLICE]]
@@ -171,6 +173,8 @@ class SensorLookup:
             if record is not None:
                 there.append(at)
                 kept.append(record)
+        if memory.excluded.ids is not excluded:  # another list has come meanwhile
+            return await self._records(sensors, positions)
         return PackedRecords(sensors, there, kept)
 
     async def _from_table(self, ids: Sequence[int]) -> Mapping[int, bytes | Item]:

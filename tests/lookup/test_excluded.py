@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 
 from aqi_service.core.exclusions import ExcludedSensors
+from aqi_service.core.geo import Box
 from aqi_service.core.left_out import without_sensors
-from aqi_service.core.requests import LatestRequest
+from aqi_service.core.requests import BoxRequest, LatestRequest
 from aqi_service.core.slices import run_through
 from aqi_service.errors import ArchiveFailed, Unavailable
 from aqi_service.lookup.latest import LatestSensors
@@ -108,6 +109,29 @@ async def test_a_history_that_is_read_as_the_list_comes_is_none(world: World) ->
     assert (await waiting).count(b"\r\n") == 1  # the header
     world.leave_out()
     assert (await lookup.answer(asked)).count(b"\r\n") == 2
+
+
+async def test_a_list_that_comes_while_others_are_read_from_the_table_counts_for_what_memory_gave(
+    world: World,
+) -> None:
+    reading = Gate()
+    sensors = SensorLookup(world.memory, Before(world.store, get_many=reading), _nobody)
+    world.memory.watch().writes(["11"])  # which is left to the table from now on
+    waiting = task(sensors.box(BoxRequest(Box(-90, -180, 90, 180))))
+    await until(lambda: reading.calls > 0)
+    world.leave_out(12)
+    reading.open.set()
+    assert [record.item.id for record in await waiting] == ["11", "13"]
+
+
+async def test_whom_the_list_leaves_out_does_not_make_an_area_too_large(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aqi_service.lookup.sensors.MOST_ROWS", 2)
+    asked = b"box -90 -180 90 180"
+    assert (await world.lookup.answer(asked)).startswith(b"Bad request: 3 sensors; at most 2 ")
+    world.leave_out(12)
+    assert (await world.lookup.answer(asked)).count(b"\r\n") == 3
 
 
 @by_hand
