@@ -142,14 +142,26 @@ def test_against_aws_credentials_come_from_the_shell_or_a_folder_and_no_key_is_m
         "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
     }  # fmt: skip
     assert [(each["type"], each["target"], each["read_only"]) for each in alone["volumes"]] == [
-        ("volume", "/aws", True)
-    ]
+        ("volume", "/aws", True), ("volume", "/etc/aqi", True),
+    ]  # fmt: skip
     given = services(AWS_ACCESS_KEY_ID="AKIA", AWS_PROFILE="p", AWS_FOLDER="/home/me/.aws", RUN_AS="1000")
     mine = given["aqi-aws"]
     assert (mine["environment"]["AWS_ACCESS_KEY_ID"], mine["environment"]["AWS_PROFILE"]) == ("AKIA", "p")
     assert (mine["volumes"][0]["type"], mine["volumes"][0]["source"]) == ("bind", "/home/me/.aws")
     assert (alone["user"], mine["user"]) == ("10001", "1000")
     assert given["aqi"]["environment"]["AWS_ACCESS_KEY_ID"] == "aqilocal"
+
+
+@needs_compose
+@pytest.mark.parametrize("name", DAEMONS)
+def test_a_list_of_sensors_to_leave_out_gets_into_each_daemon(name: str) -> None:
+    alone = services()[name]
+    assert alone["environment"]["AQI_EXCLUDE_SENSORS"] is None
+    given = services(AQI_EXCLUDE_SENSORS="/etc/aqi/left-out.txt", SETTINGS_FOLDER="/home/me/settings")[name]
+    assert given["environment"]["AQI_EXCLUDE_SENSORS"] == "/etc/aqi/left-out.txt"
+    for service, kind, source in ((alone, "volume", "no-settings"), (given, "bind", "/home/me/settings")):
+        [mount] = [each for each in service["volumes"] if each["target"] == "/etc/aqi"]
+        assert (mount["type"], mount["source"], mount["read_only"]) == (kind, source, True)
 
 
 @needs_compose
