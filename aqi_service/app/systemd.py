@@ -61,8 +61,13 @@ class Systemd:
         self._is_ready = True
         self.tell("READY=1", *facts)
 
+    def stopping(self, *facts: str) -> None:
+        """Tell that the service ends, and these facts: it is not ready any more."""
+        self._is_ready = False
+        self.tell("STOPPING=1", *facts)
+
     def reloading(self, reload: Callable[[], None]) -> None:
-        """Reload, with word before, by the kernel's monotonic clock, and after; none before it is ready."""
+        """Reload, with word before, by the kernel's monotonic clock, and after; none unless it is ready."""
         if not self._is_ready:
             reload()
             return
@@ -114,7 +119,7 @@ async def beat(
         lives = systemd.watchdog < math.inf and clock() - due < systemd.watchdog
         systemd.tell(f"STATUS={health.line()}", *(("WATCHDOG=1",) if lives else ()))
         due = clock() + every
-    systemd.tell("STOPPING=1", "STATUS=answering what was asked, then ending")
+    systemd.stopping("STATUS=answering what was asked, then ending")
 
 
 @asynccontextmanager

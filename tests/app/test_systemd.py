@@ -154,6 +154,14 @@ def test_a_reload_is_told_with_the_kernels_time_but_before_it_is_ready_only_done
     assert "RELOADING=1" in done[1]
 
 
+def test_a_reload_while_it_ends_does_not_say_that_it_is_ready_again(systemd: StandIn) -> None:
+    told, done = Systemd(systemd.environment), list[str]()
+    told.ready()
+    told.stopping("STATUS=ending")
+    told.reloading(lambda: done.append("late"))
+    assert (systemd.read(), done) == ([["READY=1"], ["STOPPING=1", "STATUS=ending"]], ["late"])
+
+
 async def test_the_daemon_is_ready_once_it_accepts_though_the_table_does_not_answer(
     systemd: StandIn, tmp_path: Path
 ) -> None:

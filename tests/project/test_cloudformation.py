@@ -169,8 +169,13 @@ def test_a_role_s_policy_is_the_file_s_of_deploy_iam(role: str, policy: str, fil
 
 def test_a_role_may_do_nothing_but_its_policies_of_deploy_iam_and_begin() -> None:
     stack = large()
-    assert list(stack.policies("LoaderRole")) == ["aqi-daemon", "aqi-cloudwatch", "aqi-install"]
-    assert list(stack.policies("ReplicaRole")) == ["aqi-serve-only", "aqi-install"]
+    assert list(stack.policies("LoaderRole")) == [
+        "aqi-daemon",
+        "aqi-cloudwatch",
+        "aqi-install",
+        "aqi-no-secrets",
+    ]
+    assert list(stack.policies("ReplicaRole")) == ["aqi-serve-only", "aqi-install", "aqi-no-secrets"]
     assert list(stack.policies("BackfillRole")) == ["aqi-backfill"]
     assert not stack.of_type("AWS::IAM::Policy")
     assert not stack.of_type("AWS::IAM::ManagedPolicy")
@@ -183,6 +188,14 @@ def test_a_role_may_do_nothing_but_its_policies_of_deploy_iam_and_begin() -> Non
         ]
         managed = stack.properties(role)["ManagedPolicyArns"]
         assert managed == ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]
+
+
+@pytest.mark.parametrize("role", ["LoaderRole", "ReplicaRole"])
+def test_a_service_gone_wrong_reads_none_of_the_accounts_parameters(role: str) -> None:
+    """AmazonSSMManagedInstanceCore allows all of them, the secrets of other programs included."""
+    [refused] = large().policies(role)["aqi-no-secrets"]["Statement"]
+    assert (refused["Effect"], refused["Resource"]) == ("Deny", "*")
+    assert refused["Action"] == ["ssm:GetParameter", "ssm:GetParameters"]
 
 
 def test_the_region_is_named_nowhere_and_so_nothing_is_in_another() -> None:
