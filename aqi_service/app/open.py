@@ -52,10 +52,9 @@ async def _dry_over(opened: AbstractAsyncContextManager[Backend]) -> AsyncIterat
 async def _local(folder: Path, config: Config) -> AsyncIterator[Backend]:
     from aqi_service.storage.local.open import open_local  # noqa: PLC0415  # only with --local
 
-    dry = config.dry_run and config.load_only
     async with (
         _objects(config) as objects,
-        open_local(folder, objects, read_only=config.serve_only or dry) as backend,
+        open_local(folder, objects, read_only=config.serve_only or config.dry_run) as backend,
     ):
         yield backend
 
