@@ -92,7 +92,7 @@ class SensorLookup:
         It searches again without those that turn out to be gone, until there are enough.
         """
         sensors, gone = self._sensors(), set[int]()
-        wanted = _wanted(sensors, request.choice)
+        wanted = _wanted(sensors, request.choice, self._memory.excluded.ids)
         while True:
             near = await in_turns(
                 sensors.index.nearest(request.middle, request.count, lambda at: at not in gone and wanted(at))
@@ -119,8 +119,8 @@ class SensorLookup:
         self, sensors: Sensors, there: Sequence[int], request: BoxRequest | CountryRequest
     ) -> PackedRecords:
         """Return the records of those positions that are wanted, in their order."""
-        there = _served(sensors, there, self._memory.excluded.ids)  # they do not count as too many either
-        positions = await in_turns(_chosen(there, _wanted(sensors, request.choice)))
+        wanted = _wanted(sensors, request.choice, self._memory.excluded.ids)
+        positions = await in_turns(_chosen(there, wanted))
         if len(positions) > MOST_ROWS:
             narrow = NARROWER[type(request)]
             raise BadRequest(f"{len(positions)} sensors; at most {MOST_ROWS} a request: {narrow}")
@@ -205,10 +205,12 @@ def _served(sensors: Sensors, positions: Sequence[int], excluded: frozenset[int]
     return [at for at in positions if sensor_ids[at] not in excluded]
 
 
-def _wanted(sensors: Sensors, choice: Choice) -> Callable[[int], bool]:
-    """Return what tells whether the sensor at a position is one of the choice."""
+def _wanted(sensors: Sensors, choice: Choice, excluded: frozenset[int]) -> Callable[[int], bool]:
+    """Return what tells whether the sensor at a position is one of the choice, and not left out."""
 
     def wanted(at: int) -> bool:
+        if excluded and sensors.index.sensor_ids[at] in excluded:
+            return False
         if sensors.index.indoor[at] and not choice.indoor:
             return False
         return not choice.clean or UNCLEAN.isdisjoint(sensors.checks.flags(at))

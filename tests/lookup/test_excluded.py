@@ -1,6 +1,7 @@
 """Memory and the sensors that are left out: on a new list at once, and after the snapshot was read again."""
 
 from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.geo import Box
 from aqi_service.core.left_out import without_sensors
 from aqi_service.core.requests import BoxRequest, LatestRequest
+from aqi_service.core.sensor_index import SensorIndex
 from aqi_service.core.slices import run_through
 from aqi_service.errors import ArchiveFailed, Unavailable
 from aqi_service.lookup.latest import LatestSensors
@@ -122,6 +124,21 @@ async def test_a_list_that_comes_while_others_are_read_from_the_table_counts_for
     world.leave_out(12)
     reading.open.set()
     assert [record.item.id for record in await waiting] == ["11", "13"]
+
+
+async def test_however_many_are_left_out_around_a_point_the_nearest_others_are_found_by_one_search(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches, nearest = [], SensorIndex.nearest
+
+    def counted(*asked: Any) -> Any:
+        searches.append(asked)
+        return nearest(*asked)
+
+    monkeypatch.setattr(SensorIndex, "nearest", counted)
+    world.leave_out(11, 12)
+    assert (await world.lookup.answer(b"near 51.5 -0.1 1")).splitlines()[1].startswith(b"13,")
+    assert len(searches) == 1
 
 
 async def test_whom_the_list_leaves_out_does_not_make_an_area_too_large(

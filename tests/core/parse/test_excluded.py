@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -13,7 +14,8 @@ from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.record_item import Rejection, ScoringRules
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.scales import DAQI
-from tests.doubles.documents import SNAPSHOT_AT, assemble, document_of, record
+from aqi_service.errors import CutShort
+from tests.doubles.documents import CUT, GENERATED, SNAPSHOT_AT, assemble, document_of, record
 
 LEFT_OUT = ScoringRules(DAQI, SNAPSHOT_AT, excluded=frozenset({5, 987654321}))
 
@@ -45,6 +47,52 @@ def test_another_id_or_none_is_no_such_sensor_s_and_its_item_is_as_without_a_lis
     (item,), _ = assemble(document, rules=LEFT_OUT)
     assert isinstance(item, Item)
     assert item == assemble(document)[0][0]
+
+
+def half(sensor_id: int, record_id: int, kind: str) -> dict[str, Any]:
+    made = of(sensor_id, record_id)
+    return made | {
+        "sensordatavalues": [each for each in made["sensordatavalues"] if each["value_type"] == kind]
+    }
+
+
+LATER = 1_900_000_000
+"""A time after all records that there are."""
+
+HALVES = [half(5, 1, "P1"), half(5, 1, "P2")]
+BETWEEN = ([], [of(5, 1)], HALVES[:1], HALVES[1:], HALVES, [of(5, 1) | {"id": None}])
+"""What stands between the two halves of another sensor's measurement, of the same record id."""
+
+
+@pytest.mark.parametrize("careful", [False, True])
+@pytest.mark.parametrize(
+    ("document", "excluded"),
+    [
+        (GENERATED, None),
+        (CUT, None),
+        *((document_of(half(6, 1, "P1"), *each, half(6, 1, "P2"), of(7, 2)), {5}) for each in BETWEEN),
+    ],
+)
+def test_the_items_and_rejects_of_all_other_sensors_are_those_without_a_list(
+    document: bytes, excluded: set[int] | None, careful: bool
+) -> None:
+    def read(ids: frozenset[int]) -> tuple[list[Item], list[Rejection]]:
+        reader = DocumentReader(ScoringRules(DAQI, LATER, excluded=ids), careful=careful)
+        some = [*reader.feed(document[:4001]), *reader.feed(document[4001:])]
+        with suppress(CutShort):
+            some += reader.close()
+        return [item for each in some for item in each.items], [r for each in some for r in each.rejections]
+
+    items, rejections = read(frozenset())
+    assert len(items) > 1
+    sensors = sorted({int(item.sensor_id or 0) for item in items})
+    ids = frozenset(sensors[::3] if excluded is None else excluded)
+    others, rejected = read(ids)
+    assert others == [item for item in items if int(item.sensor_id or 0) not in ids]
+    still = [each for each in rejected if each.reason != "excluded"]
+    assert {each.offset for each in still} <= {each.offset for each in rejections}
+    assert len(others) < len(items) or excluded
+    assert [each for each in rejections if each.offset in {other.offset for other in still}] == still
 
 
 def test_it_is_excluded_before_it_is_anything_else_so_that_no_other_reason_keeps_its_text() -> None:
