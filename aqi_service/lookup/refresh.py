@@ -126,14 +126,18 @@ class MemoryRefresher:
             latest.doubt(math.inf)
 
     async def _renew(self, version: SnapshotVersion, scale: Scale, manifest: Manifest) -> None:
-        """Read a snapshot into memory; one that takes long, or fails, leaves all to the table meanwhile."""
+        """Read a snapshot into memory; one that takes long, or fails, leaves all to the table meanwhile.
+
+        One that is there and cannot be read again, since sensors were left out, is right without them.
+        """
         latest = self._latest
+        most = NO_DOUBT if latest.has(version) else math.inf
         late = asyncio.get_running_loop().call_later(POLL_SECONDS, latest.doubt, math.inf)
         try:
             latest.offer(await self._fitting(await self._read(version, scale, manifest)))
         except Exception:
             self._put_off(version)
-            latest.doubt(math.inf)
+            latest.doubt_more(most)
             raise
         finally:
             late.cancel()

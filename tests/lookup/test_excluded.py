@@ -210,6 +210,7 @@ async def test_a_snapshot_that_cannot_be_read_again_leaves_what_is_there_of_the_
     with pytest.raises(ArchiveFailed):
         await world.refresher.look()
     assert world.remembered == await world.found() == {11, 13}
+    assert [world.lookup.at_once(b"%d" % number) is not None for number in IDS] == [True, False, True]
 
 
 async def test_a_list_that_comes_while_a_snapshot_is_read_counts_for_what_was_read() -> None:

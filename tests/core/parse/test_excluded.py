@@ -60,7 +60,14 @@ LATER = 1_900_000_000
 """A time after all records that there are."""
 
 HALVES = [half(5, 1, "P1"), half(5, 1, "P2")]
-BETWEEN = ([], [of(5, 1)], HALVES[:1], HALVES[1:], HALVES, [of(5, 1) | {"id": None}])
+BETWEEN: tuple[list[dict[str, Any]], ...] = (
+    [],
+    [of(5, 1)],
+    HALVES[:1],
+    HALVES[1:],
+    HALVES,
+    [of(5, 1) | {"id": None}],
+)
 """What stands between the two halves of another sensor's measurement, of the same record id."""
 
 
