@@ -25,6 +25,12 @@ def directives(unit: Path) -> Mapping[str, list[str]]:
     return found
 
 
+def variables(unit: Path) -> dict[str, str]:
+    """Give the environment that a unit itself sets."""
+    words = [word for value in directives(unit)["Environment"] for word in shlex.split(value)]
+    return dict(word.split("=", 1) for word in words)
+
+
 def command(unit: Path) -> list[str]:
     """Give what a unit starts, word by word."""
     [start] = directives(unit)["ExecStart"]

@@ -1,7 +1,6 @@
 """The units of deploy/: what systemd says of them, and that they start what is there."""
 
 import os
-import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.doubles.units import (
     directives,
     environment_file,
     families,
+    variables,
 )
 
 BOTH = pytest.mark.parametrize("unit", [SYSTEM, HOME], ids=lambda unit: unit.stem)
@@ -106,9 +106,9 @@ def test_a_unit_starts_the_installed_command_and_leaves_options_to_the_settings(
 
 
 def test_at_home_two_weeks_are_kept_unless_the_file_of_settings_says_otherwise() -> None:
-    [given] = directives(HOME)["Environment"]
-    assert shlex.split(given) == ["AQI_LOCAL=%h/aqi-data", "AQI_TTL_DAYS=14", "AQI_KEEP_DAYS=14"]
-    assert unknown_variables(dict(each.split("=") for each in shlex.split(given))) == []
+    given = {name: value for name, value in variables(HOME).items() if name.startswith("AQI_")}
+    assert given == {"AQI_LOCAL": "%h/aqi-data", "AQI_TTL_DAYS": "14", "AQI_KEEP_DAYS": "14"}
+    assert unknown_variables(given) == []
     assert directives(HOME)["EnvironmentFile"] == ["-%E/aqi/aqi.env"]
 
 
@@ -118,6 +118,21 @@ def test_a_unit_starts_again_whatever_but_what_a_person_must_change(unit: Path) 
     assert (found["Restart"], found["RestartPreventExitStatus"]) == (["always"], [str(EXIT_CONFIG)])
     assert found["Type"] == ["notify"]
     assert int(found["TimeoutStopSec"][0]) > LAST_SECONDS
+
+
+@BOTH
+async def test_a_daemon_that_systemd_ends_because_it_hangs_says_where(unit: Path, tmp_path: Path) -> None:
+    """WatchdogSec= ends by SIGABRT, of which Python by itself says nothing."""
+    assert directives(unit)["LimitCORE"] == ["0"]
+    env = {name: value for name, value in variables(unit).items() if name.startswith("PYTHON")}
+    async with feed_server((answer(document(1)),)) as feed:
+        options = ("--local", "d", *PORTS, "--feed-url", feed.url())
+        async with running(*options, cwd=tmp_path, env=env) as program:
+            await program.report()
+            program.tell(signal.SIGABRT)
+            await program.line("^Fatal Python error: Aborted$")
+            await program.line(r"asyncio/runners\.py")
+            assert await program.ended() == -signal.SIGABRT
 
 
 def test_the_system_unit_allows_as_many_files_as_10_000_connections_need() -> None:
