@@ -58,6 +58,7 @@ class _Unread(Struct):
 class _Answer(Struct, forbid_unknown_fields=True):
     Responses: dict[str, list[_Stored]]
     UnprocessedKeys: dict[str, _Unread] = {}
+    ConsumedCapacity: list[Any] = []  # not asked for, and given all the same by some that stand in for AWS
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)

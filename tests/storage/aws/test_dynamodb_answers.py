@@ -94,3 +94,8 @@ def test_an_item_of_another_form_leaves_all_to_the_general_way(changes: dict[str
 )
 def test_what_is_no_answer_is_left_to_the_general_way(body: bytes) -> None:
     assert read_answer(body) is None
+
+
+def test_capacity_that_nobody_asked_for_is_passed_over() -> None:
+    body = answer(to_attributes(FULL, "S"), ConsumedCapacity=[{"TableName": "t", "CapacityUnits": 1.5}])
+    assert read_answer(body) == ({FULL.id: FULL}, [])
