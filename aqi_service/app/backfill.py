@@ -4,8 +4,9 @@ One rule: what is finished is not read again, so that a backfill that was cut of
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from aqi_service.app.config import Config
 from aqi_service.app.loads import LoadKind, Loads, log_in_glacier
@@ -20,6 +21,8 @@ from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import Source
 from aqi_service.storage.backend import Backend
 
+log = logging.getLogger("aqi_service")
+
 
 async def replays(
     config: Config, backend: Backend, loads: Loads, summary: RunSummary
@@ -31,13 +34,15 @@ async def replays(
         check_clock(now)  # by one that was never set, all are named ahead
         told = "aqi-service: nothing to load: no snapshot is in the range, or in this worker's share"
         say("nothing_to_load", told)
+    _warn_of_expiry(sources, config, now)
     summary.of, clock_off, clock = len(sources), False, asyncio.get_running_loop().time
     run = RunProgress(len(sources))
     for start in range(0, len(sources), CONCURRENT_READS):
         some = sources[start : start + CONCURRENT_READS]
         finished = await loads.finished_sources(some)
-        for source in some:
-            if name := finished.get(source):
+        for each in some:
+            source = each if each.prepare is None else await each.prepare()
+            if name := finished.get(each) or await loads.finished_day(source):
                 summary.skips += 1
                 run.skip()
                 yield skipped(source, name, config.table, config.scale_name, time.time())
@@ -53,6 +58,15 @@ async def replays(
                     yield report
     if not clock_off:
         await loads.prune()
+
+
+def _warn_of_expiry(sources: Sequence[Source], config: Config, now: float) -> None:
+    """Say before the first of them which days of daily files would only be read to expire."""
+    ends = [source.named[1] for source in sources if source.day is not None and source.named]
+    old = sum(1 for end in ends if config.ttl and end + config.ttl <= now)
+    if old:
+        hint = "records expire --ttl-days after their own time: load old days without it"
+        log.warning("old_days_expire", extra={"count": old, "of": len(ends), "hint": hint})
 
 
 def _is_named(source: Source, config: Config) -> bool:

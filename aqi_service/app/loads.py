@@ -181,6 +181,14 @@ class Loads:
         others = [source for source in sources if source not in names]
         return found | await self._known.finished_of(others, config.scale_name)
 
+    async def finished_day(self, source: Source) -> str | None:
+        """Return a day of daily files by its name, if it need not be read, as its files are those of then."""
+        config = self._config
+        if source.day is None or source.named is None or config.force or config.rescore or config.dry_run:
+            return None
+        name = source.named[0]
+        return name if await self.finished_of((name,)) else None
+
     async def note_source(self, source: Source, report: LoadReport) -> None:
         """Note what a source outside the archive was when it was loaded, so that it is not read again."""
         if not self._config.dry_run:

@@ -15,7 +15,7 @@ HIDDEN = frozenset(
 )
 """Columns that a table of sensors or of an area lacks, so that a line of it fits a screen."""
 
-HIDDEN_OF_DAYS = frozenset({"id", "timestamp", "AQI_pollutant", "scale"})
+HIDDEN_OF_DAYS = frozenset({"id", "timestamp", "AQI_pollutant", "scale", "hours_p25", "hours_p10"})
 
 FIRST = ("sensor_id", "distance_km")
 """Columns that a table begins with."""

@@ -1,14 +1,15 @@
 """A sensor's days: its records of each UTC day folded into one row, as they come in the order of time.
 
-One rule: a 24-hour mean at midnight is the day's mean, so the day's last record stands for the day if it is
-of 22:00 or later; else the day has no values, and only says in how many hours there was a record.
+One rule: the mean of the day's hourly means, out of daily files, stands for the day; without one a 24-hour
+mean at midnight is the day's, so its last record is, if it is of 22:00 or later; else the day has no values,
+and only says in how many hours there was a record.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from aqi_service.core.csv_reply import csv_line
-from aqi_service.core.items import Item
+from aqi_service.core.items import OF_DAYS, Item
 from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import rescored
 from aqi_service.core.times import DAY, HOUR, day_of
@@ -16,12 +17,13 @@ from aqi_service.core.times import DAY, HOUR, day_of
 LAST_FROM = 22 * HOUR
 """Seconds of a day from which on its last record stands for it."""
 
-DAY_FIELDS = ("timestamp", "pm25", "pm10", "aqi", "aqi_range", "aqi_pollutant", "scale")
+DAY_FIELDS = ("timestamp", "pm25", "pm10", "aqi", "aqi_range", "aqi_pollutant", "scale", *OF_DAYS)
 """The fields of Item that a day is made of, beside those that every record has."""
 
 _COLUMNS = (
     *(("sensor_id", True), ("date", False), ("hours", True), ("P2.5", True), ("P10", True), ("AQI", True)),
     *(("AQI_range", False), ("AQI_pollutant", False), ("scale", False), ("id", True), ("timestamp", False)),
+    *((field, True) for field in OF_DAYS),
 )
 DAYS_HEADER = ",".join(name for name, _ in _COLUMNS) + "\r\n"
 _NUMERIC = tuple(is_number for _, is_number in _COLUMNS)
@@ -33,7 +35,8 @@ class Day(NamedTuple):
 
     Attributes:
         number: days since 1970.
-        hours: in how many of its 24 hours there is a record; 0 is a day without any.
+        hours: in how many of its 24 hours there is a record, or a value where the day is out of daily files;
+            0 is a day without any.
         last: the record that stands for it, of equal time the higher id; None if there is none.
         expires_at: when the first of its records expires (epoch seconds), and so it is another day.
     """
@@ -87,27 +90,34 @@ class DayBuilder:
     def _begin(self, number: int | None) -> None:
         self._number = number
         self._hours = 0  # a bit an hour
-        self._last: tuple[int, int, Item] | None = None
+        self._last: tuple[int, int, int, Item] | None = None
         self._expires_at: int | None = None
 
     def _take(self, item: Item, second: int) -> None:
-        self._hours |= 1 << second // HOUR
-        this = (second, int(item.id), item)
-        if self._last is None or this[:2] > self._last[:2]:
+        of_files = hours_of(item)
+        self._hours |= 0 if of_files else 1 << second // HOUR
+        this = (of_files, second, int(item.id), item)
+        if self._last is None or this[:3] > self._last[:3]:
             self._last = this
         if self._expires_at is None or (item.expires_at is not None and item.expires_at < self._expires_at):
             self._expires_at = item.expires_at
 
     def _complete(self, number: int) -> Day:
-        last = self._last[2] if self._last and self._last[0] >= LAST_FROM else None
-        day = Day(number, self._hours.bit_count(), last, self._expires_at)
+        of_files, second, _, item = self._last or (0, 0, 0, None)
+        last = item if of_files or second >= LAST_FROM else None
+        day = Day(number, of_files or self._hours.bit_count(), last, self._expires_at)
         self._begin(next(self._left, None))
         return day
+
+
+def hours_of(item: Item) -> int:
+    """Tell in how many hours of its day an item out of daily files has a value; 0 for any other item."""
+    return max(int(item.hours_p25 or 0), int(item.hours_p10 or 0))
 
 
 def day_row(sensor_id: int, day: Day, scale: Scale | None) -> bytes:
     """Write a day's row; without a record that stands for it only sensor, date and hours."""
     last = rescored(day.last, scale) if day.last else _NO_RECORD
     values = (last.pm25, last.pm10, last.aqi, last.aqi_range, last.aqi_pollutant, last.scale)
-    named = (last.id or None, last.timestamp)
+    named = (last.id or None, last.timestamp, last.hours_p25, last.hours_p10)
     return csv_line((str(sensor_id), day_of(day.number * DAY), day.hours, *values, *named), _NUMERIC)

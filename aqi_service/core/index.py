@@ -16,7 +16,7 @@ import orjson
 from aqi_service.core.csv_reply import HEADER, csv_row
 from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.idset import IdSet
-from aqi_service.core.items import COLUMNS, Item, Verdict, judge
+from aqi_service.core.items import COLUMNS, OF_DAYS, Item, Verdict, judge
 from aqi_service.core.notes import NO_DOUBT
 from aqi_service.core.sensors import Sensors
 from aqi_service.core.times import DAY, is_old
@@ -208,7 +208,8 @@ def pack(item: Item) -> bytes | None:
     measured_at = 0 if item.measured_at is None else item.measured_at
     if len(row) > MOST_BYTES or not 0 <= expires_at <= _NEVER or not 0 <= measured_at <= _NEVER:
         return None
-    beside = item[_CELLS:] if _fields(row) == [*item[:_CELLS]] else tuple(item)
+    fields = item if item[-_OF_DAYS:] != (None,) * _OF_DAYS else item[:-_OF_DAYS]
+    beside = fields[_CELLS:] if _fields(row) == [*item[:_CELLS]] else fields
     packed = _HEAD.pack(measured_at, expires_at, len(row)) + row + orjson.dumps(beside)
     return packed if len(packed) <= MOST_BYTES else None
 
@@ -222,6 +223,8 @@ def unpack(packed: bytes) -> Item:
 
 _CELLS = len(COLUMNS)
 _BESIDE = len(Item._fields) - _CELLS
+_OF_DAYS = len(OF_DAYS)
+"""Fields at the end that no snapshot's record has; each byte here counts once a record."""
 
 
 def _fields(row: bytes) -> list[Any]:

@@ -38,6 +38,8 @@ class Item(NamedTuple):
         scale: name of the index table, such as `daqi`.
         aqi_pollutant: `P2.5` or `P10`, the one that decided the index.
         expires_at: epoch seconds from which the item counts as absent.
+        hours_p25, hours_p10: in how many of the day's 24 hours the sensor gave such a value; of a day out of
+            daily archives alone, whose values are means of hourly means.
     """
 
     id: str
@@ -59,6 +61,8 @@ class Item(NamedTuple):
     scale: str | None = None
     aqi_pollutant: str | None = None
     expires_at: int | None = None
+    hours_p25: str | None = None
+    hours_p10: str | None = None
 
 
 _new: Any = tuple.__new__
@@ -98,11 +102,16 @@ ATTRIBUTES = (
     Attribute("scale", "scale", "S"),
     Attribute("aqi_pollutant", "AQI_pollutant", "S"),
     Attribute("expires_at", "expires_at", "N"),
+    Attribute("hours_p25", "hours_p25", "N"),
+    Attribute("hours_p10", "hours_p10", "N"),
 )
 """Every attribute of an item, in the order of the fields of Item."""
 
 COLUMNS = ATTRIBUTES[:11]
 """What a lookup by id answers with, in this order."""
+
+OF_DAYS = ("hours_p25", "hours_p10")
+"""The fields that a sensor's day out of daily files has alone; they came after all others."""
 
 TIMES = frozenset({"measured_at", "snapshot_at", "expires_at"})
 """The fields that are an int rather than canonical text."""
@@ -118,7 +127,7 @@ class Verdict(StrEnum):
 
 def is_same(new: Item, old: Item) -> bool:
     """Tell whether two items agree in all but `snapshot_at` and `expires_at`."""
-    return new[:15] == old[:15] and new[16:18] == old[16:18]
+    return new[:15] == old[:15] and new[16:18] == old[16:18] and new[19:] == old[19:]
 
 
 def judge(new: Item, old: Item | None) -> Verdict:

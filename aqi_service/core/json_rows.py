@@ -14,7 +14,7 @@ from aqi_service.core.days import Day
 from aqi_service.core.decimals import canonical, plain
 from aqi_service.core.geo import Point
 from aqi_service.core.index import SnapshotVersion
-from aqi_service.core.items import Item
+from aqi_service.core.items import OF_DAYS, Item
 from aqi_service.core.places import Place, Places
 from aqi_service.core.recent import Reject
 from aqi_service.core.scales import SCALES
@@ -91,6 +91,7 @@ def day_json(day: Day, scale: Scale | None) -> Json:
         **_values(last),
         "id": last.id or None,
         "timestamp": last.timestamp,
+        **{field: number(getattr(last, field)) for field in OF_DAYS},
     }
 
 

@@ -50,10 +50,28 @@ class Fates:
 
 
 @dataclass(frozen=True, slots=True)
+class DayFacts:
+    """What the report of a day of daily files adds.
+
+    Attributes:
+        files: how many files it has.
+        days: sensors that have a value of PM2.5 or PM10 in at least one hour of it.
+        hours_missing: hours of those in which there is none of either.
+        digest: what its files are known by: their names, sizes and times.
+    """
+
+    files: int = 0
+    days: int = 0
+    hours_missing: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadReport:
     """One load, as it is printed and kept as the snapshot's manifest.
 
-    `snapshot` is the archived snapshot's name, None when nothing was archived; `newest` the newest
+    `snapshot` is the archived snapshot's name, or what a day of daily files is called, None when there is no
+    manifest; `day` what is said of such a day alone; `newest` the newest
     timestamp; `started` epoch seconds; `mostly_since` (epoch seconds) a time that nine in ten usable records
     are not older than, `retry_after` what a failed source asked for, `for_good` that waiting cannot mend what
     failed, `in_glacier` that it has to be restored first, `clock_off` that the clock is wrong, `example` an
@@ -81,6 +99,7 @@ class LoadReport:
     seconds: float
     dry_run: bool = False
     error: str | None = None
+    day: DayFacts | None = None
     mostly_since: int | None = field(default=None, compare=False)
     retry_after: float | None = field(default=None, compare=False)
     for_good: bool = field(default=False, compare=False)
@@ -120,6 +139,7 @@ class LoadReport:
             "seconds": round(self.seconds, 3),
             "dry_run": self.dry_run,
             "error": self.error,
+            **(asdict(self.day) if self.day else {}),
         }
 
 

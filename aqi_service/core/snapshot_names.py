@@ -50,8 +50,9 @@ def can_name(taken: float) -> bool:
 def order_of(name: str) -> tuple[int, int]:
     """Return what snapshots are ordered by: time, and of one minute the suffix."""
     parsed = parse_name(name)
-    suffix = name.removesuffix(".json").partition("-")[2]
-    return (parsed[1] if parsed else 0, int(suffix or 1))
+    if parsed is None:
+        return 0, 1
+    return parsed[1], int(name.removesuffix(".json").partition("-")[2] or 1)
 
 
 def first_free(name: str, taken: Container[str]) -> str:

@@ -105,15 +105,20 @@ class _Load:
         self._name, taken = source.named or (snapshot_name(taken), taken)
         self._archive = self.storage.archive
         self._manifests = ManifestStore(self.storage, plan.table, plan.ttl, self.now)
-        self._builder = ReportBuilder(source.label, plan.table, plan.scale.name, started, taken, plan.dry_run)
-        self._rules = ScoringRules(plan.scale, taken, plan.ttl, plan.excluded)
+        self._builder = ReportBuilder(
+            source.label, plan.table, plan.scale.name, started, taken, plan.dry_run, day_facts=source.day
+        )
+        is_daily = source.day is not None
+        self._rules = ScoringRules(plan.scale, taken, plan.ttl, plan.excluded, is_daily)
         self._reader = DocumentReader(self._rules, max_records=plan.max_records)
         self._claim = UploadClaim(self._archive, self._name, self.tried)
         put = partial(store.put, conditional=not plan.live, guard=plan.guard)
         note = note_of(plan, source, started, taken)
         self._note = LoadNote(self._manifests, note, put, replay=not plan.live)
         patience = None if source.can_wait else PATIENCE_SECONDS
-        self.writer = TableWriter(store, self._note.put, now=self.now, patience=patience)
+        # The ids of days are in no snapshot, so no memory can have an older record of one.
+        noted_put = put if is_daily else self._note.put
+        self.writer = TableWriter(store, noted_put, now=self.now, patience=patience)
         self._watch = self.writer.watch = plan.watch()
         self._builder.indices = self.writer.changes if plan.rescore else None
         self._complete: LoadReport | None = None
@@ -145,8 +150,9 @@ class _Load:
     async def _run_unarchived(self) -> LoadEnd:
         """Load what is in the archive already, or what is not to be kept."""
         async with self._open_source() as incoming:
+            self._builder.day = incoming.day
             await self._parse(incoming, None)
-        self._builder.archived = self._name if self.source.archived else None
+        self._builder.archived = self._name if self.source.has_manifest else None
         return await self._write_pending(self._builder.archived, unchanged=False)
 
     def _open_source(self, known: SnapshotInfo | None = None) -> AbstractAsyncContextManager[OpenSnapshot]:
@@ -173,7 +179,7 @@ class _Load:
             if upload:
                 await upload.write(chunk)
             await self._write(self._reader.feed(chunk))
-            self.progress(self._builder.size, self._reader.counts.records, incoming.total)
+            self.progress(self._builder.bytes_read, self._reader.counts.records, incoming.total)
         await self._write(self._reader.close())
         tell_new_key(self._reader.new_key)
         self._builder.whole = True
@@ -197,8 +203,8 @@ class _Load:
         return LoadEnd(Status.UNCHANGED if unchanged else Status.COMPLETE)
 
     def _reread(self, name: str, offset: int) -> AsyncGenerator[bytes, None]:
-        """Give the archived document again, from a byte on; one that a person put there may be packed."""
-        if self.source.archived:
+        """Give the document again, from a byte on; one that a person put into the archive may be packed."""
+        if self.source.has_manifest:
             return from_offset(self.source, FetchOptions(self.plan.agent, self.plan.max_bytes), offset)
         return self._archive.read(name, offset)
 
@@ -210,7 +216,7 @@ class _Load:
             return self._builder.report(outcome, *counts)
         try:
             async with asyncio.timeout(MANIFEST_SECONDS):
-                latest = await self._manifests.latest()
+                latest = None if self.source.day else await self._manifests.latest()
                 report = self._builder.report(outcome, *counts, latest)
                 if not self.plan.dry_run:
                     rejects = self._builder.rejects.body(self.writer.counts.refused)
@@ -272,7 +278,7 @@ class _Load:
     async def _abort(self, error: str) -> LoadEnd:
         """End a load before its time: stop writing at once; all that is not in the table stays pending."""
         await self.writer.stop()
-        if self.source.archived:
+        if self.source.has_manifest:
             self._builder.archived = self._name
         elif self._builder.archived is None:
             self._builder.archived = await self._claim.name_if_archived()

@@ -6,15 +6,16 @@ One rule: the report says no more than what is counted here.
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aqi_service import __version__
 from aqi_service.core.fates import DeliveryCounts
 from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.manifest import Manifest
 from aqi_service.core.parse.counts import ParseCounts
+from aqi_service.core.parse.day_csv import DayCounts
 from aqi_service.core.rejects import Rejects
-from aqi_service.core.report import Fates, LoadReport, Status, snapshot_warnings
+from aqi_service.core.report import DayFacts, Fates, LoadReport, Status, snapshot_warnings
 from aqi_service.core.snapshot_names import order_of, parse_name
 from aqi_service.core.times import is_old, iso
 from aqi_service.errors import (
@@ -90,6 +91,8 @@ class ReportBuilder:
         whole: True once the document has been read to its end.
         rejects: the list of rejected records.
         indices: how they changed, where that is asked for.
+        day_facts: what is known of a day of daily files beforehand; None of a snapshot.
+        day: what its files turned out to be, once they are being read.
         clock: tells how long the load takes; the wall clock may be set meanwhile.
         begun: what it told at the start.
     """
@@ -107,11 +110,18 @@ class ReportBuilder:
     sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     rejects: Rejects = field(default_factory=Rejects)
     indices: IndexChanges | None = None
+    day_facts: DayFacts | None = None
+    day: DayCounts | None = None
     clock: Callable[[], float] = field(default_factory=_loop_clock)
     begun: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.begun = self.clock()
+
+    @property
+    def bytes_read(self) -> int:
+        """Decoded bytes of the source: of a day those of its files, not of the document made of them."""
+        return self.day.bytes if self.day else self.size
 
     def count(self, chunk: bytes) -> None:
         """Count a chunk of the document."""
@@ -131,7 +141,7 @@ class ReportBuilder:
     ) -> LoadReport:
         """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
         arrived = self.whole and outcome.status in _ARRIVED
-        warnings = dict(parsed.warnings)
+        warnings = dict(parsed.warnings) | (dict(self.day.warnings) if self.day else {})
         if counts.items_per_second is not None:
             warnings["throttled_items_per_second"] = round(counts.items_per_second)
         return LoadReport(
@@ -139,8 +149,8 @@ class ReportBuilder:
             source=self.source,
             snapshot=self.archived,
             snapshot_time=self.snapshot_time,
-            sha256=self.sha.hexdigest() if arrived else None,
-            bytes=self.size,
+            sha256=self.sha.hexdigest() if arrived and not self.day_facts else None,
+            bytes=self.bytes_read,
             table=self.table,
             scale=self.scale,
             version=__version__,
@@ -157,6 +167,7 @@ class ReportBuilder:
             seconds=self.clock() - self.begun,
             dry_run=self.dry_run,
             error=outcome.error,
+            day=self._of_day(),
             retry_after=outcome.retry_after,
             for_good=outcome.for_good,
             in_glacier=outcome.in_glacier,
@@ -164,6 +175,12 @@ class ReportBuilder:
             kept_as=self.archived or self.same,
             indices=self.indices,
         )
+
+    def _of_day(self) -> DayFacts | None:
+        facts, day = self.day_facts, self.day
+        if facts is None or day is None:
+            return facts
+        return replace(facts, days=day.days, hours_missing=day.hours_missing)
 
     def _odd(self, parsed: ParseCounts, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
         """Warn of what is odd about a snapshot that arrived whole, beside an older one."""
@@ -178,9 +195,9 @@ class ReportBuilder:
 
 
 def skipped(source: Source, name: str, table: str, scale: str, now: float) -> LoadReport:
-    """Return the report of a source whose snapshot `name` is finished already, so that it is not read."""
-    taken = order_of(name)[0]
-    builder = ReportBuilder(source.label, table, scale, now, taken, archived=name)
+    """Return the report of a source whose snapshot, or day, `name` is finished, so that it is not read."""
+    taken = source.named[1] if source.named and source.day else order_of(name)[0]
+    builder = ReportBuilder(source.label, table, scale, now, taken, archived=name, day_facts=source.day)
     return builder.report(LoadEnd(Status.UNCHANGED), ParseCounts(), DeliveryCounts())
 
 

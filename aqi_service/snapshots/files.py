@@ -5,18 +5,34 @@ reading.
 """
 
 import errno
+import logging
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from aqi_service.core.day_names import EXAMPLE, parse_day_name
 from aqi_service.core.s3_urls import is_snapshot_file
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.errors import ConfigError, MissingResource
+from aqi_service.snapshots.day_places import DayPlace, FolderPlace, is_pack, pack_place
 from aqi_service.snapshots.sources import Seen, Source, archived_source, source_of
 from aqi_service.storage.backend import SnapshotLocations
+
+log = logging.getLogger("aqi_service")
+
+Found = Source | DayPlace
+"""What a text stands for: a snapshot, or a place of daily files, whose days are sources together."""
+
+CSV_ENDINGS = (".csv", ".csv.gz")
+
+DAYS_DEPTH = 3
+"""How deep in a folder daily files are looked for: the network's archive has them in YEAR/DAY."""
+
+NO_DAYS = f"no daily file ({EXAMPLE}, also .gz, tar or zip)"
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG})
@@ -30,25 +46,52 @@ def is_folder(text: str) -> bool:
     return False
 
 
-def in_folder(text: str, places: SnapshotLocations) -> list[Source]:
-    """Return the sources in a folder: what a shell's `*.json *.json.gz` finds there, in that order.
+def in_folder(text: str, places: SnapshotLocations) -> list[Found]:
+    """Return the sources in a folder: what a shell's `*.json *.json.gz` finds there, and daily files.
 
-    Not so what `--local` keeps beside its snapshots: the folder may be one of its, or a copy.
+    Daily files may lie some folders deeper, or in tars and zips. What `--local` keeps beside its snapshots is
+    not taken: the folder may be one of its, or a copy.
     """
     folder = Path(text)
     try:
         paths = sorted(path for path in folder.iterdir() if _is_snapshot(path))
+        days = list(_day_places(folder))
     except OSError as error:
         raise ConfigError(f"{_shown(text)} cannot be read: {error.strerror}") from error
-    if not paths:
-        raise MissingResource(f"{_shown(text)}: no file in it ends in .json or .json.gz: name another folder")
-    return [file_source(str(path), places) for path in paths]
+    if not (paths or days):
+        raise empty_folder(text)
+    return [*(file_source(str(path), places) for path in paths), *days]
 
 
-def file_source(text: str, places: SnapshotLocations) -> Source:
-    """Return a file's source; one that lies in the archive is not archived again.
+def empty_folder(text: str) -> MissingResource:
+    """Return what is said of a folder with nothing to load in it."""
+    return MissingResource(
+        f"{_shown(text)}: no file in it ends in .json or .json.gz, and there is {NO_DAYS}: "
+        "name another folder"
+    )
 
-    Raises MissingResource if there is no such file, ConfigError if it may not be read.
+
+def _day_places(folder: Path, depth: int = 0) -> Iterator[DayPlace]:
+    """Give the places of daily files in a folder, itself first; one that may not be looked into has none."""
+    try:
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        log.warning("folder_unreadable", extra={"folder": _shown(str(folder)), "error": error.strerror})
+        return
+    if any(parse_day_name(path.name) for path in inside):
+        yield FolderPlace(folder)
+    yield from (pack_place(path) for path in inside if is_pack(path.name))
+    if depth < DAYS_DEPTH:
+        for path in inside:
+            if path.is_dir() and not path.is_symlink():
+                yield from _day_places(path, depth + 1)
+
+
+def file_source(text: str, places: SnapshotLocations) -> Found:
+    """Return a file's source, or the place of daily files that it is.
+
+    One that lies in the archive is not archived again. Raises MissingResource if there is no such file,
+    ConfigError if it may not be read, or is a CSV of another kind.
     """
     path = Path(text)
     try:
@@ -60,6 +103,8 @@ def file_source(text: str, places: SnapshotLocations) -> Source:
         raise MissingResource(f"{_shown(text)}: there is no such file")
     if reason in _REFUSED:
         raise ConfigError(f"{_shown(text)} cannot be read: {os.strerror(reason)}")
+    if place := _day_place(path):
+        return place
     archived = parse_name(path.name)
     if archived and places.folder and path.parent.resolve() == places.folder.resolve():
         return archived_source(places.archive, *archived)
@@ -81,6 +126,17 @@ def _seen(path: Path) -> Seen | None:
 
 async def _look(path: Path) -> Seen | None:
     return _seen(path)
+
+
+def _day_place(path: Path) -> DayPlace | None:
+    """Return the place of daily files that a file is: by itself, or a tar or zip."""
+    if parse_day_name(path.name):
+        return FolderPlace(path.parent, path.name)
+    if is_pack(path.name):
+        return pack_place(path)
+    if path.name.lower().endswith(CSV_ENDINGS):
+        raise ConfigError(f"{_shown(str(path))}: of CSVs only daily files are loaded, named like {EXAMPLE}")
+    return None
 
 
 def _is_snapshot(path: Path) -> bool:

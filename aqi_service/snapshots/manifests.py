@@ -172,9 +172,10 @@ class ManifestStore:
     async def write(self, report: LoadReport, rejects: bytes, noted: Noted) -> None:
         """Write rejects, move `latest.json` forward if this snapshot is newer, and write the manifest.
 
-        There, a load that is complete has ended. The manifest comes last: once it says that a snapshot is
-        finished, nobody looks at it again. One that says so stays, whatever a later load of that snapshot
-        came to. `rejects` are the rejected records, a JSON object a line; none are not written.
+        There, a load that is complete has ended; a day of daily files is no snapshot, and moves nothing. The
+        manifest comes last: once it says that a snapshot is finished, nobody looks at it again. One that says
+        so stays, whatever a later load of that snapshot came to. `rejects` are the rejected records, a JSON
+        object a line; none are not written.
         """
         if report.snapshot is None:
             raise ValueError("a load that archived nothing has no manifest")
@@ -186,7 +187,7 @@ class ManifestStore:
             ours |= {"receipt": receipt}
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
-        if is_complete(ours):
+        if is_complete(ours) and report.day is None:
             await self._documents.change(
                 latest_key(self._table),
                 lambda there: moved(

@@ -15,7 +15,19 @@ from aqi_service.core.selection import Selection
 from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_name
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.ahead import tell_ahead
-from aqi_service.snapshots.files import file_source, in_folder, is_folder
+from aqi_service.snapshots.day_objects import object_place, object_places
+from aqi_service.snapshots.day_places import PACK_ENDINGS
+from aqi_service.snapshots.days import day_sources
+from aqi_service.snapshots.files import (
+    CSV_ENDINGS,
+    NO_DAYS,
+    Found,
+    empty_folder,
+    file_source,
+    in_folder,
+    is_folder,
+)
+from aqi_service.snapshots.redirects import public_url
 from aqi_service.snapshots.sources import Seen, Source, archived_source, is_url, source_of, stored_source
 from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.ports import ObjectEntry, Objects
@@ -37,11 +49,13 @@ async def choose(
 
     Raises ConfigError for what is not there or may not be read, and for a folder or prefix with none in it.
     """
-    named: list[list[Source] | BaseException] = []
+    named: list[list[Found] | BaseException] = []
     for start in range(0, len(texts), LOOKS):
         looks = (_named(text, places, clock) for text in texts[start : start + LOOKS])
         named += await asyncio.gather(*looks, return_exceptions=True)
-    found = _all_of(named)
+    every = _all_of(named)
+    found = [each for each in every if isinstance(each, Source)]
+    found += _not_ahead(day_sources(each for each in every if not isinstance(each, Source)), clock)
     found.sort(key=lambda source: order_of(source.named[0])[1] if source.named else 1)
     return selection.of((source.named[1] if source.named else others, source) for source in found)
 
@@ -51,7 +65,7 @@ def look_here(texts: Sequence[str], places: SnapshotLocations) -> None:
 
     Raises ConfigError as `choose` does.
     """
-    named: list[list[Source] | BaseException] = []
+    named: list[list[Found] | BaseException] = []
     for text in texts:
         if text != ARCHIVE and _is_here(text, places):
             try:
@@ -65,7 +79,7 @@ def _is_here(text: str, places: SnapshotLocations) -> bool:
     return parse_s3(text) is None or places.objects is None
 
 
-def _all_of(named: Sequence[list[Source] | BaseException]) -> list[Source]:
+def _all_of(named: Sequence[list[Found] | BaseException]) -> list[Found]:
     """Return the sources; raises the first error, and of ConfigErrors all that are told, as one."""
     wrong = [each for each in named if isinstance(each, BaseException)]
     mine = [error for error in wrong if isinstance(error, ConfigError)]
@@ -77,34 +91,60 @@ def _all_of(named: Sequence[list[Source] | BaseException]) -> list[Source]:
     return [source for sources in named if isinstance(sources, list) for source in sources]
 
 
-async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Source]:
+async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Found]:
     """Return what one `--from` stands for."""
     if text == ARCHIVE:
         parsed = map(parse_name, await places.archive.names())
-        found = [archived_source(places.archive, *named) for named in parsed if named]
-        return _not_ahead(found, clock)
+        return [*_not_ahead([archived_source(places.archive, *named) for named in parsed if named], clock)]
     place = parse_s3(text)
     if place is None or places.objects is None:
         return _here(text, places, clock)
     bucket, key = place
     if not is_prefix(key):
-        entry = await places.objects.look(bucket, key)
-        return [_object(places, places.objects, bucket, key, entry)]
+        return [await _one_object(text, places, places.objects, bucket, key)]
     entries = await places.objects.list(bucket, key)
     wanted = [entry for entry in entries if is_snapshot_key(entry.key)]
-    if not wanted:
-        raise MissingResource(f"{text}: no object under it ends in .json or .json.gz: name another prefix")
+    days = object_places(places.objects, bucket, entries)
+    if not (wanted or days):
+        raise MissingResource(
+            f"{text}: no object under it ends in .json or .json.gz, and there is {NO_DAYS}: "
+            "name another prefix"
+        )
     found = [_object(places, places.objects, bucket, entry.key, entry) for entry in wanted]
-    return _not_ahead(found, clock)
+    return [*_not_ahead(found, clock), *days]
 
 
-def _here(text: str, places: SnapshotLocations, clock: float) -> list[Source]:
+async def _one_object(text: str, places: SnapshotLocations, objects: Objects, bucket: str, key: str) -> Found:
+    """Return what one object is. Raises ConfigError for what is loaded from a disk alone."""
+    place = object_place(objects, bucket, key)
+    if place is None and key.lower().endswith((*CSV_ENDINGS, *PACK_ENDINGS)):
+        raise _not_from_there(text)
+    entry = await objects.look(bucket, key)
+    return place or _object(places, objects, bucket, key, entry)
+
+
+def _not_from_there(text: str) -> ConfigError:
+    """Say of a tar, a zip or a CSV that it is not read over the network."""
+    return ConfigError(
+        f"{text}: tars and zips are read from a disk, and daily files from a disk or an s3:// prefix: "
+        "fetch it first (docs/backfill.md)"
+    )
+
+
+def _here(text: str, places: SnapshotLocations, clock: float) -> list[Found]:
     """Return what a text stands for that names no place of S3's."""
     found = _sources_here(text, places)
-    return _not_ahead(found, clock) if is_folder(text) else found
+    if not any(isinstance(each, Source) or each.days for each in found):  # here tars and zips are listed
+        raise empty_folder(text) if is_folder(text) else MissingResource(f"{text}: there is {NO_DAYS} in it")
+    if not is_folder(text):
+        return found
+    snapshots = [each for each in found if isinstance(each, Source)]
+    return [*_not_ahead(snapshots, clock), *(each for each in found if not isinstance(each, Source))]
 
 
-def _sources_here(text: str, places: SnapshotLocations) -> list[Source]:
+def _sources_here(text: str, places: SnapshotLocations) -> list[Found]:
+    if is_url(text) and public_url(text).lower().endswith((*CSV_ENDINGS, *PACK_ENDINGS)):
+        raise _not_from_there(public_url(text))
     if text == "-" or is_url(text):
         return [source_of(text)]
     return in_folder(text, places) if is_folder(text) else [file_source(text, places)]

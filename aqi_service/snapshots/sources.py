@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import IO, NamedTuple
 from urllib.parse import unquote
 
+from aqi_service.core.parse.day_csv import DayCounts
 from aqi_service.core.parse.gunzip import Gunzip
+from aqi_service.core.report import DayFacts
 from aqi_service.core.snapshot_names import parse_file_name
 from aqi_service.snapshots.download import download
 from aqi_service.snapshots.read_ahead import read_ahead
@@ -50,6 +52,7 @@ class OpenSnapshot:
         total: how many decoded bytes will come, if that is known.
         not_modified: True when the source says that nothing is newer than what the condition named.
         clock: what the source's own clock says (epoch seconds), None where it tells nothing.
+        day: what the files of a day turn out to be while they are read; None of what is no such day.
     """
 
     chunks: AsyncIterator[bytes]
@@ -58,6 +61,7 @@ class OpenSnapshot:
     total: int | None = None
     not_modified: bool = False
     clock: float | None = None
+    day: DayCounts | None = None
 
 
 Opener = Callable[[FetchOptions], AbstractAsyncContextManager[OpenSnapshot]]
@@ -92,6 +96,8 @@ class Source:
         identity: tells a URL from every other one, in its query alone as well; empty for what is no URL.
         seen: what it was when it was chosen; None where only reading tells.
         look: tells what it is now.
+        day: what is known of a day of daily files before it is read; None of what is no such day.
+        prepare: gives the source to load in place of this one, where something has to be looked at first.
     """
 
     label: str
@@ -104,6 +110,13 @@ class Source:
     identity: str = ""
     seen: Seen | None = None
     look: Callable[[], Awaitable[Seen | None]] | None = None
+    day: DayFacts | None = None
+    prepare: Callable[[], Awaitable["Source"]] | None = None
+
+    @property
+    def has_manifest(self) -> bool:
+        """Tell whether it has a manifest by its own name, as it stays where it is and can be read again."""
+        return self.archived or self.day is not None
 
 
 def source_of(text: str) -> Source:

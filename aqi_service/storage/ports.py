@@ -107,11 +107,15 @@ class Archive(Protocol):
 
 
 class ObjectEntry(NamedTuple):
-    """An object: its key, its size in bytes as it is stored, and its ETag, empty where there is none."""
+    """An object: its key, its size in bytes as it is stored, its ETag, empty where there is none, and its time.
+
+    The time is in epoch seconds, 0 where it is not told.
+    """
 
     key: str
     size: int
     etag: str = ""
+    time: int = 0
 
 
 class Objects(Protocol):

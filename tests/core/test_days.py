@@ -81,18 +81,30 @@ def test_a_day_is_another_when_the_first_of_its_records_expires() -> None:
     assert days(items[2:])[0].expires_at is None
 
 
+def test_the_mean_out_of_daily_files_stands_for_the_day_and_says_how_many_hours_it_has() -> None:
+    late = record("23:59:59", 28_000_000_000, pm25="60")
+    mean = record("23:59:59", 9202312200000000141)._replace(hours_p25="20", hours_p10="18")
+    for order in ([late, mean], [mean, late], [record("22:00:00", 1), mean], [mean]):
+        [day] = days(order)
+        assert (day.last, day.hours) == (mean, 20)
+    row = cells(day_row(141, day, None))
+    assert (row["hours"], row["hours_p25"], row["hours_p10"]) == ("20", "20", "18")
+    of_pm10_alone = mean._replace(pm25=None, hours_p25=None)
+    assert days([late, of_pm10_alone])[0][1:3] == (18, of_pm10_alone)
+
+
 def test_a_row_says_of_a_day_what_its_last_record_says() -> None:
     [day] = days([record("05:00:00", 1, pm25="60"), record("22:30:00", 2, pm25="12.5")])
     assert cells(day_row(141, day, None)) == {
         "sensor_id": "141", "date": "2023-12-20", "hours": "2", "P2.5": "12.5", "P10": "12", "AQI": "1",
         "AQI_range": "Low", "AQI_pollutant": "P2.5", "scale": "daqi", "id": "2",
-        "timestamp": "2023-12-20 22:30:00",
+        "timestamp": "2023-12-20 22:30:00", "hours_p25": "", "hours_p10": "",
     }  # fmt: skip
 
 
 def test_a_row_of_a_day_without_a_late_record_has_sensor_date_and_hours_alone() -> None:
     [day] = days([record("05:00:00")])
-    assert day_row(141, day, US_EPA) == b"141,2023-12-20,1,,,,,,,,\r\n"
+    assert day_row(141, day, US_EPA) == b"141,2023-12-20,1,,,,,,,,,,\r\n"
 
 
 @pytest.mark.parametrize("wanted", [DAQI, US_EPA])

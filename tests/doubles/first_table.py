@@ -68,7 +68,8 @@ LASTING = FULL._replace(expires_at=None)
 
 
 def row(item: Item) -> tuple[int | str | None, ...]:
-    return (int(item.id), *item[1:])
+    """Return the fields that it knew."""
+    return (int(item.id), *item[1 : len(_FIELDS) + 1])
 
 
 def make(folder: Path, *items: Item) -> sqlite3.Connection:

@@ -38,6 +38,8 @@ ITEMS = st.builds(
     scale=st.none() | TEXTS,
     aqi_pollutant=st.none() | st.sampled_from(["P2.5", "P10"]),
     expires_at=TIMES,
+    hours_p25=st.none() | st.integers(0, 24).map(str),
+    hours_p10=st.none() | st.integers(0, 24).map(str),
 )
 
 FULL = Item(

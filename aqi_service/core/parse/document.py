@@ -60,7 +60,7 @@ class DocumentReader:
 
     One of more than `max_records` is rejected, since whoever reads it remembers every id. `boxes` is told of
     the humidity beside the sensors. `careful` has every record go the careful way, as a bench or a test may
-    wish: nothing else differs.
+    wish, and as sensors' days do, which are not of the ordinary form: nothing else differs.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class DocumentReader:
         careful: bool = False,
     ) -> None:
         self._max_records = max_records
+        careful = careful or rules.daily
         self._decoder = None if careful else OrdinaryDecoder()
         self._splitter = RecordSplitter(start=mark.offset if mark else 0, decoder=self._decoder)
         self._assembler = MeasurementBuilder(rules, boxes, careful=careful)

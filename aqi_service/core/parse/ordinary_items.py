@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import Any, Final, Literal, TypeVar
 
 from aqi_service.core.decimals import canonical
-from aqi_service.core.items import Item, item_of
+from aqi_service.core.items import OF_DAYS, Item, item_of
 from aqi_service.core.parse.fields import country
 from aqi_service.core.parse.ordinary import Record
 from aqi_service.core.parse.record_item import ScoringRules
@@ -39,6 +39,7 @@ _ALL = re.compile(rf"(?:{_PLACE})*+")
 _MINUTE = len("2023-12-20 17:00:")
 _SECONDS = {f"{second:02}": second for second in range(60)}
 _INDOOR = {None: None, 0: "0", 1: "1"}
+_NOT_OF_DAYS = (None,) * len(OF_DAYS)
 
 
 class _Careful(Enum):
@@ -150,6 +151,7 @@ class OrdinaryItems:
             self._scale_name,
             pollutant,
             None if self._ttl is None else measured_at + self._ttl,
+            *_NOT_OF_DAYS,
         )
         return item_of(fields)
 

@@ -13,6 +13,7 @@ from aqi_service.core.exclusions import EXCLUDED, NO_SENSORS
 from aqi_service.core.humidity import BoxHumidity, box_of
 from aqi_service.core.items import Item
 from aqi_service.core.parse.counts import ParseCounts
+from aqi_service.core.parse.day_csv import HOURS_KEY, REJECTED_KEY
 from aqi_service.core.parse.fields import ABSENT, LOCATION, PmValue, in_range, indoor, sensor_of, text
 from aqi_service.core.parse.splitter import KEPT_TEXT, Batch
 from aqi_service.core.scales import NOT_MASS
@@ -46,6 +47,8 @@ REASONS = {
     "bad_timestamp": "its timestamp has another form, or lies before 2010 or over 24 h past the snapshot",
     "not_mass": "its sensor type does not measure µg/m³",
     "no_pm_value": "neither PM2.5 nor PM10 is a number in range",
+    "too_few_hours": "no pollutant of its day has a value in 18 of the 24 hours",
+    "bad_header": "its daily file does not begin with the names of its columns",
     "refused": "the table will never take it",
 }
 
@@ -59,12 +62,14 @@ class ScoringRules:
         snapshot_at: the snapshot's time, epoch seconds.
         ttl: seconds from `measured_at` to `expires_at`, or None for items that stay.
         excluded: sensors that are left out: their records are rejected, whatever else they are.
+        daily: the records are sensors' days out of daily files, as `day_csv` writes them.
     """
 
     scale: Scale
     snapshot_at: int
     ttl: int | None = None
     excluded: frozenset[int] = NO_SENSORS
+    daily: bool = False
 
     def leaves_out(self, record: dict[str, Any]) -> bool:
         """Tell whether a record is of a sensor that is left out."""
@@ -115,7 +120,7 @@ class ItemBuilder:
         pm10, pm25 = in_range("P1", parsed.p1), in_range("P2", parsed.p2)
         if record_id is None or measured_at is None or sensor_type in NOT_MASS or not (pm10 or pm25):
             counts.pm_rejected += 1
-            reason = _reason(record_id, measured_at, sensor_type)
+            reason = _reason(record_id, measured_at, sensor_type, self._day_of(record, REJECTED_KEY))
             return self.reject(reason, record_id, parsed.batch, parsed.position)
         counts.count_item(measured_at, str(timestamp))
         self._warn_of_values(parsed, pm10, pm25)
@@ -146,7 +151,17 @@ class ItemBuilder:
             rules.scale.name,
             pollutant,
             None if rules.ttl is None else measured_at + rules.ttl,
+            *self._hours(record),
         )
+
+    def _day_of(self, record: dict[str, Any], key: str) -> Any:
+        """Return what a sensor's day says beside a record of the feed, which says nothing by that name."""
+        return record.get(key) if self._rules.daily else None
+
+    def _hours(self, record: dict[str, Any]) -> tuple[str | None, str | None]:
+        """Return in how many hours of its day there is a value of PM2.5 and of PM10."""
+        hours = self._day_of(record, HOURS_KEY) or {}
+        return integer(hours.get("P2")), integer(hours.get("P1"))
 
     def _sensor(self, record: dict[str, Any]) -> tuple[str | None, str | None]:
         """Read the sensor's id and type, and count the sensor."""
@@ -184,12 +199,14 @@ class ItemBuilder:
             warnings["pm25_over_pm10"] += 1
 
 
-def _reason(record_id: str | None, measured_at: int | None, sensor_type: str | None) -> str:
+def _reason(
+    record_id: str | None, measured_at: int | None, sensor_type: str | None, of_day: str | None
+) -> str:
     if record_id is None:
         return "bad_id"
     if measured_at is None:
         return "bad_timestamp"
-    return "not_mass" if sensor_type in NOT_MASS else "no_pm_value"
+    return "not_mass" if sensor_type in NOT_MASS else of_day or "no_pm_value"
 
 
 def _score(scale: Scale, parsed: ParsedRecord, pm10: str | None, pm25: str | None) -> Score:

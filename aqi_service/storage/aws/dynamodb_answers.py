@@ -109,5 +109,6 @@ def _item(row: tuple[Any, ...]) -> Item:
             None if snapshot_at is None else int(snapshot_at),
             *row[17:19],
             None if expires_at is None else int(expires_at),
+            *row[20:],
         )
     )

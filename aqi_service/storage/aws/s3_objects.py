@@ -67,7 +67,7 @@ class S3Objects:
         with _as_source(f"s3://{bucket}/{prefix}"):
             pages = self._bucket(bucket).pages("list_objects_v2", Prefix=prefix)
             return [
-                ObjectEntry(each["Key"], each["Size"], each.get("ETag", ""))
+                ObjectEntry(each["Key"], each["Size"], each.get("ETag", ""), _time_of(each))
                 async for page in pages
                 for each in page.get("Contents", [])
             ]
@@ -103,6 +103,12 @@ class S3Objects:
 
     def _bucket(self, name: str) -> Bucket:
         return Bucket(self._client, name, sleep=self._sleep)
+
+
+def _time_of(listed: Any) -> int:
+    """Return when a listed object was last modified (epoch seconds); 0 where that is not told."""
+    changed = listed.get("LastModified")
+    return int(changed.timestamp()) if changed else 0
 
 
 async def read_object(bucket: Bucket, key: str, offset: int = 0) -> AsyncGenerator[bytes, None]:

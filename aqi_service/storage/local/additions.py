@@ -1,4 +1,4 @@
-"""What the SQLite file has beside schema 1: numbers that compare as numbers, the view `air`, and receipts.
+"""What the SQLite file has beside schema 1: numbers that compare, the view `air`, receipts, hours of days.
 
 One rule: nothing here changes the schema number, or what a program that knows schema 1 alone reads and
 writes: it goes on using the file, before and after.
@@ -6,7 +6,7 @@ writes: it goes on using the file, before and after.
 
 import sqlite3
 
-from aqi_service.core.items import ATTRIBUTES, TIMES
+from aqi_service.core.items import ATTRIBUTES, OF_DAYS, TIMES
 
 GENERATED_SINCE = (3, 31)
 """The first SQLite that knows generated columns. Source: https://www.sqlite.org/gencol.html"""
@@ -15,7 +15,7 @@ _WHOLE = frozenset({"aqi", "sensor_id", "indoor"})
 _NUMBERS = {
     each.field: "INTEGER" if each.field in _WHOLE else "REAL"
     for each in ATTRIBUTES
-    if each.kind == "N" and each.field not in TIMES
+    if each.kind == "N" and each.field not in (*TIMES, *OF_DAYS)
 }
 
 
@@ -23,8 +23,14 @@ def _column(field: str) -> str:
     return f"{field}_number" if field in _NUMBERS else field
 
 
-_SELECTED = ", ".join(f'{_column(field)} AS "{name}"' for field, name, _ in ATTRIBUTES)
+_FIRST_SELECTED = ", ".join(
+    f'{_column(field)} AS "{name}"' for field, name, _ in ATTRIBUTES if field not in OF_DAYS
+)
+_HOURS = ", ".join(f"CAST({field} AS INTEGER) AS {field}" for field in OF_DAYS)
 _NOT_EXPIRED = "expires_at IS NULL OR expires_at > CAST(strftime('%s', 'now') AS INTEGER)"
+
+_FIRST_VIEW = f"air AS SELECT {_FIRST_SELECTED} FROM items WHERE {_NOT_EXPIRED}"  # noqa: S608
+_VIEW = f"air AS SELECT {_FIRST_SELECTED}, {_HOURS} FROM items WHERE {_NOT_EXPIRED}"  # noqa: S608
 
 ADDITIONS = (
     (
@@ -39,7 +45,7 @@ ADDITIONS = (
             for field, kind in _NUMBERS.items()
         ),
         # A person may have made a view of that name already: it stays.
-        f"CREATE VIEW IF NOT EXISTS air AS SELECT {_SELECTED} FROM items WHERE {_NOT_EXPIRED}",  # noqa: S608
+        f"CREATE VIEW IF NOT EXISTS {_FIRST_VIEW}",
     ),
 )
 """What makes N + 1 additions of N. Of those that were ever released none is changed."""
@@ -51,11 +57,35 @@ def add(connection: sqlite3.Connection) -> None:
         for statement in ADDITIONS[number - 1]:
             connection.execute(statement)
         connection.execute("UPDATE about SET additions = ?", (number,))
+    for field in _lacking(connection):
+        connection.execute(f"ALTER TABLE items ADD COLUMN {field} TEXT")
+    if connection.execute(_HAS_FIRST_VIEW, (f"CREATE VIEW {_FIRST_VIEW}",)).fetchone():  # not a person's own
+        connection.execute("DROP VIEW air")
+        connection.execute(f"CREATE VIEW {_VIEW}")
+
+
+def complete_for_reading(connection: sqlite3.Connection) -> None:
+    """Let a reader see a file that lacks columns as if it had them, empty: for this connection alone.
+
+    Once another process has added them they are read: of two columns of a name the first has it.
+    """
+    if lacking := _lacking(connection):
+        empty = ", ".join(f"NULL AS {field}" for field in lacking)
+        connection.execute(f"CREATE TEMP VIEW items AS SELECT *, {empty} FROM main.items")  # noqa: S608
 
 
 def is_whole(connection: sqlite3.Connection) -> bool:
     """Tell whether the file, of schema 1, has every addition that this SQLite can make."""
-    return _present(connection) >= _wanted()
+    return _present(connection) >= _wanted() and not _lacking(connection)
+
+
+_HAS_FIRST_VIEW = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = 'air' AND sql = ?"
+
+
+def _lacking(connection: sqlite3.Connection) -> list[str]:
+    """Name the columns of days that the table lacks."""
+    there = {column[1] for column in connection.execute("PRAGMA main.table_info(items)")}
+    return [field for field in OF_DAYS if field not in there]
 
 
 def _wanted() -> int:

@@ -181,6 +181,7 @@ class SqliteConnection:
         if self._read_only:
             if schema < len(SCHEMAS):
                 raise self._missing()
+            local_additions.complete_for_reading(connection)
             return
         if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise ConfigError(

@@ -6,7 +6,7 @@ One rule: columns and statements follow from `core.items`; a field more there is
 import re
 from typing import Any
 
-from aqi_service.core.items import ATTRIBUTES, TIMES, Item
+from aqi_service.core.items import ATTRIBUTES, OF_DAYS, TIMES, Item
 
 APPLICATION_ID = 0x41514931
 """`AQI1`: tells `file` and us whose database it is."""
@@ -21,7 +21,7 @@ SCHEMAS = (
     (
         # What is neither key nor time is TEXT: a decimal keeps its canonical text.
         "CREATE TABLE items ({})".format(
-            ", ".join(f"{field} {_TYPES.get(field, 'TEXT')}" for field in _FIELDS)
+            ", ".join(f"{field} {_TYPES.get(field, 'TEXT')}" for field in _FIELDS if field not in OF_DAYS)
         ),
         "CREATE INDEX items_by_sensor ON items (sensor_id, measured_at)",
         "CREATE INDEX items_by_expiry ON items (expires_at) WHERE expires_at IS NOT NULL",

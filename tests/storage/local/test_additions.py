@@ -18,6 +18,7 @@ import pytest
 from aqi_service.core.items import ATTRIBUTES, COLUMNS, Item
 from aqi_service.errors import Unavailable
 from aqi_service.storage.local.store import LocalStore
+from aqi_service.storage.sensor_reads import SensorRange
 from tests import ROOT
 from tests.doubles import first_table
 from tests.doubles.first_table import LASTING
@@ -36,8 +37,9 @@ NUMBERS = (
     "sensor_id_number INTEGER GENERATED ALWAYS AS (sensor_id) VIRTUAL, "
     "indoor_number INTEGER GENERATED ALWAYS AS (indoor) VIRTUAL)"
 )
+DAYS = ", hours_p25 TEXT, hours_p10 TEXT)"
 LOAD = ("--load-only", "--local", "d")
-WHOLE_TABLE = first_table.ITEMS.removesuffix(")") + ", " + NUMBERS
+WHOLE_TABLE = first_table.ITEMS.removesuffix(")") + ", " + NUMBERS.removesuffix(")") + DAYS
 
 
 @pytest.fixture
@@ -146,6 +148,26 @@ class TestFilesOfTheFirstVersion:
                 assert await replica.get(LASTING.id) == LASTING
         assert table_of(tmp_path) == first_table.ITEMS
 
+    async def test_hours_of_days_are_numbers_in_the_view(self, tmp_path: Path) -> None:
+        first_table.make(tmp_path, LASTING).close()
+        async with local_store(tmp_path) as store:
+            day = LASTING._replace(id="9202312200000000141", hours_p25="24", hours_p10="9")
+            await store.put([day], conditional=True)
+            assert await store.get(day.id) == day
+        found = asked(tmp_path, "SELECT hours_p25, hours_p10 FROM air ORDER BY id")
+        assert found == [(None, None), (24, 9)]
+
+    async def test_a_reader_that_has_it_open_sees_hours_once_they_are_there(self, tmp_path: Path) -> None:
+        first_table.make(tmp_path, LASTING).close()
+        day = LASTING._replace(id="9202312200000000141", hours_p25="24", hours_p10="9")
+        async with opened(tmp_path, read_only=True) as replica:
+            assert (await replica.get_many([LASTING.id]))[LASTING.id] == LASTING
+            async with local_store(tmp_path) as store:
+                await store.put([day], conditional=True)
+                assert await replica.get(day.id) == day
+                asked_for = SensorRange(141, 0, 2**40)
+                assert day in (await replica.sensor_page(asked_for, 0)).items
+
     async def test_a_reader_that_has_it_open_reads_on(self, tmp_path: Path) -> None:
         first_table.make(tmp_path, LASTING).close()
         async with opened(tmp_path, read_only=True) as replica:
@@ -222,7 +244,7 @@ class TestFilesOfTheFirstVersion:
         monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 30, 1))
         async with local_store(tmp_path) as store:
             assert await store.known_receipts([str(await store.receipt())])
-        assert table_of(tmp_path) == first_table.ITEMS
+        assert table_of(tmp_path) == first_table.ITEMS.removesuffix(")") + DAYS
         monkeypatch.undo()
         async with local_store(tmp_path):
             pass

@@ -1,0 +1,96 @@
+"""Names of Sensor.Community's daily files, and of the days that are loaded out of them.
+
+One rule: a file says by its name alone of which day and sensor it is, and which of them are one day.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+from aqi_service.core.decimals import integer
+from aqi_service.core.times import DAY, day_of
+
+EXAMPLE = "2023-12-20_sds011_sensor_123.csv"
+"""How such a file is called: for sentences."""
+
+_NAME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})_([a-z0-9.+-]{1,40})_sensor_([0-9]{1,10})(_indoor)?\.csv(?:\.gz)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+_FIRST, _LAST = date(2010, 1, 1), date(2099, 12, 31)
+_EPOCH = date(1970, 1, 1).toordinal()
+_ID_DIGITS = 19
+
+
+class DayName(NamedTuple):
+    """What the name of a daily file says.
+
+    Attributes:
+        day: days since 1970.
+        kind: the sensor type as it is in names, `sds011`.
+        sensor_id: of at most ten digits.
+        indoor: whether it says so.
+    """
+
+    day: int
+    kind: str
+    sensor_id: int
+    indoor: bool
+
+
+class DayEntry(NamedTuple):
+    """A daily file as it lies somewhere: its name, size in bytes as stored, and time (epoch seconds)."""
+
+    file: str
+    size: int
+    time: int
+
+
+def parse_day_name(file: str) -> DayName | None:
+    """Read the name of a daily file, without its folder; None for any other."""
+    match = _NAME.fullmatch(file)
+    if match is None:
+        return None
+    try:
+        day = date.fromisoformat(match[1])
+    except ValueError:
+        return None
+    if not _FIRST <= day <= _LAST:
+        return None
+    return DayName(day.toordinal() - _EPOCH, match[2].lower(), int(match[3]), match[4] is not None)
+
+
+def end_of_day(day: int) -> int:
+    """Return the last second of a day (days since 1970): its time as a source, and that of its items."""
+    return day * DAY + DAY - 1
+
+
+def day_text(day: int) -> str:
+    """Write a day (days since 1970) as `2023-12-20`."""
+    return day_of(day * DAY)
+
+
+def day_id(day: int, sensor_id: int) -> str:
+    """Return the id of a sensor's day: `9`, the day, the sensor in ten digits. No id of the feed looks so."""
+    return f"9{day_text(day).replace('-', '')}{sensor_id:010}"
+
+
+def sensor_of_day_id(record_id: str) -> str | None:
+    """Return the sensor of a day's id; None for any other id."""
+    return integer(record_id[9:]) if len(record_id) == _ID_DIGITS and record_id[0] == "9" else None
+
+
+def digest_of(entries: Iterable[DayEntry]) -> str:
+    """Return what a day's files are known by, in whatever order: their names, sizes and times."""
+    sha = hashlib.sha256()
+    for entry in sorted(entries):
+        sha.update(f"{entry.file}\0{entry.size}\0{entry.time}\n".encode())
+    return sha.hexdigest()
+
+
+def day_source_name(day: int, digest: str) -> str:
+    """Name a day's manifest: other files of the same day have another."""
+    return f"day_{day_text(day)}_{digest[:16]}"

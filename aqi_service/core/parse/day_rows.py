@@ -1,0 +1,185 @@
+"""The rows of one daily file, piece by piece, into the values of a sensor's day.
+
+One rule: columns are found by their names, and a row that cannot be read costs itself alone.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+from aqi_service.core.day_names import day_text
+from aqi_service.core.parse.day_means import Amount, HourSums, amount_of
+from aqi_service.core.times import DAY, HOUR, feed_time
+
+LINE_LIMIT = 64 * 1024
+"""Most bytes of a line; real ones have 50 to 150."""
+
+POLLUTANTS = ("P1", "P2")
+"""The columns that count: PM10 and PM2.5, whatever else a sensor type has (P0, P4, particle counts)."""
+
+_WHERE = ("sensor_id", "sensor_type", "lat", "lon")
+_NEEDED = frozenset({"sensor_id", "timestamp"})
+_IN_USE = frozenset({*POLLUTANTS, *_WHERE, "timestamp"})
+_BOM = "\ufeff"
+
+_MINUTES = {f"{hour:02}:{minute:02}": hour for hour in range(24) for minute in range(60)}
+_SECONDS = frozenset(f":{second:02}" for second in range(60))
+
+
+class DayValues:
+    """What the files of a sensor say of one day.
+
+    Attributes:
+        kind: the sensor type as a file's name has it, for rows that have none.
+        indoor: whether a file's name says so.
+        has_header: whether any of the files has a header line.
+        sums: of each pollutant that a file has a column for.
+        places: sensor type, latitude and longitude as texts, and how many rows have them.
+    """
+
+    __slots__ = ("has_header", "indoor", "kind", "places", "sums")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.indoor = self.has_header = False
+        self.sums: dict[str, HourSums] = {}
+        self.places: Counter[tuple[str, ...]] = Counter()
+
+    def place(self) -> tuple[str, ...]:
+        """Return what most rows have; of equally many the least, so that their order does not matter."""
+        most = max(self.places.values(), default=0)
+        return min((each for each, rows in self.places.items() if rows == most), default=("", "", ""))
+
+
+class _Layout(NamedTuple):
+    """Where a file's columns are.
+
+    Attributes:
+        width: how many there are; a row gets one more, an empty cell, for those that are not there.
+        where: gives the cells of _WHERE.
+        time: where the timestamp is.
+        tables: of each pollutant its name, its column, and the sums and counts of the sensor's day.
+    """
+
+    width: int
+    where: Callable[[list[str]], tuple[str, ...]]
+    time: int
+    tables: Sequence[tuple[str, int, list[Amount], list[int]]]
+
+
+class DayRows:
+    """Reads one file of a day and sensor into `values`; what is odd about its rows counts in `warnings`."""
+
+    def __init__(self, day: int, sensor_id: int, values: DayValues, warnings: Counter[str]) -> None:
+        self._day, self._sensor = day, str(sensor_id)
+        self._usual = frozenset({f"{day_text(day)}T", f"{day_text(day)} "})
+        self._values, self._warnings = values, warnings
+        self._rest, self._is_skipping = b"", False
+        self._columns: list[str] = []
+        self._layout: _Layout | None = None
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes; whole lines count, the rest waits for its end."""
+        whole, newline, rest = piece.rpartition(b"\n")
+        if newline:
+            whole = whole.partition(b"\n")[2] if self._is_skipping else self._rest + whole
+            self._is_skipping, self._rest = False, b""
+            if whole:
+                self._take(_text(whole).split("\n"))
+        if not self._is_skipping:
+            self._rest += rest
+        if len(self._rest) > LINE_LIMIT:
+            self._is_skipping, self._rest = True, b""
+            self._warnings["bad_row"] += 1
+
+    def close(self) -> None:
+        """Take a last line without an end if what is used of it is certainly whole; else it was cut there."""
+        if not self._rest:
+            return
+        last = _text(self._rest)
+        is_whole = last.count(";") + 1 == len(self._columns) and self._columns[-1] not in _IN_USE
+        if self._layout and is_whole:
+            self._read(self._layout, [last])
+        else:
+            self._warnings["cut_line"] += 1
+
+    def _take(self, lines: list[str]) -> None:
+        if not self._columns:
+            self._begin(lines.pop(0))
+        if self._layout:
+            self._read(self._layout, lines)
+
+    def _begin(self, header: str) -> None:
+        """Find the columns in the first line."""
+        columns = self._columns = [name.strip() for name in header.removeprefix(_BOM).split(";")]
+        if not _NEEDED.issubset(columns):
+            return
+        values, width = self._values, len(columns)
+        values.has_header = True
+        at = {name: columns.index(name) for name in reversed(columns)}
+        present = [kind for kind in POLLUTANTS if kind in at]
+        sums = [values.sums.setdefault(kind, HourSums()) for kind in present]
+        self._layout = _Layout(
+            width,
+            itemgetter(*(at.get(name, width) for name in _WHERE)),
+            at["timestamp"],
+            [(kind, at[kind], each.sums, each.counts) for kind, each in zip(present, sums, strict=True)],
+        )
+
+    def _read(self, layout: _Layout, lines: Sequence[str]) -> None:
+        width, where, time, _ = layout
+        minutes, seconds, usual = _MINUTES, _SECONDS, self._usual
+        last: tuple[str, ...] | None = None
+        rows, is_own = 0, False
+        for line in lines:
+            cells = line.split(";")
+            if len(cells) != width:
+                self._pass_over(line)
+                continue
+            cells.append("")
+            if (here := where(cells)) != last:
+                self._count(last, rows)
+                last, rows, is_own = here, 0, here[0].strip().lstrip("0") == self._sensor.lstrip("0")
+            if not is_own:
+                self._warnings["other_sensor"] += 1
+                continue
+            text = cells[time]
+            if text[:11] in usual and text[16:] in seconds and text[11:16] in minutes:
+                hour: int | None = minutes[text[11:16]]
+            else:
+                hour = self._hour_of(text)
+            if hour is not None:
+                rows += 1
+                self._add(layout, cells, hour)
+        self._count(last, rows)
+
+    def _add(self, layout: _Layout, cells: list[str], hour: int) -> None:
+        for kind, column, sums, counts in layout.tables:
+            if text := cells[column]:
+                amount = amount_of(kind, text)
+                if amount is None:
+                    self._warnings["bad_value"] += 1
+                else:
+                    sums[hour] += amount
+                    counts[hour] += 1
+
+    def _pass_over(self, line: str) -> None:
+        if line.strip():
+            self._warnings["bad_row"] += 1
+
+    def _count(self, where: tuple[str, ...] | None, rows: int) -> None:
+        if where and rows:
+            self._values.places[tuple(cell.strip() for cell in where[1:])] += rows
+
+    def _hour_of(self, text: str) -> int | None:
+        """Read an unusual timestamp; None, and a warning, for what is none, or is of another day (UTC)."""
+        time = feed_time(text.strip())
+        if time is None or time // DAY != self._day:
+            self._warnings["bad_row" if time is None else "other_day"] += 1
+            return None
+        return time % DAY // HOUR
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").replace("\r", "")

@@ -1,0 +1,94 @@
+"""Daily files under a prefix of S3, read some at a time.
+
+One rule: a file's bytes come in order, and the files in the order in which they were asked for.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
+from contextlib import aclosing
+
+from aqi_service.core.day_names import DayEntry, day_text, parse_day_name
+from aqi_service.core.s3_urls import NOT_SNAPSHOTS
+from aqi_service.snapshots.day_places import DayFile, Piece
+from aqi_service.storage.ports import ObjectEntry, Objects
+
+CONCURRENT_READS = 16
+"""Small files that are read at the same time; a day may have 20,000."""
+
+SMALL = 256 * 1024
+"""Bytes up to which a file is small: one of a usual sensor has 50,000."""
+
+
+class ObjectsPlace:
+    """The daily files right under a prefix, which ends with a slash or is empty; or one object alone."""
+
+    def __init__(
+        self, objects: Objects, bucket: str, prefix: str, days: Collection[int], only: str = ""
+    ) -> None:
+        self._objects, self._bucket, self._prefix, self._only = objects, bucket, prefix, only
+        self.days = days
+        self.label = f"s3://{bucket}/{prefix}{only}"
+
+    async def files(self, day: int) -> Sequence[DayFile]:
+        """List a day's files; raises FetchFailed where S3 does not answer."""
+        begin = self._prefix + (self._only or day_text(day))
+        listed = await self._objects.list(self._bucket, begin)
+        found = (_file(entry, self._prefix) for entry in listed)
+        return [file for file in found if file and file.name.day == day]
+
+    async def pieces(self, files: Sequence[DayFile]) -> AsyncGenerator[Piece, None]:
+        """Read some of them: the small ones ahead, the others when it is their turn."""
+        waiting = iter(files)
+        under_way = deque(self._begun(waiting, CONCURRENT_READS))
+        try:
+            while under_way:
+                file, task = under_way[0]
+                if task is None:
+                    async with aclosing(self._objects.read(self._bucket, file.at)) as chunks:
+                        async for chunk in chunks:
+                            yield file, chunk
+                elif whole := await task:
+                    yield file, whole
+                yield file, b""
+                under_way.popleft()
+                under_way.extend(self._begun(waiting, 1))
+        finally:
+            tasks = [task for _, task in under_way if task]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begun(
+        self, files: Iterator[DayFile], most: int
+    ) -> Iterator[tuple[DayFile, asyncio.Task[bytes] | None]]:
+        for file, _ in zip(files, range(most), strict=False):
+            is_small = file.entry.size <= SMALL
+            yield file, asyncio.create_task(self._whole(file.at)) if is_small else None
+
+    async def _whole(self, key: str) -> bytes:
+        async with aclosing(self._objects.read(self._bucket, key)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+
+def object_places(objects: Objects, bucket: str, entries: Iterable[ObjectEntry]) -> list[ObjectsPlace]:
+    """Return the places of what is listed under a prefix: one for each folder that has daily files."""
+    days: dict[str, set[int]] = {}
+    for entry in entries:
+        folder, _, file = entry.key.rpartition("/")
+        if (name := parse_day_name(file)) and NOT_SNAPSHOTS.isdisjoint(folder.split("/")):
+            days.setdefault(folder, set()).add(name.day)
+    return [ObjectsPlace(objects, bucket, f"{each}/" if each else "", found) for each, found in days.items()]
+
+
+def object_place(objects: Objects, bucket: str, key: str) -> ObjectsPlace | None:
+    """Return the place that is one object, if that is a daily file."""
+    folder, slash, file = key.rpartition("/")
+    name = parse_day_name(file)
+    return ObjectsPlace(objects, bucket, folder + slash, {name.day}, file) if name else None
+
+
+def _file(entry: ObjectEntry, prefix: str) -> DayFile | None:
+    file = entry.key.removeprefix(prefix)
+    name = parse_day_name(file)
+    return DayFile(name, DayEntry(file, entry.size, entry.time), entry.key) if name else None

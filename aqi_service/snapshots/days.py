@@ -1,0 +1,92 @@
+"""Days of daily files as sources: whatever places they lie in, one day is one source.
+
+One rule: a day's files are listed when it is its turn, and what is known of them is forgotten behind it.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from functools import partial
+
+from aqi_service.core.day_names import day_source_name, day_text, digest_of, end_of_day
+from aqi_service.core.parse.day_csv import DayDocument, DayFileReader
+from aqi_service.core.report import DayFacts
+from aqi_service.errors import FetchFailed
+from aqi_service.snapshots.day_places import DayFile, DayPlace
+from aqi_service.snapshots.sources import FetchOptions, OpenSnapshot, Source
+
+OUT_BYTES = 64 * 1024
+"""Bytes of the document that are handed on together."""
+
+_Listed = Sequence[tuple[DayPlace, Sequence[DayFile]]]
+
+
+def day_sources(places: Iterable[DayPlace]) -> list[Source]:
+    """Return the days of all places, each once, in order."""
+    days: dict[int, list[DayPlace]] = {}
+    for place in places:
+        for day in place.days:
+            days.setdefault(day, []).append(place)
+    return [_source(day, found) for day, found in sorted(days.items())]
+
+
+def _source(day: int, places: Sequence[DayPlace]) -> Source:
+    """Return a day whose files are not listed yet: `prepare` does it."""
+    return Source(
+        _label(day, places),
+        partial(_failing, FetchFailed("its files were not listed")),
+        (day_source_name(day, ""), end_of_day(day)),
+        to_archive=False,
+        day=DayFacts(),
+        prepare=partial(_prepared, day, places),
+    )
+
+
+async def _prepared(day: int, places: Sequence[DayPlace]) -> Source:
+    """List a day's files; where that fails, the source is one that cannot be opened."""
+    label, end = _label(day, places), end_of_day(day)
+    try:
+        listed = [(place, await place.files(day)) for place in places]
+    except FetchFailed as error:
+        name = day_source_name(day, "")
+        return Source(label, partial(_failing, error), (name, end), to_archive=False, day=DayFacts())
+    digest = digest_of(file.entry for _, files in listed for file in files)
+    facts = DayFacts(files=sum(len(files) for _, files in listed), digest=digest)
+    opened = partial(_opened, listed)
+    return Source(label, opened, (day_source_name(day, digest), end), to_archive=False, day=facts)
+
+
+def _label(day: int, places: Sequence[DayPlace]) -> str:
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return f"{places[0].label}{more}: {day_text(day)}"
+
+
+def _failing(error: FetchFailed, _: FetchOptions) -> AbstractAsyncContextManager[OpenSnapshot]:
+    raise error
+
+
+@asynccontextmanager
+async def _opened(listed: _Listed, asking: FetchOptions) -> AsyncIterator[OpenSnapshot]:
+    names = (file.name for _, files in listed for file in files)
+    document = DayDocument(names, asking.max_bytes)
+    async with aclosing(_written(document, listed)) as chunks:
+        yield OpenSnapshot(chunks, day=document.counts)
+
+
+async def _written(document: DayDocument, listed: _Listed) -> AsyncGenerator[bytes, None]:
+    """Read the files one after the other, and give the document that comes of them."""
+    out = bytearray()
+    for place, files in listed:
+        reader: DayFileReader | None = None
+        async with aclosing(place.pieces(files)) as pieces:
+            async for file, piece in pieces:
+                reader = reader or document.open(file.name)
+                if piece:
+                    reader.feed(piece)
+                    continue
+                reader.close(is_whole=piece is not None)
+                reader = None
+                out += document.close(file.name)
+                if len(out) >= OUT_BYTES:
+                    yield bytes(out)
+                    out.clear()
+    yield bytes(out) + document.end()
