@@ -3,9 +3,7 @@
 One rule: a file says by its name alone of which day and sensor it is, and which of them are one day.
 """
 
-import hashlib
 import re
-from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -81,14 +79,6 @@ def day_id(day: int, sensor_id: int) -> str:
 def sensor_of_day_id(record_id: str) -> str | None:
     """Return the sensor of a day's id; None for any other id."""
     return integer(record_id[9:]) if len(record_id) == _ID_DIGITS and record_id[0] == "9" else None
-
-
-def digest_of(entries: Iterable[DayEntry]) -> str:
-    """Return what a day's files are known by, in whatever order: their names, sizes and times."""
-    sha = hashlib.sha256()
-    for entry in sorted(entries):
-        sha.update(f"{entry.file}\0{entry.size}\0{entry.time}\n".encode())
-    return sha.hexdigest()
 
 
 def day_source_name(day: int, digest: str) -> str:

@@ -80,6 +80,8 @@ def _stays(there: Manifest | None, ours: Manifest, *, replay: bool, ahead: bool)
     theirs, our = version_of(there), version_of(ours)
     if theirs is None or our is None:
         return False
+    if replay and our.not_24h_mean and not theirs.not_24h_mean:
+        return True  # values of 5 minutes take no means of 24 hours out of what lookups see
     if ahead:  # its time says nothing; its data still does
         return replay and our.newest < theirs.newest
     return is_behind(our, theirs, replay=replay)

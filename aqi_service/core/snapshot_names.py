@@ -19,6 +19,14 @@ and wget (`x.json.1`)."""
 _NAME = re.compile(r"(data_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)(-[1-9][0-9]{0,8})?)\.json(?:\.gz)?", re.ASCII)
 
 
+_OTHER_MEAN = re.compile(
+    r"(?:.*[/\\])?data\.(?:1h|dust\.min)\.json(?:\.gz)?"
+    r"|https?://[^?#]*/(?:static/v[0-9]+/data\.json|v1/(?:sensor|filter)/[^?#]*)(?:[?#].*)?",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+"""Source: https://github.com/opendata-stuttgart/meta/wiki/EN-APIs"""
+
+
 def snapshot_name(taken: float) -> str:
     """Name the snapshot whose reading began at `taken` (epoch seconds)."""
     return datetime.fromtimestamp(taken, UTC).strftime("data_%d_%m_%y_%H_%M.json")
@@ -40,6 +48,14 @@ def parse_name(text: str) -> tuple[str, int] | None:
 def parse_file_name(text: str) -> tuple[str, int] | None:
     """Read the name of a file of somebody's: a copy, `data_... (1).json`, is that snapshot as well."""
     return parse_name(_COPY.sub("", text, count=1))
+
+
+def is_other_mean(text: str) -> bool:
+    """Tell whether a file, by its name, or a URL has the network's values of 5 minutes or of an hour.
+
+    Most such files show it themselves: they have several records a sensor.
+    """
+    return _OTHER_MEAN.fullmatch(text) is not None
 
 
 def can_name(taken: float) -> bool:

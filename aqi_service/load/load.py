@@ -106,7 +106,14 @@ class _Load:
         self._archive = self.storage.archive
         self._manifests = ManifestStore(self.storage, plan.table, plan.ttl, self.now)
         self._builder = ReportBuilder(
-            source.label, plan.table, plan.scale.name, started, taken, plan.dry_run, day_facts=source.day
+            source.label,
+            plan.table,
+            plan.scale.name,
+            started,
+            taken,
+            plan.dry_run,
+            is_other_mean=source.is_other_mean,
+            day_facts=source.day,
         )
         is_daily = source.day is not None
         self._rules = ScoringRules(plan.scale, taken, plan.ttl, plan.excluded, is_daily)

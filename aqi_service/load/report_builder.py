@@ -91,6 +91,7 @@ class ReportBuilder:
         whole: True once the document has been read to its end.
         rejects: the list of rejected records.
         indices: how they changed, where that is asked for.
+        is_other_mean: whether the source says by its name that its values are no 24-hour means.
         day_facts: what is known of a day of daily files beforehand; None of a snapshot.
         day: what its files turned out to be, once they are being read.
         clock: tells how long the load takes; the wall clock may be set meanwhile.
@@ -110,6 +111,7 @@ class ReportBuilder:
     sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     rejects: Rejects = field(default_factory=Rejects)
     indices: IndexChanges | None = None
+    is_other_mean: bool = False
     day_facts: DayFacts | None = None
     day: DayCounts | None = None
     clock: Callable[[], float] = field(default_factory=_loop_clock)
@@ -186,6 +188,8 @@ class ReportBuilder:
         """Warn of what is odd about a snapshot that arrived whole, beside an older one."""
         pm_rejected = parsed.pm_rejected + len(counts.refused)
         odd = snapshot_warnings(parsed.records, parsed.pm_records, pm_rejected, len(parsed.sensors))
+        if self.is_other_mean:
+            odd["not_24h_mean"] = 1
         is_older = latest and str(latest.get("snapshot_time", "")) <= iso(self.snapshot_time)
         if latest and is_older and parsed.records * 2 < int(latest.get("records") or 0):
             odd["halved_feed"] = 1

@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing
+from itertools import islice
 
 from aqi_service.core.day_names import DayEntry, day_text, parse_day_name
 from aqi_service.core.s3_urls import NOT_SNAPSHOTS
@@ -62,7 +63,7 @@ class ObjectsPlace:
     def _begun(
         self, files: Iterator[DayFile], most: int
     ) -> Iterator[tuple[DayFile, asyncio.Task[bytes] | None]]:
-        for file, _ in zip(files, range(most), strict=False):
+        for file in islice(files, most):
             is_small = file.entry.size <= SMALL
             yield file, asyncio.create_task(self._whole(file.at)) if is_small else None
 

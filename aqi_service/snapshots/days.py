@@ -3,11 +3,12 @@
 One rule: a day's files are listed when it is its turn, and what is known of them is forgotten behind it.
 """
 
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
 
-from aqi_service.core.day_names import day_source_name, day_text, digest_of, end_of_day
+from aqi_service.core.day_names import DayEntry, day_source_name, day_text, end_of_day
 from aqi_service.core.parse.day_csv import DayDocument, DayFileReader
 from aqi_service.core.report import DayFacts
 from aqi_service.errors import FetchFailed
@@ -27,6 +28,14 @@ def day_sources(places: Iterable[DayPlace]) -> list[Source]:
         for day in place.days:
             days.setdefault(day, []).append(place)
     return [_source(day, found) for day, found in sorted(days.items())]
+
+
+def digest_of(entries: Iterable[DayEntry]) -> str:
+    """Return what a day's files are known by, in whatever order: their names, sizes and times."""
+    sha = hashlib.sha256()
+    for entry in sorted(entries):
+        sha.update(f"{entry.file}\0{entry.size}\0{entry.time}\n".encode())
+    return sha.hexdigest()
 
 
 def _source(day: int, places: Sequence[DayPlace]) -> Source:

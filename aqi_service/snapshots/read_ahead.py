@@ -6,7 +6,7 @@ One rule: nobody waits for that thread: a pipe may stall for ever.
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import IO, Generic, TypeVar
 
 from aqi_service.errors import FetchFailed
@@ -37,8 +37,9 @@ async def read_ahead(opened: Callable[[], IO[bytes]], what: str) -> AsyncGenerat
             while piece := file.read(PIECE):
                 yield piece
 
-    async for piece in ahead(pieces, what):
-        yield piece
+    async with aclosing(ahead(pieces, what)) as found:
+        async for piece in found:
+            yield piece
 
 
 async def ahead(begun: Callable[[], Iterator[Piece]], what: str) -> AsyncGenerator[Piece, None]:

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from aqi_service.core.parse.day_csv import DayCounts
 from aqi_service.core.parse.gunzip import Gunzip
 from aqi_service.core.report import DayFacts
-from aqi_service.core.snapshot_names import parse_file_name
+from aqi_service.core.snapshot_names import is_other_mean, parse_file_name
 from aqi_service.snapshots.download import download
 from aqi_service.snapshots.read_ahead import read_ahead
 from aqi_service.snapshots.redirects import public_url
@@ -97,6 +97,7 @@ class Source:
         seen: what it was when it was chosen; None where only reading tells.
         look: tells what it is now.
         day: what is known of a day of daily files before it is read; None of what is no such day.
+        is_other_mean: whether its name says that its values are of 5 minutes or of an hour.
         prepare: gives the source to load in place of this one, where something has to be looked at first.
     """
 
@@ -111,6 +112,7 @@ class Source:
     seen: Seen | None = None
     look: Callable[[], Awaitable[Seen | None]] | None = None
     day: DayFacts | None = None
+    is_other_mean: bool = False
     prepare: Callable[[], Awaitable["Source"]] | None = None
 
     @property
@@ -126,14 +128,23 @@ def source_of(text: str) -> Source:
     if is_url(text):
         label = public_url(text)
         named = parse_file_name(unquote(label.rpartition("/")[2]))
-        return Source(label, partial(_fetched, text), named, can_wait=False, identity=identity_of(text))
+        opened, other = partial(_fetched, text), is_other_mean(label)
+        return Source(label, opened, named, can_wait=False, identity=identity_of(text), is_other_mean=other)
     path, label = Path(text), os.fsencode(text).decode("utf-8", "backslashreplace")
-    return Source(label, partial(_opened, partial(_file, path), label, path), parse_file_name(path.name))
+    opened = partial(_opened, partial(_file, path), label, path)
+    return Source(label, opened, parse_file_name(path.name), is_other_mean=is_other_mean(label))
 
 
 def live_feed(url: str) -> Source:
     """Return the live feed, which is named by the time of its reading, whatever its URL."""
-    return Source(public_url(url), partial(_fetched, url), can_wait=False, identity=identity_of(url))
+    label = public_url(url)
+    return Source(
+        label,
+        partial(_fetched, url),
+        can_wait=False,
+        identity=identity_of(url),
+        is_other_mean=is_other_mean(label),
+    )
 
 
 def identity_of(url: str) -> str:
@@ -160,7 +171,7 @@ def stored_source(
         async with aclosing(read()) as raw, aclosing(decoded(raw, asking.max_bytes)) as chunks:
             yield OpenSnapshot(chunks, total=size)
 
-    return Source(label, opened, named)
+    return Source(label, opened, named, is_other_mean=is_other_mean(label))
 
 
 async def from_offset(source: Source, asking: FetchOptions, offset: int) -> AsyncGenerator[bytes, None]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.backfills import BODIES, NAMES, backfill, fill, said
+from tests.doubles.backfills import BODIES, NAMES, WRITES, backfill, files, fill, keys, said
 from tests.doubles.faults.effects import Refuse
 from tests.doubles.faults.rules import Rule
 from tests.doubles.faults.shim import Shim
@@ -13,10 +13,6 @@ from tests.doubles.moto_names import Moto
 from tests.doubles.program import ran
 
 FEW = NAMES[:6]
-WRITES = {
-    *("PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem", "TransactWriteItems"),
-    *("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "DeleteObject"),
-}
 
 
 def shelve(folder: Path, *names: str) -> None:
@@ -24,17 +20,6 @@ def shelve(folder: Path, *names: str) -> None:
     (folder / "snapshots").mkdir(parents=True)
     for name in names:
         (folder / "snapshots" / name).write_bytes(BODIES[name])
-
-
-def files(folder: Path) -> dict[Path, int]:
-    """Give all files, but the database's own, with the times of their last change."""
-    found = (path for path in folder.rglob("*") if "air_quality.db" not in path.name)
-    return {path: path.stat().st_mtime_ns for path in found if path.is_file()}
-
-
-def keys(moto: Moto, bucket: str, prefix: str = "data_") -> list[str]:
-    listed = moto.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
-    return [entry["Key"] for entry in listed.get("Contents", [])]
 
 
 async def test_the_archive_loaded_twice_writes_nothing_the_second_time_on_aws(
@@ -157,7 +142,10 @@ async def test_an_object_can_be_loaded_into_a_folder(moto: Moto, tmp_path: Path)
     [
         (
             "s3://{}/absent/",
-            "s3://{}/absent/: no object under it ends in .json or .json.gz: name another prefix",
+            (
+                "s3://{}/absent/: no object under it ends in .json or .json.gz, and there is no daily file "
+                "(2023-12-20_sds011_sensor_123.csv, also .gz, tar or zip): name another prefix"
+            ),
         ),
         ("s3://no-such-bucket-here/", "s3://no-such-bucket-here/: there is no such bucket"),
         ("s3://no-such-bucket-here/x.json", "s3://no-such-bucket-here/x.json: there is no such bucket"),

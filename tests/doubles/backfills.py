@@ -16,6 +16,12 @@ NAMES = [snapshot_name(START + 43_200 * n) for n in range(9)]
 BODIES = {name: document(n, n + 1, n + 2) for n, name in enumerate(NAMES)}
 
 
+WRITES = {
+    *("PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem", "TransactWriteItems"),
+    *("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "DeleteObject"),
+}
+
+
 def fill(moto: Moto, bucket: str, *keys: str) -> None:
     """Put the body of the snapshot that each key's last part names."""
     s3 = moto.client("s3")
@@ -32,3 +38,14 @@ async def backfill(moto: Moto, cwd: Path, *options: str, **env: str) -> Ran:
 
 def said(done: Ran, field: str = "snapshot") -> list[Any]:
     return [report[field] for report in done.reports]
+
+
+def files(folder: Path) -> dict[Path, int]:
+    """Give all files, but the database's own, with the times of their last change."""
+    found = (path for path in folder.rglob("*") if "air_quality.db" not in path.name)
+    return {path: path.stat().st_mtime_ns for path in found if path.is_file()}
+
+
+def keys(moto: Moto, bucket: str, prefix: str = "data_") -> list[str]:
+    listed = moto.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
+    return [entry["Key"] for entry in listed.get("Contents", [])]
