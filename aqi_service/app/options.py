@@ -124,7 +124,8 @@ OPTIONS = (
         metavar="SOURCE",
         multiple=True,
         help="With --load-only, repeatable, and plain arguments are the same: a file, a folder (its .json "
-        "and .json.gz), - (stdin), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive.  "
+        "and .json.gz), - (stdin), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive; also "
+        "Sensor.Community's daily CSVs, in folders, tars, zips or under a prefix.  "
         "[default: the live feed]",
     ),
     _option("--snapshot-time", type=Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."),

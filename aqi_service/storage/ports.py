@@ -107,9 +107,9 @@ class Archive(Protocol):
 
 
 class ObjectEntry(NamedTuple):
-    """An object: its key, its size in bytes as it is stored, its ETag, empty where there is none, and its time.
+    """An object: its key, its size in bytes as it is stored, its ETag and its time (epoch seconds).
 
-    The time is in epoch seconds, 0 where it is not told.
+    The ETag is empty, and the time 0, where it is not told.
     """
 
     key: str

@@ -246,12 +246,13 @@ class MemoryObjects:
 
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         assert bucket == "b"
-        return [ObjectEntry(key, len(body), 1_703_200_000) for key, body in sorted(self.bodies.items())
+        return [ObjectEntry(key, len(body), time=1_703_200_000) for key, body in sorted(self.bodies.items())
                 if key.startswith(prefix)]  # fmt: skip
 
-    async def look(self, bucket: str, key: str) -> None:
+    async def look(self, bucket: str, key: str) -> ObjectEntry | None:
         if key not in self.bodies:
             raise MissingResource(f"s3://{bucket}/{key}: there is no such object")
+        return ObjectEntry(key, len(self.bodies[key]))
 
     async def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         del bucket
