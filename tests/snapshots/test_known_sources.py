@@ -48,7 +48,9 @@ class World:
         return self.source(name)
 
     def source(self, name: str = FILE) -> Source:
-        return file_source(str(self.folder / name), SnapshotLocations(self.archive))
+        found = file_source(str(self.folder / name), SnapshotLocations(self.archive))
+        assert isinstance(found, Source)
+        return found
 
     async def load(self, source: Source, **how: Any) -> LoadReport:
         report = await run(source, self.storage, **how)

@@ -105,8 +105,9 @@ class DayRows:
             self._warnings["cut_line"] += 1
 
     def _take(self, lines: list[str]) -> None:
-        if not self._columns:
-            self._begin(lines.pop(0))
+        while lines and not self._columns:
+            if (first := lines.pop(0)).strip():
+                self._begin(first)
         if self._layout:
             self._read(self._layout, lines)
 
