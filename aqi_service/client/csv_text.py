@@ -27,7 +27,7 @@ class Rows(NamedTuple):
 NUMERIC = frozenset(
     {
         *("latitude", "longitude", "altitude", "P2.5", "P10", "AQI"),
-        *("indoor", "humidity", "distance_km", "hours", "population"),
+        *("indoor", "humidity", "distance_km", "hours", "hours_p25", "hours_p10", "population"),
         *("radius_km", "sensors", "left_out", "P2.5_q1", "P2.5_q3", "P10_q1", "P10_q3"),
     }
 )

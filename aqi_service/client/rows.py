@@ -65,7 +65,10 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A sensor's UTC day, in µg/m³; `hours` is in how many of its hours the service has a record."""
+    """A sensor's UTC day, in µg/m³; `hours` is in how many of its hours the service has a record.
+
+    Of a day out of daily files it is the larger of `hours_p25` and `hours_p10`: hours behind each value.
+    """
 
     sensor_id: str
     date: str
@@ -78,6 +81,8 @@ class Day:
     scale: str
     id: str
     timestamp: str
+    hours_p25: str = ""
+    hours_p10: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,11 @@ async def test_rows_are_saved_in_one_file_where_a_folder_is_named(tmp_path: Path
 
 async def test_what_did_not_come_whole_is_printed_and_not_saved(tmp_path: Path) -> None:
     replies = iter(
-        [DAYS_HEADER.encode() + b"7,2022-01-01,1,,,,,,,,\r\n", b"Unavailable: used up", DAYS_HEADER.encode()]
+        [
+            DAYS_HEADER.encode() + b"7,2022-01-01,1,,,,,,,,,,\r\n",
+            b"Unavailable: used up",
+            DAYS_HEADER.encode(),
+        ]
     )
 
     async def answer(_: bytes) -> bytes:
