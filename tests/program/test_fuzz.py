@@ -75,6 +75,15 @@ DEAR: dict[str, dict[str, bytes]] = {
         "keys that are new": b'[{"id":1' + b',"x":1' * (SIZE // 6 - 20) + b"}]",
         "a long timestamp": b'[{"id":1,"timestamp":"' + b"1" * (SIZE - 200) + b'"}]',
     },
+    "days": {
+        "line ends": b"\n" * SIZE,
+        "separators": b"sensor_id;timestamp\n" + b";" * (SIZE - 100),
+        "a long value": b"sensor_id;timestamp;P1\n123;2023-12-20T00:00:00;" + b"1" * (SIZE - 100) + b"\n",
+        "rows of two places in turns": b"sensor_id;timestamp;lat\n"
+        + b"123;2023-12-20T00:00:00;1\n123;2023-12-20T00:00:00;2\n" * (SIZE // 54),
+        "long digits behind the point": b"sensor_id;timestamp;P1\n"
+        + b"123;2023-12-20T00:00:00;0.%b7\n" % (b"0" * 120) * (SIZE // 150),
+    },
     "replies": {
         "endless rows": encode(b"id\r\n" * (SIZE // 4)),
         "empty rows": encode(b"\n" * SIZE),

@@ -9,6 +9,7 @@ One rule: an input can be made again from its target, the seed and its number.
     memory_wire.py a connection without a socket
     words.py       requests by their names: read, and written again
     documents.py   splitter, items, attributes of a table: fed and judged
+    days.py        daily files, fed and judged
     mutations.py   a number into an input. Pure.
     strategies.py  hypothesis: inputs made from the formats themselves
     cost.py        what an input costs, beside the costliest plain one of its length

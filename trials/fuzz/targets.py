@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aqi_service.core.frames import MAX_REQUEST, encode
 from aqi_service.errors import BadRequest, CutShort, FrameError, ServerGone, SnapshotRejected
-from trials.fuzz import documents, frames, replies, requests, seeds, words
+from trials.fuzz import days, documents, frames, replies, requests, seeds, words
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,14 @@ TARGETS = {
         (CutShort, SnapshotRejected),
         _numbers,
         8_000_000,
+    ),
+    "days": Target(
+        days.SEEDS,
+        days.days,
+        days.days_alone,
+        (),
+        days.rows,
+        16_000_000,
     ),
     "replies": Target(
         seeds.REPLIES,

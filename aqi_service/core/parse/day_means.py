@@ -26,14 +26,23 @@ Amount = int | Fraction
 """A concentration in millionths of a µg/m³; a Fraction where it has more places than that."""
 
 
-@lru_cache(maxsize=65_536)
+_CACHED_LENGTH = 24
+
+
 def amount_of(kind: str, text: str) -> Amount | None:
     """Read a value of `P1` or `P2`; None for what is no number, or lies out of a working sensor's range."""
+    return _cached(kind, text) if len(text) <= _CACHED_LENGTH else _amount(kind, text)
+
+
+def _amount(kind: str, text: str) -> Amount | None:
     number = canonical(text)
     if number is None or not 0 <= Decimal(number) < FAILED_FROM[kind]:
         return None
     exact = Fraction(number) * _UNIT
     return int(exact) if exact.denominator == 1 else exact
+
+
+_cached = lru_cache(maxsize=16_384)(_amount)
 
 
 class HourSums:

@@ -12,6 +12,9 @@ from aqi_service.core.day_names import day_text
 from aqi_service.core.parse.day_means import Amount, HourSums, amount_of
 from aqi_service.core.times import DAY, HOUR, feed_time
 
+MOST_PLACES = 100
+"""Places of one sensor and day that are told apart: it stands in one, seldom in two."""
+
 LINE_LIMIT = 64 * 1024
 """Most bytes of a line; real ones have 50 to 150."""
 
@@ -22,6 +25,7 @@ _WHERE = ("sensor_id", "sensor_type", "lat", "lon")
 _NEEDED = frozenset({"sensor_id", "timestamp"})
 _IN_USE = frozenset({*POLLUTANTS, *_WHERE, "timestamp"})
 _BOM = "\ufeff"
+_CELL = 64  # characters of a cell that are kept: no type or number of a place is longer
 
 _MINUTES = {f"{hour:02}:{minute:02}": hour for hour in range(24) for minute in range(60)}
 _SECONDS = frozenset(f":{second:02}" for second in range(60))
@@ -105,9 +109,12 @@ class DayRows:
             self._warnings["cut_line"] += 1
 
     def _take(self, lines: list[str]) -> None:
-        while lines and not self._columns:
-            if (first := lines.pop(0)).strip():
-                self._begin(first)
+        if not self._columns:
+            at = next((at for at, line in enumerate(lines) if line.strip()), None)
+            if at is None:
+                return
+            self._begin(lines[at])
+            lines = lines[at + 1 :]
         if self._layout:
             self._read(self._layout, lines)
 
@@ -170,8 +177,9 @@ class DayRows:
             self._warnings["bad_row"] += 1
 
     def _count(self, where: tuple[str, ...] | None, rows: int) -> None:
-        if where and rows:
-            self._values.places[tuple(cell.strip() for cell in where[1:])] += rows
+        places = self._values.places
+        if where and rows and (len(places) < MOST_PLACES or where[1:] in places):
+            places[tuple(cell.strip()[:_CELL] for cell in where[1:])] += rows
 
     def _hour_of(self, text: str) -> int | None:
         """Read an unusual timestamp; None, and a warning, for what is none, or is of another day (UTC)."""

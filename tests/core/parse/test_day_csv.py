@@ -3,6 +3,7 @@
 import gzip
 import random
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from aqi_service.core.day_names import parse_day_name
 from aqi_service.core.items import Item
 from aqi_service.core.parse.day_csv import DayCounts, DayDocument
 from aqi_service.core.parse.day_means import LEAST_HOURS
-from aqi_service.core.parse.day_rows import LINE_LIMIT
+from aqi_service.core.parse.day_rows import LINE_LIMIT, MOST_PLACES, DayRows, DayValues
 from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.record_item import Rejection, ScoringRules
 from aqi_service.core.scales import DAQI
@@ -228,6 +229,14 @@ def test_a_sensor_that_moved_is_where_most_of_its_rows_are_in_whatever_order() -
         assert one(*order).latitude == "2"
     tie = [*hours(*range(12), lat="1"), *hours(*range(12, 24), lat="2")]
     assert {one(*order).latitude for order in (tie, tie[::-1])} == {"1"}
+
+
+def test_a_file_of_endless_places_is_kept_in_bounded_memory() -> None:
+    values = DayValues("sds011")
+    reading = DayRows(19_711, 123, values, Counter())
+    reading.feed(csv_of(row("00:00:00", lat=f"{n}" * 100) for n in range(MOST_PLACES + 50)))
+    assert len(values.places) == MOST_PLACES
+    assert max(len(cell) for place in values.places for cell in place) == 64
 
 
 def test_the_type_is_the_names_where_no_row_has_it() -> None:
