@@ -39,6 +39,7 @@ PARTS = {
     "near": ("figure_16_nearest_sensors",),
     "page": ("figure_17_page",),
     "scale": ("figure_18_scale_out",),
+    "days": ("figure_19_daily_files",),
     "idle": ("figure_09_idle_connections", "figure_12_idle_daemon"),
 }
 """What ONLY chooses -> the files whose `figures` measure it, in the order of the table."""

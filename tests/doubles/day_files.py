@@ -4,10 +4,13 @@ One rule: the other way shares no code with the program: the csv module, and fra
 """
 
 import csv
+import gzip
 import io
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 DAY = "2023-12-20"
 SDS011 = "sensor_id;sensor_type;location;lat;lon;timestamp;P1;durP1;ratioP1;P2;durP2;ratioP2"
@@ -62,3 +65,31 @@ def reference(files: Sequence[bytes], kind: str, is_usable: Callable[[str], bool
     mean = sum(means, Fraction(0)) / len(means)
     hundredths = int(mean * 100 + Fraction(1, 2))  # not negative: cutting is rounding down
     return f"{hundredths // 100}.{hundredths % 100:02}".rstrip("0").rstrip("."), len(by_hour)
+
+
+def write_days(folder: Path, days: Sequence[str], sensors: int, seed: int = 7) -> dict[str, list[bytes]]:
+    """Write days of sensors as the network's archive lays them out, odd files among them.
+
+    Return the files of each sensor's day that has any, by the id of its record.
+    """
+    chance = random.Random(seed)  # noqa: S311  # the same files each time
+    written: dict[str, list[bytes]] = {}
+    for day in days:
+        place = folder / day[:4] / day
+        place.mkdir(parents=True)
+        for sensor in range(1, sensors + 1):
+            some = sorted(chance.sample(range(24), chance.choice((24, 24, 23, 18, 17, 5))))
+            rows = [
+                row(f"{day}T{hour:02}:{chance.randrange(60):02}:00", chance.randrange(9_000) / 100,
+                    chance.choice((chance.randrange(4_000) / 100, 999.9, "nan", "")), sensor)
+                for hour in some for _ in range(2)
+            ]  # fmt: skip
+            body = csv_of(rows, chance.choice((SDS011, PMS5003, SPS30)))
+            ending = chance.choice((".csv", ".csv", ".csv.gz", "_indoor.csv"))
+            packed = gzip.compress(body, mtime=0) if ending.endswith(".gz") else body
+            (place / name_of(sensor, day, ending=ending)).write_bytes(packed)
+            written[f"9{day.replace('-', '')}{sensor:010}"] = [body]
+        for odd, content in (("bme280", b"sensor_id;timestamp;humidity\n"), ("sds011", b"<html></html>\n")):
+            (place / name_of(sensors + 1 + len(odd), day, odd)).write_bytes(content)
+        (place / "index.html").write_bytes(b"<html></html>\n")
+    return written
