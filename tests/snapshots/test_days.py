@@ -1,6 +1,7 @@
 """Daily files in folders, tars, zips and S3: which are one day, and what is said of those that are none."""
 
 import asyncio
+import errno
 import io
 import os
 import tarfile
@@ -205,6 +206,27 @@ async def test_a_damaged_file_in_a_zip_costs_itself_alone(tmp_path: Path) -> Non
         assert incoming.day
         assert incoming.day.warnings["damaged_file"] == 1
     assert [record.get("rejected") for record in found] == [None, "bad_header", None]
+
+
+async def test_a_folder_that_may_not_be_looked_into_is_told_of_and_all_else_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path / "closed", name_of(1))
+    put(tmp_path / "open", name_of(2))
+    look = Path.iterdir
+
+    def closed(path: Path) -> Any:  # as it is for everybody but root
+        if path.name == "closed":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    [source] = await chosen(tmp_path)
+    assert await sensors(source) == [2]
+    told = {
+        (record.msg, getattr(record, "folder", ""), getattr(record, "error", "")) for record in caplog.records
+    }
+    assert told == {("folder_unreadable", str(tmp_path / "closed"), "Permission denied")}
 
 
 SENTENCES = {
