@@ -19,6 +19,7 @@
      +-- SnapshotFailed           the snapshot could not be fetched, or archived, whole
      |    +-- FetchFailed         the source answered with an error, or not at all (carries `retry_after`)
      |    |    +-- InGlacier      an object has to be restored before it can be read
+     |    +-- ExportFailed        the place of --export did not take the snapshot's records
      |    +-- CutShort            the bytes end before the document does
      |    +-- ArchiveFailed       the bucket or the disk did not take it
      |         +-- NameInUse      another load has the snapshot's name: start again from the source
@@ -148,6 +149,10 @@ class InGlacier(FetchFailed):
 
 class CutShort(SnapshotFailed):
     """The bytes end before the document does: a transfer, a gzip stream or the JSON array is not closed."""
+
+
+class ExportFailed(SnapshotFailed):
+    """The place of `--export` takes no more records: a full disk, or a reader that went away."""
 
 
 class ClockOff(SnapshotFailed):

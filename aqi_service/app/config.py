@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from aqi_service.app import commands
 from aqi_service.app.option_rules import broken
-from aqi_service.app.option_values import OptionValues
+from aqi_service.app.option_values import OptionValues, form_of
+from aqi_service.core.export_places import ExportForm
 from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale
@@ -42,6 +43,16 @@ class Config(OptionValues):
     def street_tiles(self) -> Tiles | None:
         """The map's street tiles, if any were asked for."""
         return Tiles(self.tiles, self.tiles_attribution or "") if self.tiles else None
+
+    @property
+    def export_form(self) -> ExportForm | None:
+        """What `--export` asks for; None without it."""
+        return None if self.export is None else form_of(self.export)
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether snapshots are read although they are finished."""
+        return self.force or self.export is not None
 
     @property
     def ttl(self) -> int | None:

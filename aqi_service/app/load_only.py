@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from aqi_service.app.advice import fitting_advice
 from aqi_service.app.backfill import replays
@@ -16,9 +16,9 @@ from aqi_service.app.config import Config
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, warn_without_contact
 from aqi_service.app.logs import say
-from aqi_service.app.open import open_backend
+from aqi_service.app.open import open_backend, open_export
 from aqi_service.app.reload import excluded_sensors, tell_excluded
-from aqi_service.app.reports import print_report
+from aqi_service.app.reports import finish_export, print_report
 from aqi_service.app.startup_checks import check_when_ready, tell_start
 from aqi_service.app.summary import tell_run
 from aqi_service.core.report import LoadReport, Status
@@ -46,13 +46,15 @@ async def _run(config: Config, stop: Stop) -> int:
     async with (
         open_backend(config) as backend,
         cloudwatch(config, backend, time.time, SEND_SECONDS) as sender,
+        AsyncExitStack() as stack,
     ):
         tell_start(config, backend)
         tell_excluded(config, excluded)
         warn_without_contact(config)
         look_here(config.sources, backend.snapshot_locations)
         await check_when_ready(config, backend)
-        loads = Loads(config, backend, excluded=excluded)
+        export = await stack.enter_async_context(open_export(config))
+        loads = Loads(config, backend, excluded=excluded, export=export)
         tell = _teller(sender, stop)
         begun = clock()
         wanted = replays(config, backend, loads, summary) if config.sources else _live(config, loads, tell)
@@ -61,10 +63,12 @@ async def _run(config: Config, stop: Stop) -> int:
                 summary.add(report)
                 code = max(code, _code(report), 0 if await print_report(report, config) else 1)
                 _tell_error(report)
-                if stop.is_set():
-                    code = 1
+                if stop.is_set() or export.error:
+                    code = max(code, 1)
                     break
         tell_run(config, summary, clock() - begun)
+        if not (stop.is_set() or export.error):
+            await finish_export(config, export, failed=bool(code))
     return code
 
 

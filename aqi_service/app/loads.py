@@ -31,6 +31,7 @@ from aqi_service.snapshots.manifests import CONCURRENT_READS, ManifestStore
 from aqi_service.snapshots.sources import Source
 from aqi_service.snapshots.unfinished import OlderUnfinished, UnfinishedSnapshots
 from aqi_service.storage.backend import Backend
+from aqi_service.storage.exports import NO_EXPORT, Export
 from aqi_service.storage.ports import no_guard, still_held
 
 log = logging.getLogger("aqi_service")
@@ -51,7 +52,8 @@ class Loads:
     """The loads of one configuration, one after the other.
 
     `memory` is told which records move on in the table; None where nobody looks anything up. A load goes by
-    the sensors that are `excluded` as it begins: by memory's, unless others are given.
+    the sensors that are `excluded` as it begins: by memory's, unless others are given. What is scored goes to
+    `export` as well.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class Loads:
         backend: Backend,
         memory: MemoryIndex | None = None,
         excluded: ExcludedSensors | None = None,
+        export: Export = NO_EXPORT,
     ) -> None:
-        self._config, self._backend, self._memory = config, backend, memory
+        self._config, self._backend, self._memory, self._export = config, backend, memory, export
         self._excluded = excluded or (memory.excluded if memory else ExcludedSensors())
         self._archive = backend.storage.archive
         self._deadline = math.inf if config.deadline is None else config.deadline
@@ -99,6 +102,7 @@ class Loads:
             released=RELEASED,
             rescore=config.rescore,
             dry_run=config.dry_run,
+            export=self._export,
             guard=no_guard if kind is LoadKind.REPLAY else self._backend.lease.check,
             watch=self._memory.watch if self._memory else LoadIds,
             process=self._memory.process if self._memory else "",
@@ -171,7 +175,7 @@ class Loads:
         One outside the archive is always read where what it holds is asked for once more, or under a name.
         """
         config = self._config
-        if config.force:
+        if config.reads_all:
             return {}
         names = {source: source.named[0] for source in sources if source.archived and source.named}
         done = await self.finished_of(tuple(names.values()))

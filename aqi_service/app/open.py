@@ -4,15 +4,24 @@ One rule: this file chooses; what is opened is what `storage.*.open` opens, and 
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from aqi_service import __version__
 from aqi_service.app.config import Config
+from aqi_service.app.export_stdout import StdoutExport
+from aqi_service.core.export_places import ATTRIBUTION, LICENCE, ExportForm
 from aqi_service.core.s3_urls import parse_s3
+from aqi_service.errors import ConfigError
 from aqi_service.storage.backend import Backend
 from aqi_service.storage.dry import DryBackend
+from aqi_service.storage.exports import NO_EXPORT, Export, ParquetPlace
 from aqi_service.storage.ports import MetricSink, Objects
+
+NO_PYARROW = (
+    "--export to a folder or to s3:// writes Parquet, which needs pyarrow: run "
+    "pip install 'aqi-service[parquet]', or export to a .csv or .ndjson file"
+)
 
 
 def open_backend(config: Config) -> AbstractAsyncContextManager[Backend]:
@@ -75,6 +84,46 @@ def open_metric_sink(config: Config) -> AbstractAsyncContextManager[MetricSink |
     from aqi_service.storage.aws.cloudwatch import open_cloudwatch  # noqa: PLC0415  # only with --cloudwatch
 
     return open_cloudwatch(config.cloudwatch)
+
+
+def open_export(config: Config) -> AbstractAsyncContextManager[Export]:
+    """Open where scored records are exported to; raises ConfigError where that cannot be used."""
+    if config.export is None:
+        return nullcontext(NO_EXPORT)
+    form = config.export_form
+    if form is ExportForm.STDOUT:
+        return nullcontext(StdoutExport())
+    if form is ExportForm.ROWS:
+        from aqi_service.storage.local.export_file import open_file_export  # noqa: PLC0415  # only with --export
+
+        return open_file_export(Path(config.export))
+    return _parquet(config, config.export)
+
+
+@asynccontextmanager
+async def _parquet(config: Config, where: str) -> AsyncIterator[Export]:
+    try:
+        from aqi_service.storage.local.export_parquet import (  # noqa: PLC0415  # half a second of imports
+            FolderPlace,
+            open_parquet_export,
+        )
+    except ModuleNotFoundError as error:
+        raise ConfigError(NO_PYARROW) from error
+    facts = {
+        "licence": LICENCE,
+        "attribution": ATTRIBUTION,
+        "scale": config.scale_name,
+        "version": __version__,
+    }
+    place = parse_s3(where)
+    async with AsyncExitStack() as stack:
+        if place is None:
+            to: ParquetPlace = FolderPlace(Path(where))
+        else:
+            from aqi_service.storage.aws.open import open_s3_place  # noqa: PLC0415  # only for s3://
+
+            to = await stack.enter_async_context(open_s3_place(*place))
+        yield await stack.enter_async_context(open_parquet_export(to, facts))
 
 
 def first_line(config: Config, backend: Backend) -> str:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from aqi_service.app.option_values import FEED_HOST, OptionValues, host_of
+from aqi_service.app.option_values import FEED_HOST, OptionValues, form_of, host_of
 from aqi_service.core.s3_urls import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.snapshot_names import can_name
 from aqi_service.core.tiles import is_tiles_url
@@ -18,6 +18,11 @@ LEAST_INTERVAL = 300
 
 FROM = (
     "a file, - (standard input), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, a folder, or archive"
+)
+
+EXPORTS = (
+    "a .csv or .ndjson file (.gz too), CSV to - (standard output), or Parquet to a folder (end its name "
+    "with /) or s3://bucket/prefix/"
 )
 
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
@@ -71,6 +76,10 @@ def _values(asked: OptionValues) -> Rules:
             asked.cloudwatch is not None and not _NAMESPACE.fullmatch(asked.cloudwatch),
             "--cloudwatch must be 1 to 255 of a-z A-Z 0-9 . - _ / # that do not begin with AWS/",
         ),
+        (
+            asked.export is not None and form_of(asked.export) is None,
+            f"--export writes {EXPORTS}",
+        ),
         ("" in asked.sources, f"--from reads {FROM}; an empty text names nothing"),
         (asked.sources.count("-") > 1, "--from - reads standard input, which can be read only once"),
         (not math.isfinite(asked.price_per_million), "--price-per-million must be a number of dollars"),
@@ -88,6 +97,10 @@ def _commands(asked: OptionValues) -> Rules:
         (
             bool(asked.sources) and not asked.load_only,
             "--from needs --load-only, and so does a plain argument: the daemon loads the live feed",
+        ),
+        (
+            asked.export is not None and not asked.load_only,
+            "--export needs --load-only: it writes what is loaded, to its end",
         ),
         (
             asked.dry_run and not (asked.load_only or asked.delete_excluded),

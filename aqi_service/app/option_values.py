@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from aqi_service.core.export_places import ExportForm, export_form
 from aqi_service.core.selection import WHOLE, Selection, Shard
+from aqi_service.snapshots.files import is_folder
 
 FEED_HOST = "data.sensor.community"
 
@@ -46,6 +48,7 @@ class OptionValues:
     since: int | None
     until: int | None
     shard: Shard | None
+    export: str | None
     exclude_sensors: Path | None
     delete_excluded: bool
     force: bool
@@ -80,6 +83,11 @@ class OptionValues:
     def asks_official_feed(self) -> bool:
         """Whether Sensor.Community's own host is asked for anything: by the daemon, or as a source."""
         return FEED_HOST in map(host_of, self.sources or (self.feed_url,))
+
+
+def form_of(path: str) -> ExportForm | None:
+    """Return what a path of `--export` asks for; None for what is neither rows nor a place of Parquet."""
+    return export_form(path, is_folder=is_folder(path))
 
 
 def host_of(url: str) -> str | None:

@@ -139,6 +139,12 @@ OPTIONS = (
         "AWS Batch or Kubernetes set AQI_SHARD_COUNT instead.  [default: 0/1]",
     ),
     _option(
+        "--export",
+        metavar="PATH",
+        help="With --load-only: every scored record as well to a .csv or .ndjson file (.gz too), to - (CSV; "
+        "the reports go to stderr then), or as Parquet to a folder or s3://bucket/prefix/.  [default: off]",
+    ),
+    _option(
         "--exclude-sensors",
         metavar="FILE",
         type=File(path_type=Path),

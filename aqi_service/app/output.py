@@ -216,9 +216,10 @@ def has_room(stream: TextIO) -> bool:
     return not isinstance(stream, QueuedStream) or stream.queue.is_half_empty
 
 
-def put(text: str, on_written: OnWritten, *, must_fit: bool = False) -> None:
-    """Print on stdout, without waiting, if there is room or it must fit; tell what became of it if it was."""
-    if isinstance(sys.stdout, QueuedStream):
-        sys.stdout.send(text, on_written, must_fit=must_fit)
+def put(text: str, on_written: OnWritten, *, must_fit: bool = False, to: str = "stdout") -> None:
+    """Print without waiting, if there is room or it must fit; tell what became of it if it was printed."""
+    stream: TextIO = getattr(sys, to)
+    if isinstance(stream, QueuedStream):
+        stream.send(text, on_written, must_fit=must_fit)
     else:
-        on_written(_written(_Text(sys.stdout, text)))
+        on_written(_written(_Text(stream, text)))

@@ -3,18 +3,19 @@
 One rule: what is loaded is loaded, even if nobody can read of it.
 """
 
-import asyncio
 import logging
 import shlex
 from collections.abc import Awaitable, Mapping
-from contextlib import suppress
 
 import orjson
 
 from aqi_service.app import commands, output
 from aqi_service.app.config import DEFAULT_PORT, Config
 from aqi_service.app.logs import say
+from aqi_service.app.printing import printed
+from aqi_service.core.export_places import STDOUT, ExportForm
 from aqi_service.core.report import LoadReport
+from aqi_service.storage.exports import Export
 
 USUAL_HOSTS = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::", ""})  # noqa: S104  # to be told from others
 """Addresses of a server that a client on the same machine reaches without being told."""
@@ -23,16 +24,31 @@ USUAL_HOSTS = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::", ""})  # noqa
 async def print_report(report: LoadReport, config: Config) -> bool:
     """Print the report and, on stderr, how to look at it; False if stdout takes nothing.
 
-    A reader that is slow is waited for: the report is data.
+    A reader that is slow is waited for: the report is data. Where stdout has records, it goes to stderr.
     """
-    error = await _failure(_printed(_line(report)))
+    to = "stderr" if config.export_form is ExportForm.STDOUT else "stdout"
+    error = await _failure(printed(_line(report), to))
     _tell_example(report, config, config.port or DEFAULT_PORT)
     return not _told(error)
 
 
+async def finish_export(config: Config, export: Export, *, failed: bool) -> None:
+    """Make what was exported appear, unless nothing of a run that failed was whole, and say what it is."""
+    if config.export is None or (failed and not export.snapshots):
+        return
+    await export.finish()
+    many = f"{export.snapshots:,} snapshot{'' if export.snapshots == 1 else 's'}"
+    told = f"{export.records:,} records of {many} exported to {_place(config.export)}"
+    say("exported", told, {"records": export.records, "snapshots": export.snapshots, "to": config.export})
+
+
+def _place(path: str) -> str:
+    return "stdout" if path == STDOUT else path
+
+
 async def print_facts(facts: Mapping[str, object]) -> bool:
     """Print a line of JSON as a report is printed; False if stdout takes nothing."""
-    return not _told(await _failure(_printed(orjson.dumps(facts).decode() + "\n")))
+    return not _told(await _failure(printed(orjson.dumps(facts).decode() + "\n")))
 
 
 async def _failure(printing: Awaitable[None]) -> OSError | None:
@@ -51,27 +67,6 @@ def put_report(report: LoadReport, config: Config, port: int) -> None:
     """
     output.put(_line(report), _told)
     _tell_example(report, config, port or config.port or DEFAULT_PORT)
-
-
-async def _printed(text: str) -> None:
-    """Print on stdout, and wait until it is taken. Raises the OSError that kept it from being printed.
-
-    Cancelled, it leaves the text on its way.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[OSError | None] = loop.create_future()
-
-    def tell(error: OSError | None) -> None:
-        if not done.done():
-            done.set_result(error)
-
-    def on_written(error: OSError | None) -> None:
-        with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(tell, error)
-
-    output.put(text, on_written, must_fit=True)
-    if error := await done:
-        raise error
 
 
 def _line(report: LoadReport) -> str:

@@ -2,6 +2,7 @@ r"""THE WRITE PATH: one load, from a source's chunks to a LoadReport.
 
     source --bytes--> upload (archive)                   complete or absent
                   \-> DocumentReader -> TableWriter      records into items; read, decide, write
+                                    \--items--> export   for other people's tools
                                             \--ids-->    memory: which records move on in the table
     archive --what the table did not take in time--> DocumentReader -> TableWriter
 
@@ -27,7 +28,7 @@ from aqi_service.load.log_lines import names_log_lines
 from aqi_service.load.new_keys import tell_new_key
 from aqi_service.load.note import END_SECONDS, LoadNote, note_of
 from aqi_service.load.plan import LoadPlan, Progress
-from aqi_service.load.report_builder import LoadEnd, ReportBuilder, end_of, left_pending
+from aqi_service.load.report_builder import LoadEnd, builder_of, end_of, left_pending
 from aqi_service.load.resume import write_pending
 from aqi_service.load.table_writer import TableWriter
 from aqi_service.load.upload_claim import NAME_TRIES, UploadClaim
@@ -70,7 +71,8 @@ async def load(
             report = await run.report(outcome := await run.outcome())
         finally:
             await run.end()
-        if not (outcome.can_restart and left and source.can_reread) or not still_held(plan.guard):
+        can_restart = outcome.can_restart and source.can_reread and plan.export.takes_back
+        if not (can_restart and left) or not still_held(plan.guard):
             break
         log.info("load_restarted", extra={"reason": outcome.error})
     report.check()
@@ -105,16 +107,7 @@ class _Load:
         self._name, taken = source.named or (snapshot_name(taken), taken)
         self._archive = self.storage.archive
         self._manifests = ManifestStore(self.storage, plan.table, plan.ttl, self.now)
-        self._builder = ReportBuilder(
-            source.label,
-            plan.table,
-            plan.scale.name,
-            started,
-            taken,
-            plan.dry_run,
-            is_other_mean=source.is_other_mean,
-            day_facts=source.day,
-        )
+        self._builder = builder_of(source, plan, started, taken)
         is_daily = source.day is not None
         self._rules = ScoringRules(plan.scale, taken, plan.ttl, plan.excluded, is_daily)
         self._reader = DocumentReader(self._rules, max_records=plan.max_records)
@@ -137,8 +130,11 @@ class _Load:
         await self._note.look()
         if self.plan.ttl is not None:
             self.writer.data_time = await self._manifests.data_time()
-        if not self.source.to_archive:
-            return await self._run_unarchived()
+        async with self.plan.export.snapshot() as self._export:
+            return await (self._run_archived() if self.source.to_archive else self._run_unarchived())
+
+    async def _run_archived(self) -> LoadEnd:
+        """Load what is archived in the same pass, unless the archive has it."""
         names = await self._archive.names()
         known = await self._manifests.known(names, self.plan.scale.name) if self.plan.live else None
         async with self._open_source(known) as incoming:
@@ -147,6 +143,7 @@ class _Load:
             if incoming.not_modified:
                 return LoadEnd(Status.UNCHANGED)
             same = await self._upload_and_parse(incoming, names)
+        self._builder.as_text = await self._export.complete(self._builder.exported(same or self._name))
         if same and not await self._manifests.finished(same, self.plan.scale.name):
             self._builder.note_archived(same)  # then this is the load of that one
         self._builder.same = same
@@ -159,6 +156,7 @@ class _Load:
         async with self._open_source() as incoming:
             self._builder.day = incoming.day
             await self._parse(incoming, None)
+        self._builder.as_text = await self._export.complete(self._builder.exported(self._name))
         self._builder.archived = self._name if self.source.has_manifest else None
         return await self._write_pending(self._builder.archived, unchanged=False)
 
@@ -197,6 +195,7 @@ class _Load:
         for batch in batches:
             self.writer.announce(len(batch.items))
             self._builder.rejects.add(batch.rejections)
+            await self._export.add(batch.items)
             await self.writer.add(batch.items, batch.mark)
             await asyncio.sleep(0)  # lookups get their turn between two batches
 

@@ -11,6 +11,7 @@ from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.scoring import Scale
+from aqi_service.storage.exports import NO_EXPORT, Export
 from aqi_service.storage.ports import no_guard
 
 Progress = Callable[[int, int, int | None], None]
@@ -38,6 +39,7 @@ class LoadPlan:
         process: names the memory behind `watch` in the load's note; empty where there is none.
         released: epoch seconds; a clock that says less is wrong, and nothing is loaded by it.
         rescore: True where the report is to say how indices change.
+        export: where scored records go beside the table.
         dry_run: said in the report; the caller hands in storage that keeps nothing.
     """
 
@@ -56,4 +58,5 @@ class LoadPlan:
     process: str = ""
     released: float = -math.inf
     rescore: bool = False
+    export: Export = NO_EXPORT
     dry_run: bool = False

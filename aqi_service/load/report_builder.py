@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from aqi_service import __version__
+from aqi_service.core.export_places import ExportedSnapshot
 from aqi_service.core.fates import DeliveryCounts
 from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.manifest import Manifest
@@ -27,6 +28,7 @@ from aqi_service.errors import (
     NameInUse,
     SnapshotRejected,
 )
+from aqi_service.load.plan import LoadPlan
 from aqi_service.snapshots.sources import Source
 
 _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
@@ -94,6 +96,7 @@ class ReportBuilder:
         is_other_mean: whether the source says by its name that its values are no 24-hour means.
         day_facts: what is known of a day of daily files beforehand; None of a snapshot.
         day: what its files turned out to be, once they are being read.
+        as_text: how many numbers an export has as text alone.
         clock: tells how long the load takes; the wall clock may be set meanwhile.
         begun: what it told at the start.
     """
@@ -114,6 +117,7 @@ class ReportBuilder:
     is_other_mean: bool = False
     day_facts: DayFacts | None = None
     day: DayCounts | None = None
+    as_text: int = 0
     clock: Callable[[], float] = field(default_factory=_loop_clock)
     begun: float = field(init=False)
 
@@ -134,6 +138,11 @@ class ReportBuilder:
         """Note that the snapshot is in the archive already, and since when."""
         self.archived, self.snapshot_time = parse_name(name) or (name, self.snapshot_time)
 
+    def exported(self, name: str) -> ExportedSnapshot:
+        """Say which snapshot an export has, where the archive does not call it otherwise."""
+        name = self.archived or name
+        return ExportedSnapshot(name, order_of(name)[0] or self.snapshot_time, self.sha.hexdigest())
+
     def report(
         self,
         outcome: LoadEnd,
@@ -146,6 +155,8 @@ class ReportBuilder:
         warnings = dict(parsed.warnings) | (dict(self.day.warnings) if self.day else {})
         if counts.items_per_second is not None:
             warnings["throttled_items_per_second"] = round(counts.items_per_second)
+        if self.as_text:
+            warnings["decimals_as_text"] = self.as_text
         return LoadReport(
             status=outcome.status,
             source=self.source,
@@ -196,6 +207,20 @@ class ReportBuilder:
         if parsed.newest and is_old(parsed.newest[0], self.snapshot_time):
             odd["old_snapshot"] = 1
         return odd
+
+
+def builder_of(source: Source, plan: LoadPlan, started: float, taken: int) -> ReportBuilder:
+    """Begin the counts of a load that `started` then, of a snapshot that was `taken` then (epoch seconds)."""
+    return ReportBuilder(
+        source.label,
+        plan.table,
+        plan.scale.name,
+        started,
+        taken,
+        plan.dry_run,
+        is_other_mean=source.is_other_mean,
+        day_facts=source.day,
+    )
 
 
 def skipped(source: Source, name: str, table: str, scale: str, now: float) -> LoadReport:

@@ -16,7 +16,7 @@ def config(**changes: Any) -> Config:
         "max_connections": None, "max_per_address": None, "read_units": 200,
         "max_write_units": None, "price_per_million": 0.625,
         "interval": 3600, "sources": (),
-        "snapshot_time": None, "since": None, "until": None, "shard": None,
+        "snapshot_time": None, "since": None, "until": None, "shard": None, "export": None,
         "exclude_sensors": None, "delete_excluded": False, "force": False,
         "scale_name": "daqi", "rescore": False, "ttl_days": None, "keep_days": None,
         "max_bytes": 2**31, "max_records": 10**6, "load_deadline": None, "cloudwatch": None, "dry_run": False,

@@ -42,6 +42,7 @@ LIBRARIES = {
     "aioboto3": ("storage.aws",),
     "aiobotocore": ("storage.aws",),
     "boto3": ("storage.aws",),
+    "pyarrow": ("storage.local.parquet_file",),
     "botocore": ("storage.aws",),
 }
 """Who may name a library: its exceptions are translated there."""

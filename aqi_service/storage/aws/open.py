@@ -14,6 +14,7 @@ from aqi_service.storage.aws.create_bucket import BucketMaker
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
+from aqi_service.storage.aws.s3_export import S3Place
 from aqi_service.storage.aws.s3_lifecycle import end_incomplete_uploads
 from aqi_service.storage.aws.s3_objects import S3Objects
 from aqi_service.storage.backend import SnapshotLocations
@@ -115,3 +116,11 @@ async def open_objects() -> AsyncIterator[S3Objects]:
     """Open what reads `s3://` sources for a backend that is not on AWS; raises ConfigError as `open_aws`."""
     async with open_s3() as (client, credentials):
         yield S3Objects(client, credentials=credentials)
+
+
+@asynccontextmanager
+async def open_s3_place(bucket: str, prefix: str) -> AsyncIterator[S3Place]:
+    """Open where `--export` brings files; raises ConfigError as `open_aws`, NotReady without credentials."""
+    async with open_s3() as (client, credentials):
+        await credentials.ready()
+        yield S3Place(client, bucket, prefix)

@@ -26,6 +26,8 @@ CREATE_SECONDS = 1.5
 class S3Upload:
     """One multipart upload: parts of PART_SIZE, at most PARTS_IN_FLIGHT on their way."""
 
+    content_type = "application/json"
+
     def __init__(self, bucket: Bucket, name: str, info: SnapshotInfo) -> None:
         self._bucket = bucket
         self._name = name
@@ -76,7 +78,7 @@ class S3Upload:
         begun = await self._bucket.call(
             "create_multipart_upload",
             Key=self._name,
-            ContentType="application/json",
+            ContentType=self.content_type,
             Metadata=metadata(self._info),
             ChecksumAlgorithm="CRC32",
         )

@@ -132,7 +132,7 @@ def make_usable(folder: Path) -> None:
     Raises ConfigError for a file system that lacks what is needed.
     """
     make_folder(folder)
-    with hold(_partial_of(folder / "probe")):
+    with hold(partial_of(folder / "probe")):
         pass
     with locked(folder):
         sync_folder(folder)
@@ -141,7 +141,7 @@ def make_usable(folder: Path) -> None:
 def write_whole(path: Path, body: bytes) -> None:
     """Write a file over an older one of that name, whole or not at all, and return once it is on the disk."""
     make_folder(path.parent)
-    partial = _partial_of(path)
+    partial = partial_of(path)
     with hold(partial) as file:
         file.write(body)
         sync_file(file)
@@ -164,7 +164,8 @@ def change_whole(path: Path, new: Callable[[bytes | None], bytes | None]) -> Non
             write_whole(path, body)
 
 
-def _partial_of(path: Path) -> Path:
+def partial_of(path: Path) -> Path:
+    """Return what a file is called while it is written by this process and no other."""
     # Two processes may write one document at a time; each has a file of its own, and the last to finish wins.
     return path.with_name(PARTIAL.format(name=f"{path.name}.{secrets.token_hex(4)}"))
 

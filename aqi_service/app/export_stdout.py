@@ -1,0 +1,67 @@
+"""Scored records as CSV on stdout, for a pipe: `--export -`.
+
+One rule: a reader that is slow is waited for, and one that goes away ends the run. What it has read is read:
+the rows of a snapshot that turns out bad are out by then, and the exit code says so.
+"""
+
+import errno
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aqi_service.app.printing import printed
+from aqi_service.core.export_places import ExportedSnapshot
+from aqi_service.core.export_rows import CSV_HEADER, csv_rows
+from aqi_service.core.items import Item
+from aqi_service.errors import ExportFailed
+from aqi_service.storage.exports import ExportCounts, SnapshotExport
+
+_WHY = {errno.EPIPE: "nobody reads it any more", errno.ENOSPC: "the disk is full; free some space"}
+
+
+class StdoutExport(ExportCounts):
+    """The records of a run on stdout, after one header line."""
+
+    takes_back = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_begun = False
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[SnapshotExport]:
+        """Begin a snapshot."""
+        yield _StdoutSnapshot(self)
+
+    async def write(self, rows: bytes) -> None:
+        """Print rows, and wait until they are taken."""
+        header, self._is_begun = b"" if self._is_begun else CSV_HEADER, True
+        with self.noting_failure():
+            try:
+                await printed((header + rows).decode())
+            except OSError as error:
+                why = _WHY.get(error.errno or 0, error.strerror or str(error))
+                raise ExportFailed(f"The export cannot be written to stdout: {why}.") from error
+
+    async def finish(self) -> None:
+        """Print the header where there was no row to follow it."""
+        if not self._is_begun:
+            await self.write(b"")
+
+
+class _StdoutSnapshot:
+    """The rows of one snapshot."""
+
+    def __init__(self, export: StdoutExport) -> None:
+        self._export, self._count = export, 0
+
+    async def add(self, items: Sequence[Item]) -> None:
+        """Print rows."""
+        if items:
+            self._count += len(items)
+            await self._export.write(csv_rows(items))
+
+    async def complete(self, snapshot: ExportedSnapshot) -> int:
+        """Count them; every number is written as it is."""
+        del snapshot
+        self._export.count(self._count)
+        return 0

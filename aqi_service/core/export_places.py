@@ -1,0 +1,82 @@
+"""Where `--export` puts scored records, and what the files are called there.
+
+One rule: a snapshot has one file, whose name and folder follow from the snapshot's name alone.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+from aqi_service.core.s3_urls import is_prefix, parse_s3
+from aqi_service.core.snapshot_names import first_free
+from aqi_service.core.times import day_of
+
+STDOUT = "-"
+
+LICENCE = "Open Database License (ODbL) 1.0, contents Database Contents License (DbCL) 1.0"
+ATTRIBUTION = "Sensor.Community, https://sensor.community"
+
+_ROW_FILES = (".csv", ".csv.gz", ".ndjson", ".ndjson.gz")
+
+
+class ExportForm(Enum):
+    """How records are written: rows into one file or to stdout, or as Parquet, a file a snapshot."""
+
+    STDOUT = "stdout"
+    ROWS = "rows"
+    FOLDER = "folder"
+    BUCKET = "bucket"
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether it is Parquet."""
+        return self in (ExportForm.FOLDER, ExportForm.BUCKET)
+
+
+def export_form(path: str, *, is_folder: bool) -> ExportForm | None:
+    """Return what a path asks for; None for what is neither rows, stdout, a folder nor an S3 prefix.
+
+    `is_folder` tells that a folder is there already; what ends like a file, and is no folder, is none.
+    """
+    if path == STDOUT:
+        return ExportForm.STDOUT
+    if "://" in path:
+        place = parse_s3(path)
+        return ExportForm.BUCKET if place and is_prefix(place[1]) else None
+    if is_folder or path.endswith("/"):
+        return ExportForm.FOLDER
+    name = path.rpartition("/")[2]
+    if name.endswith(_ROW_FILES):
+        return ExportForm.ROWS
+    return None if "." in name.strip(".") or not name else ExportForm.FOLDER
+
+
+class ExportedSnapshot(NamedTuple):
+    """A snapshot that was read whole.
+
+    Attributes:
+        name: what it is called in the archive, or would be; a day of daily files by its manifest.
+        taken: its time, epoch seconds.
+        sha256: the digest of its document.
+    """
+
+    name: str
+    taken: int
+    sha256: str
+
+
+class ExportNames:
+    """What the files of one run are called: one snapshot, however often it comes, has one name."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, str] = {}
+
+    def name_of(self, snapshot: ExportedSnapshot) -> str:
+        """Return the name of a snapshot's file, with the folder of its day.
+
+        Another snapshot that would have the same name, as in two folders, gets the next free one.
+        """
+        name, others = snapshot.name, self._taken
+        while others.get(name, snapshot.sha256) != snapshot.sha256:
+            name = first_free(name, {name})
+        others[name] = snapshot.sha256
+        return f"snapshot_date={day_of(snapshot.taken)}/{name.removesuffix('.json')}.parquet"

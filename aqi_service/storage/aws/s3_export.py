@@ -1,0 +1,77 @@
+"""Exported files as objects of any bucket: each by one multipart upload, complete or absent.
+
+One rule: an object takes the place of an older one of its key, for whoever exports a snapshot again.
+"""
+
+import asyncio
+import uuid
+from contextlib import ExitStack
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from aqi_service.errors import AccessDenied, ArchiveFailed, ExportFailed, MissingResource, Unavailable
+from aqi_service.storage.aws.errors import denied
+from aqi_service.storage.aws.retry import Sleep
+from aqi_service.storage.aws.s3_bucket import Bucket
+from aqi_service.storage.aws.s3_upload import PART_SIZE, S3Upload
+from aqi_service.storage.exports import RunOnThread
+from aqi_service.storage.ports import SnapshotInfo
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3.client import S3Client
+
+MOST_IN_MEMORY = 32 * 1024 * 1024
+"""Bytes of a file that wait in memory until it is whole, over ten times what the feed's have; more go to a
+temporary file."""
+
+_DENIED = "access is denied: it is another account's, or these credentials lack s3:PutObject there"
+
+
+class _Replacement(S3Upload):
+    """An upload that asks for no condition."""
+
+    content_type = "application/vnd.apache.parquet"
+
+    async def _complete(self, parts: list[dict[str, Any]]) -> None:
+        await self._ask(parts)
+
+    async def _decide(self, error: Unavailable) -> None:
+        if await self._owner() != self._info.load_id:
+            raise ArchiveFailed(str(error)) from error
+
+
+class S3Place:
+    """The keys of a bucket that begin with a prefix."""
+
+    def __init__(self, client: "S3Client", bucket: str, prefix: str, sleep: Sleep = asyncio.sleep) -> None:
+        self._bucket, self._prefix = Bucket(client, bucket, sleep=sleep), prefix
+        self.what = f"s3://{bucket}/{prefix}"
+
+    def begin(self) -> None:
+        """Return at once: the first snapshot shows whether the bucket takes it."""
+
+    def draft(self, held: ExitStack) -> BinaryIO:
+        """Make a file in memory, or in a temporary one if it is large."""
+        return cast("BinaryIO", held.enter_context(SpooledTemporaryFile(MOST_IN_MEMORY)))
+
+    async def publish(self, file: BinaryIO, name: str, run: RunOnThread) -> None:
+        """Upload it. Raises ConfigError for what waiting cannot mend, else ExportFailed."""
+        info = SnapshotInfo(source="--export", load_id=uuid.uuid4().hex)
+        upload = _Replacement(self._bucket, self._prefix + name, info)
+        try:
+            await self._send(upload, file, run)
+        except AccessDenied as error:
+            raise AccessDenied(f"{self.what}: {denied(error, _DENIED)}") from error
+        except MissingResource as error:
+            raise MissingResource(f"{self.what}: there is no such bucket") from error
+        except (ArchiveFailed, Unavailable) as error:
+            raise ExportFailed(f"The export cannot be written to {self.what}: {error}") from error
+        finally:
+            await upload.close()
+
+    async def _send(self, upload: S3Upload, file: BinaryIO, run: RunOnThread) -> None:
+        await upload.begin()
+        await run(lambda: file.seek(0))
+        while piece := await run(lambda: file.read(PART_SIZE)):
+            await upload.write(piece)
+        await upload.complete()

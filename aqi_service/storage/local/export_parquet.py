@@ -1,0 +1,141 @@
+"""Scored records as Parquet, a file a snapshot, in a folder or wherever else files can be brought.
+
+One rule: a file is whole before it gets the name of its snapshot, and takes the place of an older one.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from aqi_service.core.export_places import ExportedSnapshot, ExportNames
+from aqi_service.core.items import Item
+from aqi_service.errors import ExportFailed
+from aqi_service.storage.exports import ExportCounts, ParquetPlace, RunOnThread, SnapshotExport
+from aqi_service.storage.local.files import (
+    PARTIAL,
+    disk,
+    hold,
+    make_folder,
+    make_usable,
+    partial_of,
+    remove_dead,
+    sync_file,
+    sync_folder,
+)
+from aqi_service.storage.local.parquet_file import ParquetFile
+from aqi_service.storage.local.threads import Threads
+
+BATCH_ROWS = 2_000
+"""Rows that are made columns at once."""
+
+Result = TypeVar("Result")
+
+
+class FolderPlace:
+    """A folder, with one for each day in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.what = str(folder)
+
+    def begin(self) -> None:
+        """Make the folder, and take away what dead processes left in it. Raises ConfigError, Unavailable."""
+        with disk(f"The export cannot be written to {self._folder}"):
+            make_usable(self._folder)
+            for path in self._folder.glob(PARTIAL.format(name="export*")):
+                remove_dead(path)
+
+    def draft(self, held: ExitStack) -> BinaryIO:
+        """Make a file beside the days' folders: no engine reads what begins with a dot."""
+        return held.enter_context(hold(partial_of(self._folder / "export")))
+
+    async def publish(self, file: BinaryIO, name: str, run: RunOnThread) -> None:
+        """Give it its name."""
+
+        def rename() -> None:
+            final = self._folder / name
+            make_folder(final.parent)
+            sync_file(file)
+            Path(file.name).replace(final)
+            sync_folder(final.parent)
+
+        await run(rename)
+
+
+class ParquetExport(ExportCounts):
+    """The records of a run as Parquet files; `facts` go into the metadata of each."""
+
+    def __init__(self, place: ParquetPlace, facts: Mapping[str, str], threads: Threads) -> None:
+        super().__init__()
+        self.place, self.facts, self._threads = place, facts, threads
+        self.names = ExportNames()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[SnapshotExport]:
+        """Begin a file; it goes again unless it is completed."""
+        held = ExitStack()
+        try:
+            yield await self.run(partial(self._begin, held))
+        finally:
+            await self._threads.ensure(held.close)
+
+    def _begin(self, held: ExitStack) -> SnapshotExport:
+        file = self.place.draft(held)
+        parquet = ParquetFile(file, self.facts)
+        held.callback(parquet.discard)
+        return _ParquetSnapshot(self, file, parquet)
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Do what the disk may refuse. Raises ExportFailed, and notes it."""
+
+        def guarded() -> Result:
+            with disk(f"The export cannot be written to {self.place.what}", ExportFailed):
+                return work()
+
+        with self.noting_failure():
+            return await self._threads.run(guarded)
+
+
+class _ParquetSnapshot:
+    """The file of one snapshot."""
+
+    def __init__(self, export: ParquetExport, file: BinaryIO, parquet: ParquetFile) -> None:
+        self._export, self._file, self._parquet = export, file, parquet
+        self._waiting: list[Item] = []
+        self._count = 0
+
+    async def add(self, items: Sequence[Item]) -> None:
+        """Take rows; every BATCH_ROWS they are written, on a thread."""
+        self._waiting += items
+        if len(self._waiting) >= BATCH_ROWS:
+            await self._write()
+
+    async def complete(self, snapshot: ExportedSnapshot) -> int:
+        """Write the rest, and make the file appear."""
+        await self._write()
+        export, parquet = self._export, self._parquet
+        facts = {"snapshot": snapshot.name, "sha256": snapshot.sha256}
+        await export.run(partial(parquet.close, facts))
+        with export.noting_failure():
+            await export.place.publish(self._file, export.names.name_of(snapshot), export.run)
+        export.count(self._count)
+        return parquet.as_text
+
+    async def _write(self) -> None:
+        if self._waiting:
+            some, self._waiting = self._waiting, []
+            self._count += len(some)
+            await self._export.run(partial(self._parquet.add, some))
+
+
+@asynccontextmanager
+async def open_parquet_export(place: ParquetPlace, facts: Mapping[str, str]) -> AsyncIterator[ParquetExport]:
+    """Open the place for one run."""
+    threads = Threads(1, "export")
+    try:
+        await threads.run(place.begin)
+        yield ParquetExport(place, facts, threads)
+    finally:
+        await threads.close()
