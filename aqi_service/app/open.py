@@ -108,6 +108,8 @@ async def _parquet(config: Config, where: str) -> AsyncIterator[Export]:
             open_parquet_export,
         )
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "pyarrow":
+            raise
         raise ConfigError(NO_PYARROW) from error
     facts = {
         "licence": LICENCE,

@@ -87,7 +87,7 @@ class OptionValues:
 
 def form_of(path: str) -> ExportForm | None:
     """Return what a path of `--export` asks for; None for what is neither rows nor a place of Parquet."""
-    return export_form(path, is_folder=is_folder(path))
+    return export_form(path, is_folder=bool(path) and is_folder(path))
 
 
 def host_of(url: str) -> str | None:

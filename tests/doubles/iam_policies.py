@@ -59,6 +59,7 @@ class Place(NamedTuple):
     region: str = "us-east-1"
     account: str = "123456789012"
     namespace: str = "aqi"
+    export: str = ""
 
     @property
     def names(self) -> dict[str, str]:
@@ -71,6 +72,8 @@ class Place(NamedTuple):
             "ACCOUNT": self.account,
             "SOURCE_BUCKET": self.source.partition("/")[0],
             "SOURCE_PREFIX": self.source.partition("/")[2],
+            "EXPORT_BUCKET": self.export.partition("/")[0],
+            "EXPORT_PREFIX": self.export.partition("/")[2],
         }
 
 

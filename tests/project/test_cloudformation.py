@@ -155,6 +155,7 @@ def test_a_hash_that_is_missing_by_a_slip_ends_nothing_that_runs() -> None:
         ("LoaderRole", "aqi-cloudwatch", "cloudwatch"),
         ("ReplicaRole", "aqi-serve-only", "serve-only"),
         ("BackfillRole", "aqi-backfill", "backfill"),
+        ("BackfillRole", "aqi-export", "export"),
     ],
 )
 def test_a_role_s_policy_is_the_file_s_of_deploy_iam(role: str, policy: str, file: str) -> None:
@@ -162,6 +163,7 @@ def test_a_role_s_policy_is_the_file_s_of_deploy_iam(role: str, policy: str, fil
     names = {
         "BUCKET": "a-bucket", "TABLE": "a_table", "REGION": "eu-central-1", "ACCOUNT": "123456789012",
         "NAMESPACE": "aqi-service/aqi", "SOURCE_BUCKET": "a-bucket", "SOURCE_PREFIX": SNAPSHOT_PREFIX,
+        "EXPORT_BUCKET": "a-bucket", "EXPORT_PREFIX": "export/",
     }  # fmt: skip
     text = (FOLDER / f"{file}.json").read_text(encoding="utf-8")
     assert stack.policies(role)[policy] == json.loads(string.Template(text).substitute(names))
@@ -176,7 +178,7 @@ def test_a_role_may_do_nothing_but_its_policies_of_deploy_iam_and_begin() -> Non
         "aqi-no-secrets",
     ]
     assert list(stack.policies("ReplicaRole")) == ["aqi-serve-only", "aqi-install", "aqi-no-secrets"]
-    assert list(stack.policies("BackfillRole")) == ["aqi-backfill"]
+    assert list(stack.policies("BackfillRole")) == ["aqi-backfill", "aqi-export"]
     assert not stack.of_type("AWS::IAM::Policy")
     assert not stack.of_type("AWS::IAM::ManagedPolicy")
     for role in ("LoaderRole", "ReplicaRole"):

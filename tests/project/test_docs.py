@@ -178,6 +178,8 @@ def test_the_command_in_operations_fills_a_policy_in() -> None:
         "NAMESPACE": "n",
         "SOURCE_BUCKET": "s",
         "SOURCE_PREFIX": "p/",
+        "EXPORT_BUCKET": "e",
+        "EXPORT_PREFIX": "q/",
     }
     for policy in POLICIES:
         done = subprocess.run(

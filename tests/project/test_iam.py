@@ -28,6 +28,7 @@ from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.iam_policies import Grant, Need, Place, grants, needs
 from tests.doubles.load_helpers import document, written
 from tests.doubles.moto_names import Moto
+from tests.doubles.outside import needs_package
 from tests.doubles.program import ran, running
 
 GENERATED = (DATA / "generated-2026-form.json.gz").read_bytes()
@@ -47,7 +48,9 @@ class World:
     @property
     def place(self) -> Place:
         source = f"source-of-{self.moto.bucket}/old/"
-        return Place(self.moto.bucket, self.moto.table, source, namespace=f"aqi/{self.moto.table}")
+        export = f"export-of-{self.moto.bucket}/air/"
+        names = {"namespace": f"aqi/{self.moto.table}", "export": export}
+        return Place(self.moto.bucket, self.moto.table, source, **names)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -155,6 +158,22 @@ async def test_a_backfill_s_policy_is_what_it_asks_for(made: World, tmp_path: Pa
     assert (done.code, [report["status"] for report in done.reports]) == (0, ["complete", "complete"])
     made.assert_granted("backfill")
     made.assert_used("backfill")
+
+
+@needs_package("pyarrow")
+async def test_what_an_export_adds_to_a_policy_is_what_it_asks_for(made: World, tmp_path: Path) -> None:
+    place = made.place
+    await made.clients.s3.create_bucket(Bucket=place.export.partition("/")[0])
+    source = written(tmp_path, document(1, 2), "data_20_12_23_17_00.json")
+    export = ("--load-only", "--dry-run", "--from", str(source), "--export", f"s3://{place.export}")
+    made.shim.book.add(Rule("CompleteMultipartUpload", Refuse("InternalError", applied=True), nth=(1,)))
+    done = await ran(*export, cwd=tmp_path, env=made.environment)
+    assert (done.code, done.reports[0]["status"]) == (0, "complete")
+    made.shim.book.add(Rule("UploadPart", Refuse("AccessDenied")))
+    denied = await ran(*export, cwd=tmp_path, env=made.environment)
+    assert (denied.code, f"s3://{place.export}: access is denied" in denied.last) == (2, True)
+    made.assert_granted("export")
+    made.assert_used("export")
 
 
 async def test_what_create_adds_to_a_policy_is_what_it_asks_for(world: World, tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""`--load-only --export`: what comes out, where the reports go, and that there is no half file."""
+
+import asyncio
+import csv
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aqi_service.app.open import NO_PYARROW, open_export
+from aqi_service.errors import ConfigError
+from tests.doubles.config import config
+from tests.doubles.exports import ids, rows
+from tests.doubles.load_helpers import document, written
+from tests.doubles.local_helpers import stored
+from tests.doubles.outside import needs_package
+from tests.doubles.patience import patience
+from tests.doubles.program import CAPTURE, environment, ran, running
+
+PARQUET = ("aqi_service.storage.local.parquet_file", "aqi_service.storage.local.export_parquet")
+MANY = document(*range(1, 601))
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+async def into(stdout: int, cwd: Path) -> tuple[int, str]:
+    """Export the capture to a stdout that is given; return exit code and stderr."""
+    options = ("--load-only", "--dry-run", "--from", str(CAPTURE), "--export", "-")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "aqi_service", *options),
+        cwd=cwd,
+        env=environment(),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+    )
+    async with patience():
+        err = (await process.communicate())[1].decode()
+    return process.returncode or 0, err
+
+
+async def test_a_pipe_gets_each_record_as_csv_and_stderr_the_report_with_no_account_and_nothing_written(
+    tmp_path: Path,
+) -> None:
+    body = gzip.decompress(CAPTURE.read_bytes())
+    done = await ran("--load-only", "--from", "-", "--dry-run", "--export", "-", cwd=tmp_path, stdin=body)
+    found = list(csv.DictReader(io.StringIO(done.out, newline="")))
+    start, report, end = done.err.splitlines()
+    assert (done.code, len(found), {row["scale"] for row in found}) == (0, 3565, {"daqi"})
+    assert (json.loads(report)["status"], json.loads(report)["stored"]) == ("complete", 3565)
+    assert "dry run, nothing is written" in start
+    assert end == "3,565 records of 1 snapshot exported to stdout"
+    assert files(tmp_path) == set()
+
+
+async def test_a_reader_that_goes_away_is_exit_1_and_one_sentence(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    code, err = await into(theirs, tmp_path)
+    os.close(theirs)
+    assert (code, "Traceback" in err) == (1, False)
+    last = err.splitlines()[-1]
+    assert last.startswith("aqi-service: failed: ")
+    assert last.endswith("The export cannot be written to stdout: nobody reads it any more.")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+async def test_a_full_disk_behind_stdout_is_exit_1_and_one_sentence(tmp_path: Path) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    code, err = await into(full, tmp_path)
+    os.close(full)
+    last = err.splitlines()[-1]
+    assert (code, last.endswith("written to stdout: the disk is full; free some space.")) == (1, True)
+
+
+async def test_a_file_has_what_the_table_has_and_finished_snapshots_are_exported_again(
+    tmp_path: Path,
+) -> None:
+    local = ("--load-only", "--local", "d")
+    first = await ran(*local, "--from", str(CAPTURE), "--export", "a.csv.gz", cwd=tmp_path)
+    again = await ran(*local, "--from", "archive", "--export", "b.csv", cwd=tmp_path)
+    assert [(done.code, len(done.reports)) for done in (first, again)] == [(0, 1), (0, 1)]
+    assert (again.reports[0]["records"], again.reports[0]["stored"]) == (6874, 0)
+    assert len(ids(tmp_path / "a.csv.gz")) == stored(tmp_path / "d") == 3565
+    assert rows(tmp_path / "b.csv") == rows(tmp_path / "a.csv.gz")
+    assert "3,565 records of 1 snapshot exported to b.csv" in again.err
+
+
+async def test_of_several_snapshots_the_whole_ones_are_in_the_file_and_without_one_there_is_none(
+    tmp_path: Path,
+) -> None:
+    good, bad = written(tmp_path, document(1, 2), "good.json"), written(tmp_path, MANY + b"]", "bad.json")
+    dry = ("--load-only", "--dry-run")
+    some = await ran(*dry, str(good), str(bad), "--export", "some.csv", cwd=tmp_path)
+    none = await ran(*dry, str(bad), "--export", "none.csv", cwd=tmp_path)
+    assert (some.code, none.code) == (1, 1)
+    assert ids(tmp_path / "some.csv") == ["1", "2"]
+    assert files(tmp_path) == {"good.json", "bad.json", "some.csv"}
+
+
+async def test_a_run_that_is_told_to_stop_leaves_no_file(tmp_path: Path) -> None:
+    options = ("--load-only", "--dry-run", "--from", "-", "--export", "a.csv")
+    async with running(*options, cwd=tmp_path) as program:
+        assert program.process.stdin
+        program.process.stdin.write(MANY[:-1])
+        await program.process.stdin.drain()
+        await program.line("dry run, nothing is written")
+        program.tell()
+        assert await program.ended() == 1
+    assert files(tmp_path) == set()
+
+
+@needs_package("pyarrow")
+async def test_a_folder_gets_parquet_of_the_scale_that_was_asked_for(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    dry = ("--load-only", "--dry-run", "--scale", "us-epa")
+    done = await ran(*dry, "--from", str(CAPTURE), "--export", "air/", cwd=tmp_path)
+    assert (done.code, done.reports[0]["stored"]) == (0, 3565)
+    assert files(tmp_path) == {"air/snapshot_date=2017-08-10/data_10_08_17_11_23.parquet"}
+    file = pq.ParquetFile(tmp_path / files(tmp_path).pop())
+    kept = {name.decode(): value.decode() for name, value in file.metadata.metadata.items()}
+    assert (file.metadata.num_rows, kept["scale"]) == (3565, "us-epa")
+    assert kept["licence"].startswith("Open Database License")
+    assert kept["attribution"].startswith("Sensor.Community")
+    assert kept["version"]
+
+
+async def test_without_pyarrow_a_folder_is_refused_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in PARQUET:
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for where in (str(tmp_path / "air"), "s3://bucket/air/"):
+        with pytest.raises(ConfigError) as caught:
+            async with open_export(config(load_only=True, export=where)):
+                pass
+        assert str(caught.value) == NO_PYARROW
+    assert "pip install 'aqi-service[parquet]'" in NO_PYARROW
+    assert files(tmp_path) == set()
+
+
+def test_pyarrow_is_imported_only_where_parquet_is_asked_for() -> None:
+    code = "import sys, aqi_service.app.run; print('pyarrow' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
