@@ -166,7 +166,7 @@ async def test_what_an_export_adds_to_a_policy_is_what_it_asks_for(made: World, 
     await made.clients.s3.create_bucket(Bucket=place.export.partition("/")[0])
     source = written(tmp_path, document(1, 2), "data_20_12_23_17_00.json")
     export = ("--load-only", "--dry-run", "--from", str(source), "--export", f"s3://{place.export}")
-    made.shim.book.add(Rule("CompleteMultipartUpload", Refuse("InternalError", applied=True), nth=(1,)))
+    made.shim.book.add(Rule("CompleteMultipartUpload", Refuse("NoSuchUpload", applied=True), nth=(1,)))
     done = await ran(*export, cwd=tmp_path, env=made.environment)
     assert (done.code, done.reports[0]["status"]) == (0, "complete")
     made.shim.book.add(Rule("UploadPart", Refuse("AccessDenied")))
