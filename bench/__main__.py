@@ -40,11 +40,23 @@ PARTS = {
     "page": ("figure_17_page",),
     "scale": ("figure_18_scale_out",),
     "days": ("figure_19_daily_files",),
+    "export": ("figure_20_export",),
     "idle": ("figure_09_idle_connections", "figure_12_idle_daemon"),
 }
 """What ONLY chooses -> the files whose `figures` measure it, in the order of the table."""
 
-PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "duckdb", "msgspec", "orjson", "scipy", "uvloop")
+PACKAGES = (
+    "aioboto3",
+    "aiobotocore",
+    "aiohttp",
+    "boto3",
+    "duckdb",
+    "msgspec",
+    "orjson",
+    "pyarrow",
+    "scipy",
+    "uvloop",
+)
 
 
 def machine() -> str:
