@@ -31,8 +31,19 @@ AREAS = (
     Area("load", ("load/load.py", "load/upload_claim.py"), ("load/test_load*.py",), without="aws"),
     Area(
         "local",
-        ("storage/local/*.py", "storage/cleanup.py", "storage/dry.py", "storage/process_name.py"),
-        ("storage/local/test_*.py", "storage/test_*.py", "storage/contract/test_*.py"),
+        (
+            "storage/local/*.py",
+            "storage/cleanup.py",
+            "storage/dry.py",
+            "storage/exports.py",
+            "storage/process_name.py",
+        ),
+        (
+            "storage/local/test_*.py",
+            "storage/test_*.py",
+            "storage/contract/test_*.py",
+            "load/test_load_export.py",
+        ),
         without="aws",
     ),
     Area(

@@ -90,6 +90,14 @@ async def test_a_run_that_is_not_finished_leaves_an_older_file_as_it_was(out: Pa
     assert ((out / "a.csv").read_text(), files(out)) == ("old", {"a.csv"})
 
 
+async def test_what_a_dead_process_left_half_written_goes_at_the_next_run(out: Path, tmp_path: Path) -> None:
+    (out / ".a[1].csv.0badcafe.partial").write_text("half")
+    (out / ".a1.csv.0badcafe.partial").write_text("another's")
+    async with into(out / "a[1].csv") as export:
+        await exported(export, tmp_path, document(1))
+    assert files(out) == {"a[1].csv", ".a1.csv.0badcafe.partial"}
+
+
 async def test_a_load_that_is_interrupted_leaves_no_row(out: Path, tmp_path: Path) -> None:
     stuck, source = Stuck(), written(tmp_path, MANY, FIRST)
     archive = Before(MemoryArchive(), complete=stuck)

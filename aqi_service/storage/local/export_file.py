@@ -16,7 +16,14 @@ from aqi_service.core.export_rows import row_writer
 from aqi_service.core.items import Item
 from aqi_service.errors import ExportFailed
 from aqi_service.storage.exports import ExportCounts, SnapshotExport
-from aqi_service.storage.local.files import disk, hold, partial_of, sync_file, sync_folder
+from aqi_service.storage.local.files import (
+    disk,
+    hold,
+    partial_of,
+    remove_dead_of,
+    sync_file,
+    sync_folder,
+)
 from aqi_service.storage.local.threads import Threads
 
 _GZIP_BITS = 16 + zlib.MAX_WBITS  # zlib's way to ask for a gzip frame
@@ -67,6 +74,7 @@ class FileExport(ExportCounts):
     def begin(self) -> None:
         """Begin the file. Raises ConfigError where none can be made, Unavailable where there is no room."""
         with disk(self._doing):
+            remove_dead_of(self._path)
             self._file = self._held.enter_context(hold(partial_of(self._path)))
             self._rows = _Rows(self._file, packed=self._path.suffix == ".gz")
             self._rows.write(self._header)

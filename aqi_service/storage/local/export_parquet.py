@@ -14,13 +14,12 @@ from aqi_service.core.items import Item
 from aqi_service.errors import ExportFailed
 from aqi_service.storage.exports import ExportCounts, ParquetPlace, RunOnThread, SnapshotExport
 from aqi_service.storage.local.files import (
-    PARTIAL,
     disk,
     hold,
     make_folder,
     make_usable,
     partial_of,
-    remove_dead,
+    remove_dead_of,
     sync_file,
     sync_folder,
 )
@@ -29,6 +28,9 @@ from aqi_service.storage.local.threads import Threads
 
 BATCH_ROWS = 2_000
 """Rows that are made columns at once."""
+
+_DRAFT = "export"
+"""What a file is called, with more to it, until it has its name."""
 
 Result = TypeVar("Result")
 
@@ -44,12 +46,11 @@ class FolderPlace:
         """Make the folder, and take away what dead processes left in it. Raises ConfigError, Unavailable."""
         with disk(f"The export cannot be written to {self._folder}"):
             make_usable(self._folder)
-            for path in self._folder.glob(PARTIAL.format(name="export*")):
-                remove_dead(path)
+            remove_dead_of(self._folder / _DRAFT)
 
     def draft(self, held: ExitStack) -> BinaryIO:
         """Make a file beside the days' folders: no engine reads what begins with a dot."""
-        return held.enter_context(hold(partial_of(self._folder / "export")))
+        return held.enter_context(hold(partial_of(self._folder / _DRAFT)))
 
     async def publish(self, file: BinaryIO, name: str, run: RunOnThread) -> None:
         """Give it its name."""

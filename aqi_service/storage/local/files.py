@@ -6,6 +6,7 @@ says and locked by the process that writes it, so that one that can be locked is
 
 import errno
 import fcntl
+import glob
 import os
 import secrets
 import shutil
@@ -168,6 +169,12 @@ def partial_of(path: Path) -> Path:
     """Return what a file is called while it is written by this process and no other."""
     # Two processes may write one document at a time; each has a file of its own, and the last to finish wins.
     return path.with_name(PARTIAL.format(name=f"{path.name}.{secrets.token_hex(4)}"))
+
+
+def remove_dead_of(path: Path) -> None:
+    """Remove what dead processes left half written of a file, as `partial_of` calls it."""
+    for partial in path.parent.glob(PARTIAL.format(name=f"{glob.escape(path.name)}.*")):
+        remove_dead(partial)
 
 
 def sync_file(file: BinaryIO) -> None:
