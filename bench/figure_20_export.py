@@ -8,7 +8,7 @@ import asyncio
 import datetime
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import islice
@@ -34,7 +34,7 @@ BATCH = 150
 Result = tuple[float, int, str]
 """Seconds of processor time, how many rows there are, and a digest of all that is in them."""
 
-_READ = {
+_READ: dict[ColumnType, Callable[[Any], Any]] = {
     ColumnType.TEXT: str,
     ColumnType.DECIMAL: Decimal,
     ColumnType.INDEX: int,

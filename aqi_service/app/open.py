@@ -27,7 +27,7 @@ NO_PYARROW = (
 def open_backend(config: Config) -> AbstractAsyncContextManager[Backend]:
     """Open archive, store and lease; raises ConfigError when the settings cannot be used."""
     if config.dry_run and config.load_only:
-        return _dry_over(_opened(config)) if config.rescore else _dry(config.local)
+        return _dry_over(_opened(config)) if config.rescore else _dry(config.local, config)
     return _opened(config)
 
 
@@ -40,14 +40,15 @@ def _opened(config: Config) -> AbstractAsyncContextManager[Backend]:
 
 
 @asynccontextmanager
-async def _dry(folder: Path | None) -> AsyncIterator[Backend]:
-    if folder is None:
-        yield DryBackend()
-        return
-    from aqi_service.storage.local.open import open_archive  # noqa: PLC0415  # only with --local
+async def _dry(folder: Path | None, config: Config) -> AsyncIterator[Backend]:
+    async with _objects(config) as objects:
+        if folder is None:
+            yield DryBackend(objects=objects)
+            return
+        from aqi_service.storage.local.open import open_archive  # noqa: PLC0415  # only with --local
 
-    async with open_archive(folder) as archive:
-        yield DryBackend(archive)
+        async with open_archive(folder) as archive:
+            yield DryBackend(archive, objects=objects)
 
 
 @asynccontextmanager
@@ -131,5 +132,7 @@ async def _parquet(config: Config, where: str) -> AsyncIterator[Export]:
 def first_line(config: Config, backend: Backend) -> str:
     """Name version, place, scale and interval."""
     scale = "the table's" if config.serve_only or config.delete_excluded else config.scale_name
+    apart = ", but the export to" if config.dry_run else ", export to"
+    export = "" if config.export is None else f"{apart} {config.export}"
     interval = f"{config.interval} s" if config.loads_on_schedule else "none"
-    return f"aqi_service {__version__}, {backend.location}, scale {scale}, interval {interval}"
+    return f"aqi_service {__version__}, {backend.location}{export}, scale {scale}, interval {interval}"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from aqi_service.app.option_values import FEED_HOST, OptionValues, form_of, host_of
+from aqi_service.core.export_places import ExportForm
 from aqi_service.core.s3_urls import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.snapshot_names import can_name
 from aqi_service.core.tiles import is_tiles_url
@@ -152,7 +153,9 @@ def _storage(asked: OptionValues) -> Rules:
     """Rules of where things are kept."""
     return (
         (
-            asked.dry_run and not asked.rescore and any(map(parse_s3, asked.sources)),
+            asked.dry_run
+            and not (asked.rescore or _exports_to_s3(asked))
+            and any(map(parse_s3, asked.sources)),
             "--dry-run calls no AWS, so it cannot read s3://: copy the object to a file first",
         ),
         (
@@ -176,6 +179,11 @@ def _storage(asked: OptionValues) -> Rules:
             "--max-write-units caps what DynamoDB bills; with --local it is for a --dry-run alone",
         ),
     )
+
+
+def _exports_to_s3(asked: OptionValues) -> bool:
+    """Tell whether AWS is asked for an export's sake, whatever else is not to be asked."""
+    return asked.export is not None and form_of(asked.export) is ExportForm.BUCKET
 
 
 def _many(source: str) -> bool:

@@ -16,6 +16,7 @@ from aqi_service.storage.ports import (
     Archive,
     Judged,
     Lease,
+    Objects,
     PutResult,
     SnapshotInfo,
     Storage,
@@ -178,24 +179,26 @@ class DryLease:
 class DryBackend(NothingToCreate):
     """All of these together, as `ports.Backend` says; `archive` is where `--from archive` looks, to read.
 
-    `over` is a backend whose table is read as well.
+    `over` is a backend whose table is read as well, `objects` reads `s3://` sources, if one may be named.
     """
 
     location = "dry run, nothing is written"
 
-    def __init__(self, archive: Archive | None = None, over: Backend | None = None) -> None:
-        self._over = over
+    def __init__(
+        self, archive: Archive | None = None, over: Backend | None = None, objects: Objects | None = None
+    ) -> None:
+        self._reads: Backend | Objects | None = over or objects
         self.storage = Storage(DryArchive(), DryStore(over.storage.store if over else None))
         self.lease: Lease = DryLease()
-        self.snapshot_locations = SnapshotLocations(archive or self.storage.archive)
+        self.snapshot_locations = SnapshotLocations(archive or self.storage.archive, objects=objects)
         if over:
             self.snapshot_locations = over.snapshot_locations
             self.location = f"{over.location}, {DryBackend.location}"
 
     async def authenticate(self) -> None:
         """Ask for credentials, where something is read by them."""
-        if self._over:
-            await self._over.authenticate()
+        if self._reads:
+            await self._reads.authenticate()
 
     async def free_bytes(self) -> int | None:
         """Return None."""

@@ -240,6 +240,10 @@ REFUSED = (
     ("--load-only --from archive --shard 1", "'1' is no share like 0/4"),
     ("--load-only --from archive --since 2023-12-20 --until 2023-12-20", "--since must be before --until"),
     ("--load-only --dry-run --from s3://b/k.json", "--dry-run calls no AWS, so it cannot read s3://"),
+    (
+        "--load-only --dry-run --from s3://b/ --export a.csv",
+        "--dry-run calls no AWS, so it cannot read s3://",
+    ),
     ("--load-only --dry-run --from archive", "--dry-run calls no AWS, so it cannot read the archive"),
     ("--export out.csv", "--export needs --load-only: it writes what is loaded"),
     ("--load-only --export out.json", "--export writes a .csv or .ndjson file (.gz too), CSV to -"),

@@ -169,11 +169,31 @@ async def test_what_an_export_adds_to_a_policy_is_what_it_asks_for(made: World, 
     made.shim.book.add(Rule("CompleteMultipartUpload", Refuse("NoSuchUpload", applied=True), nth=(1,)))
     done = await ran(*export, cwd=tmp_path, env=made.environment)
     assert (done.code, done.reports[0]["status"]) == (0, "complete")
+    assert f"dry run, nothing is written, but the export to s3://{place.export}, scale" in done.err
     made.shim.book.add(Rule("UploadPart", Refuse("AccessDenied")))
     denied = await ran(*export, cwd=tmp_path, env=made.environment)
     assert (denied.code, f"s3://{place.export}: access is denied" in denied.last) == (2, True)
     made.assert_granted("export")
     made.assert_used("export")
+
+
+@needs_package("pyarrow")
+async def test_an_export_from_bucket_to_bucket_asks_the_table_nothing(made: World, tmp_path: Path) -> None:
+    place = made.place
+    source, _, prefix = place.source.partition("/")
+    for bucket in (source, place.export.partition("/")[0]):
+        await made.clients.s3.create_bucket(Bucket=bucket)
+    key = f"{prefix}data_20_12_23_17_00.json"
+    await made.clients.s3.put_object(Bucket=source, Key=key, Body=document(1, 2))
+    ways = ("--from", f"s3://{place.source}", "--export", f"s3://{place.export}")
+    done = await ran("--load-only", "--dry-run", *ways, cwd=tmp_path, env=made.environment)
+    assert (done.code, done.reports[0]["stored"]) == (0, 2)
+    assert {record.call.service for record in made.shim.journal.records} == {"s3"}
+    made.assert_granted("backfill", "export")
+    listed = await made.clients.s3.list_objects_v2(Bucket=place.export.partition("/")[0])
+    assert [entry["Key"] for entry in listed["Contents"]] == [
+        "air/snapshot_date=2023-12-20/data_20_12_23_17_00.parquet"
+    ]
 
 
 async def test_what_create_adds_to_a_policy_is_what_it_asks_for(world: World, tmp_path: Path) -> None:
