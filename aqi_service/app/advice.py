@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 
 from aqi_service.app.config import Config
+from aqi_service.core.export_places import ExportForm
 from aqi_service.errors import (
     CREATE_MAKES_IT,
     LOCAL_DOES_WITHOUT,
@@ -21,11 +22,13 @@ from aqi_service.errors import (
 def fitting(config: Config, error: AqiError) -> str:
     """Return an error's text without the advice to give --create or --local, if that was given.
 
-    Nor is --create advised to who deletes: what is not there has nothing to be deleted.
+    Nor is --create advised to who deletes: what is not there has nothing to be deleted; nor --local to who
+    exports to S3, which takes an account all the same.
     """
     text = str(error)
     given = (CREATE_MAKES_IT, OR_A_NEW_ONE) if config.create or config.delete_excluded else ()
-    for phrase in (*given, *((LOCAL_DOES_WITHOUT, OR_LOCALLY) if config.local else ())):
+    no_way_out = config.local or config.export_form is ExportForm.BUCKET
+    for phrase in (*given, *((LOCAL_DOES_WITHOUT, OR_LOCALLY) if no_way_out else ())):
         text = text.replace(phrase, "")
     return text
 

@@ -13,9 +13,16 @@ from tests.doubles.program import ran
 NONE = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
-@pytest.mark.parametrize("flag", ["--create", "--local"])
-def test_no_sentence_about_aws_advises_what_was_given(flag: str, tmp_path: Path) -> None:
-    given = config(create=True) if flag == "--create" else config(local=tmp_path)
+GIVEN = {
+    "--create": {"create": True},
+    "--local": {"local": Path("d")},
+    "--local DIR": {"load_only": True, "export": "s3://bucket/air/"},  # takes an account all the same
+}
+
+
+@pytest.mark.parametrize("flag", GIVEN)
+def test_no_sentence_about_aws_advises_what_was_given_or_is_no_help(flag: str) -> None:
+    given = config(**GIVEN[flag])
     told = [advice for _, advice in CODES.values()] + [NO_CREDENTIALS, UNREADABLE]
     advising = [text for text in told if flag in text]
     assert advising

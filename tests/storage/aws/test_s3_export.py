@@ -86,6 +86,15 @@ async def test_what_passes_is_waited_out_and_a_lost_answer_does_no_harm(world: W
     assert await kept(world) == b"new"
 
 
+async def test_an_older_object_is_not_taken_for_the_new_one(world: World) -> None:
+    await publish(world, b"old")
+    world.double.on("CompleteMultipartUpload", error(404, "NoSuchUpload"))
+    with pytest.raises(ExportFailed):
+        await publish(world, b"new")
+    world.double.clear()
+    assert await kept(world) == b"old"
+
+
 async def test_a_bucket_that_answers_nothing_useful_ends_the_export_for_now(world: World) -> None:
     world.double.on("CompleteMultipartUpload", error(409, "OperationAborted"))
     with pytest.raises(ExportFailed, match=rf"^The export cannot be written to s3://{world.bucket}/air/: "):
