@@ -1,6 +1,7 @@
 """An advice never names a flag that was given."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.doubles.program import ran
 NONE = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
-GIVEN = {
+GIVEN: dict[str, dict[str, Any]] = {
     "--create": {"create": True},
     "--local": {"local": Path("d")},
     "--local DIR": {"load_only": True, "export": "s3://bucket/air/"},  # takes an account all the same

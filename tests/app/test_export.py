@@ -15,6 +15,7 @@ import pytest
 from aqi_service.app.open import NO_PYARROW, open_export
 from aqi_service.errors import ConfigError
 from tests.doubles.config import config
+from tests.doubles.day_files import day_of, name_of
 from tests.doubles.exports import ids, rows
 from tests.doubles.load_helpers import document, written
 from tests.doubles.local_helpers import stored
@@ -102,6 +103,14 @@ async def test_of_several_snapshots_the_whole_ones_are_in_the_file_and_without_o
     assert (some.code, none.code) == (1, 1)
     assert ids(tmp_path / "some.csv") == ["1", "2"]
     assert files(tmp_path) == {"good.json", "bad.json", "some.csv"}
+
+
+async def test_a_day_of_daily_files_comes_out_with_its_hours(tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    (tmp_path / "days" / name_of(7)).write_bytes(day_of(7))
+    done = await ran("--load-only", "--dry-run", "days", "--export", "a.csv", cwd=tmp_path)
+    [row] = rows(tmp_path / "a.csv")
+    assert (done.code, row["id"], row["P2.5"], row["hours_p25"]) == (0, "9202312200000000007", "7.5", "24")
 
 
 async def test_a_run_that_is_told_to_stop_leaves_no_file(tmp_path: Path) -> None:

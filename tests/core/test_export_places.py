@@ -4,6 +4,8 @@ import pytest
 
 from aqi_service.core.export_places import ExportedSnapshot, ExportForm, ExportNames, export_form
 
+TAKEN = 1_703_098_500
+
 
 @pytest.mark.parametrize(
     ("path", "form"),
@@ -41,14 +43,19 @@ def test_a_folder_that_is_there_is_one_whatever_it_is_called(path: str) -> None:
 
 
 def test_a_file_lies_in_the_folder_of_its_snapshot_s_day_and_has_its_name() -> None:
-    name = ExportNames().name_of(ExportedSnapshot("data_20_12_23_18_55.json", "a"))
+    name = ExportNames().name_of(ExportedSnapshot("data_20_12_23_18_55.json", TAKEN, "a"))
     assert name == "snapshot_date=2023-12-20/data_20_12_23_18_55.parquet"
+
+
+def test_a_day_of_daily_files_is_called_after_its_manifest() -> None:
+    day = ExportedSnapshot("day_2023-12-20_0badcafe", TAKEN, "a")
+    assert ExportNames().name_of(day) == "snapshot_date=2023-12-20/day_2023-12-20_0badcafe.parquet"
 
 
 def test_a_snapshot_has_one_name_and_another_of_that_name_the_next_free_one() -> None:
     names = ExportNames()
     given = [
-        names.name_of(ExportedSnapshot("data_20_12_23_18_55.json", content)).rpartition("/")[2]
+        names.name_of(ExportedSnapshot("data_20_12_23_18_55.json", TAKEN, content)).rpartition("/")[2]
         for content in ("a", "b", "a", "c", "b")
     ]
     assert given == [

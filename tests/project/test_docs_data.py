@@ -40,7 +40,7 @@ HIVE = {
     ColumnType.TEXT: "string",
     ColumnType.DECIMAL: "decimal(38,18)",
     ColumnType.INDEX: "int",
-    ColumnType.FLAG: "tinyint",
+    ColumnType.SMALL: "tinyint",
     ColumnType.NUMBER: "bigint",
     ColumnType.TIME: "timestamp",
 }

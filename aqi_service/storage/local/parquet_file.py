@@ -35,6 +35,7 @@ _TYPES = {
 }
 _TEXT, _SECONDS = pa.string(), pa.timestamp("s", "UTC")
 
+# A column that comes to be goes to the end: Athena reads them by their order.
 _FIELDS = (
     *((column.name, _TYPES[column.type]) for column in COLUMNS),
     *((column.name + TEXT_SUFFIX, _TEXT) for column in DECIMALS),
