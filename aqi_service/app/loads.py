@@ -188,7 +188,7 @@ class Loads:
     async def finished_day(self, source: Source) -> str | None:
         """Return a day of daily files by its name, if it need not be read, as its files are those of then."""
         config = self._config
-        if source.day is None or source.named is None or config.force or config.rescore or config.dry_run:
+        if source.day is None or source.named is None or config.reads_all or config.rescore or config.dry_run:
             return None
         name = source.named[0]
         return name if await self.finished_of((name,)) else None

@@ -113,6 +113,15 @@ async def test_a_day_of_daily_files_comes_out_with_its_hours(tmp_path: Path) -> 
     assert (done.code, row["id"], row["P2.5"], row["hours_p25"]) == (0, "9202312200000000007", "7.5", "24")
 
 
+async def test_a_day_that_was_loaded_is_read_again_for_an_export(tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    (tmp_path / "days" / name_of(7)).write_bytes(day_of(7))
+    loaded = await ran("--load-only", "--local", "d", "days", cwd=tmp_path)
+    again = await ran("--load-only", "--local", "d", "days", "--export", "a.csv", cwd=tmp_path)
+    assert (loaded.code, again.code) == (0, 0)
+    assert ids(tmp_path / "a.csv") == ["9202312200000000007"]
+
+
 async def test_a_run_that_is_told_to_stop_leaves_no_file(tmp_path: Path) -> None:
     options = ("--load-only", "--dry-run", "--from", "-", "--export", "a.csv")
     async with running(*options, cwd=tmp_path) as program:
