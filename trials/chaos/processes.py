@@ -23,7 +23,7 @@ from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.core.report import LoadReport
 from aqi_service.load import load
 from aqi_service.load.plan import LoadPlan
-from aqi_service.load.report_builder import ReportBuilder
+from aqi_service.load.report_builder import ReportBuilder, builder_of
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
@@ -89,7 +89,7 @@ class Machine:
                 patch.setattr(module, "time", clock)
             patch.setattr(load_only, "open_backend", self.opened)
             patch.setattr(loads, "load", self._load)
-            patch.setattr(load, "ReportBuilder", self._builder)
+            patch.setattr(load, "builder_of", self._builder)
             yield
 
     async def _load(self, source: Source, storage: Storage, plan: LoadPlan, **how: Any) -> LoadReport:
@@ -98,7 +98,7 @@ class Machine:
         return report
 
     def _builder(self, *facts: Any) -> ReportBuilder:
-        builder = ReportBuilder(*facts)
+        builder = builder_of(*facts)
         self.taken[PROCESS.get()] = builder.snapshot_time
         return builder
 
