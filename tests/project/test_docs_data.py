@@ -134,12 +134,12 @@ async def test_the_newest_row_an_id_is_just_the_table_and_the_question_has_the_t
 
 @needs_both[0]
 @needs_both[1]
+@needs_package("pandas")
 def test_duckdb_and_pandas_answer_of_the_capture_what_stands_there(capture: Path) -> None:
     [text] = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
     with asked(capture) as duck:
         answer = duck.sql(QUESTION).fetchall()
     assert "".join("|".join(map(str, row)) + "\n" for row in answer) == text
-    pytest.importorskip("pandas")
     names: dict[str, Any] = {}
     with contextlib.chdir(capture), contextlib.redirect_stdout(io.StringIO()):
         exec(compile(PANDAS, "data.md", "exec"), names)  # noqa: S102  # the page's own code
