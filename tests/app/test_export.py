@@ -71,7 +71,6 @@ async def test_a_reader_that_goes_away_is_exit_1_and_one_sentence(tmp_path: Path
     assert last.endswith("The export cannot be written to stdout: nobody reads it any more.")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 async def test_a_full_disk_behind_stdout_is_exit_1_and_one_sentence(tmp_path: Path) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     code, err = await into(full, tmp_path)

@@ -14,7 +14,7 @@ import pytest
 
 from aqi_service import __released__, __version__
 from tests import ROOT
-from tests.doubles.outside import needs_package
+from tests.doubles.outside import needs_package, needs_program
 from tools import dist, test_wheel
 from tools.test_all import ABSENT
 
@@ -23,6 +23,8 @@ IGNORED = shutil.ignore_patterns(
     ".venv*", ".git", "__pycache__", ".*_cache", "node_modules", "dist", "tests", "bench"
 )
 with_back_end = needs_package("hatchling", "release")
+GIT = shutil.which("git") or "git"
+with_git = needs_program("git", "the machine's packages have it")
 
 
 @with_back_end
@@ -60,19 +62,17 @@ def test_a_file_that_came_out_with_other_bytes_or_not_at_all_is_named(tmp_path: 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a repository with one commit of a known time."""
-    git = shutil.which("git")
-    if git is None:
-        pytest.skip("git is missing")
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "x")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "x@example.org")
         monkeypatch.setenv(f"GIT_{name}_DATE", f"{DATED} +0000")
     (tmp_path / "file").write_text("1")
     for words in (["init", "-q"], ["add", "file"], ["commit", "-q", "-m", "one"]):
-        subprocess.run([git, *words], cwd=tmp_path, check=True)
+        subprocess.run([GIT, *words], cwd=tmp_path, check=True)
     return tmp_path
 
 
+@with_git
 def test_files_are_dated_by_what_is_set_else_by_the_commit_else_as_in_the_archive(
     repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -86,6 +86,7 @@ def test_files_are_dated_by_what_is_set_else_by_the_commit_else_as_in_the_archiv
     assert dist.epoch(archive, {}) == "5"
 
 
+@with_git
 def test_a_tree_with_changes_is_not_released(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dist.check_committed(repository)
     (repository / "file").write_text("2")
