@@ -12,8 +12,15 @@ from axe_playwright_python.async_playwright import Axe
 
 from tests.page.conftest import Opened
 
-UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
-"""What a browser says of a service that is away."""
+UNREACHABLE = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_CLOSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_CONTENT_LENGTH_MISMATCH",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+)
+"""What a browser logs of a service that is away, or was killed within an answer."""
 
 FIVE_MINUTES_AND_MORE = 330_000
 """Milliseconds."""
