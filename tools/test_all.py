@@ -25,11 +25,19 @@ def main(options: list[str]) -> int:
 
 
 def find(version: str) -> str | None:
-    """Look for a version on the PATH and among pyenv's; what does not start, as some do not, is none."""
+    """Look for a version on the PATH and among pyenv's.
+
+    One that does not start, as some do not, or makes no environments, is none.
+    """
     name = f"python{version}"
     pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}*/bin/{name}"))
     for python in filter(None, (shutil.which(name), *map(str, pyenv))):
-        if subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0:
+        if (
+            subprocess.run(
+                [python, "-c", "import ensurepip, venv"], capture_output=True, check=False
+            ).returncode
+            == 0
+        ):
             return python
     return None
 

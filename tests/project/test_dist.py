@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from aqi_service import __released__, __version__
 from tests import ROOT
 from tests.doubles.outside import needs_package, needs_program
 from tools import dist, test_wheel
-from tools.test_all import ABSENT
+from tools.test_all import ABSENT, find
 
 DATED = "1764000000"
 IGNORED = shutil.ignore_patterns(
@@ -47,6 +48,11 @@ def test_a_tree_gives_the_same_bytes_twice_and_its_list_of_packages_and_checksum
         assert {member.mtime for member in tar.getmembers()} == {int(DATED)}
     with zipfile.ZipFile(root / "dist" / names[1]) as wheel:
         assert {name.partition("/")[0] for name in wheel.namelist()} == {"aqi_service", f"{stem}.dist-info"}
+        fields, _, readme = wheel.read(f"{stem}.dist-info/METADATA").decode().partition("\n\n")
+    assert f"\nVersion: {__version__}\n" in fields
+    assert "\nDescription-Content-Type: text/markdown" in fields
+    assert re.findall(r"\]\((?!https://)[^)]*\)", readme) == []  # on PyPI it would lead nowhere
+    assert "docs/operations.md" in readme
 
 
 def test_a_file_that_came_out_with_other_bytes_or_not_at_all_is_named(tmp_path: Path) -> None:
@@ -106,7 +112,8 @@ def test_a_tag_that_says_another_version_is_not_released(capsys: pytest.CaptureF
 def test_the_version_stands_in_one_place_alone() -> None:
     """The CHANGELOG, whose headings name all versions, apart."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'dynamic = ["version"]' in project
+    assert "version" not in (declared := tomllib.loads(project)["project"])
+    assert "version" in declared["dynamic"]
     assert 'path = "aqi_service/__init__.py"' in project
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", __released__)
     says = re.compile(rf"(version|VERSION|aqi_service)[\W_]{{1,8}}{re.escape(__version__)}\b(?!\.\d)")
@@ -138,3 +145,21 @@ def test_the_wheel_has_to_pass_on_every_version_that_is_here_and_on_one_at_least
         monkeypatch.setattr(test_wheel, "tried", lambda *_, said=said: next(said))
         assert test_wheel.main([], tmp_path) == code
     assert "test-wheel: Python 3.12 does not run the demo" in capsys.readouterr().out
+
+
+def test_a_python_that_makes_no_environments_is_as_one_that_is_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's has no ensurepip without python3-venv, and lies beside the one that an image is of."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for version, body in (("3.98", 'case "$*" in *ensurepip*) exit 1 ;; esac'), ("3.99", "")):
+        (tmp_path / f"python{version}").write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / f"python{version}").chmod(0o755)
+    assert find("3.98") is None
+    assert find("3.99") == str(tmp_path / "python3.99")
+
+
+def test_an_environment_of_the_wheel_is_not_taken_for_the_one_of_ci() -> None:
+    """It has neither promtool nor the packages of other extras, of which `.ci/run` has all."""
+    assert test_wheel.not_in_ci({"CI": "true", "PATH": "/bin"}) == {"PATH": "/bin"}

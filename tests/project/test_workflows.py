@@ -12,8 +12,8 @@ from tools.test_all import VERSIONS
 FOLDER = ROOT / ".github" / "workflows"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yml"))}
 FLOWS: dict[str, Any] = {name: yaml.safe_load(text) for name, text in TEXTS.items()}
-PINNED = re.compile(r"[\w.-]+/[\w.-]+@([0-9a-f]{40} # )?v\d+\.\d+\.\d+")
-"""By commit with its version beside it, or by a whole version."""
+PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+"""By commit, which nobody can move, with its version beside it."""
 
 
 def steps(flow: str, job: str) -> list[str]:
@@ -31,7 +31,7 @@ def test_there_are_two() -> None:
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-def test_whatever_comes_from_elsewhere_has_its_whole_version(flow: str) -> None:
+def test_whatever_comes_from_elsewhere_is_named_by_its_commit(flow: str) -> None:
     used = re.findall(r"uses: (.*)", TEXTS[flow])
     assert used
     assert [each for each in used if not PINNED.fullmatch(each)] == []
@@ -63,6 +63,14 @@ def test_a_tag_is_built_once_tried_on_each_python_and_then_published() -> None:
     assert tuple(jobs["wheel"]["strategy"]["matrix"]["python"]) == VERSIONS
     assert steps("release", "wheel")[-1] == "make test-wheel"
     assert sum("make dist" in text for text in TEXTS.values()) == 1
+
+
+def test_a_release_takes_nothing_that_another_run_left_and_two_do_not_run_at_once() -> None:
+    assert FLOWS["release"]["concurrency"] == {"group": "release"}
+    assert "cache:" not in TEXTS["release"].replace("package-manager-cache: false", "")
+    build = FLOWS["release"]["jobs"]["build"]["steps"]
+    [node] = [step for step in build if step.get("uses", "").startswith("actions/setup-node@")]
+    assert node["with"]["package-manager-cache"] is False
 
 
 def test_only_packages_are_published_and_nobody_gives_a_password() -> None:
