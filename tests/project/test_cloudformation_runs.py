@@ -10,6 +10,7 @@ import pytest
 from aqi_service.core.schedule import next_start
 from aqi_service.core.selection import SHARD_COUNT, shard_of
 from aqi_service.errors import ConfigError
+from aqi_service.server.deadlines import Deadlines
 from tests import ROOT
 from tests.doubles.headings import anchors
 from tests.doubles.template import Stack, large, small
@@ -105,6 +106,20 @@ def test_who_cannot_read_the_table_is_asked_last_and_keeps_its_connections() -> 
         attributes = {each["Key"]: each["Value"] for each in group["TargetGroupAttributes"]}
         assert attributes["preserve_client_ip.enabled"] == "true"
         assert attributes["target_health_state.unhealthy.connection_termination.enabled"] == "false"
+
+
+def test_the_service_ends_a_silent_connection_before_the_balancer_forgets_it() -> None:
+    """Who asks on one that was forgotten is reset (AWS's guide to Network Load Balancers, "Idle timeout")."""
+    listeners = large().of_type("AWS::ElasticLoadBalancingV2::Listener").values()
+    assert not [each for each in listeners if "ListenerAttributes" in each]
+    assert Deadlines().idle_timeout < 350
+
+
+def test_an_instance_that_goes_has_its_connections_for_longer_than_a_slow_reply_takes() -> None:
+    for name, group in large().of_type("AWS::ElasticLoadBalancingV2::TargetGroup").items():
+        attributes = {each["Key"]: each["Value"] for each in group["TargetGroupAttributes"]}
+        assert int(attributes["deregistration_delay.timeout_seconds"]) > 30, name
+        assert "deregistration_delay.connection_termination.enabled" not in attributes  # off, unless said
 
 
 def test_the_balancer_is_one_of_the_network_across_zones() -> None:

@@ -30,6 +30,8 @@ SHELL = (
     "git ",
     "echo ",
     "MARKER=",
+    "python3 -m venv ",
+    "mkdir ",
 )
 COMMANDS = [
     block
@@ -142,6 +144,16 @@ def test_parameters_and_outputs_that_are_shown_are_the_template_s() -> None:
     )
     assert named <= template["Parameters"].keys(), named - template["Parameters"].keys()
     assert set(re.findall(r"output ([A-Z]\w+)", text)) <= template["Outputs"].keys()
+
+
+def test_a_unit_that_is_installed_once_more_starts_the_other_version() -> None:
+    """`enable --now` starts what does not run, and leaves a service that runs as it is."""
+    shown = [block for block in COMMANDS if re.search(r"systemctl (--user )?enable", block)]
+    assert len(shown) == 2
+    for block in shown:
+        [line] = [each for each in block.splitlines() if re.search(r"systemctl (--user )?enable", each)]
+        enabled, _, then = line.strip().partition(" && ")
+        assert then == enabled.replace("enable", "restart")
 
 
 def test_what_is_said_to_be_kept_is_what_the_template_keeps() -> None:

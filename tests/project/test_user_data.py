@@ -82,6 +82,29 @@ def test_a_program_that_does_not_get_ready_fails_the_update(tmp_path: Path) -> N
     assert instance.called("cfn-signal")[0].startswith("--exit-code 3 ")
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("answers", [True, False])
+def test_an_instance_that_failed_and_does_not_answer_makes_way_for_another_after_an_hour(
+    tmp_path: Path, template: str, answers: bool
+) -> None:
+    """Of one that replaces another nobody hears: CloudFormation takes no signal then."""
+    instance = Instance(tmp_path)
+    instance.fails_at_first("cfn-signal", "", 1)
+    instance.fails_at_first("curl", "healthz", 0 if answers else 1)
+    assert instance.begin(script_of(template)).returncode != 0
+    [told] = instance.called("systemd-run")
+    assert told.startswith("--on-active=1h --unit=aqi-give-up sh -c ")
+    instance.an_hour_later()
+    assert instance.called("systemctl") == ([] if answers else ["poweroff"])
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_an_instance_that_began_well_is_left_alone(tmp_path: Path, template: str) -> None:
+    instance = uploaded(tmp_path)
+    assert instance.begin(script_of(template)).returncode == 0
+    assert not instance.called("systemd-run")
+
+
 def test_what_lies_under_settings_of_the_bucket_is_there_before_the_program_starts(tmp_path: Path) -> None:
     instance = uploaded(tmp_path)
     (instance.store / "settings/exclude-sensors").write_text("3843\n")

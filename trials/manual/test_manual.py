@@ -28,6 +28,7 @@ TYPED = "".join(f"{line}\n" for line in FIRST.splitlines() if line.startswith(SH
 REGION = "export AWS_REGION=eu-central-1"
 
 BEFORE = {
+    "When an alarm rings": "",
     "Configure": "CERTIFICATE=arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234\n"
     "echo 12 > left-out.txt\n",
     "Upgrade and roll back": "",
@@ -38,11 +39,12 @@ BEFORE = {
     "aws s3 rm s3://$(output BucketName)/$KEY\n",
     "Load years by AWS Batch": "",
     "Leave a sensor out": "echo 12 > left-out.txt\n",
-    "Move to another region": f"SHA={64 * 'a'}\n",
+    "Move to another region": "AWS_REGION=us-east-1\n",
 }
 """What there is before each section: variables that a person sets, files, and what went wrong."""
 
 AFTER = {
+    "When an alarm rings": "tail -n 1 sessions | grep -- '--target i-'\n",
     "Configure": "aws s3 ls s3://$(output BucketName)/settings/left-out.txt\n",
     "Upgrade and roll back": "test $(aws s3 ls s3://$(output BucketName)/wheelhouse/ | wc -l) = 2\n",
     "Back up and restore": "aws s3 ls s3://$(output BucketName)/$KEY\n"
@@ -50,7 +52,7 @@ AFTER = {
     "Load years by AWS Batch": "grep 'size=8 .*AQI_SHARD_COUNT,value=8' jobs\n"
     "grep 'push .*/aqi-service:1$' images\n",
     "Leave a sensor out": "",
-    "Move to another region": "",
+    "Move to another region": 'test "${#SHA}" = 64 -a "$OLD_REGION" = us-east-1\n',
 }
 """What has to be true after it."""
 
@@ -100,7 +102,7 @@ def test_tearing_down_leaves_bucket_and_table_and_then_nothing(
     stack = "aqi-torn-down"
     made = deploy(account, stack)
     first, rest, left = (block.replace("aqi", stack) for block in SHOWN["Tear down"])
-    typed(first, account, place, installed)
+    typed(TYPED.replace("aqi", stack) + first, account, place, installed)
     assert account.client("dynamodb").describe_table(TableName=made["TableName"])
     assert account.client("s3").head_bucket(Bucket=made["BucketName"])
     names = f"BUCKET={made['BucketName']} TABLE={made['TableName']}\n"
