@@ -28,7 +28,12 @@ class Area(NamedTuple):
 
 AREAS = (
     Area("core", ("core/*.py",), ("core",), without="long"),
-    Area("load", ("load/load.py", "load/upload_claim.py"), ("load/test_load*.py",), without="aws"),
+    Area(
+        "load",
+        ("load/load.py", "load/ending.py", "load/upload_claim.py"),
+        ("load/test_load*.py",),
+        without="aws",
+    ),
     Area(
         "local",
         (

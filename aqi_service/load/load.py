@@ -12,8 +12,8 @@ One rule: each byte of the source is read once, and each record met on the way h
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
 
 from aqi_service.core.clocks import check_clock, check_records, check_time
@@ -22,13 +22,14 @@ from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import snapshot_name
-from aqi_service.errors import ClockOff, SnapshotFailed, SnapshotRejected, Unavailable
+from aqi_service.errors import SnapshotFailed, Unavailable
+from aqi_service.load.ending import Ending
 from aqi_service.load.expiry import expire
 from aqi_service.load.log_lines import names_log_lines
 from aqi_service.load.new_keys import tell_new_key
 from aqi_service.load.note import END_SECONDS, LoadNote, note_of
 from aqi_service.load.plan import LoadPlan, Progress
-from aqi_service.load.report_builder import LoadEnd, builder_of, end_of, left_pending
+from aqi_service.load.report_builder import LoadEnd, builder_of, left_pending
 from aqi_service.load.resume import write_pending
 from aqi_service.load.table_writer import TableWriter
 from aqi_service.load.upload_claim import NAME_TRIES, UploadClaim
@@ -44,9 +45,6 @@ PATIENCE_SECONDS = 5.0
 
 MANIFEST_SECONDS = 45.0
 """How long the manifest may take: a request that is not answered (30 s), and another try."""
-
-LAST_WORDS_SECONDS = 4.0
-"""How long a load whose document turned out bad may still deliver what it has parsed."""
 
 
 @names_log_lines
@@ -68,7 +66,7 @@ async def load(
     for left in reversed(range(NAME_TRIES)):
         run = _Load(source, storage, plan, now, progress, deadline, tried)
         try:
-            report = await run.report(outcome := await run.outcome())
+            report = await run.report(outcome := await run.ending.outcome(run.go))
         finally:
             await run.end()
         can_restart = outcome.can_restart and source.can_reread and plan.export.takes_back
@@ -83,7 +81,7 @@ async def load(
 
 @dataclass
 class _Load:
-    """One load under way: `_run` tells it in the order of events, and `outcome` how it ends if it is cut off.
+    """One load, in the order of events: `go`, then `report`, then `end`; `ending` says how `go` ended.
 
     Attributes:
         now: the wall clock, in epoch seconds.
@@ -121,9 +119,12 @@ class _Load:
         self.writer = TableWriter(store, noted_put, now=self.now, patience=patience)
         self._watch = self.writer.watch = plan.watch()
         self._builder.indices = self.writer.changes if plan.rescore else None
+        archived = self._name if source.has_manifest else None
+        seconds, deadline = plan.deadline, self.deadline
+        self.ending = Ending(self.writer, self._builder, self._claim, archived, seconds, deadline)
         self._complete: LoadReport | None = None
 
-    async def _run(self) -> LoadEnd:
+    async def go(self) -> LoadEnd:
         """Open the source, archive and parse what it gives, and write all of it into the table."""
         check_clock(self._builder.started, self.plan.released)
         check_time(self._builder.snapshot_time, self._builder.started)
@@ -244,51 +245,3 @@ class _Load:
         await self.writer.stop()
         self._watch.ends(None if self._complete is None else version_of(self._complete.as_json()))
         await afterwards(self._note.end(), END_SECONDS, "end_not_noted")
-
-    # How it ends: by itself, with an error, at the deadline, or cancelled.
-
-    async def outcome(self) -> LoadEnd:
-        """Run the load and say how it ended."""
-        try:
-            return await self._run_to_deadline()
-        except asyncio.CancelledError:
-            undo_cancel()
-        with suppress(asyncio.CancelledError):
-            return await self._abort("interrupted")
-        undo_cancel()  # cancelled a second time: what is known now has to do
-        return self._outcome("interrupted")
-
-    async def _run_to_deadline(self) -> LoadEnd:
-        try:
-            async with asyncio.timeout_at(self.deadline):
-                return await self._run()
-        except ClockOff as error:
-            return end_of(error)
-        except (SnapshotRejected, SnapshotFailed, Unavailable) as error:
-            return await self._flush_parsed(end_of(error))
-        except TimeoutError:
-            return await self._abort(f"not finished within {self.plan.deadline:g} s (--load-deadline)")
-
-    async def _flush_parsed(self, outcome: LoadEnd) -> LoadEnd:
-        """End a load whose document turned out bad: what was parsed is valid, so it is delivered.
-
-        Half a measurement is not: it stays pending. With the snapshot archived, just its rereading failed.
-        """
-        try:
-            async with asyncio.timeout(LAST_WORDS_SECONDS):
-                await self.writer.flush()
-        except TimeoutError:
-            await self.writer.stop()
-        return replace(outcome, status=Status.INCOMPLETE) if self._builder.archived else outcome
-
-    async def _abort(self, error: str) -> LoadEnd:
-        """End a load before its time: stop writing at once; all that is not in the table stays pending."""
-        await self.writer.stop()
-        if self.source.has_manifest:
-            self._builder.archived = self._name
-        elif self._builder.archived is None:
-            self._builder.archived = await self._claim.name_if_archived()
-        return self._outcome(error)
-
-    def _outcome(self, error: str) -> LoadEnd:
-        return LoadEnd(Status.INCOMPLETE if self._builder.archived else Status.FAILED, error)

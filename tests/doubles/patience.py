@@ -16,7 +16,7 @@ def patience() -> asyncio.Timeout:
 
 
 PROGRAM = (
-    ("aqi_service.load.load.LAST_WORDS_SECONDS", PATIENCE),
+    ("aqi_service.load.ending.LAST_WORDS_SECONDS", PATIENCE),
     ("aqi_service.storage.aws.clients.LOOKUP_TIMEOUTS", (PATIENCE, PATIENCE)),
     ("aqi_service.storage.aws.dynamodb_writes.FRESH_SECONDS", PATIENCE),
     ("aqi_service.storage.aws.dynamodb_writes.WRITE_SECONDS", PATIENCE),

@@ -10,8 +10,9 @@ import pytest
 
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import AqiError, ArchiveFailed, Unavailable
+from aqi_service.load.ending import LAST_WORDS_SECONDS
 from aqi_service.load.expiry import EXPIRE_SECONDS
-from aqi_service.load.load import LAST_WORDS_SECONDS, MANIFEST_SECONDS
+from aqi_service.load.load import MANIFEST_SECONDS
 from aqi_service.load.upload_claim import LOOK_SECONDS
 from aqi_service.snapshots.sources import archived_source
 from aqi_service.storage.ports import SnapshotInfo, Storage

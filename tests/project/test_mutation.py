@@ -38,7 +38,8 @@ def test_each_named_change_has_a_reason_and_differs() -> None:
 
 def test_every_file_of_the_core_of_storage_and_the_write_path_is_in_one_area() -> None:
     package = ROOT / "aqi_service"
-    files = [package / "load/load.py", *package.glob("core/**/*.py"), *package.glob("storage/**/*.py")]
+    order = [package / "load/load.py", package / "load/ending.py"]
+    files = [*order, *package.glob("core/**/*.py"), *package.glob("storage/**/*.py")]
     wanted = {path.relative_to(package).as_posix().removesuffix(".py") for path in files}
     in_areas = [path for area in AREAS for path in files_of(area)]
     assert len(in_areas) == len(set(in_areas))
@@ -80,6 +81,8 @@ def test_an_area_a_module_or_nothing_chooses_what_is_changed(
 def test_an_area_s_files_and_tests_are_put_into_the_configuration() -> None:
     area = next(area for area in AREAS if area.name == "load")
     made = tomllib.loads(configured((ROOT / "pyproject.toml").read_text("utf-8"), area))["tool"]["mutmut"]
-    assert made["only_mutate"] == ["aqi_service/load/load.py", "aqi_service/load/upload_claim.py"]
+    assert made["only_mutate"] == [
+        f"aqi_service/load/{name}.py" for name in ("load", "ending", "upload_claim")
+    ]
     assert "tests/load/test_load_ends.py" in made["pytest_add_cli_args_test_selection"]
     assert made["pytest_add_cli_args"][:2] == ["-k", "not aws"]
