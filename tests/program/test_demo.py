@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from aqi_service.storage.local.store import LocalStore
 from tests.doubles.program import Running, ran, running
 
 HEADER = HEADER_LINE.rstrip()
+CUT = 3
 
 
 def temporary(folder: Path) -> dict[str, str]:
@@ -76,60 +79,66 @@ async def stored(folder: Path) -> list[str]:
         await store.close()
 
 
-async def test_the_rows_that_it_prints_are_those_of_its_store_on_the_default_scale(tmp_path: Path) -> None:
-    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[Running]:
+    """Run the demo with --serve, until the address of its map is there."""
+    async with running("--serve", cwd=folder, env=temporary(folder), module="aqi_service.demo") as demo:
         await demo.line("^http://")
+        yield demo
+
+
+async def test_with_serve_it_shows_its_store_s_rows_prints_its_address_last_and_ends_with_nothing_left(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as demo:
+        address = await demo.line(r"^http://127\.0\.0\.1:(\d+)/$")
+        ask = await demo.line(rf"python -m aqi_service\.client --port (\d+) {RECORDS[0]}$")
+        assert demo.out[-1] == address.string
         folder = Path((await demo.line(r"^1\. .* into (\S+)$"))[1])
         rows = await stored(folder)
         at = demo.out.index(HEADER)
         assert demo.out[at + 1 : at + 4] == rows
-        assert [row.rpartition(",")[2] for row in rows] == ["Low", "Medium", "Very High"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_with_serve_it_prints_its_address_last_and_ends_on_a_signal_with_nothing_left(
-    number: int, tmp_path: Path
-) -> None:
-    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
-        address = await demo.line(r"^http://127\.0\.0\.1:(\d+)/$")
-        ask = await demo.line(rf"python -m aqi_service\.client --port (\d+) {RECORDS[0]}$")
-        assert demo.out[-1] == address.string
+        assert [row.rpartition(",")[2] for row in rows] == ["Low", "Medium", "Very High"]  # the default scale
         assert b"<title>Air map" in await asyncio.to_thread(asked, address[0])
         done = await ran("--no-save", "--port", ask[1], RECORDS[0], cwd=tmp_path, module="aqi_service.client")
         assert done.code == 0
+        await cut_off(int(ask[1]))
+        await demo.line("connection_cut peer=.* reason=malformed", CUT)  # passed on: nothing holds it up
         [server] = children(demo)
-        demo.tell(number)
+        demo.tell(signal.SIGINT)
         assert await demo.ended() == 0
         assert not is_alive(server)
     assert left(tmp_path) == []
 
 
+async def cut_off(port: int) -> None:
+    """Have the server complain of CUT peers."""
+    for _ in range(CUT):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x16\x03\x01")
+        assert re.search(rb"Bad request: ", await reader.read())
+        writer.close()
+
+
 async def test_its_server_ends_also_when_it_is_killed_outright(tmp_path: Path) -> None:
-    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
-        await demo.line("^http://")
+    async with serving(tmp_path) as demo:
         assert len(children(demo)) == 1
         demo.tell(signal.SIGKILL)
         await demo.ended()
         assert await demo.closed()  # its server had the same stdout
 
 
-async def test_a_signal_in_its_first_step_leaves_nothing_either(tmp_path: Path) -> None:
-    async with running(cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(("options", "code"), [((), 130), (("--serve",), 0)])
+async def test_each_signal_ends_it_and_in_its_first_step_leaves_nothing_either(
+    number: int, options: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    env = temporary(tmp_path)
+    async with running(*options, cwd=tmp_path, env=env, module="aqi_service.demo") as demo:
         await demo.line(r"^1\. Load")
-        demo.tell()
-        assert await demo.ended() == 130
+        demo.tell(number)
+        assert await demo.ended() == code
     assert left(tmp_path) == []
-
-
-async def test_what_its_server_says_is_passed_on_so_that_it_is_never_held_up(tmp_path: Path) -> None:
-    async with running("--serve", cwd=tmp_path, env=temporary(tmp_path), module="aqi_service.demo") as demo:
-        port = int((await demo.line(r"client --port (\d+) "))[1])
-        for _ in range(3):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"\x16\x03\x01")
-            assert re.search(rb"Bad request: ", await reader.read())
-            writer.close()
-        await demo.line("connection_cut peer=.* reason=malformed", 3)
 
 
 def test_a_step_that_fails_is_the_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
