@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from moto import backends
 from moto.server import ThreadedMotoServer
 
+from tests.doubles.moto_short import shorten
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -34,10 +36,11 @@ def moto_endpoint() -> str:
 
 
 def _spare() -> None:
-    """Log no request, and look through moto's folder once."""
+    """Log no request, look through moto's folder once, and go the short ways."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     modules = list(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules
+    shorten()
 
 
 def _one_at_a_time(app: "WSGIApplication") -> "WSGIApplication":
