@@ -1,6 +1,7 @@
 """What every test shares: a moto server, and an environment without the user's AWS and AQI settings."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,14 @@ from tests.doubles.patience import PROGRAM
 __all__ = ["aws"]  # a fixture
 
 profiles.in_force()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_authorities_of_this_machine() -> Iterator[None]:
+    """Each client would read whoever this machine trusts, which takes it longer than all else that it does."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("REQUESTS_CA_BUNDLE", raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)

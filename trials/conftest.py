@@ -1,5 +1,19 @@
 """What the trials share with the tests: a moto server, and an environment without the user's settings."""
 
-from tests.conftest import aws, clean_environment, moto, moto_endpoint, one_reading_of_the_models
+from tests.conftest import (
+    aws,
+    clean_environment,
+    moto,
+    moto_endpoint,
+    no_authorities_of_this_machine,
+    one_reading_of_the_models,
+)
 
-__all__ = ["aws", "clean_environment", "moto", "moto_endpoint", "one_reading_of_the_models"]  # fixtures
+__all__ = [
+    "aws",
+    "clean_environment",
+    "moto",
+    "moto_endpoint",
+    "no_authorities_of_this_machine",
+    "one_reading_of_the_models",
+]  # fixtures
