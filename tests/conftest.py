@@ -19,7 +19,7 @@ profiles.in_force()
 
 @pytest.fixture(scope="session", autouse=True)
 def no_authorities_of_this_machine() -> Iterator[None]:
-    """Each client would read whoever this machine trusts, which takes it longer than all else that it does."""
+    """Each client would read whoever this machine trusts, which takes longer than all else that it does."""
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("REQUESTS_CA_BUNDLE", raising=False)
         yield
