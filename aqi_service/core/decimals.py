@@ -19,7 +19,7 @@ MAX_WHOLE = 126
 MAX_INTEGER = 2**63 - 1
 
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
-PLAIN_NUMBER = r"-?(?:0|[1-9][0-9]{0,18}+)(?:\.[0-9]{1,19}+(?<!0))?+(?<!-0)"
+PLAIN_NUMBER = r"-?(?:0|[1-9][0-9]{0,18}+)(?:\.[0-9]{1,19}+(?<!0))?(?<!-0)"
 """What is written as it should be already, as most numbers are; longer ones are looked at more closely."""
 
 _PLAIN = re.compile(PLAIN_NUMBER)

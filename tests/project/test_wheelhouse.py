@@ -14,6 +14,7 @@ import pytest
 from tests import ROOT
 from tests.doubles.instance import Instance
 from tools import wheelhouse
+from tools.dist import extract
 
 WHEELS = {"aqi_service": "1.2.0", "orjson": "3.0"}
 
@@ -125,7 +126,7 @@ def unpacked(folder: Path, *wheels: Path) -> Path:
     with tarfile.open(
         fileobj=io.BytesIO(wheelhouse.pack(files | {"requirements.txt": listed.encode()}))
     ) as tar:
-        tar.extractall(folder, filter="data")
+        extract(tar, folder)
     return folder
 
 

@@ -14,7 +14,7 @@ from aqi_service.core.parse.scanner import MAX_DEPTH
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'{}[]"\\'))
 _ONE_KIND = bytes.maketrans(b"[]", b"{}")
 _INFINITE = re.compile(
-    rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}+', re.DOTALL
+    rb'("[^"\\]*+(?:\\.[^"\\]*+)*")|(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}+', re.DOTALL
 )
 """A string, or a number that may be too large for a binary float, which orjson refuses.
 

@@ -9,9 +9,10 @@ import re
 MAX_DEPTH = 64
 """Deepest nesting of a record (the record's own object is depth 1)."""
 
-# Possessive quantifiers: no byte is looked at twice, whatever the input.
-_PLAIN = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+")*+')
-_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+# Possessive quantifiers: no byte is looked at twice, whatever the input. Behind a group they are wrong before
+# Python 3.11.5 (gh-106052), as Debian 12 has it; but nothing follows these groups, so nothing is tried again.
+_PLAIN = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+")*')
+_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*', re.DOTALL)
 _BARE = re.compile(rb"[A-Za-z0-9+.\-]*+")
 _BARE_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")

@@ -69,7 +69,7 @@ _NUMBERS = [at for at, (_, _, kind) in enumerate(ATTRIBUTES[1:], 2) if kind == "
 """Places of the numbers among these texts: the two of the id, of which one is there, come first."""
 
 _TIMESTAMP = Item._fields.index("timestamp") + 1
-_PLAIN = re.compile(rf"(?:{PLAIN_NUMBER}\n)*+")
+_PLAIN = re.compile(rf"(?:{PLAIN_NUMBER}\n)*")
 
 
 def read_answer(body: bytes) -> tuple[dict[str, Item], list[AttributeValues]] | None:

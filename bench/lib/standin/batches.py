@@ -7,7 +7,7 @@ import re
 
 import orjson
 
-_PUT = re.compile(rb'"PutRequest": ?\{"Item": ?(\{(?:"[^"\\]*+": ?\{"[SN]": ?"[^"\\]*+"\},? ?)*+\})\}')
+_PUT = re.compile(rb'"PutRequest": ?\{"Item": ?(\{(?:"[^"\\]*+": ?\{"[SN]": ?"[^"\\]*+"\},? ?)*\})\}')
 """A put of texts and numbers, as it stands in a request: to decode it would take longer than all the rest."""
 
 _ID = re.compile(rb'"id": ?\{"[SN]": ?"([^"]*)"')

@@ -26,6 +26,7 @@ from tests.doubles.local_helpers import opened, other_program
 from tests.doubles.program import CAPTURE, environment, ran
 from tests.doubles.storage_items import FULL
 from tests.doubles.stores import local_store
+from tools.dist import extract
 
 NUMBERS = (
     "latitude_number REAL GENERATED ALWAYS AS (latitude) VIRTUAL, "
@@ -37,6 +38,7 @@ NUMBERS = (
     "sensor_id_number INTEGER GENERATED ALWAYS AS (sensor_id) VIRTUAL, "
     "indoor_number INTEGER GENERATED ALWAYS AS (indoor) VIRTUAL)"
 )
+
 DAYS = ", hours_p25 TEXT, hours_p10 TEXT)"
 LOAD = ("--load-only", "--local", "d")
 WHOLE_TABLE = first_table.ITEMS.removesuffix(")") + ", " + NUMBERS.removesuffix(")") + DAYS
@@ -268,7 +270,7 @@ async def unpack_first_version(folder: Path) -> None:
     if packed.returncode:
         pytest.skip("the repository's history is not here: the recorded statements stand in for it")
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
-        files.extractall(folder, filter="data")
+        extract(files, folder)
 
 
 async def loaded_by_first_version(folder: Path, source: str, *options: str) -> str:
