@@ -108,8 +108,8 @@ mutate: ## change core, load and storage in small ways and see tests fail; ONLY=
 	$(call setup,--extra test --extra mutate)
 	@exec $(RUN) -m tools.mutate $${ONLY:+--only $$ONLY} $(ARGS)
 
-bench: ## the figures, side by side with a peer; ONLY=start is one part, FULL=1 all sizes, SMOKE=1 tiny ones
-	$(call setup,--extra bench)
+bench: ## the figures, side by side with a peer; ONLY=start is one part, FULL=1 all sizes and peers, SMOKE=1 tiny
+	$(call setup,--extra bench $(if $(FULL),--extra peers))
 	@exec $(RUN) -m bench $(ARGS)
 
 wheelhouse: ## what an EC2 instance installs, by hash: build/wheelhouse/SHA256.tar; the last line is the SHA256

@@ -4,7 +4,7 @@ One rule: a figure stands beside a peer or a limit that did its work in the same
 is checked, so that no speed comes from work left out. Each has a file, named by its number and subject.
 
     ONLY=start python -m bench    one part (or several: ONLY=start,index)
-    FULL=1     python -m bench    all sizes and more runs
+    FULL=1     python -m bench    all sizes and peers
     SMOKE=1    python -m bench    tiny sizes: does every part work? No time means anything then
 """
 
@@ -19,7 +19,7 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
-from bench.lib.figures import Figure, table
+from bench.lib.figures import Figure, table, verdict
 from bench.lib.run import Run
 
 PARTS = {
@@ -50,9 +50,11 @@ PACKAGES = (
     "aiobotocore",
     "aiohttp",
     "boto3",
+    "chdb-core",
     "duckdb",
     "msgspec",
     "orjson",
+    "polars",
     "pyarrow",
     "scipy",
     "uvloop",
@@ -91,7 +93,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     measured: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), size)
-        print(f"{size}: median of at least {run.rounds} runs in turns (least to greatest)\n", flush=True)
+        print(f"{size}: {run.told}\n", flush=True)
         try:
             for name in names:
                 begun = time.monotonic()
@@ -99,7 +101,10 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
                     measured += importlib.import_module(f"bench.{file}").figures(run)
                 print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
         finally:  # a run may take an hour: what was measured before it was ended is not lost
-            print(table(measured if run.is_judged else [replace(figure, goal=None) for figure in measured]))
+            shown = measured if run.is_judged else [replace(figure, goal=None) for figure in measured]
+            print(table(shown))
+            if said := verdict(shown):
+                print(f"\n{said}")
     return 0
 
 

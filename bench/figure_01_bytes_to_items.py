@@ -1,32 +1,53 @@
-"""Figure 1: a feed's bytes to items, beside the careful way alone and DuckDB on one thread.
+"""Figure 1: a feed's bytes to items, beside the careful way alone, DuckDB, and others on one thread.
 
 One rule: each side begins in a fresh process, reads the same file, and what it made is compared. It is all
 computing, so what is counted is processor time: another program on the same core takes none of that.
 
-DuckDB makes a table of the same columns, and leaves out what it has no notion of: halves of measurements that
-are merged, rejections with their reasons and places, the exact form of numbers, pieces of a file that has not
-all come yet.
+The peers make a table of the same columns (`bench.lib.sql_peers`, `bench.lib.polars_peer`). DuckDB is always
+asked; ClickHouse and polars, which are large to install, with FULL=1, of the small document: polars holds all
+of it in memory, many times over.
 """
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from aqi_service.core.parse.document import DocumentReader, ParsedBatch
-from aqi_service.core.parse.record_item import ScoringRules
-from aqi_service.core.scales import DAQI
-from bench.lib.feed import NEWEST
 from bench.lib.figures import Figure, Goal, Side, in_turns
-from bench.lib.items import CHUNK
+from bench.lib.parsing import Parsed, parsed
 from bench.lib.processes import fresh, memory
 from bench.lib.run import Run
 
-Result = tuple[float, float, int, int]
-"""Seconds of processor time, largest memory in MB, how many items came out, and the sum of their index."""
 
-TAKEN = int(NEWEST.timestamp())
+class Peer(NamedTuple):
+    """Another way.
+
+    Attributes:
+        function: what goes it.
+        package: what has to be there for it.
+        name: what it is called.
+        rate: the goal for the rate beside it, if there is one.
+        memory: the goal for the memory.
+    """
+
+    function: str
+    package: str
+    name: str
+    rate: Goal | None = None
+    memory: Goal | None = None
+
+
+CAREFUL = Peer(f"{__name__}:careful", "aqi_service", "the careful way alone", Goal(2.1))
+DUCKDB = Peer(
+    "bench.lib.sql_peers:duckdb", "duckdb", "DuckDB, one thread", Goal(0.45), Goal(0.25, at_most=True)
+)
+LARGE = (
+    Peer("bench.lib.sql_peers:chdb", "chdb", "ClickHouse (chdb), one thread"),
+    Peer("bench.lib.polars_peer:polars", "polars", "polars, one thread"),
+)
 
 
 class Reached(NamedTuple):
@@ -36,92 +57,57 @@ class Reached(NamedTuple):
     peaks: list[float]
 
 
-def _read(document: str, *, careful: bool) -> Result:
-    count, begun = 0, time.process_time()
-    for batch in _batches(document, careful=careful):
+class Seen(NamedTuple):
+    """What was made of a document, by every run alike, and what each side that is here reached."""
+
+    document: Path
+    peers: Sequence[Peer]
+    made: set[tuple[int, int]]
+    reached: dict[str, Reached]
+
+
+def _read(document: str, *, careful: bool) -> Parsed:
+    seconds, count, total = 0.0, 0, 0
+    begun = time.process_time()
+    for batch in parsed(document, careful=careful):
+        seconds += time.process_time() - begun  # adding up is not part of it
         count += len(batch.items)
-    seconds, peak = time.process_time() - begun, memory("VmHWM")
-    total = sum(int(item.aqi or 0) for batch in _batches(document, careful=careful) for item in batch.items)
-    return seconds, peak, count, total
+        total += sum(int(item.aqi or 0) for item in batch.items)
+        begun = time.process_time()
+    return Parsed(seconds + time.process_time() - begun, memory("VmHWM"), count, total)
 
 
-def _batches(document: str, *, careful: bool) -> Iterator[ParsedBatch]:
-    reader = DocumentReader(ScoringRules(DAQI, TAKEN), careful=careful)
-    with Path(document).open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield from reader.feed(chunk)
-    yield from reader.close()
-
-
-def ours(document: str) -> Result:
+def ours(document: str) -> Parsed:
     """Split, parse, merge, check, score, build."""
     return _read(document, careful=False)
 
 
-def careful(document: str) -> Result:
+def careful(document: str) -> Parsed:
     """Do so, with every record on the careful way."""
     return _read(document, careful=True)
 
 
-def duckdb(document: str) -> Result:
-    """Read, filter and score with DuckDB, into a table in memory."""
-    import duckdb as database  # noqa: PLC0415  # of the extra `bench`, which the tests do without
-
-    connection = database.connect(config={"threads": 1})
-    begun = time.process_time()
-    connection.execute(_ITEMS.replace("DOCUMENT", document.replace("'", "''")))
-    seconds, peak = time.process_time() - begun, memory("VmHWM")
-    [(count, total)] = connection.execute("SELECT count(*), sum(aqi) FROM items").fetchall()
-    return seconds, peak, int(count), int(total)
-
-
-def _index(value: str, table: int) -> str:
-    """Write the DAQI of a column as SQL, by one of the scale's tables."""
-    edges = [float(step.high) for step in DAQI.tables[table].steps[:-1]]
-    cases = " ".join(f"WHEN round({value}) <= {edge:g} THEN {index}" for index, edge in enumerate(edges, 1))
-    return f"CASE {cases} ELSE {len(edges) + 1} END"
-
-
-_ITEMS = f"""
-CREATE TEMP TABLE items AS
-WITH feed AS (
-    SELECT *, list_filter(sensordatavalues, lambda v: v.value_type = 'P1')[1].value AS p1,
-        list_filter(sensordatavalues, lambda v: v.value_type = 'P2')[1].value AS p2
-    FROM read_json('DOCUMENT', format = 'array', columns = {{
-        id: 'BIGINT', timestamp: 'TIMESTAMP',
-        location: 'STRUCT(latitude DECIMAL(9,6), longitude DECIMAL(9,6), altitude DECIMAL(9,2),
-            country VARCHAR, indoor TINYINT)',
-        sensor: 'STRUCT(id BIGINT, sensor_type STRUCT(name VARCHAR))',
-        sensordatavalues: 'STRUCT(value_type VARCHAR, value VARCHAR)[]'
-    }})
-), particles AS (
-    SELECT *, p1::DECIMAL(9,3) AS pm10, p2::DECIMAL(9,3) AS pm25 FROM feed
-    WHERE p1 IS NOT NULL OR p2 IS NOT NULL
-), scored AS (
-    SELECT *, {_index("pm25", 0)} AS fine, {_index("pm10", 1)} AS coarse FROM particles
-)
-SELECT id, location.latitude, location.longitude, location.altitude, location.country, timestamp,
-    timestamp::DATE AS date, pm25, pm10, greatest(fine, coarse) AS aqi,
-    CASE WHEN aqi <= 3 THEN 'Low' WHEN aqi <= 6 THEN 'Medium' WHEN aqi <= 9 THEN 'High' ELSE 'Very High' END
-        AS aqi_range,
-    sensor.id AS sensor_id, sensor.sensor_type.name AS sensor_type, location.indoor,
-    epoch(timestamp)::BIGINT AS measured_at, {TAKEN} AS snapshot_at, '{DAQI.name}' AS scale,
-    CASE WHEN coarse > fine THEN 'P10' ELSE 'P2.5' END AS aqi_pollutant, NULL::BIGINT AS expires_at
-FROM scored
-"""  # noqa: S608  # the texts are this file's
-
-
-def one_run(side: str, document: Path, made: dict[Path, tuple[int, int]], reached: Reached) -> float:
+def one_run(seen: Seen, function: str) -> float:
     """Run a side and note what it reached. Raises AssertionError if it made something else than the first."""
-    seconds, peak, count, total = fresh(f"{__name__}:{side}", document)
-    if made.setdefault(document, (count, total)) != (count, total):
-        raise AssertionError(f"{side} made {count}, {total} of {document.name}, not {made[document]}")
-    reached.rates.append(count / seconds / 1000)
-    reached.peaks.append(peak)
-    return float(count / seconds / 1000)
+    run = Parsed(*fresh(function, seen.document))
+    seen.made.add((run.items, run.total))
+    if len(seen.made) > 1:
+        raise AssertionError(f"of {seen.document.name} were made {seen.made}, last by {function}")
+    reached = seen.reached.setdefault(function, Reached([], []))
+    reached.rates.append(run.items / run.seconds / 1000)
+    reached.peaks.append(run.peak)
+    return reached.rates[-1]
 
 
-SIDES = ("ours", "careful", "duckdb")
+OURS = f"{__name__}:ours"
+
+
+def seen_in_turns(rounds: int, document: Path, peers: Sequence[Peer]) -> Seen:
+    """Run ours in turns with the peers that are here."""
+    seen = Seen(document, peers, set(), {})
+    sides = (OURS, *(peer.function for peer in peers if find_spec(peer.package)))
+    in_turns(rounds, *(partial(one_run, seen, side) for side in sides))
+    return seen
 
 
 def with_odd_ones(document: Path) -> Path:
@@ -135,49 +121,39 @@ def with_odd_ones(document: Path) -> Path:
     return odd
 
 
-def gain(mine: Sequence[float], slow: Sequence[float]) -> list[float]:
+def gain(seen: Seen) -> list[float]:
     """Return what the ordinary way saves, in µs an item, a turn each; rates are in thousands a second."""
+    mine, slow = seen.reached[OURS].rates, seen.reached[CAREFUL.function].rates
     return [1000 / careful - 1000 / ours for ours, careful in zip(mine, slow, strict=True)]
 
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     small, large = run.pick((0.1, 0.2), (25, 45), (25, 500))
-    made: dict[Path, tuple[int, int]] = {}
-    rates = {}
-    for megabytes in (small, large):
-        document = run.feed(megabytes)
-        mine, slow, other = (Reached([], []) for _ in SIDES)
-        in_turns(
-            run.rounds,
-            *(
-                partial(one_run, side, document, made, reached)
-                for side, reached in zip(SIDES, (mine, slow, other), strict=True)
-            ),
-        )
-        rates[megabytes] = Side("ours", mine.rates)
-        name, unit = f"1 {megabytes:g} MB, bytes to items", "k items/s"
-        yield Figure(name, unit, rates[megabytes], Side("the careful way alone", slow.rates), goal=Goal(2.1))
-        yield Figure(name, unit, rates[megabytes], Side("DuckDB, one thread", other.rates), goal=Goal(0.45))
-        ours_here, theirs = Side("ours", mine.peaks), Side("DuckDB, one thread", other.peaks)
-        yield Figure(f"{name}: memory", "MB", ours_here, theirs, goal=Goal(0.25, at_most=True))
-        if megabytes == small:
-            yield _odd_ones(run, document, made, Side("no odd one", gain(mine.rates, slow.rates)))
-    yield Figure(
-        f"1 {large:g} MB, the rate of {small:g} MB",
-        unit,
-        rates[large],
-        Side(f"ours, {small:g} MB", rates[small].values),
-        goal=Goal(0.95),
-    )
+    few = seen_in_turns(run.rounds, run.feed(small), (CAREFUL, DUCKDB, *run.pick(LARGE, (), LARGE)))
+    many = seen_in_turns(run.rounds, run.feed(large), (CAREFUL, DUCKDB))
+    yield from _beside(f"1 {small:g} MB, bytes to items", few)
+    yield _odd_ones(run, few)
+    yield from _beside(f"1 {large:g} MB, bytes to items", many)
+    mine, theirs = (Side("ours", each.reached[OURS].rates) for each in (many, few))
+    theirs = replace(theirs, name=f"ours, {small:g} MB")
+    yield Figure(f"1 {large:g} MB, the rate of {small:g} MB", "k items/s", mine, theirs, goal=Goal(0.95))
 
 
-def _odd_ones(run: Run, document: Path, made: dict[Path, tuple[int, int]], none: Side) -> Figure:
-    odd, mine, slow = with_odd_ones(document), Reached([], []), Reached([], [])
-    in_turns(
-        run.rounds,
-        partial(one_run, "ours", odd, made, mine),
-        partial(one_run, "careful", odd, made, slow),
-    )
+def _beside(name: str, seen: Seen) -> Iterator[Figure]:
+    mine = Side("ours", seen.reached[OURS].rates)
+    for peer in seen.peers:
+        if at := seen.reached.get(peer.function):
+            yield Figure(name, "k items/s", mine, Side(peer.name, at.rates), goal=peer.rate)
+        else:
+            yield Figure(f"{name}; {peer.name}, is not here", "k items/s", mine)
+    mine = Side("ours", seen.reached[OURS].peaks)
+    for peer in seen.peers:
+        if peer is not CAREFUL and (at := seen.reached.get(peer.function)):
+            yield Figure(f"{name}: memory", "MB", mine, Side(peer.name, at.peaks), goal=peer.memory)
+
+
+def _odd_ones(run: Run, none: Seen) -> Figure:
+    odd = seen_in_turns(run.rounds, with_odd_ones(none.document), (CAREFUL,))
     name = "1 saved beside the careful way, one odd record in 100"
-    return Figure(name, "µs an item", Side("ours", gain(mine.rates, slow.rates)), none, goal=Goal(0.8))
+    return Figure(name, "µs an item", Side("ours", gain(odd)), Side("no odd one", gain(none)), goal=Goal(0.8))

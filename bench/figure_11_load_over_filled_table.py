@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.lib.figures import Figure, Goal, Side, in_turns
-from bench.lib.loads import load, other_seconds
+from bench.lib.loads import THE_USUAL_WAY, load, other_seconds
 from bench.lib.run import Run
 from bench.lib.standin.client import StandIn, running_standin
 
@@ -40,7 +40,7 @@ def figures(run: Run) -> Iterator[Figure]:
         f"3 {megabytes:g} MB over a table that has 95 % of it",
         "loads/s",
         Side("ours", [1 / each for each in mine]),
-        Side("orjson.loads, batch_writer, upload_fileobj", [1 / each for each in theirs]),
+        Side(THE_USUAL_WAY, [1 / each for each in theirs]),
         goal=Goal(2.5),
     )
     every, changed = zip(*units, strict=True)

@@ -78,26 +78,27 @@ class Figure:
         return None if other is None else self.ours.median / other.median
 
     @property
-    def reached(self) -> bool:
-        """Tell whether the goal is reached; so it is where there is none."""
+    def is_kept(self) -> bool:
+        """Tell whether the goal is kept; so it is where there is none."""
         ratio = self.ratio
         return self.goal is None or self.goal.is_reached(self.ours.median if ratio is None else ratio)
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """Give its lines: one for the peer and one for the limit, or one for itself."""
         head = (self.name, spread(self.ours.values, self.unit))
-        verdict = "" if self.goal is None else f"{self.goal}{'' if self.reached else ': NOT REACHED'}"
+        goal = ("", "") if self.goal is None else (str(self.goal), KEPT if self.is_kept else NOT_REACHED)
         others = [(mark, other) for mark, other in (("", self.peer), ("limit: ", self.limit)) if other]
         if not others:
-            yield (*head, "", "", "", verdict)
+            yield (*head, "", "", "", *goal)
         for mark, other in others:
             note = f" ({other.note})" if other.note else ""
             reached = spread(other.values, self.unit)
-            yield (*head, f"{mark}{other.name}{note}", reached, ratios(self.ours, other), verdict)
-            head, verdict = ("", ""), ""
+            yield (*head, f"{mark}{other.name}{note}", reached, ratios(self.ours, other), *goal)
+            head, goal = ("", ""), ("", "")
 
 
-HEADINGS = ("figure", "ours", "peer", "theirs", "ours / theirs", "goal")
+KEPT, NOT_REACHED = "kept", "not reached"
+HEADINGS = ("figure", "ours", "peer", "theirs", "ours / theirs", "goal", "")
 
 
 def number(value: float) -> str:
@@ -138,3 +139,11 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def verdict(figures: Sequence[Figure]) -> str:
+    """Say how many goals are kept, and which are not; nothing where none was set."""
+    judged = [figure for figure in figures if figure.goal]
+    missed = dict.fromkeys(figure.name for figure in judged if not figure.is_kept)
+    said = f"{sum(figure.is_kept for figure in judged)} of {len(judged)} goals {KEPT}" if judged else ""
+    return f"{said}; {NOT_REACHED}: {'; '.join(missed)}" if missed else said

@@ -9,6 +9,13 @@ from bench.lib.processes import Ended, program
 from bench.lib.standin.client import StandIn
 from bench.lib.verify import verify_items, verify_object
 
+THE_USUAL_WAY = "the usual way: orjson.loads, batch_writer, upload_fileobj"
+"""What one would write today, by the libraries' own documents: read the feed whole (aiohttp), upload it
+(aioboto3's `upload_fileobj`), decode it (`orjson.loads`), make a dict of eleven values of each record, and
+hand each to aioboto3's `batch_writer`. It is `usual` of `bench.lib.load_programs`, and does less than ours:
+it looks at no value twice, rejects and merges nothing, scores by one comparison, does not read before it
+writes, and keeps no manifest and no list of rejects."""
+
 
 def load(standin: StandIn, document: Path, folder: Path, over: Path | None = None) -> Ended:
     """Load the live feed into an empty bucket, from start to exit, and verify what arrived.

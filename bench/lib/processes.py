@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> None:
     """Call a function and print what it returns."""
     module, _, name = arguments[0].partition(":")
     returned = getattr(importlib.import_module(module), name)(*arguments[1:])
-    sys.stdout.buffer.write(orjson.dumps(returned))
+    sys.stdout.buffer.write(orjson.dumps(returned, default=tuple))  # a NamedTuple is none to it
 
 
 if __name__ == "__main__":

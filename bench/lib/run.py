@@ -20,7 +20,7 @@ class Run:
 
     Attributes:
         folder: where its files are.
-        size: one of SIZES: does everything work, what 10 minutes give, or all of it.
+        size: one of SIZES: does everything work, what is seen within 15 minutes, or all sizes and peers.
     """
 
     folder: Path
@@ -29,8 +29,13 @@ class Run:
 
     @property
     def rounds(self) -> int:
-        """How many runs a figure has at least."""
-        return self.pick(1, 3, 5)
+        """How many runs a figure has, but for those that take minutes, which have one or two."""
+        return self.pick(1, 3, 3)
+
+    @property
+    def told(self) -> str:
+        """What its values are."""
+        return f"median of {self.rounds} runs in turns (least to greatest); of fewer where one takes long"
 
     @property
     def is_judged(self) -> bool:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from bench.__main__ import PARTS, chosen, main
 from bench.lib.feed import FIRST_ID, RECORD_BYTES, count, feed, write
-from bench.lib.figures import Figure, Goal, Side, in_turns, table
+from bench.lib.figures import Figure, Goal, Side, in_turns, table, verdict
 from bench.lib.run import Run
 from bench.lib.standin.digest import digest
 from bench.lib.standin.dynamodb import Table
@@ -93,11 +94,11 @@ def test_a_figure_shows_medians_least_and_greatest_and_says_where_a_goal_is_not_
     assert "20.0 MB/s (10.0 to 30.0)" in line
     assert "limit: all (a tenth)" in line
     assert "2.00 (1.00 to 4.00)" in line
-    assert line.endswith("at least 2.5: NOT REACHED")
+    assert line.endswith("at least 2.5  not reached")
 
 
 @pytest.mark.parametrize(
-    ("figure", "reached"),
+    ("figure", "kept"),
     [
         (Figure("x", "MB", Side("ours", (100,)), goal=Goal(150, at_most=True)), True),
         (Figure("x", "MB", Side("ours", (151,)), goal=Goal(150, at_most=True)), False),
@@ -107,9 +108,19 @@ def test_a_figure_shows_medians_least_and_greatest_and_says_where_a_goal_is_not_
     ],
 )
 def test_a_goal_is_of_the_ratio_to_the_peer_else_to_the_limit_else_of_the_value(
-    figure: Figure, reached: bool
+    figure: Figure, kept: bool
 ) -> None:
-    assert figure.reached is reached
+    assert figure.is_kept is kept
+    assert ("kept" in table([figure])) is (figure.goal is not None and kept)
+
+
+def test_below_the_table_stands_how_many_goals_are_kept_and_which_are_not() -> None:
+    good = Figure("good", "MB", Side("ours", (1,)), goal=Goal(1))
+    free = replace(good, goal=None)
+    assert verdict([free]) == ""
+    assert verdict([good, free]) == "1 of 1 goals kept"
+    missed = replace(good, name="missed", goal=Goal(2))
+    assert verdict([good, missed, missed]) == "1 of 3 goals kept; not reached: missed"
 
 
 def test_every_figure_is_of_a_part_and_has_a_file_that_measures_it() -> None:

@@ -12,8 +12,9 @@ import pytest
 import uvloop
 
 from aqi_service.core.frames import encode
-from bench.figure_06_lookups_from_memory import of_shape
+from bench.figure_06_lookups_from_memory import Shape, of_shape
 from bench.figure_08_lookups_during_load import p99
+from bench.lib.figures import Goal
 from bench.lib.lookup_generator import BATCHES, WIRES, Batch, LookupRates, Peer, batches, converse
 from bench.lib.paced_lookups import Paced, TimedLookup
 from bench.lib.relay import relayed
@@ -121,14 +122,19 @@ def test_the_p99_is_the_time_within_which_99_of_100_were_answered() -> None:
     assert of(3.0) == 3000
 
 
-def test_where_redis_is_not_there_the_table_says_so_and_no_goal_is_judged() -> None:
+def test_the_goal_is_of_streams_that_only_echo_and_where_redis_is_not_there_the_table_says_so() -> None:
     seen = [LookupRates(1000.0, 2000.0, 3000.0)]
-    shown = list(of_shape("6 x", "redis is not there", seen, seen, seen))
-    assert "redis is not there" in shown[0].name
-    assert (shown[0].goal, shown[0].peer) == (None, None)
-    shown = list(of_shape("6 x", "redis 6", seen, seen, seen, [LookupRates(4000.0, 8000.0, 0.0)]))
-    assert [figure.ratio for figure in shown[:2]] == [0.25, 0.25]
-    assert not shown[0].reached
+    shape, echoed = Shape("x", 1, 16), [LookupRates(500.0, 4000.0, 0.0)]
+    shown = list(of_shape(shape, "redis is not there", seen, echoed, seen))
+    assert [figure.name for figure in shown[:2]] == ["6 x; redis is not there"] * 2
+    assert [figure.is_kept for figure in shown if figure.goal] == [False, False]  # of echo, of the report
+    shown = list(of_shape(shape, "redis 6", seen, echoed, seen, [LookupRates(4000.0, 8000.0, 0.0)]))
+    assert [(figure.ratio, figure.goal) for figure in shown[:4]] == [
+        (2.0, None),
+        (0.25, None),
+        (0.5, Goal(0.6)),
+        (0.25, None),
+    ]
 
 
 def test_redis_is_looked_for_beside_the_interpreter_and_on_the_path(
