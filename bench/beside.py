@@ -35,8 +35,8 @@ def microseconds(server: Server, shape: Shape, seconds: float) -> float:
 
 def compared(run: Run, other: Path, rounds: int) -> Iterator[Figure]:
     """Ask this tree and another in turns, in each shape."""
-    seconds, smaller = run.pick(0.1, 1.0, 3.0), run.pick(10, 1, 1)
-    document = run.feed(run.pick(100, 30_000, 30_000) * 2 * RECORD_BYTES / 1e6)
+    seconds, smaller = run.pick(0.1, 1.0, 3.0), run.pick(10, 1)
+    document = run.feed(run.pick(100, 30_000) * 2 * RECORD_BYTES / 1e6)
     servers = list[Server]()
     with ExitStack() as stack:
         for name, root in (("ours", ROOT), ("theirs", other)):

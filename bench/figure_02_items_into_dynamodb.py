@@ -25,8 +25,8 @@ def rate(standin: StandIn, document: Path, most: int, side: str) -> float:
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    most = run.pick(200, 12_000, 100_000)
-    document = run.feed(run.pick(0.2, 12, 100))
+    most = run.pick(200, 12_000, 40_000)
+    document = run.feed(run.pick(0.2, 12, 40))
     with running_standin() as standin:
         pin_to_last_core(standin.pid)
         work = partial(rate, standin, document)

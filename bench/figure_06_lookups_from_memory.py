@@ -55,9 +55,9 @@ def turn(server: Server, wire: str, shape: Shape, seconds: float) -> LookupRates
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    records = run.pick(800, 30_000, 30_000)
+    records = run.pick(800, 30_000)
     document = run.feed(records * 2 * RECORD_BYTES / 1e6)
-    path, seconds = redis_server(), run.pick(0.1, 0.8, 5.0)
+    path, seconds = redis_server(), run.pick(0.1, 0.8)
     with ExitStack() as stack:
         ours = stack.enter_context(daemon(run.folder, document, pin_to_first_core))
         echoing = stack.enter_context(echo(run.folder, ours.truth, pin_to_first_core))
@@ -66,7 +66,7 @@ def figures(run: Run) -> Iterator[Figure]:
         if path:
             peer = stack.enter_context(redis(path, run.folder, ours.truth, pin_to_first_core))
             turns.append(partial(turn, peer, "resp"))
-        for shape in (each._replace(connections=each.connections // run.pick(10, 1, 1)) for each in SHAPES):
+        for shape in (each._replace(connections=each.connections // run.pick(10, 1)) for each in SHAPES):
             rates = [[each(shape, seconds) for each in turns] for _ in range(run.rounds)]
             yield from of_shape(shape, version(path), *zip(*rates, strict=True))
 

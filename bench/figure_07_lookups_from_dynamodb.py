@@ -90,7 +90,7 @@ def rate(standin: StandIn, document: Path, each: int, arguments: Sequence[str]) 
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    document, each = run.feed(run.pick(0.2, 8, 50)), run.pick(2, 90, 1000)
+    document, each = run.feed(run.pick(0.2, 8)), run.pick(2, 90)
     with running_standin() as standin:
         load(standin, document, run.folder)
         standin.clear("objects")  # no snapshot is there to be held in memory

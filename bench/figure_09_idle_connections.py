@@ -53,7 +53,7 @@ def figures(run: Run) -> Iterator[Figure]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     document = run.feed(0.7)
-    connections = min(run.pick(200, 8000, 8000), int(hard * SPARE))
+    connections = min(run.pick(200, 8000), int(hard * SPARE))
     values = [each_connection(folder, document, connections) for _ in range(run.rounds)]
     name = f"9 {connections:,} idle connections, each"
     yield Figure(name, "KiB", Side("ours", values), goal=Goal(10, at_most=True))

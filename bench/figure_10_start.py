@@ -52,7 +52,7 @@ def figures(run: Run) -> Iterator[Figure]:
     with answering() as port:
         client = ("-m", "aqi_service.client", "--port", str(port), RECORD)
         asked, helped, importing = in_turns(
-            run.pick(1, 15, 31),
+            run.pick(1, 15),
             lambda: milliseconds(client, RECORD),
             lambda: milliseconds(("-m", "aqi_service", "--help"), "--load-only"),
             lambda: milliseconds(("-c", "import asyncio")),

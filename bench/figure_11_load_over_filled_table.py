@@ -27,7 +27,7 @@ def seconds_over(standin: StandIn, before: Path, after: Path, folder: Path, unit
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    megabytes = run.pick(0.1, 25, 25)
+    megabytes = run.pick(0.1, 25)
     before, after = run.feed(megabytes), run.feed(megabytes, 0.05)
     units: list[Units] = []
     with running_standin() as standin:

@@ -35,8 +35,8 @@ def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
     folder = run.folder / "idle-daemon"
     folder.mkdir()
-    feed, seconds = run.feed(run.pick(0.7, 25, 25)), run.pick(0.5, 15, 600)
-    used, grown = idle_daemon(folder, feed, seconds, run.pick(0, 35, 65))
+    feed, seconds = run.feed(run.pick(0.7, 25)), run.pick(0.5, 15, 60)
+    used, grown = idle_daemon(folder, feed, seconds, run.pick(0, 35))
     name = f"12 the daemon idle for {seconds:g} s"
     yield Figure(f"{name}, of a core", "%", Side("ours", (used,)), goal=Goal(0.5, at_most=True))
     yield Figure(f"{name}, growth", "MB", Side("ours", (grown,)), goal=Goal(NO_GROWTH, at_most=True))

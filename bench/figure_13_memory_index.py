@@ -75,7 +75,7 @@ def side(name: str, document: Path, records: int) -> float:
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    records = run.pick(500, 30_000, 30_000)
+    records = run.pick(500, 30_000)
     document = run.feed(records * 2 * RECORD_BYTES / 1e6)
     packed, read, held = in_turns(
         run.rounds,

@@ -208,7 +208,7 @@ def scene(document: Path) -> Scene:
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    records = run.pick(500, 30_000, 30_000)
+    records = run.pick(500, 30_000)
     spread = run.feed(records * 2 * RECORD_BYTES / 1e6)
     for name, document in (("", spread), (ON_ONE_POINT, crowded(spread))):
         folder = run.folder / f"steps{name.replace(' ', '-')}"

@@ -75,7 +75,7 @@ def rate(server: Server, truth: Path, seconds: float) -> float:
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    records = run.pick(500, 30_000, 30_000)
+    records = run.pick(500, 30_000)
     document, folder = run.feed(records * 2 * RECORD_BYTES / 1e6), run.folder / "kinds"
     folder.mkdir()
     load_once(folder, document)
@@ -88,7 +88,7 @@ def figures(run: Run) -> Iterator[Figure]:
         truths[kind] = folder / f"truth-of-kind-{number}.json"
         truths[kind].write_bytes(orjson.dumps({text: right[text] for text in texts}))
     with daemon(folder, document, pin_to_first_core, *READ_UNITS) as server:
-        rate_of = partial(rate, server, seconds=run.pick(0.1, 0.8, 3.0))
+        rate_of = partial(rate, server, seconds=run.pick(0.1, 0.8))
         for kind, truth in truths.items():
             seen = [(rate_of(truth), rate_of(server.truth)) for _ in range(run.rounds)]
             ours, by_id = zip(*seen, strict=True)

@@ -157,7 +157,7 @@ def in_scene(rounds: int, scene: str, size: int, count: int, asked: int) -> dict
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    size, asked = run.pick(500, 30_000, 30_000), run.pick(20, 300, 1_000)
+    size, asked = run.pick(500, 30_000), run.pick(20, 300)
     for scene in SCENES:
         for count in (5, 100):
             mine, theirs, *limit = in_scene(run.rounds, scene, size, count, asked).values()

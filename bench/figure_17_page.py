@@ -151,7 +151,7 @@ def figures(run: Run) -> Iterator[Figure]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         with serving(run.folder / "page", CAPTURE) as origin:
-            visits = [visit(browser, origin) for _ in range(run.pick(1, 7, 15))]
+            visits = [visit(browser, origin) for _ in range(run.pick(1, 7))]
         yield Figure(
             "17a first paint, processor throttled 4 times",
             "ms",
@@ -166,7 +166,7 @@ def figures(run: Run) -> Iterator[Figure]:
                 ("17c cells of 30,000 sensors, a drawing", "#5/50/10"),
                 ("17d dots, zoom 9", "#9/51.4/7"),
             ):
-                drawn = drawings(browser, origin, view, run.pick(10, PANS, PANS))
+                drawn = drawings(browser, origin, view, run.pick(10, PANS))
                 yield Figure(name, "ms", Side("", drawn), goal=Goal(16, at_most=True))
             data, page = kilobytes(browser, origin)
             yield Figure(

@@ -37,9 +37,9 @@ class Backfill(NamedTuple):
 
 def replicas(run: Run) -> Iterator[Figure]:
     """Ask one replica, one behind a relay, and two behind a relay, in turns."""
-    document = run.feed(run.pick(800, 30_000, 30_000) * 2 * RECORD_BYTES / 1e6)
-    seconds = run.pick(0.1, 1.0, 5.0)
-    shape = SHAPE._replace(connections=run.pick(4, SHAPE.connections, SHAPE.connections))
+    document = run.feed(run.pick(800, 30_000) * 2 * RECORD_BYTES / 1e6)
+    seconds = run.pick(0.1, 1.0)
+    shape = SHAPE._replace(connections=run.pick(4, SHAPE.connections))
     with ExitStack() as stack:
         two = [stack.enter_context(daemon(run.folder, document)) for _ in range(2)]
         asked = [two[0], *(stack_relay(stack, two[:number]) for number in (1, 2))]
@@ -70,7 +70,7 @@ def rates(seen: Sequence[LookupRates]) -> list[float]:
 
 def shards(run: Run) -> Iterator[Figure]:
     """Load an archive with one worker and with two, in turns."""
-    snapshots, records = run.pick((2, 60), (4, 6_000), (8, 16_000))
+    snapshots, records = run.pick((2, 60), (4, 6_000))
     with running_standin() as standin:
         fill(standin, snapshots, records)
         tables = numbers()

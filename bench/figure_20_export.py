@@ -115,7 +115,7 @@ def _measured(run: Run, document: Path, side: str, results: list[Result]) -> flo
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    megabytes, results = run.pick(1, 25, 100), list[Result]()
+    megabytes, results = run.pick(1, 25), list[Result]()
     document = run.feed(megabytes)
     mine, script, limit = in_turns(
         run.rounds, *(partial(_measured, run, document, side, results) for side in ("ours", "plain", "alone"))

@@ -36,10 +36,10 @@ def shares(standin: StandIn, document: Path, limit: int, seconds: int) -> tuple[
 
 def figures(run: Run) -> Iterator[Figure]:
     """Measure."""
-    document = run.feed(run.pick(4, 45, 240))
+    document = run.feed(run.pick(4, 45))
     with running_standin() as standin:
         pin_to_last_core(standin.pid)
-        for limit, seconds in run.pick(((25, 1), (1_000, 1)), LIMITS, [(each, 60) for each, _ in LIMITS]):
+        for limit, seconds in run.pick(((25, 1), (1_000, 1)), LIMITS):
             used, refused = shares(standin, document, limit, seconds)
             name = f"Pace, {limit:,} units a second"
             yield Figure(f"{name}, used", "%", Side("ours", [used]), goal=Goal(90))

@@ -42,9 +42,9 @@ class Run:
         """Tell whether times mean anything."""
         return self.size != "smoke"
 
-    def pick(self, smoke: Choice, usual: Choice, full: Choice) -> Choice:
-        """Choose by the run's size."""
-        return (smoke, usual, full)[SIZES.index(self.size)]
+    def pick(self, smoke: Choice, usual: Choice, full: Choice | None = None) -> Choice:
+        """Choose by the run's size; without one for `full` that is as usual."""
+        return (smoke, usual, usual if full is None else full)[SIZES.index(self.size)]
 
     def feed(self, megabytes: float, changed: float = 0.0) -> Path:
         """Give a feed of that size in a file; see `bench.lib.feed.feed` for `changed`."""
