@@ -132,15 +132,16 @@ def figures(run: Run) -> Iterator[Figure]:
     small, large = run.pick((0.1, 0.2), (25, 45), (25, 500))
     few = seen_in_turns(run.rounds, run.feed(small), (CAREFUL, DUCKDB, *run.pick(LARGE, (), LARGE)))
     many = seen_in_turns(run.rounds, run.feed(large), (CAREFUL, DUCKDB))
-    yield from _beside(f"1 {small:g} MB, bytes to items", few)
+    yield from beside(f"1 {small:g} MB, bytes to items", few)
     yield _odd_ones(run, few)
-    yield from _beside(f"1 {large:g} MB, bytes to items", many)
+    yield from beside(f"1 {large:g} MB, bytes to items", many)
     mine, theirs = (Side("ours", each.reached[OURS].rates) for each in (many, few))
     theirs = replace(theirs, name=f"ours, {small:g} MB")
     yield Figure(f"1 {large:g} MB, the rate of {small:g} MB", "k items/s", mine, theirs, goal=Goal(0.95))
 
 
-def _beside(name: str, seen: Seen) -> Iterator[Figure]:
+def beside(name: str, seen: Seen) -> Iterator[Figure]:
+    """Give the figures of one document; a peer that is not here is named."""
     mine = Side("ours", seen.reached[OURS].rates)
     for peer in seen.peers:
         if at := seen.reached.get(peer.function):

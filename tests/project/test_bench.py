@@ -11,9 +11,10 @@ import orjson
 import pytest
 
 from bench.__main__ import PARTS, chosen, main
+from bench.figure_01_bytes_to_items import DUCKDB, OURS, Peer, Reached, Seen, beside
 from bench.lib.feed import FIRST_ID, RECORD_BYTES, count, feed, write
 from bench.lib.figures import Figure, Goal, Side, in_turns, table, verdict
-from bench.lib.run import Run
+from bench.lib.run import SIZES, Run
 from bench.lib.standin.digest import digest
 from bench.lib.standin.dynamodb import Table
 from bench.lib.standin.s3 import Bucket
@@ -127,6 +128,23 @@ def test_every_figure_is_of_a_part_and_has_a_file_that_measures_it() -> None:
     files = sorted(path.stem for path in (ROOT / "bench").glob("figure_*.py"))
     assert sorted(file for part in PARTS.values() for file in part) == files
     assert all("def figures(run: Run)" in (ROOT / f"bench/{file}.py").read_text() for file in files)
+
+
+def test_a_peer_that_is_not_installed_is_named_and_no_figure() -> None:
+    absent = Peer("nowhere:absent", "nowhere", "Absent")
+    reached = {OURS: Reached([4.0], [20.0]), DUCKDB.function: Reached([8.0], [100.0])}
+    shown = list(beside("1 x", Seen(Path("x"), (DUCKDB, absent), {(1, 1)}, reached)))
+    assert [(figure.name, figure.ratio) for figure in shown] == [
+        ("1 x", 0.5),
+        ("1 x; Absent, is not here", None),
+        ("1 x: memory", 0.2),
+    ]
+    assert all(figure.is_kept for figure in shown)
+
+
+def test_a_full_run_is_as_the_usual_one_but_for_what_has_a_size_of_its_own(tmp_path: Path) -> None:
+    assert [Run(tmp_path, size).pick(1, 2) for size in SIZES] == [1, 2, 2]
+    assert [Run(tmp_path, size).pick(1, 2, 3) for size in SIZES] == [1, 2, 3]
 
 
 def test_parts_are_chosen_by_name() -> None:
