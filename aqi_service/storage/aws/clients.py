@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import create_credential_resolver
-from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
 from aqi_service import __version__
@@ -24,7 +23,9 @@ from aqi_service.core.redaction import redact
 from aqi_service.storage.aws.credential_sources import DMI, expected_source
 from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.dynamodb_batches import prepare
+from aqi_service.storage.aws.dynamodb_calls import shorten
 from aqi_service.storage.aws.errors import name_region, translated
+from aqi_service.storage.aws.http_pool import HttpPool
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -35,8 +36,6 @@ WRITE_CONCURRENCY = 8
 """Requests to the table at once during a load."""
 LOOKUP_CONCURRENCY = 64
 """Lookups at the table at once; more wait for a connection."""
-MAX_HEADER = 64 * 1024
-"""Bytes of an answer's longest header."""
 LOOKUP_TIMEOUTS = (2.0, 2.0)
 """Seconds in which a lookup has to connect, and to be answered: both fit into its deadline."""
 
@@ -63,16 +62,9 @@ async def open_clients(dmi: Path = DMI) -> AsyncIterator[Clients]:
     async with AsyncExitStack() as stack:
         with translated("AWS"):
             s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
-            writes = await stack.enter_async_context(
-                session.client("dynamodb", config=_config(WRITE_CONCURRENCY + 2, 5, 10))
-            )
-            lookups = await stack.enter_async_context(
-                session.client("dynamodb", config=_config(LOOKUP_CONCURRENCY, *LOOKUP_TIMEOUTS))
-            )
+            writes = await _open_table(stack, session, WRITE_CONCURRENCY + 2, 5, 10)
+            lookups = await _open_table(stack, session, LOOKUP_CONCURRENCY, *LOOKUP_TIMEOUTS)
         _honour_checksums(s3)
-        for client in (writes, lookups):
-            prepare(client)
-            name_region(client)
         yield Clients(s3, writes, lookups, credentials)
 
 
@@ -95,6 +87,19 @@ async def open_cloudwatch_client(dmi: Path = DMI) -> AsyncIterator[Any]:
         with translated("AWS"):
             opened = await stack.enter_async_context(client("cloudwatch", config=_config(1, 5, 5)))
         yield opened
+
+
+async def _open_table(
+    stack: AsyncExitStack, session: aioboto3.Session, connections: int, connect: float, answer: float
+) -> "DynamoDBClient":
+    """Open a client of DynamoDB whose requests go the short way, and whose errors name the region."""
+    pool = HttpPool()
+    config = _config(connections, connect, answer, pool)
+    client = await stack.enter_async_context(session.client("dynamodb", config=config))
+    prepare(client)
+    shorten(client, pool)
+    name_region(client)
+    return client
 
 
 def _honour_checksums(s3: "S3Client") -> None:
@@ -152,28 +157,21 @@ def described(clients: Clients) -> str:
     return f"region {clients.writes.meta.region_name}{ends}"
 
 
-class _LongHeaders(AIOHTTPSession):
-    """Takes answers with headers as long as a feed's may be: a store may stand behind the same proxies."""
-
-    async def _get_session(self, proxy_url: str | None) -> Any:
-        session: Any = await super()._get_session(proxy_url)  # type: ignore[misc]  # no public way leads there
-        for limit in ("_max_line_size", "_max_field_size"):
-            setattr(session, limit, MAX_HEADER)
-        return session
-
-
-def _config(connections: int, connect_timeout: float, read_timeout: float) -> AioConfig:
+def _config(
+    connections: int, connect_timeout: float, read_timeout: float, pool: HttpPool | None = None
+) -> AioConfig:
     """Make a client's settings; all set here, because botocore's defaults move.
 
     botocore repeats nothing: `storage.retry` does, where each wait and its limit can be seen and tested.
     """
+    sessions: Any = pool or HttpPool()  # what makes one is called, whatever it is
     return AioConfig(
         max_pool_connections=connections,
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": 1},
         tcp_keepalive=True,
-        http_session_cls=_LongHeaders,
+        http_session_cls=sessions,
         user_agent=f"aqi-service/{__version__}",  # botocore's own is put together anew for each request
         parameter_validation=False,  # half of the time that a batch takes; what is sent is ours
     )

@@ -1,0 +1,73 @@
+"""Calls of DynamoDB on a short way: botocore names, signs and reads each, and its own pool sends it.
+
+One rule: documented events alone are used. `before-call` is answered here, `request-created` signs, and
+`before-parse` may keep an answer; left out of botocore's way are its tries, of which there is one, and notes.
+
+An answer is bounded, and is the one that was sent (`x-amz-crc32`).
+"""
+
+import zlib
+from typing import Any
+
+import aiohttp
+from botocore.awsrequest import create_request_object
+from botocore.exceptions import ChecksumError
+from botocore.parsers import create_parser
+
+from aqi_service.errors import Unavailable
+from aqi_service.storage.aws.http_pool import HttpPool
+
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of an answer. DynamoDB gives 16 MB of items at most; JSON adds the types of attributes."""
+
+
+def shorten(client: Any, pool: HttpPool) -> None:
+    """Have all requests of a client go the short way; `pool` is where it sends them.
+
+    No operation of its service may stream, or ask for a checksum. Other handlers of these events come first.
+    """
+    meta = client.meta
+    parser: Any = create_parser(meta.service_model.resolved_protocol)
+
+    async def answer(model: Any, params: Any, **_: object) -> tuple[Any, Any]:
+        where = f"{model.service_model.service_id.hyphenize()}.{model.name}"
+        request = create_request_object(params)
+        await meta.events.emit(f"request-created.{where}", request=request, operation_name=model.name)
+        request.stream_output = True  # it is read here
+        answered = await pool.session.send(request.prepare())
+        body = await _read(answered.raw)
+        _check(body, answered.headers.get("x-amz-crc32"))
+        given = {
+            "headers": answered.headers,
+            "status_code": answered.status_code,
+            "body": body,
+            "context": {},
+        }
+        kept: dict[str, Any] = {}
+        await meta.events.emit(
+            f"before-parse.{where}", operation_model=model, response_dict=given, customized_response_dict=kept
+        )
+        return answered, kept or parser.parse(given, model.output_shape)
+
+    meta.events.register_last("before-call", answer)
+
+
+async def _read(raw: aiohttp.ClientResponse) -> bytes:
+    """Return what an answer says. Raises Unavailable if it is longer than any that DynamoDB gives."""
+    pieces, left = [], MAX_ANSWER
+    async with raw:
+        async for piece in raw.content.iter_any():
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                raw.close()
+                raise Unavailable(
+                    f"the endpoint's answer is over {MAX_ANSWER} bytes: it is no answer of DynamoDB's"
+                )
+    return b"".join(pieces)
+
+
+def _check(body: bytes, wanted: str | None) -> None:
+    found = str(zlib.crc32(body))
+    if wanted and found != wanted.strip():
+        raise ChecksumError(checksum_type="crc32", expected_checksum=wanted, actual_checksum=found)

@@ -1,0 +1,44 @@
+"""The HTTP connections of one client of AWS's: botocore makes them, by its own settings, and they send.
+
+One rule: what leads a request elsewhere than to its endpoint is not followed: a redirect is an answer.
+"""
+
+from typing import Any
+
+from aiobotocore.httpsession import AIOHTTPSession
+
+MAX_HEADER = 64 * 1024
+"""Bytes of an answer's longest header, as of a feed's: a store may stand behind the same proxies."""
+
+
+class HttpPool:
+    """What a client's settings name as the class of its HTTP session; it keeps the one that is made.
+
+    Attributes:
+        session: with the client's proxies, certificates, time-outs and number of connections.
+    """
+
+    session: AIOHTTPSession
+
+    def __call__(self, **settings: Any) -> AIOHTTPSession:
+        """Make the session, as botocore asks for it."""
+        self.session = _Session(**settings)
+        return self.session
+
+
+class _Session(AIOHTTPSession):
+    async def _get_session(self, proxy_url: str | None) -> Any:
+        return _OneWay(await super()._get_session(proxy_url))  # type: ignore[misc]  # no public way leads there
+
+
+class _OneWay:
+    """A session of aiohttp's as far as a request is sent."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    async def request(self, method: str, **how: Any) -> Any:
+        """Send one request and return the answer, whose body is yet to be read."""
+        return await self._session.request(
+            method, allow_redirects=False, max_line_size=MAX_HEADER, max_field_size=MAX_HEADER, **how
+        )
