@@ -3,7 +3,7 @@
 One rule: of several records with one id one counts by what the table made of it; the others are superseded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aqi_service.core.idset import IdSet
@@ -48,7 +48,23 @@ class FateCounter:
         self._unchanged_ids = IdSet()
         self._example = (-1, 0)  # the example's age and, negative, its number
 
-    def count(self, record_id: int, verdict: Verdict) -> None:
+    def count(self, verdicts: Mapping[str, Verdict]) -> None:
+        """Count fates of items, by id: all together, if no other record of this load had one of the ids."""
+        numbers = [*map(int, verdicts)]
+        if not (self._stored_ids.isdisjoint(numbers) and self._unchanged_ids.isdisjoint(numbers)):
+            for number, verdict in zip(numbers, verdicts.values(), strict=True):
+                self._count_one(number, verdict)
+            return
+        by_verdict: dict[Verdict, list[int]] = {verdict: [] for verdict in Verdict}
+        for number, verdict in zip(numbers, verdicts.values(), strict=True):
+            by_verdict[verdict].append(number)
+        self.counts.stored += len(by_verdict[Verdict.STORE])
+        self.counts.unchanged += len(by_verdict[Verdict.UNCHANGED])
+        self.counts.superseded += len(by_verdict[Verdict.SUPERSEDED])
+        self._stored_ids.add_all(by_verdict[Verdict.STORE])
+        self._unchanged_ids.add_all(by_verdict[Verdict.UNCHANGED])
+
+    def _count_one(self, record_id: int, verdict: Verdict) -> None:
         """Count an item's fate; of two records of this snapshot with one id, one is superseded."""
         counts = self.counts
         earlier_stored, earlier_unchanged = record_id in self._stored_ids, record_id in self._unchanged_ids
@@ -66,11 +82,12 @@ class FateCounter:
             counts.unchanged -= self._unchanged_ids.discard(record_id)
             self._stored_ids.add(record_id)
 
-    def note_example(self, item: Item, number: int) -> None:
-        """Keep the id of the newest item, of equally new ones the first, of those that the table has."""
-        age = (item.measured_at or 0, -number)
-        if age > self._example:
-            self._example, self.counts.example = age, item.id
+    def note_example(self, items: Iterable[tuple[Item, int]]) -> None:
+        """Keep the id of the newest of items, each with its number, that the table has; of equals the first."""
+        ages = ((item.measured_at or 0, -number, item.id) for item, number in items)
+        measured, number, record_id = max(ages, default=(-1, 0, ""))
+        if (measured, number) > self._example:
+            self._example, self.counts.example = (measured, number), record_id
 
     def refuse(self, refused: Mapping[str, str]) -> None:
         """Count items that the table will never take; of two records with one id, one is superseded."""

@@ -8,7 +8,7 @@ none: its ids stand in blocks, sorted, until there are enough of them for a page
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _PAGE_BITS = 8
 _MOST_LOOSE = 16
@@ -22,7 +22,7 @@ _LARGEST = 2**64 - 1
 
 
 class IdSet:
-    """Integers from 0 on: `add`, `add_all`, `discard`, `update`, `in`, `len`.
+    """Integers from 0 on: `add`, `add_all`, `discard`, `update`, `isdisjoint`, `in`, `len`.
 
     `most_loose` and `most_in_block` are other than they are only to test it.
     """
@@ -59,25 +59,47 @@ class IdSet:
             self._size += 1
 
     def add_all(self, numbers: Iterable[int]) -> None:
-        """Put numbers in; neighbours that lie on one page, and have one by now, take little."""
+        """Put numbers in; neighbours that lie on one page take little."""
         last, added = -1, 0
         for number in numbers:
             page = number >> _PAGE_BITS
             if page != last:
                 self._add_bits(last, added)
                 last, added = page, 0
-            if page in self._pages:
-                added |= 1 << (number & 255)
-            else:
-                self.add(number)
+            added |= 1 << (number & 255)
         self._add_bits(last, added)
 
     def _add_bits(self, page: int, added: int) -> None:
-        """Put numbers into a page that is there, if there are any."""
-        if added:
-            bits = self._pages[page]
-            self._pages[page] = bits | added
-            self._size += (added & ~bits).bit_count()
+        """Put numbers of one page in."""
+        bits = self._pages.get(page)
+        if bits is None:
+            if added.bit_count() <= self._most_loose:
+                for number in _numbers(page, added):
+                    self.add(number)
+                return
+            bits = self._take_loose(page)
+        self._pages[page] = bits | added
+        self._size += (added & ~bits).bit_count()
+
+    def isdisjoint(self, numbers: Iterable[int]) -> bool:
+        """Tell whether none of the numbers is in; neighbours of one page take little, as in `add_all`."""
+        last, bits = -1, 0
+        for number in numbers:
+            page = number >> _PAGE_BITS
+            if page != last:
+                last, bits = page, self._bits_of(page)
+            if bits >> (number & 255) & 1:
+                return False
+        return True
+
+    def _bits_of(self, page: int) -> int:
+        """Return what is there of a page."""
+        bits = self._pages.get(page)
+        if bits is not None:
+            return bits
+        block = self._blocks[bisect_right(self._starts, page) - 1]
+        place = bisect_left(block, page << _PAGE_BITS)
+        return _bits(block[slice(*_of_page(block, page, place))])
 
     def discard(self, number: int) -> bool:
         """Take the number out; tell whether it was in."""
@@ -160,6 +182,13 @@ def _bits(numbers: "array[int]") -> int:
     for number in numbers:
         bits |= 1 << (number & 255)
     return bits
+
+
+def _numbers(page: int, bits: int) -> Iterator[int]:
+    """Give the ids of a page that these bits stand for."""
+    while bits:
+        yield (page << _PAGE_BITS) + (bits & -bits).bit_length() - 1
+        bits &= bits - 1
 
 
 def _of_page(block: "array[int]", page: int, place: int) -> tuple[int, int]:

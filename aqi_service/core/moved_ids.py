@@ -46,13 +46,11 @@ class LoadIds:
 
     def writes(self, ids: Iterable[str]) -> None:
         """Take the ids of items before any write of them can be seen."""
-        for record_id in ids:
-            self._written.add(int(record_id))
+        self._written.add_all(map(int, ids))
 
     def differs(self, ids: Iterable[str]) -> None:
         """Take the ids of which the table has something else than the load's own snapshot says."""
-        for record_id in ids:
-            self._otherwise.add(int(record_id))
+        self._otherwise.add_all(map(int, ids))
 
     def ends(self, finished: SnapshotVersion | None) -> None:
         """Know that it writes no more, and of which snapshot the table has all; None is of none."""

@@ -3,7 +3,7 @@
 One rule: an item that is there to the letter after a try to write it was written by that try.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from aqi_service.core.items import Item, Verdict, dated, is_expired, is_same, judge
 from aqi_service.storage.ports import PutResult
@@ -28,14 +28,15 @@ class Comparison:
 
         One that was to be written and is there, to the letter, was written by a try whose answer was lost.
         """
-        wanted = []
+        wanted, verdicts, store = [], self.verdicts, Verdict.STORE
         for item in items:
-            found = there.get(item.id)
+            record_id = item.id
+            found = there.get(record_id)
             old = None if found is None or is_expired(found, self._ages) else found
-            if not (self.verdicts.get(item.id) is Verdict.STORE and old == item):
-                self.old[item.id] = old
-                self.verdicts[item.id] = verdict = self._verdict(item, old)
-                if verdict is Verdict.STORE:
+            if not (verdicts.get(record_id) is store and old == item):
+                self.old[record_id] = old
+                verdicts[record_id] = verdict = self._verdict(item, old)
+                if verdict is store:
                     wanted.append(item)
         return wanted
 
@@ -50,8 +51,16 @@ class Comparison:
         for record_id in result.refused:
             del self.verdicts[record_id]
 
-    def differs(self, item: Item) -> bool:
-        """Tell whether the table now has something else than this item, be it only its expiry."""
-        verdict, old = self.verdicts.get(item.id), self.old.get(item.id)
-        same = verdict is Verdict.UNCHANGED and old is not None and item.expires_at == old.expires_at
-        return not (same or verdict is Verdict.STORE)
+    def changes(self) -> Iterator[tuple[str, Item]]:
+        """Give the ids of what is written over something, each with what that was."""
+        for record_id, old in self.old.items():
+            if old is not None and self.verdicts.get(record_id) is Verdict.STORE:
+                yield record_id, old
+
+    def differing(self, items: Mapping[str, Item]) -> Iterator[str]:
+        """Give the ids of which the table now has something else than the items, be it only their expiry."""
+        for record_id, item in items.items():
+            verdict, old = self.verdicts.get(record_id), self.old.get(record_id)
+            same = verdict is Verdict.UNCHANGED and old is not None and item.expires_at == old.expires_at
+            if not (same or verdict is Verdict.STORE):
+                yield record_id

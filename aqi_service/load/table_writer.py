@@ -8,11 +8,9 @@ has to be read anew, and, after `resume`, takes from there just what is not deci
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from aqi_service.core.clocks import ages_from
 from aqi_service.core.fates import FateCounter, refusal_of_all, refusal_of_load
@@ -22,28 +20,13 @@ from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
 from aqi_service.errors import AqiError, TableRefused
 from aqi_service.load.comparison import Comparison
-from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, Store
+from aqi_service.load.group import Group, Put
+from aqi_service.storage.ports import READ_LIMIT, Judged, Store
 
 log = logging.getLogger("aqi_service")
 
 CONCURRENT_GROUPS = 4
 """Groups of READ_LIMIT items on their way at once; with the one being filled they bound the memory."""
-
-
-@dataclass(slots=True)
-class _Group:
-    """Items of distinct ids that are read and written together; `numbers` are theirs in the document."""
-
-    mark: Position
-    items: dict[str, Item] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
-
-
-class Put(Protocol):
-    """Writes items, as `Store.put` does."""
-
-    def __call__(self, items: Sequence[Item], *, judged: Judged) -> Awaitable[PutResult]:
-        """Write the items; `judged` is how they were found to be worth it."""
 
 
 class TableWriter:
@@ -69,7 +52,7 @@ class TableWriter:
         self._now = now
         self._patience = patience
         self._group_size = group_size
-        self._group: _Group | None = None
+        self._group: Group | None = None
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(CONCURRENT_GROUPS)
         self._accepted_below = 0  # every item below this number was taken once
@@ -88,11 +71,14 @@ class TableWriter:
         """Say that `count` items will come, so that an end in between leaves them pending."""
         self.counts.announced += count
 
-    async def add(self, items: Iterable[Item], mark: Position) -> None:
+    async def add(self, items: Sequence[Item], mark: Position) -> None:
         """Take announced items, numbered from `mark.number` on; wait while too many groups are on their way.
 
         Items that are decided already are passed over, so that a document can be read again.
         """
+        if self._are_ordinary(items, mark):
+            await self._accept_all(items, mark)
+            return
         for number, item in enumerate(items, mark.number):
             if self._is_new(number):
                 if self.detached:
@@ -143,6 +129,32 @@ class TableWriter:
         """Tell whether the item of that number is still to be taken."""
         return number >= self._accepted_below or number in self._to_accept_again
 
+    def _are_ordinary(self, items: Sequence[Item], mark: Position) -> bool:
+        """Tell whether all are to be taken, and no id is met twice: as it nearly always is."""
+        ids, ages = {item.id for item in items}, ages_from(self._now(), self.data_time)
+        return (
+            not self.detached
+            and mark.number >= self._accepted_below
+            and len(ids) == len(items)
+            and self._under_way.keys().isdisjoint(ids)
+            and not (self._group and not self._group.items.keys().isdisjoint(ids))
+            and not any(is_expired(item, ages) for item in items)
+        )
+
+    async def _accept_all(self, items: Sequence[Item], mark: Position) -> None:
+        """Take ordinary items, as `_accept` takes each."""
+        number = mark.number
+        while items:
+            group = self._group = self._group or Group(mark)
+            items, some = group.fill(items, number, self._group_size), items
+            number += len(some) - len(items)
+            self._accepted_below = number
+            if len(group.items) >= self._group_size:
+                await self._dispatch()
+                if items and self.detached:
+                    self._note_pending(mark)
+                    return
+
     async def _accept(self, item: Item, number: int, mark: Position) -> None:
         if is_expired(item, ages_from(self._now(), self.data_time)):
             self.counts.expired += 1
@@ -155,7 +167,7 @@ class TableWriter:
                 self._note_pending(mark)
                 return
         self._mark_accepted(number)
-        group = self._group = self._group or _Group(mark)
+        group = self._group = self._group or Group(mark)
         if waiting := group.items.get(item.id):
             self.counts.superseded += 1
             if judge(item, waiting) is Verdict.SUPERSEDED:
@@ -189,7 +201,7 @@ class TableWriter:
             self._give_up(self._group)
             self._group = None
 
-    def _give_up(self, group: _Group) -> None:
+    def _give_up(self, group: Group) -> None:
         self._to_accept_again.update(group.numbers.values())
         self._note_pending(group.mark)
 
@@ -212,14 +224,14 @@ class TableWriter:
         self._under_way.update(dict.fromkeys(group.items, task))
         task.add_done_callback(partial(self._group_done, group))
 
-    def _group_done(self, group: _Group, task: asyncio.Task[None]) -> None:
+    def _group_done(self, group: Group, task: asyncio.Task[None]) -> None:
         self._slots.release()
         for record_id in group.items:
             del self._under_way[record_id]
         if not task.cancelled():
             self._bug = self._bug or task.exception()
 
-    async def _write_group(self, group: _Group) -> None:
+    async def _write_group(self, group: Group) -> None:
         """Read what the table has of a group, write what is to be written, count."""
         if self.error:
             self._give_up(group)
@@ -234,14 +246,13 @@ class TableWriter:
             self._detach(str(error))
         else:
             self._fates.refuse(refused)
-            for record_id, verdict in comparison.verdicts.items():
-                self._fates.count(int(record_id), verdict)
-                self._fates.note_example(group.items[record_id], group.numbers[record_id])
-                if verdict is Verdict.STORE:
-                    self.changes.note(group.items[record_id], comparison.old[record_id])
-            self.watch.differs(i for i, item in group.items.items() if comparison.differs(item))
+            self._fates.count(comparison.verdicts)
+            self._fates.note_example((group.items[i], group.numbers[i]) for i in comparison.verdicts)
+            for record_id, old in comparison.changes():
+                self.changes.note(group.items[record_id], old)
+            self.watch.differs(comparison.differing(group.items))
 
-    async def _compare_and_write(self, group: _Group, comparison: Comparison) -> Mapping[str, str]:
+    async def _compare_and_write(self, group: Group, comparison: Comparison) -> Mapping[str, str]:
         """Read what the table has, write what is new; return what it refused, id -> why."""
         asked_at = asyncio.get_running_loop().time()
         there = await self._store.read(list(group.items))

@@ -34,6 +34,15 @@ def test_many_that_are_added_together_are_as_many_added_one_by_one(some: list[in
     assert all(number in ids for number in [*some, *more])
 
 
+@QUICK
+@given(st.sets(NUMBERS | NEAR), st.lists(NUMBERS | NEAR, max_size=20))
+def test_it_is_disjoint_from_numbers_of_which_it_holds_none(some: set[int], others: list[int]) -> None:
+    for ids in (IdSet(), IdSet(2, 4)):
+        ids.add_all(some)
+        assert ids.isdisjoint(others) == some.isdisjoint(others)
+        assert ids.isdisjoint([number for number in others if number not in some])
+
+
 def holds_the_same(ids: IdSet, steps: list[tuple[bool, int]], others: list[int]) -> None:
     """Do the same to it and to a set, and compare."""
     expected = set[int]()
