@@ -20,6 +20,7 @@ from socket import socket
 from aqi_service.app.cloudwatch import cloudwatch
 from aqi_service.app.config import DEFAULT_HTTP_PORT, Config
 from aqi_service.app.disk import watch_disk
+from aqi_service.app.excluded import tell_excluded
 from aqi_service.app.http import Shown, serve_http
 from aqi_service.app.loads import tell_what_stays, user_agent, warn_without_contact
 from aqi_service.app.logs import say
@@ -27,7 +28,7 @@ from aqi_service.app.loop_lag import watch
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.app.open import open_backend
 from aqi_service.app.preparation import Preparation
-from aqi_service.app.reload import ReloadedFiles, read_files, tell_excluded
+from aqi_service.app.reload import ReloadedFiles, read_files
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.app.startup_checks import tell_start
 from aqi_service.app.systemd import Health, Systemd, told

@@ -12,9 +12,9 @@ from typing import Any
 
 from aqi_service.app.advice import fitting_advice
 from aqi_service.app.config import Config
+from aqi_service.app.excluded import excluded_sensors
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
-from aqi_service.app.reload import excluded_sensors
 from aqi_service.app.reports import print_facts
 from aqi_service.app.startup_checks import check_table, tell_start
 from aqi_service.core.schedule import full_jitter

@@ -13,11 +13,11 @@ from aqi_service.app.advice import fitting_advice
 from aqi_service.app.backfill import replays
 from aqi_service.app.cloudwatch import SEND_SECONDS, LoadMetricsSender, Tell, cloudwatch
 from aqi_service.app.config import Config
+from aqi_service.app.excluded import excluded_sensors, tell_excluded
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, warn_without_contact
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend, open_export
-from aqi_service.app.reload import excluded_sensors, tell_excluded
 from aqi_service.app.reports import finish_export, print_report
 from aqi_service.app.startup_checks import check_when_ready, tell_start
 from aqi_service.app.summary import tell_run

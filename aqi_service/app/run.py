@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from aqi_service.app import daemon, delete_excluded, load_only, logs, output
+from aqi_service.app import logs, output
 from aqi_service.app.config import Config
 from aqi_service.shutdown import Stop
 
@@ -32,10 +32,14 @@ def run(config: Config) -> int:
 
 
 def _job(config: Config) -> Job:
-    """Return the one of the ways to run that is asked for."""
+    """Return the one of the ways to run that is asked for; a tenth of a second of imports is the daemon's."""
     if config.delete_excluded:
-        return delete_excluded.run
-    return load_only.run if config.load_only else daemon.run
+        from aqi_service.app.delete_excluded import run  # noqa: PLC0415  # the others would wait for it
+    elif config.load_only:
+        from aqi_service.app.load_only import run  # noqa: PLC0415  # likewise
+    else:
+        from aqi_service.app.daemon import run  # noqa: PLC0415  # likewise
+    return run
 
 
 def open_streams() -> None:

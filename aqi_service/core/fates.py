@@ -83,7 +83,7 @@ class FateCounter:
             self._stored_ids.add(record_id)
 
     def note_example(self, items: Iterable[tuple[Item, int]]) -> None:
-        """Keep the id of the newest of items, each with its number, that the table has; of equals the first."""
+        """Keep the newest id of items that the table has, each with its number; of equals the first."""
         ages = ((item.measured_at or 0, -number, item.id) for item, number in items)
         measured, number, record_id = max(ages, default=(-1, 0, ""))
         if (measured, number) > self._example:

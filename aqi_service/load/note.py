@@ -12,9 +12,9 @@ from dataclasses import replace
 from aqi_service.core.items import Item
 from aqi_service.core.notes import Note, Noted
 from aqi_service.core.times import DAY
+from aqi_service.load.group import Put
 from aqi_service.load.log_lines import LOAD_ID
 from aqi_service.load.plan import LoadPlan
-from aqi_service.load.group import Put
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import Source
 from aqi_service.storage.ports import Judged, PutResult, no_guard

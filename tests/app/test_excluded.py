@@ -9,7 +9,8 @@ from typing import cast
 
 import pytest
 
-from aqi_service.app.reload import MOST_BYTES, ReloadedFiles, read_files, read_list
+from aqi_service.app.excluded import MOST_BYTES, read_list
+from aqi_service.app.reload import ReloadedFiles, read_files
 from aqi_service.certificates import Certificates
 from aqi_service.errors import ConfigError
 from tests.doubles.config import config

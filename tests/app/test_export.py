@@ -165,7 +165,7 @@ async def test_without_pyarrow_a_folder_is_refused_with_the_command_that_install
 
 
 def test_pyarrow_is_imported_only_where_parquet_is_asked_for() -> None:
-    code = "import sys, aqi_service.app.run; print('pyarrow' in sys.modules)"
+    code = "import sys, aqi_service.app.daemon, aqi_service.app.load_only; print('pyarrow' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     )
