@@ -1,14 +1,20 @@
 """The HTTP connections of one client of AWS's: botocore makes them, by its own settings, and they send.
 
-One rule: what leads a request elsewhere than to its endpoint is not followed: a redirect is an answer.
+One rule: what leads a request elsewhere than to its endpoint is not followed.
 """
 
 from typing import Any
 
 from aiobotocore.httpsession import AIOHTTPSession
+from aiohttp import ClientError, ClientResponse
 
 MAX_HEADER = 64 * 1024
 """Bytes of an answer's longest header, as of a feed's: a store may stand behind the same proxies."""
+
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REGION = "x-amz-bucket-region"
+"""What S3 says beside a redirect of its own, which botocore knows how to answer."""
 
 
 class HttpPool:
@@ -37,8 +43,13 @@ class _OneWay:
     def __init__(self, session: Any) -> None:
         self._session = session
 
-    async def request(self, method: str, **how: Any) -> Any:
+    async def request(self, method: str, **how: Any) -> ClientResponse:
         """Send one request and return the answer, whose body is yet to be read."""
-        return await self._session.request(
+        answer: ClientResponse = await self._session.request(
             method, allow_redirects=False, max_line_size=MAX_HEADER, max_field_size=MAX_HEADER, **how
         )
+        if answer.status in REDIRECTS and "Location" in answer.headers and REGION not in answer.headers:
+            answer.close()
+            where = answer.headers["Location"]
+            raise ClientError(f"the endpoint leads to {where}: name that as the endpoint, if it is right")
+        return answer

@@ -281,18 +281,3 @@ class TestCredentials:
         with pytest.raises(ConfigError, match=r"^AWS: .*no region!"):
             async with open_clients():
                 pass
-
-
-async def test_an_answer_with_a_header_of_60_kb_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    head = f"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\nPolicy: {'x' * 60_000}\r\n\r\nbody"
-
-    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head.encode())
-        writer.close()
-
-    async with await asyncio.start_server(served, "127.0.0.1", 0) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        async with open_clients() as clients:
-            answer = await clients.s3.get_object(Bucket="a-bucket", Key="a-key")
-            assert await answer["Body"].read() == b"body"

@@ -102,13 +102,6 @@ class TestWhatLeadsThere:
             async with open_clients() as clients:
                 assert await write(clients.writes) == set()
 
-    @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
-    async def test_a_redirect_is_not_followed(self, monkeypatch: pytest.MonkeyPatch, status: str) -> None:
-        async with feed_server((DONE,)) as elsewhere:
-            error = await refusal(monkeypatch, answer(status=status, Location=elsewhere.url("/")))
-            assert elsewhere.requests == []
-        assert not may_pass(error)
-
 
 class TestSignature:
     async def test_a_session_token_is_sent_and_signed(self, monkeypatch: pytest.MonkeyPatch) -> None:
