@@ -23,9 +23,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "303 Other", "307 Temporary", "308 Permanent"]
-)
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 Other", "307 Temporary", "308 Permanent"])
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_redirect_is_not_followed(monkeypatch: pytest.MonkeyPatch, name: str, status: str) -> None:
     async with feed_server((answer(b"{}"),)) as elsewhere:
