@@ -1,15 +1,14 @@
-"""Requests of many items whose JSON is made and read here: botocore signs and sends, and does not walk it.
+"""Requests whose JSON is made, and of many items read, here: botocore signs, and does not walk it.
 
 One rule: botocore's events alone are used (`provide-client-params`, `before-call`, `before-parse`); what is
 sent and what came back is the same as without them, at a fraction of the time.
 
-A client that was prepared takes a batch call's `RequestItems` as `{table: JSON}`, the JSON as bytes;
-`answer_of` gives what came back, of a Query too, as orjson reads it. Errors come as ever. `read_batch` and
-`write_batch` are one request each, and tell what it left.
+A client that was prepared takes a batch call's `RequestItems` as `{table: JSON}`, the JSON as bytes, and a
+PutItem as ever, without binary values; `answer_of` gives what came back of a batch call, and of a Query, as
+orjson reads it. Errors come as ever. `read_batch` and `write_batch` are one request each, and tell what it left.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from contextlib import suppress
 from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from aqi_service.core.items import Item
-from aqi_service.errors import Unavailable
 from aqi_service.storage.aws.dynamodb_answers import read_answer
 from aqi_service.storage.aws.dynamodb_attributes import AttributeValues, from_attributes
+from aqi_service.storage.aws.dynamodb_calls import json_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -31,24 +30,20 @@ _ANSWER = "Answer"
 
 
 def prepare(client: "DynamoDBClient") -> None:
-    """Make a client take and give JSON in batch calls, and give it in queries."""
-    client.meta.events.register("before-parse.dynamodb.Query", _keep)
-    for operation in OPERATIONS:
-        for event, handler in (
-            ("provide-client-params", _take), ("before-call", _put), ("before-parse", _keep),
-        ):  # fmt: skip
+    """Make a client take and give JSON in batch calls, give it in queries, and send it in puts."""
+    for event, handler, operations in (
+        ("provide-client-params", _take, OPERATIONS),
+        ("provide-client-params", _take_put, ("PutItem",)),
+        ("before-call", _put, (*OPERATIONS, "PutItem")),
+        ("before-parse", _keep, (*OPERATIONS, "Query")),
+    ):
+        for operation in operations:
             client.meta.events.register(f"{event}.dynamodb.{operation}", handler)
 
 
 def answer_of(answered: Any) -> dict[str, Any]:
     """Return the JSON that came back. Raises Unavailable if it was none: then nobody knows what was done."""
-    answer = answered.get(_ANSWER)
-    if isinstance(answer, bytes):
-        with suppress(orjson.JSONDecodeError):
-            answer = orjson.loads(answer)
-    if not isinstance(answer, dict):
-        raise Unavailable("the endpoint's answer is no answer of DynamoDB's: see what is between it and here")
-    return answer
+    return json_of(answered.get(_ANSWER))
 
 
 def tables_of(answer: Mapping[str, Any], part: str) -> list[Any]:
@@ -88,6 +83,12 @@ def _take(params: Any, context: dict[str, Any], **_: object) -> Any:
     [(table, body)] = params["RequestItems"].items()
     context[_BODY] = b'{"RequestItems":{%s:%s}}' % (orjson.dumps(table), body)
     return {"RequestItems": {table: {}}}
+
+
+def _take_put(params: Any, context: dict[str, Any], **_: object) -> Any:
+    """Put the body of a put aside, likewise."""
+    context[_BODY] = orjson.dumps(params)
+    return {"TableName": params["TableName"], "Item": {}}
 
 
 def _put(params: Any, context: dict[str, Any], **_: object) -> None:

@@ -7,9 +7,12 @@ An answer is bounded, and is the one that was sent (`x-amz-crc32`).
 """
 
 import zlib
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+import orjson
 from botocore.awsrequest import create_request_object
 from botocore.exceptions import ChecksumError
 from botocore.parsers import create_parser
@@ -47,6 +50,8 @@ def shorten(client: Any, pool: HttpPool) -> None:
         await meta.events.emit(
             f"before-parse.{where}", operation_model=model, response_dict=given, customized_response_dict=kept
         )
+        if not kept and answered.status_code == HTTPStatus.OK:
+            json_of(body)  # botocore takes what is none for an answer that says nothing: no such item
         return answered, kept or parser.parse(given, model.output_shape)
 
     meta.events.register_last("before-call", answer)
@@ -65,6 +70,16 @@ async def _read(raw: aiohttp.ClientResponse) -> bytes:
                     f"the endpoint's answer is over {MAX_ANSWER} bytes: it is no answer of DynamoDB's"
                 )
     return b"".join(pieces)
+
+
+def json_of(body: object) -> dict[str, Any]:
+    """Return the JSON object that came back. Raises Unavailable if it is none: nobody knows what was done."""
+    if isinstance(body, bytes):
+        with suppress(orjson.JSONDecodeError):
+            body = orjson.loads(body)
+    if not isinstance(body, dict):
+        raise Unavailable("the endpoint's answer is no answer of DynamoDB's: see what is between it and here")
+    return body
 
 
 def _check(body: bytes, wanted: str | None) -> None:

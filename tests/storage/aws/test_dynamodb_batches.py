@@ -73,6 +73,21 @@ async def test_what_is_sent_is_what_botocore_sends(peer: Peer, operation: str, a
     assert ours["User-Agent"].startswith(f"aqi-service/{__version__}")
 
 
+async def test_a_put_is_sent_as_botocore_sends_it(peer: Peer) -> None:
+    asked: Any = {
+        "Item": to_attributes(FULL, "S"),
+        "ConditionExpression": "measured_at < :measured",
+        "ExpressionAttributeValues": {":measured": {"N": "7"}},
+    }
+    async with aioboto3.Session(region_name="us-east-1").client("dynamodb") as client:
+        await client.put_item(TableName="t", **asked)
+    async with open_clients() as clients:
+        await clients.writes.put_item(TableName="t", **asked)
+    (theirs, their_body), (ours, our_body) = peer.seen
+    assert orjson.loads(our_body) == orjson.loads(their_body) == {"TableName": "t", **asked}
+    assert ours["X-Amz-Target"] == theirs["X-Amz-Target"]
+
+
 async def test_the_signature_is_that_of_the_body_that_was_sent(peer: Peer) -> None:
     await sent_by_us("batch_write_item", PUTS)
     [(headers, body)] = peer.seen

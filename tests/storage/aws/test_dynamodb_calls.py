@@ -197,6 +197,26 @@ class TestAnswer:
         assert len(ports) == 1
 
 
+CALLED: list[tuple[str, dict[str, Any]]] = [
+    ("get_item", {"TableName": "t", "Key": {"id": {"S": "1"}}}),
+    ("put_item", {"TableName": "t", "Item": {"id": {"S": "1"}}}),
+    ("delete_item", {"TableName": "t", "Key": {"id": {"S": "1"}}}),
+    ("describe_table", {"TableName": "t"}),
+]
+
+
+@pytest.mark.parametrize("said", [b"<html>sign in</html>", b"", b"[]", b'{"Item":'])
+@pytest.mark.parametrize(("call", "asked"), CALLED)
+async def test_an_answer_of_something_else_is_none(
+    monkeypatch: pytest.MonkeyPatch, call: str, asked: dict[str, Any], said: bytes
+) -> None:
+    async with feed_server((answer(said),)) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url(""))
+        async with open_clients() as clients:
+            with pytest.raises(Unavailable, match="no answer of DynamoDB's"):
+                await getattr(clients.lookups, call)(**asked)
+
+
 TABLE = {"Table": {"TableName": "t", "CreationDateTime": 1700000000.5, "ItemCount": 3}}
 GOT = {"Item": {"id": {"S": "1"}, "raw": {"B": "eA=="}, "many": {"NS": ["1", "2"]}}}
 CALLS: list[tuple[str, dict[str, Any], Any, str]] = [
