@@ -5,7 +5,8 @@ sent and what came back is the same as without them, at a fraction of the time.
 
 A client that was prepared takes a batch call's `RequestItems` as `{table: JSON}`, the JSON as bytes, and a
 PutItem as ever, without binary values; `answer_of` gives what came back of a batch call, and of a Query, as
-orjson reads it. Errors come as ever. `read_batch` and `write_batch` are one request each, and tell what it left.
+orjson reads it. Errors come as ever. `read_batch` and `write_batch` are one request each, and tell what it
+left.
 """
 
 from collections.abc import Mapping, Sequence, Set
