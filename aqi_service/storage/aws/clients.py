@@ -20,7 +20,8 @@ from aiobotocore.session import AioSession
 
 from aqi_service import __version__
 from aqi_service.core.redaction import redact
-from aqi_service.storage.aws.credential_sources import DMI, expected_source
+from aqi_service.storage.aws.credential_faults import nobody_types
+from aqi_service.storage.aws.credential_sources import DMI, expected_source, token_file
 from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.dynamodb_batches import prepare
 from aqi_service.storage.aws.dynamodb_calls import shorten
@@ -120,16 +121,23 @@ def _without_checksum(params: Mapping[str, Any], **_: object) -> dict[str, Any]:
 
 def _session(dmi: Path) -> tuple[aioboto3.Session, LateCredentials]:
     """Return a session whose clients ask for credentials when they need them, and those."""
-    logging.getLogger("aiobotocore.credentials").setLevel(logging.ERROR)  # it warns with tracebacks
+    for warns_with_tracebacks in (
+        logging.getLogger("aiobotocore.credentials"),
+        logging.getLogger("aiobotocore.tokens"),
+    ):
+        warns_with_tracebacks.setLevel(logging.ERROR)
     with translated("AWS"):
         where, core = region(), AioSession()
         name = core.get_config_variable("profile") or "default"
-        source = expected_source(os.environ, core.get_scoped_config(), name, dmi)
+        profile = core.get_scoped_config()
+        source = expected_source(os.environ, profile, name, dmi)
 
         async def chain() -> Any:
-            return await create_credential_resolver(core, region_name=where).load_credentials()
+            resolver: Any = create_credential_resolver(core, region_name=where)
+            resolver.get_provider("assume-role")._prompter = nobody_types  # noqa: SLF001  # else it asks the terminal
+            return await resolver.load_credentials()
 
-        late = LateCredentials(chain, source)
+        late = LateCredentials(chain, source, token_file(os.environ, profile))
         core.register_component("credential_provider", late)
         return aioboto3.Session(region_name=where, botocore_session=core), late
 

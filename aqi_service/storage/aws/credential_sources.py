@@ -14,8 +14,12 @@ _VERSIONS = ("bios_version", "product_version")
 _SERIALS = ("product_uuid", "product_serial")
 """Nitro machines name EC2 as their vendor; Xen ones have `4.11.amazon` as version and `ec2...` as serial."""
 
+_SSO_NAMES = ("sso_account_id", "sso_role_name")
 _IN_PROFILE = ("role_arn", "credential_source", "sso_session", "sso_start_url", "credential_process")
 """Keys of a profile that name what gives credentials, instead of the credentials themselves."""
+
+_ALONE_NOTHING = {"sso_session": _SSO_NAMES, "sso_start_url": _SSO_NAMES}
+"""Of these keys, those that botocore passes over where the profile has none of some others."""
 
 WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -32,7 +36,7 @@ def expected_source(
     has_metadata = environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"
     first = (
         (environ.get("AWS_ACCESS_KEY_ID"), ""),
-        *((profile.get(key), f"the profile {name} ({key})") for key in _IN_PROFILE),
+        *((_counts(profile, key), f"the profile {name} ({key})") for key in _IN_PROFILE),
         (environ.get(WEB_IDENTITY), f"web identity ({WEB_IDENTITY})"),
         (profile.get("aws_access_key_id"), ""),
         *((environ.get(name), f"the container's agent ({name})") for name in _CONTAINER),
@@ -40,6 +44,17 @@ def expected_source(
         (has_metadata and is_ec2(dmi), "EC2's instance metadata (has the instance a role?)"),
     )
     return next((source for is_there, source in first if is_there), "")
+
+
+def token_file(environ: Mapping[str, str], profile: Mapping[str, object]) -> str:
+    """Return the file with a web identity's token; empty where neither profile nor variable names one."""
+    return str(profile.get("web_identity_token_file") or environ.get(WEB_IDENTITY, ""))
+
+
+def _counts(profile: Mapping[str, object], key: str) -> bool:
+    """Tell whether a profile's key names what gives credentials."""
+    with_it = _ALONE_NOTHING.get(key, (key,))
+    return bool(profile.get(key)) and any(profile.get(each) for each in with_it)
 
 
 def is_ec2(dmi: Path) -> bool:

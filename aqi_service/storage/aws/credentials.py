@@ -6,38 +6,31 @@ elsewhere a person has to do something (AccessDenied, ConfigError).
 
 import asyncio
 import inspect
-import os
-import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from botocore import exceptions as aws
 
-from aqi_service.errors import NotReady, Unavailable
-from aqi_service.storage.aws.credential_sources import WEB_IDENTITY
+from aqi_service.errors import NotReady
+from aqi_service.storage.aws.credential_faults import explained
 from aqi_service.storage.aws.errors import translated
 
 AGAIN_SECONDS = 1.0
 """So long after an answer that was none the source is left alone: many requests ask at once."""
 
-_STATUS = re.compile(r"non 200 response (\d{3})")
-_FOR_GOOD = frozenset({"400", "401", "403"})
-"""Statuses by which a container's agent refuses: it is there, and what it was asked is wrong."""
-
-_STALE = "what it gives has expired already: this machine's clock, or the source's, is wrong"
-
 
 class LateCredentials:
     """What botocore's clients take for credentials; it asks `chain` until that gives some.
 
-    `source` names what is expected to give them, for a person; empty where nothing is.
+    `source` names what is expected to give them, for a person; empty where nothing is. `token_file` is where
+    an orchestrator writes a web identity's token; empty without one.
     """
 
     method = "late"
 
-    def __init__(self, chain: Callable[[], Awaitable[Any]], source: str) -> None:
-        self._chain, self._source = chain, source
+    def __init__(self, chain: Callable[[], Awaitable[Any]], source: str, token_file: str = "") -> None:
+        self._chain, self._source, self._token_file = chain, source, token_file
         self._found: Any = None
         self._lock = asyncio.Lock()
         self._refusal = ""
@@ -97,39 +90,6 @@ class LateCredentials:
             raise aws.NoCredentialsError
         return found
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self) -> AbstractContextManager[None]:
         """Raise NotReady for what passes by itself, where a source is expected; else leave all as it is."""
-        if not self._source:
-            yield
-            return
-        try:
-            with translated(f"AWS credentials from {self._source}"), self._may_come():
-                yield
-        except NotReady:
-            raise
-        except Unavailable as error:
-            raise NotReady(f"waiting for {error}") from error
-
-    @contextmanager
-    def _may_come(self) -> Iterator[None]:
-        try:
-            yield
-        except (aws.NoCredentialsError, aws.CredentialRetrievalError, aws.MetadataRetrievalError) as error:
-            status = _STATUS.search(str(error))
-            if status and status[1] in _FOR_GOOD:
-                raise
-            raise self._not_ready(f"it answered {status[1]}" if status else "none yet") from error
-        except FileNotFoundError as error:
-            if error.filename != os.environ.get(WEB_IDENTITY):
-                raise
-            raise self._not_ready(f"there is no file {error.filename} yet") from error
-        except (KeyError, TypeError) as error:
-            raise self._not_ready("what it answered is none") from error
-        except RuntimeError as error:
-            if "expired" not in str(error):
-                raise
-            raise self._not_ready(_STALE) from error
-
-    def _not_ready(self, why: str) -> NotReady:
-        return NotReady(f"waiting for AWS credentials from {self._source}: {why}")
+        return explained(self._source, self._token_file) if self._source else nullcontext()

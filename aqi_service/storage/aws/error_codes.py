@@ -26,6 +26,7 @@ NO_CREDENTIALS = (
 )
 _BAD_CREDENTIALS = f"AWS does not know these credentials, or they have expired: renew them{OR_LOCALLY}"
 UNREADABLE = f"the AWS credentials cannot be read or renewed: mend them{OR_LOCALLY}"
+SSO_ENDED = f"the SSO session has ended, or was never begun: run aws sso login for this profile{OR_LOCALLY}"
 _DENIED = "AWS denies access: these credentials lack a permission, or the resource is another account's"
 _REGION = "it is in another region: set AWS_REGION to the one that it is in"
 _TABLE = f"there is no such table: {CREATE_MAKES_IT}--table names another"
@@ -127,3 +128,5 @@ BUSY = THROTTLED | {
     "TransactionInProgressException",
 }
 """Codes that ask for a repetition, whatever the HTTP status (DynamoDB throttles with 400)."""
+GIVERS_BUSY = BUSY | {"IDPCommunicationError"}
+"""The same of the services that give credentials."""

@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from aqi_service.core.redaction import redact, secrets_of
 from aqi_service.errors import (
+    OR_LOCALLY,
     AccessDenied,
     AqiError,
     ConfigError,
@@ -28,9 +29,11 @@ from aqi_service.storage.aws.error_codes import (
     BUSY,
     CLOCK,
     CODES,
+    GIVERS_BUSY,
     IN_ITS_WORDS,
     NO_CREDENTIALS,
     SIGNED_OFF,
+    SSO_ENDED,
     THROTTLED,
     UNKNOWN,
     UNKNOWN_STATUS,
@@ -54,20 +57,24 @@ _CONFIG_ERRORS = (
     aws.EndpointProviderError,
     aws.MissingDependencyException,
     FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
     PermissionError,
     ValueError,
 )
 """Raised by what AWS's variables and files say, a file with a web identity's token among them."""
 
+_SSO_ERRORS = (aws.TokenRetrievalError, aws.NoAuthTokenError, aws.SSOError)
 _CREDENTIAL_ERRORS = (
+    aws.NoCredentialsError,
     aws.PartialCredentialsError,
     aws.CredentialRetrievalError,
-    aws.TokenRetrievalError,
-    aws.NoAuthTokenError,
-    aws.SSOError,
     aws.MetadataRetrievalError,
     aws.RefreshWithMFAUnsupportedError,
 )
+_PASSING = frozenset({408, 425, 429})
+"""Of the statuses that blame whoever asks, those of a moment."""
+
 _TOO_EARLY = "certificate is not yet valid"
 """How a clock that was never set shows before AWS is even asked."""
 
@@ -85,10 +92,8 @@ def translated(what: str) -> Iterator[None]:
         yield
     except aws.ClientError as error:
         raise translate(error, what) from error
-    except aws.NoCredentialsError as error:
-        raise AccessDenied(f"{what}: {NO_CREDENTIALS}") from error
-    except _CREDENTIAL_ERRORS as error:
-        raise AccessDenied(f"{what}: {UNREADABLE} ({type(error).__name__})") from error
+    except (*_SSO_ERRORS, *_CREDENTIAL_ERRORS) as error:
+        raise AccessDenied(f"{what}: {_no_credentials(error)}") from error
     except _CONFIG_ERRORS as error:
         raise ConfigError(f"{what}: AWS's settings cannot be used: {_one_line(error)}") from error
     except TimeoutError as error:
@@ -134,6 +139,23 @@ def said(error: Exception) -> str:
     return str(response.get("Error", {}).get("Message", ""))
 
 
+def credentials_refused(error: aws.ClientError) -> str:
+    """Say why a service that gives credentials refuses them for good; empty for what may pass.
+
+    What their codes mean to S3 and DynamoDB counts only where it is about credentials as well.
+    """
+    code, status = _code(error), _status(error)
+    words = _one_line(said(error))
+    kind, advice = CODES.get(code, (Unavailable, ""))
+    if issubclass(kind, NotReady) or SIGNED_OFF.search(words) or code in GIVERS_BUSY:
+        return ""
+    if issubclass(kind, AccessDenied):
+        return f"{denied(error, advice)} ({code})"
+    if status in _PASSING or not 400 <= status < 500:
+        return ""
+    return f"{error.operation_name} is refused: mend what it is asked for{OR_LOCALLY} ({code[:64]}: {words})"
+
+
 def may_pass(error: AqiError) -> bool:
     """Tell whether the request that ended in this error is worth repeating within seconds."""
     if not isinstance(error, Unavailable) or isinstance(error, NotReady):
@@ -173,6 +195,12 @@ def name_region(client: Any) -> None:
         parsed.setdefault("ResponseMetadata", {})[_REGION] = region
 
     client.meta.events.register("after-call", note)
+
+
+def _no_credentials(error: Exception) -> str:
+    if isinstance(error, aws.NoCredentialsError):
+        return NO_CREDENTIALS
+    return f"{SSO_ENDED if isinstance(error, _SSO_ERRORS) else UNREADABLE} ({type(error).__name__})"
 
 
 def _where(error: aws.ClientError) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore import exceptions as aws
@@ -71,6 +71,17 @@ async def error_while_time_passes(work: Coroutine[Any, Any, None]) -> AqiError:
     job = task(work)
     await passing(job.done)
     return await error_of(job)
+
+
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+def use_profile(lines: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have AWS's settings name a profile with these lines, which others may follow."""
+    settings = folder / "config"
+    settings.write_text(f"[profile p]\n{lines}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    monkeypatch.setenv("AWS_PROFILE", "p")
 
 
 FAULTS: list[Any] = [429, 500, 503, HANG, "refused", {"Code": "Failed"}]
@@ -170,8 +181,9 @@ class TestExpected:
             ),
             ({}, {"role_arn": "arn"}, "the profile p (role_arn)"),
             ({}, {"credential_source": "Ec2InstanceMetadata"}, "the profile p (credential_source)"),
-            ({}, {"sso_session": "s"}, "the profile p (sso_session)"),
-            ({}, {"sso_start_url": "https://x"}, "the profile p (sso_start_url)"),
+            ({}, {"sso_session": "s", "sso_role_name": "r"}, "the profile p (sso_session)"),
+            ({}, {"sso_start_url": "https://x", "sso_account_id": "1"}, "the profile p (sso_start_url)"),
+            ({}, {"sso_session": "s"}, ""),  # botocore passes it over
             ({}, {"credential_process": "x"}, "the profile p (credential_process)"),
             ({"AWS_ACCESS_KEY_ID": "AK"}, {"credential_process": "x"}, ""),
             ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x"}, {"aws_access_key_id": "AK"}, ""),
@@ -216,8 +228,18 @@ def late(*ends: object, source: str = "the place") -> LateCredentials:
     return LateCredentials(chain, source)
 
 
-def retrieval(text: str) -> aws.CredentialRetrievalError:
-    return aws.CredentialRetrievalError(provider="p", error_msg=text)
+def retrieval(text: str, provider: str = "p") -> aws.CredentialRetrievalError:
+    return aws.CredentialRetrievalError(provider=provider, error_msg=text)
+
+
+def process(text: str) -> aws.CredentialRetrievalError:
+    return retrieval(text, "custom-process")
+
+
+def given(status: int, code: str) -> aws.ClientError:
+    """Return what a service answers that is asked for a role's credentials."""
+    error = {"Error": {"Code": code, "Message": "of AWS's"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return aws.ClientError(cast("Any", error), "AssumeRole")
 
 
 class TestWhy:
@@ -237,7 +259,28 @@ class TestWhy:
             (aws.EndpointConnectionError(endpoint_url="https://sts/"), NotReady, "sts"),
             (aws.ConnectTimeoutError(endpoint_url="https://sts/"), NotReady, "sts"),
             (RuntimeError("the refreshed credentials are still expired."), NotReady, "clock"),
-            (aws.UnauthorizedSSOTokenError(), AccessDenied, "cannot be read or renewed"),
+            (aws.UnauthorizedSSOTokenError(), AccessDenied, "run aws sso login"),
+            (process("Unsupported version '2' for credential process"), AccessDenied, "is no credentials"),
+            (process("Missing required key in response: 'SecretAccessKey'"), AccessDenied, "no credentials"),
+            (process("s3cret"), NotReady, "none yet"),
+            (ValueError("Expecting value: line 1 s3cret"), AccessDenied, "is no credentials"),
+            (AttributeError("'list' object has no attribute 'get'"), AccessDenied, "is no credentials"),
+            (retrieval("no", "Environment"), AccessDenied, "are not set"),
+            (retrieval("no", "EcsContainer"), AccessDenied, "are not set"),
+            (retrieval("no", "Ec2InstanceMetadata"), NotReady, "none yet"),
+            (IsADirectoryError(21, "Is a directory", "/x"), ConfigError, "Is a directory: '/x'"),
+            (FileNotFoundError(2, "No such file"), ConfigError, "No such file"),  # uvloop's, without a name
+            (given(400, "ValidationError"), AccessDenied, "AssumeRole is refused"),
+            (given(400, "InvalidIdentityToken"), AccessDenied, "InvalidIdentityToken: of AWS's"),
+            (given(403, "RegionDisabledException"), AccessDenied, "is refused"),
+            (given(403, "ForbiddenException"), AccessDenied, "is refused"),
+            (given(404, "ResourceNotFoundException"), AccessDenied, "AssumeRole is refused"),
+            (given(403, "AccessDenied"), AccessDenied, "denies access"),
+            (given(400, "IDPCommunicationError"), NotReady, "IDPCommunicationError"),
+            (given(429, "TooManyRequestsException"), NotReady, "TooManyRequestsException"),
+            (given(400, "Throttling"), NotReady, "Throttling"),
+            (given(503, "ServiceUnavailable"), NotReady, "ServiceUnavailable"),
+            (given(403, "RequestExpired"), NotReady, "clock"),
             (aws.PartialCredentialsError(provider="p", cred_var="x"), AccessDenied, "cannot be read"),
             (aws.InvalidConfigError(error_msg="Nothing"), ConfigError, "Nothing"),
         ],
@@ -271,6 +314,59 @@ class TestWhy:
             error = await error_of(clients.credentials.ready())
         assert type(error) is NotReady
         assert str(error).startswith("waiting for AWS credentials from web identity")
+
+    async def test_a_token_file_that_a_profile_names_is_waited_for_and_one_that_is_empty_as_well(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = tmp_path / "token"
+        use_profile(f"role_arn = {ROLE}\nweb_identity_token_file = {token}", tmp_path, monkeypatch)
+        for why in ("no file", "is empty yet"):
+            async with open_clients() as clients:
+                error = await error_of(clients.credentials.ready())
+            assert type(error) is NotReady
+            assert why in str(error)
+            token.write_text("")
+
+    async def test_a_code_that_somebody_would_have_to_type_is_not_asked_for(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keys = "[profile keys]\naws_access_key_id = AKIA\naws_secret_access_key = s"
+        use_profile(
+            f"role_arn = {ROLE}\nsource_profile = keys\nmfa_serial = m\n{keys}", tmp_path, monkeypatch
+        )
+        async with open_clients() as clients:
+            error = await error_of(clients.credentials.ready())
+        assert type(error) is ConfigError
+        assert "MFA" in str(error)
+
+    @pytest.mark.parametrize("prints", ["[]", "garbage", "{}", '{"Version": 1}', ""])
+    async def test_a_process_that_prints_something_else_is_a_persons_to_mend(
+        self, prints: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use_profile(f"credential_process = /bin/echo '{prints}'", tmp_path, monkeypatch)
+        async with open_clients() as clients:
+            error = await error_of(clients.credentials.ready())
+        assert type(error) is AccessDenied
+        assert "what it gives is no credentials" in str(error)
+
+    async def test_a_program_that_is_not_there_is_a_persons_to_mend(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use_profile("credential_process = /nonexistent/program", tmp_path, monkeypatch)
+        async with open_clients() as clients:
+            assert type(await error_of(clients.credentials.ready())) is ConfigError
+
+    async def test_an_sso_session_that_ended_is_one_sentence_and_no_traceback(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        session = "[sso-session s]\nsso_start_url = https://x\nsso_region = us-east-1"
+        ours = "sso_session = s\nsso_account_id = 1\nsso_role_name = r"
+        use_profile(f"{ours}\n{session}", tmp_path, monkeypatch)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        async with open_clients() as clients:
+            error = await error_of(clients.credentials.ready())
+        assert "run aws sso login" in str(error)
+        assert not caplog.records
 
 
 @by_hand

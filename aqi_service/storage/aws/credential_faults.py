@@ -1,0 +1,124 @@
+"""Why a source gives no credentials: what passes by itself, and what a person has to mend.
+
+One rule: what the services that give credentials answer is judged here; the same codes of S3 and DynamoDB say
+other things.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore import exceptions as aws
+
+from aqi_service.errors import OR_LOCALLY, AccessDenied, ConfigError, NotReady, Unavailable
+from aqi_service.storage.aws.errors import credentials_refused, translated
+
+_STATUS = re.compile(r"non 200 response (\d{3})")
+_FOR_GOOD = frozenset({"400", "401", "403"})
+"""Statuses by which a container's agent refuses: it is there, and what it was asked is wrong."""
+
+_UNFIT = re.compile(r"Unsupported version|Missing required key")
+"""What botocore says of a process that ended well and printed something else than credentials."""
+
+_SET_FROM_OUTSIDE = frozenset({"Environment", "EcsContainer"})
+"""Sources of a role's own credentials that are variables, which do not come while a process runs."""
+
+_STALE = "what it gives has expired already: this machine's clock, or the source's, is wrong"
+_NONE = f"what it gives is no credentials: mend it{OR_LOCALLY}"
+_NO_VARIABLES = f"the variables that it names are not set: set them{OR_LOCALLY}"
+
+
+@contextmanager
+def explained(source: str, token_file: str) -> Iterator[None]:
+    """Raise NotReady for what passes by itself, and ConfigError for what a person has to mend.
+
+    `source` begins the sentence; `token_file` may be written, or filled, later.
+    """
+    what = f"AWS credentials from {source}"
+    try:
+        with translated(what), _judged(what, token_file):
+            yield
+    except NotReady:
+        raise
+    except Unavailable as error:
+        raise NotReady(f"waiting for {error}") from error
+
+
+@contextmanager
+def _judged(what: str, token_file: str) -> Iterator[None]:
+    """Judge what the chain of sources raises; what is judged alike everywhere goes on as it is."""
+    try:
+        yield
+    except Exception as error:
+        judges = (judge for kinds, judge in _JUDGES if isinstance(error, kinds))
+        judged = next(judges, _as_it_is)(error, what, token_file)
+        if judged is error:
+            raise
+        raise judged from error
+
+
+def _as_it_is(error: Any, _what: str, _token_file: str) -> Exception:
+    return error  # type: ignore[no-any-return]  # whatever it is
+
+
+def _refused(error: Any, what: str, _token_file: str) -> Exception:
+    words = credentials_refused(error)
+    return AccessDenied(f"{what}: {words}") if words else error
+
+
+def _not_given(error: Any, what: str, _token_file: str) -> Exception:
+    """Return what is wrong where a source was asked, and gave nothing."""
+    status = _STATUS.search(str(error))
+    if status and status[1] in _FOR_GOOD:
+        return error  # type: ignore[no-any-return]  # one of botocore's
+    if error.kwargs.get("provider") in _SET_FROM_OUTSIDE:
+        return AccessDenied(f"{what}: {_NO_VARIABLES}")
+    if _UNFIT.search(str(error)):
+        return _unfit(error, what, _token_file)
+    return _not_ready(what, f"it answered {status[1]}" if status else "none yet")
+
+
+def _no_file(error: Any, what: str, token_file: str) -> Exception:
+    is_late = token_file and error.filename == token_file
+    return _not_ready(what, f"there is no file {token_file} yet") if is_late else error
+
+
+def _no_parameter(error: Any, what: str, token_file: str) -> Exception:
+    is_late = "WebIdentityToken" in str(error)
+    return _not_ready(what, f"the file {token_file} is empty yet") if is_late else error
+
+
+def _no_answer(_error: Any, what: str, _token_file: str) -> Exception:
+    return _not_ready(what, "what it answered is none")
+
+
+def _unfit(_error: Any, what: str, _token_file: str) -> Exception:
+    return AccessDenied(f"{what}: {_NONE}")
+
+
+def _stale(error: Any, what: str, _token_file: str) -> Exception:
+    return _not_ready(what, _STALE) if "expired" in str(error) else error
+
+
+_JUDGES: tuple[tuple[tuple[type[Exception], ...], Callable[[Any, str, str], Exception]], ...] = (
+    ((aws.ClientError,), _refused),
+    ((aws.NoCredentialsError, aws.CredentialRetrievalError, aws.MetadataRetrievalError), _not_given),
+    ((aws.ParamValidationError,), _no_parameter),
+    ((FileNotFoundError,), _no_file),
+    ((KeyError, TypeError), _no_answer),
+    ((ValueError, AttributeError), _unfit),  # only what a process prints is read so
+    ((RuntimeError,), _stale),
+)
+
+
+def _not_ready(what: str, why: str) -> NotReady:
+    return NotReady(f"waiting for {what}: {why}")
+
+
+def nobody_types(_prompt: str) -> str:
+    """Refuse to ask for a code: a service has nobody at a terminal, and its event loop would stand still."""
+    raise ConfigError(
+        "AWS: the profile asks for an MFA code, which nobody can type into a service: name a profile with "
+        f"credentials of a session (aws sts get-session-token){OR_LOCALLY}"
+    )
