@@ -21,7 +21,7 @@ from aiobotocore.session import AioSession
 from aqi_service import __version__
 from aqi_service.core.redaction import redact
 from aqi_service.storage.aws.credential_faults import nobody_types
-from aqi_service.storage.aws.credential_sources import DMI, expected_source, token_file
+from aqi_service.storage.aws.credential_sources import DMI, WEB_IDENTITY, expected_source
 from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.dynamodb_batches import prepare
 from aqi_service.storage.aws.dynamodb_calls import shorten
@@ -129,15 +129,14 @@ def _session(dmi: Path) -> tuple[aioboto3.Session, LateCredentials]:
     with translated("AWS"):
         where, core = region(), AioSession()
         name = core.get_config_variable("profile") or "default"
-        profile = core.get_scoped_config()
-        source = expected_source(os.environ, profile, name, dmi)
+        source = expected_source(os.environ, core.get_scoped_config(), name, dmi)
 
         async def chain() -> Any:
             resolver: Any = create_credential_resolver(core, region_name=where)
             resolver.get_provider("assume-role")._prompter = nobody_types  # noqa: SLF001  # else it asks the terminal
             return await resolver.load_credentials()
 
-        late = LateCredentials(chain, source, token_file(os.environ, profile))
+        late = LateCredentials(chain, source, os.environ.get(WEB_IDENTITY, ""))
         core.register_component("credential_provider", late)
         return aioboto3.Session(region_name=where, botocore_session=core), late
 

@@ -80,12 +80,14 @@ def _not_given(error: Any, what: str, _token_file: str) -> Exception:
 
 
 def _no_file(error: Any, what: str, token_file: str) -> Exception:
-    is_late = token_file and error.filename == token_file
+    if error.filename is None:  # uvloop's words of a process that cannot be begun
+        return ConfigError(f"{what}: the program that it names cannot be run: {error.strerror}")
+    is_late = error.filename == token_file
     return _not_ready(what, f"there is no file {token_file} yet") if is_late else error
 
 
 def _no_parameter(error: Any, what: str, token_file: str) -> Exception:
-    is_late = "WebIdentityToken" in str(error)
+    is_late = token_file and "WebIdentityToken" in str(error)
     return _not_ready(what, f"the file {token_file} is empty yet") if is_late else error
 
 
@@ -105,7 +107,7 @@ _JUDGES: tuple[tuple[tuple[type[Exception], ...], Callable[[Any, str, str], Exce
     ((aws.ClientError,), _refused),
     ((aws.NoCredentialsError, aws.CredentialRetrievalError, aws.MetadataRetrievalError), _not_given),
     ((aws.ParamValidationError,), _no_parameter),
-    ((FileNotFoundError,), _no_file),
+    ((FileNotFoundError, PermissionError), _no_file),
     ((KeyError, TypeError), _no_answer),
     ((ValueError, AttributeError), _unfit),  # only what a process prints is read so
     ((RuntimeError,), _stale),

@@ -46,11 +46,6 @@ def expected_source(
     return next((source for is_there, source in first if is_there), "")
 
 
-def token_file(environ: Mapping[str, str], profile: Mapping[str, object]) -> str:
-    """Return the file with a web identity's token; empty where neither profile nor variable names one."""
-    return str(profile.get("web_identity_token_file") or environ.get(WEB_IDENTITY, ""))
-
-
 def _counts(profile: Mapping[str, object], key: str) -> bool:
     """Tell whether a profile's key names what gives credentials."""
     with_it = _ALONE_NOTHING.get(key, (key,))

@@ -224,10 +224,10 @@ class TestCredentials:
         ("profile", "words"),
         [
             ("credential_process = /no/such/command", "/no/such/command"),
-            ("credential_process = /bin/echo no-json-s3cret", "AWS's settings cannot be used"),
+            ("credential_process = /bin/echo no-json-s3cret", "what it gives is no credentials"),
             (
                 "sso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r",
-                "read or",
+                "run aws sso login",
             ),
             ("aws_access_key_id = AKID", "cannot be read or renewed"),
             ("role_arn = arn:aws:iam::1:role/r\ncredential_source = Nothing", "Nothing"),

@@ -269,7 +269,9 @@ class TestWhy:
             (retrieval("no", "EcsContainer"), AccessDenied, "are not set"),
             (retrieval("no", "Ec2InstanceMetadata"), NotReady, "none yet"),
             (IsADirectoryError(21, "Is a directory", "/x"), ConfigError, "Is a directory: '/x'"),
-            (FileNotFoundError(2, "No such file"), ConfigError, "No such file"),  # uvloop's, without a name
+            (FileNotFoundError(2, "No such file"), ConfigError, "cannot be run: No such file"),
+            (PermissionError(13, "Permission denied"), ConfigError, "cannot be run: Permission denied"),
+            (PermissionError(13, "Permission denied", "/x"), ConfigError, "Permission denied: '/x'"),
             (given(400, "ValidationError"), AccessDenied, "AssumeRole is refused"),
             (given(400, "InvalidIdentityToken"), AccessDenied, "InvalidIdentityToken: of AWS's"),
             (given(403, "RegionDisabledException"), AccessDenied, "is refused"),
@@ -315,17 +317,16 @@ class TestWhy:
         assert type(error) is NotReady
         assert str(error).startswith("waiting for AWS credentials from web identity")
 
-    async def test_a_token_file_that_a_profile_names_is_waited_for_and_one_that_is_empty_as_well(
+    async def test_a_token_file_that_is_still_empty_is_waited_for_as_well(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        token = tmp_path / "token"
-        use_profile(f"role_arn = {ROLE}\nweb_identity_token_file = {token}", tmp_path, monkeypatch)
-        for why in ("no file", "is empty yet"):
-            async with open_clients() as clients:
-                error = await error_of(clients.credentials.ready())
-            assert type(error) is NotReady
-            assert why in str(error)
-            token.write_text("")
+        (tmp_path / "token").touch()
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+        monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+        async with open_clients() as clients:
+            error = await error_of(clients.credentials.ready())
+        assert type(error) is NotReady
+        assert "is empty yet" in str(error)
 
     async def test_a_code_that_somebody_would_have_to_type_is_not_asked_for(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
