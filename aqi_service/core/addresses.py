@@ -4,7 +4,7 @@ One rule: what is not known to be public counts as internal.
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 """All that IANA has given out (IPv6 address space registry)."""
@@ -17,6 +17,13 @@ _WITH_IPV4 = (
     (IPv6Network("2002::/16"), 80),  # 6to4: RFC 3056, 2
 )
 """Prefixes of addresses that lead to an IPv4 address, and how many bits stand behind that."""
+
+_NOT_PUBLIC = (
+    IPv4Network("192.0.0.0/24"),  # RFC 6890; Oracle's cloud has its metadata at 192.0.0.192
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, given up: RFC 7526
+    IPv4Network("168.63.129.16"),  # Azure's WireServer, on every machine there
+)
+"""What stands for something near although Python, or IANA, takes it for public."""
 
 _DOCUMENTATION = IPv6Network("3fff::/20")
 """RFC 9637; Pythons of before 2024 take it for public."""
@@ -54,6 +61,8 @@ def is_internal(host: str) -> bool:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv4Address) and any(address in network for network in _NOT_PUBLIC):
+        return False
     if address.is_multicast or isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast
     if address in _DOCUMENTATION:

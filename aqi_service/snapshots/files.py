@@ -140,7 +140,12 @@ def _day_place(path: Path) -> DayPlace | None:
 
 
 def _is_snapshot(path: Path) -> bool:
-    return is_snapshot_file(path.name) and not path.name.startswith(".") and not path.is_dir()
+    """Tell a snapshot by its name; a pipe or a device among files would have the load wait for ever."""
+    return is_snapshot_file(path.name) and not path.name.startswith(".") and not _is_special(path)
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
 
 
 def _shown(path: str) -> str:

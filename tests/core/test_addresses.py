@@ -11,6 +11,9 @@ INTERNAL_IPV4 = (
     "172.16.0.1",
     "169.254.169.254",
     "100.64.0.1",
+    "192.0.0.192",  # metadata of Oracle's cloud
+    "168.63.129.16",  # and of Azure's
+    "192.88.99.1",
     "0.0.0.0",  # noqa: S104 (nothing is bound)
 )
 

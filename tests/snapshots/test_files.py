@@ -102,3 +102,9 @@ async def test_a_name_that_no_file_can_have_is_a_sentence() -> None:
 async def test_a_pipe_is_looked_at_and_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert await chosen(tmp_path / "pipe") == [str(tmp_path / "pipe")]
+
+
+async def test_a_pipe_among_a_folders_files_is_left_out(folder: Path) -> None:
+    before = await chosen(folder)
+    os.mkfifo(folder / "data_20_10_23_19_00.json")
+    assert await chosen(folder) == before
