@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
+from typing import Protocol, cast
 
 MOST_HEAD = 16 * 1024
 """Bytes of a request's line and headers, and of all that is kept of a connection: aiohttp takes at most 8 KiB
@@ -82,7 +82,9 @@ class ConnectionLimits:
         """Note that a complete request came over the connection (`busy`), or that it was answered."""
         if door := self.open.get(cast("asyncio.BaseTransport", transport)):
             door.watch(busy=busy)
-            if not busy:
+            if busy:
+                door.asked()
+            else:
                 door.answered()
 
     def queue(self, door: "LimitedProtocol") -> None:
@@ -99,6 +101,13 @@ class ConnectionLimits:
         door.take_turn()
 
 
+class _Inner(Protocol):
+    """What aiohttp's protocol can beside asyncio's."""
+
+    def close(self) -> None:
+        """Close the connection once the request that is being answered is."""
+
+
 class LimitedProtocol(asyncio.BufferedProtocol):
     """One connection, in front of the protocol that serves it: hands on one request's head after another."""
 
@@ -111,6 +120,8 @@ class LimitedProtocol(asyncio.BufferedProtocol):
         self._view = memoryview(self._buffer)
         self._filled = self._handed_on = 0  # bytes of it
         self._unanswered = False
+        self._asked = False
+        self._ended = False
         self._ignores = False
         self._ignored = 0
 
@@ -166,9 +177,14 @@ class LimitedProtocol(asyncio.BufferedProtocol):
         if self._ignores or not self._unanswered:
             self._doors.queue(self)
 
+    def asked(self) -> None:
+        """Note that a request is being answered."""
+        self._asked = True
+        self._close_after_last()
+
     def answered(self) -> None:
         """Go on with the next request."""
-        self._unanswered = False
+        self._unanswered = self._asked = False
         if self._filled and not self._ignores:
             self._doors.queue(self)
 
@@ -228,9 +244,19 @@ class LimitedProtocol(asyncio.BufferedProtocol):
             transport.write_eof()
         transport.resume_reading()
 
-    def eof_received(self) -> bool | None:
-        """Hand on that nothing more comes."""
-        return self._inner.eof_received() if self._transport else None
+    def eof_received(self) -> bool:
+        """Keep the connection for as long as what was asked is not answered; nothing more comes."""
+        self._ended = True
+        self._close_after_last()
+        return self._transport is not None and (self._unanswered or self._has_head())
+
+    def _close_after_last(self) -> None:
+        """Have the connection closed behind the answer that is being made, if it is the last."""
+        if self._ended and self._asked and not self._has_head():
+            cast("_Inner", self._inner).close()
+
+    def _has_head(self) -> bool:
+        return self._buffer.find(_END, 0, self._filled) >= 0
 
     def pause_writing(self) -> None:
         """Hand on that the peer takes nothing now."""

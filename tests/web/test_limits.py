@@ -257,6 +257,42 @@ async def test_requests_are_answered_in_order_however_they_are_cut() -> None:
         assert pages == [b"200", b"404", b"200", b"200"]
 
 
+@pytest.mark.parametrize("requests", [1, 3])
+@on_each_loop
+async def test_who_shuts_its_writing_side_gets_its_answers_and_then_the_end(requests: int) -> None:
+    async with port_of(2) as port:
+        reader, writer = await port.peer()
+        writer.write(ASKING * requests)
+        writer.write_eof()
+        assert (await rest(reader)).count(b"\r\n\r\nok\n") == requests
+        writer.close()
+    assert port.refused == {}
+
+
+@on_each_loop
+async def test_who_shuts_its_writing_side_while_the_answer_is_made_gets_it() -> None:
+    async with port_of(2) as port:
+        reader, writer = await port.peer()
+        writer.write(ASKING.replace(b"healthz", b"readyz"))
+        await port.asked.wait()
+        writer.write_eof()
+        await turns()
+        port.hangs.set()
+        assert (await rest(reader)).endswith(b"ready\n")
+        writer.close()
+    assert port.refused == {}
+
+
+@on_each_loop
+async def test_half_a_request_that_ends_is_no_request() -> None:
+    async with port_of(2) as port:
+        reader, writer = await port.peer()
+        writer.write(ASKING + ASKING[:-2])
+        writer.write_eof()
+        assert (await rest(reader)).count(b"HTTP/1.1 200 ") == 1
+        writer.close()
+
+
 @on_each_loop
 async def test_a_thousand_requests_in_one_piece_are_all_answered() -> None:
     async with port_of(2) as port:
