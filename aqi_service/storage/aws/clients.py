@@ -63,6 +63,7 @@ async def open_clients(dmi: Path = DMI) -> AsyncIterator[Clients]:
     async with AsyncExitStack() as stack:
         with translated("AWS"):
             s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
+            _ask_for_a_region_once(s3)
             writes = await _open_table(stack, session, WRITE_CONCURRENCY + 2, 5, 10)
             lookups = await _open_table(stack, session, LOOKUP_CONCURRENCY, *LOOKUP_TIMEOUTS)
         _honour_checksums(s3)
@@ -76,6 +77,7 @@ async def open_s3(dmi: Path = DMI) -> AsyncIterator[tuple["S3Client", LateCreden
     async with AsyncExitStack() as stack:
         with translated("AWS"):
             s3 = await stack.enter_async_context(session.client("s3", config=_config(8, 5, 30)))
+        _ask_for_a_region_once(s3)
         yield s3, credentials
 
 
@@ -101,6 +103,15 @@ async def _open_table(
     shorten(client, pool)
     name_region(client)
     return client
+
+
+def _ask_for_a_region_once(s3: "S3Client") -> None:
+    """Have botocore ask in which region a bucket is, and not in which region to ask that, without an end."""
+
+    def note(context: dict[str, Any], **_: object) -> None:
+        context.setdefault("s3_redirect", {})["redirected"] = True
+
+    s3.meta.events.register("before-call.s3.HeadBucket", note)
 
 
 def _honour_checksums(s3: "S3Client") -> None:

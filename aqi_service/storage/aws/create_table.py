@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aqi_service.errors import ConfigError, MissingResource, RequestRefused, Unavailable
-from aqi_service.storage.aws.dynamodb_attributes import check_indexes, indexes, key_kind
+from aqi_service.storage.aws.dynamodb_attributes import check_indexes, described_table, indexes, key_kind
 from aqi_service.storage.aws.errors import error_code, refused_as
 from aqi_service.storage.aws.retry import Sleep, answering, call_with_retry
 
@@ -100,7 +100,7 @@ class _Table:
         self._sleep = sleep
 
     async def describe(self) -> Any:
-        return (await self._ask("describe_table"))["Table"]
+        return described_table(f"table {self._table}", await self._ask("describe_table"))
 
     async def there(self) -> Any:
         """Return the table's description, once it has been made if it was not there."""
@@ -142,7 +142,7 @@ class _Table:
         return (await self._ttl()).get("TimeToLiveStatus") not in _TTL_ON
 
     async def _ttl(self) -> Any:
-        return (await self._ask("describe_time_to_live"))["TimeToLiveDescription"]
+        return (await self._ask("describe_time_to_live")).get("TimeToLiveDescription", {})
 
     async def wrong_index(self) -> str:
         """Say what is other about an index of the right name; nothing if it is the right one, or none."""

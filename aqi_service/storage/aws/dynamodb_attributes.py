@@ -12,9 +12,20 @@ import orjson
 from aqi_service.core.decimals import MAX_PLACES, canonical
 from aqi_service.core.items import ATTRIBUTES, TIMES, Item
 from aqi_service.core.times import feed_time
-from aqi_service.errors import OR_A_NEW_ONE, ConfigError, MissingResource
+from aqi_service.errors import OR_A_NEW_ONE, ConfigError, MissingResource, Unavailable
 
 AttributeValues = dict[str, dict[str, str]]
+
+
+_DESCRIBED = ("TableStatus", "KeySchema", "AttributeDefinitions")
+
+
+def described_table(what: str, answer: Any) -> Any:
+    """Return the table of an answer to DescribeTable. Raises Unavailable if that is no description of one."""
+    table = answer.get("Table") or {}
+    if not all(table.get(part) for part in _DESCRIBED):
+        raise Unavailable(f"{what}: what answers there describes no table: see the endpoint")
+    return table
 
 
 def key_kind(what: str, described: Any) -> str:

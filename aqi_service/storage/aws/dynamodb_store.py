@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aqi_service.core.decimals import integer
 from aqi_service.core.items import Item
 from aqi_service.errors import ConfigError, ItemRefused, MissingResource, Unavailable
-from aqi_service.storage.aws.dynamodb_attributes import from_attributes, key, key_kind
+from aqi_service.storage.aws.dynamodb_attributes import described_table, from_attributes, key, key_kind
 from aqi_service.storage.aws.dynamodb_batches import read_batch
 from aqi_service.storage.aws.dynamodb_cap import WriteCap
 from aqi_service.storage.aws.dynamodb_deletes import delete_of_sensor
@@ -27,6 +27,14 @@ from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
+
+_KEY_GONE = "its KMS key is disabled, gone or not for DynamoDB: mend the key"
+_FOR_GOOD = {
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": _KEY_GONE,
+    "ARCHIVING": _KEY_GONE,
+    "ARCHIVED": "AWS has put it into a backup, as its KMS key was gone for a week: restore that",
+}
+"""States of a table that only a person ends, and how."""
 
 LOOKUP = RetryPolicy(attempts=3, base=0.05, seconds=5.0)
 """A lookup is tried quickly: a client is waiting."""
@@ -181,12 +189,15 @@ class DynamoStore:
             answer = await call_with_retry(
                 self._what, lambda: self._lookups.describe_table(TableName=self._table), self._sleep
             )
-        return answer["Table"]
+        return described_table(self._what, answer)
 
     async def _look(self) -> str:
         table = await self._describe()
-        if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
-            raise Unavailable(f"{self._what} is {table['TableStatus'].lower()}")
+        status = table["TableStatus"]
+        if status in _FOR_GOOD:
+            raise ConfigError(f"{self._what}: {_FOR_GOOD[status]} ({status})")
+        if status not in ("ACTIVE", "UPDATING"):
+            raise Unavailable(f"{self._what} is {status.lower()}")
         self._key_kind = kind = key_kind(self._what, table)
         return kind
 

@@ -35,6 +35,10 @@ CLOCK = (
     "waiting until this machine's clock is set: AWS refuses what is signed more than 15 minutes off its own "
     "(does NTP run?)"
 )
+_SENT_ON = f"{_REGION}; or the endpoint sends on to another address: see AWS_ENDPOINT_URL"
+NOT_AWS = "what answers there does not speak as AWS does: see the endpoint, and what is between it and here"
+_KEY = "its KMS key is disabled, gone or not for these credentials: mend the key"
+_FULL = "the account has as many buckets as it may: delete one, or ask AWS for more"
 _HEAD_400 = "the credentials have expired, or it is in another region: renew them, or set AWS_REGION"
 _GLOBAL = "bucket names are global and this one is another account's: choose your own with --bucket"
 
@@ -78,9 +82,28 @@ CODES: dict[str, tuple[type[AqiError], str]] = {
     "400": (AccessDenied, _HEAD_400),
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), (NotReady, CLOCK)),
     **dict.fromkeys(
-        ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+        (
+            "PermanentRedirect",
+            "AuthorizationHeaderMalformed",
+            "IllegalLocationConstraintException",
+            "InvalidLocationConstraint",
+        ),
         (ConfigError, _REGION),
     ),
+    "301": (ConfigError, _SENT_ON),
+    **dict.fromkeys(
+        (
+            "KMSAccessDeniedException",
+            "KMSDisabledException",
+            "KMSInvalidStateException",
+            "KMSNotFoundException",
+            "KMS.DisabledException",
+            "KMS.KMSInvalidStateException",
+            "KMS.NotFoundException",
+        ),
+        (AccessDenied, _KEY),
+    ),
+    "TooManyBuckets": (ConfigError, _FULL),
     "ResourceNotFoundException": (MissingResource, _TABLE),
     "TableNotFoundException": (MissingResource, _TABLE),
     "NoSuchBucket": (MissingResource, _BUCKET),

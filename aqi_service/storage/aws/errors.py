@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -32,6 +33,7 @@ from aqi_service.storage.aws.error_codes import (
     GIVERS_BUSY,
     IN_ITS_WORDS,
     NO_CREDENTIALS,
+    NOT_AWS,
     SIGNED_OFF,
     SSO_ENDED,
     THROTTLED,
@@ -176,7 +178,7 @@ def translate(error: aws.ClientError, what: str) -> AqiError:
     """Return our error for a code of AWS's."""
     code = _code(error)
     words = _one_line(said(error))  # botocore's own text of it repeats the code
-    kind, advice = (NotReady, CLOCK) if SIGNED_OFF.search(words) else CODES.get(code, _by_status(error))
+    kind, advice = _judged(error, words)
     if issubclass(kind, AccessDenied):
         advice = denied(error, advice)
     elif kind is MissingResource:
@@ -210,6 +212,25 @@ def _where(error: aws.ClientError) -> str:
     return f"; it was looked for in {region}, and AWS_REGION names another region" if region else ""
 
 
+def _judged(error: aws.ClientError, words: str) -> tuple[type[AqiError], str]:
+    """Return our error, and what to do; `words` are AWS's sentence."""
+    if SIGNED_OFF.search(words):
+        return NotReady, CLOCK
+    if _is_wordless(error):
+        return (ConfigError if _status(error) == HTTPStatus.BAD_REQUEST else Unavailable), NOT_AWS
+    return CODES.get(_code(error), _by_status(error))
+
+
+def _is_wordless(error: aws.ClientError) -> bool:
+    """Tell whether an answer that should have a code of AWS's blames the request, and has none.
+
+    A HEAD has none; 301 and 403 say enough, and from 500 on it passes.
+    """
+    status = _status(error)
+    told = status in (301, 403) or status in UNKNOWN_STATUS or status >= 500 or status == 429
+    return _code(error) == str(status) and not error.operation_name.startswith("Head") and not told
+
+
 def _by_status(error: aws.ClientError) -> tuple[type[AqiError], str]:
     """Return our error, and what to do, for a code that nobody knows."""
     if _status(error) in UNKNOWN_STATUS:
@@ -222,7 +243,8 @@ def _status(error: aws.ClientError) -> int:
 
 
 def _code(error: aws.ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "?"))
+    code = error.response.get("Error", {}).get("Code", "?")
+    return str(code or _status(error))  # a page that is well-formed XML gives an empty one
 
 
 def _one_line(error: object) -> str:

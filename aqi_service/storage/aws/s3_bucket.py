@@ -83,6 +83,8 @@ class Bucket:
             answer = await self.once(operation, **parameters)
             if needs and not answer.get(needs):
                 raise Unavailable(f"{self.what}: S3 answered {operation} without its {needs}")
+            if operation in _NEXT and not answer.keys() - {"ResponseMetadata"}:
+                raise Unavailable(f"{self.what}: S3 answered {operation} without a word")
             return answer
 
         return await self.repeat(request, tries)
@@ -102,6 +104,8 @@ class Bucket:
 
         async def read() -> Document:
             answer = await self.once("get_object", Key=key)
+            if not answer.get("ETag"):
+                raise Unavailable(f"{self.what}: S3 answered get_object without its ETag")
             body, some = bytearray(), answer["Body"]
             async with some:
                 while piece := await some.read(DOCUMENT_LIMIT + 1 - len(body)):
@@ -120,7 +124,7 @@ class Bucket:
     async def put(self, key: str, body: bytes, **condition: str) -> None:
         """Write a whole object over an older one of that key."""
         kind = "application/x-ndjson" if key.endswith(".ndjson") else "application/json"
-        await self.call("put_object", SLOW, Key=key, Body=body, ContentType=kind, **condition)
+        await self.call("put_object", SLOW, "ETag", Key=key, Body=body, ContentType=kind, **condition)
 
     async def change(self, key: str, new: Callable[[Document | None], bytes | None]) -> None:
         """Write over an object what `new` makes of it, None for nothing; ask again if another changed it.

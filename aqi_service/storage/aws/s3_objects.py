@@ -160,6 +160,9 @@ class _Reading:
         if wanted and not answer.get("ContentRange", "").startswith(f"bytes {self.at}-"):
             answer["Body"].close()
             raise Unavailable(f"{self._bucket.what}: S3 gave another range of {self._key} than was asked for")
+        if "ContentLength" not in answer:
+            answer["Body"].close()
+            raise Unavailable(f"{self._bucket.what}: S3 gave {self._key} without its length")
         self._end = self.at + answer["ContentLength"]
         self._version = {"IfMatch": answer["ETag"]} if answer.get("ETag") else {}
         return answer["Body"]

@@ -242,6 +242,13 @@ async def test_a_table_on_its_way_is_unavailable_for_now(world: World) -> None:
     await world.store().check()
 
 
+@pytest.mark.parametrize("state", ["INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ARCHIVING", "ARCHIVED"])
+async def test_a_table_whose_key_is_gone_is_a_persons_to_mend(world: World, state: str) -> None:
+    world.double.on("DescribeTable", status(state))
+    with pytest.raises(ConfigError, match=rf"KMS key .*\({state}\)"):
+        await world.store().check()
+
+
 def status(text: str) -> Answer:
     """Let a table be described with this status."""
 
