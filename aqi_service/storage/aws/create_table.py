@@ -4,11 +4,18 @@ One rule: it adds; it never changes or deletes what is there.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aqi_service.errors import ConfigError, MissingResource, RequestRefused, Unavailable
+from aqi_service.errors import (
+    AqiError,
+    ConfigError,
+    ItemRefused,
+    MissingResource,
+    RequestRefused,
+    Unavailable,
+)
 from aqi_service.storage.aws.dynamodb_attributes import check_indexes, described_table, indexes, key_kind
 from aqi_service.storage.aws.errors import error_code, refused_as
 from aqi_service.storage.aws.retry import Sleep, answering, call_with_retry
@@ -36,6 +43,9 @@ _INDEX: Any = {
 }
 
 
+_TTL_LATER = (RequestRefused, ItemRefused)
+"""Refusals of TTL that keep nobody from loading: it is unknown, or was switched within the last hour."""
+
 _TTL_ON = ("ENABLED", "ENABLING")
 _TIMES = ("measured_at", "snapshot_at")
 """Attributes that DynamoDB takes for a time of expiry, where TTL is on them, and that is past at once."""
@@ -56,7 +66,7 @@ async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyn
         if described["TableStatus"] == "CREATING":
             described = await maker.until_active()
         lacks = [
-            await _lack(_TTL_LACKS, maker.ensure_ttl()),
+            await _lack(_TTL_LACKS, maker.ensure_ttl(), _TTL_LATER),
             await _lack(_INDEX_LACKS, maker.ensure_index(described)),
         ]
     return [lack for lack in lacks if lack]
@@ -165,11 +175,11 @@ class _Table:
 
     async def ensure_ttl(self) -> None:
         if await self.lacks_ttl():
-            await self._add_ttl()
+            await _unless_there(self._add_ttl(), self.lacks_ttl)
 
     async def ensure_index(self, described: Any) -> None:
         if _lacks_index(described):
-            await self._add_index(await self.until_active())
+            await _unless_there(self._add_index(await self.until_active()), self.lacks_index)
 
     async def _add_ttl(self) -> None:
         ttl = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
@@ -197,13 +207,22 @@ class _Table:
         )
 
 
-async def _lack(what: str, work: Awaitable[None]) -> str:
-    """Return, where the service does not know how, that `what` is lacking; else nothing."""
+async def _lack(what: str, work: Awaitable[None], why: tuple[type[AqiError], ...] = (RequestRefused,)) -> str:
+    """Return that `what` is lacking where the service does not do the work for one of these reasons."""
     try:
         await work
-    except RequestRefused as error:
+    except why as error:
         return f"{what}: {error}"
     return ""
+
+
+async def _unless_there(work: Awaitable[None], lacks: Callable[[], Awaitable[bool]]) -> None:
+    """Add something; that AWS calls it invalid, since another has added it meanwhile, is as good."""
+    try:
+        await work
+    except ItemRefused:
+        if await lacks():
+            raise
 
 
 async def _seen(look: Awaitable[Seen], *, no: Seen) -> Seen:

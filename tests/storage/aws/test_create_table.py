@@ -291,14 +291,31 @@ class TestTable:
             await create_table(world)
         assert world.waits == []
 
+    async def test_what_aws_calls_invalid_is_a_fault_of_the_configuration(self, world: World) -> None:
+        await world.make_table()
+        world.double.on("UpdateTable", error(400, "ValidationException", "the index is odd"))
+        with pytest.raises(ConfigError, match="the index is odd"):
+            await create_table(world)
+
+    async def test_ttl_that_was_switched_within_the_hour_is_a_lack_and_the_rest_is_made(
+        self, world: World
+    ) -> None:
+        await world.make_table()
+        world.double.on("UpdateTimeToLive", error(400, "ValidationException", "TimeToLive is disabling"))
+        [sentence] = await create_table(world)
+        assert sentence.startswith("TTL on expires_at: ")
+        assert "TimeToLive is disabling" in sentence
+        world.double.clear()
+        assert await missing(world) == ["TTL on expires_at"]
+
     @pytest.mark.parametrize("operation", ["UpdateTimeToLive", "UpdateTable"])
-    async def test_what_aws_calls_invalid_is_a_fault_of_the_configuration(
+    async def test_what_another_adds_between_our_look_and_our_request_is_as_good(
         self, world: World, operation: str
     ) -> None:
         await world.make_table()
-        world.double.on(operation, error(400, "ValidationException", "TimeToLive is disabling"))
-        with pytest.raises(ConfigError, match="TimeToLive is disabling"):
-            await create_table(world)
+        world.double.on(operation, done_but(400, "ValidationException"), times=1)
+        assert await create_table(world) == []
+        assert await missing(world) == []
 
     @pytest.mark.parametrize("code", ["UnknownOperationException", "NotImplemented"])
     @pytest.mark.parametrize(
