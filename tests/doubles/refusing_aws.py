@@ -21,6 +21,8 @@ CREDENTIALS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 FOUND = (200, "")
+EMPTY = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+"""What S3 lists of a bucket with nothing in it."""
 
 
 @dataclass
@@ -61,7 +63,8 @@ def refusing_aws(
             aws.asked.append(operation or f"{self.command} {self.path}")
             status, code = aws.table if operation else aws.bucket.get(self.command, (403, "AccessDenied"))
             error = _json(code, said) if operation else _xml(code, said)
-            body = b"" if self.command == "HEAD" or status == 200 else error
+            said_of_it = (b"{}" if operation else EMPTY) if status == 200 else error
+            body = b"" if self.command == "HEAD" else said_of_it
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
