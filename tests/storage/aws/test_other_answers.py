@@ -144,7 +144,7 @@ async def test_no_redirect_is_followed_and_the_region_is_asked_for_once(
     peer.status, peer.headers = status, {"Location": "/elsewhere"}
     await error_of(bucket.call("list_objects_v2"))
     await error_of(bucket.put("k", b"x"))
-    assert len(peer.asked) <= 4
+    assert peer.asked.count("HEAD /b") <= 2
     assert set(peer.asked) <= {"GET /b", "HEAD /b", "PUT /b/k"}
 
 
