@@ -30,6 +30,7 @@ docker() { echo "docker $*" >> images; case "$*" in *--password-stdin*) grep -q 
 aws() {
     case "$1 $2" in
         "ssm start-session") test "${4#i-}" != "$4" && echo "$@" >> sessions ;;  # moto has no sessions
+        "cloudwatch describe-alarms") ;;  # moto speaks its older protocols alone
         "batch submit-job") echo "$@" >> jobs ;;  # moto runs them by Docker
         "cloudformation deploy")
             shift 2
