@@ -1,0 +1,56 @@
+"""The Python of the system, where it is another build than the one that runs the tests: Debian 12 has 3.11.2.
+
+One rule: it has our packages, and nothing else is lent to it. Its `re` once matched too much: numbers were
+kept as they came, and elements ended too soon (tests/project/test_oldest_python.py).
+"""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+from tests.doubles.plain_reading import CAPTURES, plain
+from tests.doubles.program import environment
+
+SYSTEM = Path(f"/usr/bin/python3.{sys.version_info.minor}")
+PACKAGES = [folder for folder in sys.path if folder.endswith("-packages")]
+COLUMNS = {
+    "id": "id",
+    "latitude": "latitude",
+    "altitude": "altitude",
+    "pm25": "P2.5",
+    "pm10": "P10",
+    "aqi": "AQI",
+}
+
+
+def is_another() -> bool:
+    """Tell whether the system has a Python of this minor version that is not the one that runs."""
+    if not SYSTEM.exists():
+        return False
+    asked = [str(SYSTEM), "-c", "import sys; print(sys.version)"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return done.returncode == 0 and done.stdout.strip() != sys.version.strip()
+
+
+@pytest.mark.skipif(not is_another(), reason=f"{SYSTEM} is not there, or is what runs the tests")
+@pytest.mark.parametrize("capture", ["real", "generated"])
+def test_a_capture_comes_to_the_same_items_by_the_python_of_the_system(capture: str, tmp_path: Path) -> None:
+    body, taken = CAPTURES[capture]
+    (tmp_path / "capture.json").write_bytes(body)
+    command = (
+        *(str(SYSTEM), "-m", "aqi_service", "--load-only", "--local", "d", "capture.json"),
+        *("--snapshot-time", taken.replace(" ", "T")),
+    )
+    env = environment(PYTHONPATH=os.pathsep.join([str(ROOT), *PACKAGES]))
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    wanted = plain(body, "daqi", taken)
+    rows = sqlite3.connect(tmp_path / "d/air_quality.db").execute(f"SELECT {', '.join(COLUMNS)} FROM items")  # noqa: S608
+    found = {str(id_): (str(id_), *rest) for id_, *rest in rows}
+    assert found == {item["id"]: tuple(map(item.get, COLUMNS.values())) for item in wanted.items}
+    assert f'"rejected":{len(wanted.rejected)},"without_pm":{wanted.without_pm}' in done.stdout
