@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak shards siege fuzz api host conformance manual mutate bench wheelhouse lock audit clean
+.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak shards years siege fuzz api host conformance manual mutate bench wheelhouse lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,9 +64,9 @@ matrix: ## every fault on every call that it can fall on, once, twice and always
 	$(call setup,--extra test)
 	@MATRIX=$${MATRIX:-all} $(RUN) -m pytest -n 2 trials/matrix $(ARGS)
 
-crash: ## kill -9 at each step and 200 random moments of a load, power cuts; KILL_SEED=N chooses others
+crash: ## kill -9 at each step and 200 random moments of a load, at each step of an export, power cuts; KILL_SEED=N chooses others
 	$(call setup,--extra test)
-	@KILLS=$${KILLS:-200} POWER_SEEDS=$${POWER_SEEDS:-3} EACH_STEP=$${EACH_STEP:-1} $(RUN) -m pytest -n 2 --timeout 3000 -rP trials/crash/test_random_moments.py trials/crash/test_every_step.py $(ARGS)
+	@KILLS=$${KILLS:-200} POWER_SEEDS=$${POWER_SEEDS:-3} EACH_STEP=$${EACH_STEP:-1} $(RUN) -m pytest -n 2 --timeout 3000 -rP trials/crash/test_random_moments.py trials/crash/test_every_step.py trials/crash/test_exports.py $(ARGS)
 
 chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
 	$(call setup,--extra test)
@@ -79,6 +79,10 @@ soak: ## 500 loads and lookups under faults in one process, and what grows in it
 shards: ## 8 workers over 64 snapshots, killed beside a daemon; replicas behind one address; SEED=N chooses kills
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.shards $${SEED:+--seed $$SEED} $(ARGS)
+
+years: ## a year of daily files by 4 shards that are killed, exported, and one question; 20,000 files out of S3; SEED=N
+	$(call setup,--extra test --extra examples)
+	@exec $(RUN) -m trials.years $${SEED:+--seed $$SEED} $(ARGS)
 
 api: ## 100 requests for each operation of openapi.json, and more that it does not allow; ARGS="--seed 2" chooses others
 	$(call setup,--extra test)

@@ -17,6 +17,7 @@ TRIALS = (
     "chaos",
     "soak",
     "shards",
+    "years",
     "fuzz",
     "siege",
     "api",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import NamedTuple
 
+from aqi_service.core.clocks import freshness
 from aqi_service.core.decimals import MAX_DIGITS, canonical
 from aqi_service.core.items import Item
 from aqi_service.core.requests import AreaRequest
@@ -78,7 +79,7 @@ def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) 
         counted += 1
         fine += [Decimal(item.pm25)] if item.pm25 is not None else []
         coarse += [Decimal(item.pm10)] if item.pm10 is not None else []
-        if newest is None or (item.measured_at or 0) > (newest.measured_at or 0):
+        if newest is None or _freshness(item) > _freshness(newest):
             newest = item
     pm25, pm10 = (yield from _quartiles(fine)), (yield from _quartiles(coarse))
     scored = score(scale, pm10.median, pm25.median) if pm25.median or pm10.median else None
@@ -92,6 +93,10 @@ def _reason(record: SensorRecord, request: AreaRequest) -> str | None:
     if not record.is_clean:
         return next(flag.value for flag in record.flags if flag in UNCLEAN)
     return "no_value" if record.item.pm25 is None and record.item.pm10 is None else None
+
+
+def _freshness(item: Item) -> tuple[bool, int]:
+    return freshness(item.measured_at, item.snapshot_at)
 
 
 def _quartiles(found: Sequence[Decimal]) -> Slices[Quartiles]:

@@ -69,6 +69,15 @@ def is_ahead(taken: float, now: float) -> bool:
     return taken > counts_until(now)
 
 
+def freshness(measured_at: int | None, taken: int | None) -> tuple[bool, int]:
+    """Return what the newest of records is found by, to tell from it how old data is (all in epoch seconds).
+
+    One that is dated over an hour ahead of its snapshot, which was `taken` then, says so only among its like:
+    else a single one would hide for a day that nothing comes any more.
+    """
+    return not is_ahead(measured_at or 0, taken or 0), measured_at or 0
+
+
 def counts_until(now: float) -> int:
     """Return the last time of a snapshot that counts at `now` (epoch seconds)."""
     return int(now + TOLERANCE)

@@ -108,7 +108,11 @@ def _area_sensors(name: str, area: Area) -> Iterator[Series]:
 
 
 _SENSORS = (
-    _Family("aqi_sensor_concentration", "24-hour mean that the sensor reports, in µg/m³.", _concentration),
+    _Family(
+        "aqi_sensor_concentration",
+        "Newest record's mean in µg/m³: of 24 hours, unless warned not_24h_mean.",
+        _concentration,
+    ),
     _Family("aqi_sensor_index", "Air-quality index of the sensor's newest record.", _index),
     _Family("aqi_sensor_flagged", "1 if the snapshot's checks flag the sensor so, else 0.", _flagged),
     _Family("aqi_sensor_measured_timestamp_seconds", "Time of the sensor's newest record.", _measured),
@@ -116,7 +120,7 @@ _SENSORS = (
 _AREAS = (
     _Family(
         "aqi_area_concentration",
-        "Median of the 24-hour means of the area's sensors that count, in µg/m³.",
+        "Median, in µg/m³, of such means of the area's sensors that count.",
         _area_concentration,
     ),
     _Family("aqi_area_index", "Air-quality index of the area's medians.", _area_index),

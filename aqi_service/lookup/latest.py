@@ -6,6 +6,7 @@ One rule: what memory leaves to the table is read there, if it is little; a whol
 import asyncio
 import math
 
+from aqi_service.core.clocks import freshness
 from aqi_service.core.items import Item
 from aqi_service.core.latest import Latest
 from aqi_service.core.requests import LatestRequest
@@ -50,7 +51,7 @@ class LatestSensors:
             if count % BUILD_SLICE == BUILD_SLICE - 1:
                 await give_way()
             expires = expires if item.expires_at is None else min(expires, item.expires_at)
-            newest = max(newest, item, key=_measured)
+            newest = max(newest, item, key=_freshness)
 
         def holds() -> bool:
             age = loop.time() - begun
@@ -64,5 +65,5 @@ class LatestSensors:
         return Latest(records, scale, newest.timestamp, index.version.snapshot_time, holds)
 
 
-def _measured(item: Item) -> int:
-    return item.measured_at or 0
+def _freshness(item: Item) -> tuple[bool, int]:
+    return freshness(item.measured_at, item.snapshot_at)

@@ -210,6 +210,16 @@ def test_an_area_has_medians_and_quartiles_and_none_of_too_few_sensors() -> None
     assert (none["newest"], none["age_seconds"]) == (None, None)
 
 
+def test_a_sensor_that_dates_ahead_does_not_make_the_data_of_its_area_new() -> None:
+    request = AreaRequest(Point(48.78, 9.18), 3)
+    ahead = FULL._replace(measured_at=1_703_095_200 + 7200, snapshot_at=1_703_095_200)
+    usual = FULL._replace(measured_at=1_703_088_000, snapshot_at=1_703_095_200)
+    for several in ([ahead, usual, usual], [usual, usual, ahead]):
+        found = summed(request, [SensorRecord(item) for item in several], DAQI)
+        assert (found.sensors, found.newest) == (3, usual)
+    assert summed(request, [SensorRecord(ahead)] * 3, DAQI).newest == ahead
+
+
 @pytest.mark.parametrize("write", [json_pieces, geojson_pieces])
 def test_an_area_near_equator_and_greenwich_is_where_it_was_asked_for(write: Any) -> None:
     request = AreaRequest(Point(0.00001, -0.0000025), 3)

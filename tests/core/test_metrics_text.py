@@ -41,7 +41,7 @@ def test_a_sensor_has_its_values_index_flags_and_time() -> None:
     assert (
         written(SensorRecord(FULL, Check((Flag.STALE, Flag.HIGH), 9)))
         == """\
-# HELP aqi_sensor_concentration 24-hour mean that the sensor reports, in µg/m³.
+# HELP aqi_sensor_concentration Newest record's mean in µg/m³: of 24 hours, unless warned not_24h_mean.
 # TYPE aqi_sensor_concentration gauge
 aqi_sensor_concentration{sensor="141",pollutant="P2.5"} 0.9
 aqi_sensor_concentration{sensor="141",pollutant="P10"} 12
@@ -65,7 +65,7 @@ def test_an_area_has_its_medians_index_time_and_how_many_sensors_count() -> None
     assert (
         written(areas={"town": area()})
         == """\
-# HELP aqi_area_concentration Median of the 24-hour means of the area's sensors that count, in µg/m³.
+# HELP aqi_area_concentration Median, in µg/m³, of such means of the area's sensors that count.
 # TYPE aqi_area_concentration gauge
 aqi_area_concentration{area="town",pollutant="P2.5"} 7.55
 aqi_area_concentration{area="town",pollutant="P10"} 12

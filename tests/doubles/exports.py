@@ -6,16 +6,18 @@ One rule: loads are the program's own, over the ports of a dry run.
 import csv
 import gzip
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aqi_service.core.report import LoadReport
 from aqi_service.storage.dry import DryBackend
 from aqi_service.storage.exports import Export
 from aqi_service.storage.local.export_file import FileExport, open_file_export
 from tests.doubles.load_helpers import run, written
+
+Result = TypeVar("Result")
 
 FIRST, SECOND = "data_20_12_23_17_00.json", "data_20_12_23_18_00.json"
 
@@ -34,6 +36,11 @@ async def into(path: Path) -> AsyncIterator[FileExport]:
     async with open_file_export(path) as export:
         yield export
         await export.finish()
+
+
+async def on_this_thread(work: Callable[[], Result]) -> Result:
+    """Do at once what an export hands to a thread."""
+    return work()
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -17,25 +17,21 @@ import pytest
 from aqi_service.core.decimals import canonical
 from aqi_service.core.export_rows import COLUMNS, DECIMALS, TEXT_SUFFIX, ColumnType
 from aqi_service.core.items import ATTRIBUTES
-from tests import ROOT
+from tests.doubles.data_page import (
+    ATHENA,
+    COSTS,
+    IN_SQLITE,
+    PAGE,
+    PANDAS,
+    QUESTION,
+    VIEW,
+    WITHOUT_LIMIT,
+)
 from tests.doubles.documents import record
 from tests.doubles.local_helpers import other_program
 from tests.doubles.outside import needs_package
 from tests.doubles.program import CAPTURE, environment, ran
 
-PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-VIEW, QUESTION, ATHENA, _ = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
-PANDAS, COSTS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-SAME_IN_SQLITE = """
-SELECT country, substr(date, 1, 7) AS month, count(*) AS days, sum("P2.5" > 15 OR P10 > 45) AS over_who
-FROM (
-    SELECT *, row_number() OVER (
-        PARTITION BY sensor_id, date ORDER BY measured_at DESC, CAST(id AS INT) DESC
-    ) AS n
-    FROM air
-)
-WHERE n = 1 GROUP BY country, month ORDER BY days DESC, country, month
-"""
 HIVE = {
     ColumnType.TEXT: "string",
     ColumnType.DECIMAL: "decimal(38,18)",
@@ -127,9 +123,9 @@ async def test_the_newest_row_an_id_is_just_the_table_and_the_question_has_the_t
         assert texts(found) == texts(kept)
         [(rows,)] = duck.read_parquet(f"{tmp_path}/air/*/*.parquet").count("*").fetchall()
         assert rows == 4 * 120
-        answer = lite.execute(SAME_IN_SQLITE).fetchall()
+        answer = lite.execute(IN_SQLITE).fetchall()
         assert len(answer) == 3
-        assert duck.sql(QUESTION.replace("LIMIT 5", "")).fetchall() == answer
+        assert duck.sql(WITHOUT_LIMIT).fetchall() == answer
 
 
 @needs_both[0]

@@ -5,6 +5,7 @@ in both directions: no request without a grant, and no grant without a request.
 """
 
 import gzip
+import io
 import re
 import signal
 import time
@@ -15,12 +16,16 @@ from pathlib import Path
 import pytest
 
 from aqi_service.core.snapshot_names import snapshot_name
+from aqi_service.errors import AccessDenied
 from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.create_bucket import BucketMaker
 from aqi_service.storage.aws.create_table import create_table
+from aqi_service.storage.aws.s3_export import S3Place
+from aqi_service.storage.aws.s3_upload import PART_SIZE
 from tests import DATA
 from tests.doubles.aws_backends import plain_table
-from tests.doubles.faults.clients import at_once
+from tests.doubles.exports import on_this_thread
+from tests.doubles.faults.clients import at_once, through
 from tests.doubles.faults.effects import Refuse
 from tests.doubles.faults.rules import Rule
 from tests.doubles.faults.shim import Shim
@@ -160,19 +165,32 @@ async def test_a_backfill_s_policy_is_what_it_asks_for(made: World, tmp_path: Pa
     made.assert_used("backfill")
 
 
+async def in_parts(made: World) -> None:
+    """Publish what is too large for one request; once HEAD has to decide, then a part is refused."""
+    bucket, _, prefix = made.place.export.partition("/")
+    large = io.BytesIO(b"x" * (PART_SIZE + 1))
+    async with through(made.shim) as behind:
+        place = S3Place(behind.s3, bucket, prefix)
+        made.shim.book.add(Rule("CompleteMultipartUpload", Refuse("NoSuchUpload", applied=True), nth=(1,)))
+        await place.publish(large, "large.parquet", on_this_thread)
+        made.shim.book.add(Rule("UploadPart", Refuse("AccessDenied")))
+        with pytest.raises(AccessDenied):
+            await place.publish(large, "large.parquet", on_this_thread)
+
+
 @needs_package("pyarrow")
 async def test_what_an_export_adds_to_a_policy_is_what_it_asks_for(made: World, tmp_path: Path) -> None:
     place = made.place
     await made.clients.s3.create_bucket(Bucket=place.export.partition("/")[0])
     source = written(tmp_path, document(1, 2), "data_20_12_23_17_00.json")
     export = ("--load-only", "--dry-run", "--from", str(source), "--export", f"s3://{place.export}")
-    made.shim.book.add(Rule("CompleteMultipartUpload", Refuse("NoSuchUpload", applied=True), nth=(1,)))
     done = await ran(*export, cwd=tmp_path, env=made.environment)
     assert (done.code, done.reports[0]["status"]) == (0, "complete")
     assert f"dry run, nothing is written, but the export to s3://{place.export}, scale" in done.err
-    made.shim.book.add(Rule("UploadPart", Refuse("AccessDenied")))
+    made.shim.book.add(Rule("PutObject", Refuse("AccessDenied")))
     denied = await ran(*export, cwd=tmp_path, env=made.environment)
     assert (denied.code, f"s3://{place.export}: access is denied" in denied.last) == (2, True)
+    await in_parts(made)
     made.assert_granted("export")
     made.assert_used("export")
 

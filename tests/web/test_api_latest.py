@@ -128,6 +128,21 @@ async def test_it_is_made_once_for_all_until_memory_answers_something_else(made:
     assert {row["P2.5"] for row in rows(again.body)} == {"9.25"}
 
 
+async def test_a_sensor_that_dates_ahead_does_not_make_all_of_it_new() -> None:
+    later = "2017-08-11T11:00:00"
+    items = tuple(
+        item._replace(timestamp=later, measured_at=TAKEN + 85_020) if number == 7 else item
+        for number, item in enumerate(capture_items())
+    )
+    world = ApiWorld(MemoryStore(*items))
+    world.memory.offer(index_of(items))
+    async with served(world):
+        columns = (await world.ask("/latest.columns.json")).json
+    written = set(columns["columns"]["timestamp"])
+    assert later in written
+    assert columns["newest"] == max(written - {later})
+
+
 @by_hand
 async def test_an_expiry_moves_it_at_once() -> None:
     items = tuple(

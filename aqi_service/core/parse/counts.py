@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
+from aqi_service.core.clocks import freshness, is_ahead
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item
 from aqi_service.core.times import DAY, EARLIEST, feed_time
@@ -25,7 +26,8 @@ class ParseCounts:
     `pending_half` is 1 while the last record with a PM value may yet be half of a measurement: it is neither
     an item nor rejected then, and none of the other counts but `records` has it.
     `dated` are the measurements with a time, `ahead` those of them that are too far past the snapshot's.
-    `newest` is the newest item's `measured_at` and timestamp, `times` has the `measured_at` of each.
+    `newest` is the newest item's `measured_at` and timestamp, of those that tell how old the snapshot's data
+    is, which was `taken` then (epoch seconds); `times` has the `measured_at` of each.
     `careful` are the elements that were no ordinary records, so that they took longer; nothing else tells of
     that.
     """
@@ -42,6 +44,7 @@ class ParseCounts:
     sensors: IdSet = field(default_factory=IdSet)
     dated: int = 0
     ahead: int = 0
+    taken: int = field(default=0, compare=False)
     newest: tuple[int, str] | None = None
     times: MeasuredTimes = field(default_factory=MeasuredTimes, compare=False)
     careful: int = field(default=0, compare=False)
@@ -58,8 +61,7 @@ class ParseCounts:
 
     def count_item(self, measured_at: int, timestamp: str) -> None:
         """Count an item by when it was measured."""
-        if self.newest is None or measured_at > self.newest[0]:
-            self.newest = (measured_at, timestamp)
+        self._see(measured_at, timestamp)
         self.times.add(measured_at)
 
     def count_ordinary(self, items: Sequence[Item]) -> None:
@@ -69,5 +71,11 @@ class ParseCounts:
         self.sensors.add_all(map(int, map(_SENSOR_ID, items)))
         self.times.add_all(map(_MEASURED_AT, items))
         newest = max(items, key=_MEASURED_AT)  # of equally new ones the first
-        if self.newest is None or _MEASURED_AT(newest) > self.newest[0]:
-            self.newest = (_MEASURED_AT(newest), str(newest.timestamp))
+        if is_ahead(_MEASURED_AT(newest), self.taken):
+            newest = max(items, key=lambda item: freshness(item.measured_at, self.taken))
+        self._see(_MEASURED_AT(newest), str(newest.timestamp))
+
+    def _see(self, measured_at: int, timestamp: str) -> None:
+        """Note an item if it is the newest so far."""
+        if self.newest is None or freshness(measured_at, self.taken) > freshness(self.newest[0], self.taken):
+            self.newest = (measured_at, timestamp)

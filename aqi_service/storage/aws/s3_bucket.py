@@ -121,10 +121,10 @@ class Bucket:
         except InGlacier as error:
             raise in_glacier(self.what, key) from error
 
-    async def put(self, key: str, body: bytes, **condition: str) -> None:
+    async def put(self, key: str, body: bytes, **parameters: Any) -> None:
         """Write a whole object over an older one of that key."""
         kind = "application/x-ndjson" if key.endswith(".ndjson") else "application/json"
-        await self.call("put_object", SLOW, "ETag", Key=key, Body=body, ContentType=kind, **condition)
+        await self.call("put_object", SLOW, "ETag", Key=key, Body=body, **{"ContentType": kind} | parameters)
 
     async def change(self, key: str, new: Callable[[Document | None], bytes | None]) -> None:
         """Write over an object what `new` makes of it, None for nothing; ask again if another changed it.

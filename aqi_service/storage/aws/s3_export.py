@@ -1,9 +1,11 @@
-"""Exported files as objects of any bucket: each by one multipart upload, complete or absent.
+"""Exported files as objects of any bucket, each complete or absent.
 
-One rule: an object takes the place of an older one of its key, for whoever exports a snapshot again.
+One rule: an object takes the place of an older one of its key, for whoever exports a snapshot again. A file
+of at most PART_SIZE goes out in one request, so that who is killed in the middle leaves no upload either.
 """
 
 import asyncio
+import os
 import uuid
 from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from aqi_service.errors import AccessDenied, ArchiveFailed, ExportFailed, MissingResource, Unavailable
 from aqi_service.storage.aws.errors import denied
 from aqi_service.storage.aws.retry import Sleep
-from aqi_service.storage.aws.s3_bucket import Bucket
+from aqi_service.storage.aws.s3_bucket import Bucket, metadata
 from aqi_service.storage.aws.s3_upload import PART_SIZE, S3Upload
 from aqi_service.storage.exports import RunOnThread
 from aqi_service.storage.ports import SnapshotInfo
@@ -27,10 +29,13 @@ temporary file."""
 _DENIED = "access is denied: it is another account's, or these credentials lack s3:PutObject there"
 
 
+_CONTENT_TYPE = "application/vnd.apache.parquet"
+
+
 class _Replacement(S3Upload):
     """An upload that asks for no condition."""
 
-    content_type = "application/vnd.apache.parquet"
+    content_type = _CONTENT_TYPE
 
     async def _complete(self, parts: list[dict[str, Any]]) -> None:
         await self._ask(parts)
@@ -55,23 +60,30 @@ class S3Place:
         return cast("BinaryIO", held.enter_context(SpooledTemporaryFile(MOST_IN_MEMORY)))
 
     async def publish(self, file: BinaryIO, name: str, run: RunOnThread) -> None:
-        """Upload it. Raises ConfigError for what waiting cannot mend, else ExportFailed."""
+        """Send it. Raises ConfigError for what waiting cannot mend, else ExportFailed."""
         info = SnapshotInfo(source="--export", load_id=uuid.uuid4().hex)
-        upload = _Replacement(self._bucket, self._prefix + name, info)
+        size = await run(lambda: file.seek(0, os.SEEK_END))
+        send = self._put if size <= PART_SIZE else self._upload
         try:
-            await self._send(upload, file, run)
+            await run(lambda: file.seek(0))
+            await send(file, self._prefix + name, info, run)
         except AccessDenied as error:
             raise AccessDenied(f"{self.what}: {denied(error, _DENIED)}") from error
         except MissingResource as error:
             raise MissingResource(f"{self.what}: there is no such bucket") from error
         except (ArchiveFailed, Unavailable) as error:
             raise ExportFailed(f"The export cannot be written to {self.what}: {error}") from error
+
+    async def _put(self, file: BinaryIO, key: str, info: SnapshotInfo, run: RunOnThread) -> None:
+        body = await run(file.read)
+        await self._bucket.put(key, body, ContentType=_CONTENT_TYPE, Metadata=metadata(info))
+
+    async def _upload(self, file: BinaryIO, key: str, info: SnapshotInfo, run: RunOnThread) -> None:
+        upload = _Replacement(self._bucket, key, info)
+        try:
+            await upload.begin()
+            while piece := await run(lambda: file.read(PART_SIZE)):
+                await upload.write(piece)
+            await upload.complete()
         finally:
             await upload.close()
-
-    async def _send(self, upload: S3Upload, file: BinaryIO, run: RunOnThread) -> None:
-        await upload.begin()
-        await run(lambda: file.seek(0))
-        while piece := await run(lambda: file.read(PART_SIZE)):
-            await upload.write(piece)
-        await upload.complete()

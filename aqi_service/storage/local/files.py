@@ -133,7 +133,9 @@ def make_usable(folder: Path) -> None:
     Raises ConfigError for a file system that lacks what is needed.
     """
     make_folder(folder)
-    with hold(partial_of(folder / "probe")):
+    probe = folder / "probe"
+    remove_dead_of(probe)
+    with hold(partial_of(probe)):
         pass
     with locked(folder):
         sync_folder(folder)

@@ -200,6 +200,25 @@ def test_of_equally_new_records_the_first_is_the_newest_whichever_way_it_went() 
     assert own.findings.newest == careful.findings.newest == (1_703_091_600, forms[1])
 
 
+def test_a_record_dated_ahead_tells_how_old_the_data_is_only_where_all_are_whichever_way_it_went() -> None:
+    past, soon, ahead, later = (
+        "2023-12-20 17:00:00", "2023-12-20 19:00:00", "2023-12-20 19:00:01", "2023-12-21 12:00:00"
+    )  # fmt: skip
+    for times, newest in (
+        ([past, later, ahead], past),
+        ([later, ahead, soon, past], soon),
+        ([later], later),
+        ([ahead, later, ahead], later),
+    ):
+        own, careful = both(
+            [document_of(*(record(n, "7", "5", timestamp=time) for n, time in enumerate(times)))]
+        )
+        assert own.findings.careful == 0
+        for read in (own, careful):
+            assert read.findings.newest is not None
+            assert (read.findings.newest[1], len(read.items)) == (newest, len(times))
+
+
 def test_the_humidity_of_a_box_is_the_same_both_ways() -> None:
     values = [{"value_type": "humidity", "value": value} for value in ("55.50", 60, 61.5)]
     weather = [record(10 + n, location={"id": n}, sensordatavalues=[each]) for n, each in enumerate(values)]

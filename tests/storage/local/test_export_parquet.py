@@ -168,7 +168,8 @@ async def test_what_the_archive_has_under_another_name_is_exported_under_that_na
 
 
 async def test_what_a_dead_process_left_half_written_goes_at_the_next_run(tmp_path: Path) -> None:
-    (tmp_path / ".export.0badcafe.partial").write_text("half")
+    for name in ("export", "probe"):
+        (tmp_path / f".{name}.0badcafe.partial").write_text("half")
     (tmp_path / ".mine.partial").write_text("not ours")
     async with into(tmp_path):
         assert files(tmp_path) == {".mine.partial"}
