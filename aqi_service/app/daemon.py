@@ -58,7 +58,7 @@ FEW_CONNECTIONS = 500
 
 async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
-    files, systemd = read_files(config), Systemd(os.environ)
+    files, systemd = read_files(config, time.time), Systemd(os.environ)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, systemd.reloading, files.reload)
     async with open_backend(config) as backend:
         tell_start(config, backend)
@@ -78,7 +78,7 @@ async def _serve(
 
     Sockets accept first: to make and check archive and table may take minutes, and lookups are told so.
     """
-    files = files or read_files(config)
+    files = files or read_files(config, time.time)
     tls = files.tls
     async with AsyncExitStack() as stack:
         sockets = _closing(stack, listen(config.host, config.port))

@@ -12,7 +12,7 @@ from typing import Any
 
 from aqi_service.app.advice import fitting_advice
 from aqi_service.app.config import Config
-from aqi_service.app.excluded import excluded_sensors
+from aqi_service.app.excluded import excluded_sensors, read_list_in_s3
 from aqi_service.app.logs import say
 from aqi_service.app.open import open_backend
 from aqi_service.app.reports import print_facts
@@ -43,12 +43,13 @@ async def run(config: Config, stop: Stop) -> int:
 
 
 async def _run(config: Config) -> int:
-    excluded = sorted(excluded_sensors(config).ids)
+    excluded = excluded_sensors(config)
     async with open_backend(config) as backend:
         tell_start(config, backend)
         await check_table(config, backend)
+        await read_list_in_s3(config, backend.snapshot_locations.objects, excluded)
         with fitting_advice(config), _naming_the_command(config):
-            return await _delete_all(config, backend.storage.store, excluded)
+            return await _delete_all(config, backend.storage.store, sorted(excluded.ids))
 
 
 @contextmanager

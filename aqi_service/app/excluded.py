@@ -6,11 +6,14 @@ One rule: a list that cannot be used is a ConfigError that names the file, and t
 import logging
 import os
 import stat
+from contextlib import aclosing
 from pathlib import Path
 
 from aqi_service.app.config import Config
 from aqi_service.core.exclusions import NO_SENSORS, ExcludedSensors, read_exclusions
+from aqi_service.core.s3_urls import parse_s3
 from aqi_service.errors import ConfigError
+from aqi_service.storage.ports import Objects
 
 log = logging.getLogger("aqi_service")
 
@@ -19,9 +22,28 @@ MOST_BYTES = 1024 * 1024
 
 
 def excluded_sensors(config: Config) -> ExcludedSensors:
-    """Read which sensors a Config leaves out; raises ConfigError for a list that cannot be used."""
+    """Read which sensors a Config leaves out by a file; raises ConfigError for a list that cannot be used."""
     path = config.exclude_sensors
-    return ExcludedSensors(NO_SENSORS if path is None else read_list(path))
+    return ExcludedSensors(read_list(path) if isinstance(path, Path) else NO_SENSORS)
+
+
+async def read_list_in_s3(config: Config, objects: Objects | None, excluded: ExcludedSensors) -> None:
+    """Read the list into `excluded`, where a Config names an object.
+
+    Raises ConfigError for one that is not there or cannot be used, FetchFailed where S3 does not answer.
+    """
+    url = config.exclude_sensors
+    place = parse_s3(url) if isinstance(url, str) else None
+    if place is None or objects is None:
+        return
+    await objects.look(*place)  # else what is not there would be waited for
+    body = bytearray()
+    async with aclosing(objects.read(*place)) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > MOST_BYTES:
+                break
+    excluded.replace(_ids_in(bytes(body), f"--exclude-sensors {url}"), 0.0)  # nobody was on it before
 
 
 def tell_excluded(config: Config, excluded: ExcludedSensors) -> None:
@@ -42,6 +64,10 @@ def read_list(path: Path) -> frozenset[int]:
         raise ConfigError(f"{named} is no file") from error
     except OSError as error:
         raise ConfigError(f"{named} cannot be read: {error.strerror}") from error
+    return _ids_in(text, named)
+
+
+def _ids_in(text: bytes, named: str) -> frozenset[int]:
     if len(text) > MOST_BYTES:
         raise ConfigError(f"{named} is larger than {MOST_BYTES >> 20} MiB")
     try:

@@ -13,7 +13,7 @@ from aqi_service.app.advice import fitting_advice
 from aqi_service.app.backfill import replays
 from aqi_service.app.cloudwatch import SEND_SECONDS, LoadMetricsSender, Tell, cloudwatch
 from aqi_service.app.config import Config
-from aqi_service.app.excluded import excluded_sensors, tell_excluded
+from aqi_service.app.excluded import excluded_sensors, read_list_in_s3, tell_excluded
 from aqi_service.app.lease_keeper import acquire, keep_renewed
 from aqi_service.app.loads import LoadKind, Loads, warn_without_contact
 from aqi_service.app.logs import say
@@ -49,10 +49,11 @@ async def _run(config: Config, stop: Stop) -> int:
         AsyncExitStack() as stack,
     ):
         tell_start(config, backend)
-        tell_excluded(config, excluded)
         warn_without_contact(config)
         look_here(config.sources, backend.snapshot_locations)
         await check_when_ready(config, backend)
+        await read_list_in_s3(config, backend.snapshot_locations.objects, excluded)
+        tell_excluded(config, excluded)
         export = await stack.enter_async_context(open_export(config))
         loads = Loads(config, backend, excluded=excluded, export=export)
         tell = _teller(sender, stop)

@@ -70,8 +70,8 @@ async def _local(folder: Path, config: Config) -> AsyncIterator[Backend]:
 
 
 def _objects(config: Config) -> AbstractAsyncContextManager[Objects | None]:
-    """Open what reads `s3://` sources, if one was named."""
-    if not any(map(parse_s3, config.sources)):
+    """Open what reads `s3://` sources, or such a list of sensors, if one was named."""
+    if not (any(map(parse_s3, config.sources)) or isinstance(config.exclude_sensors, str)):
         return nullcontext()
     from aqi_service.storage.aws.open import open_objects  # noqa: PLC0415  # a second of imports, only for s3://
 

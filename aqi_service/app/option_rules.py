@@ -116,6 +116,10 @@ def _commands(asked: OptionValues) -> Rules:
             "--delete-excluded needs --exclude-sensors FILE: it deletes what the table has of those sensors",
         ),
         (
+            isinstance(asked.exclude_sensors, str) and not (asked.load_only or asked.delete_excluded),
+            "--exclude-sensors s3:// is for --load-only and --delete-excluded: who serves has a file",
+        ),
+        (
             asked.tls_cert is None and (asked.tls_key, asked.tls_client_ca) != (None, None),
             "--tls-key and --tls-client-ca need --tls-cert: without a certificate there is no TLS",
         ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from aqi_service.core.s3_urls import is_prefix, parse_s3
 from aqi_service.core.selection import Shard, parse_shard
 from aqi_service.core.times import typed_time
 
@@ -76,3 +77,16 @@ class File(Folder):
     """A file's path."""
 
     what = "file"
+
+
+class FileOrObject(File):
+    """A file's path, or an object's `s3://` URL as it was written."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a path, unless it is such a URL."""
+        place = parse_s3(str(value))
+        if place is None:
+            return super().convert(value, param, ctx)
+        if is_prefix(place[1]):
+            self.fail(f"{value!r} names no object: s3://bucket/key", param, ctx)
+        return str(value)

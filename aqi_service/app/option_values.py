@@ -49,7 +49,7 @@ class OptionValues:
     until: int | None
     shard: Shard | None
     export: str | None
-    exclude_sensors: Path | None
+    exclude_sensors: Path | str | None
     delete_excluded: bool
     force: bool
     scale_name: str

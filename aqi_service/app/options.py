@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aqi_service.app.option_types import File, Folder, Number, Share, Switch, Time, Whole
+from aqi_service.app.option_types import File, FileOrObject, Folder, Number, Share, Switch, Time, Whole
 from aqi_service.core.costs import PRICE_PER_MILLION, PRICE_SINCE
 
 ENV_PREFIX = "AQI_"
@@ -147,9 +147,9 @@ OPTIONS = (
     _option(
         "--exclude-sensors",
         metavar="FILE",
-        type=File(path_type=Path),
-        help="Sensors that are neither stored nor served, an id a line; SIGHUP reads it again.  "
-        "[default: none]",
+        type=FileOrObject(path_type=Path),
+        help="Sensors that are neither stored nor served, an id a line; SIGHUP reads it again. With "
+        "--load-only or --delete-excluded also s3://bucket/key.  [default: none]",
     ),
     _option(
         "--delete-excluded",

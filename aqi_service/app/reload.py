@@ -27,12 +27,14 @@ class ReloadedFiles:
     Attributes:
         tls: what TLS is served with; None is plain TCP.
         excluded: the sensors that are left out.
+        now: the wall clock, in epoch seconds.
         on_excluded: called when other sensors are left out than before.
     """
 
     tls: Certificates | None
     excluded: ExcludedSensors
     _list: Path | None
+    now: Callable[[], float]
     on_excluded: Callable[[], None]
 
     def reload(self) -> None:
@@ -48,7 +50,7 @@ class ReloadedFiles:
     def _reload_list(self, path: Path) -> None:
         before = self.excluded.ids
         try:
-            self.excluded.replace(read_list(path))
+            self.excluded.replace(read_list(path), self.now())
         except ConfigError as error:
             log.warning(
                 "exclusions_kept", extra={"error": str(error), "sensors": len(before), "hint": _AGAIN}
@@ -67,12 +69,15 @@ class ReloadedFiles:
             self.on_excluded()
 
 
-def read_files(config: Config, on_excluded: Callable[[], None] = lambda: None) -> ReloadedFiles:
+def read_files(
+    config: Config, now: Callable[[], float], on_excluded: Callable[[], None] = lambda: None
+) -> ReloadedFiles:
     """Read what a Config names for the first time; raises ConfigError for what cannot be used."""
     tls = None
     if config.tls_cert is not None:
         tls = Certificates(config.tls_cert, config.tls_key, config.tls_client_ca)
-    return ReloadedFiles(tls, excluded_sensors(config), config.exclude_sensors, on_excluded)
+    path = config.exclude_sensors if isinstance(config.exclude_sensors, Path) else None
+    return ReloadedFiles(tls, excluded_sensors(config), path, now, on_excluded)
 
 
 def _reload_certificates(tls: Certificates) -> None:

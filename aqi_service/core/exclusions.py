@@ -4,6 +4,8 @@ One rule: whoever answers asks the list at that moment, so a new one counts at o
 that it began with.
 """
 
+import math
+
 from aqi_service.core.decimals import integer
 from aqi_service.core.redaction import printable
 from aqi_service.errors import ConfigError
@@ -22,15 +24,20 @@ class ExcludedSensors:
 
     Attributes:
         ids: theirs; another object only when it has other ids, so that it is compared by `is`.
+        shortened: when one of them was last taken off the list (epoch seconds): a load that began before has
+            left that one out.
     """
 
-    __slots__ = ("ids",)
+    __slots__ = ("ids", "shortened")
 
     def __init__(self, ids: frozenset[int] = NO_SENSORS) -> None:
         self.ids = ids
+        self.shortened = -math.inf
 
-    def replace(self, ids: frozenset[int]) -> None:
-        """Put another list in the place of this one."""
+    def replace(self, ids: frozenset[int], now: float) -> None:
+        """Put another list in the place of this one; `now` is in epoch seconds."""
+        if self.ids - ids:
+            self.shortened = now
         if ids != self.ids:
             self.ids = ids
 

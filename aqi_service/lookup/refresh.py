@@ -25,6 +25,7 @@ from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale
 from aqi_service.core.sensors import sensors_of
+from aqi_service.core.times import feed_time
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.turns import give_way, in_turns
@@ -218,10 +219,20 @@ class MemoryRefresher:
         index = replace(index, excluded=excluded)
         told = self._latest.has_loaded(version)  # by the load: what the table has otherwise stays with it
         otherwise = _elsewhere(manifest) > builder.repeated and not told
-        fewer = reader.counts.reasons[EXCLUDED] < _excluded(manifest)  # the load left out more than is now
-        if otherwise or fewer or expired < int(manifest.get("expired") or 0):
+        others = self._left_out_others(version, manifest, reader.counts.reasons[EXCLUDED])
+        if otherwise or others or expired < int(manifest.get("expired") or 0):
             return await self._confirmed(index, math.inf)
         return index
+
+    def _left_out_others(self, version: SnapshotVersion, manifest: Manifest, records: int) -> bool:
+        """Tell whether the load left out sensors that are served by now, so that the table lacks them.
+
+        `records` is how many of the snapshot's are left out now. It may be as many, of others: then the list
+        has lost a sensor since.
+        """
+        by_load = _excluded(manifest)
+        began = feed_time(version.started) or 0
+        return records < by_load or (by_load > 0 and began <= self._latest.excluded.shortened)
 
     async def _with_sensors(self, index: SnapshotIndex, boxes: BoxHumidity) -> SnapshotIndex:
         """Find each sensor's newest record, and check it."""

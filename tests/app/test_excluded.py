@@ -85,7 +85,7 @@ def test_a_link_is_followed_and_one_that_leads_nowhere_is_named(tmp_path: Path) 
 def reloading(path: Path, tls: Certificates | None = None) -> tuple[ReloadedFiles, list[object]]:
     """Read the list for the first time; give what SIGHUP calls, and what it has told whom."""
     told: list[object] = []
-    files = read_files(config(exclude_sensors=path), lambda: told.append(files.excluded.ids))
+    files = read_files(config(exclude_sensors=path), lambda: 0.0, lambda: told.append(files.excluded.ids))
     files.tls = tls
     return files, told
 
@@ -151,6 +151,8 @@ def test_a_list_may_begin_with_a_byte_order_mark_and_have_notes_in_any_encoding(
             {"delete_excluded": True, "exclude_sensors": Path("x"), "serve_only": True},
             "--delete-excluded loads and serves nothing",
         ),
+        ({"exclude_sensors": "s3://b/list"}, "who serves has a file"),
+        ({"exclude_sensors": "s3://b/list", "serve_only": True}, "is for --load-only and --delete-excluded"),
         ({"dry_run": True}, "--dry-run needs --load-only or --delete-excluded"),
     ],
 )

@@ -38,9 +38,9 @@ def test_what_is_shown_of_a_bad_line_is_short_and_moves_no_terminal() -> None:
 def test_the_same_ids_again_are_the_same_list_and_others_are_another() -> None:
     excluded = ExcludedSensors(frozenset({1, 2}))
     before = excluded.ids
-    excluded.replace(frozenset({2, 1}))
+    excluded.replace(frozenset({2, 1}), 0)
     assert excluded.ids is before
-    excluded.replace(frozenset({1}))
+    excluded.replace(frozenset({1}), 0)
     assert excluded.ids == {1}
 
 

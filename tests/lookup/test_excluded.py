@@ -61,7 +61,7 @@ class World:
         await run(feed(document(*IDS)), storage, live=True, excluded=self.excluded.ids)
 
     def leave_out(self, *sensors: int) -> None:
-        self.excluded.replace(frozenset(sensors))
+        self.excluded.replace(frozenset(sensors), self.memory.now())
 
     async def found(self) -> set[int]:
         """Give the ids that are found, be it in memory or in the table."""
@@ -247,6 +247,25 @@ async def test_a_sensor_that_a_load_left_out_comes_back_with_the_next_load_and_n
     world.memory.now = lambda: NOW + 3660
     await world.refresher.look()
     assert world.remembered == await world.found() == {11, 12, 13}
+
+
+async def test_one_that_another_takes_the_place_of_on_the_list_does_not_come_out_of_the_archive_either() -> (
+    None
+):
+    world = World()
+    world.leave_out(12)
+    await world.load()
+    for meanwhile in ((12,), (13,)):  # as many records of the snapshot are left out as were
+        world.leave_out(*meanwhile)
+        await world.refresher.look()
+    assert world.remembered == await world.found() == {11}
+    await run(
+        feed(document(*IDS, timestamp="2023-12-20 17:30:00")), Storage(world.archive, world.store),
+        live=True, now=NOW + 3600, excluded=world.excluded.ids,
+    )  # fmt: skip
+    world.memory.now = lambda: NOW + 3660
+    await world.refresher.look()
+    assert world.remembered == await world.found() == {11, 12}
 
 
 async def test_who_waits_for_the_next_look_is_woken_by_a_new_list(world: World) -> None:

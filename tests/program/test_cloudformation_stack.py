@@ -66,8 +66,10 @@ async def test_a_stack_takes_up_bucket_and_table_that_a_deleted_one_left_behind(
     assert done.err.startswith("{")
 
 
-async def test_the_shards_of_a_backfill_fill_the_table_from_the_archive(tmp_path: Path, moto: Moto) -> None:
-    made = deploy(moto, moto.bucket, ImageUri="aqi-service:1", TtlDays="0")
+async def test_the_shards_of_a_backfill_fill_the_table_from_the_archive_without_who_is_left_out(
+    tmp_path: Path, moto: Moto
+) -> None:
+    made = deploy(moto, moto.bucket, ImageUri="aqi-service:1", TtlDays="0", LeftOut="left-out.txt")
     batch = moto.client("batch")
     [definition] = batch.describe_job_definitions(jobDefinitions=[made["BackfillDefinition"]])[
         "jobDefinitions"
@@ -75,9 +77,10 @@ async def test_the_shards_of_a_backfill_fill_the_table_from_the_archive(tmp_path
     [queue] = batch.describe_job_queues(jobQueues=[made["BackfillQueue"]])["jobQueues"]
     container = definition["containerProperties"]
     for number, hour in enumerate(("17", "18")):
-        name, body = f"data_20_12_23_{hour}_55.json", document(number)
+        name, body = f"data_20_12_23_{hour}_55.json", document(number, 12)
         moto.client("s3").put_object(Bucket=made["BucketName"], Key=name, Body=body)
 
+    moto.client("s3").put_object(Bucket=made["BucketName"], Key="settings/left-out.txt", Body=b"12\n")
     env = moto.environment | {each["name"]: each["value"] for each in container["environment"]}
     env |= {"AQI_SHARD_COUNT": "2"}  # the submission's
     for shard in ("0", "1"):

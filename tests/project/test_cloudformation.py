@@ -178,7 +178,9 @@ def test_a_role_may_do_nothing_but_its_policies_of_deploy_iam_and_begin() -> Non
         "aqi-no-secrets",
     ]
     assert list(stack.policies("ReplicaRole")) == ["aqi-serve-only", "aqi-install", "aqi-no-secrets"]
-    assert list(stack.policies("BackfillRole")) == ["aqi-backfill", "aqi-export"]
+    assert list(stack.policies("BackfillRole")) == ["aqi-backfill", "aqi-export", "aqi-list"]
+    [reads] = stack.policies("BackfillRole")["aqi-list"]["Statement"]
+    assert (reads["Action"], reads["Resource"]) == (["s3:GetObject"], "arn:aws:s3:::<Bucket>/settings/*")
     assert not stack.of_type("AWS::IAM::Policy")
     assert not stack.of_type("AWS::IAM::ManagedPolicy")
     for role in ("LoaderRole", "ReplicaRole"):

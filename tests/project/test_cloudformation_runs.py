@@ -214,6 +214,7 @@ def test_a_backfill_is_an_array_job_on_fargate_spot_that_begins_anew_when_spot_e
             shard_of(variables | submitted)
     assert (variables["AQI_BUCKET"], variables["AQI_TABLE"]) == ("<Bucket>", "<Table>")
     assert variables["AQI_TTL_DAYS"] == "30"
+    assert "AQI_EXCLUDE_SENSORS" not in variables
     again = [(each["Action"], each.get("OnExitCode")) for each in job["RetryStrategy"]["EvaluateOnExit"]]
     assert again == [("EXIT", "2"), ("RETRY", None)]
     assert not small().of_type("AWS::Batch::JobDefinition")

@@ -132,7 +132,7 @@ async def test_a_sensor_that_is_not_left_out_is_in_every_reply_that_could_have_i
 async def test_no_reply_has_a_sensor_that_is_left_out_as_soon_as_the_list_says_so(memory: bool) -> None:
     made = await world(memory=memory)
     await replies(made)  # so that all is kept that may be
-    made.excluded.replace(frozenset({SENSOR}))
+    made.excluded.replace(frozenset({SENSOR}), 0)
     found = await replies(made)
     assert showing(found) == ECHO
     assert (found[str(RECORD)], found[f"sensor {SENSOR}"]) == (b"Item not found", b"Item not found")
@@ -140,7 +140,7 @@ async def test_no_reply_has_a_sensor_that_is_left_out_as_soon_as_the_list_says_s
 
 async def test_where_memory_was_read_with_the_list_all_is_answered_as_if_it_never_was() -> None:
     made = await world(memory=False)
-    made.excluded.replace(frozenset({SENSOR, 4}))
+    made.excluded.replace(frozenset({SENSOR, 4}), 0)
     assert made.memory.offer(replace(index_of(ITEMS[1:]), excluded=made.excluded.ids))
     found, never = await replies(made), await replies(await world(memory=True, items=ITEMS[1:]))
     assert showing(found) == ECHO
@@ -150,7 +150,7 @@ async def test_where_memory_was_read_with_the_list_all_is_answered_as_if_it_neve
 
 async def test_others_are_answered_as_before_without_the_table_too() -> None:
     made = await world(memory=True, table=False)
-    made.excluded.replace(frozenset({SENSOR}))
+    made.excluded.replace(frozenset({SENSOR}), 0)
     without_it(made)
     found = await replies(made)
     assert showing(found) == ECHO
@@ -163,7 +163,7 @@ async def test_others_are_answered_as_before_without_the_table_too() -> None:
 async def test_its_badge_says_that_it_is_not_here_and_its_area_s_counts_one_less() -> None:
     made = await world(memory=True)
     assert READERS.keys() == {"sensor", "area"}
-    made.excluded.replace(frozenset({SENSOR}))
+    made.excluded.replace(frozenset({SENSOR}), 0)
     async with served(made):
         base = f"http://127.0.0.1:{made.port}/badge"
         async with aiohttp.request("GET", f"{base}/sensor/{SENSOR}.svg") as reply:
@@ -174,9 +174,9 @@ async def test_its_badge_says_that_it_is_not_here_and_its_area_s_counts_one_less
 
 async def test_one_that_is_no_longer_left_out_is_shown_again_out_of_the_table() -> None:
     made = await world(memory=True)
-    made.excluded.replace(frozenset({SENSOR}))
+    made.excluded.replace(frozenset({SENSOR}), 0)
     without_it(made)
     assert showing(await replies(made)) == ECHO
-    made.excluded.replace(frozenset())
+    made.excluded.replace(frozenset(), 0)
     found = await replies(made)
     assert showing(found) == {*WIRE, *PAGES} - SAY_NOTHING_OF_IT
