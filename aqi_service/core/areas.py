@@ -68,7 +68,8 @@ def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) 
     Those that are clean count, and indoor ones only if they are asked for.
     """
     fine, coarse = list[Decimal](), list[Decimal]()
-    left_out, counted, newest, scale = Counter[str](), 0, None, request.choice.scale or usual
+    left_out, counted, scale = Counter[str](), 0, request.choice.scale or usual
+    newest, freshest = None, (False, 0)
     for number, record in enumerate(sensors):
         if number % BUILD_SLICE == 0:
             yield
@@ -79,8 +80,9 @@ def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) 
         counted += 1
         fine += [Decimal(item.pm25)] if item.pm25 is not None else []
         coarse += [Decimal(item.pm10)] if item.pm10 is not None else []
-        if newest is None or _freshness(item) > _freshness(newest):
-            newest = item
+        fresh = freshness(item.measured_at, item.snapshot_at)
+        if newest is None or fresh > freshest:
+            newest, freshest = item, fresh
     pm25, pm10 = (yield from _quartiles(fine)), (yield from _quartiles(coarse))
     scored = score(scale, pm10.median, pm25.median) if pm25.median or pm10.median else None
     return Area(request, counted, dict(sorted(left_out.items())), pm25, pm10, scored, scale, newest)
@@ -93,10 +95,6 @@ def _reason(record: SensorRecord, request: AreaRequest) -> str | None:
     if not record.is_clean:
         return next(flag.value for flag in record.flags if flag in UNCLEAN)
     return "no_value" if record.item.pm25 is None and record.item.pm10 is None else None
-
-
-def _freshness(item: Item) -> tuple[bool, int]:
-    return freshness(item.measured_at, item.snapshot_at)
 
 
 def _quartiles(found: Sequence[Decimal]) -> Slices[Quartiles]:
