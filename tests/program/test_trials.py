@@ -14,7 +14,7 @@ from tests.doubles.outside import needs_package
 from tests.doubles.wire_fixtures import by_jumps
 from trials.conformance.probes import PROBES, all_answers
 from trials.crash.crashes import KILLED
-from trials.crash.test_exports import survived
+from trials.crash.exporting import survived
 from trials.crash.world import check_finished, moved_on, undisturbed, worlds_of
 from trials.matrix.feed_cells import FEED_CELLS
 from trials.matrix.proof import prove

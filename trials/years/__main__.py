@@ -22,12 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run both parts; return 1 if anything was wrong."""
     parser = argparse.ArgumentParser(prog="python -m trials.years", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the files, and of who is killed when")
-    plan = plan_of(parser.parse_args(arguments).seed, WHOLE)
-    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    plan, moto = plan_of(parser.parse_args(arguments).seed, WHOLE), Moto(moto_endpoint())
+    os.environ |= moto.environment
     with tempfile.TemporaryDirectory() as folder:
         outcome = asyncio.run(years(plan, Path(folder)))
     failed = _told(checks.summary(outcome), checks.problems(outcome))
-    read = objects.read_day(Moto(moto_endpoint()), WHOLE.files)
+    read = objects.read_day(moto, WHOLE.files)
     return int(_told(objects.summary(read), objects.problems(read, WHOLE.files)) or failed)
 
 
