@@ -10,11 +10,9 @@ import pytest
 from tests.doubles.faults.clients import through
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
-from tests.doubles.outside import needs_package
 from tests.doubles.wire_fixtures import by_jumps
 from trials.conformance.probes import PROBES, all_answers
 from trials.crash.crashes import KILLED
-from trials.crash.exporting import survived
 from trials.crash.world import check_finished, moved_on, undisturbed, worlds_of
 from trials.matrix.feed_cells import FEED_CELLS
 from trials.matrix.proof import prove
@@ -34,9 +32,6 @@ SHOWN = (
 
 STEP, MOMENT = 12, 0.05
 """In the middle of a load, by its steps; and seconds after its start."""
-
-MIDDLE = 12
-"""As STEP, of an export."""
 
 PLACES = pytest.mark.parametrize("kind", ["local", "aws"])
 
@@ -61,12 +56,6 @@ async def test_a_load_that_was_killed_costs_nothing_that_the_next_start_does_not
                 await check_finished(world, wanted, killed.killed_before)
         async with worlds.opened() as world:
             await moved_on(world, kill_after=MOMENT)
-
-
-@needs_package("pyarrow")
-async def test_an_export_that_was_killed_left_whole_files_alone(moto: Moto, tmp_path: Path) -> None:
-    """At one of its steps: in the middle, where the first file is there and the second is being written."""
-    assert await survived("folder", tmp_path, moto, over_old=True, each=MIDDLE) != set()
 
 
 async def test_the_shim_answers_each_probe_as_aws_does(moto_endpoint: str) -> None:
