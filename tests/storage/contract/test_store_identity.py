@@ -73,20 +73,25 @@ async def test_a_table_that_is_made_anew_under_its_name_has_another_identity(wor
 
 
 class Described:
-    """A client that describes a table with what an endpoint may give."""
+    """A client that describes a table, and says of its making what an endpoint may give."""
 
-    def __init__(self, table: dict[str, Any]) -> None:
-        self._table = table
+    def __init__(self, made: dict[str, Any]) -> None:
+        self._table = MADE_OF | made
 
     async def describe_table(self, **_: Any) -> dict[str, Any]:
         return {"Table": self._table}
 
 
+MADE_OF = {
+    "TableStatus": "ACTIVE",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "N"}],
+}
 MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("table", "identity"),
+    ("made", "identity"),
     [
         ({"TableId": "t-1", "CreationDateTime": MADE}, "t-1"),
         ({"CreationDateTime": MADE}, "2026-01-02T03:04:05+00:00"),
@@ -95,9 +100,9 @@ MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     ],
 )
 async def test_without_an_id_the_time_of_its_making_and_then_its_name_stand_in(
-    table: dict[str, Any], identity: str
+    made: dict[str, Any], identity: str
 ) -> None:
-    client: Any = Described(table)
+    client: Any = Described(made)
     assert await DynamoStore(client, client, "air").identity() == identity
 
 
