@@ -38,6 +38,7 @@ from aqi_service.lookup.lookup import LARGE_REQUESTS, Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher
 from aqi_service.server.limits import Limits
+from aqi_service.server.replies import AtOnce
 from aqi_service.server.server import Server
 from aqi_service.server.sockets import listen
 from aqi_service.shutdown import GRACE_SECONDS, Stop
@@ -87,8 +88,9 @@ async def _serve(
         files.on_excluded = latest.renewable.set
         lookup = Lookup(backend.storage.store, time.time, latest=latest, read_units=config.read_units)
         stack.push_async_callback(lookup.close)
+        at_once = AtOnce(lookup.at_once, lookup.records_at_once)
         server = Server(
-            sockets, lookup.answer, _limits(config), lambda: tls.context if tls else None, lookup.at_once
+            sockets, lookup.answer, _limits(config), lambda: tls.context if tls else None, at_once
         )
         server.no_place = lookup.no_place
         status = ServiceStatus(server.counts, lookup.counts, lookup.requests, latest)

@@ -8,6 +8,7 @@ A record is kept as bytes: a fifth of the memory of an Item, and the garbage col
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import orjson
 
 from aqi_service.core.csv_reply import HEADER, csv_row
 from aqi_service.core.exclusions import NO_SENSORS
+from aqi_service.core.frames import encode_header
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import COLUMNS, OF_DAYS, Item, Verdict, judge
 from aqi_service.core.notes import NO_DOUBT
@@ -116,6 +118,25 @@ class SnapshotIndex:
             return None
         return HEADER + packed[_START : _START + size]
 
+    def frames(
+        self, numbers: Iterable[int], now: float, doubt: float = NO_DOUBT, ages: float | None = None
+    ) -> bytes | None:
+        """Return the frames of the replies to several, joined; None if the table has to be asked for one.
+
+        It is asked as `reply` says, which is what each of them is.
+        """
+        if now - self.built >= KEPT_SECONDS:
+            return None
+        ages, frames = now if ages is None else ages, list[bytes]()
+        for packed in map(self.packed.get, numbers):
+            if packed is None:
+                return None
+            measured_at, expires_at, size = _HEAD.unpack_from(packed)
+            if expires_at <= ages or measured_at <= doubt:
+                return None
+            frames += _start(size), packed[_START : _START + size]
+        return b"".join(frames)
+
     def item(
         self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
     ) -> Item | None:
@@ -201,6 +222,12 @@ class IndexBuilder:
             self.left_out += 1
 
 
+@cache
+def _start(size: int) -> bytes:
+    """Return what a reply's frame has before a row of this size, of which MOST_BYTES is the largest."""
+    return encode_header(len(HEADER) + size) + HEADER
+
+
 def pack(item: Item) -> bytes | None:
     """Return an item as bytes; None if it is larger than any of the feed's."""
     row = csv_row(item)
@@ -208,7 +235,7 @@ def pack(item: Item) -> bytes | None:
     measured_at = 0 if item.measured_at is None else item.measured_at
     if len(row) > MOST_BYTES or not 0 <= expires_at <= _NEVER or not 0 <= measured_at <= _NEVER:
         return None
-    fields = item if item[-_OF_DAYS:] != (None,) * _OF_DAYS else item[:-_OF_DAYS]
+    fields = item[:] if item[-_OF_DAYS:] != (None,) * _OF_DAYS else item[:-_OF_DAYS]
     beside = fields[_CELLS:] if _fields(row) == [*item[:_CELLS]] else fields
     packed = _HEAD.pack(measured_at, expires_at, len(row)) + row + orjson.dumps(beside)
     return packed if len(packed) <= MOST_BYTES else None

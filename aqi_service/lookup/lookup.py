@@ -9,7 +9,7 @@ went wrong inside.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -119,6 +119,18 @@ class Lookup:
             self.counts.memory += 1
             return reply
         return self._count(RECORD, NOT_FOUND) if number > MAX_INTEGER else None
+
+    def records_at_once(self, payloads: Sequence[bytes]) -> bytes | None:
+        """Return the frames of `at_once` for all, joined, if each is a record; else None.
+
+        What is no record's id is left to that, and ids that are longer than any.
+        """
+        if not b"".join(payloads).isdigit() or max(map(len, payloads)) > _ID_DIGITS or b"" in payloads:
+            return None
+        frames = self._latest.frames(list(map(int, payloads)))
+        if frames is not None:
+            self.counts.memory += len(payloads)
+        return frames
 
     def no_place(self, payload: bytes, seconds: float) -> None:
         """Count a request that was told that it is busy before it came here, and how long it had waited."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from weakref import ref
 
 from aqi_service.core.clocks import ages_from, is_ahead
@@ -79,6 +79,16 @@ class MemoryIndex:
             return None if item is None else csv_reply(item)
         now = self.now()
         return index.reply(number, now, self._doubt, ages_from(now, self._data_time))
+
+    def frames(self, numbers: Sequence[int]) -> bytes | None:
+        """Return the frames of `reply` for each, joined; None if the table has to be asked for one."""
+        index = self.index
+        if index is None or index.excluded is not self.excluded.ids:
+            return None
+        if self._moved.loads and any(map(self._moved.__contains__, numbers)):
+            return None
+        now = self.now()
+        return index.frames(numbers, now, self._doubt, ages_from(now, self._data_time))
 
     def item(self, number: int) -> Item | None:
         """Return the record with this id; None if the table has to be asked, as `reply` does."""

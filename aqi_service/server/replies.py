@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from aqi_service.core.frames import ERRORS, KINDS, UNAVAILABLE, encode, kind
 
@@ -17,8 +18,19 @@ log = logging.getLogger("aqi_service")
 Answer = Callable[[bytes], Awaitable[bytes]]
 """Request payload to reply payload; it answers errors itself, as `Unavailable: ` and so on."""
 
-AtOnce = Callable[[bytes], bytes | None]
-"""The same where nothing has to be waited for; None is for `Answer`."""
+
+class AtOnce(NamedTuple):
+    """What answers where nothing has to be waited for.
+
+    Attributes:
+        one: gives a request's reply; None is for `Answer`.
+        records: gives the frames of the replies to all that came in one read, joined, if each is a record;
+            None is for `one`.
+    """
+
+    one: Callable[[bytes], bytes | None] = lambda _: None
+    records: Callable[[list[bytes]], bytes | None] = lambda _: None
+
 
 AT_ONCE = 16
 """Requests of one read looked up at the same time: one peer must not take the store's whole pool."""
@@ -44,9 +56,20 @@ class Responder:
     def __init__(self, answer: Answer, counts: Counter[str], at_once: AtOnce) -> None:
         self.last = math.inf
         self._answer = answer
-        self._at_once = at_once
+        self._at_once, self._records = at_once
         self._counts = counts
         self._turns = asyncio.Semaphore(TURNS)
+
+    def records(self, payloads: list[bytes]) -> bytes | None:
+        """Return the frames of the replies if each is a record that is there; None is for `answer_all`."""
+        try:
+            frames = self._records(payloads)
+        except Exception as error:
+            _failed(payloads[0], error)
+            return None  # one by one it costs the reply that it is about
+        if frames is not None:
+            self._counts["found"] += len(payloads)
+        return frames
 
     async def answer_all(self, payloads: list[bytes]) -> bytes:
         """Return the replies' frames, in the order of the requests."""

@@ -19,7 +19,7 @@ from aqi_service.server.connection import READ_SIZE, Connection
 from aqi_service.server.large_replies import LargeReplies
 from aqi_service.server.last_words import last_word, send_away
 from aqi_service.server.limits import REFUSALS, Limits, ServerCounts
-from aqi_service.server.replies import Answer, AtOnce, Responder, shown
+from aqi_service.server.replies import TURN, Answer, AtOnce, Responder, shown
 from aqi_service.server.sockets import peer_of, prepare, spread_keepalive
 
 log = logging.getLogger("aqi_service")
@@ -56,12 +56,12 @@ class Server:
         answer: Answer,
         limits: Limits | None = None,
         context: Callable[[], ssl.SSLContext | None] = lambda: None,
-        at_once: AtOnce = lambda _: None,
+        at_once: AtOnce | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.counts = ServerCounts()
         self._sockets = sockets
-        self._replies = Responder(answer, self.counts.replies, at_once)
+        self._replies = Responder(answer, self.counts.replies, at_once or AtOnce())
         self._is_large = methodcaller("startswith", self.limits.large)
         self._large_replies = LargeReplies()
         self.no_place: Callable[[bytes, float], None] = lambda _payload, _seconds: None
@@ -173,6 +173,12 @@ class Server:
         """Answer read after read until the peer ends or says DISCONNECT."""
         goes_on = True
         while goes_on and (payloads := await connection.frames()):
+            if frames := self._replies.records(payloads):
+                self.counts.requests += len(payloads)
+                if len(payloads) > TURN:
+                    await asyncio.sleep(0)  # other connections have their turn
+                await connection.write(frames)
+                continue
             if DISCONNECT in payloads:
                 goes_on = False
                 del payloads[payloads.index(DISCONNECT) :]

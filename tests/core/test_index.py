@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.core.csv_reply import csv_reply
+from aqi_service.core.frames import encode
 from aqi_service.core.index import (
     KEPT_SECONDS,
     MOST_BYTES,
@@ -45,6 +46,27 @@ def test_a_record_is_answered_byte_for_byte_as_out_of_the_table_and_comes_back_w
     assert reply == (None if item.expires_at == 0 else csv_reply(item))
 
 
+@QUICK
+@given(st.lists(ITEMS, unique_by=lambda item: item.id, max_size=4), st.data())
+def test_several_are_answered_in_one_as_each_is_alone_or_left_to_the_table(
+    items: list[Item], data: st.DataObject
+) -> None:
+    made = index(*items)
+    numbers = data.draw(st.lists(st.sampled_from([8, *made.packed]), max_size=5))
+    times = st.sampled_from(
+        [0, *(at + 1 for item in items for at in (item.measured_at, item.expires_at) if at)]
+    )
+    doubt, ages = data.draw(times) - 2, float(data.draw(times))
+    alone = [made.reply(number, NOW, doubt, ages) for number in numbers]
+    there = [encode(reply) for reply in alone if reply is not None]
+    assert made.frames(numbers, NOW, doubt, ages) == (None if None in alone else b"".join(there))
+
+
+def test_the_item_of_a_day_is_packed_whole_where_its_row_is_quoted() -> None:
+    item = PLAIN._replace(aqi_range='"Low"', hours_p25="3")
+    assert unpack(pack(item) or b"") == item
+
+
 def test_an_id_that_the_snapshot_does_not_have_is_left_to_the_table() -> None:
     assert index(PLAIN).reply(8, NOW) is None
 
@@ -59,6 +81,8 @@ def test_an_index_answers_for_a_day_whatever_the_age_of_its_data() -> None:
     made = index(PLAIN._replace(measured_at=5))
     assert made.reply(7, NOW + KEPT_SECONDS - 1)
     assert made.reply(7, NOW + KEPT_SECONDS) is None
+    assert made.frames([7], NOW + KEPT_SECONDS - 1)
+    assert made.frames([7], NOW + KEPT_SECONDS) is None
 
 
 def test_of_two_records_with_one_id_the_newer_is_kept_and_of_equally_new_ones_the_later() -> None:

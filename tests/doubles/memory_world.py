@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from aqi_service.core.csv_reply import csv_reply
+from aqi_service.core.frames import encode
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.manifest import data_time
 from aqi_service.core.report import LoadReport, Status
@@ -244,6 +245,15 @@ class MemoryWorld:
             allowed = {self._reply(item) for item in self._items_since(record_id)}
             reply = await self._checking.answer(record_id.encode())
             assert reply in allowed, (record_id, reply, allowed)
+        self._check_many()
+
+    def _check_many(self) -> None:
+        """See that several are answered together as each of them is alone, or not."""
+        alone = {payload: self._checking.at_once(payload) for payload in (b"%d" % each for each in self.ids)}
+        there = {payload: encode(reply) for payload, reply in alone.items() if reply is not None}
+        assert (self._checking.records_at_once([*there]) or b"") == b"".join(there.values())
+        for absent in alone.keys() - there.keys():
+            assert self._checking.records_at_once([*there, absent]) is None
 
     def _items_since(self, record_id: str) -> list[Item | None]:
         """Give what the table had of an id; nothing older than it had when memory was looked after."""

@@ -23,7 +23,7 @@ from aqi_service.core.frames import HEADER, MAX_REPLY, decode_header, encode, en
 from aqi_service.server.connection import READ_SIZE, Connection
 from aqi_service.server.deadlines import Deadlines
 from aqi_service.server.limits import Limits
-from aqi_service.server.replies import Answer
+from aqi_service.server.replies import Answer, AtOnce
 from aqi_service.server.server import Server
 from aqi_service.server.sockets import listen
 from tests.doubles.faults.clock import JumpingLoop
@@ -242,12 +242,15 @@ def answers(payloads: list[bytes]) -> list[bytes]:
 
 @asynccontextmanager
 async def serving(
-    answer: Answer = echo, limits: Limits | None = None, tls: Certificates | None = None
+    answer: Answer = echo,
+    limits: Limits | None = None,
+    tls: Certificates | None = None,
+    at_once: AtOnce | None = None,
 ) -> AsyncIterator[Served]:
     """Run a server on a free port of 127.0.0.1; at the end nothing of it is left."""
     sockets = listen("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    server = Server(sockets, answer, limits, lambda: tls.context if tls else None)
+    server = Server(sockets, answer, limits, lambda: tls.context if tls else None, at_once)
     await server.start()
     try:
         yield Served(server, port)

@@ -175,6 +175,7 @@ async def test_a_new_list_counts_before_anybody_looks_and_costs_others_no_read_o
     world.leave_out(12)
     assert {number: world.lookup.at_once(b"%d" % number) for number in (11, 13)} == before
     assert world.lookup.at_once(b"12") is None
+    assert world.lookup.records_at_once([b"12"]) is None
     assert await world.found() == {11, 13}
     assert world.lookup.counts.table == 1  # the one that memory does not tell of
     await world.refresher.look()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aqi_service.core.csv_reply import HEADER_LINE
+from aqi_service.core.frames import encode
 from aqi_service.core.index import IndexBuilder, SnapshotVersion
 from aqi_service.core.items import LEASE_IDS, Item
 from aqi_service.core.request_words import KINDS, NO_REQUEST
@@ -54,6 +55,36 @@ def test_what_needs_no_table_is_answered_at_once_and_only_that() -> None:
     assert asked.at_once(b"28456691289") is None
     assert asked.at_once(b"x") == BAD
     assert asked.at_once(b"9" * 20) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "others", [[], [b"028456691289"], [b"28456691289"] * 300], ids=["alone", "written otherwise", "many"]
+)
+def test_records_in_memory_are_answered_together_as_one_by_one(others: list[bytes]) -> None:
+    found = Lookup(MemoryStore(), lambda: NOW, latest=remembering(ITEM))
+    asked = [b"28456691289", *others]
+    assert found.records_at_once(asked) == encode(CSV) * len(asked)
+    assert found.counts.memory == len(asked)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"",
+        b"2",
+        b"+28456691289",
+        b" 28456691289",
+        b"28_456691289",
+        b"0" * 10 + b"28456691289",
+        b"9" * 20,
+        b"!",
+    ],
+)
+def test_with_anything_else_among_them_they_are_answered_one_by_one(other: bytes) -> None:
+    found = Lookup(MemoryStore(), lambda: NOW, latest=remembering(ITEM))
+    for asked in ([other], [other, b"28456691289"], [b"28456691289", other]):
+        assert found.records_at_once(asked) is None
+    assert found.counts.memory == 0
 
 
 @pytest.mark.parametrize("payload", [b"028456691289", b"00000000028456691289"])

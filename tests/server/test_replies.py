@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +16,9 @@ def even(payload: bytes) -> bytes | None:
     return b"id," + payload if int(payload) % 2 == 0 else None
 
 
-def replies(at_once: AtOnce = even) -> tuple[Responder, list[bytes], "Counter[str]"]:
+def replies(
+    records: Callable[[list[bytes]], bytes | None] = lambda _: None,
+) -> tuple[Responder, list[bytes], "Counter[str]"]:
     asked: list[bytes] = []
     counts: Counter[str] = Counter()
 
@@ -23,7 +26,7 @@ def replies(at_once: AtOnce = even) -> tuple[Responder, list[bytes], "Counter[st
         asked.append(payload)
         return await echo(payload)
 
-    return Responder(answer, counts, at_once), asked, counts
+    return Responder(answer, counts, AtOnce(even, records)), asked, counts
 
 
 @pytest.mark.parametrize("payloads", [[b"2"], [b"1"], [b"2", b"1"], [b"4", b"1", b"2", b"3", b"6"]])
@@ -46,6 +49,23 @@ async def test_a_fault_in_an_answer_at_once_costs_that_reply_alone(caplog: pytes
     assert "no number" in caplog.text
 
 
+def test_records_that_are_there_are_counted_and_nothing_is_where_one_is_not() -> None:
+    made, _, counts = replies(lambda payloads: b"both" if payloads == [b"2", b"4"] else None)
+    assert made.records([b"2", b"4"]) == b"both"
+    assert made.records([b"2", b"1"]) is None
+    assert counts == {"found": 2}
+
+
+def test_a_fault_in_what_gives_records_leaves_them_to_be_answered_one_by_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made, _, counts = replies(lambda payloads: b"%d" % int(payloads[1]))
+    with caplog.at_level(logging.ERROR):
+        assert made.records([b"2", b"no number"]) is None
+    assert not counts
+    assert "answer_failed" in caplog.text
+
+
 async def test_a_read_of_many_that_waits_for_nothing_still_gives_way() -> None:
     made, _, _ = replies()
     few, many = task(made.answer_all([b"2"] * TURN)), task(made.answer_all([b"2"] * (TURN + 1)))
@@ -63,7 +83,7 @@ async def test_what_was_answered_at_once_is_sent_although_the_rest_does_not_come
         await never.wait()
         return b""
 
-    waiting = task(Responder(answer, Counter(), even).answer_all([b"2", b"1"]))
+    waiting = task(Responder(answer, Counter(), AtOnce(even)).answer_all([b"2", b"1"]))
     await turns()
     advance(10)
     await turns()

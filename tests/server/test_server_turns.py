@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
 from aqi_service.core.frames import encode
-from aqi_service.server.replies import AT_ONCE, TURN, TURNS
+from aqi_service.server.replies import AT_ONCE, TURN, TURNS, AtOnce
+from tests.doubles.loop_turns import Turns
 from tests.doubles.wire_fixtures import IDS, answers, echo, on_each_loop, serving, task, turns
 
 ONE = b"7"
@@ -54,6 +55,25 @@ async def test_a_read_of_many_requests_gives_way_after_a_turn() -> None:
         assert [await each for each in short] == [answers([b"1", b"2"])] * TURNS
         assert await long == answers(IDS[:200])
         assert asked.index(b"1") < asked.index(IDS[TURN * 3])
+
+
+@on_each_loop
+async def test_records_that_are_there_are_answered_read_by_read_each_in_a_turn_of_its_own() -> None:
+    reads, counted = list[tuple[int, int]](), Turns()
+
+    def records(payloads: list[bytes]) -> bytes | None:
+        reads.append((counted.number, len(payloads)))
+        return None if ONE in payloads else b"".join(map(encode, answers(payloads)))
+
+    asked = [b"%03d" % number for number in range(400)]
+    async with serving(at_once=AtOnce(records=records)) as served, served.peer() as peer:
+        assert await peer.ask(*asked) == answers(asked)
+        assert await peer.ask(b"5", ONE, b"6") == answers([b"5", ONE, b"6"])
+        assert served.server.counts.requests == served.server.counts.replies["found"] == 403
+    counted.stop()
+    *many, _ = reads
+    assert sum(size for _, size in many) == 400
+    assert len({turn for turn, _ in many}) == len(many) > 1
 
 
 @on_each_loop

@@ -66,12 +66,27 @@ def taken(parts: Sequence[bytes], limit: int, bare: bytes) -> Taken:
     return Taken(found, broken=False)
 
 
+def taken_at_once(parts: Sequence[bytes], limit: int) -> Taken:
+    """Read frames with it, all of a part in one go."""
+    splitter, found = FrameSplitter(limit), list[bytes]()
+    try:
+        for part in parts:
+            splitter.feed(part)
+            found += splitter.take_all()
+        splitter.take_all()
+    except FrameError:
+        return Taken(found, broken=True)
+    return Taken(found, broken=False)
+
+
 def frames(data: bytes) -> None:
     """The same frames whatever the cuts; what was taken comes back out of new frames."""
     for limit, bare in SIDES:
         expected = by_hand(data, limit, bare)
         assert taken([data], limit, bare) == expected
         assert taken(cuts_of(data), limit, bare) == expected
+        if not bare:
+            assert taken_at_once([data], limit) == taken_at_once(cuts_of(data), limit) == expected
         again = b"".join(map(encode, expected.payloads))
         assert taken([again], limit, bare) == Taken(expected.payloads, broken=False)
     if by_hand(data, *SIDES[0]).broken:
