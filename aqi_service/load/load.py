@@ -37,6 +37,7 @@ from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import FetchOptions, OpenSnapshot, Source, from_offset, info_of
 from aqi_service.storage.cleanup import afterwards, undo_cancel
 from aqi_service.storage.ports import SnapshotInfo, Storage, Upload, still_held
+from aqi_service.storage.turns import let_lookups_pass
 
 log = logging.getLogger("aqi_service")
 
@@ -198,7 +199,7 @@ class _Load:
             self._builder.rejects.add(batch.rejections)
             await self._export.add(batch.items)
             await self.writer.add(batch.items, batch.mark)
-            await asyncio.sleep(0)  # lookups get their turn between two batches
+            await let_lookups_pass()
 
     async def _write_pending(self, name: str | None, *, unchanged: bool) -> LoadEnd:
         """Bring the rest into the table out of the archived snapshot `name`, and say how the load ended."""

@@ -14,6 +14,7 @@ from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, TableRefused
 from aqi_service.load.table_writer import TableWriter
+from aqi_service.storage.turns import let_lookups_pass
 
 log = logging.getLogger("aqi_service")
 
@@ -57,7 +58,7 @@ async def _read(writer: TableWriter, reread: ReadFrom, rules: ScoringRules, mark
         async for chunk in chunks:
             for batch in reader.feed(chunk):
                 await writer.add(batch.items, batch.mark)
-                await asyncio.sleep(0)  # lookups get their turn between two batches
+                await let_lookups_pass()
             if writer.detached:
                 return
     for batch in reader.close():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aqi_service.core.items import Item
 from aqi_service.errors import AqiError, Unavailable
 from aqi_service.storage.ports import READ_LIMIT, Store
+from aqi_service.storage.turns import going_first
 
 MOST_AT_ONCE = 8
 """Requests at once. The first goes out at once; what comes while it is under way goes out together when it
@@ -53,7 +54,8 @@ class LookupBatcher:
             self._ask()
         elif self._due is None:  # 0 is the next turn of the loop: what has arrived by then goes along
             self._due = loop.call_later(PATIENCE if self._asking else 0, self._ask)
-        return await waiter
+        with going_first():
+            return await waiter
 
     async def close(self) -> None:
         """Give up what is under way or waits; whoever waits for it is cancelled."""

@@ -22,9 +22,9 @@ from aqi_service.core.requests import MOST_ROWS, DaysRequest, HistoryRequest
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import DAY, HOUR
 from aqi_service.errors import AqiError, BadRequest, Busy, MissingResource
-from aqi_service.lookup.turns import give_way
 from aqi_service.lookup.unreadable import UnreadableTable
 from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange, SensorReads
+from aqi_service.storage.turns import give_way
 
 MOST_AT_ONCE = 8
 """Requests at once; each holds what it found, at most 2 MB. More wait for a place."""

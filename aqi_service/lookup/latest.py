@@ -15,8 +15,8 @@ from aqi_service.core.slices import BUILD_SLICE
 from aqi_service.errors import NoAnswer
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.sensors import SensorLookup
-from aqi_service.lookup.turns import give_way
 from aqi_service.lookup.unreadable import NO_SNAPSHOT
+from aqi_service.storage.turns import give_way
 
 MOST_ASKED = 2_000
 """Records that are read from the table for it: a twentieth of a snapshot, or less."""

@@ -12,7 +12,7 @@ from aqi_service.core.places import Place, Places
 from aqi_service.core.places_file import read_places
 from aqi_service.core.requests import PlaceRequest
 from aqi_service.errors import NoAnswer, SnapshotFailed, SnapshotRejected
-from aqi_service.lookup.turns import in_turns
+from aqi_service.storage.turns import in_turns
 
 if TYPE_CHECKING:
     from aqi_service.core.slices import Slices

@@ -28,11 +28,11 @@ from aqi_service.core.sensors import sensors_of
 from aqi_service.core.times import feed_time
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.lookup.turns import give_way, in_turns
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import FetchOptions, archived_source
 from aqi_service.storage.ports import READ_LIMIT, Storage
+from aqi_service.storage.turns import give_way, in_turns
 
 log = logging.getLogger("aqi_service")
 

@@ -34,8 +34,8 @@ from aqi_service.lookup.latest import LatestSensors
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import PlaceLookup
 from aqi_service.lookup.sensors import SensorLookup
-from aqi_service.lookup.turns import give_way
 from aqi_service.storage.ports import Store
+from aqi_service.storage.turns import give_way
 
 HOURS_SECONDS = 1.0
 """How long an answer about a sensor waits for how many hours the table has of it."""

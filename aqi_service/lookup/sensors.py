@@ -28,10 +28,10 @@ from aqi_service.core.sensors import Sensors
 from aqi_service.core.slices import BUILD_SLICE, SLICE, Slices
 from aqi_service.errors import BadRequest, NoAnswer, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.lookup.turns import give_way, in_turns
 from aqi_service.lookup.unreadable import NO_SNAPSHOT
 from aqi_service.storage.cleanup import gather_or_cancel
 from aqi_service.storage.ports import READ_LIMIT, Store
+from aqi_service.storage.turns import give_way, in_turns
 
 MOST_READS = 4
 """Reads of the table at once for one request."""

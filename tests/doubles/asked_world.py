@@ -10,7 +10,7 @@ from aqi_service.core.sensors import sensors_of
 from aqi_service.core.times import day_of, iso
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.lookup.turns import in_turns
+from aqi_service.storage.turns import in_turns
 from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import MemoryStore
 from tests.doubles.storage_items import FULL

@@ -4,9 +4,9 @@ One rule: turns are counted, not timed, so that no other program on the machine 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,16 @@ import pytest
 
 from aqi_service.core.parse.measurements import MeasurementBuilder
 from aqi_service.core.parse.splitter import Batch
+from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
+from aqi_service.storage.aws.retry import Slots
 from aqi_service.storage.local.threads import Threads
+from aqi_service.storage.turns import TURNS_BETWEEN, give_way, going_first, let_lookups_pass
+from tests.doubles.gated_table import asks, table
 from tests.doubles.load_helpers import document, run, written
 from tests.doubles.loop_turns import Turns
-from tests.doubles.storage_doubles import in_memory
+from tests.doubles.patience import PATIENCE
+from tests.doubles.storage_doubles import MemoryStore, in_memory
+from tests.doubles.storage_items import FULL
 from tests.doubles.wire_fixtures import task, turns
 
 
@@ -38,6 +44,52 @@ async def test_a_load_works_on_some_40_records_and_then_lets_lookups_have_a_turn
     assert (report.status, report.records) == ("complete", 2000)
     assert max(worked.values()) < 40_000  # a window; two where the order within a turn changed
     assert len(worked) >= path.stat().st_size // 20_000
+
+
+async def turns_between(waiting: Callable[[], Awaitable[object]], others: Callable[[], Any]) -> list[int]:
+    """Wait in that way three times, and once more while `others` are inside; count the turns of each."""
+    counted, seen = Turns(), list[int]()
+    for inside in (nullcontext, nullcontext, nullcontext, others):
+        with inside():
+            begun = counted.number
+            await waiting()
+            seen.append(counted.number - begun)
+    counted.stop()
+    return seen
+
+
+async def one_slot() -> None:
+    async with Slots(1).one():
+        pass
+
+
+@pytest.mark.parametrize("waiting", [let_lookups_pass, give_way, one_slot])
+async def test_what_takes_long_leaves_a_turn_to_others_and_many_to_a_lookup_that_is_under_way(
+    waiting: Callable[[], Awaitable[object]],
+) -> None:
+    assert await turns_between(waiting, going_first) == [1, 1, 1, TURNS_BETWEEN]
+
+
+async def test_no_more_turns_are_left_than_the_lookup_takes() -> None:
+    misses = LookupBatcher(MemoryStore(FULL), LookupCounts(), PATIENCE)
+    looking = task(misses.get(FULL.id))
+    await asyncio.sleep(0)
+    begun = Turns()
+    await let_lookups_pass()
+    assert (looking.done(), await looking) == (True, FULL)
+    assert begun.number < TURNS_BETWEEN
+    await let_lookups_pass()
+    begun.stop()
+
+
+async def test_a_lookup_that_is_given_up_holds_nobody_back_any_more() -> None:
+    store, misses = table()
+    [looking] = asks(misses, 4)
+    await turns()
+    assert store.asked
+    looking.cancel()
+    await turns()
+    assert await turns_between(let_lookups_pass, nullcontext) == [1] * 4
 
 
 @pytest.fixture

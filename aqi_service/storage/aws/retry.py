@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import LeaseLost, Unavailable
 from aqi_service.storage.aws.errors import may_pass, translated
+from aqi_service.storage.turns import let_lookups_pass
 
 
 class RetryPolicy(NamedTuple):
@@ -100,7 +101,7 @@ class Slots:
         """Wait for a place, and have it inside the block."""
         async with self._free:
             async with self._begins:
-                await asyncio.sleep(0)
+                await let_lookups_pass()
             yield
 
 
