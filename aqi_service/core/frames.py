@@ -87,15 +87,22 @@ _LONGEST = max(_LENGTHS.values())
 _FEW = 2 * (HEADER + _LONGEST)
 
 
-def _alike(data: bytes) -> list[bytes]:
-    """Cut frames that all have the first one's header, as ids of one age do; [] if they do not."""
+def _whole(data: bytes) -> int:
+    """Return how many bytes are whole frames, if all have the first one's header."""
+    cut = _CUTS.get(data[:HEADER])
+    return len(data) // cut.size * cut.size if cut else 0
+
+
+def cut_alike(data: bytes) -> list[bytes]:
+    """Cut whole frames that all have the first one's header, as ids of one age do; [] of anything else."""
     header = data[:HEADER]
     cut = _CUTS.get(header)
-    if cut is None:
+    if cut is None or len(data) % cut.size:
         return []
-    whole = data[: len(data) // cut.size * cut.size]
-    payloads = list(chain.from_iterable(cut.iter_unpack(whole)))
-    return payloads if header.join((b"", *payloads)) == whole else []
+    if len(data) == cut.size:
+        return [data[HEADER:]]
+    payloads = list(chain.from_iterable(cut.iter_unpack(data)))
+    return payloads if header.join((b"", *payloads)) == data else []
 
 
 class FrameSplitter:
@@ -144,8 +151,9 @@ class FrameSplitter:
         if not self._buffer:
             return payloads
         data, start = bytes(self._buffer), 0
-        if len(data) > _FEW and self._limit >= _LONGEST and (payloads := _alike(data)):
-            start = len(payloads) * (HEADER + len(payloads[0]))
+        whole = _whole(data) if len(data) > _FEW and self._limit >= _LONGEST else 0
+        if payloads := cut_alike(data[:whole]):
+            start = whole
         while (length := _LENGTHS.get(data[start : start + HEADER], self._limit + 1)) <= self._limit:
             end = start + HEADER + length
             if end > len(data):

@@ -9,11 +9,13 @@ import contextlib
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from typing import cast
 
-from aqi_service.core.frames import MAX_REQUEST, FrameSplitter
+from aqi_service.core.frames import MAX_REQUEST, FrameSplitter, cut_alike
 from aqi_service.errors import FrameCut, FrameTimeout
 from aqi_service.server.deadlines import FRAME, GAVE_UP, IDLE, LINGER, LOOKS, WRITE, Deadlines, Wait
+from aqi_service.server.early_answers import EarlyAnswers
 from aqi_service.server.handshake import handshake
 
 READ_SIZE = 16 * 1024
@@ -26,6 +28,9 @@ Also the limit of the StreamReader, which stops the transport at twice as much.
 MOST_BUFFERED = 512 * 1024
 """More than a StreamReader ever holds: twice its limit and what one read of the loop adds (256 KiB)."""
 
+
+Records = Callable[[list[bytes]], bytes | None]
+"""Gives the frames of the replies to requests, joined, if each is a record that is there."""
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: a close gives up what the kernel still holds for the peer."""
@@ -55,7 +60,8 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._wait: Wait | None = None
-        self._waiting = False
+        self._waiting = self._idle = False
+        self._records: Records = lambda _: None
         self._since = self._looked = self._due = 0.0
         self._unsent = 0
         self._last_call = self._all_read = False
@@ -95,6 +101,17 @@ class Connection:
             self._splitter.feed(data)
         self._wait = None
         return payloads
+
+    def answer_early(self, records: Records) -> bool:
+        """Have what has come asked of `records` first, and only what that leaves given as frames.
+
+        Return whether it is so: what comes over TLS, and more than MOST_BYTES at a time, are frames as ever.
+        """
+        if self._transport is not self._socket:
+            return False
+        self._records = records
+        EarlyAnswers(self._socket, self._answered_early)
+        return True
 
     async def write(self, data: bytes) -> None:
         """Send bytes, and wait only if the system did not take them all (of TLS: all but one write's).
@@ -166,17 +183,35 @@ class Connection:
         if self._last_call:
             return await self._read_at_once()
         self._begin(FRAME if self._splitter else WRITE if self._unsent and self.unsent() else IDLE)
-        self._waiting = True
+        self._waiting, self._idle = True, self._wait is IDLE
         try:
             data = await self._reader.read(READ_SIZE)
         except ConnectionError:
             self._raise_if_cut()
             raise
         finally:
-            self._waiting = False
+            self._waiting = self._idle = False
         if not data:
             self._raise_if_cut()
         return data
+
+    def _answered_early(self, data: bytes) -> bool:
+        """Answer what has come, if the next request is waited for, nothing is owed, and all of it is there.
+
+        What the system does not take of it at once is waited for as ever, and what comes then is not early.
+        """
+        if not self._idle:
+            return False
+        payloads = cut_alike(data)
+        frames = self._records(payloads) if payloads else None
+        self._idle = False
+        if frames is None:
+            return False
+        self._writer.write(frames)
+        self._unsent = self.unsent()
+        self._idle, self._wait = not self._unsent, None
+        self._begin(IDLE if self._idle else WRITE)
+        return True
 
     async def _read_at_once(self) -> bytes:
         """Read once what has arrived already; a time-out of 0 ends a read only if it has to wait."""

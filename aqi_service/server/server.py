@@ -171,10 +171,10 @@ class Server:
 
     async def _converse(self, connection: Connection) -> None:
         """Answer read after read until the peer ends or says DISCONNECT."""
-        goes_on = True
+        is_early, goes_on = connection.answer_early(self._records), True
         while goes_on and (payloads := await connection.frames()):
-            if frames := self._replies.records(payloads):
-                self.counts.requests += len(payloads)
+            is_asked = is_early and len(payloads) <= TURN
+            if not is_asked and (frames := self._records(payloads)):
                 if len(payloads) > TURN:
                     await asyncio.sleep(0)  # other connections have their turn
                 await connection.write(frames)
@@ -188,6 +188,12 @@ class Server:
                     await self._answer_apart(connection, payloads)
                 else:
                     await connection.write(await self._replies.answer_all(payloads))
+
+    def _records(self, payloads: list[bytes]) -> bytes | None:
+        """Return the replies to requests for records that are there; None if not all are that."""
+        frames = self._replies.records(payloads)
+        self.counts.requests += 0 if frames is None else len(payloads)
+        return frames
 
     async def _answer_apart(self, connection: Connection, payloads: list[bytes]) -> None:
         """Send the replies; a large one alone, in a place that it has until the peer has taken it."""
