@@ -257,10 +257,13 @@ class MemoryWorld:
 
     def _items_since(self, record_id: str) -> list[Item | None]:
         """Give what the table had of an id; nothing older than it had when memory was looked after."""
-        items = [state.get(record_id) for state in self._since(record_id)]
+        now = self.store.items  # another process's load may be under way, and is remembered when it ends
+        items = [state.get(record_id) for state in (*self._since(record_id), now)]
         known = self.history[self.looked].get(record_id)
         return [
-            item for item in items if item is self.history[-1].get(record_id) or _age(item) >= _age(known)
+            item
+            for item in items
+            if item in {now.get(record_id), self.history[-1].get(record_id)} or _age(item) >= _age(known)
         ]
 
     def _since(self, record_id: str) -> list[dict[str, Item]]:
