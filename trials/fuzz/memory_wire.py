@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from aqi_service.app.logs import _Text
 from aqi_service.server.connection import READ_SIZE
@@ -70,8 +70,18 @@ class Wire(asyncio.Transport):
         super().__init__(extra={"peername": PEER})
         self.sent = bytearray()
         self._keeps = keeps
-        self._protocol = protocol
+        self._protocol: asyncio.Protocol = protocol
         self._closed = False
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = cast("asyncio.Protocol", protocol)
+
+    def bring(self, data: bytes) -> None:
+        """Have bytes come from the peer."""
+        self._protocol.data_received(data)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._keeps and not self._closed:
@@ -123,7 +133,7 @@ async def fed(reader: asyncio.StreamReader, wire: Wire, pieces: Sequence[bytes])
         if wire.is_closing():
             return
         if piece:
-            reader.feed_data(piece)
+            wire.bring(piece)
             for _ in range(TURNS):
                 await asyncio.sleep(0)
     if not wire.is_closing():

@@ -19,6 +19,7 @@ from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.server import replies as server_replies
 from aqi_service.server import server
 from aqi_service.server.connection import READ_SIZE
+from aqi_service.server.replies import AtOnce
 from aqi_service.server.server import Server
 from tests.doubles.documents import pieces
 from tests.doubles.storage_doubles import MemoryStore
@@ -97,7 +98,9 @@ def _lookup() -> Lookup:
 async def _talk(parts: Sequence[bytes], *, keeps: bool = True) -> Talk:
     reader, writer, wire = opened(keeps=keeps)
     with logged(server, server_replies, unreadable) as lines:
-        served = Server([], _lookup().answer)
+        lookup = _lookup()
+        at_once = AtOnce(lookup.at_once, lookup.records_at_once)
+        served = Server([], lookup.answer, at_once=at_once)
         served._connected(reader, writer)
         (task,) = served._serving.values()
         await fed(reader, wire, parts)
