@@ -18,7 +18,8 @@ from aqi_service.core.day_names import EXAMPLE, parse_day_name
 from aqi_service.core.s3_urls import is_snapshot_file
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.errors import ConfigError, MissingResource
-from aqi_service.snapshots.day_places import DayPlace, FolderPlace, is_pack, pack_place
+from aqi_service.snapshots.day_packs import is_pack, pack_place
+from aqi_service.snapshots.day_places import DayPlace, FolderPlace
 from aqi_service.snapshots.sources import Seen, Source, archived_source, source_of
 from aqi_service.storage.backend import SnapshotLocations
 
@@ -80,7 +81,7 @@ def _day_places(folder: Path, depth: int = 0) -> Iterator[DayPlace]:
         return
     if any(parse_day_name(path.name) for path in inside):
         yield FolderPlace(folder)
-    yield from (pack_place(path) for path in inside if is_pack(path.name))
+    yield from (pack_place(path) for path in inside if is_pack(path.name) and path.is_file())
     if depth < DAYS_DEPTH:
         for path in inside:
             if path.is_dir() and not path.is_symlink():

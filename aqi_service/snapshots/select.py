@@ -16,7 +16,7 @@ from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_nam
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.ahead import tell_ahead
 from aqi_service.snapshots.day_objects import object_place, object_places
-from aqi_service.snapshots.day_places import PACK_ENDINGS
+from aqi_service.snapshots.day_packs import PACK_ENDINGS
 from aqi_service.snapshots.days import day_sources
 from aqi_service.snapshots.files import (
     CSV_ENDINGS,
