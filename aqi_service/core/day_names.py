@@ -14,7 +14,7 @@ EXAMPLE = "2023-12-20_sds011_sensor_123.csv"
 """How such a file is called: for sentences."""
 
 _NAME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})_([a-z0-9.+-]{1,40})_sensor_([0-9]{1,10})(_indoor)?\.csv(?:\.gz)?",
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})_([a-z0-9._+-]{1,40})_sensor_([0-9]{1,10})(_indoor)?\.csv(?:\.gz)?",
     re.ASCII | re.IGNORECASE,
 )
 

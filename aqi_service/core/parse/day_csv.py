@@ -46,7 +46,7 @@ class DayFileReader:
         """`limit` is how many bytes, unpacked, all files of the day may have."""
         self._counts, self._limit = counts, limit
         self._gunzip = Gunzip(limit - counts.bytes)
-        self._rows = DayRows(name.day, name.sensor_id, values, counts.warnings)
+        self._rows = DayRows(name, values, counts.warnings)
         values.indoor |= name.indoor
         self._is_bad = False
 

@@ -3,13 +3,15 @@
 One rule: columns are found by their names, and a row that cannot be read costs itself alone.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from aqi_service.core.day_names import day_text
+from aqi_service.core.day_names import DayName, day_text
 from aqi_service.core.parse.day_means import Amount, HourSums, amount_of
+from aqi_service.core.scales import NOT_MASS
 from aqi_service.core.times import DAY, HOUR, feed_time
 
 MOST_PLACES = 100
@@ -25,6 +27,8 @@ _WHERE = ("sensor_id", "sensor_type", "lat", "lon")
 _NEEDED = frozenset({"sensor_id", "timestamp"})
 _IN_USE = frozenset({*POLLUTANTS, *_WHERE, "timestamp"})
 _BOM = "\ufeff"
+_QUOTED = re.compile(r'(?<![^;\n\ufeff])"([^";\n]*+)"(?![^;\r\n])')
+_RETURNS = re.compile(r"(?<!\r)\r++(?=\n|\Z)")
 _CELL = 64  # characters of a cell that are kept: no type or number of a place is longer
 
 _MINUTES = {f"{hour:02}:{minute:02}": hour for hour in range(24) for minute in range(60)}
@@ -51,9 +55,17 @@ class DayValues:
         self.places: Counter[tuple[str, ...]] = Counter()
 
     def place(self) -> tuple[str, ...]:
-        """Return what most rows have; of equally many the least, so that their order does not matter."""
-        most = max(self.places.values(), default=0)
-        return min((each for each, rows in self.places.items() if rows == most), default=("", "", ""))
+        """Return what most rows have; of equally many the least, so that their order does not matter.
+
+        Rows that count particles say nothing of where the others are.
+        """
+        places = {each: rows for each, rows in self.places.items() if _is_mass(each[0])} or self.places
+        most = max(places.values(), default=0)
+        return min((each for each, rows in places.items() if rows == most), default=("", "", ""))
+
+
+_Tables = Sequence[tuple[str, int, list[Amount], list[int]]]
+"""Of each pollutant its name, its column, and the sums and counts of the sensor's day."""
 
 
 class _Layout(NamedTuple):
@@ -63,21 +75,21 @@ class _Layout(NamedTuple):
         width: how many there are; a row gets one more, an empty cell, for those that are not there.
         where: gives the cells of _WHERE.
         time: where the timestamp is.
-        tables: of each pollutant its name, its column, and the sums and counts of the sensor's day.
+        tables: of the pollutants.
     """
 
     width: int
     where: Callable[[list[str]], tuple[str, ...]]
     time: int
-    tables: Sequence[tuple[str, int, list[Amount], list[int]]]
+    tables: _Tables
 
 
 class DayRows:
-    """Reads one file of a day and sensor into `values`; what is odd about its rows counts in `warnings`."""
+    """Reads the file of that name into `values`; what is odd about its rows counts in `warnings`."""
 
-    def __init__(self, day: int, sensor_id: int, values: DayValues, warnings: Counter[str]) -> None:
-        self._day, self._sensor = day, str(sensor_id)
-        self._usual = frozenset({f"{day_text(day)}T", f"{day_text(day)} "})
+    def __init__(self, name: DayName, values: DayValues, warnings: Counter[str]) -> None:
+        self._day, self._sensor, self._kind = name.day, str(name.sensor_id), name.kind
+        self._usual = frozenset({f"{day_text(name.day)}T", f"{day_text(name.day)} "})
         self._values, self._warnings = values, warnings
         self._rest, self._is_skipping = b"", False
         self._columns: list[str] = []
@@ -139,7 +151,8 @@ class DayRows:
         width, where, time, _ = layout
         minutes, seconds, usual = _MINUTES, _SECONDS, self._usual
         last: tuple[str, ...] | None = None
-        rows, is_own = 0, False
+        tables: _Tables | None = None
+        rows = 0
         for line in lines:
             cells = line.split(";")
             if len(cells) != width:
@@ -148,8 +161,8 @@ class DayRows:
             cells.append("")
             if (here := where(cells)) != last:
                 self._count(last, rows)
-                last, rows, is_own = here, 0, here[0].strip().lstrip("0") == self._sensor.lstrip("0")
-            if not is_own:
+                last, rows, tables = here, 0, self._tables(layout, here)
+            if tables is None:
                 self._warnings["other_sensor"] += 1
                 continue
             text = cells[time]
@@ -159,11 +172,17 @@ class DayRows:
                 hour = self._hour_of(text)
             if hour is not None:
                 rows += 1
-                self._add(layout, cells, hour)
+                self._add(tables, cells, hour)
         self._count(last, rows)
 
-    def _add(self, layout: _Layout, cells: list[str], hour: int) -> None:
-        for kind, column, sums, counts in layout.tables:
+    def _tables(self, layout: _Layout, where: tuple[str, ...]) -> _Tables | None:
+        """Return what values count of rows with these cells; None of another sensor's."""
+        if where[0].strip().lstrip("0") != self._sensor.lstrip("0"):
+            return None
+        return layout.tables if _is_mass(where[1].strip() or self._kind) else ()
+
+    def _add(self, tables: _Tables, cells: list[str], hour: int) -> None:
+        for kind, column, sums, counts in tables:
             if text := cells[column]:
                 amount = amount_of(kind, text)
                 if amount is None:
@@ -177,9 +196,11 @@ class DayRows:
             self._warnings["bad_row"] += 1
 
     def _count(self, where: tuple[str, ...] | None, rows: int) -> None:
-        places = self._values.places
-        if where and rows and (len(places) < MOST_PLACES or where[1:] in places):
-            places[tuple(cell.strip()[:_CELL] for cell in where[1:])] += rows
+        if where and rows:
+            kind, latitude, longitude = (cell.strip()[:_CELL] for cell in where[1:])
+            here, places = (kind or self._kind.upper(), latitude, longitude), self._values.places
+            if len(places) < MOST_PLACES or here in places:
+                places[here] += rows
 
     def _hour_of(self, text: str) -> int | None:
         """Read an unusual timestamp; None, and a warning, for what is none, or is of another day (UTC)."""
@@ -190,5 +211,13 @@ class DayRows:
         return time % DAY // HOUR
 
 
-def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace").replace("\r", "")
+def _is_mass(kind: str) -> bool:
+    return kind.upper() not in NOT_MASS
+
+
+def _text(lines: bytes) -> str:
+    """Read lines, without the quotes around cells, and without what stands before a line's end."""
+    text = lines.decode("utf-8", "replace")
+    if '"' in text:
+        text = _QUOTED.sub(r"\1", text)
+    return _RETURNS.sub("", text) if "\r" in text else text

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.day_names import parse_day_name
+from aqi_service.core.day_names import DayName, parse_day_name
 from aqi_service.core.items import Item
 from aqi_service.core.parse.day_csv import DayCounts, DayDocument
 from aqi_service.core.parse.day_means import LEAST_HOURS
@@ -128,6 +128,16 @@ def test_a_sensor_that_counts_particles_does_not_count() -> None:
     assert why(*rows, file=name_of(kind="ppd42ns")) == "not_mass"
 
 
+@pytest.mark.parametrize("kind", ["PPD42NS", "ppd42ns", ""])
+def test_particles_that_were_counted_are_in_no_mean_of_what_else_a_sensor_sent(kind: str) -> None:
+    counted = csv_of([each | {"sensor_type": kind} for _ in range(3) for each in hours(*range(24), p2="900")])
+    files = [(name_of(kind="ppd42ns"), counted), (name_of(), day_of())]
+    for some in (files, files[::-1]):
+        [item], [], counts = outcomes(some)
+        assert (item.pm25, item.hours_p25, item.sensor_type) == ("7.5", "24", "SDS011")
+        assert counts.warnings == {}
+
+
 @pytest.mark.parametrize("header", [PMS5003, SPS30, ";".join(reversed(PMS5003.split(";")))])
 def test_columns_are_found_by_their_names(header: str) -> None:
     item = one(*hours(*range(24), P0="1", P4="9999", N05="5"), header=header)
@@ -233,7 +243,7 @@ def test_a_sensor_that_moved_is_where_most_of_its_rows_are_in_whatever_order() -
 
 def test_a_file_of_endless_places_is_kept_in_bounded_memory() -> None:
     values = DayValues("sds011")
-    reading = DayRows(19_711, 123, values, Counter())
+    reading = DayRows(DayName(19_711, "sds011", 123, indoor=False), values, Counter())
     reading.feed(csv_of(row("00:00:00", lat=f"{n}" * 100) for n in range(MOST_PLACES + 50)))
     assert len(values.places) == MOST_PLACES
     assert max(len(cell) for place in values.places for cell in place) == 64
@@ -248,8 +258,27 @@ def test_a_byte_order_mark_is_no_part_of_the_first_columns_name() -> None:
     assert item.hours_p25 == "24"
 
 
-def test_line_ends_may_be_those_of_windows() -> None:
-    assert one(*hours(*range(24)), end="\r\n").pm25 == "7.5"
+@pytest.mark.parametrize("header", [SDS011, ";".join(reversed(PMS5003.split(";")))])
+@pytest.mark.parametrize("end", ["\r\n", "\r\r\n"])
+def test_line_ends_may_be_those_of_windows(header: str, end: str) -> None:
+    assert one(*hours(*range(24)), header=header, end=end).pm25 == "7.5"
+
+
+def test_a_carriage_return_within_a_number_makes_no_other_number_of_it() -> None:
+    item = one(*hours(*range(23), p2="7"), *hours(23, p2="9\r9"))
+    assert (item.pm25, item.hours_p25) == ("7", "23")
+
+
+@pytest.mark.parametrize(("start", "end"), [("", "\n"), ("\ufeff", "\r\n")])
+def test_cells_may_be_quoted_whole_and_a_quote_within_a_number_makes_no_other_number_of_it(
+    start: str, end: str
+) -> None:
+    rows = [*hours(*range(22), p2="7"), *hours(22, p2='9"9'), *hours(23, p2='"9')]
+    lines = csv_of(rows, SDS011).decode().splitlines()
+    quoted = start + "".join(";".join(f'"{cell}"' for cell in line.split(";")) + end for line in lines)
+    [item], [], counts = outcomes([(name_of(), quoted.encode())])
+    assert (item.pm25, item.hours_p25, item.hours_p10) == ("7", "22", "24")
+    assert counts.warnings == {"bad_value": 2}
 
 
 def test_files_of_one_sensor_are_one_record_and_hours_missing_are_those_without_any_value() -> None:
