@@ -15,7 +15,11 @@ from aqi_service.core.items import Item
 from aqi_service.errors import ExportFailed
 from aqi_service.storage.exports import ExportCounts, SnapshotExport
 
-_WHY = {errno.EPIPE: "nobody reads it any more", errno.ENOSPC: "the disk is full; free some space"}
+_WHY = {
+    errno.EPIPE: "nobody reads it any more",
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EBADF: "it is closed",
+}
 
 
 class StdoutExport(ExportCounts):

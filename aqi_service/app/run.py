@@ -11,6 +11,7 @@ from typing import Any
 
 from aqi_service.app import logs, output
 from aqi_service.app.config import Config
+from aqi_service.core.export_places import ExportForm
 from aqi_service.shutdown import Stop
 
 Job = Callable[[Config, Stop], Coroutine[Any, Any, int]]
@@ -23,7 +24,7 @@ def run_options(options: Mapping[str, Any]) -> int:
 
 def run(config: Config) -> int:
     """Run what is asked for and return the exit code; what it printed may yet be on its way."""
-    open_streams()
+    open_streams(has_data=config.export_form is ExportForm.STDOUT)
     output.begin()
     logs.configure(config.log_format, config.log_level)
     logs.log_what_nobody_caught()
@@ -42,16 +43,19 @@ def _job(config: Config) -> Job:
     return run
 
 
-def open_streams() -> None:
+def open_streams(*, has_data: bool = False) -> None:
     """Give the process the standard streams that it was started without (`<&-`, some supervisors).
 
-    Without them sockets would get their descriptors, and what is printed would go to a peer.
+    Without them sockets would get their descriptors, and what is printed would go to a peer. Where stdout
+    `has_data`, one that was not there takes nothing, so that whoever writes to it learns of it.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
+            takes_nothing = has_data and name == "stdout"
+            # It takes the lowest free descriptor, which is this one.
+            os.open(os.devnull, os.O_RDONLY if takes_nothing else os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # to its end
 

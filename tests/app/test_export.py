@@ -79,6 +79,16 @@ async def test_a_full_disk_behind_stdout_is_exit_1_and_one_sentence(tmp_path: Pa
     assert (code, last.endswith("written to stdout: the disk is full; free some space.")) == (1, True)
 
 
+async def test_a_stdout_that_is_closed_is_exit_1_and_one_sentence(tmp_path: Path) -> None:
+    program = f"{sys.executable} -m aqi_service --load-only --dry-run --from {CAPTURE} --export - >&-"
+    done = await asyncio.create_subprocess_shell(
+        program, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
+    )
+    async with patience():
+        last = (await done.communicate())[1].decode().splitlines()[-1]
+    assert (done.returncode, last.endswith("cannot be written to stdout: it is closed.")) == (1, True)
+
+
 async def test_a_file_has_what_the_table_has_and_finished_snapshots_are_exported_again(
     tmp_path: Path,
 ) -> None:
