@@ -35,7 +35,7 @@ class ObjectsPlace:
         """List a day's files; raises FetchFailed where S3 does not answer."""
         begin = self._prefix + (self._only or day_text(day))
         listed = await self._objects.list(self._bucket, begin)
-        found = (_file(entry, self._prefix) for entry in listed)
+        found = (_file(entry, self._prefix) for entry in listed if not self._only or entry.key == begin)
         return [file for file in found if file and file.name.day == day]
 
     async def pieces(self, files: Sequence[DayFile]) -> AsyncGenerator[Piece, None]:

@@ -259,6 +259,9 @@ async def test_one_object_is_its_day_alone() -> None:
     objects = MemoryObjects(**objects_of(3), **{f"2023/{DAY}/{name_of(1)}.gz": b""})
     [source] = await chosen(f"s3://b/2023/{DAY}/{name_of(1)}", objects=objects)
     assert await sensors(source) == [1]
+    listed = await ready(source)
+    assert listed.day
+    assert listed.day.files == 1
     with pytest.raises(MissingResource, match="there is no such object"):
         await chosen(f"s3://b/{name_of(1)}", objects=objects)
 
