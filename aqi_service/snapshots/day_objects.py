@@ -5,7 +5,7 @@ One rule: a file's bytes come in order, and the files in the order in which they
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import aclosing
 from itertools import islice
 
@@ -72,14 +72,24 @@ class ObjectsPlace:
             return b"".join([chunk async for chunk in chunks])
 
 
-def object_places(objects: Objects, bucket: str, entries: Iterable[ObjectEntry]) -> list[ObjectsPlace]:
-    """Return the places of what is listed under a prefix: one for each folder that has daily files."""
-    days: dict[str, set[int]] = {}
-    for entry in entries:
-        folder, _, file = entry.key.rpartition("/")
+class DaysFound:
+    """The days of which a prefix has files, by folder: of files nothing is kept, as years have millions."""
+
+    def __init__(self) -> None:
+        self._days: dict[str, set[int]] = {}
+
+    def note(self, key: str) -> None:
+        """Take note of a key, if it is a daily file's."""
+        folder, _, file = key.rpartition("/")
         if (name := parse_day_name(file)) and NOT_SNAPSHOTS.isdisjoint(folder.split("/")):
-            days.setdefault(folder, set()).add(name.day)
-    return [ObjectsPlace(objects, bucket, f"{each}/" if each else "", found) for each, found in days.items()]
+            self._days.setdefault(folder, set()).add(name.day)
+
+    def places(self, objects: Objects, bucket: str) -> list[ObjectsPlace]:
+        """Return the folders as places."""
+        return [
+            ObjectsPlace(objects, bucket, f"{folder}/" if folder else "", days)
+            for folder, days in self._days.items()
+        ]
 
 
 def object_place(objects: Objects, bucket: str, key: str) -> ObjectsPlace | None:

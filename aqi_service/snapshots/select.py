@@ -6,6 +6,7 @@ its turn: what a web server does not have now it may have later.)
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +16,7 @@ from aqi_service.core.selection import Selection
 from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_name
 from aqi_service.errors import ConfigError, MissingResource
 from aqi_service.snapshots.ahead import tell_ahead
-from aqi_service.snapshots.day_objects import object_place, object_places
+from aqi_service.snapshots.day_objects import DaysFound, object_place
 from aqi_service.snapshots.day_packs import PACK_ENDINGS
 from aqi_service.snapshots.days import day_sources
 from aqi_service.snapshots.files import (
@@ -102,9 +103,14 @@ async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Fou
     bucket, key = place
     if not is_prefix(key):
         return [await _one_object(text, places, places.objects, bucket, key)]
-    entries = await places.objects.list(bucket, key)
-    wanted = [entry for entry in entries if is_snapshot_key(entry.key)]
-    days = object_places(places.objects, bucket, entries)
+    wanted, found_days = [], DaysFound()
+    async with aclosing(places.objects.each(bucket, key)) as entries:
+        async for entry in entries:
+            if is_snapshot_key(entry.key):
+                wanted.append(entry)
+            else:
+                found_days.note(entry.key)
+    days = found_days.places(places.objects, bucket)
     if not (wanted or days):
         raise MissingResource(
             f"{text}: no object under it ends in .json or .json.gz, and there is {NO_DAYS}: "

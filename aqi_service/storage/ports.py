@@ -124,8 +124,11 @@ class Objects(Protocol):
     async def authenticate(self) -> None:
         """Return once there are credentials; NotReady while they are only expected."""
 
+    def each(self, bucket: str, prefix: str) -> AsyncGenerator[ObjectEntry, None]:
+        """Yield the objects whose keys begin with the prefix, in the order of their keys, without keeping any."""
+
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
-        """Return the objects whose keys begin with the prefix, in the order of their keys."""
+        """Return all of them: some 300 bytes each."""
 
     async def look(self, bucket: str, key: str) -> ObjectEntry | None:
         """Return the object, None if it cannot be seen now, or is empty.

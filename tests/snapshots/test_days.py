@@ -203,16 +203,23 @@ class MemoryObjects:
     """Objects of one bucket; `most` is how many were being read at the same time."""
 
     def __init__(self, **bodies: bytes) -> None:
-        self.bodies, self.now, self.most = bodies, 0, 0
+        self.bodies, self.now, self.most, self.most_listed = bodies, 0, 0, 0
         self.refused = ""
 
     async def authenticate(self) -> None:
         """Return at once."""
 
-    async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
+    async def each(self, bucket: str, prefix: str) -> AsyncGenerator[ObjectEntry, None]:
         assert bucket == "b"
-        return [ObjectEntry(key, len(body), time=1_703_200_000) for key, body in sorted(self.bodies.items())
-                if key.startswith(prefix)]  # fmt: skip
+        for key, body in sorted(self.bodies.items()):
+            if key.startswith(prefix):
+                yield ObjectEntry(key, len(body), time=1_703_200_000)
+
+    async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
+        self.most_listed = max(
+            self.most_listed, len(found := [each async for each in self.each(bucket, prefix)])
+        )
+        return found
 
     async def look(self, bucket: str, key: str) -> ObjectEntry | None:
         if key not in self.bodies:
@@ -244,6 +251,15 @@ async def test_a_prefix_is_its_days_and_small_files_are_read_some_at_a_time() ->
     assert [source.label for source in found] == [f"s3://b/2023/{DAY}/: {DAY}", f"s3://b/2023/x/: {NEXT}"]
     assert [await sensors(source) for source in found] == [[*range(1, 41)], [7]]
     assert objects.most == 16
+
+
+async def test_of_a_prefix_no_more_than_a_days_files_are_held_at_once() -> None:
+    days = [f"2023-12-{day}" for day in range(10, 20)]
+    objects = MemoryObjects(**{f"{day}/{name_of(n, day)}": b"" for day in days for n in range(3)})
+    found = await chosen("s3://b/", objects=objects)
+    listed = [(await ready(source)).day for source in found]
+    assert [day and day.files for day in listed] == [3] * 10
+    assert objects.most_listed == 3
 
 
 async def test_a_large_object_is_read_in_its_turn_and_an_empty_one_says_so() -> None:

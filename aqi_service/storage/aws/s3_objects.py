@@ -59,18 +59,19 @@ class S3Objects:
         if self._credentials:
             await self._credentials.ready()
 
-    async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
-        """Return the objects whose keys begin with the prefix, in the order of their keys.
+    async def each(self, bucket: str, prefix: str) -> AsyncGenerator[ObjectEntry, None]:
+        """Yield the objects whose keys begin with the prefix, in the order of their keys, page by page.
 
         Raises MissingResource without the bucket, AccessDenied, FetchFailed if S3 does not answer.
         """
         with _as_source(f"s3://{bucket}/{prefix}"):
-            pages = self._bucket(bucket).pages("list_objects_v2", Prefix=prefix)
-            return [
-                ObjectEntry(each["Key"], each["Size"], each.get("ETag", ""), _time_of(each))
-                async for page in pages
-                for each in page.get("Contents", [])
-            ]
+            async for page in self._bucket(bucket).pages("list_objects_v2", Prefix=prefix):
+                for each in page.get("Contents", []):
+                    yield ObjectEntry(each["Key"], each["Size"], each.get("ETag", ""), _time_of(each))
+
+    async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
+        """Return all of them. Raises as `each` does."""
+        return [entry async for entry in self.each(bucket, prefix)]
 
     async def look(self, bucket: str, key: str) -> ObjectEntry | None:
         """Return the object; None where it cannot be seen now, or is empty.
