@@ -125,7 +125,7 @@ class Objects(Protocol):
         """Return once there are credentials; NotReady while they are only expected."""
 
     def each(self, bucket: str, prefix: str) -> AsyncGenerator[ObjectEntry, None]:
-        """Yield the objects whose keys begin with the prefix, in the order of their keys, without keeping any."""
+        """Yield the objects whose keys begin with the prefix, in the order of their keys; none is kept."""
 
     async def list(self, bucket: str, prefix: str) -> Sequence[ObjectEntry]:
         """Return all of them: some 300 bytes each."""
