@@ -96,6 +96,11 @@ def source_key(table: str, identity: str) -> str:
     return f"manifests/{table}/sources/{identity}.json"
 
 
+def days_scale_key(table: str) -> str:
+    """Where it is noted on which scale the days of daily files are that a table has."""
+    return f"manifests/{table}/days/scale.json"
+
+
 def latest_key(table: str) -> str:
     """Where the newest finished snapshot of a table is named."""
     return f"manifests/{table}/latest.json"

@@ -15,6 +15,7 @@ from aqi_service.core.manifest import Claim, Manifest, claim_of, data_time, is_c
 from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import (
+    days_scale_key,
     latest_key,
     manifest_key,
     newest_name,
@@ -65,8 +66,11 @@ class ManifestStore:
 
     async def manifest(self, name: str) -> Manifest | None:
         """Read a snapshot's manifest; None when there is none that can be read."""
+        return await self._readable(manifest_key(self._table, name))
+
+    async def _readable(self, key: str) -> Manifest | None:
         try:
-            return await self._documents.read(manifest_key(self._table, name))
+            return await self._documents.read(key)
         except InGlacier:
             return None
 
@@ -187,7 +191,12 @@ class ManifestStore:
             ours |= {"receipt": receipt}
         if rejects:
             await self._archive.put(rejects_key(self._table, report.snapshot), rejects)
-        if is_complete(ours) and report.day is None:
+        if is_complete(ours) and report.day is not None:
+            scale = {key: ours[key] for key in ("scale", "table_id")}
+            await self._documents.change(
+                days_scale_key(self._table), lambda there: None if there == scale else scale
+            )
+        elif is_complete(ours):
             await self._documents.change(
                 latest_key(self._table),
                 lambda there: moved(
@@ -198,12 +207,17 @@ class ManifestStore:
         await self._documents.change(key, lambda there: None if outranks(there, ours) else ours)
 
     async def check_scale(self, scale: str) -> None:
-        """Raise ConfigError when the table is scored on another scale."""
-        latest = await self.latest()
-        if latest is not None and latest.get("scale") != scale and await self.is_of_this_table(latest):
+        """Raise ConfigError when the table is scored on another scale.
+
+        Its newest finished snapshot tells; where there is none, the last day of daily files.
+        """
+        told = await self.latest()
+        if told is None or (told.get("scale") != scale and not await self.is_of_this_table(told)):
+            told = await self._readable(days_scale_key(self._table))
+        if told is not None and told.get("scale") != scale and await self.is_of_this_table(told):
             raise ConfigError(
-                f"table {self._table} is scored on {latest.get('scale')}, not {scale}: "
-                f"add --rescore to load on {scale} all the same, or --scale {latest.get('scale')}"
+                f"table {self._table} is scored on {told.get('scale')}, not {scale}: "
+                f"add --rescore to load on {scale} all the same, or --scale {told.get('scale')}"
             )
 
     async def _renote(self, new: Callable[[Notes], Notes]) -> bool:

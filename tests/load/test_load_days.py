@@ -10,7 +10,8 @@ import pytest
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.scales import SCALES
 from aqi_service.core.selection import Selection
-from aqi_service.errors import Unavailable
+from aqi_service.core.snapshot_names import days_scale_key
+from aqi_service.errors import ConfigError, Unavailable
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.select import choose
 from aqi_service.snapshots.sources import Source
@@ -72,8 +73,9 @@ async def test_a_day_is_one_report_and_one_manifest_and_nothing_of_it_is_archive
     assert (report.day.files, report.day.days, report.day.hours_missing) == (4, 3, 4 + 7)
     name = f"day_{DAY}_{source.day.digest[:16]}"
     documents = await place.documents()
-    assert set(documents) == {f"{what}/{place.table}/{name}" + end
-                              for what, end in (("manifests", ".json"), ("rejects", ".ndjson"))}  # fmt: skip
+    noted = days_scale_key(place.table)
+    assert set(documents) == {noted, *(f"{what}/{place.table}/{name}" + end
+                              for what, end in (("manifests", ".json"), ("rejects", ".ndjson")))}  # fmt: skip
     manifest = json.loads(documents[f"manifests/{place.table}/{name}.json"])
     assert manifest.items() >= report.as_json().items()
     assert manifest["digest"] == source.day.digest
@@ -115,6 +117,39 @@ async def test_the_latest_snapshot_stays_the_latest_whatever_is_loaded_of_days(
     latest = (await place.documents())[f"manifests/{place.table}/latest.json"]
     assert (await into(place, await day(folder))).status is Status.COMPLETE
     assert (await place.documents())[f"manifests/{place.table}/latest.json"] == latest
+
+
+async def test_a_table_of_days_alone_is_on_their_scale_until_it_is_scored_anew_or_made_anew(
+    place: Place, folder: Path
+) -> None:
+    manifests = ManifestStore(place.storage, place.table)
+    await into(place, await day(folder))
+    await manifests.check_scale("daqi")
+    await ManifestStore(place.storage, "another").check_scale("us-epa")
+    with pytest.raises(ConfigError, match="is scored on daqi, not us-epa: add --rescore"):
+        await manifests.check_scale("us-epa")
+    assert (await into(place, await day(folder), scale=SCALES["us-epa"])).status is Status.COMPLETE
+    await manifests.check_scale("us-epa")
+    with pytest.raises(ConfigError, match="is scored on us-epa, not daqi"):
+        await manifests.check_scale("daqi")
+
+
+async def test_a_finished_snapshot_says_the_tables_scale_whatever_days_are_loaded_beside_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    store = MemoryStore()
+    storage = Storage(MemoryArchive(), store)
+    ledger = ManifestStore(storage, TABLE)
+    await run(
+        written(tmp_path, document(1), "data_18_12_23_18_00.json"), storage, now=NOW, snapshot_time=None
+    )
+    await run(await day(folder), storage, now=NOW, scale=SCALES["us-epa"])
+    with pytest.raises(ConfigError, match="is scored on daqi, not us-epa"):
+        await ledger.check_scale("us-epa")
+    await ledger.check_scale("daqi")
+    store.table_id = "made anew"
+    for scale in ("daqi", "us-epa"):
+        await ledger.check_scale(scale)
 
 
 async def test_a_sensor_that_is_left_out_is_left_out_of_days_too(place: Place, folder: Path) -> None:
