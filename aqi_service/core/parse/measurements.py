@@ -42,9 +42,10 @@ class MeasurementBuilder:
         """Take the next batch; a half at its end is pending until its neighbour is known."""
         counts, out = self.counts, list[Item | Rejection]()
         counts.records += len(batch.values)
-        if self._ordinary is None:
+        if self._ordinary is None or Record not in map(type, batch.values):
             for index, element in enumerate(batch.values):
                 self._add_carefully(element, batch, index, out)
+            counts.careful += 0 if self._ordinary is None else len(batch.values)
             return out
         made, begin = self._ordinary.make(batch.values), 0
         for _ in range(made.count(CAREFUL)):

@@ -18,8 +18,11 @@ from aqi_service.core.parse.scanner import MAX_DEPTH, ElementScanner
 LONGEST = 64
 """Characters of a text of an ordinary record."""
 
-PAUSE = 16
-"""Windows that are decoded the careful way after one of which most records were odd: trying costs as much."""
+PAUSE, MOST_PAUSE = 16, 256
+"""Windows that are decoded the careful way after one of which most records were odd: trying costs as much.
+
+After each further one that is odd when it is tried again, twice as many, up to the most (4 MB).
+"""
 
 _Text = Annotated[str, Meta(max_length=LONGEST)]
 _Whole = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
@@ -97,7 +100,7 @@ class OrdinaryDecoder:
 
     def __init__(self) -> None:
         self.new_key: str | None = None
-        self._pause = 0
+        self._pause, self._next_pause = 0, PAUSE
 
     def bulk(self, text: bytes) -> list[Any] | None:
         """Decode elements separated by commas; None if it takes the scanner to tell them apart."""
@@ -105,12 +108,16 @@ class OrdinaryDecoder:
             self._pause -= 1
             return decode_bulk(text)
         try:
-            return _RECORDS.decode(b"[%b]" % text)
+            values: list[Any] = _RECORDS.decode(b"[%b]" % text)
         except ODD:
             return self._each(text)
+        self._next_pause = PAUSE
+        return values
 
     def one(self, text: bytes) -> Any:
         """Decode one element, of which it is known that it is not nested too deep."""
+        if self._pause:
+            return decode_one(text)
         try:
             return _RECORD.decode(text)
         except ODD:
@@ -131,7 +138,10 @@ class OrdinaryDecoder:
                 if value is None:
                     return None
                 values += map(self._noted, value)
-        self._pause = PAUSE if odd * 2 > len(values) else 0
+        if odd * 2 > len(values):
+            self._pause, self._next_pause = self._next_pause, min(2 * self._next_pause, MOST_PAUSE)
+        else:
+            self._next_pause = PAUSE
         return values
 
     def _noted(self, element: Any) -> Any:

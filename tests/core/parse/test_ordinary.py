@@ -258,6 +258,7 @@ def test_a_feed_in_which_all_is_odd_is_not_tried_again_with_each_window() -> Non
     odd, usual = (json.dumps(each).encode() for each in (record(1, new=1), record(1)))
     assert [type(each) for each in decoder.bulk(b",".join([odd, usual, odd])) or []] == [dict, Record, dict]
     for _ in range(PAUSE):
+        assert decoder.one(usual) == record(1)
         assert decoder.bulk(usual) == [record(1)]
     assert [plain(each) for each in decoder.bulk(usual) or []] == [orjson.loads(usual)]
     assert [type(each) for each in decoder.bulk(b",".join([usual, usual, odd])) or []] == [
@@ -266,6 +267,23 @@ def test_a_feed_in_which_all_is_odd_is_not_tried_again_with_each_window() -> Non
         dict,
     ]
     assert [type(each) for each in decoder.bulk(usual) or []] == [Record]
+
+
+def test_a_feed_that_stays_odd_is_tried_ever_more_seldom_until_something_ordinary_comes() -> None:
+    decoder = OrdinaryDecoder()
+    odd, usual = (json.dumps(each).encode() for each in (record(1, new=1), record(1)))
+
+    def paused() -> int:
+        """Count the windows that are not tried after one that is odd."""
+        decoder.bulk(odd)
+        return sum(1 for _ in iter(lambda: type((decoder.bulk(usual) or [None])[0]) is dict, False))
+
+    tried_odd = [16, 32, 64, 128, 256, 256]
+    for windows in tried_odd:
+        for _ in range(windows + 1):
+            decoder.bulk(odd)
+    assert paused() == 256
+    assert paused() == PAUSE
 
 
 @pytest.mark.parametrize("token", ODD, ids=repr)
