@@ -78,6 +78,12 @@ class Figure:
         return None if other is None else self.ours.median / other.median
 
     @property
+    def told(self) -> str:
+        """Its name, and what it stands beside."""
+        other = self.peer or self.limit
+        return f"{self.name}, beside {other.name}" if other else self.name
+
+    @property
     def is_kept(self) -> bool:
         """Tell whether the goal is kept; so it is where there is none."""
         ratio = self.ratio
@@ -144,6 +150,6 @@ def table(figures: Sequence[Figure]) -> str:
 def verdict(figures: Sequence[Figure]) -> str:
     """Say how many goals are kept, and which are not; nothing where none was set."""
     judged = [figure for figure in figures if figure.goal]
-    missed = dict.fromkeys(figure.name for figure in judged if not figure.is_kept)
+    missed = [figure.told for figure in judged if not figure.is_kept]
     said = f"{sum(figure.is_kept for figure in judged)} of {len(judged)} goals {KEPT}" if judged else ""
     return f"{said}; {NOT_REACHED}: {'; '.join(missed)}" if missed else said

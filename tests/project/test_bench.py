@@ -121,7 +121,8 @@ def test_below_the_table_stands_how_many_goals_are_kept_and_which_are_not() -> N
     assert verdict([free]) == ""
     assert verdict([good, free]) == "1 of 1 goals kept"
     missed = replace(good, name="missed", goal=Goal(2))
-    assert verdict([good, missed, missed]) == "1 of 3 goals kept; not reached: missed"
+    beside = replace(missed, limit=Side("most", (2,)))
+    assert verdict([good, missed, beside]) == "1 of 3 goals kept; not reached: missed; missed, beside most"
 
 
 def test_every_figure_is_of_a_part_and_has_a_file_that_measures_it() -> None:
