@@ -90,7 +90,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         (size for size in ("smoke", "full") if environ.get(size.upper(), "0") not in ("", "0")), "usual"
     )
     print(machine(), flush=True)
-    measured: list[Figure] = []
+    measured, all_begun = list[Figure](), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), size)
         print(f"{size}: {run.told}\n", flush=True)
@@ -100,6 +100,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
                 for file in PARTS[name]:
                     measured += importlib.import_module(f"bench.{file}").figures(run)
                 print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+            print(f"in all: {time.monotonic() - all_begun:.0f} s", file=sys.stderr, flush=True)
         finally:  # a run may take an hour: what was measured before it was ended is not lost
             shown = measured if run.is_judged else [replace(figure, goal=None) for figure in measured]
             print(table(shown))
