@@ -29,10 +29,10 @@ COLUMNS = {
 
 
 def is_another() -> bool:
-    """Tell whether the system has a Python of this minor version that is not the one that runs."""
+    """Tell whether the system has a whole Python of this minor version that is not the one that runs."""
     if not SYSTEM.exists():
         return False
-    asked = [str(SYSTEM), "-c", "import sys; print(sys.version)"]
+    asked = [str(SYSTEM), "-c", "import asyncio, sqlite3, ssl, sys; print(sys.version)"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     return done.returncode == 0 and done.stdout.strip() != sys.version.strip()
 
