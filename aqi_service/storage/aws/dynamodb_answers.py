@@ -51,8 +51,9 @@ _Stored: Any = msgspec.defstruct(
 )
 
 
-class _Unread(Struct):
+class _Unread(Struct, forbid_unknown_fields=True):
     Keys: list[AttributeValues]
+    ConsistentRead: bool = False
 
 
 class _Answer(Struct, forbid_unknown_fields=True):

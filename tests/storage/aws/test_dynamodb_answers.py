@@ -89,8 +89,11 @@ def test_an_item_of_another_form_leaves_all_to_the_general_way(changes: dict[str
     assert read_answer(answer(to_attributes(FULL._replace(id="2"), "S"), own | changes)) is None
 
 
+NO_UTF_8 = b'{"Responses":{"t":[]},"UnprocessedKeys":{"t":{"Keys":[{"id":{"S":"1"}}],"Consistent\xc0":true}}}'
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'"x"', b"<html>", b'{"Responses":{"t":[{}]}}', b"[" * 100_000]
+    "body", [b"", b"[]", b"{", b'"x"', b"<html>", b'{"Responses":{"t":[{}]}}', b"[" * 100_000, NO_UTF_8]
 )
 def test_what_is_no_answer_is_left_to_the_general_way(body: bytes) -> None:
     assert read_answer(body) is None
