@@ -178,12 +178,12 @@ class Loads:
         if config.reads_all:
             return {}
         names = {source: source.named[0] for source in sources if source.archived and source.named}
-        done = await self.finished_of(tuple(names.values()))
+        done = await self._loaded_of(tuple(names.values()))
         found = {source: name for source, name in names.items() if name in done}
         if config.rescore or config.dry_run or config.snapshot_time is not None:
             return found
         others = [source for source in sources if source not in names]
-        return found | await self._known.finished_of(others, config.scale_name)
+        return found | await self._known.finished_of(others, config.scale_name, config.ttl)
 
     async def finished_day(self, source: Source) -> str | None:
         """Return a day of daily files by its name, if it need not be read, as its files are those of then."""
@@ -191,7 +191,7 @@ class Loads:
         if source.day is None or source.named is None or config.reads_all or config.rescore or config.dry_run:
             return None
         name = source.named[0]
-        return name if await self.finished_of((name,)) else None
+        return name if await self._loaded_of((name,)) else None
 
     async def note_source(self, source: Source, report: LoadReport) -> None:
         """Note what a source outside the archive was when it was loaded, so that it is not read again."""
@@ -201,6 +201,10 @@ class Loads:
     async def finished_of(self, names: Sequence[str]) -> frozenset[str]:
         """Tell which of the snapshots are finished, on the configuration's scale."""
         return await self._manifests.finished_of(names, self._config.scale_name)
+
+    async def _loaded_of(self, names: Sequence[str]) -> frozenset[str]:
+        """Tell which of them are finished, and left out no records as expired that live now."""
+        return await self._manifests.finished_of(names, self._config.scale_name, self._config.ttl)
 
 
 def _log_older(older: OlderUnfinished, command: str) -> None:

@@ -107,6 +107,11 @@ def is_complete(manifest: Manifest | None) -> bool:
     return manifest is not None and manifest.get("status") == Status.COMPLETE
 
 
+def lacks_expired(manifest: Manifest, ttl: int | None) -> bool:
+    """Tell whether records expired as it was loaded that live with this `ttl` in seconds (None: for ever)."""
+    return bool(manifest.get("expired")) and (ttl is None or ttl > (manifest.get("ttl") or 0))
+
+
 def claim_of(manifest: Manifest) -> Claim:
     """Return what a manifest says of its table."""
     receipt = manifest.get("receipt")  # versions before it wrote none

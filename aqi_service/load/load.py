@@ -146,7 +146,7 @@ class _Load:
                 return LoadEnd(Status.UNCHANGED)
             same = await self._upload_and_parse(incoming, names)
         self._builder.as_text = await self._export.complete(self._builder.exported(same or self._name))
-        if same and not await self._manifests.finished(same, self.plan.scale.name):
+        if same and not await self._manifests.finished(same, self.plan.scale.name, self.plan.ttl):
             self._builder.note_archived(same)  # then this is the load of that one
         self._builder.same = same
         return await self._write_pending(

@@ -28,12 +28,17 @@ class KnownSources:
         self._manifests = manifests
         self._table = table
 
-    async def finished_of(self, sources: Sequence[Source], scale: str) -> dict[Source, str]:
-        """Return the snapshot of each source that is as it was when it was read, if that is finished."""
+    async def finished_of(
+        self, sources: Sequence[Source], scale: str, ttl: int | None = 0
+    ) -> dict[Source, str]:
+        """Return the snapshot of each source that is as it was when it was read, if that is finished.
+
+        `ttl` is as `ManifestStore.claims` takes it.
+        """
         notes = await asyncio.gather(*map(self._fitting, sources))
         noted = {source: note for source, note in zip(sources, notes, strict=True) if note}
         names = dict.fromkeys(str(note["snapshot"]) for note in noted.values())
-        claims = await self._manifests.claims(tuple(names), scale)
+        claims = await self._manifests.claims(tuple(names), scale, ttl)
         finished = await self._manifests.borne_out(claims)
         return {
             source: name

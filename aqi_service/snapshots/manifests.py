@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from aqi_service.core.clocks import current, is_ahead
-from aqi_service.core.manifest import Claim, Manifest, claim_of, data_time, is_complete, moved, outranks
+from aqi_service.core.manifest import (
+    Claim,
+    Manifest,
+    claim_of,
+    data_time,
+    is_complete,
+    lacks_expired,
+    moved,
+    outranks,
+)
 from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import (
@@ -113,21 +122,22 @@ class ManifestStore:
         named = parse_name(str(manifest.get("snapshot"))) if manifest else None
         return named is not None and is_ahead(named[1], self._now())
 
-    async def finished(self, name: str, scale: str) -> bool:
+    async def finished(self, name: str, scale: str, ttl: int | None = 0) -> bool:
         """Tell whether the snapshot is certainly in this table, as created, as a whole and on this scale."""
         try:
-            return name in await self.finished_of((name,), scale)
+            return name in await self.finished_of((name,), scale, ttl)
         except Unavailable:  # a table that does not answer must not cost the snapshot that is coming
             return False
 
-    async def finished_of(self, names: Sequence[str], scale: str) -> frozenset[str]:
+    async def finished_of(self, names: Sequence[str], scale: str, ttl: int | None = 0) -> frozenset[str]:
         """Tell which of the snapshots are finished: their manifest says so, and the table bears it out."""
-        return await self.borne_out(await self.claims(names, scale))
+        return await self.borne_out(await self.claims(names, scale, ttl))
 
-    async def claims(self, names: Sequence[str], scale: str) -> dict[str, Claim]:
+    async def claims(self, names: Sequence[str], scale: str, ttl: int | None = 0) -> dict[str, Claim]:
         """Return the claims of the manifests that say that their snapshot is complete on this scale.
 
-        AT_ONCE manifests are read at a time.
+        With a `ttl` (seconds, or None for ever) those are left out whose load left records out, as expired,
+        that live with this one. CONCURRENT_READS manifests are read at a time.
         """
         found: dict[str, Claim] = {}
         for start in range(0, len(names), CONCURRENT_READS):
@@ -136,7 +146,10 @@ class ManifestStore:
             found |= {
                 name: claim_of(manifest)
                 for name, manifest in zip(some, manifests, strict=True)
-                if manifest and is_complete(manifest) and manifest.get("scale") == scale
+                if manifest
+                and is_complete(manifest)
+                and manifest.get("scale") == scale
+                and not lacks_expired(manifest, ttl)
             }
         return found
 

@@ -9,6 +9,7 @@ from typing import Any
 from tests.doubles.backfills import WRITES, backfill, files, keys, said
 from tests.doubles.day_files import DAY, SPS30, csv_of, day_of, hours, name_of
 from tests.doubles.faults.shim import Shim
+from tests.doubles.load_helpers import document
 from tests.doubles.moto_names import Moto
 from tests.doubles.program import Ran, ran, running
 
@@ -73,7 +74,19 @@ async def test_with_a_time_to_live_that_is_over_one_warning_comes_before_the_fir
     assert done.err.count("old_days_expire") == 1
     assert "count=6 of=6 hint='records expire --ttl-days after their own time: " in done.err
     assert (said(done, "expired"), said(done, "stored")) == ([2] * 6, [0] * 6)
-    assert "old_days_expire" not in (await load(tmp_path, "x", "--ttl-days", "36500")).err
+    longer = await load(tmp_path, "x", "--ttl-days", "36500")
+    assert ("old_days_expire" in longer.err, said(longer, "stored")) == (False, [2] * 6)
+
+
+async def test_what_only_expired_is_read_again_without_a_time_to_live_and_then_no_more(
+    tmp_path: Path,
+) -> None:
+    download(tmp_path / "x", DAY)
+    (tmp_path / "x" / "feed.json").write_bytes(document(1, 2))
+    runs = [await load(tmp_path, "x", *ttl) for ttl in (("--ttl-days", "30"), ("--ttl-days", "29"), (), ())]
+    assert [said(each, "expired") for each in runs] == [[2, 2], [0, 0], [0, 0], [0, 0]]
+    assert [said(each, "stored") for each in runs] == [[0, 0], [0, 0], [2, 2], [0, 0]]
+    assert [said(each, "records") for each in runs] == [[2, 2], [0, 0], [2, 2], [0, 0]]
 
 
 async def test_a_dry_run_says_what_would_be_and_writes_nothing(tmp_path: Path) -> None:
