@@ -101,6 +101,8 @@ class DayRows:
         if newline:
             whole = whole.partition(b"\n")[2] if self._is_skipping else self._rest + whole
             self._is_skipping, self._rest = False, b""
+            if len(whole) > LINE_LIMIT:
+                whole = self._without_long(whole)
             if whole:
                 self._take(_text(whole).split("\n"))
         if not self._is_skipping:
@@ -108,6 +110,15 @@ class DayRows:
         if len(self._rest) > LINE_LIMIT:
             self._is_skipping, self._rest = True, b""
             self._warnings["bad_row"] += 1
+
+    def _without_long(self, whole: bytes) -> bytes:
+        """Leave out lines over LINE_LIMIT, which one that comes in pieces would be as well."""
+        lines = whole.split(b"\n")
+        kept = [line for line in lines if len(line) <= LINE_LIMIT]
+        if len(kept) == len(lines):
+            return whole
+        self._warnings["bad_row"] += len(lines) - len(kept)
+        return b"\n".join(kept)
 
     def close(self) -> None:
         """Take a last line without an end if what is used of it is certainly whole; else it was cut there."""

@@ -193,6 +193,17 @@ def test_rows_of_another_day_or_sensor_and_torn_ones_cost_themselves_alone() -> 
     assert counts.warnings == {"other_day": 2, "other_sensor": 1, "bad_row": 4}
 
 
+def test_a_line_that_is_too_long_is_passed_over_whatever_pieces_it_comes_in() -> None:
+    long = csv_of(hours(19, durP1="x" * LINE_LIMIT))
+    body = b"y" * (LINE_LIMIT + 1) + b"\n" + csv_of(hours(*range(18))) + long[len(SDS011) + 1 :]
+    for tail, odd in ((b"", {"bad_row": 2}), (b"z" * (LINE_LIMIT + 1), {"bad_row": 3})):
+        whole = read([(name_of(), body + tail)])
+        assert whole[1].warnings == odd
+        assert b'"hours":{"P1":18,"P2":18}' in whole[0]
+        for step in (999, LINE_LIMIT - 1, LINE_LIMIT, LINE_LIMIT + 1, len(long)):
+            assert read([(name_of(), body + tail)], step) == whole
+
+
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_a_file_cut_in_its_last_line_costs_that_line(cut: int) -> None:
     body = csv_of(hours(*range(20)), PMS5003)
