@@ -21,6 +21,8 @@ Address = tuple[int, Any]
 
 async def connect(host: str, port: int) -> socket.socket:
     """Connect by TCP. Raises OSError with the reason of each kind of address that refused."""
+    if isinstance(port, int) and not 0 < port < 65536:  # the system takes 77,536 for 12,000
+        raise OSError(None, "there is no such port")
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return await _first_connected(_families_by_turns((family, address) for family, *_, address in found))
 

@@ -123,7 +123,8 @@ def proxy_for(url: URL) -> URL | None:
     proxies = getproxies()
     named = proxies.get(url.scheme) or proxies.get("all")
     host = url.raw_host or ""
-    if not named or any(proxy_bypass(each) for each in (host, f"{host}:{url.port}")):
+    written = f"[{host}]" if ":" in host else host  # which NO_PROXY has as well for an address of IPv6
+    if not named or any(proxy_bypass(each) for each in (host, written, f"{written}:{url.port}")):
         return None
     try:
         proxy = URL(named if "://" in named else f"http://{named.removeprefix('//')}")

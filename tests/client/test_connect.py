@@ -82,6 +82,16 @@ async def test_a_name_that_is_none_is_no_connection() -> None:
             pass
 
 
+@pytest.mark.parametrize("beyond", [-65536, 0, 65536])
+@on_each_loop
+async def test_a_port_that_is_none_leads_to_no_other(beyond: int) -> None:
+    async with serving(table) as served:
+        number = served.port + beyond if beyond else 0
+        with pytest.raises(ServerGone, match="no such port"):
+            async with Client("127.0.0.1", number):
+                pass
+
+
 def test_families_take_turns() -> None:
     six, four = socket.AF_INET6, socket.AF_INET
     given = [(six, "a"), (six, "b"), (four, "c"), (six, "d")]

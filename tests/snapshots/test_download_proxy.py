@@ -4,9 +4,11 @@ import ssl
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from aqi_service.errors import FetchFailed
 from aqi_service.snapshots.download import download
+from aqi_service.snapshots.redirects import proxy_for
 from tests.doubles.certificates import certificate, stranger
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.http_proxy import Names, http_proxy
@@ -97,6 +99,15 @@ async def test_no_proxy_leads_past_the_proxy(value: str, monkeypatch: pytest.Mon
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         monkeypatch.setenv("NO_PROXY", value.format(port=feed.port))
         assert (await fetch(feed.url()))[1] == BODY
+
+
+@pytest.mark.parametrize("value", ["::1", "[::1]", "[::1]:8080"])
+def test_no_proxy_knows_an_address_of_ipv6_in_both_of_its_forms(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", value)
+    assert proxy_for(URL("http://[::1]:8080/")) is None
 
 
 async def test_a_netrc_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
