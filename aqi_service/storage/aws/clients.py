@@ -21,7 +21,7 @@ from aiobotocore.session import AioSession
 from aqi_service import __version__
 from aqi_service.core.redaction import redact
 from aqi_service.storage.aws.credential_faults import nobody_types
-from aqi_service.storage.aws.credential_sources import DMI, WEB_IDENTITY, expected_source
+from aqi_service.storage.aws.credential_sources import DMI, expected_source, token_files
 from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.dynamodb_batches import prepare
 from aqi_service.storage.aws.dynamodb_calls import shorten
@@ -147,7 +147,7 @@ def _session(dmi: Path) -> tuple[aioboto3.Session, LateCredentials]:
             resolver.get_provider("assume-role")._prompter = nobody_types  # noqa: SLF001  # else it asks the terminal
             return await resolver.load_credentials()
 
-        late = LateCredentials(chain, source, os.environ.get(WEB_IDENTITY, ""))
+        late = LateCredentials(chain, source, token_files(os.environ))
         core.register_component("credential_provider", late)
         return aioboto3.Session(region_name=where, botocore_session=core), late
 

@@ -5,8 +5,9 @@ other things.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from typing import Any
 
 from botocore import exceptions as aws
@@ -30,14 +31,14 @@ _NO_VARIABLES = f"the variables that it names are not set: set them{OR_LOCALLY}"
 
 
 @contextmanager
-def explained(source: str, token_file: str) -> Iterator[None]:
+def explained(source: str, token_files: Collection[str]) -> Iterator[None]:
     """Raise NotReady for what passes by itself, and ConfigError for what a person has to mend.
 
-    `source` begins the sentence; `token_file` may be written, or filled, later.
+    `source` begins the sentence; any of `token_files` may be written, or filled, later.
     """
     what = f"AWS credentials from {source}"
     try:
-        with translated(what), _judged(what, token_file):
+        with translated(what), _judged(what, token_files):
             yield
     except NotReady:
         raise
@@ -46,28 +47,28 @@ def explained(source: str, token_file: str) -> Iterator[None]:
 
 
 @contextmanager
-def _judged(what: str, token_file: str) -> Iterator[None]:
+def _judged(what: str, token_files: Collection[str]) -> Iterator[None]:
     """Judge what the chain of sources raises; what is judged alike everywhere goes on as it is."""
     try:
         yield
     except Exception as error:
         judges = (judge for kinds, judge in _JUDGES if isinstance(error, kinds))
-        judged = next(judges, _as_it_is)(error, what, token_file)
+        judged = next(judges, _as_it_is)(error, what, token_files)
         if judged is error:
             raise
         raise judged from error
 
 
-def _as_it_is(error: Any, _what: str, _token_file: str) -> Exception:
+def _as_it_is(error: Any, _what: str, _token_files: Collection[str]) -> Exception:
     return error  # type: ignore[no-any-return]  # whatever it is
 
 
-def _refused(error: Any, what: str, _token_file: str) -> Exception:
+def _refused(error: Any, what: str, _token_files: Collection[str]) -> Exception:
     words = credentials_refused(error)
     return AccessDenied(f"{what}: {words}") if words else error
 
 
-def _not_given(error: Any, what: str, _token_file: str) -> Exception:
+def _not_given(error: Any, what: str, _token_files: Collection[str]) -> Exception:
     """Return what is wrong where a source was asked, and gave nothing."""
     status = _STATUS.search(str(error))
     if status and status[1] in _FOR_GOOD:
@@ -75,41 +76,41 @@ def _not_given(error: Any, what: str, _token_file: str) -> Exception:
     if error.kwargs.get("provider") in _SET_FROM_OUTSIDE:
         return AccessDenied(f"{what}: {_NO_VARIABLES}")
     if _UNFIT.search(str(error)):
-        return _unfit(error, what, _token_file)
+        return _unfit(error, what, _token_files)
     return _not_ready(what, f"it answered {status[1]}" if status else "none yet")
 
 
-def _no_file(error: Any, what: str, token_file: str) -> Exception:
+def _no_file(error: Any, what: str, token_files: Collection[str]) -> Exception:
     if error.filename is None:  # uvloop's words of a process that cannot be begun
         return ConfigError(f"{what}: the program that it names cannot be run: {error.strerror}")
-    is_late = error.filename == token_file
-    return _not_ready(what, f"there is no file {token_file} yet") if is_late else error
+    is_late = error.filename in token_files and not isinstance(error, PermissionError)
+    return _not_ready(what, f"there is no file {error.filename} yet") if is_late else error
 
 
-def _no_parameter(error: Any, what: str, token_file: str) -> Exception:
-    is_late = token_file and "WebIdentityToken" in str(error)
-    return _not_ready(what, f"the file {token_file} is empty yet") if is_late else error
+def _no_parameter(error: Any, what: str, token_files: Collection[str]) -> Exception:
+    is_late = token_files and "WebIdentityToken" in str(error)
+    return _not_ready(what, "the file with the token is empty yet") if is_late else error
 
 
-def _no_answer(_error: Any, what: str, _token_file: str) -> Exception:
+def _no_answer(_error: Any, what: str, _token_files: Collection[str]) -> Exception:
     return _not_ready(what, "what it answered is none")
 
 
-def _unfit(_error: Any, what: str, _token_file: str) -> Exception:
+def _unfit(_error: Any, what: str, _token_files: Collection[str]) -> Exception:
     return AccessDenied(f"{what}: {_NONE}")
 
 
-def _stale(error: Any, what: str, _token_file: str) -> Exception:
+def _stale(error: Any, what: str, _token_files: Collection[str]) -> Exception:
     return _not_ready(what, _STALE) if "expired" in str(error) else error
 
 
-_JUDGES: tuple[tuple[tuple[type[Exception], ...], Callable[[Any, str, str], Exception]], ...] = (
+_JUDGES: tuple[tuple[tuple[type[Exception], ...], Callable[[Any, str, Collection[str]], Exception]], ...] = (
     ((aws.ClientError,), _refused),
     ((aws.NoCredentialsError, aws.CredentialRetrievalError, aws.MetadataRetrievalError), _not_given),
     ((aws.ParamValidationError,), _no_parameter),
     ((FileNotFoundError, PermissionError), _no_file),
     ((KeyError, TypeError), _no_answer),
-    ((ValueError, AttributeError), _unfit),  # only what a process prints is read so
+    ((JSONDecodeError, UnicodeDecodeError, AttributeError), _unfit),  # only what a process prints is read so
     ((RuntimeError,), _stale),
 )
 

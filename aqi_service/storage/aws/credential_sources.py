@@ -23,6 +23,7 @@ _ALONE_NOTHING = {"sso_session": _SSO_NAMES, "sso_start_url": _SSO_NAMES}
 
 WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+_CONTAINER_TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105  # a variable's name
 _IMDS = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 
 
@@ -44,6 +45,11 @@ def expected_source(
         (has_metadata and is_ec2(dmi), "EC2's instance metadata (has the instance a role?)"),
     )
     return next((source for is_there, source in first if is_there), "")
+
+
+def token_files(environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the files in which orchestrators write tokens, as far as variables name them."""
+    return frozenset(filter(None, map(environ.get, (WEB_IDENTITY, _CONTAINER_TOKEN))))
 
 
 def _counts(profile: Mapping[str, object], key: str) -> bool:

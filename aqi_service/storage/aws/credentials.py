@@ -6,7 +6,7 @@ elsewhere a person has to do something (AccessDenied, ConfigError).
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -23,14 +23,16 @@ AGAIN_SECONDS = 1.0
 class LateCredentials:
     """What botocore's clients take for credentials; it asks `chain` until that gives some.
 
-    `source` names what is expected to give them, for a person; empty where nothing is. `token_file` is where
-    an orchestrator writes a web identity's token; empty without one.
+    `source` names what is expected to give them, for a person; empty where nothing is. `token_files` are
+    where an orchestrator writes tokens.
     """
 
     method = "late"
 
-    def __init__(self, chain: Callable[[], Awaitable[Any]], source: str, token_file: str = "") -> None:
-        self._chain, self._source, self._token_file = chain, source, token_file
+    def __init__(
+        self, chain: Callable[[], Awaitable[Any]], source: str, token_files: Collection[str] = ()
+    ) -> None:
+        self._chain, self._source, self._token_files = chain, source, token_files
         self._found: Any = None
         self._lock = asyncio.Lock()
         self._refusal = ""
@@ -92,4 +94,4 @@ class LateCredentials:
 
     def _explained(self) -> AbstractContextManager[None]:
         """Raise NotReady for what passes by itself, where a source is expected; else leave all as it is."""
-        return explained(self._source, self._token_file) if self._source else nullcontext()
+        return explained(self._source, self._token_files) if self._source else nullcontext()

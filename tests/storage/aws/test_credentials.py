@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, cast
 
@@ -263,7 +264,9 @@ class TestWhy:
             (process("Unsupported version '2' for credential process"), AccessDenied, "is no credentials"),
             (process("Missing required key in response: 'SecretAccessKey'"), AccessDenied, "no credentials"),
             (process("s3cret"), NotReady, "none yet"),
-            (ValueError("Expecting value: line 1 s3cret"), AccessDenied, "is no credentials"),
+            (JSONDecodeError("Expecting value", "s3cret", 0), AccessDenied, "is no credentials"),
+            (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "s3cret"), AccessDenied, "is no credentials"),
+            (ValueError("Unsupported host 'h'"), ConfigError, "Unsupported host 'h'"),  # of an agent
             (AttributeError("'list' object has no attribute 'get'"), AccessDenied, "is no credentials"),
             (retrieval("no", "Environment"), AccessDenied, "are not set"),
             (retrieval("no", "EcsContainer"), AccessDenied, "are not set"),
@@ -316,6 +319,14 @@ class TestWhy:
             error = await error_of(clients.credentials.ready())
         assert type(error) is NotReady
         assert str(error).startswith("waiting for AWS credentials from web identity")
+
+    async def test_so_is_that_of_an_agent(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "token"))
+        async with open_clients() as clients:
+            error = await error_of(clients.credentials.ready())
+        assert type(error) is NotReady
+        assert f"there is no file {tmp_path / 'token'} yet" in str(error)
 
     async def test_a_token_file_that_is_still_empty_is_waited_for_as_well(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
