@@ -5,6 +5,7 @@ One rule: above the storage shells nobody names botocore; what it raises is tran
 
 import os
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -48,14 +49,8 @@ _CONFIG_ERRORS = (
     aws.NoRegionError,
     aws.ConfigNotFound,
     aws.ConfigParseError,
-    aws.InvalidConfigError,
     aws.UnknownCredentialError,
-    aws.InvalidRegionError,
-    aws.InvalidProxiesConfigError,
-    aws.InvalidRetryConfigurationError,
-    aws.InvalidS3AddressingStyleError,
-    aws.InvalidChecksumConfigError,
-    aws.InvalidDefaultsMode,
+    *(kind for name, kind in vars(aws).items() if name.startswith("Invalid")),  # all are of a setting
     aws.EndpointProviderError,
     aws.MissingDependencyException,
     FileNotFoundError,
@@ -76,6 +71,8 @@ _CREDENTIAL_ERRORS = (
 )
 _PASSING = frozenset({408, 425, 429})
 """Of the statuses that blame whoever asks, those of a moment."""
+
+_AUTHORITIES = "the authorities that AWS_CA_BUNDLE or a profile's ca_bundle names cannot be read"
 
 _TOO_EARLY = "certificate is not yet valid"
 """How a clock that was never set shows before AWS is even asked."""
@@ -104,7 +101,7 @@ def translated(what: str) -> Iterator[None]:
         kind, why = (NotReady, CLOCK) if _TOO_EARLY in str(error) else (Unavailable, "no answer")
         raise kind(f"{what}: {why} ({_one_line(error)})") from error
     except (aws.BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError) as error:
-        raise Unavailable(f"{what}: no answer ({_one_line(error)})") from error
+        raise _no_answer(error, what) from error
 
 
 @contextmanager
@@ -197,6 +194,16 @@ def name_region(client: Any) -> None:
         parsed.setdefault("ResponseMetadata", {})[_REGION] = region
 
     client.meta.events.register("after-call", note)
+
+
+def _no_answer(error: Exception, what: str) -> AqiError:
+    """Return our error where nothing came back; what a client could not even begin with is a setting."""
+    begun = error.kwargs.get("error") if type(error) is aws.HTTPClientError else None
+    if isinstance(begun, ssl.SSLError | FileNotFoundError | IsADirectoryError | PermissionError):
+        return ConfigError(f"{what}: {_AUTHORITIES} ({_one_line(begun)})")
+    if isinstance(begun, ValueError | aiohttp.NonHttpUrlClientError):
+        return ConfigError(f"{what}: AWS's settings cannot be used: {_one_line(begun)}")
+    return Unavailable(f"{what}: no answer ({_one_line(error)})")
 
 
 def _no_credentials(error: Exception) -> str:

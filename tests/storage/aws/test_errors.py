@@ -1,7 +1,9 @@
 """AWS's errors as ours: one sentence each, without secrets, and whether the same request may pass later."""
 
 import asyncio
+import ssl
 
+import aiohttp
 import pytest
 from botocore import exceptions as aws
 from botocore.exceptions import ClientError
@@ -44,6 +46,12 @@ from aqi_service.storage.aws.errors import (
         (aws.TokenRetrievalError(provider="p", error_msg="s3cret"), AccessDenied, False),
         (aws.UnauthorizedSSOTokenError(), AccessDenied, False),
         (aws.ParamValidationError(report="bad name"), ConfigError, False),
+        (aws.InvalidSTSRegionalEndpointsConfigError(sts_regional_endpoints_config="x"), ConfigError, False),
+        (aws.InvalidIMDSEndpointError(endpoint="x"), ConfigError, False),
+        (aws.HTTPClientError(error=FileNotFoundError(2, "No such file")), ConfigError, False),
+        (aws.HTTPClientError(error=ssl.SSLError(0, "no certificate or crl found")), ConfigError, False),
+        (aws.HTTPClientError(error=aiohttp.NonHttpUrlClientError("ftp://u:s3cret@h/")), ConfigError, False),
+        (aws.HTTPClientError(error=OSError("odd")), Unavailable, True),
         (aws.UnknownEndpointError(service_name="s3", region_name="r"), ConfigError, False),
     ],
 )
