@@ -12,12 +12,18 @@ from typing import Any
 
 from botocore import exceptions as aws
 
-from aqi_service.errors import NotReady
+from aqi_service.errors import OR_LOCALLY, AccessDenied, NotReady
 from aqi_service.storage.aws.credential_faults import explained
 from aqi_service.storage.aws.errors import translated
 
 AGAIN_SECONDS = 1.0
 """So long after an answer that was none the source is left alone: many requests ask at once."""
+
+
+_NOT_OF_A_KEY = (
+    "AWS: the credentials hold a character that none has, such as a space, a line end or a curly quotation "
+    f"mark: copy them again{OR_LOCALLY}"
+)
 
 
 class LateCredentials:
@@ -56,7 +62,11 @@ class LateCredentials:
         """Return key, secret and token of now. Raises NotReady while they are only expected."""
         found = await self._loaded()
         with self._explained():
-            return await found.get_frozen_credentials()
+            frozen = await found.get_frozen_credentials()
+        for part in (frozen.access_key, frozen.secret_key, frozen.token):
+            if part and not (part.isascii() and part.isprintable() and " " not in part):
+                raise AccessDenied(_NOT_OF_A_KEY)
+        return frozen
 
     def get_deferred_property(self, name: str) -> Callable[[], Awaitable[str | None]]:
         """Return what botocore calls for the one property that it asks for: the account's id."""

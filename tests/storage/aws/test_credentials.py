@@ -306,6 +306,19 @@ class TestWhy:
         with pytest.raises(aws.CredentialRetrievalError):
             await late(retrieval("x"), source="").load_credentials()
 
+    @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+    @pytest.mark.parametrize("text", ["\u201cAKIA\u201d", "AK IA", "AKIA\nX: y", "\udcffAKIA"])
+    async def test_what_was_copied_along_with_a_key_is_told_before_anything_is_asked(
+        self, name: str, text: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keys = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s", name: text}
+        for variable, value in keys.items():
+            monkeypatch.setenv(variable, value)
+        async with open_clients() as clients:
+            error = await error_of(clients.credentials.ready())
+        assert type(error) is AccessDenied
+        assert "copy them again" in str(error)
+
     async def test_an_error_in_the_program_stays_one(self) -> None:
         with pytest.raises(RuntimeError, match="loop"):
             await late(RuntimeError("no loop")).ready()
