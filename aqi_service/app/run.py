@@ -4,6 +4,7 @@ One rule: the exit code is decided here and in `cli`, nowhere deeper.
 """
 
 import asyncio
+import io
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
@@ -47,7 +48,8 @@ def open_streams(*, has_data: bool = False) -> None:
     """Give the process the standard streams that it was started without (`<&-`, some supervisors).
 
     Without them sockets would get their descriptors, and what is printed would go to a peer. Where stdout
-    `has_data`, one that was not there takes nothing, so that whoever writes to it learns of it.
+    `has_data`, one that was not there takes nothing, so that whoever writes to it learns of it. What is
+    printed there, reports or rows, is UTF-8 whatever the locale is.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
@@ -58,6 +60,8 @@ def open_streams(*, has_data: bool = False) -> None:
             os.open(os.devnull, os.O_RDONLY if takes_nothing else os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # to its end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -89,6 +89,22 @@ async def test_a_stdout_that_is_closed_is_exit_1_and_one_sentence(tmp_path: Path
     assert (done.returncode, last.endswith("cannot be written to stdout: it is closed.")) == (1, True)
 
 
+async def test_rows_on_stdout_are_utf_8_whatever_the_locale_is(tmp_path: Path) -> None:
+    kind = "Bl\u00fcmel"
+    source = written(tmp_path, document(1, sensor={"id": 7, "sensor_type": {"name": kind}}))
+    options = ("--load-only", "--dry-run", "--from", str(source), "--export", "-")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "aqi_service", *options),
+        cwd=tmp_path,
+        env=environment(PYTHONIOENCODING="latin-1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    async with patience():
+        out = (await process.communicate())[0]
+    assert (process.returncode, kind.encode() in out) == (0, True)
+
+
 async def test_a_file_has_what_the_table_has_and_finished_snapshots_are_exported_again(
     tmp_path: Path,
 ) -> None:
