@@ -82,5 +82,5 @@ def sensor_of_day_id(record_id: str) -> str | None:
 
 
 def day_source_name(day: int, digest: str) -> str:
-    """Name a day's manifest: other files of the same day have another."""
+    """Name a day's manifest, or its export: other files of the same day have another."""
     return f"day_{day_text(day)}_{digest[:16]}"

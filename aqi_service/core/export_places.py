@@ -54,7 +54,7 @@ class ExportedSnapshot(NamedTuple):
     """A snapshot that was read whole.
 
     Attributes:
-        name: what it is called in the archive, or would be; a day of daily files by its manifest.
+        name: what it is called in the archive, or would be; a day of daily files by its files' names.
         taken: its time, epoch seconds.
         sha256: the digest of its document.
     """

@@ -95,6 +95,7 @@ class ReportBuilder:
         indices: how they changed, where that is asked for.
         is_other_mean: whether the source says by its name that its values are no 24-hour means.
         day_facts: what is known of a day of daily files beforehand; None of a snapshot.
+        exported_as: what an export calls a day; empty of a snapshot.
         day: what its files turned out to be, once they are being read.
         as_text: how many numbers an export has as text alone.
         clock: tells how long the load takes; the wall clock may be set meanwhile.
@@ -116,6 +117,7 @@ class ReportBuilder:
     indices: IndexChanges | None = None
     is_other_mean: bool = False
     day_facts: DayFacts | None = None
+    exported_as: str = ""
     day: DayCounts | None = None
     as_text: int = 0
     clock: Callable[[], float] = field(default_factory=_loop_clock)
@@ -140,7 +142,7 @@ class ReportBuilder:
 
     def exported(self, name: str) -> ExportedSnapshot:
         """Say which snapshot an export has, where the archive does not call it otherwise."""
-        name = self.archived or name
+        name = self.exported_as or self.archived or name
         return ExportedSnapshot(name, order_of(name)[0] or self.snapshot_time, self.sha.hexdigest())
 
     def report(
@@ -220,6 +222,7 @@ def builder_of(source: Source, plan: LoadPlan, started: float, taken: int) -> Re
         plan.dry_run,
         is_other_mean=source.is_other_mean,
         day_facts=source.day,
+        exported_as=source.exported_as,
     )
 
 

@@ -58,10 +58,17 @@ async def _prepared(day: int, places: Sequence[DayPlace]) -> Source:
     except FetchFailed as error:
         name = day_source_name(day, "")
         return Source(label, partial(_failing, error), (name, end), to_archive=False, day=DayFacts())
-    digest = digest_of(file.entry for _, files in listed for file in files)
-    facts = DayFacts(files=sum(len(files) for _, files in listed), digest=digest)
-    opened = partial(_opened, listed)
-    return Source(label, opened, (day_source_name(day, digest), end), to_archive=False, day=facts)
+    entries = [file.entry for _, files in listed for file in files]
+    digest = digest_of(entries)
+    exported_as = day_source_name(day, digest_of(entry._replace(size=0, time=0) for entry in entries))
+    return Source(
+        label,
+        partial(_opened, listed),
+        (day_source_name(day, digest), end),
+        to_archive=False,
+        day=DayFacts(files=len(entries), digest=digest),
+        exported_as=exported_as,
+    )
 
 
 def _label(day: int, places: Sequence[DayPlace]) -> str:

@@ -97,6 +97,8 @@ class Source:
         seen: what it was when it was chosen; None where only reading tells.
         look: tells what it is now.
         day: what is known of a day of daily files before it is read; None of what is no such day.
+        exported_as: what an export calls a day, by its files' names alone: files that were touched, or have
+            more rows by now, replace what was exported of them, and files of other sensors do not.
         is_other_mean: whether its name says that its values are of 5 minutes or of an hour.
         prepare: gives the source to load in place of this one, where something has to be looked at first.
     """
@@ -112,6 +114,7 @@ class Source:
     seen: Seen | None = None
     look: Callable[[], Awaitable[Seen | None]] | None = None
     day: DayFacts | None = None
+    exported_as: str = ""
     is_other_mean: bool = False
     prepare: Callable[[], Awaitable["Source"]] | None = None
 

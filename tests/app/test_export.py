@@ -147,6 +147,25 @@ async def test_a_day_that_was_loaded_is_read_again_for_an_export(tmp_path: Path)
     assert ids(tmp_path / "a.csv") == ["9202312200000000007"]
 
 
+@needs_package("pyarrow")
+async def test_daily_files_that_were_touched_or_have_grown_replace_their_export_and_others_do_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "days").mkdir()
+    file = tmp_path / "days" / name_of(7)
+    exporting = ("--load-only", "--dry-run", "days", "--export", "air/")
+    kept = []
+    for body, seconds in ((day_of(7), 1_700_000_000), (day_of(7) + b"\n", 1_700_000_001)):
+        file.write_bytes(body)
+        os.utime(file, (seconds, seconds))
+        assert (await ran(*exporting, cwd=tmp_path)).code == 0
+        kept.append({each for each in files(tmp_path) if each.startswith("air/")})
+    assert (len(kept[0]), kept[1]) == (1, kept[0])
+    file.rename(file.with_name(name_of(8)))
+    assert (await ran(*exporting, cwd=tmp_path)).code == 0
+    assert len({each for each in files(tmp_path) if each.startswith("air/")}) == 2
+
+
 async def test_a_run_that_is_told_to_stop_leaves_no_file(tmp_path: Path) -> None:
     options = ("--load-only", "--dry-run", "--from", "-", "--export", "a.csv")
     async with running(*options, cwd=tmp_path) as program:

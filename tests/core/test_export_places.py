@@ -47,7 +47,7 @@ def test_a_file_lies_in_the_folder_of_its_snapshot_s_day_and_has_its_name() -> N
     assert name == "snapshot_date=2023-12-20/data_20_12_23_18_55.parquet"
 
 
-def test_a_day_of_daily_files_is_called_after_its_manifest() -> None:
+def test_a_day_of_daily_files_is_called_after_the_day() -> None:
     day = ExportedSnapshot("day_2023-12-20_0badcafe", TAKEN, "a")
     assert ExportNames().name_of(day) == "snapshot_date=2023-12-20/day_2023-12-20_0badcafe.parquet"
 
