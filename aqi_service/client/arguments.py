@@ -7,7 +7,7 @@ import argparse
 import contextlib
 import math
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from aqi_service import __version__
 
@@ -31,6 +31,11 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; --help shows how it is used")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Let what nobody reads vanish, as argparse does by itself in later versions than Debian 12's."""
+        with contextlib.suppress(OSError):
+            super()._print_message(message, file)
 
 
 def parser() -> argparse.ArgumentParser:

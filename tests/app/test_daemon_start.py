@@ -13,7 +13,7 @@ import pytest
 from aqi_service.app.commands import SERVICE
 from aqi_service.core.frames import BAD_REQUEST
 from aqi_service.core.request_words import NO_REQUEST
-from tests import DATA
+from tests import DATA, ROOT
 from tests.doubles.faults.effects import Refuse
 from tests.doubles.faults.rules import Rule
 from tests.doubles.faults.shim import Shim
@@ -47,7 +47,8 @@ async def test_a_taken_port_that_was_asked_for_is_exit_2_and_one_sentence(
 
 
 async def test_a_taken_default_http_port_is_only_a_warning(taken: int, tmp_path: Path) -> None:
-    how: Any = {"module": "tests.doubles.default_port", "env": {"DEFAULT_HTTP_PORT": str(taken)}}
+    env = {"DEFAULT_HTTP_PORT": str(taken), "PYTHONPATH": str(ROOT)}
+    how: Any = {"module": "tests.doubles.default_port", "env": env}
     async with (
         feed_server((answer(GENERATED),)) as feed,
         running("--local", "d", "--port", "0", "--feed-url", feed.url(), cwd=tmp_path, **how) as program,
@@ -121,7 +122,7 @@ async def test_what_waiting_cannot_mend_ends_it_at_its_start_with_exit_2(tmp_pat
     with refusing_aws() as aws:
         done = await ran("--port", "0", "--http-port", "0", cwd=tmp_path, env=aws.environment)
     assert (done.code, done.out) == (2, "")
-    begun = re.compile(r"aqi_service 0|listening on |20\S+ (WARNING|INFO) ")  # it listens before it checks
+    begun = re.compile(r"aqi_service \d|listening on |20\S+ (WARNING|INFO) ")  # it listens before it checks
     assert len([line for line in done.err.splitlines() if not begun.match(line)]) == 1
     assert done.last.startswith("aqi-service: bucket mysensordatainjson: access is denied")
 

@@ -18,6 +18,7 @@ from tests.doubles.program import environment
 
 SYSTEM = Path(f"/usr/bin/python3.{sys.version_info.minor}")
 PACKAGES = [folder for folder in sys.path if folder.endswith("-packages")]
+LENT = environment(PYTHONPATH=os.pathsep.join([str(ROOT), *PACKAGES]))
 COLUMNS = {
     "id": "id",
     "latitude": "latitude",
@@ -37,7 +38,9 @@ def is_another() -> bool:
     return done.returncode == 0 and done.stdout.strip() != sys.version.strip()
 
 
-@pytest.mark.skipif(not is_another(), reason=f"{SYSTEM} is not there, or is what runs the tests")
+pytestmark = pytest.mark.skipif(not is_another(), reason=f"{SYSTEM} is not there, or is what runs the tests")
+
+
 @pytest.mark.parametrize("capture", ["real", "generated"])
 def test_a_capture_comes_to_the_same_items_by_the_python_of_the_system(capture: str, tmp_path: Path) -> None:
     body, taken = CAPTURES[capture]
@@ -46,11 +49,22 @@ def test_a_capture_comes_to_the_same_items_by_the_python_of_the_system(capture: 
         *(str(SYSTEM), "-m", "aqi_service", "--load-only", "--local", "d", "capture.json"),
         *("--snapshot-time", taken.replace(" ", "T")),
     )
-    env = environment(PYTHONPATH=os.pathsep.join([str(ROOT), *PACKAGES]))
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=LENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     wanted = plain(body, "daqi", taken)
     rows = sqlite3.connect(tmp_path / "d/air_quality.db").execute(f"SELECT {', '.join(COLUMNS)} FROM items")  # noqa: S608
     found = {str(id_): (str(id_), *rest) for id_, *rest in rows}
     assert found == {item["id"]: tuple(map(item.get, COLUMNS.values())) for item in wanted.items}
     assert f'"rejected":{len(wanted.rejected)},"without_pm":{wanted.without_pm}' in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_that_nobody_reads_vanishes_in_silence(option: str, tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = (str(SYSTEM), "-m", "aqi_service.client", option)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=LENT, stdout=write_end, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (0, b"")
