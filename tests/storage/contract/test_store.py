@@ -18,6 +18,19 @@ from tests.doubles.stores import ARCHIVES, STORES
 from tests.profiles import SHARED
 
 MANIFEST = f"manifests/air_quality_data/{NAME}"
+MEETINGS = [
+    ((20, 50), (10, 60), False),
+    ((20, 50), (20, 40), False),
+    ((20, 50), (20, 50), True),
+    ((20, 50), (20, 60), True),
+    ((20, 50), (30, 40), True),
+    ((20, None), (20, 5), True),
+    ((20, 1), (20, 0), False),
+    ((0, 6), (0, 5), False),
+    ((None, None), (0, 0), True),
+]
+"""When an item was measured, and when its snapshot, that is there, and one that comes; which then wins."""
+
 NO_IDS = [
     "",
     "abc",
@@ -250,15 +263,15 @@ class TestStore:
         assert await store.get(item.id) == item
         assert await store.read([item.id]) == {item.id: item}
 
-    @pytest.mark.parametrize("text", NO_IDS)
-    async def test_what_can_be_no_id_is_not_found(self, store: Store, text: str) -> None:
+    async def test_what_can_be_no_id_is_not_found(self, store: Store) -> None:
         await store.put([FULL, Item("1")], conditional=False)
-        assert await store.get(text) is None
+        assert {text: await store.get(text) for text in NO_IDS} == dict.fromkeys(NO_IDS)
 
-    @pytest.mark.parametrize("record_id", ["0", "1", str(2**63 - 1)])
-    async def test_the_smallest_and_the_largest_id_are_found(self, store: Store, record_id: str) -> None:
-        await store.put([FULL._replace(id=record_id)], conditional=True)
-        assert await store.get(record_id) == FULL._replace(id=record_id)
+    async def test_the_smallest_and_the_largest_id_are_found(self, store: Store) -> None:
+        items = {record_id: FULL._replace(id=record_id) for record_id in ("0", "1", str(2**63 - 1))}
+        for item in items.values():
+            await store.put([item], conditional=True)
+        assert await table(store, items.values()) == items
 
     @pytest.mark.parametrize("conditional", [False, True])
     async def test_as_many_items_as_the_limit_are_written_and_read_at_once(
@@ -268,19 +281,19 @@ class TestStore:
         assert await store.put(list(items.values()), conditional=conditional) == (frozenset(), {})
         assert await store.read(list(items)) == items
 
-    @pytest.mark.parametrize(
-        ("ahead", "older", "wins"), [(3700, 0, True), (3500, 0, False), (3700, 1, False), (-1, 1, False)]
-    )
     async def test_a_write_under_the_condition_goes_over_what_is_dated_ahead_and_over_nothing_newer(
-        self, store: Store, ahead: int, older: int, wins: bool
+        self, store: Store
     ) -> None:
-        now = int(time.time())
-        there = FULL._replace(measured_at=now, snapshot_at=now + ahead)
-        new = FULL._replace(measured_at=now - older, snapshot_at=now - 10, pm25="16")
-        await store.put([there], conditional=False)
-        result = await store.put([new], conditional=True)
-        assert result == (frozenset() if wins else {FULL.id}, {})
-        assert await store.read([FULL.id]) == {FULL.id: new if wins else there}
+        now, cases = int(time.time()), {"1": (3700, 0), "2": (3500, 0), "3": (3700, 1), "4": (-1, 1)}
+        bare = FULL._replace(measured_at=now)
+        there = [bare._replace(id=i, snapshot_at=now + ahead) for i, (ahead, _) in cases.items()]
+        new = [
+            bare._replace(id=i, measured_at=now - older, snapshot_at=now - 10, pm25="16")
+            for i, (_, older) in cases.items()
+        ]
+        await store.put(there, conditional=False)
+        assert await store.put(new, conditional=True) == ({"2", "3", "4"}, {})
+        assert await table(store, new) == {item.id: item for item in (new[0], *there[1:])}
 
     async def test_a_read_leaves_absent_ids_out(self, store: Store) -> None:
         await store.put([FULL], conditional=False)
@@ -312,29 +325,23 @@ class TestStore:
         assert await store.put([older], conditional=False) == (frozenset(), {})
         assert await store.get(FULL.id) == older
 
-    @pytest.mark.parametrize(
-        ("there", "comes", "wins"),
-        [
-            ((20, 50), (10, 60), False),
-            ((20, 50), (20, 40), False),
-            ((20, 50), (20, 50), True),
-            ((20, 50), (20, 60), True),
-            ((20, 50), (30, 40), True),
-            ((20, None), (20, 5), True),
-            ((20, 1), (20, 0), False),
-            ((0, 6), (0, 5), False),
-            ((None, None), (0, 0), True),
-        ],
-    )
-    async def test_a_conditional_write_yields_to_a_newer_item_only(
-        self, store: Store, there: tuple[int | None, int | None], comes: tuple[int, int], wins: bool
-    ) -> None:
-        old = FULL._replace(measured_at=there[0], snapshot_at=there[1])
-        new = FULL._replace(measured_at=comes[0], snapshot_at=comes[1], pm10="7")
-        await store.put([old], conditional=False)
-        result = await store.put([new], conditional=True)
-        assert result == (frozenset() if wins else {FULL.id}, {})
-        assert await store.get(FULL.id) == (new if wins else old)
+    async def test_a_conditional_write_yields_to_a_newer_item_only(self, store: Store) -> None:
+        old = [
+            FULL._replace(id=str(number), measured_at=there[0], snapshot_at=there[1])
+            for number, (there, _, _) in enumerate(MEETINGS)
+        ]
+        new = [
+            FULL._replace(id=str(number), measured_at=comes[0], snapshot_at=comes[1], pm10="7")
+            for number, (_, comes, _) in enumerate(MEETINGS)
+        ]
+        for each in old:
+            await store.put([each], conditional=False)
+        results = [await store.put([each], conditional=True) for each in new]
+        lost = [number for number, (*_, wins) in enumerate(MEETINGS) if not wins]
+        assert results == [({str(n)} if n in lost else set(), {}) for n in range(len(MEETINGS))]
+        assert await table(store, new) == {
+            str(n): (old if n in lost else new)[n] for n in range(len(MEETINGS))
+        }
 
     async def test_a_superseded_item_costs_its_neighbours_nothing(self, store: Store) -> None:
         await store.put([FULL._replace(id="2")], conditional=False)
