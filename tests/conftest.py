@@ -18,10 +18,11 @@ profiles.in_force()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_authorities_of_this_machine() -> Iterator[None]:
-    """Each client would read whoever this machine trusts, which takes longer than all else that it does."""
+def none_of_this_machine_s_settings() -> Iterator[None]:
+    """No client reads whom this machine trusts, and a fork may stand for an interpreter: half of the time."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("REQUESTS_CA_BUNDLE", raising=False)
+        for name in ("REQUESTS_CA_BUNDLE", "PYTHONUNBUFFERED"):
+            environment.delenv(name, raising=False)
         yield
 
 

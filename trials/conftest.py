@@ -5,7 +5,7 @@ from tests.conftest import (
     clean_environment,
     moto,
     moto_endpoint,
-    no_authorities_of_this_machine,
+    none_of_this_machine_s_settings,
     one_reading_of_the_models,
 )
 
@@ -14,6 +14,6 @@ __all__ = [
     "clean_environment",
     "moto",
     "moto_endpoint",
-    "no_authorities_of_this_machine",
+    "none_of_this_machine_s_settings",
     "one_reading_of_the_models",
 ]  # fixtures
