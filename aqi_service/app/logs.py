@@ -118,6 +118,8 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, with the id of the load that it was logged in."""
+        if sys.stderr is None:  # closed before the program began
+            return
         if LOAD_ID.get():
             record.__dict__.setdefault("load_id", LOAD_ID.get())
         if lost := self._lost():
@@ -128,8 +130,7 @@ class _Stderr(logging.Handler):
             line = _fit(f"{record.name} {record.msg!r} {record.args!r}")
         with suppress(OSError, ValueError):  # ValueError: it is closed
             erase = ERASE_LINE if sys.stderr.isatty() and not hasattr(record, "sentence") else ""
-            sys.stderr.write(f"{erase}{line}\n")
-            sys.stderr.flush()
+            output.put(f"{erase}{line}\n", _whatever_came_of_it, to="stderr")
 
     def _lost(self) -> int:
         """Return how many lines were dropped that no line tells of yet; 0 while there is no ample room."""
@@ -138,6 +139,10 @@ class _Stderr(logging.Handler):
             return 0
         lost, self._told = dropped - self._told, dropped
         return lost
+
+
+def _whatever_came_of_it(_error: OSError | None) -> None:
+    """Take that nobody reads the log."""
 
 
 _STDERR = _Stderr()

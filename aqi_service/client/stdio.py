@@ -11,10 +11,13 @@ from aqi_service.core.redaction import printable
 
 
 def print_error(sentence: str) -> None:
-    """Say what went wrong on stderr, if there is one."""
+    """Say what went wrong on stderr, if there is one that takes it."""
     if sys.stderr is not None:
-        with contextlib.suppress(OSError):
+        try:
             print(printable(f"aqi-client: {sentence}"), file=sys.stderr)
+        except OSError:  # or Python would try again at its own end, and that would be the exit code
+            with contextlib.suppress(OSError, ValueError):
+                _abandon(sys.stderr.fileno())
 
 
 def abandon_stdout() -> None:

@@ -269,8 +269,10 @@ def test_help_that_cannot_be_written_is_one_sentence_and_exit_1(flag: str, tmp_p
     assert done.stderr == "aqi-service: the output cannot be written: No space left on device\n"
 
 
-def test_a_refusal_that_nobody_reads_keeps_its_exit_code(tmp_path: Path) -> None:
-    assert shell(f"{sys.executable} -m aqi_service --port x 2>/dev/full", tmp_path).returncode == 2
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
+@pytest.mark.parametrize("wrong", ["--port x", "--load-only --local /proc/d --from -"])
+def test_a_refusal_that_nobody_reads_keeps_its_exit_code(wrong: str, stderr: str, tmp_path: Path) -> None:
+    assert shell(f"{sys.executable} -m aqi_service {wrong} {stderr}", tmp_path).returncode == 2
 
 
 def test_a_reader_of_the_reports_that_goes_away_is_passed_over_in_silence(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from aqi_service.core.frames import encode
 from tests.doubles.client_command import at_table, command, files
+from tests.doubles.program import environment
 from tests.doubles.wire_fixtures import BROKEN, CSV, FOUND, Peer, saying, scripted, serving, silent
 
 HEADER_LINE = CSV.splitlines(keepends=True)[0]
@@ -216,6 +218,15 @@ async def test_a_standard_output_that_is_full_is_a_sentence(tmp_path: Path) -> N
         3,
         "aqi-client: standard output cannot be written: No space left on device\n",
     )
+
+
+async def test_a_standard_error_that_is_full_or_closed_leaves_the_exit_code(tmp_path: Path) -> None:
+    for arguments, code in ((["--no-such"], 2), (["--port", "1", "5"], 3)):
+        for stderr in ("2>/dev/full", "2>&-"):
+            words = (sys.executable, "-m", "aqi_service.client", *arguments)
+            line = f"{shlex.join(words)} {stderr}"
+            process = await asyncio.create_subprocess_shell(line, cwd=tmp_path, env=environment())
+            assert await process.wait() == code, line
 
 
 def hear_interrupts() -> None:

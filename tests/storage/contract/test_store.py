@@ -292,7 +292,7 @@ class TestStore:
             for i, (_, older) in cases.items()
         ]
         await store.put(there, conditional=False)
-        assert await store.put(new, conditional=True) == ({"2", "3", "4"}, {})
+        assert await store.put(new, conditional=True) == (frozenset({"2", "3", "4"}), {})
         assert await table(store, new) == {item.id: item for item in (new[0], *there[1:])}
 
     async def test_a_read_leaves_absent_ids_out(self, store: Store) -> None:
@@ -338,7 +338,7 @@ class TestStore:
             await store.put([each], conditional=False)
         results = [await store.put([each], conditional=True) for each in new]
         lost = [number for number, (*_, wins) in enumerate(MEETINGS) if not wins]
-        assert results == [({str(n)} if n in lost else set(), {}) for n in range(len(MEETINGS))]
+        assert results == [(frozenset({str(n)} if n in lost else ()), {}) for n in range(len(MEETINGS))]
         assert await table(store, new) == {
             str(n): (old if n in lost else new)[n] for n in range(len(MEETINGS))
         }
