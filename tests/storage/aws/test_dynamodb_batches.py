@@ -123,7 +123,7 @@ async def test_a_table_named_by_its_arn_is_asked_at_its_accounts_endpoint(
         raise LookupError(request.url)
 
     async with open_clients() as clients:
-        clients.writes.meta.events.register("request-created.dynamodb.BatchWriteItem", instead_of_sending)
+        clients.writes.meta.events.register("before-sign.dynamodb.BatchWriteItem", instead_of_sending)
         asked: Any = {"arn:aws:dynamodb:us-east-1:123456789012:table/air": b"[]"}
         with pytest.raises(LookupError, match=r"^https://123456789012\.ddb\.us-east-1\.amazonaws\.com/$"):
             await clients.writes.batch_write_item(RequestItems=asked)
