@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.doubles.outside import needs_package
-from trials.years import checks
+from trials.years import checks, objects
+from trials.years.objects import MOST_MB
 from trials.years.plan import SMALL, WHOLE, plan_of
 from trials.years.shards import Outcome, years
 
@@ -56,6 +57,13 @@ async def test_shards_that_are_killed_make_table_export_and_answer_of_another_wa
         bad = copy.deepcopy(outcome)
         tamper(bad)
         assert [each for each in checks.problems(bad) if sentence in each], (sentence, checks.problems(bad))
+
+
+def test_a_load_out_of_s3_that_takes_more_memory_than_promised_or_leaves_a_file_out_is_noticed() -> None:
+    seen = objects.Read(files=30, stored=30, megabytes=0.1, peak=MOST_MB, seconds=1.0)
+    assert objects.problems(seen, 30) == []
+    assert len(objects.problems(seen._replace(peak=MOST_MB + 1), 30)) == 1
+    assert len(objects.problems(seen._replace(stored=29), 30)) == 1
 
 
 def test_the_same_seed_gives_the_same_plan_and_the_plan_is_what_the_readme_says() -> None:
