@@ -43,7 +43,8 @@ class Stop:
             if self._signals > 1 or self._event.is_set():
                 os._exit(at_once)
             # Not a Thread: the signal may have come while this very thread holds a lock of `threading`.
-            _thread.start_new_thread(_end_later, (at_once,))
+            with suppress(RuntimeError):  # Python ends, where 3.12.1 lets none begin (gh-113964)
+                _thread.start_new_thread(_end_later, (at_once,))
             with suppress(RuntimeError):  # the loop has ended
                 # Not in the context of what it interrupts, which may be a load's.
                 loop.call_soon_threadsafe(self._signalled, number, context=context)
