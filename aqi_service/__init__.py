@@ -20,7 +20,7 @@ Imports go one way: errors < core < shutdown, certificates < storage | server | 
 < load | lookup < app < cli < __main__ | demo.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
-__released__ = "2026-11-23"
+__released__ = "2026-11-29"
 """The day (UTC) before which no copy of this version ran: a clock that says an earlier one was never set."""
