@@ -42,8 +42,10 @@ AREAS = (
             "storage/dry.py",
             "storage/exports.py",
             "storage/process_name.py",
+            "storage/turns.py",
         ),
         (
+            "lookup/test_turns.py",
             "storage/local/test_*.py",
             "storage/test_*.py",
             "storage/contract/test_*.py",
@@ -53,10 +55,17 @@ AREAS = (
     ),
     Area(
         "s3",
-        ("storage/aws/s3*.py", "storage/aws/clients.py", "storage/aws/cred*.py", "storage/aws/error*.py"),
+        (
+            "storage/aws/s3*.py",
+            "storage/aws/clients.py",
+            "storage/aws/http_pool.py",
+            "storage/aws/cred*.py",
+            "storage/aws/error*.py",
+        ),
         (
             "storage/aws/test_s3*.py",
             "storage/aws/test_clients.py",
+            "storage/aws/test_http_pool.py",
             "storage/aws/test_credentials.py",
             "storage/aws/test_errors.py",
             "storage/contract/test_archive_sweep.py",
@@ -71,6 +80,7 @@ AREAS = (
             "storage/aws/dynamodb_attributes.py",
             "storage/aws/retry.py",
             "storage/aws/dynamodb_batches.py",
+            "storage/aws/dynamodb_calls.py",
             "storage/aws/dynamodb_rate.py",
             "storage/aws/dynamodb_sensors.py",
             "storage/aws/dynamodb_answers.py",

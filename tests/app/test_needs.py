@@ -35,7 +35,8 @@ async def hooked(hook: str, *options: str, cwd: Path, module: str = "aqi_service
     ("lacks", "options"),
     [
         ("click", ("--help",)),
-        *((name, LOAD) for name in ("aiohttp", "orjson", "prometheus_client", "multidict")),
+        *((name, LOAD) for name in ("aiohttp", "orjson", "multidict")),
+        ("prometheus_client", ("--local", "d", "--serve-only", "--port", "0", "--http-port", "0")),
         ("aioboto3", ("--load-only", "--from", str(CAPTURE))),
     ],
 )

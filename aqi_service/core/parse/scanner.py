@@ -11,12 +11,13 @@ MAX_DEPTH = 64
 
 # Possessive quantifiers: no byte is looked at twice, whatever the input. Behind a group they are wrong before
 # Python 3.11.5 (gh-106052), as Debian 12 has it; but nothing follows these groups, so nothing is tried again.
-_PLAIN = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+")*')
-_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*', re.DOTALL)
+# A group is remembered each time that it matched (40 bytes), and so matches 1,000 times at most.
+_PLAIN = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+"){0,1000}')
+_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.){0,1000}', re.DOTALL)
 _BARE = re.compile(rb"[A-Za-z0-9+.\-]*+")
 _BARE_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-")
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
-_OPENING = frozenset(b"{[")
+_OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
 
 
 class ElementScanner:
@@ -53,7 +54,7 @@ class ElementScanner:
         return -1
 
     def _structure(self, data: bytes | bytearray, pos: int) -> int:
-        """Go to the next bracket or to a string that is not plain, and past it."""
+        """Go to the next bracket or to a string, and past that; or on towards one."""
         if self._depth:
             pos = _PLAIN.match(data, pos).end()  # type: ignore[union-attr]  # it matches the empty text
             if pos == len(data):
@@ -64,20 +65,24 @@ class ElementScanner:
         elif byte in _OPENING:
             self._depth += 1
             self.deepest = max(self.deepest, self._depth)
-        else:
+        elif byte in _CLOSING:
             self._depth -= 1
+        else:
+            return pos
         return pos + 1
 
     def _string(self, data: bytes | bytearray, pos: int) -> int:
-        """Go behind the closing quote, or to the end of the data."""
+        """Go behind the closing quote, or to the end of the data; or on towards them."""
         if self._escaped:
             self._escaped = False
             pos += 1
         pos = _IN_STRING.match(data, pos).end()  # type: ignore[union-attr]  # it matches the empty text
         if pos >= len(data):
             return pos
-        if data[pos] == _BACKSLASH:  # the last byte: what it escapes comes with the next piece
+        if data[pos] == _QUOTE:
+            self._in_string = False
+        elif pos == len(data) - 1 and data[pos] == _BACKSLASH:  # what it escapes comes with the next piece
             self._escaped = True
         else:
-            self._in_string = False
+            return pos
         return pos + 1
