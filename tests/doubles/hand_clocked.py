@@ -18,6 +18,7 @@ from aqi_service.app import lease_keeper as leasing
 from aqi_service.app import load_only as once
 from aqi_service.cli import main
 from aqi_service.storage.aws import dynamodb_lease as lease
+from aqi_service.storage.aws import open as opening
 
 OFTEN = 0.2
 
@@ -31,7 +32,7 @@ def prepare() -> None:
     """Put the clocks in."""
     vars(leasing).update(POLL_SECONDS=OFTEN, RENEW_SECONDS=OFTEN, AGAIN_SECONDS=OFTEN)
     means = lease.Means(clock=moved(lease.awake_or_not, os.environ["AHEAD"]))
-    vars(lease).update(DynamoLease=partial(lease.DynamoLease, means=means))
+    vars(opening).update(DynamoLease=partial(lease.DynamoLease, means=means))
     vars(once).update(acquire=partial(leasing.acquire, clock=moved(time.monotonic, os.environ["WAITED"])))
     if host := os.environ.get("HOLDER_HOST"):
         socket.gethostname = lambda: host
