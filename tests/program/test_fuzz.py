@@ -14,6 +14,7 @@ import pytest
 from hypothesis import strategies as st
 
 from aqi_service.core.frames import encode
+from aqi_service.errors import SnapshotRejected
 from trials.fuzz import __main__ as program
 from trials.fuzz import memory_wire, words
 from trials.fuzz.campaign import Outcome, campaign, examples, fed, input_of
@@ -161,6 +162,15 @@ def test_the_plain_input_itself_costs_calls_in_proportion_and_bounded_memory(nam
     calls = [calls_of(partial(target.alone, data)) for data in (short, long)]
     assert calls[1] < 8 * calls[0] * 1.25
     assert peak_of(lambda: target.alone(long)) < target.memory
+
+
+def test_an_error_that_shows_more_of_the_bytes_that_came_is_the_same_error() -> None:
+    data = (
+        b'[{"id":"52.543","longitu]de":"13.440","country":"DE"},"sensor":{"id":2054,"pin":"7","sensor_type":'
+        b'{"id":9,"name":"DHT22","manufacturer":"various"}}}]'
+    )
+    with pytest.raises(SnapshotRejected):
+        TARGETS["ordinary"].run(data)
 
 
 def test_a_planted_bug_is_found_and_its_input_can_be_made_again() -> None:

@@ -23,7 +23,7 @@ from aqi_service.core.parse.record_item import REASONS, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter, Unreadable
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.scales import SCALES
-from aqi_service.errors import CutShort, SnapshotRejected
+from aqi_service.errors import AqiError, CutShort, SnapshotRejected
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes, to_attributes
 from tests.doubles.documents import SNAPSHOT_AT, WHOLE, Outcome, pieces, split
@@ -104,9 +104,14 @@ def ordinary(data: bytes) -> None:
     parts, window = cuts_of(data) if number % 3 else [data], WINDOWS[number // 5 % len(WINDOWS)]
     own, careful = Read(parts, rules, window), Read(parts, rules, window, careful=True)
     assert own.seen == careful.seen == Read([data], rules, careful=True).seen
-    assert str(own.error) == str(careful.error)
+    assert _words(own.error) == _words(careful.error)
     if careful.error is not None:
         raise careful.error
+
+
+def _words(error: AqiError | None) -> str:
+    """Return what an error says, but for how much it shows of the bytes that had come by then."""
+    return str(error).partition(" should not be there: ")[0]
 
 
 def items(data: bytes) -> None:
