@@ -87,16 +87,17 @@ def seconds_without_a_core(pid: int) -> float:
 def loaded(ours: Program) -> tuple[dict[str, Any], float, float, float]:
     """Wait until a load has reported and its snapshot is in memory, whichever is first.
 
-    Return the report, when each was, and the seconds that the daemon had had no core at the load's end.
+    The next load's report, should it come before, is passed over. Return the report, when each was, and the
+    seconds that the daemon had had no core at the load's end.
     """
     report: dict[str, Any] = {}
     end = renewed = without = 0.0
     while not (end and renewed):
         line = ours.line(f"{REPORT}|{RENEWED}", LONG)[0]
-        if line.startswith("{"):
-            report, end, without = orjson.loads(line), time.time(), seconds_without_a_core(ours.pid)
-        else:
+        if not line.startswith("{"):
             renewed = time.time()
+        elif not report:
+            report, end, without = orjson.loads(line), time.time(), seconds_without_a_core(ours.pid)
     return report, end, renewed, without
 
 
@@ -109,7 +110,7 @@ def load_beside_lookups(run: Run, backend: Backend, standin: StandIn, small: Pat
     folder.mkdir(exist_ok=True)
     truth = truth_of(small, folder / "truth.json")
     standin.set(feed=str(small))
-    times = ("--interval", str(run.pick(3, 10)), "--load-deadline", f"{LONG:.0f}")
+    times = ("--interval", str(run.pick(3, 10, 30)), "--load-deadline", f"{LONG:.0f}")
     options = (
         *backend.options,
         "--feed-url",
