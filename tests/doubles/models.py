@@ -63,6 +63,10 @@ def read_models_once() -> None:
         setattr(where, name, value)
 
 
+EXTRAS = ("pyarrow",)
+"""Packages of the program's extras: who has not asked for one does without its modules."""
+
+
 def import_all() -> None:
     """Do once what each forked process would begin with: import the program, read the SDK's models."""
     import uvloop  # noqa: F401, PLC0415  # only in the process that forks
@@ -72,7 +76,7 @@ def import_all() -> None:
 
     for module in pkgutil.walk_packages(aqi_service.__path__, "aqi_service."):
         if not module.name.endswith(".__main__"):
-            importlib.import_module(module.name)
+            _import(module.name)
     read_models_once()
 
     async def open_once() -> None:
@@ -80,3 +84,11 @@ def import_all() -> None:
             pass
 
     asyncio.run(open_once())
+
+
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
