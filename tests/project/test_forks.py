@@ -1,4 +1,4 @@
-"""What programs of tests are forked from begins on a machine that has nothing but what `make test` installs."""
+"""What the programs of tests are forked from begins where `make test` alone has installed anything."""
 
 import subprocess
 import sys
