@@ -12,6 +12,7 @@ import gzip
 import random
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata, util
 from statistics import median
@@ -98,6 +99,7 @@ def rtree(points: Sequence[Point], count: int, first_km: float, wider: float) ->
                 return [metres(squared) for (squared,) in found]
             kilometres *= wider
 
+    weakref.finalize(nearest, table.close)
     return nearest
 
 

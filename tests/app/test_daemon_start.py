@@ -175,6 +175,7 @@ async def test_a_table_that_is_deleted_makes_it_unready_and_it_lives(moto: Moto,
         example = (await program.line(r"aqi_service\.client (\d+)"))[1].encode()
         assert (await program.ask(example))[0].startswith(b"id,")
         assert (await program.page("/readyz"))[0] == 200
+        await program.line("memory_replaced")
         await asyncio.to_thread(moto.client("dynamodb").delete_table, TableName=moto.table)
         assert await program.ask(b"1") == [UNAVAILABLE]
         assert await program.ask(example) == [UNAVAILABLE]  # though it was in memory

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,8 @@ def test_a_capture_comes_to_the_same_items_by_the_python_of_the_system(capture: 
     done = subprocess.run(command, cwd=tmp_path, env=LENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     wanted = plain(body, "daqi", taken)
-    rows = sqlite3.connect(tmp_path / "d/air_quality.db").execute(f"SELECT {', '.join(COLUMNS)} FROM items")  # noqa: S608
+    with closing(sqlite3.connect(tmp_path / "d/air_quality.db")) as table:
+        rows = table.execute(f"SELECT {', '.join(COLUMNS)} FROM items").fetchall()  # noqa: S608  # our own names
     found = {str(id_): (str(id_), *rest) for id_, *rest in rows}
     assert found == {item["id"]: tuple(map(item.get, COLUMNS.values())) for item in wanted.items}
     assert f'"rejected":{len(wanted.rejected)},"without_pm":{wanted.without_pm}' in done.stdout
