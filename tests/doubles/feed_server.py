@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tests.doubles.listeners import stop_listening
 from tests.doubles.wire_fixtures import Peer
 
 
@@ -129,7 +130,7 @@ async def feed_server(
     try:
         yield feed
     finally:
-        server.close()
+        await stop_listening(server)
         for task, peer in peers.items():
             task.cancel()
             with suppress(AttributeError):  # CPython's, of a transport that is closed for good already

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tests.doubles.feed_server import answer
+from tests.doubles.listeners import stop_listening
 
 PIECE = 64 * 1024
 
@@ -86,7 +87,7 @@ async def http_proxy(target: int, password: str = "") -> AsyncIterator[HttpProxy
     try:
         yield proxy
     finally:
-        server.close()
+        await stop_listening(server)
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)

@@ -27,6 +27,7 @@ from aqi_service.server.replies import Answer, AtOnce
 from aqi_service.server.server import Server
 from aqi_service.server.sockets import listen
 from tests.doubles.faults.clock import JumpingLoop
+from tests.doubles.listeners import stop_listening
 
 FOUND = "18456691289"
 IDS = [str(number).encode() for number in range(18456691289, 18456692289)]
@@ -277,7 +278,7 @@ async def scripted(talk: Callable[[Peer], Awaitable[None]]) -> AsyncIterator[int
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
+        await stop_listening(server)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -16,6 +16,7 @@ from random import Random
 from typing import Self
 
 from tests.doubles.faults.toxics import End, Seen, Toxic, Wait
+from tests.doubles.listeners import stop_listening
 
 PIECE = 16 * 1024
 QUEUED = 64
@@ -86,8 +87,7 @@ class TcpProxy:
 
     async def down(self) -> None:
         """Refuse connections, and end those that are there."""
-        if self._server is not None:
-            self._server.close()
+        await stop_listening(self._server)
         for link in tuple(self._links):
             link.end()
         await asyncio.gather(*self._jobs, return_exceptions=True)

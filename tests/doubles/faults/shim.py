@@ -31,6 +31,7 @@ from tests.doubles.faults.rules import Rule, RuleBook
 from tests.doubles.faults.s3_rules import Aws
 from tests.doubles.faults.upstream import Request, Upstream
 from tests.doubles.faults.work import Job, Work
+from tests.doubles.listeners import stop_listening
 
 CLOSING_SECONDS = 0.2
 """What requests under way are given when the shim closes."""
@@ -83,19 +84,18 @@ class Shim:
     async def __aenter__(self) -> Self:
         await self._upstream.__aenter__()
         self._server = _Server(self._handle, cancels=self._cancels)
-        self._runner = web.ServerRunner(self._server, shutdown_timeout=CLOSING_SECONDS)
-        await self._runner.setup()
-        if self._sock:
-            await web.SockSite(self._runner, self._sock, ssl_context=self._tls).start()
-        else:
-            await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
-        port = self._runner.addresses[0][1]
+        sock = self._sock or socket.create_server(("127.0.0.1", 0))
+        listening = asyncio.get_running_loop().create_server(self._server, sock=sock, ssl=self._tls)
+        self._listener = await listening
+        port = sock.getsockname()[1]
         self.endpoint = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await stop_listening(self._listener)
         self._server.stop()
-        await self._runner.cleanup()
+        self._server.pre_shutdown()
+        await self._server.shutdown(CLOSING_SECONDS)
         await self._upstream.__aexit__()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
