@@ -26,7 +26,7 @@ def _lacks(error: ModuleNotFoundError) -> int:
     import logging  # noqa: PLC0415 - only here
 
     from aqi_service.app.logs import say  # noqa: PLC0415 - only here
-    from aqi_service.app.needs import EXIT_CODE, missing  # noqa: PLC0415 - only here
+    from aqi_service.app.missing_packages import EXIT_CODE, missing  # noqa: PLC0415 - only here
 
     wrong = missing(error)
     if wrong is None:

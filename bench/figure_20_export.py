@@ -18,10 +18,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aqi_service.core.export_places import ExportedSnapshot
+from aqi_service.core.export_paths import ExportedSnapshot
 from aqi_service.core.export_rows import COLUMNS, DECIMALS, TEXT_SUFFIX, ColumnType
 from aqi_service.core.items import Item
-from aqi_service.storage.local.export_parquet import FolderPlace, open_parquet_export
+from aqi_service.storage.local.export_parquet import FolderTarget, open_parquet_export
 from bench.lib.figures import Figure, Goal, Side, in_turns
 from bench.lib.items import items_of
 from bench.lib.processes import fresh
@@ -55,7 +55,7 @@ def _told(seconds: float, path: Path) -> Result:
 
 
 async def _export(items: Sequence[Item], folder: Path) -> float:
-    async with open_parquet_export(FolderPlace(folder), {}) as export:
+    async with open_parquet_export(FolderTarget(folder), {}) as export:
         begun, rest = time.process_time(), iter(items)
         async with export.snapshot() as snapshot:
             while some := list(islice(rest, BATCH)):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 
 from aqi_service.app.config import Config
-from aqi_service.core.export_places import ExportForm
+from aqi_service.core.export_paths import ExportForm
 from aqi_service.errors import (
     CREATE_MAKES_IT,
     LOCAL_DOES_WITHOUT,

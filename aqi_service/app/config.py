@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aqi_service.app import commands
 from aqi_service.app.option_rules import broken
 from aqi_service.app.option_values import OptionValues, form_of
-from aqi_service.core.export_places import ExportForm
+from aqi_service.core.export_paths import ExportForm
 from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale

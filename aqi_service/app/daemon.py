@@ -42,7 +42,7 @@ from aqi_service.server.replies import AtOnce
 from aqi_service.server.server import Server
 from aqi_service.server.sockets import listen
 from aqi_service.shutdown import GRACE_SECONDS, Stop
-from aqi_service.snapshots.recent import RecentLoads
+from aqi_service.snapshots.recent_loads import RecentLoads
 from aqi_service.snapshots.sources import FetchOptions
 from aqi_service.storage.backend import Backend
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aqi_service.app.printing import printed
-from aqi_service.core.export_places import ExportedSnapshot
+from aqi_service.core.export_paths import ExportedSnapshot
 from aqi_service.core.export_rows import CSV_HEADER, csv_rows
 from aqi_service.core.items import Item
 from aqi_service.errors import ExportFailed

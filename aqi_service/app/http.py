@@ -16,7 +16,7 @@ from aqi_service.core.scales import SCALES
 from aqi_service.core.tiles import Tiles
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
-from aqi_service.snapshots.recent import RecentLoads
+from aqi_service.snapshots.recent_loads import RecentLoads
 
 if TYPE_CHECKING:
     from aqi_service.web.api import ApiAnswers

@@ -10,12 +10,12 @@ from pathlib import Path
 from aqi_service import __version__
 from aqi_service.app.config import Config
 from aqi_service.app.export_stdout import StdoutExport
-from aqi_service.core.export_places import ATTRIBUTION, LICENCE, ExportForm
+from aqi_service.core.export_paths import ATTRIBUTION, LICENCE, ExportForm
 from aqi_service.core.s3_urls import parse_s3
 from aqi_service.errors import ConfigError
 from aqi_service.storage.backend import Backend
 from aqi_service.storage.dry import DryBackend
-from aqi_service.storage.exports import NO_EXPORT, Export, ParquetPlace
+from aqi_service.storage.exports import NO_EXPORT, Export, ParquetTarget
 from aqi_service.storage.ports import MetricSink, Objects
 
 NO_PYARROW = (
@@ -105,7 +105,7 @@ def open_export(config: Config) -> AbstractAsyncContextManager[Export]:
 async def _parquet(config: Config, where: str) -> AsyncIterator[Export]:
     try:
         from aqi_service.storage.local.export_parquet import (  # noqa: PLC0415  # half a second of imports
-            FolderPlace,
+            FolderTarget,
             open_parquet_export,
         )
     except ModuleNotFoundError as error:
@@ -121,11 +121,11 @@ async def _parquet(config: Config, where: str) -> AsyncIterator[Export]:
     place = parse_s3(where)
     async with AsyncExitStack() as stack:
         if place is None:
-            to: ParquetPlace = FolderPlace(Path(where))
+            to: ParquetTarget = FolderTarget(Path(where))
         else:
-            from aqi_service.storage.aws.open import open_s3_place  # noqa: PLC0415  # only for s3://
+            from aqi_service.storage.aws.open import open_s3_target  # noqa: PLC0415  # only for s3://
 
-            to = await stack.enter_async_context(open_s3_place(*place))
+            to = await stack.enter_async_context(open_s3_target(*place))
         yield await stack.enter_async_context(open_parquet_export(to, facts))
 
 

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 
 from aqi_service.app.option_values import FEED_HOST, OptionValues, form_of, host_of
-from aqi_service.core.export_places import ExportForm
+from aqi_service.core.export_paths import ExportForm
 from aqi_service.core.s3_urls import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.snapshot_names import can_name
 from aqi_service.core.tiles import is_tiles_url
-from aqi_service.snapshots.files import is_folder
+from aqi_service.snapshots.file_sources import is_folder
 
 LEAST_INTERVAL = 300
 """The feed is regenerated every 5 minutes; its operators ask not to poll faster."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from aqi_service.core.export_places import ExportForm, export_form
+from aqi_service.core.export_paths import ExportForm, export_form
 from aqi_service.core.selection import WHOLE, Selection, Shard
-from aqi_service.snapshots.files import is_folder
+from aqi_service.snapshots.file_sources import is_folder
 
 FEED_HOST = "data.sensor.community"
 

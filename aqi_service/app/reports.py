@@ -13,7 +13,7 @@ from aqi_service.app import commands, output
 from aqi_service.app.config import DEFAULT_PORT, Config
 from aqi_service.app.logs import say
 from aqi_service.app.printing import printed
-from aqi_service.core.export_places import STDOUT, ExportForm
+from aqi_service.core.export_paths import STDOUT, ExportForm
 from aqi_service.core.report import LoadReport
 from aqi_service.storage.exports import Export
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from aqi_service.app import logs, output
 from aqi_service.app.config import Config
-from aqi_service.core.export_places import ExportForm
+from aqi_service.core.export_paths import ExportForm
 from aqi_service.shutdown import Stop
 
 Job = Callable[[Config, Stop], Coroutine[Any, Any, int]]

@@ -6,7 +6,6 @@ One rule: it is read without its colours, and says how old it is; old data are g
 from dataclasses import dataclass
 
 from aqi_service.core.areas import Area
-from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.palettes import Colour
 from aqi_service.core.quality import Flag
@@ -14,6 +13,7 @@ from aqi_service.core.redaction import printable
 from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale, Score
 from aqi_service.core.sensor_records import SensorRecord, rescored
+from aqi_service.core.snapshot_index import SnapshotVersion
 from aqi_service.core.times import DAY
 
 OLD_SECONDS = 3 * 3600

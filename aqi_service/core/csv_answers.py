@@ -12,7 +12,7 @@ from aqi_service.core.areas import Area
 from aqi_service.core.days import DAYS_HEADER, Day, day_row
 from aqi_service.core.history import HistoryPage
 from aqi_service.core.places import Place, place_rows
-from aqi_service.core.recent import REJECT_HEADER, Reject, reject_row
+from aqi_service.core.recent_loads import REJECT_HEADER, Reject, reject_row
 from aqi_service.core.requests import (
     AreaRequest,
     BoxRequest,

@@ -23,7 +23,7 @@ from aqi_service.core.json_rows import (
     sensor_json,
 )
 from aqi_service.core.json_scales import guideline_json, scale_json
-from aqi_service.core.recent import Reject
+from aqi_service.core.recent_loads import Reject
 from aqi_service.core.requests import (
     AreaRequest,
     BoxRequest,

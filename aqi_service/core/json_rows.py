@@ -13,14 +13,14 @@ from aqi_service.core.areas import Area, Quartiles
 from aqi_service.core.days import Day
 from aqi_service.core.decimals import canonical, plain
 from aqi_service.core.geo import Point
-from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import OF_DAYS, Item
 from aqi_service.core.places import Place, Places
-from aqi_service.core.recent import Reject
+from aqi_service.core.recent_loads import Reject
 from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale, part
 from aqi_service.core.sensor_index import one_code
 from aqi_service.core.sensor_records import SensorRecord, rescored
+from aqi_service.core.snapshot_index import SnapshotVersion
 from aqi_service.core.times import DAY, day_of, iso
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from aqi_service.core.index_changes import IndexChanges
+from aqi_service.core.rescoring import IndexChanges
 from aqi_service.core.times import iso
 
 NOT_24H_RATIO = 1.5

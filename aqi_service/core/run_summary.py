@@ -5,8 +5,8 @@ One rule: it says no more than the reports say, added up.
 
 from collections import Counter
 
-from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.report import LoadReport, Status
+from aqi_service.core.rescoring import IndexChanges
 from aqi_service.core.status_line import age_text
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aqi_service.core.items import Item
-from aqi_service.core.notes import Note, Noted
+from aqi_service.core.load_notes import Note, Noted
 from aqi_service.core.times import DAY
 from aqi_service.load.group import Put
 from aqi_service.load.log_lines import LOAD_ID

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from aqi_service import __version__
-from aqi_service.core.export_places import ExportedSnapshot
+from aqi_service.core.export_paths import ExportedSnapshot
 from aqi_service.core.fates import DeliveryCounts
-from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.manifest import Manifest
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.day_csv import DayCounts
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.report import DayFacts, Fates, LoadReport, Status, snapshot_warnings
+from aqi_service.core.rescoring import IndexChanges
 from aqi_service.core.snapshot_names import order_of, parse_name
 from aqi_service.core.times import is_old, iso
 from aqi_service.errors import (

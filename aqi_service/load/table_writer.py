@@ -14,10 +14,10 @@ from functools import partial
 
 from aqi_service.core.clocks import ages_from
 from aqi_service.core.fates import FateCounter, refusal_of_all, refusal_of_load
-from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.items import Item, Verdict, is_expired, judge
 from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
+from aqi_service.core.rescoring import IndexChanges
 from aqi_service.errors import AqiError, TableRefused
 from aqi_service.load.comparison import Comparison
 from aqi_service.load.group import Group, Put

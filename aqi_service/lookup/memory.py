@@ -15,11 +15,11 @@ from weakref import ref
 from aqi_service.core.clocks import ages_from, is_ahead
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.exclusions import ExcludedSensors
-from aqi_service.core.index import SnapshotIndex, SnapshotVersion, is_behind, replaces
 from aqi_service.core.items import Item, is_expired
+from aqi_service.core.load_notes import NO_DOUBT
 from aqi_service.core.moved_ids import LoadIds, MovedIds
-from aqi_service.core.notes import NO_DOUBT
 from aqi_service.core.sensors import Sensors
+from aqi_service.core.snapshot_index import SnapshotIndex, SnapshotVersion, is_behind, replaces
 from aqi_service.errors import Unavailable
 
 log = logging.getLogger("aqi_service")

@@ -11,7 +11,7 @@ from itertools import islice
 
 from aqi_service.core.day_names import DayEntry, day_text, parse_day_name
 from aqi_service.core.s3_urls import NOT_SNAPSHOTS
-from aqi_service.snapshots.day_places import DayFile, Piece
+from aqi_service.snapshots.day_folders import DayFile, Piece
 from aqi_service.storage.ports import ObjectEntry, Objects
 
 CONCURRENT_READS = 16
@@ -21,7 +21,7 @@ SMALL = 256 * 1024
 """Bytes up to which a file is small: one of a usual sensor has 50,000."""
 
 
-class ObjectsPlace:
+class S3DayFolder:
     """The daily files right under a prefix, which ends with a slash or is empty; or one object alone."""
 
     def __init__(
@@ -84,19 +84,19 @@ class DaysFound:
         if (name := parse_day_name(file)) and NOT_SNAPSHOTS.isdisjoint(folder.split("/")):
             self._days.setdefault(folder, set()).add(name.day)
 
-    def places(self, objects: Objects, bucket: str) -> list[ObjectsPlace]:
-        """Return the folders as places."""
+    def folders(self, objects: Objects, bucket: str) -> list[S3DayFolder]:
+        """Return the folders that were noted."""
         return [
-            ObjectsPlace(objects, bucket, f"{folder}/" if folder else "", days)
+            S3DayFolder(objects, bucket, f"{folder}/" if folder else "", days)
             for folder, days in self._days.items()
         ]
 
 
-def object_place(objects: Objects, bucket: str, key: str) -> ObjectsPlace | None:
-    """Return the place that is one object, if that is a daily file."""
+def object_folder(objects: Objects, bucket: str, key: str) -> S3DayFolder | None:
+    """Return the folder of one object alone, if that is a daily file."""
     folder, slash, file = key.rpartition("/")
     name = parse_day_name(file)
-    return ObjectsPlace(objects, bucket, folder + slash, {name.day}, file) if name else None
+    return S3DayFolder(objects, bucket, folder + slash, {name.day}, file) if name else None
 
 
 def _file(entry: ObjectEntry, prefix: str) -> DayFile | None:

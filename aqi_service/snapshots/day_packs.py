@@ -16,7 +16,7 @@ from typing import IO
 
 from aqi_service.core.day_names import DayEntry, parse_day_name
 from aqi_service.errors import ConfigError, FetchFailed
-from aqi_service.snapshots.day_places import DayFile, LocalPlace, Piece, is_damage, pieces_of
+from aqi_service.snapshots.day_folders import DayFile, LocalDayFolder, Piece, is_damage, pieces_of
 
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PACK_ENDINGS = (*TAR_ENDINGS, ".zip")
@@ -26,7 +26,7 @@ _PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZI
 _IS_ENCRYPTED = 1  # of a zip member's flags
 
 
-class PackPlace(LocalPlace):
+class PackedDayFolder(LocalDayFolder):
     """The daily files in a tar or zip, whatever folders it has them in; listed once."""
 
     @cached_property
@@ -73,7 +73,7 @@ class PackPlace(LocalPlace):
         """
 
 
-class TarPlace(PackPlace):
+class TarDayFolder(PackedDayFolder):
     """The daily files in a tar; it is read from its start for each day, as a packed one has to be."""
 
     def _all(self) -> Iterator[tuple[str, tarfile.TarFile, tarfile.TarInfo]]:
@@ -105,7 +105,7 @@ class TarPlace(PackPlace):
         raise tarfile.ReadError("files are gone")
 
 
-class ZipPlace(PackPlace):
+class ZipDayFolder(PackedDayFolder):
     """The daily files in a zip, each by its number, as in a tar."""
 
     def _members(self) -> Iterator[tuple[str, str, int, int]]:
@@ -133,9 +133,9 @@ class ZipPlace(PackPlace):
                         yield at, opened
 
 
-def pack_place(path: Path) -> PackPlace:
-    """Return the place that a tar or a zip is, by its name."""
-    return ZipPlace(path) if path.name.lower().endswith(".zip") else TarPlace(path)
+def packed_folder(path: Path) -> PackedDayFolder:
+    """Return what a tar or a zip is, by its name."""
+    return ZipDayFolder(path) if path.name.lower().endswith(".zip") else TarDayFolder(path)
 
 
 def is_pack(name: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from aqi_service.core.clocks import current, is_ahead
+from aqi_service.core.load_notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.manifest import (
     Claim,
     Manifest,
@@ -21,7 +22,6 @@ from aqi_service.core.manifest import (
     moved,
     outranks,
 )
-from aqi_service.core.notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import (
     days_scale_key,

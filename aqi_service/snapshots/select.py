@@ -15,19 +15,19 @@ from aqi_service.core.s3_urls import ARCHIVE, is_prefix, is_snapshot_key, parse_
 from aqi_service.core.selection import Selection
 from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_name
 from aqi_service.errors import ConfigError, MissingResource
-from aqi_service.snapshots.ahead import tell_ahead
-from aqi_service.snapshots.day_objects import DaysFound, object_place
+from aqi_service.snapshots.day_objects import DaysFound, object_folder
 from aqi_service.snapshots.day_packs import PACK_ENDINGS
-from aqi_service.snapshots.days import day_sources
-from aqi_service.snapshots.files import (
+from aqi_service.snapshots.day_sources import day_sources
+from aqi_service.snapshots.file_sources import (
     CSV_ENDINGS,
     NO_DAYS,
-    Found,
+    SourceOrFolder,
     empty_folder,
     file_source,
     in_folder,
     is_folder,
 )
+from aqi_service.snapshots.named_ahead import tell_ahead
 from aqi_service.snapshots.redirects import public_url
 from aqi_service.snapshots.sources import Seen, Source, archived_source, is_url, source_of, stored_source
 from aqi_service.storage.backend import SnapshotLocations
@@ -41,7 +41,7 @@ TOLD = 5
 
 
 async def choose(
-    texts: Sequence[str], places: SnapshotLocations, selection: Selection, others: int, clock: float
+    texts: Sequence[str], locations: SnapshotLocations, selection: Selection, others: int, clock: float
 ) -> list[Source]:
     """Return the sources to load, oldest first, of one minute in the order of their suffixes.
 
@@ -50,9 +50,9 @@ async def choose(
 
     Raises ConfigError for what is not there or may not be read, and for a folder or prefix with none in it.
     """
-    named: list[list[Found] | BaseException] = []
+    named: list[list[SourceOrFolder] | BaseException] = []
     for start in range(0, len(texts), LOOKS):
-        looks = (_named(text, places, clock) for text in texts[start : start + LOOKS])
+        looks = (_named(text, locations, clock) for text in texts[start : start + LOOKS])
         named += await asyncio.gather(*looks, return_exceptions=True)
     every = _all_of(named)
     found = [each for each in every if isinstance(each, Source)]
@@ -61,26 +61,26 @@ async def choose(
     return selection.of((source.named[1] if source.named else others, source) for source in found)
 
 
-def look_here(texts: Sequence[str], places: SnapshotLocations) -> None:
+def look_here(texts: Sequence[str], locations: SnapshotLocations) -> None:
     """See that the files and folders among them are there, before anything is made or asked for their sake.
 
     Raises ConfigError as `choose` does.
     """
-    named: list[list[Found] | BaseException] = []
+    named: list[list[SourceOrFolder] | BaseException] = []
     for text in texts:
-        if text != ARCHIVE and _is_here(text, places):
+        if text != ARCHIVE and _is_here(text, locations):
             try:
-                named.append(_sources_here(text, places))
+                named.append(_sources_here(text, locations))
             except ConfigError as error:
                 named.append(error)
     _all_of(named)
 
 
-def _is_here(text: str, places: SnapshotLocations) -> bool:
-    return parse_s3(text) is None or places.objects is None
+def _is_here(text: str, locations: SnapshotLocations) -> bool:
+    return parse_s3(text) is None or locations.objects is None
 
 
-def _all_of(named: Sequence[list[Found] | BaseException]) -> list[Found]:
+def _all_of(named: Sequence[list[SourceOrFolder] | BaseException]) -> list[SourceOrFolder]:
     """Return the sources; raises the first error, and of ConfigErrors all that are told, as one."""
     wrong = [each for each in named if isinstance(each, BaseException)]
     mine = [error for error in wrong if isinstance(error, ConfigError)]
@@ -92,41 +92,44 @@ def _all_of(named: Sequence[list[Found] | BaseException]) -> list[Found]:
     return [source for sources in named if isinstance(sources, list) for source in sources]
 
 
-async def _named(text: str, places: SnapshotLocations, clock: float) -> list[Found]:
+async def _named(text: str, locations: SnapshotLocations, clock: float) -> list[SourceOrFolder]:
     """Return what one `--from` stands for."""
     if text == ARCHIVE:
-        parsed = map(parse_name, await places.archive.names())
-        return [*_not_ahead([archived_source(places.archive, *named) for named in parsed if named], clock)]
-    place = parse_s3(text)
-    if place is None or places.objects is None:
-        return _here(text, places, clock)
-    bucket, key = place
+        parsed_names = map(parse_name, await locations.archive.names())
+        archived = [archived_source(locations.archive, *named) for named in parsed_names if named]
+        return [*_not_ahead(archived, clock)]
+    parsed = parse_s3(text)
+    if parsed is None or locations.objects is None:
+        return _here(text, locations, clock)
+    bucket, key = parsed
     if not is_prefix(key):
-        return [await _one_object(text, places, places.objects, bucket, key)]
+        return [await _one_object(text, locations, locations.objects, bucket, key)]
     wanted, found_days = [], DaysFound()
-    async with aclosing(places.objects.each(bucket, key)) as entries:
+    async with aclosing(locations.objects.each(bucket, key)) as entries:
         async for entry in entries:
             if is_snapshot_key(entry.key):
                 wanted.append(entry)
             else:
                 found_days.note(entry.key)
-    days = found_days.places(places.objects, bucket)
+    days = found_days.folders(locations.objects, bucket)
     if not (wanted or days):
         raise MissingResource(
             f"{text}: no object under it ends in .json or .json.gz, and there is {NO_DAYS}: "
             "name another prefix"
         )
-    found = [_object(places, places.objects, bucket, entry.key, entry) for entry in wanted]
+    found = [_object(locations, locations.objects, bucket, entry.key, entry) for entry in wanted]
     return [*_not_ahead(found, clock), *days]
 
 
-async def _one_object(text: str, places: SnapshotLocations, objects: Objects, bucket: str, key: str) -> Found:
+async def _one_object(
+    text: str, locations: SnapshotLocations, objects: Objects, bucket: str, key: str
+) -> SourceOrFolder:
     """Return what one object is. Raises ConfigError for what is loaded from a disk alone."""
-    place = object_place(objects, bucket, key)
-    if place is None and key.lower().endswith((*CSV_ENDINGS, *PACK_ENDINGS)):
+    folder = object_folder(objects, bucket, key)
+    if folder is None and key.lower().endswith((*CSV_ENDINGS, *PACK_ENDINGS)):
         raise _not_from_there(text)
     entry = await objects.look(bucket, key)
-    return place or _object(places, objects, bucket, key, entry)
+    return folder or _object(locations, objects, bucket, key, entry)
 
 
 def _not_from_there(text: str) -> ConfigError:
@@ -137,9 +140,9 @@ def _not_from_there(text: str) -> ConfigError:
     )
 
 
-def _here(text: str, places: SnapshotLocations, clock: float) -> list[Found]:
-    """Return what a text stands for that names no place of S3's."""
-    found = _sources_here(text, places)
+def _here(text: str, locations: SnapshotLocations, clock: float) -> list[SourceOrFolder]:
+    """Return what a text stands for that names nothing of S3's."""
+    found = _sources_here(text, locations)
     if not any(isinstance(each, Source) or each.days for each in found):  # here tars and zips are listed
         raise empty_folder(text) if is_folder(text) else MissingResource(f"{text}: there is {NO_DAYS} in it")
     if not is_folder(text):
@@ -148,12 +151,12 @@ def _here(text: str, places: SnapshotLocations, clock: float) -> list[Found]:
     return [*_not_ahead(snapshots, clock), *(each for each in found if not isinstance(each, Source))]
 
 
-def _sources_here(text: str, places: SnapshotLocations) -> list[Found]:
+def _sources_here(text: str, locations: SnapshotLocations) -> list[SourceOrFolder]:
     if is_url(text) and public_url(text).lower().endswith((*CSV_ENDINGS, *PACK_ENDINGS)):
         raise _not_from_there(public_url(text))
     if text == "-" or is_url(text):
         return [source_of(text)]
-    return in_folder(text, places) if is_folder(text) else [file_source(text, places)]
+    return in_folder(text, locations) if is_folder(text) else [file_source(text, locations)]
 
 
 def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:
@@ -164,13 +167,13 @@ def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:
 
 
 def _object(
-    places: SnapshotLocations, objects: Objects, bucket: str, key: str, entry: ObjectEntry | None
+    locations: SnapshotLocations, objects: Objects, bucket: str, key: str, entry: ObjectEntry | None
 ) -> Source:
     """Return the source of one object; what lies in the archive's own bucket is not archived again."""
     named = parse_file_name(key.rpartition("/")[2])
-    inside = bucket == places.bucket
+    inside = bucket == locations.bucket
     if inside and named and named[0] == key:
-        return archived_source(places.archive, *named)
+        return archived_source(locations.archive, *named)
     size = None if key.endswith(".gz") or entry is None else entry.size
     source = stored_source(f"s3://{bucket}/{key}", partial(objects.read, bucket, key), named, size)
     look = partial(_look, objects, bucket, key)

@@ -12,8 +12,8 @@ from aqi_service.core.clocks import ahead
 from aqi_service.core.manifest import Claim
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import order_of, parse_name
-from aqi_service.snapshots.ahead import tell_ahead
 from aqi_service.snapshots.manifests import ManifestStore
+from aqi_service.snapshots.named_ahead import tell_ahead
 from aqi_service.snapshots.sources import Source, archived_source
 from aqi_service.storage.ports import Archive
 

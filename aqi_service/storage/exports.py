@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from typing import BinaryIO, Protocol, TypeVar
 
-from aqi_service.core.export_places import ExportedSnapshot
+from aqi_service.core.export_paths import ExportedSnapshot
 from aqi_service.core.items import Item
 from aqi_service.errors import ExportFailed
 
@@ -52,7 +52,7 @@ class RunOnThread(Protocol):
         """Return what the work returns."""
 
 
-class ParquetPlace(Protocol):
+class ParquetTarget(Protocol):
     """Where Parquet files come to be, which `what` names to a person."""
 
     what: str

@@ -25,8 +25,8 @@ from aqi_service.core.request_counts import FOUND, OTHER, Done
 from aqi_service.core.requests import HistoryRequest, HttpRequest, PlaceRequest, SensorRequest
 from aqi_service.core.times import iso
 from aqi_service.errors import NotFound
+from aqi_service.web.answer_cache import AnswerCache, PackedBody, pack
 from aqi_service.web.bodies import body_of, send, send_packed
-from aqi_service.web.kept import KeptBodies, Packed, pack
 from aqi_service.web.openapi import NAME, description
 from aqi_service.web.paths import BASE, CSV, Form, Found, find
 from aqi_service.web.problems import STATUS, problem, problem_of
@@ -79,7 +79,7 @@ class Api:
 
     def __init__(self, answers: ApiAnswers) -> None:
         self._answers = answers
-        self._kept = KeptBodies()
+        self._cache = AnswerCache()
         self._description = description()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -123,8 +123,8 @@ class Api:
         if isinstance(asked, SensorRequest) and form is not CSV:  # which has no column for it
             asked = replace(asked, hours=True)
         asking = _Asked(request, asked, form, done)
-        if path.kept:
-            return await self._kept_reply(asking)
+        if path.cached:
+            return await self._cached_reply(asking)
         async with self._answers.large() if path.large else nullcontext():
             return await self._reply(asking, place)
 
@@ -156,15 +156,15 @@ class Api:
         asked.done(FOUND)
         return await send(asked.http, body, _headers(form) | {"ETag": body.tag} | said)
 
-    async def _kept_reply(self, asked: "_Asked") -> web.StreamResponse:
-        """Send what is kept as the answer; make it first where there is none that holds."""
+    async def _cached_reply(self, asked: "_Asked") -> web.StreamResponse:
+        """Send what is cached as the answer; make it first where there is none that holds."""
         request, form = asked.request, asked.form
 
-        async def make() -> Packed:
+        async def make() -> PackedBody:
             found = await self._answers.find(request)
             return await pack(form.write(request, found, self._answers.moment()), found.holds)
 
-        packed = await self._kept.get((request, form), make)
+        packed = await self._cache.get((request, form), make)
         headers = _headers(form) | {"ETag": packed.tag} | licensed(request)
         asked.done(FOUND)
         return await send_packed(asked.http, packed, headers)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from aqi_service.web.kept import Packed
+from aqi_service.web.answer_cache import PackedBody
 
 SMALL = 64 * 1024
 """Bytes up to which an answer is handed over at once; a larger one waits for its peer."""
@@ -63,7 +63,9 @@ async def send(request: web.Request, body: Body, headers: dict[str, str]) -> web
     return await _stream(request, body.length, _each(body.pieces), headers)
 
 
-async def send_packed(request: web.Request, packed: Packed, headers: dict[str, str]) -> web.StreamResponse:
+async def send_packed(
+    request: web.Request, packed: PackedBody, headers: dict[str, str]
+) -> web.StreamResponse:
     """Send a body as gzip, or without for a peer that does not take it."""
     headers = headers | {"Vary": "Accept-Encoding"}
     takes_gzip = accepts_gzip(request.headers.get("Accept-Encoding", ""))

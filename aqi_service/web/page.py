@@ -17,8 +17,8 @@ from aiohttp import web
 
 from aqi_service import __version__
 from aqi_service.core.tiles import Tiles
+from aqi_service.web.answer_cache import LEVEL, PackedBody
 from aqi_service.web.bodies import send_packed
-from aqi_service.web.kept import LEVEL, Packed
 
 PAGE = "/page"
 """Below this path are the page's own files, below PAGE/leaflet those of Leaflet's package."""
@@ -84,7 +84,7 @@ class Page:
     def __init__(self, tiles: Tiles | None = None) -> None:
         self._tiles = tiles
         self._files = dict(_files(_settings(tiles)))
-        self._packed: dict[str, Packed] = {}
+        self._packed: dict[str, PackedBody] = {}
 
     @property
     def paths(self) -> Set[str]:
@@ -105,11 +105,11 @@ class Page:
         return await send_packed(request, packed, {"Content-Type": file.content_type, "ETag": packed.tag})
 
 
-def _pack(file: File) -> Packed:
+def _pack(file: File) -> PackedBody:
     """Return the file as gzip, with a mark that moves when it does."""
     data = file.data if file.is_packed else gzip.compress(file.data, LEVEL, mtime=0)
     length = int.from_bytes(data[-4:], "little")
-    return Packed(data, length, f'W/"{hashlib.sha256(file.data).hexdigest()[:32]}"', lambda: True)
+    return PackedBody(data, length, f'W/"{hashlib.sha256(file.data).hexdigest()[:32]}"', lambda: True)
 
 
 def _settings(tiles: Tiles | None) -> bytes:

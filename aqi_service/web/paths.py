@@ -74,14 +74,14 @@ class Path:
         endpoint: what may be asked.
         forms: what it may end in; there is GeoJSON of rows that have coordinates.
         large: whether the answer may be so large that few are made at once.
-        kept: whether it is made once for all who ask.
+        cached: whether it is made once for all who ask.
     """
 
     words: str
     endpoint: Endpoint
     forms: Mapping[str, Form] = field(default_factory=lambda: ROWS)
     large: bool = False
-    kept: bool = False
+    cached: bool = False
 
 
 PATHS = (
@@ -97,7 +97,7 @@ PATHS = (
     Path("snapshot", SNAPSHOT, forms=DOCUMENT),
     Path("rejects", REJECTS),
     Path("scales", SCALES, forms=DOCUMENT),
-    Path("latest", LATEST, forms=ALL, kept=True),
+    Path("latest", LATEST, forms=ALL, cached=True),
     Path("metrics", METRICS, forms=SERIES),
 )
 

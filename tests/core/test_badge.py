@@ -18,7 +18,6 @@ from aqi_service.core.badge import (
     sensor_badge,
 )
 from aqi_service.core.geo import Point
-from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.quality import Check, Flag
 from aqi_service.core.requests import AreaRequest
@@ -26,6 +25,7 @@ from aqi_service.core.scales import DAQI, SCALES, US_EPA
 from aqi_service.core.scoring import Scale, score
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import run_through
+from aqi_service.core.snapshot_index import SnapshotVersion
 
 NOW = 1_703_095_265.0
 AT = int(NOW) - 300

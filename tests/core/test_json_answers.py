@@ -17,7 +17,6 @@ from aqi_service.core.csv_answers import csv_pieces
 from aqi_service.core.days import Day
 from aqi_service.core.geo import Box, Point
 from aqi_service.core.history import HistoryPage, page_of
-from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.json_answers import JSON_ROWS, geojson_pieces, json_pieces
 from aqi_service.core.json_rows import Moment
@@ -37,6 +36,7 @@ from aqi_service.core.scales import DAQI, US_EPA
 from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import run_through
+from aqi_service.core.snapshot_index import SnapshotVersion
 from aqi_service.errors import BadRequest
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from aqi_service.core.index_changes import IndexChanges
 from aqi_service.core.report import Fates, LoadReport, Status
+from aqi_service.core.rescoring import IndexChanges
 from aqi_service.core.run_summary import RunSummary
 
 REPORT = LoadReport(

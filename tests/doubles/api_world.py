@@ -18,7 +18,6 @@ from aqi_service.app.http import Shown, api_answers
 from aqi_service.app.metrics import ServiceStatus
 from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.humidity import BoxHumidity
-from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.core.items import Item
 from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.record_item import ScoringRules
@@ -27,13 +26,14 @@ from aqi_service.core.places_file import read_places
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
+from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import FILE
 from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
 from aqi_service.server.limits import ServerCounts
 from aqi_service.server.sockets import listen
-from aqi_service.snapshots.recent import RecentLoads
+from aqi_service.snapshots.recent_loads import RecentLoads
 from aqi_service.storage.ports import Storage
 from aqi_service.web.app import Answers, http_port
 from tests.doubles.documents import assemble, real_capture

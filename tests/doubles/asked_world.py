@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from aqi_service.core.index import IndexBuilder, SnapshotVersion
 from aqi_service.core.items import Item
 from aqi_service.core.sensors import sensors_of
+from aqi_service.core.snapshot_index import IndexBuilder, SnapshotVersion
 from aqi_service.core.times import day_of, iso
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from aqi_service.core.index import SnapshotVersion
 from aqi_service.core.moved_ids import LoadIds
+from aqi_service.core.snapshot_index import SnapshotVersion
 
 
 @dataclass

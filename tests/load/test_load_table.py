@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from aqi_service.core.notes import with_notes
+from aqi_service.core.load_notes import with_notes
 from aqi_service.core.report import Status
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.errors import AccessDenied, AqiError, LeaseLost, MissingResource, Unavailable

@@ -7,7 +7,7 @@ import pytest
 
 from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.geo import Box
-from aqi_service.core.left_out import without_sensors
+from aqi_service.core.index_exclusions import without_sensors
 from aqi_service.core.requests import BoxRequest, LatestRequest
 from aqi_service.core.sensor_index import SensorIndex
 from aqi_service.core.slices import run_through

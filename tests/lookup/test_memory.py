@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from aqi_service.core.csv_reply import csv_reply
-from aqi_service.core.index import IndexBuilder, SnapshotIndex, SnapshotVersion
 from aqi_service.core.items import Item
+from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex, SnapshotVersion
 from aqi_service.lookup.memory import MemoryIndex
 from tests.doubles.log_lines import lines
 from tests.doubles.storage_items import FULL

@@ -6,8 +6,8 @@ The real capture goes into a folder, the generated one to moto, which is slow.
 from collections.abc import Mapping
 
 from aqi_service.core.csv_reply import csv_reply
-from aqi_service.core.index import unpack
 from aqi_service.core.items import Item
+from aqi_service.core.snapshot_index import unpack
 from aqi_service.load.load import load
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher

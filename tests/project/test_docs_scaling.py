@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aqi_service.core.index import MOST_RECORDS
+from aqi_service.core.snapshot_index import MOST_RECORDS
 from aqi_service.lookup.refresh import POLL_SECONDS
 from tests import ROOT
 

@@ -20,7 +20,7 @@ from aqi_service.errors import AccessDenied
 from aqi_service.storage.aws.clients import Clients, open_clients
 from aqi_service.storage.aws.create_bucket import BucketMaker
 from aqi_service.storage.aws.create_table import create_table
-from aqi_service.storage.aws.s3_export import S3Place
+from aqi_service.storage.aws.s3_export import S3Target
 from aqi_service.storage.aws.s3_upload import PART_SIZE
 from tests import DATA
 from tests.doubles.aws_backends import plain_table
@@ -170,7 +170,7 @@ async def in_parts(made: World) -> None:
     bucket, _, prefix = made.place.export.partition("/")
     large = io.BytesIO(b"x" * (PART_SIZE + 1))
     async with through(made.shim) as behind:
-        place = S3Place(behind.s3, bucket, prefix)
+        place = S3Target(behind.s3, bucket, prefix)
         made.shim.book.add(Rule("CompleteMultipartUpload", Refuse("NoSuchUpload", applied=True), nth=(1,)))
         await place.publish(large, "large.parquet", on_this_thread)
         made.shim.book.add(Rule("UploadPart", Refuse("AccessDenied")))

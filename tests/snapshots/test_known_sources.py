@@ -12,7 +12,7 @@ import pytest
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import manifest_key
 from aqi_service.errors import InGlacier, Unavailable
-from aqi_service.snapshots.files import file_source
+from aqi_service.snapshots.file_sources import file_source
 from aqi_service.snapshots.known_sources import KnownSources
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import Source

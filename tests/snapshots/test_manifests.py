@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from aqi_service.core.notes import Note
+from aqi_service.core.load_notes import Note
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import latest_key
 from aqi_service.core.times import DAY

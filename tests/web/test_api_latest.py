@@ -14,7 +14,7 @@ from aqi_service.core.latest import COLUMN_NAMES
 from aqi_service.core.requests import Choice, LatestRequest
 from aqi_service.core.scales import US_EPA
 from aqi_service.lookup.latest import KEPT_SECONDS, LEAST_SECONDS, MOST_ASKED
-from aqi_service.web import kept
+from aqi_service.web import answer_cache
 from aqi_service.web.bodies import accepts_gzip
 from tests.doubles.api_world import (
     TAKEN,
@@ -97,7 +97,7 @@ async def test_it_is_sent_as_gzip_and_plain_to_who_does_not_take_that(path: str)
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note how often a body is packed."""
-    times, pack = list[str](), kept.pack
+    times, pack = list[str](), answer_cache.pack
 
     async def noted(*args: Any) -> Any:
         times.append("made")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from aqi_service.core.index import SnapshotIndex
 from aqi_service.core.sensors import Sensors
 from aqi_service.core.slices import BUILD_SLICE
+from aqi_service.core.snapshot_index import SnapshotIndex
 from tests.doubles.api_world import capture_served
 from tests.doubles.loop_turns import Turns
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 import aiohttp
 import pytest
 
+from aqi_service.core.index_exclusions import without_sensors
 from aqi_service.core.items import Item
-from aqi_service.core.left_out import without_sensors
 from aqi_service.core.request_words import KINDS
 from aqi_service.core.slices import run_through
 from aqi_service.core.snapshot_names import rejects_key, snapshot_name

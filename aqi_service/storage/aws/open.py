@@ -14,7 +14,7 @@ from aqi_service.storage.aws.create_bucket import BucketMaker
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.s3_archive import S3Archive
-from aqi_service.storage.aws.s3_export import S3Place
+from aqi_service.storage.aws.s3_export import S3Target
 from aqi_service.storage.aws.s3_lifecycle import end_incomplete_uploads
 from aqi_service.storage.aws.s3_objects import S3Objects
 from aqi_service.storage.backend import SnapshotLocations
@@ -119,8 +119,8 @@ async def open_objects() -> AsyncIterator[S3Objects]:
 
 
 @asynccontextmanager
-async def open_s3_place(bucket: str, prefix: str) -> AsyncIterator[S3Place]:
+async def open_s3_target(bucket: str, prefix: str) -> AsyncIterator[S3Target]:
     """Open where `--export` brings files; raises ConfigError as `open_aws`, NotReady without credentials."""
     async with open_s3() as (client, credentials):
         await credentials.ready()
-        yield S3Place(client, bucket, prefix)
+        yield S3Target(client, bucket, prefix)

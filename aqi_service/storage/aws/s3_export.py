@@ -45,7 +45,7 @@ class _Replacement(S3Upload):
             raise ArchiveFailed(str(error)) from error
 
 
-class S3Place:
+class S3Target:
     """The keys of a bucket that begin with a prefix."""
 
     def __init__(self, client: "S3Client", bucket: str, prefix: str, sleep: Sleep = asyncio.sleep) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from aqi_service.core.export_places import ExportedSnapshot
+from aqi_service.core.export_paths import ExportedSnapshot
 from aqi_service.core.export_rows import row_writer
 from aqi_service.core.items import Item
 from aqi_service.errors import ExportFailed

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from aqi_service.core.export_places import ExportedSnapshot, ExportNames
+from aqi_service.core.export_paths import ExportedSnapshot, ExportNames
 from aqi_service.core.items import Item
 from aqi_service.errors import ExportFailed
-from aqi_service.storage.exports import ExportCounts, ParquetPlace, RunOnThread, SnapshotExport
+from aqi_service.storage.exports import ExportCounts, ParquetTarget, RunOnThread, SnapshotExport
 from aqi_service.storage.local.files import (
     disk,
     hold,
@@ -35,7 +35,7 @@ _DRAFT = "export"
 Result = TypeVar("Result")
 
 
-class FolderPlace:
+class FolderTarget:
     """A folder, with one for each day in it."""
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +68,7 @@ class FolderPlace:
 class ParquetExport(ExportCounts):
     """The records of a run as Parquet files; `facts` go into the metadata of each."""
 
-    def __init__(self, place: ParquetPlace, facts: Mapping[str, str], threads: Threads) -> None:
+    def __init__(self, place: ParquetTarget, facts: Mapping[str, str], threads: Threads) -> None:
         super().__init__()
         self.place, self.facts, self._threads = place, facts, threads
         self.names = ExportNames()
@@ -132,7 +132,7 @@ class _ParquetSnapshot:
 
 
 @asynccontextmanager
-async def open_parquet_export(place: ParquetPlace, facts: Mapping[str, str]) -> AsyncIterator[ParquetExport]:
+async def open_parquet_export(place: ParquetTarget, facts: Mapping[str, str]) -> AsyncIterator[ParquetExport]:
     """Open the place for one run."""
     threads = Threads(1, "export")
     try:

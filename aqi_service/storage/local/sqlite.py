@@ -13,7 +13,7 @@ import orjson
 
 from aqi_service.errors import AqiError, ConfigError, NoTableYet, Unavailable
 from aqi_service.storage.local import additions as local_additions
-from aqi_service.storage.local import copies
+from aqi_service.storage.local import immutable
 from aqi_service.storage.local.files import disk, locked, make_folder, sync_folder
 from aqi_service.storage.local.statements import APPLICATION_ID, SCHEMAS
 
@@ -85,7 +85,7 @@ class SqliteConnection:
         self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
-        self._copy: copies.State | None = None
+        self._copy: immutable.State | None = None
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
@@ -119,7 +119,7 @@ class SqliteConnection:
 
     def _copy_changed(self) -> bool:
         with disk(f"{self._file} cannot be opened"):
-            return self._copy is not None and copies.state(self._file) != self._copy
+            return self._copy is not None and immutable.state(self._file) != self._copy
 
     def _require_same_copy(self) -> None:
         """Raise Unavailable if what was read as a copy that never changes has changed meanwhile."""
@@ -153,10 +153,10 @@ class SqliteConnection:
         try:
             return self._connect("mode=ro")
         except sqlite3.Error as error:
-            if not copies.is_refused(error):
+            if not immutable.is_refused(error):
                 raise
-        copies.require_whole(self._file)
-        state = copies.state(self._file)
+        immutable.require_whole(self._file)
+        state = immutable.state(self._file)
         connection = self._connect("mode=ro&immutable=1")
         self._copy = state
         return connection

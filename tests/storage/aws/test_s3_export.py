@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from aqi_service.errors import AccessDenied, ExportFailed, MissingResource
-from aqi_service.storage.aws.s3_export import MOST_IN_MEMORY, S3Place
+from aqi_service.storage.aws.s3_export import MOST_IN_MEMORY, S3Target
 from aqi_service.storage.aws.s3_upload import PART_SIZE
 from tests.doubles.aws_answers import cut, error, lost
 from tests.doubles.aws_world import World, fresh
@@ -29,8 +29,8 @@ async def world(aws: World) -> World:
     return await fresh(aws, bucket=True)
 
 
-def place(world: World) -> S3Place:
-    return S3Place(world.s3, world.bucket, "air/", world.waits)
+def place(world: World) -> S3Target:
+    return S3Target(world.s3, world.bucket, "air/", world.waits)
 
 
 async def publish(world: World, body: bytes) -> None:
@@ -119,7 +119,7 @@ async def test_a_bucket_that_answers_nothing_useful_ends_the_export_for_now(worl
 
 
 async def test_a_bucket_that_is_not_there_is_for_a_person_to_mend(world: World) -> None:
-    nowhere = S3Place(world.s3, f"no-{world.bucket}", "air/", world.waits)
+    nowhere = S3Target(world.s3, f"no-{world.bucket}", "air/", world.waits)
     with pytest.raises(MissingResource, match=rf"^s3://no-{world.bucket}/air/: there is no such bucket$"):
         await nowhere.publish(io.BytesIO(b"x"), NAME, on_this_thread)
 

@@ -31,9 +31,9 @@ LONG = "7.1234567890123456789"
 @asynccontextmanager
 async def into(folder: Path) -> AsyncIterator[Any]:
     """Export into a folder."""
-    from aqi_service.storage.local.export_parquet import FolderPlace, open_parquet_export  # noqa: PLC0415
+    from aqi_service.storage.local.export_parquet import FolderTarget, open_parquet_export  # noqa: PLC0415
 
-    async with open_parquet_export(FolderPlace(folder), FACTS) as export:
+    async with open_parquet_export(FolderTarget(folder), FACTS) as export:
         yield export
 
 

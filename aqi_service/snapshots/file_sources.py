@@ -18,15 +18,15 @@ from aqi_service.core.day_names import EXAMPLE, parse_day_name
 from aqi_service.core.s3_urls import is_snapshot_file
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.errors import ConfigError, MissingResource
-from aqi_service.snapshots.day_packs import is_pack, pack_place
-from aqi_service.snapshots.day_places import DayPlace, FolderPlace
+from aqi_service.snapshots.day_folders import DayFolder, PlainDayFolder
+from aqi_service.snapshots.day_packs import is_pack, packed_folder
 from aqi_service.snapshots.sources import Seen, Source, archived_source, source_of
 from aqi_service.storage.backend import SnapshotLocations
 
 log = logging.getLogger("aqi_service")
 
-Found = Source | DayPlace
-"""What a text stands for: a snapshot, or a place of daily files, whose days are sources together."""
+SourceOrFolder = Source | DayFolder
+"""What a text stands for: a snapshot, or a folder of daily files, whose days are sources together."""
 
 CSV_ENDINGS = (".csv", ".csv.gz")
 
@@ -47,7 +47,7 @@ def is_folder(text: str) -> bool:
     return False
 
 
-def in_folder(text: str, places: SnapshotLocations) -> list[Found]:
+def in_folder(text: str, locations: SnapshotLocations) -> list[SourceOrFolder]:
     """Return the sources in a folder: what a shell's `*.json *.json.gz` finds there, and daily files.
 
     Daily files may lie some folders deeper, or in tars and zips. What `--local` keeps beside its snapshots is
@@ -56,12 +56,12 @@ def in_folder(text: str, places: SnapshotLocations) -> list[Found]:
     folder = Path(text)
     try:
         paths = sorted(path for path in folder.iterdir() if _is_snapshot(path))
-        days = list(_day_places(folder))
+        days = list(_day_folders(folder))
     except OSError as error:
         raise ConfigError(f"{_shown(text)} cannot be read: {error.strerror}") from error
     if not (paths or days):
         raise empty_folder(text)
-    return [*(file_source(str(path), places) for path in paths), *days]
+    return [*(file_source(str(path), locations) for path in paths), *days]
 
 
 def empty_folder(text: str) -> MissingResource:
@@ -72,24 +72,24 @@ def empty_folder(text: str) -> MissingResource:
     )
 
 
-def _day_places(folder: Path, depth: int = 0) -> Iterator[DayPlace]:
-    """Give the places of daily files in a folder, itself first; one that may not be looked into has none."""
+def _day_folders(folder: Path, depth: int = 0) -> Iterator[DayFolder]:
+    """Give the folders of daily files in one, itself first; one that may not be looked into has none."""
     try:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         log.warning("folder_unreadable", extra={"folder": _shown(str(folder)), "error": error.strerror})
         return
     if any(parse_day_name(path.name) for path in inside):
-        yield FolderPlace(folder)
-    yield from (pack_place(path) for path in inside if is_pack(path.name) and path.is_file())
+        yield PlainDayFolder(folder)
+    yield from (packed_folder(path) for path in inside if is_pack(path.name) and path.is_file())
     if depth < DAYS_DEPTH:
         for path in inside:
             if path.is_dir() and not path.is_symlink():
-                yield from _day_places(path, depth + 1)
+                yield from _day_folders(path, depth + 1)
 
 
-def file_source(text: str, places: SnapshotLocations) -> Found:
-    """Return a file's source, or the place of daily files that it is.
+def file_source(text: str, locations: SnapshotLocations) -> SourceOrFolder:
+    """Return a file's source, or the folder of daily files that it is.
 
     One that lies in the archive is not archived again. Raises MissingResource if there is no such file,
     ConfigError if it may not be read, or is a CSV of another kind.
@@ -104,11 +104,11 @@ def file_source(text: str, places: SnapshotLocations) -> Found:
         raise MissingResource(f"{_shown(text)}: there is no such file")
     if reason in _REFUSED:
         raise ConfigError(f"{_shown(text)} cannot be read: {os.strerror(reason)}")
-    if place := _day_place(path):
-        return place
+    if folder := _day_folder(path):
+        return folder
     archived = parse_name(path.name)
-    if archived and places.folder and path.parent.resolve() == places.folder.resolve():
-        return archived_source(places.archive, *archived)
+    if archived and locations.folder and path.parent.resolve() == locations.folder.resolve():
+        return archived_source(locations.archive, *archived)
     return replace(source_of(text), seen=_seen(path), look=partial(_look, path))
 
 
@@ -129,12 +129,12 @@ async def _look(path: Path) -> Seen | None:
     return _seen(path)
 
 
-def _day_place(path: Path) -> DayPlace | None:
-    """Return the place of daily files that a file is: by itself, or a tar or zip."""
+def _day_folder(path: Path) -> DayFolder | None:
+    """Return the folder of daily files that a file stands for: itself alone, or a tar or zip."""
     if parse_day_name(path.name):
-        return FolderPlace(path.parent, path.name)
+        return PlainDayFolder(path.parent, path.name)
     if is_pack(path.name):
-        return pack_place(path)
+        return packed_folder(path)
     if path.name.lower().endswith(CSV_ENDINGS):
         raise ConfigError(f"{_shown(str(path))}: of CSVs only daily files are loaded, named like {EXAMPLE}")
     return None

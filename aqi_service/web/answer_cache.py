@@ -1,4 +1,4 @@
-"""Answers that are made once for all who ask: kept packed, and unpacked for who does not take gzip.
+"""Answers that are made once for all who ask: cached as gzip, and unpacked for who does not take it.
 
 One rule: one is made at a time, and packed off the event loop.
 """
@@ -17,7 +17,7 @@ CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedBody:
     """A body as gzip, its length without, its ETag, and whether it still holds."""
 
     data: bytes
@@ -34,24 +34,24 @@ class Packed:
             yield piece
 
 
-class KeptBodies:
+class AnswerCache:
     """Bodies by what they answer."""
 
     def __init__(self) -> None:
-        self._kept: dict[object, Packed] = {}
+        self._cached: dict[object, PackedBody] = {}
         self._turn = asyncio.Lock()
 
-    async def get(self, key: object, make: Callable[[], Awaitable[Packed]]) -> Packed:
-        """Return the body that is kept under a key, or make it."""
+    async def get(self, key: object, make: Callable[[], Awaitable[PackedBody]]) -> PackedBody:
+        """Return the body that is cached under a key, or make it."""
         async with self._turn:
-            kept = self._kept.get(key)
-            if kept is None or not kept.holds():
-                self._kept.pop(key, None)
-                kept = self._kept[key] = await make()
-            return kept
+            cached = self._cached.get(key)
+            if cached is None or not cached.holds():
+                self._cached.pop(key, None)
+                cached = self._cached[key] = await make()
+            return cached
 
 
-async def pack(pieces: Iterable[bytes], holds: Callable[[], bool]) -> Packed:
+async def pack(pieces: Iterable[bytes], holds: Callable[[], bool]) -> PackedBody:
     """Make a body of pieces, each made in a turn of the event loop."""
     packing, digest = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP), hashlib.sha256()
     out, length = bytearray(), 0
@@ -62,7 +62,7 @@ async def pack(pieces: Iterable[bytes], holds: Callable[[], bool]) -> Packed:
             out += await asyncio.to_thread(packing.compress, chunk)
         await asyncio.sleep(0)
     out += await asyncio.to_thread(packing.flush)
-    return Packed(bytes(out), length, f'W/"{digest.hexdigest()[:32]}"', holds)
+    return PackedBody(bytes(out), length, f'W/"{digest.hexdigest()[:32]}"', holds)
 
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:

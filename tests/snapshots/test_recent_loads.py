@@ -6,12 +6,12 @@ import orjson
 import pytest
 
 from aqi_service.core.exclusions import EXCLUDED, ExcludedSensors
-from aqi_service.core.recent import MOST_REASON, Reject, is_shown, rejects_of
+from aqi_service.core.recent_loads import MOST_REASON, Reject, is_shown, rejects_of
 from aqi_service.core.requests import MOST_LOADS, MOST_REJECTS
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.errors import NoAnswer, Unavailable
 from aqi_service.load.load import load
-from aqi_service.snapshots.recent import DEADLINE, KEPT_SECONDS, RecentLoads
+from aqi_service.snapshots.recent_loads import DEADLINE, KEPT_SECONDS, RecentLoads
 from aqi_service.storage.ports import Storage
 from tests.doubles.documents import document_of, record
 from tests.doubles.load_helpers import NOW, TABLE, document, plan

@@ -6,8 +6,8 @@ One rule: it takes away and adds nothing; a sensor that is no longer left out co
 from dataclasses import replace
 
 from aqi_service.core.exclusions import sensor_number
-from aqi_service.core.index import SnapshotIndex, unpack
 from aqi_service.core.slices import BUILD_SLICE, Slices
+from aqi_service.core.snapshot_index import SnapshotIndex, unpack
 
 
 def without_sensors(index: SnapshotIndex, excluded: frozenset[int]) -> Slices[SnapshotIndex]:

@@ -15,7 +15,7 @@ from aqi_service.core.day_names import DayEntry
 from aqi_service.core.selection import Selection, parse_shard
 from aqi_service.errors import ConfigError, FetchFailed, MissingResource
 from aqi_service.snapshots.day_objects import SMALL
-from aqi_service.snapshots.days import digest_of
+from aqi_service.snapshots.day_sources import digest_of
 from aqi_service.snapshots.sources import FetchOptions
 from aqi_service.storage.ports import ObjectEntry
 from tests.doubles.day_files import DAY, csv_of, day_of, hours, name_of

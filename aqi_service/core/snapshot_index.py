@@ -19,7 +19,7 @@ from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.frames import encode_header
 from aqi_service.core.idset import IdSet
 from aqi_service.core.items import COLUMNS, OF_DAYS, Item, Verdict, judge
-from aqi_service.core.notes import NO_DOUBT
+from aqi_service.core.load_notes import NO_DOUBT
 from aqi_service.core.sensors import Sensors
 from aqi_service.core.times import DAY, is_old
 

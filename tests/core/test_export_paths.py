@@ -2,7 +2,7 @@
 
 import pytest
 
-from aqi_service.core.export_places import ExportedSnapshot, ExportForm, ExportNames, export_form
+from aqi_service.core.export_paths import ExportedSnapshot, ExportForm, ExportNames, export_form
 
 TAKEN = 1_703_098_500
 

@@ -1,4 +1,4 @@
-"""Places where daily files lie, and the one that is a folder on a disk, or one file by itself.
+"""Folders of daily files: what is one (a tar, a zip or a prefix, too), and the plain one on a disk.
 
 One rule: what a disk refuses is an error of the day; what is merely damaged ends a file, and costs no other.
 """
@@ -18,12 +18,12 @@ from aqi_service.snapshots.read_ahead import PIECE, ahead
 
 
 class DayFile(NamedTuple):
-    """A daily file in a place.
+    """A daily file in its folder.
 
     Attributes:
         name: what its name says.
         entry: what it is known by.
-        at: where it is in its place.
+        at: where it is in there.
     """
 
     name: DayName
@@ -35,8 +35,8 @@ Piece = tuple[DayFile, bytes | None]
 """A file's next bytes; empty ones are its end, and None is an end behind which more could not be read."""
 
 
-class DayPlace(Protocol):
-    """Where daily files lie."""
+class DayFolder(Protocol):
+    """Where daily files lie together: a folder, a tar, a zip, or a prefix of S3."""
 
     @property
     def label(self) -> str:
@@ -53,8 +53,8 @@ class DayPlace(Protocol):
         """Read some of them, one after the other. Raises FetchFailed for one that cannot be read."""
 
 
-class LocalPlace(ABC):
-    """A place on a disk, listed and read in a thread."""
+class LocalDayFolder(ABC):
+    """One on this machine, listed and read in a thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -97,7 +97,7 @@ class LocalPlace(ABC):
     def _read(self, files: Sequence[DayFile]) -> Iterator[Piece]: ...
 
 
-class FolderPlace(LocalPlace):
+class PlainDayFolder(LocalDayFolder):
     """The daily files right in a folder; with `only`, the one of that name."""
 
     def __init__(self, path: Path, only: str | None = None) -> None:
@@ -133,7 +133,7 @@ class FolderPlace(LocalPlace):
 
 
 def pieces_of(file: DayFile, opened: IO[bytes]) -> Iterator[Piece]:
-    """Give a file in pieces, and its end; what cannot be read behind a place is no error of the others."""
+    """Give a file in pieces, and its end; what cannot be read from some byte on is no error of the others."""
     while True:
         try:
             piece = opened.read(PIECE)

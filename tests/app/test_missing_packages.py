@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.app import needs
-from aqi_service.app.needs import PACKAGES, missing
+from aqi_service.app import missing_packages
+from aqi_service.app.missing_packages import PACKAGES, missing
 from tests import ROOT
 from tests.doubles.program import CAPTURE, Ran, ran
 
@@ -68,7 +68,7 @@ async def test_an_old_python_is_one_sentence_and_exit_code_2(module: str, name: 
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A source tree in the place of this one."""
     (tmp_path / "pyproject.toml").touch()
-    monkeypatch.setattr(needs, "ROOT", tmp_path)
+    monkeypatch.setattr(missing_packages, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -94,7 +94,7 @@ def test_an_installation_that_lacks_something_gets_it_by_pip(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (source / "pyproject.toml").unlink()
-    monkeypatch.setattr(needs, "_is_there", lambda module: module != "prometheus_client")
+    monkeypatch.setattr(missing_packages, "_is_there", lambda module: module != "prometheus_client")
     assert said() == f"run {sys.executable} -m pip install aiohttp prometheus-client"
 
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from aqi_service.core.clocks import current
 from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.manifest import Manifest
-from aqi_service.core.recent import Reject, is_shown, public_report, rejects_of
+from aqi_service.core.recent_loads import Reject, is_shown, public_report, rejects_of
 from aqi_service.core.requests import MOST_LOADS
 from aqi_service.core.snapshot_names import order_of, rejects_key
 from aqi_service.errors import AqiError, NoAnswer

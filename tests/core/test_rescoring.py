@@ -2,8 +2,8 @@
 
 import pytest
 
-from aqi_service.core.index_changes import COMMONEST, IndexChanges
 from aqi_service.core.items import Item
+from aqi_service.core.rescoring import COMMONEST, IndexChanges
 
 OLD = Item("1", timestamp="2023-12-20 18:00:00", measured_at=1_703_095_200, aqi="2")
 

@@ -1,4 +1,4 @@
-"""Days of daily files as sources: whatever places they lie in, one day is one source.
+"""Days of daily files as sources: whatever folders they lie in, one day is one source.
 
 One rule: a day's files are listed when it is its turn, and what is known of them is forgotten behind it.
 """
@@ -12,21 +12,21 @@ from aqi_service.core.day_names import DayEntry, day_source_name, day_text, end_
 from aqi_service.core.parse.day_csv import DayDocument, DayFileReader
 from aqi_service.core.report import DayFacts
 from aqi_service.errors import FetchFailed
-from aqi_service.snapshots.day_places import DayFile, DayPlace
+from aqi_service.snapshots.day_folders import DayFile, DayFolder
 from aqi_service.snapshots.sources import FetchOptions, OpenSnapshot, Source
 
 OUT_BYTES = 64 * 1024
 """Bytes of the document that are handed on together."""
 
-_Listed = Sequence[tuple[DayPlace, Sequence[DayFile]]]
+_Listed = Sequence[tuple[DayFolder, Sequence[DayFile]]]
 
 
-def day_sources(places: Iterable[DayPlace]) -> list[Source]:
-    """Return the days of all places, each once, in order."""
-    days: dict[int, list[DayPlace]] = {}
-    for place in places:
-        for day in place.days:
-            days.setdefault(day, []).append(place)
+def day_sources(folders: Iterable[DayFolder]) -> list[Source]:
+    """Return the days of all folders, each once, in order."""
+    days: dict[int, list[DayFolder]] = {}
+    for folder in folders:
+        for day in folder.days:
+            days.setdefault(day, []).append(folder)
     return [_source(day, found) for day, found in sorted(days.items())]
 
 
@@ -38,23 +38,23 @@ def digest_of(entries: Iterable[DayEntry]) -> str:
     return sha.hexdigest()
 
 
-def _source(day: int, places: Sequence[DayPlace]) -> Source:
+def _source(day: int, folders: Sequence[DayFolder]) -> Source:
     """Return a day whose files are not listed yet: `prepare` does it."""
     return Source(
-        _label(day, places),
+        _label(day, folders),
         partial(_failing, FetchFailed("its files were not listed")),
         (day_source_name(day, ""), end_of_day(day)),
         to_archive=False,
         day=DayFacts(),
-        prepare=partial(_prepared, day, places),
+        prepare=partial(_prepared, day, folders),
     )
 
 
-async def _prepared(day: int, places: Sequence[DayPlace]) -> Source:
+async def _prepared(day: int, folders: Sequence[DayFolder]) -> Source:
     """List a day's files; where that fails, the source is one that cannot be opened."""
-    label, end = _label(day, places), end_of_day(day)
+    label, end = _label(day, folders), end_of_day(day)
     try:
-        listed = [(place, await place.files(day)) for place in places]
+        listed = [(folder, await folder.files(day)) for folder in folders]
     except FetchFailed as error:
         name = day_source_name(day, "")
         return Source(label, partial(_failing, error), (name, end), to_archive=False, day=DayFacts())
@@ -71,9 +71,9 @@ async def _prepared(day: int, places: Sequence[DayPlace]) -> Source:
     )
 
 
-def _label(day: int, places: Sequence[DayPlace]) -> str:
-    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    return f"{places[0].label}{more}: {day_text(day)}"
+def _label(day: int, folders: Sequence[DayFolder]) -> str:
+    more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
+    return f"{folders[0].label}{more}: {day_text(day)}"
 
 
 def _failing(error: FetchFailed, _: FetchOptions) -> AbstractAsyncContextManager[OpenSnapshot]:
@@ -91,9 +91,9 @@ async def _opened(listed: _Listed, asking: FetchOptions) -> AsyncIterator[OpenSn
 async def _written(document: DayDocument, listed: _Listed) -> AsyncGenerator[bytes, None]:
     """Read the files one after the other, and give the document that comes of them."""
     out = bytearray()
-    for place, files in listed:
+    for folder, files in listed:
         reader: DayFileReader | None = None
-        async with aclosing(place.pieces(files)) as pieces:
+        async with aclosing(folder.pieces(files)) as pieces:
             async for file, piece in pieces:
                 reader = reader or document.open(file.name)
                 if piece:

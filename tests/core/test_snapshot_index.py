@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.frames import encode
-from aqi_service.core.index import (
+from aqi_service.core.items import Item
+from aqi_service.core.snapshot_index import (
     KEPT_SECONDS,
     MOST_BYTES,
     IndexBuilder,
@@ -17,7 +18,6 @@ from aqi_service.core.index import (
     replaces,
     unpack,
 )
-from aqi_service.core.items import Item
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS
 

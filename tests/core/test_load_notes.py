@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.notes import (
+from aqi_service.core.load_notes import (
     FORGOTTEN_SECONDS,
     MOST_ENDED,
     NO_DOUBT,
