@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex, SnapshotVersion
+from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex
+from aqi_service.core.snapshot_version import SnapshotVersion
 from bench.lib.feed import FIRST_ID, NEWEST, RECORD_BYTES
 from bench.lib.figures import Figure, Goal, Side, in_turns
 from bench.lib.items import index_of, items_of

@@ -13,7 +13,7 @@ from aqi_service.core.redaction import printable
 from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale, Score
 from aqi_service.core.sensor_records import SensorRecord, rescored
-from aqi_service.core.snapshot_index import SnapshotVersion
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.core.times import DAY
 
 OLD_SECONDS = 3 * 3600

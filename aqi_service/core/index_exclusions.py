@@ -6,8 +6,9 @@ One rule: it takes away and adds nothing; a sensor that is no longer left out co
 from dataclasses import replace
 
 from aqi_service.core.exclusions import sensor_number
+from aqi_service.core.packed_item import unpack
 from aqi_service.core.slices import BUILD_SLICE, Slices
-from aqi_service.core.snapshot_index import SnapshotIndex, unpack
+from aqi_service.core.snapshot_index import SnapshotIndex
 
 
 def without_sensors(index: SnapshotIndex, excluded: frozenset[int]) -> Slices[SnapshotIndex]:

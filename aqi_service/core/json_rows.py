@@ -20,7 +20,7 @@ from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale, part
 from aqi_service.core.sensor_index import one_code
 from aqi_service.core.sensor_records import SensorRecord, rescored
-from aqi_service.core.snapshot_index import SnapshotVersion
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.core.times import DAY, day_of, iso
 
 Json = dict[str, Any]

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from aqi_service.core.load_notes import Noted, ended_of, notes_of, settle, with_notes
 from aqi_service.core.report import Status
-from aqi_service.core.snapshot_index import SnapshotVersion, is_behind
 from aqi_service.core.snapshot_names import parse_name
+from aqi_service.core.snapshot_version import SnapshotVersion, is_behind
 from aqi_service.core.times import feed_time
 from aqi_service.core.witness import with_witness, witness_of
 

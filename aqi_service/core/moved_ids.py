@@ -7,7 +7,7 @@ one that began when the load had ended (it compared each of its records with wha
 from collections.abc import Callable, Iterable
 
 from aqi_service.core.idset import IdSet
-from aqi_service.core.snapshot_index import SnapshotVersion
+from aqi_service.core.snapshot_version import SnapshotVersion
 
 MOST_LOADS = 8
 """The ids of so many loads are kept apart; those of earlier ones are one set."""

@@ -7,9 +7,9 @@ objects that each full garbage collection looks at while others wait.
 from collections.abc import Iterator, Sequence
 
 from aqi_service.core.items import Item
+from aqi_service.core.packed_item import unpack
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensors import Sensors
-from aqi_service.core.snapshot_index import unpack
 
 
 class PackedRecords(Sequence[SensorRecord]):

@@ -1,27 +1,23 @@
 """The latest snapshot in memory, by record id: what a reply needs, and the whole item beside it.
 
-One rule: an Index never changes, and has a record only as the table had it when the snapshot was complete; of
+One rule: an index never changes, and has a record only as the table had it when the snapshot was complete; of
 any other id it says nothing, and the table is asked.
-
-A record is kept as bytes: a fifth of the memory of an Item, and the garbage collector never looks at it.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from struct import Struct
-from typing import Any, NamedTuple
 
-import orjson
-
-from aqi_service.core.csv_reply import HEADER, csv_row
+from aqi_service.core.csv_reply import HEADER
 from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.frames import encode_header
 from aqi_service.core.idset import IdSet
-from aqi_service.core.items import COLUMNS, OF_DAYS, Item, Verdict, judge
+from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.load_notes import NO_DOUBT
+from aqi_service.core.packed_item import HEAD, START, pack, unpack
 from aqi_service.core.sensors import Sensors
-from aqi_service.core.times import DAY, is_old
+from aqi_service.core.snapshot_version import SnapshotVersion
+from aqi_service.core.times import DAY
 
 MOST_RECORDS = 50_000
 """Records that memory has room for: over twice what the feed has today; the table answers the others.
@@ -29,52 +25,12 @@ MOST_RECORDS = 50_000
 While one snapshot replaces another both are there, and what the checks of the new one's sensors need: 2 kB a
 record in all. The whole process is to stay within 256 MB then (trials/host measures it)."""
 
-MOST_BYTES = 1024
-"""Largest packed record (the feed's have 160 to 180 bytes)."""
-
 KEPT_SECONDS = DAY
 """How long an index answers, from when it was built or compared with the table: an item that a person deletes
 from the table is not answered for longer, though the feed may bring nothing new."""
 
 OLD_SECONDS = DAY
 """Data of this age may be replaced by any snapshot that is not empty."""
-
-_HEAD = Struct("<qqH")
-"""When the record was measured and when it expires (epoch seconds), and how long its row is. The row follows,
-and what the item has beside it (as JSON): all of it where the row alone does not tell its fields."""
-_START = _HEAD.size
-_NEVER = 2**63 - 1
-
-
-class SnapshotVersion(NamedTuple):
-    """Which load of which snapshot.
-
-    Attributes:
-        snapshot: the snapshot's name.
-        snapshot_time: its time, epoch seconds.
-        scale: what it was scored on.
-        records: how many it has, particulate or not.
-        newest: the newest record's time, at most the snapshot's: how fresh its data is.
-        started: when that load began, as its manifest says.
-        sha256: of its bytes, as its manifest says.
-        program: the version of the program that loaded it, as its manifest says.
-        not_24h_mean: its values are no 24-hour means, as its manifest warns.
-    """
-
-    snapshot: str
-    snapshot_time: int
-    scale: str
-    records: int
-    newest: int
-    started: str
-    sha256: str | None = None
-    program: str | None = None
-    not_24h_mean: bool = False
-
-    @property
-    def data_time(self) -> int:
-        """Its time, or its newest record's if that is a day older: an old file that was named now."""
-        return self.newest if self.newest and is_old(self.newest, self.snapshot_time) else self.snapshot_time
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -113,10 +69,10 @@ class SnapshotIndex:
         packed = self.packed.get(number)  # as packed_record does, without a call: all lookups by id come here
         if packed is None or now - self.built >= KEPT_SECONDS:
             return None
-        measured_at, expires_at, size = _HEAD.unpack_from(packed)
+        measured_at, expires_at, size = HEAD.unpack_from(packed)
         if expires_at <= (now if ages is None else ages) or measured_at <= doubt:
             return None
-        return HEADER + packed[_START : _START + size]
+        return HEADER + packed[START : START + size]
 
     def frames(
         self, numbers: Iterable[int], now: float, doubt: float = NO_DOUBT, ages: float | None = None
@@ -131,10 +87,10 @@ class SnapshotIndex:
         for packed in map(self.packed.get, numbers):
             if packed is None:
                 return None
-            measured_at, expires_at, size = _HEAD.unpack_from(packed)
+            measured_at, expires_at, size = HEAD.unpack_from(packed)
             if expires_at <= ages or measured_at <= doubt:
                 return None
-            frames += _start(size), packed[_START : _START + size]
+            frames += _start(size), packed[START : START + size]
         return b"".join(frames)
 
     def item(
@@ -151,7 +107,7 @@ class SnapshotIndex:
         packed = self.packed.get(number)
         if packed is None or self.is_due(now):
             return None
-        measured_at, expires_at, _ = _HEAD.unpack_from(packed)
+        measured_at, expires_at, _ = HEAD.unpack_from(packed)
         return None if expires_at <= (now if ages is None else ages) or measured_at <= doubt else packed
 
     def is_due(self, now: float) -> bool:
@@ -160,7 +116,7 @@ class SnapshotIndex:
 
     def numbers(self, until: float) -> list[int]:
         """Return the ids of the records that were measured until then (epoch seconds)."""
-        return [number for number, packed in self.packed.items() if _HEAD.unpack_from(packed)[0] <= until]
+        return [number for number, packed in self.packed.items() if HEAD.unpack_from(packed)[0] <= until]
 
     def confirmed(self, there: Mapping[int, Item | None], built: float | None = None) -> "SnapshotIndex":
         """Return this index with, of these ids, only the records that the table has as well.
@@ -228,43 +184,6 @@ def _start(size: int) -> bytes:
     return encode_header(len(HEADER) + size) + HEADER
 
 
-def pack(item: Item) -> bytes | None:
-    """Return an item as bytes; None if it is larger than any of the feed's."""
-    row = csv_row(item)
-    expires_at = _NEVER if item.expires_at is None else item.expires_at
-    measured_at = 0 if item.measured_at is None else item.measured_at
-    if len(row) > MOST_BYTES or not 0 <= expires_at <= _NEVER or not 0 <= measured_at <= _NEVER:
-        return None
-    fields = item[:] if item[-_OF_DAYS:] != (None,) * _OF_DAYS else item[:-_OF_DAYS]
-    beside = fields[_CELLS:] if _fields(row) == [*item[:_CELLS]] else fields
-    packed = _HEAD.pack(measured_at, expires_at, len(row)) + row + orjson.dumps(beside)
-    return packed if len(packed) <= MOST_BYTES else None
-
-
-def unpack(packed: bytes) -> Item:
-    """Return the item that was packed."""
-    end = _end_of_row(packed)
-    beside = orjson.loads(packed[end:])
-    return Item(*beside) if len(beside) > _BESIDE else Item(*_fields(packed[_START:end]), *beside)
-
-
-_CELLS = len(COLUMNS)
-_BESIDE = len(Item._fields) - _CELLS
-_OF_DAYS = len(OF_DAYS)
-"""Fields at the end that no snapshot's record has; each byte here counts once a record."""
-
-
-def _fields(row: bytes) -> list[Any]:
-    """Return the fields of a row, of one in which nothing is quoted."""
-    cells: list[Any] = row[:-2].decode().split(",")
-    return [cell or None for cell in cells] if "" in cells else cells
-
-
-def _end_of_row(packed: bytes) -> int:
-    end: int = _START + _HEAD.unpack_from(packed)[-1]
-    return end
-
-
 def replaces(new: SnapshotVersion, old: SnapshotIndex | None, now: float) -> bool:
     """Tell whether a snapshot may replace what lookups see.
 
@@ -273,13 +192,3 @@ def replaces(new: SnapshotVersion, old: SnapshotIndex | None, now: float) -> boo
     if new.records == 0:
         return False
     return old is None or new.records * 2 >= old.version.records or now - old.version.newest >= OLD_SECONDS
-
-
-def is_behind(new: SnapshotVersion, old: SnapshotVersion, *, replay: bool) -> bool:
-    """Tell whether a finished snapshot leaves another as the newest one.
-
-    A later one does not, unless it is a replay's and its data is older; of one minute the newer data stays.
-    """
-    if not replay:
-        return (new.snapshot_time, new.newest) < (old.data_time, old.newest)
-    return new.data_time < old.data_time or new.newest < old.newest

@@ -19,7 +19,8 @@ from aqi_service.core.items import Item, is_expired
 from aqi_service.core.load_notes import NO_DOUBT
 from aqi_service.core.moved_ids import LoadIds, MovedIds
 from aqi_service.core.sensors import Sensors
-from aqi_service.core.snapshot_index import SnapshotIndex, SnapshotVersion, is_behind, replaces
+from aqi_service.core.snapshot_index import SnapshotIndex, replaces
+from aqi_service.core.snapshot_version import SnapshotVersion, is_behind
 from aqi_service.errors import Unavailable
 
 log = logging.getLogger("aqi_service")

@@ -19,12 +19,14 @@ from aqi_service.core.index_exclusions import without_sensors
 from aqi_service.core.items import Item, is_expired
 from aqi_service.core.load_notes import NO_DOUBT, Notes, doubt
 from aqi_service.core.manifest import Manifest, data_time, version_of
+from aqi_service.core.packed_item import unpack
 from aqi_service.core.parse.document import DocumentReader, ParsedBatch
 from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale
 from aqi_service.core.sensors import sensors_of
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
+from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.core.times import feed_time
 from aqi_service.errors import AqiError, MissingResource, Unavailable
 from aqi_service.lookup.memory import MemoryIndex

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from aqi_service.core.areas import Area, sum_up
 from aqi_service.core.items import Item
+from aqi_service.core.packed_item import pack
 from aqi_service.core.packed_records import PackedRecords
 from aqi_service.core.requests import (
     MOST_ROWS,
@@ -25,7 +26,6 @@ from aqi_service.core.scales import SCALES
 from aqi_service.core.sensor_records import UNCLEAN, SensorRecord
 from aqi_service.core.sensors import Sensors
 from aqi_service.core.slices import BUILD_SLICE, SLICE, Slices
-from aqi_service.core.snapshot_index import pack
 from aqi_service.errors import BadRequest, NoAnswer, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.unreadable import NO_SNAPSHOT

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
+from aqi_service.core.packed_item import unpack
 from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.measurements import MeasurementBuilder
 from aqi_service.core.parse.record_item import ScoringRules
@@ -16,7 +17,8 @@ from aqi_service.core.parse.splitter import RecordSplitter
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
+from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex
+from aqi_service.core.snapshot_version import SnapshotVersion
 from bench.lib.feed import NEWEST
 
 CHUNK = 64 * 1024

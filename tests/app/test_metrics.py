@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from aqi_service import __version__
 from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.core.report import Fates, LoadReport, Status
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotVersion
+from aqi_service.core.snapshot_index import IndexBuilder
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.server.limits import ServerCounts
 from tests.doubles.promtool import CONTENT, check_metrics, with_promtool
 from tests.doubles.storage_items import FULL

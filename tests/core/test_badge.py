@@ -25,7 +25,7 @@ from aqi_service.core.scales import DAQI, SCALES, US_EPA
 from aqi_service.core.scoring import Scale, score
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import run_through
-from aqi_service.core.snapshot_index import SnapshotVersion
+from aqi_service.core.snapshot_version import SnapshotVersion
 
 NOW = 1_703_095_265.0
 AT = int(NOW) - 300

@@ -36,7 +36,7 @@ from aqi_service.core.scales import DAQI, US_EPA
 from aqi_service.core.scoring import Scale
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.slices import run_through
-from aqi_service.core.snapshot_index import SnapshotVersion
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.errors import BadRequest
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from aqi_service.core.moved_ids import MOST_LOADS, LoadIds, MovedIds
-from aqi_service.core.snapshot_index import SnapshotVersion
+from aqi_service.core.snapshot_version import SnapshotVersion
 
 FIRST = SnapshotVersion("data_20_12_23_18_00.json", 1_703_095_200, "daqi", 4, 1_703_091_600, "18:00:05")
 SECOND = FIRST._replace(snapshot="data_20_12_23_19_00.json", started="19:00:05")

@@ -7,17 +7,9 @@ from hypothesis import strategies as st
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.frames import encode
 from aqi_service.core.items import Item
-from aqi_service.core.snapshot_index import (
-    KEPT_SECONDS,
-    MOST_BYTES,
-    IndexBuilder,
-    SnapshotIndex,
-    SnapshotVersion,
-    is_behind,
-    pack,
-    replaces,
-    unpack,
-)
+from aqi_service.core.packed_item import MOST_BYTES, pack, unpack
+from aqi_service.core.snapshot_index import KEPT_SECONDS, IndexBuilder, SnapshotIndex, replaces
+from aqi_service.core.snapshot_version import SnapshotVersion, is_behind
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS
 

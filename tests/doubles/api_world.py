@@ -19,6 +19,7 @@ from aqi_service.app.metrics import ServiceStatus
 from aqi_service.core.exclusions import ExcludedSensors
 from aqi_service.core.humidity import BoxHumidity
 from aqi_service.core.items import Item
+from aqi_service.core.packed_item import unpack
 from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.places import Places
@@ -26,7 +27,8 @@ from aqi_service.core.places_file import read_places
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex, SnapshotVersion, unpack
+from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import FILE

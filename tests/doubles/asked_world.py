@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from aqi_service.core.items import Item
 from aqi_service.core.sensors import sensors_of
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotVersion
+from aqi_service.core.snapshot_index import IndexBuilder
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.core.times import day_of, iso
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex

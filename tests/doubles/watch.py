@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from aqi_service.core.moved_ids import LoadIds
-from aqi_service.core.snapshot_index import SnapshotVersion
+from aqi_service.core.snapshot_version import SnapshotVersion
 
 
 @dataclass

@@ -11,7 +11,8 @@ from aqi_service.core.csv_reply import HEADER_LINE
 from aqi_service.core.frames import encode
 from aqi_service.core.items import LEASE_IDS, Item
 from aqi_service.core.request_words import KINDS, NO_REQUEST
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotVersion
+from aqi_service.core.snapshot_index import IndexBuilder
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.errors import AccessDenied, AqiError, MissingResource, Unavailable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex

@@ -6,7 +6,8 @@ import pytest
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.items import Item
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex, SnapshotVersion
+from aqi_service.core.snapshot_index import IndexBuilder, SnapshotIndex
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.lookup.memory import MemoryIndex
 from tests.doubles.log_lines import lines
 from tests.doubles.storage_items import FULL

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.items import Item
-from aqi_service.core.snapshot_index import unpack
+from aqi_service.core.packed_item import unpack
 from aqi_service.load.load import load
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.refresh import MemoryRefresher

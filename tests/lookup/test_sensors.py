@@ -10,11 +10,13 @@ import pytest
 from aqi_service.core.geo import Point, metres_between
 from aqi_service.core.items import Item
 from aqi_service.core.metrics_text import Measured
+from aqi_service.core.packed_item import unpack
 from aqi_service.core.requests import MOST_ROWS, AreaRequest, MetricsRequest, NearRequest, SensorRequest
 from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
-from aqi_service.core.snapshot_index import IndexBuilder, SnapshotVersion, unpack
+from aqi_service.core.snapshot_index import IndexBuilder
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.core.times import DAY
 from aqi_service.errors import MissingIndex, MissingResource, NoAnswer, Unavailable
 from aqi_service.lookup.lookup import Lookup

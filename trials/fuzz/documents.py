@@ -17,12 +17,12 @@ import orjson
 from aqi_service.core.csv_reply import csv_reply, plain_text
 from aqi_service.core.exclusions import NO_SENSORS
 from aqi_service.core.items import ATTRIBUTES, COLUMNS, TIMES, Item
+from aqi_service.core.packed_item import pack, unpack
 from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.record_item import REASONS, Rejection, ScoringRules
 from aqi_service.core.parse.splitter import KEPT_TEXT, MAX_RECORD, WINDOW, RecordSplitter, Unreadable
 from aqi_service.core.rejects import Rejects
 from aqi_service.core.scales import SCALES
-from aqi_service.core.snapshot_index import pack, unpack
 from aqi_service.errors import AqiError, CutShort, SnapshotRejected
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes, to_attributes

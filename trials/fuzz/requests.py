@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from aqi_service.core.frames import BAD_REQUEST, DISCONNECT, MAX_REQUEST, NOT_FOUND
 from aqi_service.core.items import Item
+from aqi_service.core.packed_item import pack
 from aqi_service.core.request_words import KINDS, NO_REQUEST
-from aqi_service.core.snapshot_index import SnapshotIndex, SnapshotVersion, pack
+from aqi_service.core.snapshot_index import SnapshotIndex
+from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.errors import FrameError
 from aqi_service.lookup import unreadable
 from aqi_service.lookup.lookup import Lookup
