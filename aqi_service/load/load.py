@@ -113,7 +113,7 @@ class _Load:
         self._claim = UploadClaim(self._archive, self._name, self.tried)
         put = partial(store.put, conditional=not plan.live, guard=plan.guard)
         note = note_of(plan, source, started, taken)
-        self._note = LoadNote(self._manifests, note, put, replay=not plan.live)
+        self._note = LoadNote(self._manifests.latest_json, note, put, replay=not plan.live)
         patience = None if source.can_wait else PATIENCE_SECONDS
         # The ids of days are in no snapshot, so no memory can have an older record of one.
         noted_put = put if is_daily else self._note.put

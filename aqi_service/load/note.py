@@ -15,7 +15,7 @@ from aqi_service.core.times import DAY
 from aqi_service.load.group import Put
 from aqi_service.load.log_lines import LOAD_ID
 from aqi_service.load.plan import LoadPlan
-from aqi_service.snapshots.manifests import ManifestStore
+from aqi_service.snapshots.latest_json import LatestJson
 from aqi_service.snapshots.sources import Source
 from aqi_service.storage.ports import Judged, PutResult, no_guard
 
@@ -32,8 +32,8 @@ class LoadNote:
     From here on the log's lines carry its id, for as long as `names_log_lines` says.
     """
 
-    def __init__(self, manifests: ManifestStore, note: Note, put: Put, *, replay: bool) -> None:
-        self._manifests, self._put = manifests, put
+    def __init__(self, latest: LatestJson, note: Note, put: Put, *, replay: bool) -> None:
+        self._latest, self._put = latest, put
         self._one_at_a_time = asyncio.Lock()
         self._is_noted = self._has_ended = False
         self._next_look = -math.inf
@@ -43,7 +43,7 @@ class LoadNote:
     async def look(self) -> None:
         """See which loads have ended before this one reads the table for the first time."""
         noted = self.noted
-        self.noted = await self._manifests.noted(noted.load_id, noted.note, replay=noted.replay)
+        self.noted = await self._latest.noted(noted.load_id, noted.note, replay=noted.replay)
 
     async def put(self, items: Sequence[Item], *, judged: Judged) -> PutResult:
         """Write items, once the load is noted; while there is nothing to note it in, now and then."""
@@ -57,7 +57,7 @@ class LoadNote:
         now = asyncio.get_running_loop().time()
         if not self._is_noted and now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
-            self._is_noted = await self._manifests.note(self.noted)
+            self._is_noted = await self._latest.note(self.noted)
 
     def settled(self) -> None:
         """Know that the note has been ended otherwise."""
@@ -66,7 +66,7 @@ class LoadNote:
     async def end(self) -> None:
         """Note that this load writes no more, if it ever did."""
         if self.noted.wrote and not self._has_ended:
-            await self._manifests.end(self.noted)
+            await self._latest.end(self.noted)
 
 
 def note_of(plan: LoadPlan, source: Source, started: float, taken: int) -> Note:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from aqi_service.core.clocks import current, is_ahead
-from aqi_service.core.load_notes import Note, Noted, Notes, covered_by, ended_of, notes_of, with_notes
+from aqi_service.core.load_notes import Noted
 from aqi_service.core.manifest import (
     Claim,
     Manifest,
@@ -19,13 +19,11 @@ from aqi_service.core.manifest import (
     data_time,
     is_complete,
     lacks_expired,
-    moved,
     outranks,
 )
 from aqi_service.core.report import LoadReport, Status
 from aqi_service.core.snapshot_names import (
     days_scale_key,
-    latest_key,
     manifest_key,
     newest_name,
     order_of,
@@ -42,6 +40,7 @@ from aqi_service.errors import (
     Unavailable,
 )
 from aqi_service.snapshots.documents import JsonDocuments
+from aqi_service.snapshots.latest_json import LatestJson
 from aqi_service.storage.ports import SnapshotInfo, Storage
 
 log = logging.getLogger("aqi_service")
@@ -58,6 +57,7 @@ class ManifestStore:
     seconds (`ttl`).
 
     A snapshot whose name is ahead of `now` (epoch seconds) counts for nothing: it is not the newest one.
+    `latest_json` names that.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class ManifestStore:
     ) -> None:
         self._archive, self._store = storage.archive, storage.store
         self._documents = JsonDocuments(storage.archive)
+        self.latest_json = LatestJson(storage.archive, table)
         self._table = table
         self._ttl = ttl
         self._now = now
@@ -85,28 +86,7 @@ class ManifestStore:
 
     async def latest(self) -> Manifest | None:
         """Read the manifest of the newest finished snapshot, even if that `is_ahead`."""
-        return (await self.standing())[0]
-
-    async def standing(self) -> tuple[Manifest | None, Notes]:
-        """Read that, and the notes on the loads that it cannot know of."""
-        try:
-            document = await self._documents.read(latest_key(self._table))
-        except InGlacier as error:  # without it nobody knows what the table has
-            raise ConfigError(str(error)) from error
-        return document and with_notes(document, {}), notes_of(document)
-
-    async def noted(self, load_id: str, note: Note, *, replay: bool) -> Noted:
-        """See who else loads, or did, before a load begins. Nothing is written yet."""
-        _, notes = await self.standing()
-        return Noted(load_id, note, replay, covered_by(note, notes))
-
-    async def note(self, noted: Noted) -> bool:
-        """Note a load that is about to write; False where no snapshot is finished, so that nobody has one."""
-        return await self._renote(lambda notes: {**notes, noted.load_id: noted.note})
-
-    async def end(self, noted: Noted) -> None:
-        """Note that a load writes no more."""
-        await self._renote(lambda notes: ended_of(notes, noted))
+        return (await self.latest_json.read())[0]
 
     async def data_time(self) -> int | None:
         """Return how old the table's data is (epoch seconds), for what only reads by that."""
@@ -210,12 +190,7 @@ class ManifestStore:
                 days_scale_key(self._table), lambda there: None if there == scale else scale
             )
         elif is_complete(ours):
-            await self._documents.change(
-                latest_key(self._table),
-                lambda there: moved(
-                    there, ours, noted, since=report.mostly_since, ahead=self.is_ahead(there)
-                ),
-            )
+            await self.latest_json.move(ours, noted, since=report.mostly_since, is_ahead=self.is_ahead)
         key = manifest_key(self._table, report.snapshot)
         await self._documents.change(key, lambda there: None if outranks(there, ours) else ours)
 
@@ -232,19 +207,6 @@ class ManifestStore:
                 f"table {self._table} is scored on {told.get('scale')}, not {scale}: "
                 f"add --rescore to load on {scale} all the same, or --scale {told.get('scale')}"
             )
-
-    async def _renote(self, new: Callable[[Notes], Notes]) -> bool:
-        """Change the notes in `latest.json`, and nothing else there; False if there is none."""
-        if await self._documents.read(latest_key(self._table)) is None:
-            return False
-
-        def changed(there: Manifest | None) -> Manifest | None:
-            before = notes_of(there)
-            notes = new(before)
-            return None if notes == before else with_notes(there, notes)
-
-        await self._documents.change(latest_key(self._table), changed)
-        return True
 
     async def _table_id(self, status: Status) -> str | None:
         """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""

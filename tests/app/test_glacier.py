@@ -84,10 +84,10 @@ async def test_catching_up_passes_a_cold_snapshot_over_once_with_one_line(
 
 
 async def test_a_cold_manifest_counts_as_none_but_without_the_latest_nothing_goes_on() -> None:
-    ledger = ManifestStore(in_memory(ColdArchive(manifest_key(TABLE, NAMES[0]), latest_key(TABLE))), TABLE)
-    assert await ledger.finished_of(NAMES[:2], "daqi") == frozenset()
+    manifests = ManifestStore(in_memory(ColdArchive(manifest_key(TABLE, NAMES[0]), latest_key(TABLE))), TABLE)
+    assert await manifests.finished_of(NAMES[:2], "daqi") == frozenset()
     with pytest.raises(ConfigError, match=r"latest\.json lies in Glacier"):
-        await ledger.latest()
+        await manifests.latest()
 
 
 async def test_a_cold_newest_snapshot_without_a_manifest_stops_no_load(
@@ -95,9 +95,9 @@ async def test_a_cold_newest_snapshot_without_a_manifest_stops_no_load(
 ) -> None:
     archive = ColdArchive(NAMES[0])
     archive.snapshots[NAMES[0]] = b""
-    ledger = ManifestStore(in_memory(archive), TABLE)
+    manifests = ManifestStore(in_memory(archive), TABLE)
     with caplog.at_level(logging.WARNING):
-        assert await ledger.same(NAMES[:1], 0, "a digest") is None
+        assert await manifests.same(NAMES[:1], 0, "a digest") is None
     assert lines(caplog) == [f"digest_unreadable snapshot={NAMES[0]} error='{NAMES[0]} lies in Glacier'"]
 
 

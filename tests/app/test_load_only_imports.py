@@ -15,6 +15,7 @@ DAEMONS = {
     "aqi_service.app.scheduler",
     "aqi_service.certificates",
     "aqi_service.lookup.batcher",
+    "aqi_service.lookup.index_reader",
     "aqi_service.lookup.lookup",
     "aqi_service.lookup.refresh",
     "aqi_service.server.connection",

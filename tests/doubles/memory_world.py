@@ -110,7 +110,7 @@ class MemoryWorld:
         self._checking = Lookup(self.store, self.time, PATIENCE, self.latest)  # it counts apart
         archive: Any = WhileRead(self.archive, self.check)
         storage = Storage(archive, self.store)
-        self.follower = MemoryRefresher(
+        self.refresher = MemoryRefresher(
             storage, TABLE, self.latest, FetchOptions(AGENT, 2**31), lambda _: None
         )
 
@@ -201,9 +201,9 @@ class MemoryWorld:
     async def look(self) -> None:
         """Look for the newest finished snapshot, as the daemon does twice a minute, and after its loads."""
         self.latest.renewable.clear()
-        await self.follower.look()
+        await self.refresher.look()
         self.looked = len(self.history) - 1
-        manifest = await self.follower._manifests.latest()
+        manifest = await self.refresher._manifests.latest()
         if manifest is None:
             return
         self.heard = data_time(manifest) or self.heard

@@ -123,7 +123,7 @@ class World:
             await self.look()
 
     async def look(self) -> None:
-        """Let a follower look once."""
+        """Let a refresher look once."""
         storage = in_memory(self.archive, self.store)
         await MemoryRefresher(
             storage, "table", self.latest, FetchOptions(AGENT, 2**20), told=self.status.seen
@@ -308,10 +308,10 @@ async def test_60_days_ahead_without_a_second_clock_no_snapshot_and_no_row_is_lo
     assert stored(tmp_path) == before + 80
     async with opened_of(config(local=tmp_path)) as found:
         latest = MemoryIndex(wall)
-        follower = MemoryRefresher(
+        refresher = MemoryRefresher(
             found.storage, "table", latest, FetchOptions(AGENT, 2**20), told=lambda _: None
         )
-        await follower.look()
+        await refresher.look()
         assert latest.reply(279) is not None
         lookup = Lookup(found.storage.store, wall, latest=latest)
         replies = [await lookup.answer(str(i).encode()) for i in (0, 79, 279)]

@@ -193,13 +193,13 @@ async def test_without_a_manifest_that_can_be_read_the_same_content_is_found_and
 async def test_the_same_content_on_another_scale_is_recorded_as_that_snapshot_on_that_scale(
     place: Place, tmp_path: Path
 ) -> None:
-    source, ledger = written(tmp_path, BODY), ManifestStore(place.storage, place.table)
+    source, manifests = written(tmp_path, BODY), ManifestStore(place.storage, place.table)
     await run(source, place.storage, table=place.table)
     again = await run(source, place.storage, table=place.table, scale=SCALES["us-epa"])
     assert (again.status, again.snapshot) == (Status.COMPLETE, NAME)
-    await ledger.check_scale("us-epa")
+    await manifests.check_scale("us-epa")
     with pytest.raises(ConfigError, match="is scored on us-epa, not daqi"):
-        await ledger.check_scale("daqi")
+        await manifests.check_scale("daqi")
     assert [key for key in await place.documents() if key.startswith("data_")] == [NAME]
 
 

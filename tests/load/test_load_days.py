@@ -139,17 +139,17 @@ async def test_a_finished_snapshot_says_the_tables_scale_whatever_days_are_loade
 ) -> None:
     store = MemoryStore()
     storage = Storage(MemoryArchive(), store)
-    ledger = ManifestStore(storage, TABLE)
+    manifests = ManifestStore(storage, TABLE)
     await run(
         written(tmp_path, document(1), "data_18_12_23_18_00.json"), storage, now=NOW, snapshot_time=None
     )
     await run(await day(folder), storage, now=NOW, scale=SCALES["us-epa"])
     with pytest.raises(ConfigError, match="is scored on daqi, not us-epa"):
-        await ledger.check_scale("us-epa")
-    await ledger.check_scale("daqi")
+        await manifests.check_scale("us-epa")
+    await manifests.check_scale("daqi")
     store.table_id = "made anew"
     for scale in ("daqi", "us-epa"):
-        await ledger.check_scale(scale)
+        await manifests.check_scale(scale)
 
 
 async def test_a_sensor_that_is_left_out_is_left_out_of_days_too(place: Place, folder: Path) -> None:

@@ -215,14 +215,14 @@ async def test_a_snapshot_that_is_odd_as_a_whole_is_loaded_and_flagged(tmp_path:
 
 async def test_another_scale_than_the_tables_is_refused_with_what_to_do(tmp_path: Path) -> None:
     storage = in_memory()
-    ledger = ManifestStore(storage, TABLE)
-    await ledger.check_scale("us-epa")
+    manifests = ManifestStore(storage, TABLE)
+    await manifests.check_scale("us-epa")
     await run(written(tmp_path, BODY), storage)
-    await ledger.check_scale("daqi")
+    await manifests.check_scale("daqi")
     with pytest.raises(ConfigError, match="is scored on daqi, not us-epa: add --rescore"):
-        await ledger.check_scale("us-epa")
-    assert await ledger.finished(NAME, "daqi")
-    assert not await ledger.finished(NAME, "us-epa")
+        await manifests.check_scale("us-epa")
+    assert await manifests.finished(NAME, "daqi")
+    assert not await manifests.finished(NAME, "us-epa")
 
 
 @pytest.mark.parametrize(

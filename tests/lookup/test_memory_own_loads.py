@@ -28,7 +28,7 @@ async def loaded(**changes: Any) -> MemoryWorld:
 def while_read(world: MemoryWorld, hook: Hook) -> None:
     """Have something done when a part of a snapshot has been read out of the archive."""
     archive: Any = WhileRead(world.archive, hook)
-    world.follower._archive = archive
+    world.refresher._reader._archive = archive
 
 
 async def answered_by_memory(world: MemoryWorld, *ids: int) -> list[int]:
@@ -111,7 +111,7 @@ async def test_what_another_process_may_have_written_before_stays_in_doubt_until
 
     while_read(world, look_up)
     await world.load(document(5, 6, 7, 8, timestamp=NEW))
-    assert (await world.follower._manifests.standing())[1] == {}  # the load has settled it
+    assert (await world.refresher._manifests.latest_json.read())[1] == {}  # the load has settled it
     assert seen == [[]]
     assert await answered_by_memory(world, *IDS) == [5, 6, 7, 8]
 
@@ -123,8 +123,8 @@ async def test_a_snapshot_of_ours_that_cannot_be_read_leaves_all_to_the_table_un
         await world.load(document(*HALF, timestamp=NEW))
     assert await answered_by_memory(world, *IDS) == []
     archive: Any = world.archive
-    world.follower._archive = archive
-    await world.follower.look()
+    world.refresher._reader._archive = archive
+    await world.refresher.look()
     assert await answered_by_memory(world, *IDS) == [1, 2, 3, 4]
 
 
@@ -157,7 +157,7 @@ async def test_what_the_table_has_otherwise_than_our_snapshot_is_asked_of_it_wit
     else:
         world.store._refuses = {"1": "never"}
     asked: Any = Before(world.store, read=failing(AssertionError("compared")))
-    world.follower._store = asked
+    world.refresher._reader._store = asked
     await world.load(document(*IDS, timestamp=NEW))
     assert await answered_by_memory(world, *IDS) == [2, 3, 4, 5, 6, 7, 8]
 

@@ -97,7 +97,7 @@ async def test_once_memory_was_compared_with_the_table_it_answers_again_and_the_
     world = await world_of(end)
     await world.restart()
     table: Any = Before(world.store, read=failing(AssertionError("read again")))
-    world.follower._store = table
+    world.refresher._reader._store = table
     await world.look()
     await world.lookup.answer(b"301")
     assert (world.lookup.counts.memory, world.lookup.counts.table) == (1, 0)
@@ -121,7 +121,7 @@ async def test_the_next_finished_live_load_settles_what_came_before() -> None:
         world.store = table
         await world.restart()
         assert await in_memory(world, 1) is True
-        _, notes = await world.follower._manifests.standing()
+        _, notes = await world.refresher._manifests.latest_json.read()
         assert notes == {}
 
 
@@ -143,7 +143,7 @@ async def test_a_snapshot_that_cannot_be_read_now_leaves_its_records_to_the_tabl
     whole = dict(world.archive.snapshots)
     world.archive.snapshots = {name: body[:-5] for name, body in whole.items()}
     with pytest.raises(Exception, match="cut short"):
-        await world.follower.look()
+        await world.refresher.look()
     assert await in_memory(world, 1) is False
     assert await in_memory(world, 301) is False
 

@@ -92,8 +92,8 @@ def archive_of(storage: Storage) -> MemoryArchive:
 
 async def test_the_newest_finished_snapshot_is_read_at_once_and_then_the_table_is_not_asked() -> None:
     storage = await loaded(document(1, 2), document(2, 3))
-    latest, follower = following(storage)
-    await follower.run(Rounds())
+    latest, refresher = following(storage)
+    await refresher.run(Rounds())
     lookup = Lookup(Before(storage.store, get=failing(Unavailable("away"))), lambda: NOW, latest=latest)
     assert await lookup.answer(b"3") == csv_reply(store_of(storage).items["3"])
     assert (await lookup.answer(b"1")).startswith(b"Unavailable: ")
@@ -104,8 +104,8 @@ async def test_a_sensor_in_memory_has_the_humidity_of_its_box() -> None:
     box = {"location": {"id": 64, "latitude": "48.7", "longitude": "9.1", "indoor": 0}}
     values = {"sensordatavalues": [{"value_type": "humidity", "value": "94.10"}]}
     storage = await loaded(document_of(record(1, 10, 5, **box), record(2, **box, **values)))
-    latest, follower = following(storage)
-    await follower.run(Rounds())
+    latest, refresher = following(storage)
+    await refresher.run(Rounds())
     reply = await Lookup(storage.store, lambda: NOW, latest=latest).answer(b"sensor 7")
     header, row = csv.reader(io.StringIO(reply.decode(), newline=""))
     assert dict(zip(header, row, strict=True))["humidity"] == "94.1"
@@ -113,7 +113,7 @@ async def test_a_sensor_in_memory_has_the_humidity_of_its_box() -> None:
 
 async def test_a_newer_one_is_noticed_within_a_minute() -> None:
     storage = await loaded(document(1))
-    latest, follower = following(storage)
+    latest, refresher = following(storage)
     newer = await loaded(document(1), document(2, 3))
 
     def publish() -> None:
@@ -125,7 +125,7 @@ async def test_a_newer_one_is_noticed_within_a_minute() -> None:
             mine.update(theirs)
 
     stop = Rounds(publish)
-    await follower.run(stop)
+    await refresher.run(stop)
     assert snapshot(latest) == "data_20_12_23_19_01.json"
     assert stop.seconds == [POLL_SECONDS] * 2
     assert POLL_SECONDS <= 30
@@ -140,8 +140,8 @@ async def test_a_load_of_this_process_that_has_finished_a_snapshot_is_followed_b
     async def look() -> None:
         looks.set()
 
-    latest, follower = following(Storage(Before(storage.archive, get=look), storage.store))
-    work = asyncio.create_task(follower.run(stop))
+    latest, refresher = following(Storage(Before(storage.archive, get=look), storage.store))
+    work = asyncio.create_task(refresher.run(stop))
     async with patience():
         for number in (2, 3):
             await looks.wait()
@@ -165,16 +165,16 @@ async def test_a_snapshot_that_is_finished_while_another_is_looked_at_is_looked_
         if looks == 1:
             await run(feed(document(1, 2)), storage, now=NOW + 3600, live=True, watch=latest.watch)
 
-    latest, follower = following(Storage(Before(storage.archive, get=finish), storage.store))
-    await follower.run(waits)
+    latest, refresher = following(Storage(Before(storage.archive, get=finish), storage.store))
+    await refresher.run(waits)
     assert latest.renewable.is_set()  # so that the wait would have been over at once
 
 
 @pytest.mark.parametrize("scale", [REPORT, US_EPA])
 async def test_it_is_scored_on_the_scale_and_expires_with_the_days_of_its_manifest(scale: Any) -> None:
     storage = await loaded(document(1), scale=scale, ttl=86_400)
-    latest, follower = following(storage)
-    await follower.look()
+    latest, refresher = following(storage)
+    await refresher.look()
     item = store_of(storage).items["1"]
     assert latest.index is not None
     assert item.expires_at is not None
@@ -186,8 +186,8 @@ async def test_a_scale_that_this_version_does_not_know_is_left_to_the_table() ->
     storage = await loaded(document(1))
     documents = archive_of(storage).documents
     documents[LATEST] = orjson.dumps(orjson.loads(documents[LATEST]) | {"scale": "of tomorrow"})
-    latest, follower = following(storage)
-    await follower.look()
+    latest, refresher = following(storage)
+    await refresher.look()
     assert latest.index is None
 
 
@@ -197,17 +197,17 @@ async def test_a_scale_that_this_version_does_not_know_is_left_to_the_table() ->
 async def test_a_document_that_is_missing_or_names_no_snapshot_is_passed_over(body: bytes | None) -> None:
     storage = in_memory()
     archive_of(storage).documents |= {} if body is None else {LATEST: body}
-    latest, follower = following(storage)
-    await follower.look()
+    latest, refresher = following(storage)
+    await refresher.look()
     assert latest.index is None
 
 
 async def test_what_memory_has_is_not_read_again() -> None:
     storage = await loaded(document(1))
     archive = Counting(archive_of(storage))
-    _, follower = following(Storage(archive, storage.store))
+    _, refresher = following(Storage(archive, storage.store))
     for _ in range(3):
-        await follower.look()
+        await refresher.look()
     assert archive.reads == 1
 
 
@@ -228,9 +228,9 @@ async def test_what_cannot_be_read_now_is_one_log_line_and_is_read_later(
         if port == "archive"
         else Storage(archive, Before(store, identity=away))
     )
-    latest, follower = following(broken)
+    latest, refresher = following(broken)
     with caplog.at_level(logging.INFO, "aqi_service"):
-        await follower.run(Rounds(lambda: None, lambda: None))
+        await refresher.run(Rounds(lambda: None, lambda: None))
     assert snapshot(latest) == NAME
     told = [line for line in lines(caplog) if "not_renewed" in line]
     assert told == ["memory_not_renewed error=away"] * 2
@@ -240,7 +240,7 @@ async def test_a_snapshot_that_is_damaged_in_the_archive_leaves_what_was_there(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     storage = await loaded(document(1), document(2, 3))
-    latest, follower = following(storage)
+    latest, refresher = following(storage)
     good = dict(archive_of(storage).snapshots)
     archive_of(storage).snapshots = {name: body[:-5] for name, body in good.items()}
 
@@ -249,7 +249,7 @@ async def test_a_snapshot_that_is_damaged_in_the_archive_leaves_what_was_there(
         archive_of(storage).snapshots = good
 
     with caplog.at_level(logging.INFO, "aqi_service"):
-        await follower.run(Rounds(mend))
+        await refresher.run(Rounds(mend))
     assert snapshot(latest) == "data_20_12_23_19_01.json"
     assert "memory_not_renewed" in caplog.text
 
@@ -258,17 +258,17 @@ async def test_a_snapshot_that_stays_damaged_is_read_ever_more_seldom_and_a_newe
     storage, newer = await loaded(document(1)), await loaded(document(1), document(2, 3))
     archive = Counting(archive_of(storage))
     archive.snapshots[NAME] = archive.snapshots[NAME][:-5]
-    latest, follower = following(Storage(archive, storage.store))
+    latest, refresher = following(Storage(archive, storage.store))
     looks = []
     for number in range(200):
         before = archive.reads
         with suppress(AqiError):
-            await follower.look()
+            await refresher.look()
         looks += [number] * (archive.reads - before)
     assert looks == [0, 1, 3, 7, 15, 31, 63, 127, 191]
     archive.snapshots |= archive_of(newer).snapshots
     archive.documents |= archive_of(newer).documents
-    await follower.look()
+    await refresher.look()
     assert snapshot(latest) == "data_20_12_23_19_01.json"
 
 
@@ -280,8 +280,8 @@ async def test_a_defect_is_logged_and_the_next_look_comes(caplog: pytest.LogCapt
         if error := next(dying, None):
             raise error
 
-    latest, follower = following(Storage(Before(storage.archive, get=die), storage.store))
-    await follower.run(Rounds(lambda: None))
+    latest, refresher = following(Storage(Before(storage.archive, get=die), storage.store))
+    await refresher.run(Rounds(lambda: None))
     assert snapshot(latest) == NAME
     assert [bool(r.exc_info) for r in caplog.records if r.levelno == logging.ERROR] == [True]
 
@@ -292,19 +292,19 @@ async def test_memory_goes_with_the_table_that_it_speaks_of(gone: str) -> None:
     store = store_of(storage)
     hook = failing(MissingResource("no such table"), after=1)
     found: Any = Before(store, identity=hook) if gone == "deleted" else store
-    latest, follower = following(Storage(storage.archive, found))
-    await follower.look()
+    latest, refresher = following(Storage(storage.archive, found))
+    await refresher.look()
     assert snapshot(latest) == NAME
     store.table_id = "another table"
-    await follower.look()
+    await refresher.look()
     assert latest.index is None
 
 
 async def test_a_table_that_does_not_answer_leaves_memory_as_it_is() -> None:
     storage = await loaded(document(1))
     store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=1))
-    latest, follower = following(Storage(storage.archive, store))
-    await follower.run(Rounds(lambda: None))
+    latest, refresher = following(Storage(storage.archive, store))
+    await refresher.run(Rounds(lambda: None))
     assert snapshot(latest) == NAME
 
 
@@ -313,11 +313,11 @@ async def test_a_newer_snapshot_is_followed_while_the_table_is_away(
 ) -> None:
     storage, newer = await loaded(document(1)), await loaded(document(1), document(2, 3))
     store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=1))
-    latest, follower = following(Storage(storage.archive, store))
-    await follower.look()
+    latest, refresher = following(Storage(storage.archive, store))
+    await refresher.look()
     archive_of(storage).snapshots.update(archive_of(newer).snapshots)
     archive_of(storage).documents.update(archive_of(newer).documents)
-    await follower.run(Rounds())
+    await refresher.run(Rounds())
     assert snapshot(latest) == "data_20_12_23_19_01.json"
     assert latest.reply(3) == csv_reply(store_of(newer).items["3"])
     assert not [line for line in lines(caplog) if line.startswith("memory_not_renewed")]
@@ -327,12 +327,12 @@ async def test_a_newer_snapshot_is_followed_while_the_table_is_away(
 async def test_no_snapshot_of_a_table_that_was_never_seen_is_followed_while_it_is_away(known: bool) -> None:
     storage = await loaded(document(1))
     store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=int(known)))
-    latest, follower = following(Storage(storage.archive, store))
-    await follower.run(Rounds())
+    latest, refresher = following(Storage(storage.archive, store))
+    await refresher.run(Rounds())
     newest = orjson.loads(archive_of(storage).documents[LATEST])
     archive_of(storage).documents[LATEST] = orjson.dumps(newest | {"table_id": "made anew"})
     with pytest.raises(Unavailable):
-        await follower.look()
+        await refresher.look()
     assert snapshot(latest) == (NAME if known else None)
 
 
@@ -340,8 +340,8 @@ async def test_where_the_table_had_newer_records_it_is_asked_which_of_them_it_ha
     many = records(range(1, 2 * READ_LIMIT + 50))
     newer = records((1, 230), timestamp="2023-12-20 19:30:00")
     storage = await loaded(document_of(*newer), document_of(*many))
-    latest, follower = following(storage)
-    await follower.look()
+    latest, refresher = following(storage)
+    await refresher.look()
     assert latest.index is not None
     assert set(range(1, 2 * READ_LIMIT + 50)) - latest.index.packed.keys() == {1, 230}
 
@@ -350,8 +350,8 @@ async def test_records_that_had_expired_do_not_hide_that_the_table_had_newer_one
     expired = records((1, 1), timestamp="2023-12-19 10:00:00")
     newer = document_of(*records((2,), timestamp="2023-12-20 17:30:00"))
     storage = await loaded(newer, document_of(*expired, *records((2, 3))), ttl=86_400)
-    latest, follower = following(storage)
-    await follower.look()
+    latest, refresher = following(storage)
+    await refresher.look()
     assert latest.index is not None
     assert set(latest.index.packed) == {3}
 
@@ -360,8 +360,8 @@ async def test_where_it_had_none_the_table_is_asked_for_nothing_though_ids_repea
     twice = [*records((1, 2), timestamp="2023-12-20 16:00:00"), *records((1, 3))]
     storage = await loaded(document_of(*twice))
     store: Any = Before(storage.store, get_many=failing(AssertionError("asked")))
-    latest, follower = following(Storage(storage.archive, store))
-    await follower.look()
+    latest, refresher = following(Storage(storage.archive, store))
+    await refresher.look()
     assert latest.index is not None
     assert latest.index.reply(1, NOW) == csv_reply(store_of(storage).items["1"])
 
@@ -369,7 +369,7 @@ async def test_where_it_had_none_the_table_is_asked_for_nothing_though_ids_repea
 async def test_lookups_have_their_turn_while_it_is_read() -> None:
     body = document_of(*records(range(400)))
     storage = await loaded(body)
-    latest, follower = following(storage)
+    latest, refresher = following(storage)
     turns = 0
 
     async def lookups() -> None:
@@ -379,7 +379,7 @@ async def test_lookups_have_their_turn_while_it_is_read() -> None:
             await asyncio.sleep(0)
 
     beside = asyncio.create_task(lookups())
-    await follower.look()
+    await refresher.look()
     beside.cancel()
     assert latest.index is not None
     assert turns >= len(body) // 65_536 > 0
@@ -393,21 +393,21 @@ async def test_a_stop_ends_it_while_it_reads() -> None:
         stop.set()
         await asyncio.Event().wait()
 
-    _, follower = following(Storage(Before(storage.archive, get=hang), storage.store))
+    _, refresher = following(Storage(Before(storage.archive, get=hang), storage.store))
     async with patience():
-        await follower.run(stop)
+        await refresher.run(stop)
 
 
 async def test_the_newest_timestamp_is_told_even_if_the_table_does_not_answer() -> None:
     storage = await loaded(document(1))
     told: list[object] = []
     store: Any = Before(storage.store, identity=failing(Unavailable("away")))
-    follower = MemoryRefresher(
+    refresher = MemoryRefresher(
         Storage(storage.archive, store),
         TABLE,
         MemoryIndex(lambda: NOW),
         FetchOptions(AGENT, 2**31),
         told.append,
     )
-    await follower.run(Rounds())
+    await refresher.run(Rounds())
     assert told == ["2023-12-20 17:00:00"]

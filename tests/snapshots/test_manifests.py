@@ -35,11 +35,11 @@ def at(report: LoadReport, hours: int) -> LoadReport:
 
 
 async def wrote(
-    ledger: ManifestStore, report: LoadReport, rejects: bytes = b"", *, replay: bool = False
+    manifests: ManifestStore, report: LoadReport, rejects: bytes = b"", *, replay: bool = False
 ) -> None:
     """Write a report as a load does that wrote nothing to the table."""
     note = Note(report.snapshot_time + DAY, int(NOW), leased=False, what="")
-    await ledger.write(report, rejects, await ledger.noted("a load", note, replay=replay))
+    await manifests.write(report, rejects, await manifests.latest_json.noted("a load", note, replay=replay))
 
 
 def of_latest(archive: MemoryArchive) -> Any:
@@ -86,9 +86,9 @@ async def test_a_manifest_of_another_scale_or_table_is_replaced_by_a_lesser_one(
 async def test_the_newest_snapshot_only_moves_forward_in_time(tmp_path: Path) -> None:
     archive = MemoryArchive()
     storage = in_memory(archive)
-    report, ledger, seen = await loaded(tmp_path, storage), ManifestStore(storage, TABLE), []
+    report, manifests, seen = await loaded(tmp_path, storage), ManifestStore(storage, TABLE), []
     for hours in (2, 1, 2, 3, 1):
-        await wrote(ledger, at(report, hours))
+        await wrote(manifests, at(report, hours))
         seen.append(of_latest(archive)["records"])
     assert seen == [2, 2, 2, 3, 3]
 
@@ -107,19 +107,19 @@ async def test_the_newest_record_is_told_by_a_load_of_which_the_table_has_someth
     fate: str, newest: int | None
 ) -> None:
     archive = MemoryArchive()
-    ledger = ManifestStore(in_memory(archive), TABLE)
-    assert await ledger.data_time() is None
+    manifests = ManifestStore(in_memory(archive), TABLE)
+    assert await manifests.data_time() is None
     told = {"snapshot": NAME, "newest": "2023-12-20 17:00:00", "stored": 0, "expired": 0} | {fate: 3}
     archive.documents[latest_key(TABLE)] = orjson.dumps(told)
-    assert await ledger.data_time() == newest
+    assert await manifests.data_time() == newest
 
 
 async def test_writers_beside_each_other_leave_the_newest(tmp_path: Path) -> None:
     archive = MemoryArchive()
     storage = in_memory(archive)
     report = await loaded(tmp_path, storage)
-    ledgers = [ManifestStore(storage, TABLE) for _ in range(6)]
-    await asyncio.gather(*(wrote(each, at(report, n)) for n, each in enumerate(ledgers)))
+    stores = [ManifestStore(storage, TABLE) for _ in range(6)]
+    await asyncio.gather(*(wrote(each, at(report, n)) for n, each in enumerate(stores)))
     assert of_latest(archive)["records"] == 5
     assert of_latest(archive)["table_id"] == TABLE_ID
 
@@ -191,9 +191,9 @@ async def test_a_replay_moves_the_newest_snapshot_to_no_older_data(
     storage = in_memory(archive)
     report = await loaded(tmp_path, storage)
     del archive.documents[latest_key(TABLE)]
-    ledger = ManifestStore(storage, TABLE)
+    manifests = ManifestStore(storage, TABLE)
     for (hours, newest), is_replay in ((there, False), (ours, replay)):
-        await wrote(ledger, replace(at(report, hours), newest=newest), replay=is_replay)
+        await wrote(manifests, replace(at(report, hours), newest=newest), replay=is_replay)
     assert of_latest(archive)["newest"] == (ours if moves else there)[1]
 
 

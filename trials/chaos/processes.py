@@ -187,12 +187,12 @@ async def _begin(machine: Machine, name: str, settings: dict[str, Any]) -> Daemo
     status, stop = ServiceStatus(ServerCounts()), Stop()
     loader = Scheduler(decided, found, status, Serving(port, latest), Preparation(decided, found, status))
     asking = FetchOptions(name, decided.max_bytes)
-    follower = MemoryRefresher(found.storage, machine.table, latest, asking, status.seen)
+    refresher = MemoryRefresher(found.storage, machine.table, latest, asking, status.seen)
 
     async def both() -> None:
         async with asyncio.TaskGroup() as group:  # killed, it has ended when both have
             group.create_task(supervise(lambda: loader.run(stop), status, stop))
-            group.create_task(follower.run(stop))
+            group.create_task(refresher.run(stop))
 
     task = as_process(name, both())
     return Daemon(machine, name, status, stop, port, server, stack, task)
