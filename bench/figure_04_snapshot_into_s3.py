@@ -25,7 +25,8 @@ from aqi_service.snapshots.sources import source_of
 from aqi_service.storage.aws.clients import open_clients
 from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.dry import DryStore
-from aqi_service.storage.ports import Judged, PutResult, Storage, no_guard
+from aqi_service.storage.lease import no_guard
+from aqi_service.storage.ports import Judged, PutResult, Storage
 from bench.lib.feed import NEWEST
 from bench.lib.figures import Figure, Goal, Side, in_turns
 from bench.lib.parsing import parsed

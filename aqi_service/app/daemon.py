@@ -92,7 +92,7 @@ async def _serve(
         server = Server(
             sockets, lookup.answer, _limits(config), lambda: tls.context if tls else None, at_once
         )
-        server.no_place = lookup.no_place
+        server.no_slot = lookup.no_slot
         status = ServiceStatus(server.counts, lookup.counts, lookup.requests, latest)
         await _watch_loads(stack, config, backend, status)
         status.certificate_end = lambda: tls.expires if tls else None

@@ -15,7 +15,7 @@ from aqi_service.core.requests import HttpRequest, LoadsRequest, RejectsRequest,
 from aqi_service.core.scales import SCALES
 from aqi_service.core.tiles import Tiles
 from aqi_service.lookup.lookup import Lookup
-from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
+from aqi_service.server.large_replies import HTTP_SLOTS, LargeReplies
 from aqi_service.snapshots.recent_loads import RecentLoads
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Shown:
     lookup: Lookup
     ready: Callable[[], Awaitable[str | None]]
     recent: RecentLoads
-    large: LargeReplies = field(default_factory=lambda: LargeReplies(HTTP_PLACES))
+    large: LargeReplies = field(default_factory=lambda: LargeReplies(HTTP_SLOTS))
     tiles: Tiles | None = None
 
 
@@ -78,4 +78,4 @@ def api_answers(shown: Shown) -> "ApiAnswers":
         return await shown.lookup.find(request)
 
     lookup = shown.lookup
-    return ApiAnswers(find, moment, lookup.places, shown.large.place, lookup.requests.counting)
+    return ApiAnswers(find, moment, lookup.places, shown.large.slot, lookup.requests.counting)

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from random import random
 
 from aqi_service.errors import AqiError, LeaseHeld, LeaseLost, Unavailable
-from aqi_service.storage.ports import RENEW_SECONDS, Lease
+from aqi_service.storage.lease import RENEW_SECONDS, Lease
 from aqi_service.storage.process_name import described
 
 log = logging.getLogger("aqi_service")

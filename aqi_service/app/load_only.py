@@ -28,7 +28,7 @@ from aqi_service.shutdown import Stop
 from aqi_service.snapshots.select import look_here
 from aqi_service.snapshots.sources import live_feed
 from aqi_service.storage.backend import Backend
-from aqi_service.storage.ports import LEASE_SECONDS
+from aqi_service.storage.lease import LEASE_SECONDS
 
 
 async def run(config: Config, stop: Stop) -> int:

@@ -32,7 +32,7 @@ from aqi_service.snapshots.sources import Source
 from aqi_service.snapshots.unfinished import OlderUnfinished, UnfinishedSnapshots
 from aqi_service.storage.backend import Backend
 from aqi_service.storage.exports import NO_EXPORT, Export
-from aqi_service.storage.ports import no_guard, still_held
+from aqi_service.storage.lease import no_guard, still_held
 
 log = logging.getLogger("aqi_service")
 

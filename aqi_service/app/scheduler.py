@@ -26,7 +26,7 @@ from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.shutdown import Stop
 from aqi_service.snapshots.sources import live_feed
 from aqi_service.storage.backend import Backend
-from aqi_service.storage.ports import still_held
+from aqi_service.storage.lease import still_held
 
 log = logging.getLogger("aqi_service")
 

@@ -36,7 +36,8 @@ from aqi_service.load.upload_claim import NAME_TRIES, UploadClaim
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import FetchOptions, OpenSnapshot, Source, from_offset, info_of
 from aqi_service.storage.cleanup import afterwards, undo_cancel
-from aqi_service.storage.ports import SnapshotInfo, Storage, Upload, still_held
+from aqi_service.storage.lease import still_held
+from aqi_service.storage.ports import SnapshotInfo, Storage, Upload
 from aqi_service.storage.turns import let_lookups_pass
 
 log = logging.getLogger("aqi_service")

@@ -17,7 +17,8 @@ from aqi_service.load.log_lines import LOAD_ID
 from aqi_service.load.plan import LoadPlan
 from aqi_service.snapshots.latest_json import LatestJson
 from aqi_service.snapshots.sources import Source
-from aqi_service.storage.ports import Judged, PutResult, no_guard
+from aqi_service.storage.lease import no_guard
+from aqi_service.storage.ports import Judged, PutResult
 
 END_SECONDS = 3.0
 """How long it may take to note the end of a load that was not complete."""

@@ -12,7 +12,7 @@ from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.scoring import Scale
 from aqi_service.storage.exports import NO_EXPORT, Export
-from aqi_service.storage.ports import no_guard
+from aqi_service.storage.lease import no_guard
 
 Progress = Callable[[int, int, int | None], None]
 """Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""

@@ -211,13 +211,13 @@ class TableWriter:
             self.first_pending = mark
 
     async def _dispatch(self) -> None:
-        """Send the group on its way as soon as there is a place; detached in the meantime, give it up."""
-        placed = False
+        """Send the group on its way as soon as there is a slot; detached in the meantime, give it up."""
+        has_slot = False
         async with self._back_pressure():
-            placed = await self._slots.acquire()
+            has_slot = await self._slots.acquire()
         group, self._group = self._group, None
         if group is None:  # given up in the meantime
-            if placed:
+            if has_slot:
                 self._slots.release()
             return
         task = asyncio.create_task(self._write_group(group))

@@ -1,6 +1,6 @@
 r"""What a sensor measured over time, out of the index by sensor: `history`, `days`, its newest record.
 
-    request --> place (MOST_AT_ONCE) --> budget --a page--> store --> rows --> reply
+    request --> slot (MOST_AT_ONCE) --> budget --a page--> store --> rows --> reply
                                            ^--what it cost--/  \--finished days--> cache
 
 One rule: reading by sensor costs the owner money, so nothing is read before there is room for it in the
@@ -27,10 +27,10 @@ from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange
 from aqi_service.storage.turns import give_way
 
 MOST_AT_ONCE = 8
-"""Requests at once; each holds what it found, at most 2 MB. More wait for a place."""
+"""Requests at once; each holds what it found, at most 2 MB. More wait for a slot."""
 
 DEADLINE = 4.5
-"""Seconds until a request is given up, the waits for a place and for the budget included: half a second
+"""Seconds until a request is given up, the waits for a slot and for the budget included: half a second
 before whoever handed it over gives up (5 s), so that the reason is told."""
 
 READ_UNITS = 200
@@ -56,7 +56,7 @@ class SensorHistory:
 
     Of a sensor that is `excluded` there is nothing, and nothing is read.
 
-    Each method raises BadRequest for more than a reply may have, Busy where there is no place or no budget
+    Each method raises BadRequest for more than a reply may have, Busy where there is no slot or no budget
     left in time, and NoAnswer where the table does not answer: a sentence for the reader, with the error
     of the table as its cause, which is logged here.
     """
@@ -73,7 +73,7 @@ class SensorHistory:
         self._ages = ages
         self._excluded = excluded or ExcludedSensors()
         self._deadline = deadline
-        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
         self._cache = DayCache()
         self._unreadable = UnreadableTable()
         self.budget = ReadBudget(read_units)
@@ -109,17 +109,17 @@ class SensorHistory:
         return nothing if sensor_id in self._excluded.ids else found
 
     async def _found(self, work: Callable[[float], Awaitable[Answer]]) -> Answer:
-        """Do the work, which is told when it ends at the latest, as soon as there is a place for it."""
+        """Do the work, which is told when it ends at the latest, as soon as there is a slot for it."""
         end = asyncio.get_running_loop().time() + self._deadline
-        has_place = False
+        has_slot = False
         try:
-            async with asyncio.timeout_at(end), self._places:
-                has_place = True
+            async with asyncio.timeout_at(end), self._slots:
+                has_slot = True
                 return await work(end)
         except (BadRequest, Busy):
             raise
         except (AqiError, TimeoutError) as error:
-            if not has_place:
+            if not has_slot:
                 raise Busy(_NO_PLACE) from error
             if isinstance(error, MissingResource):
                 self._cache.clear()

@@ -132,7 +132,7 @@ class Lookup:
             self.counts.memory += len(payloads)
         return frames
 
-    def no_place(self, payload: bytes, seconds: float) -> None:
+    def no_slot(self, payload: bytes, seconds: float) -> None:
         """Count a request that was told that it is busy before it came here, and how long it had waited."""
         self.requests.note(_kind_of(payload), reply_kind(BUSY), seconds)
 

@@ -1,6 +1,6 @@
 """Replies that may have many rows: few of them in memory at once, whoever reads slowly.
 
-One rule: a place is held from before a reply is made until the system has taken all of it.
+One rule: a slot is held from before a reply is made until the system has taken all of it.
 """
 
 import asyncio
@@ -9,25 +9,25 @@ from contextlib import asynccontextmanager
 
 from aqi_service.errors import Busy
 
-PLACES = 16
+SLOTS = 16
 """Large replies at once, over all peers: at most 64 MiB (16 of MAX_REPLY)."""
 
-HTTP_PLACES = 6
+HTTP_SLOTS = 6
 """The same over HTTP, where JSON of as many rows is larger: at most some 60 MB."""
 
 PATIENCE_SECONDS = 5.0
-"""How long a request waits for a place."""
+"""How long a request waits for a slot."""
 
 
 class LargeReplies:
-    """The places of a server."""
+    """The slots of a server."""
 
-    def __init__(self, places: int = PLACES) -> None:
-        self._free = asyncio.Semaphore(places)
+    def __init__(self, slots: int = SLOTS) -> None:
+        self._free = asyncio.Semaphore(slots)
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Have a place inside the block; raises Busy if none gets free in time."""
+    async def slot(self) -> AsyncIterator[None]:
+        """Have a slot inside the block; raises Busy if none gets free in time."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._free.acquire()

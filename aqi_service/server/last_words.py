@@ -8,7 +8,7 @@ from aqi_service.server.connection import Connection
 
 
 async def send_away(connection: Connection, why: bytes) -> None:
-    """Tell a peer why it has no place, and close."""
+    """Tell a peer why it has no slot, and close."""
     try:
         await last_word(connection, why)
     finally:

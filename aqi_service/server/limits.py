@@ -25,9 +25,9 @@ class Limits(Deadlines):
     """What one server grants; 0 connections per address means no such cap."""
 
     max_connections: int = 1000
-    """Places; see default_max_connections."""
+    """Slots; see default_max_connections."""
     max_per_address: int = 0
-    """Places of one address, so that one client cannot take them all."""
+    """Slots of one address, so that one client cannot take them all."""
     max_refusing: int = 32
     """Refused connections that are being told why; beyond these they are closed without a word."""
     large: tuple[bytes, ...] = ()

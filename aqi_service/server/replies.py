@@ -102,8 +102,8 @@ class Responder:
         return frames
 
     async def _fill_in_time(self, frames: list[bytes], payloads: list[bytes]) -> None:
-        """Fill the empty places."""
-        waiting = [place for place, frame in enumerate(frames) if not frame]
+        """Fill in the frames that are waited for."""
+        waiting = [at for at, frame in enumerate(frames) if not frame]
         try:
             async with asyncio.timeout_at(self._due()):
                 await self._fill(frames, payloads, waiting)
@@ -111,12 +111,12 @@ class Responder:
             self._fill_late(frames)
 
     async def _fill(self, frames: list[bytes], payloads: list[bytes], waiting: list[int]) -> None:
-        """Put each reply's frame that is waited for in its place, turn after turn."""
+        """Put in each reply's frame that is waited for, turn after turn."""
         todo = iter(waiting)
 
         async def work(turn: Iterator[int]) -> None:
-            for place in turn:
-                frames[place] = encode(await self._reply(payloads[place]))
+            for at in turn:
+                frames[at] = encode(await self._reply(payloads[at]))
 
         for start in range(0, len(waiting), TURN):
             turn, workers = islice(todo, TURN), min(AT_ONCE, len(waiting) - start)
@@ -128,10 +128,10 @@ class Responder:
         return min(asyncio.get_running_loop().time() + ANSWER_SECONDS, self.last)
 
     def _fill_late(self, frames: list[bytes]) -> None:
-        """Fill the places of the replies that did not come in time."""
-        late = [place for place, frame in enumerate(frames) if not frame]
-        for place in late:
-            frames[place] = encode(UNAVAILABLE + b"no answer in time; try again later")
+        """Fill in what is said for the replies that did not come in time."""
+        late = [at for at, frame in enumerate(frames) if not frame]
+        for at in late:
+            frames[at] = encode(UNAVAILABLE + b"no answer in time; try again later")
         self._counts[KINDS[UNAVAILABLE]] += len(late)
 
     async def _reply(self, payload: bytes) -> bytes:

@@ -4,7 +4,6 @@ Rule: it is handed sockets and `answer`, and knows no store, no record and no co
 """
 
 import asyncio
-import logging
 import socket
 import ssl
 from collections import Counter
@@ -13,16 +12,14 @@ from itertools import groupby
 from operator import methodcaller
 
 from aqi_service.core.frames import BAD_REQUEST, BUSY, DISCONNECT, encode, kind
-from aqi_service.core.log_limit import LogLimiter
 from aqi_service.errors import Busy, FrameCut, FrameError, FrameTimeout, HandshakeFailed
 from aqi_service.server.connection import READ_SIZE, Connection
+from aqi_service.server.connection_log import ConnectionLog
 from aqi_service.server.large_replies import LargeReplies
 from aqi_service.server.last_words import last_word, send_away
 from aqi_service.server.limits import REFUSALS, Limits, ServerCounts
-from aqi_service.server.replies import TURN, Answer, AtOnce, Responder, shown
+from aqi_service.server.replies import TURN, Answer, AtOnce, Responder
 from aqi_service.server.sockets import peer_of, prepare, spread_keepalive
-
-log = logging.getLogger("aqi_service")
 
 LISTEN_QUEUE = 4096
 """Connections that the kernel keeps until we accept them (it cuts this to its own somaxconn)."""
@@ -37,17 +34,14 @@ ACCEPT_BURST = 32
 LAST_REPLY_SECONDS = 1.0
 """How much of a stop's grace is kept for sending the last replies."""
 
-CUT_LINES = 20
-"""Lines a minute in the log on connections that were cut, of each reason; the others are only counted."""
-
 
 class Server:
     """Answer framed requests on sockets that are bound already, from start() to stop().
 
     `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
     `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before
-    `answer`, and its None is for that one. `no_place`, which may be set, is told of each request whose large
-    reply found no place, and how long it waited (seconds).
+    `answer`, and its None is for that one. `no_slot`, which may be set, is told of each request whose large
+    reply found no slot, and how long it waited (seconds).
     """
 
     def __init__(
@@ -64,13 +58,13 @@ class Server:
         self._replies = Responder(answer, self.counts.replies, at_once or AtOnce())
         self._is_large = methodcaller("startswith", self.limits.large)
         self._large_replies = LargeReplies()
-        self.no_place: Callable[[bytes, float], None] = lambda _payload, _seconds: None
+        self.no_slot: Callable[[bytes, float], None] = lambda _payload, _seconds: None
         self._context = context
         self._listeners: list[asyncio.Server] = []
         self._serving: dict[Connection, asyncio.Task[None]] = {}
         self._refusing: dict[Connection, asyncio.Task[None]] = {}
-        self._places: Counter[str] = Counter()
-        self._cut_lines, self._refusal_lines = LogLimiter(CUT_LINES), LogLimiter(1)
+        self._slots: Counter[str] = Counter()
+        self._log = ConnectionLog(self.counts)
         self._stopping = False
 
     async def start(self) -> None:
@@ -103,8 +97,7 @@ class Server:
             connection.abort()  # peers that do not read
             task.cancel()  # answers that do not come
         await self._ended(1.0)
-        for reason, left_out in self._cut_lines.drain_suppressed().items():
-            _tell_left_out(reason, left_out)
+        self._log.close()
 
     async def _ended(self, seconds: float) -> None:
         """Wait until all handlers have ended, at most so long."""
@@ -112,7 +105,7 @@ class Server:
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 
-    # A new connection. It takes its place here and not in its task: bursts are accepted before tasks run.
+    # A new connection. It takes its slot here and not in its task: bursts are accepted before tasks run.
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if sock := writer.get_extra_info("socket"):
@@ -120,16 +113,16 @@ class Server:
         self._accept(Connection(reader, writer, self.limits, self._context()))
 
     def _accept(self, connection: Connection) -> None:
-        """Give it a place, or say why there is none; just close it when many are being told."""
+        """Give it a slot, or say why there is none; just close it when many are being told."""
         self.counts.accepted += 1
         peer = peer_of(connection.address)
         refusal = self._refusal(peer)
         if refusal is None:
             self.counts.open += 1
-            self._places[peer] += 1
+            self._slots[peer] += 1
             _run(self._serve(connection), connection, self._serving, self._release_slot)
             return
-        self._note_refusal(connection, refusal)
+        self._log.refused(connection, refusal)
         if len(self._refusing) < self.limits.max_refusing and not self._stopping:
             why = BUSY + REFUSALS[refusal].format(self.limits).encode()
             _run(send_away(connection, why), connection, self._refusing)
@@ -140,18 +133,18 @@ class Server:
         full = {
             "stopping": self._stopping,
             "connections": self.counts.open >= self.limits.max_connections,
-            "address": 0 < self.limits.max_per_address <= self._places[peer],
+            "address": 0 < self.limits.max_per_address <= self._slots[peer],
         }
         return next((reason for reason, is_so in full.items() if is_so), None)
 
     def _release_slot(self, connection: Connection) -> None:
         self.counts.open -= 1
         peer = peer_of(connection.address)
-        self._places[peer] -= 1
-        if not self._places[peer]:
-            del self._places[peer]
+        self._slots[peer] -= 1
+        if not self._slots[peer]:
+            del self._slots[peer]
 
-    # The life of a connection that has a place.
+    # The life of a connection that has a slot.
 
     async def _serve(self, connection: Connection) -> None:
         try:
@@ -159,12 +152,12 @@ class Server:
             await self._converse(connection)
             await connection.finish()
         except (FrameCut, FrameTimeout, HandshakeFailed, OSError) as error:
-            self._note_cut(connection, connection.cut or _CUTS.get(type(error), "reset"), error)
+            self._log.cut(connection, connection.cut or _CUTS.get(type(error), "reset"), error)
         except FrameError as error:
-            self._note_cut(connection, "malformed", error)
+            self._log.cut(connection, "malformed", error)
             await last_word(connection, BAD_REQUEST + str(error).encode())
         except asyncio.CancelledError as error:
-            self._note_cut(connection, "stopped", error)
+            self._log.cut(connection, "stopped", error)
             raise
         finally:
             connection.abort()
@@ -196,7 +189,7 @@ class Server:
         return frames
 
     async def _answer_apart(self, connection: Connection, payloads: list[bytes]) -> None:
-        """Send the replies; a large one alone, in a place that it has until the peer has taken it."""
+        """Send the replies; a large one alone, in a slot that it has until the peer has taken it."""
         for is_large, some in groupby(payloads, self._is_large):
             if not is_large:
                 await connection.write(await self._replies.answer_all(list(some)))
@@ -208,42 +201,13 @@ class Server:
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
-            async with self._large_replies.place():
+            async with self._large_replies.slot():
                 await connection.write(await self._replies.answer_all([payload]))
         except Busy as error:
-            self.no_place(payload, clock() - begun)
+            self.no_slot(payload, clock() - begun)
             reply = BUSY + str(error).encode()
             self.counts.replies[kind(reply)] += 1
             await connection.write(encode(reply))
-
-    # What is counted and logged.
-
-    def _note_cut(self, connection: Connection, reason: str, error: BaseException) -> None:
-        """Count a cut and log it; of many for one reason in a minute only some, or a flood floods the log."""
-        self.counts.cut[reason] += 1
-        left_out = self._cut_lines.allow(reason, asyncio.get_running_loop().time())
-        if left_out is None:
-            return
-        if left_out:
-            _tell_left_out(reason, left_out)
-        start = shown(connection.start(80))
-        log.info(
-            "connection_cut",
-            extra={"peer": connection.peer, "reason": reason, "error": str(error), "start": start},
-        )
-
-    def _note_refusal(self, connection: Connection, reason: str) -> None:
-        """Count a refusal; warn of each reason once a minute."""
-        self.counts.refused[reason] += 1
-        if self._refusal_lines.allow(reason, asyncio.get_running_loop().time()) is not None:
-            log.warning(
-                "connections_refused",
-                extra={"peer": connection.peer, "reason": reason, "open": self.counts.open},
-            )
-
-
-def _tell_left_out(reason: str, count: int) -> None:
-    log.info("cuts_not_logged", extra={"reason": reason, "count": count, "most_a_minute": CUT_LINES})
 
 
 _CUTS: dict[type[Exception], str] = {FrameCut: "inside_frame", HandshakeFailed: "handshake"}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from aqi_service.storage.ports import Archive, Lease, Objects, Storage
+from aqi_service.storage.lease import Lease
+from aqi_service.storage.ports import Archive, Objects, Storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,16 @@ from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item
 from aqi_service.errors import ArchiveFailed
 from aqi_service.storage.backend import Backend, NothingToCreate, SnapshotLocations
+from aqi_service.storage.lease import Lease, no_guard
 from aqi_service.storage.ports import (
     Archive,
     Judged,
-    Lease,
     Objects,
     PutResult,
     SnapshotInfo,
     Storage,
     Store,
     Upload,
-    no_guard,
 )
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 

@@ -1,4 +1,4 @@
-"""The ports: where snapshots are archived, where items are stored, who may load; what each promises.
+"""The ports: where snapshots are archived, where items are stored; what each promises.
 
 One rule: the program above this line knows these Protocols and the errors of `aqi_service.errors`, never the
 library behind them. `storage.aws`, `storage.local` and `storage.dry` keep them.
@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from aqi_service.core.items import Item
 from aqi_service.core.load_metrics import LoadMetric
-from aqi_service.errors import LeaseLost
+from aqi_service.storage.lease import no_guard
 from aqi_service.storage.sensor_reads import SensorReads
 
 READ_LIMIT = 100
@@ -24,12 +24,6 @@ DOCUMENT_LIMIT = 1024 * 1024
 
 SNAPSHOT_PREFIX = "data_"
 """How the name of every snapshot begins."""
-
-LEASE_SECONDS = 30.0
-"""How long a lease stands without renewal before another may take it over."""
-
-RENEW_SECONDS = 10.0
-"""Time between two renewals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +161,6 @@ class PutResult(NamedTuple):
     refused: Mapping[str, str] = {}
 
 
-def no_guard() -> None:
-    """Let every request go: the guard of writes that need no lease."""
-
-
 class Store(SensorReads, Protocol):
     """Items by id, and by sensor. Reads and writes may run at the same time; a lookup waits for no load."""
 
@@ -245,35 +235,6 @@ class MetricSink(Protocol):
 
     async def put(self, metrics: Sequence[LoadMetric]) -> None:
         """Send the metrics of one load; what is raised costs the load nothing."""
-
-
-class Lease(Protocol):
-    """Who may load the live feed into a table: at most one holder at a time."""
-
-    async def take(self) -> str | None:
-        """Try once to take the lease, or to take it over; return None if it is ours now, else its holder."""
-
-    async def renew(self) -> None:
-        """Prolong it; raises LeaseLost when another holds it, or it vanished."""
-
-    async def release(self) -> None:
-        """Give it back if it is ours; `check` raises from then on."""
-
-    def check(self) -> None:
-        """Raise LeaseLost unless it is certainly ours now; called before each request that relies on it.
-
-        Waits for nothing and may be called on any thread. A request that it let go may still be on its way
-        when the lease ends: the time between is a part of the lease that its holder does not use.
-        """
-
-
-def still_held(check: Callable[[], None]) -> bool:
-    """Tell whether `Lease.check` lets a request go now."""
-    try:
-        check()
-    except LeaseLost:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class ApiAnswers:
         find: returns what answers a request, or None; raises one of `problems.STATUS`.
         moment: tells the time, and which snapshot memory has.
         places: gives the cities that sensors may be near; None where they cannot be read.
-        large: gives a place in which a large answer is made and sent; raises Busy if there is none.
+        large: gives a slot in which a large answer is made and sent; raises Busy if there is none.
         counting: counts the request of a kind that its block answers, when it is told the outcome.
     """
 

@@ -152,7 +152,7 @@ class LimitedProtocol(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the place back."""
+        """Give the slot back."""
         if self._timer:
             self._timer.cancel()
         if self._transport:

@@ -10,7 +10,7 @@ import pytest
 
 from aqi_service.app.lease_keeper import AGAIN_SECONDS, POLL_SECONDS, RELEASE_SECONDS, acquire, keep_renewed
 from aqi_service.errors import AccessDenied, LeaseHeld, LeaseLost, MissingResource, Unavailable
-from aqi_service.storage.ports import RENEW_SECONDS
+from aqi_service.storage.lease import RENEW_SECONDS
 from tests.doubles.faults.clock import jumping
 
 ALIVE = "host=a boot=0 pidns=0 pid=123 start=0"

@@ -9,7 +9,7 @@ from aqi_service.core.report import Status
 from aqi_service.errors import AccessDenied, LeaseLost, NameInUse
 from aqi_service.server.limits import ServerCounts
 from aqi_service.shutdown import Stop
-from aqi_service.storage.ports import RENEW_SECONDS
+from aqi_service.storage.lease import RENEW_SECONDS
 from tests.doubles.backend import opened
 from tests.doubles.config import config
 from tests.doubles.feed_server import answer, feed_server, head

@@ -32,7 +32,7 @@ from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.places import FILE
-from aqi_service.server.large_replies import HTTP_PLACES, LargeReplies
+from aqi_service.server.large_replies import HTTP_SLOTS, LargeReplies
 from aqi_service.server.limits import ServerCounts
 from aqi_service.server.sockets import listen
 from aqi_service.snapshots.recent_loads import RecentLoads
@@ -126,7 +126,7 @@ class ApiWorld:
         self.memory = MemoryIndex(lambda: self.now, self.excluded)
         storage = Storage(self.archive, self.store)
         self.recent = RecentLoads(storage, TABLE, lambda: self.now, self.excluded)
-        self.large = LargeReplies(HTTP_PLACES)
+        self.large = LargeReplies(HTTP_SLOTS)
         self.lookup = Lookup(self.store, lambda: self.now, PATIENCE, self.memory)
         self.lookup._others.places._places = places_read()
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.dry import DryBackend
-from aqi_service.storage.ports import Lease, Storage
+from aqi_service.storage.lease import Lease
+from aqi_service.storage.ports import Storage
 from tests.doubles.storage_doubles import in_memory
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease, Means
+from aqi_service.storage.lease import Lease
 from aqi_service.storage.local.lease import LocalLease
-from aqi_service.storage.ports import Lease, Store
+from aqi_service.storage.ports import Store
 from tests.doubles.aws_answers import Answer, Forward, Reply, Request, passed
 from tests.doubles.aws_backends import others
 from tests.doubles.aws_world import World, fresh, opened

@@ -11,7 +11,8 @@ from typing import Any
 
 from aqi_service.core.items import Item, dated, is_expired
 from aqi_service.errors import NameInUse
-from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, SnapshotInfo, Storage, Upload, no_guard
+from aqi_service.storage.lease import no_guard
+from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, SnapshotInfo, Storage, Upload
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 TABLE_ID = "a table"

@@ -295,6 +295,6 @@ async def test_a_request_is_timed_until_there_is_an_answer() -> None:
 
 def test_who_was_told_that_it_is_busy_before_it_was_looked_at_counts_as_a_request_of_its_kind() -> None:
     asked = lookup()
-    asked.no_place(b"box 48 9 49 10", 5.0)
+    asked.no_slot(b"box 48 9 49 10", 5.0)
     assert asked.requests.ended["box", "busy"] == 1
     assert (sum(asked.requests.seconds["box"].counts), asked.requests.seconds["box"].total) == (1, 5.0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.storage.ports import LEASE_SECONDS
+from aqi_service.storage.lease import LEASE_SECONDS
 from tests.doubles.daemons import Daemons, in_a_folder
 from tests.doubles.feed_server import FeedServer, answer, feed_server, head
 from tests.doubles.load_helpers import document, written

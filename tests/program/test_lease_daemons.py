@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.storage.ports import LEASE_SECONDS
+from aqi_service.storage.lease import LEASE_SECONDS
 from tests.doubles.aws_world import until
 from tests.doubles.daemons import AwsDaemons, is_lease, on_aws, takeovers, trespasses
 from tests.doubles.documents import document_of, record

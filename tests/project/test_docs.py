@@ -18,10 +18,11 @@ from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.lookup.history import MOST_AT_ONCE
 from aqi_service.server.connection import READ_SIZE
-from aqi_service.server.large_replies import PLACES
+from aqi_service.server.connection_log import CUT_LINES
+from aqi_service.server.large_replies import SLOTS
 from aqi_service.server.limits import Limits
 from aqi_service.server.replies import ANSWER_SECONDS, AT_ONCE, TURN, TURNS
-from aqi_service.server.server import ACCEPT_BURST, CUT_LINES, LISTEN_QUEUE
+from aqi_service.server.server import ACCEPT_BURST, LISTEN_QUEUE
 from aqi_service.server.sockets import (
     KEEPALIVE,
     RECEIVE_BUFFER,
@@ -107,7 +108,7 @@ def the_limits() -> dict[str, str]:
         "lookups of one connection at once": f"{AT_ONCE}",
         "requests before others have their turn": f"{TURN}",
         "histories at once": f"{MOST_AT_ONCE}",
-        "boxes and countries at once": f"{PLACES}, one of which is written",
+        "boxes and countries at once": f"{SLOTS}, one of which is written",
         "rows of a reply": f"{MOST_ROWS:,}, of at most {MAX_REPLY >> 20} MiB",
         "read units a second, all histories": f"{config().read_units} (`--read-units`)",
         "finished days in memory": {3600: f"{MOST_DAYS_KEPT:,}, an hour each"}[int(KEPT_SECONDS)],

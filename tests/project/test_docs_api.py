@@ -16,7 +16,7 @@ from aqi_service.core.requests import (
     MOST_ROWS,
 )
 from aqi_service.lookup.latest import LEAST_SECONDS, MOST_ASKED
-from aqi_service.server.large_replies import HTTP_PLACES, PATIENCE_SECONDS
+from aqi_service.server.large_replies import HTTP_SLOTS, PATIENCE_SECONDS
 from aqi_service.web.bodies import SEND_SECONDS
 from aqi_service.web.paths import PATHS
 from aqi_service.web.problems import RETRY_SECONDS
@@ -76,7 +76,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         f"of {MOST_METRIC_SENSORS} sensors and {MOST_METRIC_AREAS} areas at most",
         f"`sensor=ID` at most {MOST_METRIC_SENSORS} times",
         f"`area=NAME,LAT,LON,KM` at most {MOST_METRIC_AREAS} times",
-        f"{HTTP_PLACES} are made and sent at once over HTTP",
+        f"{HTTP_SLOTS} are made and sent at once over HTTP",
         f"waits {PATIENCE_SECONDS:g} s",
         f"not taken after {SEND_SECONDS:g} s",
         *(f"503, `Retry-After: {seconds}`" for seconds in RETRY_SECONDS.values()),

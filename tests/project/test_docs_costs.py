@@ -14,7 +14,7 @@ from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import DAY
-from aqi_service.storage.ports import RENEW_SECONDS
+from aqi_service.storage.lease import RENEW_SECONDS
 from tests import ROOT
 from tests.doubles.daemons import on_aws
 from tests.doubles.documents import assemble, real_capture

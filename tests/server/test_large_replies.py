@@ -3,7 +3,7 @@
 import contextlib
 
 from aqi_service.core.frames import encode
-from aqi_service.server.large_replies import PATIENCE_SECONDS, PLACES
+from aqi_service.server.large_replies import PATIENCE_SECONDS, SLOTS
 from aqi_service.server.limits import Limits
 from tests.doubles.wire_fixtures import advance, by_hand, echo, on_each_loop, serving, turns
 
@@ -25,19 +25,19 @@ async def test_who_does_not_read_holds_a_place_and_who_finds_none_in_time_is_tol
 
     told = list[tuple[bytes, float]]()
 
-    def no_place(payload: bytes, seconds: float) -> None:
+    def no_slot(payload: bytes, seconds: float) -> None:
         told.append((payload, round(seconds)))
 
     async with serving(many_rows, LIMITS) as served, contextlib.AsyncExitStack() as stack:
-        served.server.no_place = no_place
-        deaf = [await stack.enter_async_context(served.peer()) for _ in range(PLACES)]
+        served.server.no_slot = no_slot
+        deaf = [await stack.enter_async_context(served.peer()) for _ in range(SLOTS)]
         for peer in deaf:
             peer.stop_reading()
             await peer.send(encode(b"box 1"))
-        await served.until(lambda server: server.counts.replies["found"] == PLACES)
+        await served.until(lambda server: server.counts.replies["found"] == SLOTS)
         late = await stack.enter_async_context(served.peer())
         await late.send(encode(b"box 2") + encode(b"3"))
-        await served.until(lambda server: server.counts.requests == PLACES + 2)
+        await served.until(lambda server: server.counts.requests == SLOTS + 2)
         await turns()
         advance(PATIENCE_SECONDS + 0.1)
         assert (await late.reply()).startswith(b"Busy: too many large replies")
@@ -51,11 +51,11 @@ async def test_a_place_is_given_back_when_its_peer_has_read_or_has_gone() -> Non
         return b"x" * 500_000
 
     async with serving(many_rows, LIMITS) as served:
-        for _ in range(2 * PLACES):
+        for _ in range(2 * SLOTS):
             async with served.peer() as peer:
                 await peer.send(encode(b"box 1"))
                 assert len(await peer.reply()) == 500_000
-        for _ in range(2 * PLACES):
+        for _ in range(2 * SLOTS):
             async with served.peer() as peer:
                 peer.stop_reading()
                 await peer.send(encode(b"box 1"))

@@ -11,8 +11,8 @@ from aqi_service.core.frames import BAD_REQUEST, MAX_REQUEST, encode, encode_hea
 from aqi_service.core.request_words import NO_REQUEST
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.server.connection import READ_SIZE
+from aqi_service.server.connection_log import CUT_LINES
 from aqi_service.server.limits import Limits
-from aqi_service.server.server import CUT_LINES
 from aqi_service.server.sockets import KEEPALIVE, RECEIVE_BUFFER, UNSENT
 from tests.doubles.frames import MALFORMED, malformed
 from tests.doubles.log_lines import lines

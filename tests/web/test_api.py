@@ -16,7 +16,7 @@ from aqi_service.core.requests import MOST_PAGE
 from aqi_service.core.times import iso
 from aqi_service.errors import Busy, MissingIndex, Unavailable
 from aqi_service.load.load import load
-from aqi_service.server.large_replies import HTTP_PLACES
+from aqi_service.server.large_replies import HTTP_SLOTS
 from aqi_service.storage.ports import Storage
 from aqi_service.web.bodies import SEND_SECONDS, is_known
 from tests.doubles.api_world import (
@@ -391,7 +391,7 @@ async def test_few_large_answers_are_made_at_once_and_one_that_nobody_reads_is_g
     items = many()
     world = ApiWorld(MemoryStore(*items))
     world.memory.offer(index_of(items))
-    async with served(world), unread(world, f"/box{WORLD}&indoor=1", HTTP_PLACES):
+    async with served(world), unread(world, f"/box{WORLD}&indoor=1", HTTP_SLOTS):
         large: Any = world.large
         await passing(large._free.locked)
         waiting = task(world.ask(f"/box{WORLD}&indoor=1"))

@@ -25,11 +25,11 @@ async def delete_of_sensor(
     client: "DynamoDBClient", table: str, sensor_id: int, keys: Sequence[AttributeValues], sleep: Sleep
 ) -> int:
     """Delete the items of these keys; return how many there were."""
-    deleted, places = 0, asyncio.Semaphore(WRITE_CONCURRENCY)
+    deleted, slots = 0, asyncio.Semaphore(WRITE_CONCURRENCY)
 
     async def delete(key: AttributeValues) -> None:
         nonlocal deleted
-        async with places:
+        async with slots:
             try:
                 await call_with_retry(
                     f"table {table}",

@@ -20,7 +20,7 @@ from aqi_service.core.items import LEASE_IDS
 from aqi_service.errors import ItemOutdated, LeaseLost, Unavailable
 from aqi_service.storage.aws.dynamodb_attributes import AttributeValues, key
 from aqi_service.storage.aws.retry import RetryPolicy, Sleep, call_with_retry
-from aqi_service.storage.ports import LEASE_SECONDS
+from aqi_service.storage.lease import LEASE_SECONDS
 from aqi_service.storage.process_name import described, is_dead
 
 if TYPE_CHECKING:

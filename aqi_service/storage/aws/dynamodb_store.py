@@ -22,7 +22,8 @@ from aqi_service.storage.aws.dynamodb_sensors import query_page, usable_index
 from aqi_service.storage.aws.dynamodb_writes import Put, Writer
 from aqi_service.storage.aws.errors import refused_as, translated
 from aqi_service.storage.aws.retry import RetryPolicy, Sleep, call_with_retry, retry_unprocessed
-from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult, no_guard
+from aqi_service.storage.lease import no_guard
+from aqi_service.storage.ports import READ_LIMIT, Judged, PutResult
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 if TYPE_CHECKING:

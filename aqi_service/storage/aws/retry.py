@@ -98,7 +98,7 @@ class Slots:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Wait for a place, and have it inside the block."""
+        """Wait for a slot, and have it inside the block."""
         async with self._free:
             async with self._begins:
                 await let_lookups_pass()

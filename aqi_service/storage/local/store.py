@@ -15,6 +15,7 @@ from typing import Any
 
 from aqi_service.core.clocks import counts_until
 from aqi_service.core.items import Item
+from aqi_service.storage.lease import no_guard
 from aqi_service.storage.local.sensor_pages import from_some, of_sensor
 from aqi_service.storage.local.sqlite import SqliteConnection, durable, rows, transaction
 from aqi_service.storage.local.statements import (
@@ -33,7 +34,7 @@ from aqi_service.storage.local.statements import (
     to_row,
 )
 from aqi_service.storage.local.threads import Threads
-from aqi_service.storage.ports import Judged, PutResult, no_guard
+from aqi_service.storage.ports import Judged, PutResult
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 FILE = "air_quality.db"

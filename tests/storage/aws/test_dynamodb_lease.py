@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from aqi_service.errors import LeaseLost, MissingResource, Unavailable
 from aqi_service.storage.aws.dynamodb_lease import SPARE_SECONDS, awake_or_not
-from aqi_service.storage.ports import LEASE_SECONDS, RENEW_SECONDS
+from aqi_service.storage.lease import LEASE_SECONDS, RENEW_SECONDS
 from tests.doubles.aws_answers import (
     Answer,
     Forward,

@@ -8,7 +8,7 @@ import pytest
 
 from aqi_service.core.items import LEASE_IDS
 from aqi_service.errors import LeaseLost
-from aqi_service.storage.ports import RENEW_SECONDS, Lease
+from aqi_service.storage.lease import RENEW_SECONDS, Lease
 from tests.doubles.lease_world import LEASES, Contest
 from tests.doubles.storage_items import FULL
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from aqi_service.errors import LeaseLost, Unavailable
 from aqi_service.storage.aws.dynamodb_lease import ANSWER_SECONDS, DynamoLease, Keyed, Means, awake_or_not
-from aqi_service.storage.ports import LEASE_SECONDS, RENEW_SECONDS
+from aqi_service.storage.lease import LEASE_SECONDS, RENEW_SECONDS
 from tests.doubles.faults.clients import at_once
 from tests.doubles.faults.clock import HandClock, jumping
 

@@ -11,7 +11,8 @@ from aqi_service.errors import LeaseLost
 from aqi_service.storage.aws.dynamodb_lease import SPARE_SECONDS
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
 from aqi_service.storage.aws.dynamodb_writes import WRITE_SECONDS
-from aqi_service.storage.ports import LEASE_SECONDS, READ_LIMIT
+from aqi_service.storage.lease import LEASE_SECONDS
+from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.faults.clock import jumping
 
 TURN = 1.0
