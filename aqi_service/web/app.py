@@ -34,7 +34,7 @@ LISTEN_QUEUE = 128
 """Connections that the kernel keeps until we accept them."""
 
 ACCEPT_BURST = 8
-"""Connections accepted in one turn of the loop: descriptors that exist before the doors can refuse them."""
+"""Connections accepted in one turn of the loop: descriptors that exist before the limits can refuse them."""
 
 HEADERS = {
     "Server": "aqi_service",
@@ -79,14 +79,14 @@ async def http_port(
 
     One that has not sent a complete request after `silent_seconds`, or no further one, is closed.
     """
-    doors = ConnectionLimits(most, _noted(answers.refused), silent_seconds)
-    app = application(answers, doors)
+    limits = ConnectionLimits(most, _noted(answers.refused), silent_seconds)
+    app = application(answers, limits)
     runner = web.AppRunner(app, access_log=None, logger=faults(), shutdown_timeout=2.0, lingering_time=0)
     await runner.setup()
     inner = runner.server
     if inner is None:
         raise RuntimeError("aiohttp made no server")
-    servers = [await _server(sock, doors(inner)) for sock in sockets]
+    servers = [await _server(sock, limits(inner)) for sock in sockets]
     try:
         yield
     finally:
@@ -126,21 +126,21 @@ def faults() -> logging.Logger:
 
 
 def _is_the_peers(error: BaseException | None) -> bool:
-    """Tell whether an error says that a peer is wrong, or gone, or was told so by the doors already."""
+    """Tell whether an error says that a peer is wrong, or gone, or was told so by the limits already."""
     is_too_late = isinstance(error, RuntimeError) and "after write_eof" in str(error)
     return is_too_late or isinstance(error, HttpProcessingError | ConnectionError)
 
 
-def application(answers: Answers, doors: ConnectionLimits) -> web.Application:
-    """Make the aiohttp application; it tells the doors when a request is complete and when it is answered."""
+def application(answers: Answers, limits: ConnectionLimits) -> web.Application:
+    """Make the aiohttp application; it tells `limits` when a request is complete, and when answered."""
 
     @web.middleware
     async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
-        doors.asks(request.transport, busy=True)
+        limits.request_started(request.transport)
         try:
             return await handler(request)
         finally:
-            doors.asks(request.transport, busy=False)
+            limits.request_done(request.transport)
 
     async def healthz(_: web.Request) -> web.Response:
         return _text("ok\n")

@@ -1,19 +1,16 @@
-"""The doors of the HTTP port: how many connections at once, how much one may send, how long it may be silent.
+"""The HTTP port's limits: how many connections at once, how much one may send, how long it may be silent.
 
 One rule: whoever comes here never takes the descriptors, the memory or the time that TCP, AWS and files need.
 So a request is its head alone: nothing behind it is read, and its connection ends with the answer.
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, cast
 
-MOST_HEAD = 16 * 1024
-"""Bytes of a request's line and headers, and of all that is kept of a connection: aiohttp takes at most 8 KiB
-of a line, and what asks here (Prometheus, health checks, browsers) sends under 2."""
+from aqi_service.web.request_heads import END, MOST_HEAD, TOO_LONG_ANSWER, has_body
 
 MOST_IGNORED = 1024 * 1024
 """Bytes that are read and thrown away, so that an answer reaches a peer that goes on sending."""
@@ -36,26 +33,11 @@ REFUSALS = {
 SILENT_SECONDS = 10.0
 """How long a connection may stay without a complete request, at its start and after each answer."""
 
-_END = b"\r\n\r\n"
-_BODY = re.compile(
-    rb"^(?:transfer-encoding[ \t]*:|content-length[ \t]*:(?![ \t]*0+[ \t]*\r?$))",
-    re.IGNORECASE | re.MULTILINE,
-)
-_TOO_LONG = (
-    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    b"Content-Length: 21\r\n\r\nThe head is too long\n"
-)
-
-
-def has_body(head: bytes) -> bool:
-    """Tell whether the headers of a request announce a body, or anything but none."""
-    return _BODY.search(head) is not None
-
 
 def default_max_http(descriptors: int) -> int:
     """Say how many HTTP connections fit into a limit of open files (-1 is unlimited): 16 to 256.
 
-    They come out of what `listening.default_max_connections` leaves free.
+    They come out of what `server.sockets.default_max_connections` leaves free.
     """
     return 256 if descriptors < 0 else max(16, min(256, descriptors // 16))
 
@@ -78,27 +60,28 @@ class ConnectionLimits:
         """Return a factory of protocols that stand in front of those that `inner` makes."""
         return lambda: LimitedProtocol(self, inner())
 
-    def asks(self, transport: asyncio.BaseTransport | None, *, busy: bool) -> None:
-        """Note that a complete request came over the connection (`busy`), or that it was answered."""
-        if door := self.open.get(cast("asyncio.BaseTransport", transport)):
-            door.watch(busy=busy)
-            if busy:
-                door.asked()
-            else:
-                door.answered()
+    def request_started(self, transport: asyncio.BaseTransport | None) -> None:
+        """Note that a complete request came over the connection, and is being answered."""
+        if connection := self.open.get(cast("asyncio.BaseTransport", transport)):
+            connection.request_started()
 
-    def queue(self, door: "LimitedProtocol") -> None:
+    def request_done(self, transport: asyncio.BaseTransport | None) -> None:
+        """Note that it was answered."""
+        if connection := self.open.get(cast("asyncio.BaseTransport", transport)):
+            connection.request_done()
+
+    def queue(self, connection: "LimitedProtocol") -> None:
         """Let a connection have its turn after those that wait for theirs."""
-        if door not in self._turns:  # at most 256 wait
-            self._turns.append(door)
+        if connection not in self._turns:  # at most 256 wait
+            self._turns.append(connection)
             if len(self._turns) == 1:
                 asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        door = self._turns.popleft()
+        connection = self._turns.popleft()
         if self._turns:
             asyncio.get_running_loop().call_later(PACE_SECONDS, self._next)
-        door.take_turn()
+        connection.take_turn()
 
 
 class _Inner(Protocol):
@@ -111,8 +94,8 @@ class _Inner(Protocol):
 class LimitedProtocol(asyncio.BufferedProtocol):
     """One connection, in front of the protocol that serves it: hands on one request's head after another."""
 
-    def __init__(self, doors: ConnectionLimits, inner: asyncio.Protocol) -> None:
-        self._doors = doors
+    def __init__(self, limits: ConnectionLimits, inner: asyncio.Protocol) -> None:
+        self._limits = limits
         self._inner = inner
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -127,24 +110,24 @@ class LimitedProtocol(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let it in, or close it."""
-        if len(self._doors.open) >= self._doors.most:
-            self._doors.refused("connections")
+        if len(self._limits.open) >= self._limits.most:
+            self._limits.refused("connections")
             cast("asyncio.Transport", transport).abort()
             return
         self._transport = cast("asyncio.Transport", transport)
-        self._doors.open[transport] = self
-        self.watch(busy=False)
+        self._limits.open[transport] = self
+        self._watch(busy=False)
         self._inner.connection_made(transport)
 
-    def watch(self, *, busy: bool) -> None:
+    def _watch(self, *, busy: bool) -> None:
         """Begin to count the seconds of silence, unless a request is being answered."""
         if self._timer:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
-        self._timer = None if busy else loop.call_later(self._doors.seconds, self._silent)
+        self._timer = None if busy else loop.call_later(self._limits.seconds, self._silent)
 
     def _silent(self) -> None:
-        self._doors.refused("silent")
+        self._limits.refused("silent")
         self._abort()
 
     def _abort(self) -> None:
@@ -156,7 +139,7 @@ class LimitedProtocol(asyncio.BufferedProtocol):
         if self._timer:
             self._timer.cancel()
         if self._transport:
-            del self._doors.open[self._transport]
+            del self._limits.open[self._transport]
             self._transport = None
             # Behind what `data_received` has woken: of a request without a connection aiohttp 3.14 makes an
             # error that nobody catches.
@@ -175,18 +158,20 @@ class LimitedProtocol(asyncio.BufferedProtocol):
         if self._transport and (self._ignores or self._filled == MOST_HEAD):
             self._transport.pause_reading()
         if self._ignores or not self._unanswered:
-            self._doors.queue(self)
+            self._limits.queue(self)
 
-    def asked(self) -> None:
+    def request_started(self) -> None:
         """Note that a request is being answered."""
+        self._watch(busy=True)
         self._asked = True
         self._close_after_last()
 
-    def answered(self) -> None:
+    def request_done(self) -> None:
         """Go on with the next request."""
+        self._watch(busy=False)
         self._unanswered = self._asked = False
         if self._filled and not self._ignores:
-            self._doors.queue(self)
+            self._limits.queue(self)
 
     def take_turn(self) -> None:
         """Hand on what there is, up to the end of one head."""
@@ -196,9 +181,9 @@ class LimitedProtocol(asyncio.BufferedProtocol):
             self._look(self._transport)
 
     def _look(self, transport: asyncio.Transport) -> None:
-        end = self._buffer.find(_END, max(0, self._handed_on - len(_END) + 1), self._filled)
+        end = self._buffer.find(END, max(0, self._handed_on - len(END) + 1), self._filled)
         if end >= 0:
-            self._hand_on_head(transport, end + len(_END))
+            self._hand_on_head(transport, end + len(END))
         elif self._filled == MOST_HEAD:
             self._say_too_long(transport)
         else:
@@ -212,12 +197,12 @@ class LimitedProtocol(asyncio.BufferedProtocol):
         self._filled, self._handed_on = left, 0
         self._unanswered = bool(head.strip())  # line ends before a request count for nothing
         if has_body(head):
-            self._doors.refused("body")
+            self._limits.refused("body")
             self._ignores = True
         transport.resume_reading()
         self._hand_on(rest)
         if not self._unanswered and left:
-            self._doors.queue(self)
+            self._limits.queue(self)
 
     def _read_on_or_abort(self) -> None:
         if self._transport and self._ignored <= MOST_IGNORED:
@@ -234,12 +219,12 @@ class LimitedProtocol(asyncio.BufferedProtocol):
 
     def _say_too_long(self, transport: asyncio.Transport) -> None:
         """Answer, and take no notice of what still comes."""
-        self._doors.refused("head")
+        self._limits.refused("head")
         self._ignores = True
         if self._timer:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(IGNORED_SECONDS, self._abort)
-        transport.write(_TOO_LONG)
+        transport.write(TOO_LONG_ANSWER)
         with suppress(OSError):  # the peer is gone
             transport.write_eof()
         transport.resume_reading()
@@ -256,7 +241,7 @@ class LimitedProtocol(asyncio.BufferedProtocol):
             cast("_Inner", self._inner).close()
 
     def _has_head(self) -> bool:
-        return self._buffer.find(_END, 0, self._filled) >= 0
+        return self._buffer.find(END, 0, self._filled) >= 0
 
     def pause_writing(self) -> None:
         """Hand on that the peer takes nothing now."""

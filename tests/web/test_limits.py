@@ -1,4 +1,4 @@
-"""The doors of the HTTP port over real sockets: a cap, and no place for whoever does not ask."""
+"""The limits of the HTTP port over real sockets: a cap, and no slot for whoever does not ask."""
 
 import asyncio
 import gc
@@ -17,12 +17,12 @@ from aiohttp import web
 from aqi_service.server.sockets import default_max_connections, listen
 from aqi_service.web.app import Answers, application, faults, http_port
 from aqi_service.web.limits import (
-    MOST_HEAD,
     SILENT_SECONDS,
     ConnectionLimits,
     LimitedProtocol,
     default_max_http,
 )
+from aqi_service.web.request_heads import MOST_HEAD
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.log_lines import lines
 from tests.doubles.patience import patience
@@ -156,17 +156,21 @@ async def test_a_request_with_a_body_ends_its_connection_and_its_body_is_not_rea
 
 
 @asynccontextmanager
-async def at_a_door(caplog: pytest.LogCaptureFixture) -> AsyncIterator[tuple[LimitedProtocol, socket.socket]]:
-    """Give a connection's door, and its peer's end; at the end nothing must have been logged as an error."""
-    doors = ConnectionLimits(1, lambda _: None)
+async def behind_limits(
+    caplog: pytest.LogCaptureFixture,
+) -> AsyncIterator[tuple[LimitedProtocol, socket.socket]]:
+    """Give a connection's protocol, and its peer's end; nothing may be logged as an error."""
+    limits = ConnectionLimits(1, lambda _: None)
     port = Port(0)
-    runner = web.AppRunner(application(Answers(port.ready, bytes), doors), logger=faults())
+    runner = web.AppRunner(application(Answers(port.ready, bytes), limits), logger=faults())
     await runner.setup()
     assert runner.server
     ours, theirs = socket.socketpair()
-    transport, door = await asyncio.get_running_loop().create_connection(doors(runner.server), sock=ours)
+    transport, connection = await asyncio.get_running_loop().create_connection(
+        limits(runner.server), sock=ours
+    )
     await turns()
-    yield door, theirs
+    yield connection, theirs
     transport.abort()
     await turns()
     theirs.close()
@@ -176,29 +180,29 @@ async def at_a_door(caplog: pytest.LogCaptureFixture) -> AsyncIterator[tuple[Lim
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-def comes(door: LimitedProtocol, data: bytes) -> None:
+def comes(connection: LimitedProtocol, data: bytes) -> None:
     """Have bytes come, and be looked at at once."""
-    door.get_buffer(0)[: len(data)] = data
-    door.buffer_updated(len(data))
-    door.take_turn()
+    connection.get_buffer(0)[: len(data)] = data
+    connection.buffer_updated(len(data))
+    connection.take_turn()
 
 
 @on_each_loop
 async def test_a_peer_that_vanishes_while_its_request_is_handed_on_is_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with at_a_door(caplog) as (door, _):
-        comes(door, ASKING)
-        door.connection_lost(None)  # as a loop does that met request and reset in one turn
+    async with behind_limits(caplog) as (connection, _):
+        comes(connection, ASKING)
+        connection.connection_lost(None)  # as a loop does that met request and reset in one turn
 
 
 @on_each_loop
 async def test_a_line_that_is_too_long_for_aiohttp_as_well_is_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with at_a_door(caplog) as (door, theirs):
-        comes(door, b"GET /" + b"a" * 9000)
-        comes(door, b"a" * (MOST_HEAD - 9005))
+    async with behind_limits(caplog) as (connection, theirs):
+        comes(connection, b"GET /" + b"a" * 9000)
+        comes(connection, b"a" * (MOST_HEAD - 9005))
         await turns()
         assert theirs.recv(100).startswith(b"HTTP/1.1 400 ")
 
@@ -207,11 +211,11 @@ async def test_a_line_that_is_too_long_for_aiohttp_as_well_is_no_error(
 async def test_a_peer_that_expects_leave_to_go_on_and_is_gone_is_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with at_a_door(caplog) as (door, theirs):
+    async with behind_limits(caplog) as (connection, theirs):
         theirs.close()
-        comes(door, ASKING[:-2] + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n")
-        assert door._transport
-        door._transport.close()
+        comes(connection, ASKING[:-2] + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+        assert connection._transport
+        connection._transport.close()
         await turns()
 
 

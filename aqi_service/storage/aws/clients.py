@@ -25,8 +25,9 @@ from aqi_service.storage.aws.credential_sources import DMI, expected_source, tok
 from aqi_service.storage.aws.credentials import LateCredentials
 from aqi_service.storage.aws.dynamodb_batches import prepare
 from aqi_service.storage.aws.dynamodb_calls import shorten
-from aqi_service.storage.aws.errors import name_region, translated
+from aqi_service.storage.aws.errors import translated
 from aqi_service.storage.aws.http_pool import HttpPool
+from aqi_service.storage.aws.refusals import name_region
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient

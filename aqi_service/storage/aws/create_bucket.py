@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aqi_service.errors import AccessDenied, AqiError, MissingResource, NotReady, Unavailable
-from aqi_service.storage.aws.errors import error_code, may_pass
+from aqi_service.storage.aws.errors import may_pass
+from aqi_service.storage.aws.refusals import error_code
 from aqi_service.storage.aws.retry import Sleep, answering
 from aqi_service.storage.aws.s3_bucket import Bucket
 

@@ -17,7 +17,8 @@ from aqi_service.errors import (
     Unavailable,
 )
 from aqi_service.storage.aws.dynamodb_attributes import check_indexes, described_table, indexes, key_kind
-from aqi_service.storage.aws.errors import error_code, refused_as
+from aqi_service.storage.aws.errors import refused_as
+from aqi_service.storage.aws.refusals import error_code
 from aqi_service.storage.aws.retry import Sleep, answering, call_with_retry
 
 if TYPE_CHECKING:

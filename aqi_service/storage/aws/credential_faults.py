@@ -13,7 +13,9 @@ from typing import Any
 from botocore import exceptions as aws
 
 from aqi_service.errors import OR_LOCALLY, AccessDenied, ConfigError, NotReady, Unavailable
-from aqi_service.storage.aws.errors import credentials_refused, translated
+from aqi_service.storage.aws.error_codes import CODES, GIVERS_BUSY, SIGNED_OFF
+from aqi_service.storage.aws.errors import translated
+from aqi_service.storage.aws.refusals import code_of, denied, one_line, said, status_of
 
 _STATUS = re.compile(r"non 200 response (\d{3})")
 _FOR_GOOD = frozenset({"400", "401", "403"})
@@ -24,6 +26,9 @@ _UNFIT = re.compile(r"Unsupported version|Missing required key")
 
 _SET_FROM_OUTSIDE = frozenset({"Environment", "EcsContainer"})
 """Sources of a role's own credentials that are variables, which do not come while a process runs."""
+
+_PASSING = frozenset({408, 425, 429})
+"""Of the statuses that blame whoever asks, those of a moment."""
 
 _STALE = "what it gives has expired already: this machine's clock, or the source's, is wrong"
 _NONE = f"what it gives is no credentials: mend it{OR_LOCALLY}"
@@ -64,8 +69,25 @@ def _as_it_is(error: Any, _what: str, _token_files: Collection[str]) -> Exceptio
 
 
 def _refused(error: Any, what: str, _token_files: Collection[str]) -> Exception:
-    words = credentials_refused(error)
+    words = _refused_for_good(error)
     return AccessDenied(f"{what}: {words}") if words else error
+
+
+def _refused_for_good(error: aws.ClientError) -> str:
+    """Say why a service that gives credentials refuses them for good; empty for what may pass.
+
+    What their codes mean to S3 and DynamoDB counts only where it is about credentials as well.
+    """
+    code, status = code_of(error), status_of(error)
+    words = one_line(said(error))
+    kind, advice = CODES.get(code, (Unavailable, ""))
+    if issubclass(kind, NotReady) or SIGNED_OFF.search(words) or code in GIVERS_BUSY:
+        return ""
+    if issubclass(kind, AccessDenied):
+        return f"{denied(error, advice)} ({code})"
+    if status in _PASSING or not 400 <= status < 500:
+        return ""
+    return f"{error.operation_name} is refused: mend what it is asked for{OR_LOCALLY} ({code[:64]}: {words})"
 
 
 def _not_given(error: Any, what: str, _token_files: Collection[str]) -> Exception:

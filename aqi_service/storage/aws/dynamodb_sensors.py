@@ -14,7 +14,7 @@ from aqi_service.errors import ItemRefused, MissingIndex, MissingResource, Unava
 from aqi_service.storage.aws.create_table import SENSOR_INDEX
 from aqi_service.storage.aws.dynamodb_attributes import from_attributes
 from aqi_service.storage.aws.dynamodb_batches import answer_of
-from aqi_service.storage.aws.errors import said
+from aqi_service.storage.aws.refusals import said
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aqi_service.core.snapshot_names import parse_name
 from aqi_service.core.times import DAY, http_time
 from aqi_service.errors import AccessDenied, ArchiveFailed, InGlacier, Unavailable
-from aqi_service.storage.aws.errors import denied, error_code
+from aqi_service.storage.aws.refusals import denied, error_code
 from aqi_service.storage.aws.retry import Sleep
 from aqi_service.storage.aws.s3_bucket import NOT_THERE, TAKEN, Bucket, in_glacier
 from aqi_service.storage.aws.s3_objects import read_object

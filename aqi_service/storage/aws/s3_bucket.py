@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import InGlacier, RequestRefused, Unavailable
-from aqi_service.storage.aws.errors import error_code
+from aqi_service.storage.aws.refusals import error_code
 from aqi_service.storage.aws.retry import CALL, RetryPolicy, Sleep, call_with_retry
 from aqi_service.storage.ports import DOCUMENT_LIMIT, SnapshotInfo
 

@@ -12,7 +12,7 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from aqi_service.errors import AccessDenied, ArchiveFailed, ExportFailed, MissingResource, Unavailable
-from aqi_service.storage.aws.errors import denied
+from aqi_service.storage.aws.refusals import denied
 from aqi_service.storage.aws.retry import Sleep
 from aqi_service.storage.aws.s3_bucket import Bucket, metadata
 from aqi_service.storage.aws.s3_upload import PART_SIZE, S3Upload

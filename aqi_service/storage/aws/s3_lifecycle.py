@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aqi_service.errors import AqiError, ConfigError, Unavailable
-from aqi_service.storage.aws.errors import error_code
+from aqi_service.storage.aws.refusals import error_code
 from aqi_service.storage.aws.retry import Sleep
 from aqi_service.storage.aws.s3_bucket import Bucket
 from aqi_service.storage.ports import SNAPSHOT_PREFIX

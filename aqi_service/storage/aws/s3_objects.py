@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from aqi_service.core.schedule import full_jitter
 from aqi_service.errors import AccessDenied, FetchFailed, InGlacier, MissingResource, Unavailable
 from aqi_service.storage.aws.credentials import LateCredentials
-from aqi_service.storage.aws.errors import denied, error_code, translated
+from aqi_service.storage.aws.errors import translated
+from aqi_service.storage.aws.refusals import denied, error_code
 from aqi_service.storage.aws.retry import CALL, Sleep
 from aqi_service.storage.aws.s3_bucket import NOT_THERE, Bucket
 from aqi_service.storage.ports import ObjectEntry

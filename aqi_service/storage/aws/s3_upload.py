@@ -7,7 +7,8 @@ import asyncio
 from typing import Any
 
 from aqi_service.errors import ArchiveFailed, ConfigError, NameInUse, RequestRefused, Unavailable
-from aqi_service.storage.aws.errors import error_code, translated
+from aqi_service.storage.aws.errors import translated
+from aqi_service.storage.aws.refusals import error_code
 from aqi_service.storage.aws.s3_bucket import CONFLICT, SLOW, TAKEN, Bucket, metadata
 from aqi_service.storage.cleanup import cancel_after, run_despite_cancel, wait_result
 from aqi_service.storage.ports import SnapshotInfo

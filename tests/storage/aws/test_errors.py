@@ -21,14 +21,8 @@ from aqi_service.errors import (
     RequestRefused,
     Unavailable,
 )
-from aqi_service.storage.aws.errors import (
-    denied,
-    error_code,
-    is_throttled,
-    may_pass,
-    refused_as,
-    translated,
-)
+from aqi_service.storage.aws.errors import is_throttled, may_pass, refused_as, translated
+from aqi_service.storage.aws.refusals import denied, error_code
 
 
 @pytest.mark.parametrize(
