@@ -14,7 +14,7 @@ MANY = 10
 
 
 @dataclass(slots=True)
-class DeliveryCounts:
+class FateCounts:
     """What became of the announced items so far.
 
     Attributes:
@@ -43,7 +43,7 @@ class FateCounter:
     """Counts fates into `counts`; remembers by id what was stored and what was unchanged."""
 
     def __init__(self) -> None:
-        self.counts = DeliveryCounts()
+        self.counts = FateCounts()
         self._stored_ids = IdSet()
         self._unchanged_ids = IdSet()
         self._example = (-1, 0)  # the example's age and, negative, its number

@@ -25,6 +25,7 @@ from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import SnapshotFailed, Unavailable
 from aqi_service.load.ending import Ending
 from aqi_service.load.expiry import expire
+from aqi_service.load.group_writer import GroupWriter
 from aqi_service.load.log_lines import names_log_lines
 from aqi_service.load.new_keys import tell_new_key
 from aqi_service.load.note import END_SECONDS, LoadNote, note_of
@@ -118,9 +119,10 @@ class _Load:
         patience = None if source.can_wait else PATIENCE_SECONDS
         # The ids of days are in no snapshot, so no memory can have an older record of one.
         noted_put = put if is_daily else self._note.put
-        self.writer = TableWriter(store, noted_put, now=self.now, patience=patience)
-        self._watch = self.writer.watch = plan.watch()
-        self._builder.indices = self.writer.changes if plan.rescore else None
+        self._watch = plan.watch()
+        self._group_writer = GroupWriter(store, noted_put, now=self.now, watch=self._watch)
+        self.writer = TableWriter(self._group_writer, patience=patience)
+        self._builder.indices = self._group_writer.changes if plan.rescore else None
         archived = self._name if source.has_manifest else None
         seconds, deadline = plan.deadline, self.deadline
         self.ending = Ending(self.writer, self._builder, self._claim, archived, seconds, deadline)
@@ -132,7 +134,7 @@ class _Load:
         check_time(self._builder.snapshot_time, self._builder.started)
         await self._note.look()
         if self.plan.ttl is not None:
-            self.writer.data_time = await self._manifests.data_time()
+            self._group_writer.data_time = await self._manifests.data_time()
         async with self.plan.export.snapshot() as self._export:
             return await (self._run_archived() if self.source.to_archive else self._run_unarchived())
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from aqi_service import __version__
 from aqi_service.core.export_paths import ExportedSnapshot
-from aqi_service.core.fates import DeliveryCounts
+from aqi_service.core.fates import FateCounts
 from aqi_service.core.manifest import Manifest
 from aqi_service.core.parse.counts import ParseCounts
 from aqi_service.core.parse.day_csv import DayCounts
@@ -149,7 +149,7 @@ class ReportBuilder:
         self,
         outcome: LoadEnd,
         parsed: ParseCounts,
-        counts: DeliveryCounts,
+        counts: FateCounts,
         latest: Manifest | None = None,
     ) -> LoadReport:
         """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
@@ -197,7 +197,7 @@ class ReportBuilder:
             return facts
         return replace(facts, days=day.days, hours_missing=day.hours_missing)
 
-    def _odd(self, parsed: ParseCounts, counts: DeliveryCounts, latest: Manifest | None) -> dict[str, int]:
+    def _odd(self, parsed: ParseCounts, counts: FateCounts, latest: Manifest | None) -> dict[str, int]:
         """Warn of what is odd about a snapshot that arrived whole, beside an older one."""
         pm_rejected = parsed.pm_rejected + len(counts.refused)
         odd = snapshot_warnings(parsed.records, parsed.pm_records, pm_rejected, len(parsed.sensors))
@@ -230,10 +230,10 @@ def skipped(source: Source, name: str, table: str, scale: str, now: float) -> Lo
     """Return the report of a source whose snapshot, or day, `name` is finished, so that it is not read."""
     taken = source.named[1] if source.named and source.day else order_of(name)[0]
     builder = ReportBuilder(source.label, table, scale, now, taken, archived=name, day_facts=source.day)
-    return builder.report(LoadEnd(Status.UNCHANGED), ParseCounts(), DeliveryCounts())
+    return builder.report(LoadEnd(Status.UNCHANGED), ParseCounts(), FateCounts())
 
 
-def _fates(parsed: ParseCounts, counts: DeliveryCounts) -> Fates:
+def _fates(parsed: ParseCounts, counts: FateCounts) -> Fates:
     return Fates(
         stored=counts.stored,
         unchanged=counts.unchanged,

@@ -1,4 +1,4 @@
-"""Bring a snapshot's items into the table: read, decide, write, in groups, a few at once.
+"""Bring a snapshot's items into the table: in groups, a few at the same time, as fast as it takes them.
 
 One rule: every item that is announced ends in exactly one count; what the table did not take is pending.
 
@@ -8,20 +8,17 @@ has to be read anew, and, after `resume`, takes from there just what is not deci
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 from aqi_service.core.clocks import ages_from
-from aqi_service.core.fates import FateCounter, refusal_of_all, refusal_of_load
 from aqi_service.core.items import Item, Verdict, is_expired, judge
-from aqi_service.core.moved_ids import LoadIds
 from aqi_service.core.parse.document import Position
-from aqi_service.core.rescoring import IndexChanges
-from aqi_service.errors import AqiError, TableRefused
-from aqi_service.load.comparison import Comparison
-from aqi_service.load.group import Group, Put
-from aqi_service.storage.ports import READ_LIMIT, Judged, Store
+from aqi_service.errors import AqiError
+from aqi_service.load.group import Group
+from aqi_service.load.group_writer import GroupWriter
+from aqi_service.storage.ports import READ_LIMIT
 
 log = logging.getLogger("aqi_service")
 
@@ -30,26 +27,22 @@ CONCURRENT_GROUPS = 4
 
 
 class TableWriter:
-    """Delivers one snapshot's items to one store.
+    """Hands one snapshot's items, in groups, to a GroupWriter.
 
-    `put` writes items as `Store.put` does. `patience` is how many seconds, in all, the table may
-    hold back whoever adds items; None is as long as it likes. When it is used up, or after an error, which
-    then stands in `error`, the delivery is detached.
+    `patience` is how many seconds, in all, the table may hold back whoever adds items; None is as long as it
+    likes. When it is used up, or after an error, which then stands in `error`, the writer is detached.
     `group_size` is how many items are read and written together (smaller only to test it).
     """
 
     def __init__(
         self,
-        store: Store,
-        put: Put,
+        group_writer: GroupWriter,
         *,
-        now: Callable[[], float],
         patience: float | None = None,
         group_size: int = READ_LIMIT,
     ) -> None:
-        self._store = store
-        self._put = put
-        self._now = now
+        self.group_writer = group_writer
+        self.counts = group_writer.counts
         self._patience = patience
         self._group_size = group_size
         self._group: Group | None = None
@@ -58,11 +51,6 @@ class TableWriter:
         self._accepted_below = 0  # every item below this number was taken once
         self._to_accept_again: set[int] = set()  # numbers of those that have to be taken again
         self._bug: BaseException | None = None
-        self.watch = LoadIds()
-        self._fates = FateCounter()
-        self.counts = self._fates.counts
-        self.changes = IndexChanges()
-        self.data_time: int | None = None  # of what the table had, epoch seconds; ages count from it
         self.error: AqiError | None = None
         self.detached = False
         self.first_pending: Position | None = None
@@ -87,7 +75,7 @@ class TableWriter:
                 await self._accept(item, number, mark)
 
     async def flush(self) -> None:
-        """Deliver what is left, wait for all of it, and make it durable.
+        """Write what is left, wait for all of it, and make it durable.
 
         Raises what no store should raise, and what therefore stands for a defect.
         """
@@ -98,10 +86,10 @@ class TableWriter:
         if self._bug:
             raise self._bug
         if not (self.error or self.first_pending):
-            self._blame_the_table()
+            self.error = self.group_writer.take_back_refusal()
         if not self.error:
             try:
-                await self._store.settle()
+                await self.group_writer.settle()
             except AqiError as error:
                 self.error = error
 
@@ -110,13 +98,6 @@ class TableWriter:
         mark, self.first_pending = self.first_pending, None
         self.detached, self.error, self._patience = False, None, None
         return mark
-
-    def _blame_the_table(self) -> None:
-        """See whether it refused all that it was asked to take, be it one item, or most."""
-        refused, stored = self.counts.refused, self.counts.stored
-        if words := refusal_of_load(refused, stored):
-            self.error = TableRefused(words, stored, len(refused))
-            self._fates.take_back_refused()
 
     async def stop(self) -> None:
         """Give up what is on its way; it stays pending."""
@@ -131,7 +112,8 @@ class TableWriter:
 
     def _are_ordinary(self, items: Sequence[Item], mark: Position) -> bool:
         """Tell whether all are to be taken, and no id is met twice: as it nearly always is."""
-        ids, ages = {item.id for item in items}, ages_from(self._now(), self.data_time)
+        ids, groups = {item.id for item in items}, self.group_writer
+        ages = ages_from(groups.now(), groups.data_time)
         return (
             not self.detached
             and mark.number >= self._accepted_below
@@ -156,7 +138,7 @@ class TableWriter:
                     return
 
     async def _accept(self, item: Item, number: int, mark: Position) -> None:
-        if is_expired(item, ages_from(self._now(), self.data_time)):
+        if is_expired(item, ages_from(self.group_writer.now(), self.group_writer.data_time)):
             self.counts.expired += 1
             self._mark_accepted(number)
             return
@@ -232,40 +214,13 @@ class TableWriter:
             self._bug = self._bug or task.exception()
 
     async def _write_group(self, group: Group) -> None:
-        """Read what the table has of a group, write what is to be written, count."""
+        """Write a group; after an error, of it or of an earlier one, it is pending."""
         if self.error:
             self._give_up(group)
             return
-        now = self._now()
-        comparison = Comparison(now, ages_from(now, self.data_time))
         try:
-            refused = await self._compare_and_write(group, comparison)
+            await self.group_writer.write(group)
         except AqiError as error:
             self.error = self.error or error
             self._give_up(group)
             self._detach(str(error))
-        else:
-            self._fates.refuse(refused)
-            self._fates.count(comparison.verdicts)
-            self._fates.note_example((group.items[i], group.numbers[i]) for i in comparison.verdicts)
-            for record_id, old in comparison.changes():
-                self.changes.note(group.items[record_id], old)
-            self.watch.differs(comparison.differing(group.items))
-
-    async def _compare_and_write(self, group: Group, comparison: Comparison) -> Mapping[str, str]:
-        """Read what the table has, write what is new; return what it refused, id -> why."""
-        asked_at = asyncio.get_running_loop().time()
-        there = await self._store.read(list(group.items))
-        wanted = comparison.judge(group.items.values(), there)
-        if not wanted:
-            return {}
-        self.watch.writes(item.id for item in wanted)
-        try:
-            result = await self._put(wanted, judged=Judged(asked_at, comparison.judge, comparison.old))
-        finally:
-            self.counts.items_per_second = self._store.items_per_second
-        comparison.settle(result)
-        written = sum(comparison.verdicts.get(item.id) is Verdict.STORE for item in wanted)
-        if words := refusal_of_all(result.refused, written + len(result.refused)):
-            raise TableRefused(words)
-        return result.refused

@@ -8,6 +8,7 @@ from typing import Any
 from aqi_service.core.items import Item
 from aqi_service.core.parse.document import Position
 from aqi_service.core.parse.splitter import Batch
+from aqi_service.load.group_writer import GroupWriter
 from aqi_service.load.table_writer import TableWriter
 from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.storage_items import FULL
@@ -28,10 +29,9 @@ def item(record_id: object, measured_at: int = 100, value: str = "1", **changes:
     return FULL._replace(**made | {"expires_at": None} | changes)
 
 
-def delivery_to(store: Any, *, conditional: bool = False, group_size: int = READ_LIMIT) -> TableWriter:
-    return TableWriter(
-        store, partial(store.put, conditional=conditional), now=lambda: NOW, group_size=group_size
-    )
+def writer_to(store: Any, *, conditional: bool = False, group_size: int = READ_LIMIT) -> TableWriter:
+    put = partial(store.put, conditional=conditional)
+    return TableWriter(GroupWriter(store, put, now=lambda: NOW), group_size=group_size)
 
 
 def mark(number: int) -> Position:
@@ -39,25 +39,25 @@ def mark(number: int) -> Position:
     return Position(number, Batch(number, b"", []))
 
 
-async def add(delivery: TableWriter, items: Iterable[Item]) -> None:
+async def add(writer: TableWriter, items: Iterable[Item]) -> None:
     for one in items:
-        number = delivery.counts.announced
-        delivery.announce(1)
-        await delivery.add([one], mark(number))
+        number = writer.counts.announced
+        writer.announce(1)
+        await writer.add([one], mark(number))
 
 
 async def delivered(store: Any, items: Iterable[Item], **how: Any) -> TableWriter:
-    """Deliver items to the end."""
-    delivery = delivery_to(store, **how)
-    await add(delivery, items)
-    await delivery.flush()
-    return delivery
+    """Write items to the end."""
+    writer = writer_to(store, **how)
+    await add(writer, items)
+    await writer.flush()
+    return writer
 
 
-def fates(delivery: TableWriter) -> dict[str, int]:
+def fates(writer: TableWriter) -> dict[str, int]:
     """Give the fates that any item met; they add up to what was announced."""
-    counts = asdict(delivery.counts) | {"refused": len(delivery.counts.refused)}
-    counts["pending"] = delivery.counts.pending
+    counts = asdict(writer.counts) | {"refused": len(writer.counts.refused)}
+    counts["pending"] = writer.counts.pending
     del counts["items_per_second"], counts["example"]  # no fates
     assert counts.pop("announced") == sum(counts.values())
     return {name: count for name, count in counts.items() if count}

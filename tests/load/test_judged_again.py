@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from aqi_service.core.items import Item
+from aqi_service.load.group_writer import GroupWriter
 from aqi_service.load.table_writer import TableWriter
 from aqi_service.storage.aws import dynamodb_writes
 from aqi_service.storage.aws.dynamodb_store import DynamoStore
@@ -103,16 +104,16 @@ async def stored(world: World) -> Mapping[str, Item]:
 async def delivered(store: Any) -> tuple[TableWriter, Told]:
     """Deliver as a live load does; give what memory was told."""
     told = Told()
-    delivery = TableWriter(store, partial(store.put, conditional=False), now=lambda: 1000.0)
-    delivery.watch = told
-    await add(delivery, ITEMS)
-    await delivery.flush()
-    return delivery, told
+    put = partial(store.put, conditional=False)
+    writer = TableWriter(GroupWriter(store, put, now=lambda: 1000.0, watch=told))
+    await add(writer, ITEMS)
+    await writer.flush()
+    return writer, told
 
 
 async def check(world: World, store: Any) -> None:
-    delivery, told = await delivered(store)
-    assert fates(delivery) == {"stored": 8, "unchanged": 1, "superseded": 1}
+    writer, told = await delivered(store)
+    assert fates(writer) == {"stored": 8, "unchanged": 1, "superseded": 1}
     ours = {one.id: one for one in ITEMS[:8]}
     assert told == Told([one.id for one in ITEMS], ["9"])
     assert await stored(world) == ours | {"8": SAME, "9": NEWER}
@@ -135,8 +136,8 @@ async def test_a_replay_that_ends_before_the_single_writes_behind_a_refused_batc
     meanwhile.work = partial(meanwhile.replay, [NEWER])
     world.fail("BatchWriteItem", Refuse("ValidationException"))
     world.fail(operation, Delay(1), nth=(which,))
-    delivery, told = await delivered(world.store_with(meanwhile))
-    assert fates(delivery) == {"stored": 9, "superseded": 1}
+    writer, told = await delivered(world.store_with(meanwhile))
+    assert fates(writer) == {"stored": 9, "superseded": 1}
     assert told.differing == ["9"]
     assert (await stored(world))["9"] == NEWER
 
@@ -164,8 +165,8 @@ async def test_what_an_earlier_try_wrote_counts_as_stored_and_is_not_written_aga
 ) -> None:
     meanwhile.work = None
     world.fail("BatchWriteItem", effects.RESET_AFTER, times=1)
-    delivery, told = await delivered(world.store_with(meanwhile))
-    assert fates(delivery) == {"stored": 10}
+    writer, told = await delivered(world.store_with(meanwhile))
+    assert fates(writer) == {"stored": 10}
     assert told == Told([one.id for one in ITEMS])
     assert len(world.journal.of("BatchWriteItem")) == 1
 

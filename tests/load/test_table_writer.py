@@ -20,7 +20,7 @@ from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
 from tests.doubles.wire_fixtures import task, turns, until
-from tests.doubles.writer_world import NOW, SNAPSHOT_AT, add, delivered, delivery_to, fates, item, mark
+from tests.doubles.writer_world import NOW, SNAPSHOT_AT, add, delivered, fates, item, mark, writer_to
 
 
 async def test_items_are_read_and_written_in_groups_of_100_and_made_durable_once() -> None:
@@ -32,18 +32,18 @@ async def test_items_are_read_and_written_in_groups_of_100_and_made_durable_once
             sizes.append(len(ids))
             return await store.read(ids)
 
-    delivery = await delivered(Watched(store), map(item, range(250)))
+    writer = await delivered(Watched(store), map(item, range(250)))
     assert sizes == [READ_LIMIT, READ_LIMIT, 50]
-    assert (fates(delivery), len(store.items), store.settled) == ({"stored": 250}, 250, 1)
+    assert (fates(writer), len(store.items), store.settled) == ({"stored": 250}, 250, 1)
 
 
 async def test_what_a_table_takes_that_refuses_some_is_counted_and_told_in_the_report() -> None:
     store = MemoryStore()
     store.items_per_second = 949.6
-    delivery = await delivered(store, [item(1)])
-    assert delivery.counts.items_per_second == 949.6
+    writer = await delivered(store, [item(1)])
+    assert writer.counts.items_per_second == 949.6
     tally = ReportBuilder("feed", "table", "daqi", NOW, int(NOW))
-    report = tally.report(LoadEnd(Status.COMPLETE), ParseCounts(), delivery.counts)
+    report = tally.report(LoadEnd(Status.COMPLETE), ParseCounts(), writer.counts)
     assert report.as_json()["warnings"] == {"throttled_items_per_second": 950}
 
 
@@ -57,8 +57,8 @@ async def test_what_a_table_takes_is_told_although_it_then_took_nothing_more() -
 async def test_what_the_table_has_already_is_not_written_again() -> None:
     older = [item(i, snapshot_at=1) for i in range(150)]
     store = MemoryStore(*older)
-    delivery = await delivered(store, map(item, range(150)))
-    assert (fates(delivery), store.writes) == ({"unchanged": 150}, 0)
+    writer = await delivered(store, map(item, range(150)))
+    assert (fates(writer), store.writes) == ({"unchanged": 150}, 0)
     assert list(store.items.values()) == older
 
 
@@ -92,8 +92,8 @@ async def test_of_several_records_with_one_id_one_counts_wherever_the_groups_end
 ) -> None:
     before, items, expected, kept = CASES[case]
     store = MemoryStore(*before)
-    delivery = await delivered(store, items, group_size=group_size, conditional=conditional)
-    assert fates(delivery) == expected
+    writer = await delivered(store, items, group_size=group_size, conditional=conditional)
+    assert fates(writer) == expected
     assert store.items == {"1": kept}
 
 
@@ -120,9 +120,9 @@ def test_any_snapshot_fills_an_empty_table_as_one_by_one_and_all_but_the_newest_
     items: list[Item], group_size: int, conditional: bool
 ) -> None:
     store = MemoryStore()
-    delivery = asyncio.run(delivered(store, items, group_size=group_size, conditional=conditional))
+    writer = asyncio.run(delivered(store, items, group_size=group_size, conditional=conditional))
     expected = {"stored": len(store.items), "superseded": len(items) - len(store.items)}
-    assert fates(delivery) == {fate: count for fate, count in expected.items() if count}
+    assert fates(writer) == {fate: count for fate, count in expected.items() if count}
     assert store.items == one_by_one([], items)
 
 
@@ -135,9 +135,9 @@ def test_any_snapshot_leaves_any_table_as_one_by_one(
         return {record_id: one._replace(snapshot_at=None) for record_id, one in table.items()}
 
     store = MemoryStore(*before)
-    delivery = asyncio.run(delivered(store, items, group_size=group_size, conditional=conditional))
-    assert sum(fates(delivery).values()) == len(items)
-    assert delivery.counts.pending == 0
+    writer = asyncio.run(delivered(store, items, group_size=group_size, conditional=conditional))
+    assert sum(fates(writer).values()) == len(items)
+    assert writer.counts.pending == 0
     assert content(store.items) == content(one_by_one(before, items))
 
 
@@ -213,11 +213,11 @@ async def test_an_expired_item_in_the_table_counts_as_absent() -> None:
 async def test_beside_a_newest_record_that_is_older_than_the_clock_nothing_expires_by_the_clock() -> None:
     there = NEWER._replace(expires_at=int(NOW) - 5)
     store = MemoryStore(there)
-    delivery = delivery_to(store)
-    delivery.data_time = int(NOW) - 10
-    await add(delivery, [NEW, item(2, expires_at=int(NOW) - 5), item(3, expires_at=int(NOW) - 10)])
-    await delivery.flush()
-    assert fates(delivery) == {"superseded": 1, "stored": 1, "expired": 1}
+    writer = writer_to(store)
+    writer.group_writer.data_time = int(NOW) - 10
+    await add(writer, [NEW, item(2, expires_at=int(NOW) - 5), item(3, expires_at=int(NOW) - 10)])
+    await writer.flush()
+    assert fates(writer) == {"superseded": 1, "stored": 1, "expired": 1}
     assert store.items.keys() == {"1", "2"}
     assert store.items["1"] == there
 
@@ -225,16 +225,16 @@ async def test_beside_a_newest_record_that_is_older_than_the_clock_nothing_expir
 @pytest.mark.parametrize("group_size", [1, 100])
 async def test_an_item_that_the_table_refuses_costs_its_neighbours_nothing(group_size: int) -> None:
     store = MemoryStore(refuses={"2": "too large"})
-    delivery = await delivered(store, map(item, range(5)), group_size=group_size)
-    assert fates(delivery) == {"stored": 4, "refused": 1}
-    assert (delivery.counts.refused, delivery.error) == ({"2": "too large"}, None)
+    writer = await delivered(store, map(item, range(5)), group_size=group_size)
+    assert fates(writer) == {"stored": 4, "refused": 1}
+    assert (writer.counts.refused, writer.error) == ({"2": "too large"}, None)
 
 
 @pytest.mark.parametrize("group_size", [1, 100])
 async def test_of_two_refused_records_with_one_id_one_is_superseded(group_size: int) -> None:
     store = MemoryStore(refuses={"1": "too large"})
-    delivery = await delivered(store, [OLD, NEW, item(2)], group_size=group_size)
-    assert fates(delivery) == {"stored": 1, "superseded": 1, "refused": 1}
+    writer = await delivered(store, [OLD, NEW, item(2)], group_size=group_size)
+    assert fates(writer) == {"stored": 1, "superseded": 1, "refused": 1}
 
 
 @pytest.mark.parametrize("conditional", [False, True])
@@ -244,11 +244,11 @@ async def test_a_table_that_refuses_every_item_in_the_same_words_is_at_fault_its
 ) -> None:
     same = item(0, snapshot_at=1)
     store = MemoryStore(same, refuses={str(number): "wrong index" for number in range(1, 25)})
-    delivery = await delivered(store, map(item, range(25)), group_size=group_size, conditional=conditional)
-    assert isinstance(delivery.error, TableRefused)
-    assert str(delivery.error) == "every item is refused in the same words: wrong index"
-    assert delivery.counts.refused == {}
-    assert fates(delivery) == ({"unchanged": 1, "pending": 24} if group_size == 1 else {"pending": 25})
+    writer = await delivered(store, map(item, range(25)), group_size=group_size, conditional=conditional)
+    assert isinstance(writer.error, TableRefused)
+    assert str(writer.error) == "every item is refused in the same words: wrong index"
+    assert writer.counts.refused == {}
+    assert fates(writer) == ({"unchanged": 1, "pending": 24} if group_size == 1 else {"pending": 25})
     assert (store.items, store.settled) == ({"0": same}, 0)
 
 
@@ -257,9 +257,9 @@ async def test_a_table_that_refuses_the_one_item_that_is_to_be_written_is_at_fau
     there: tuple[Item, ...],
 ) -> None:
     store = MemoryStore(*there, refuses={"1": "wrong index"})
-    delivery = await delivered(store, [*there, item(1)])
-    assert str(delivery.error) == "every item is refused in the same words: wrong index"
-    assert fates(delivery) == {"pending": 1} | ({"unchanged": 1} if there else {})
+    writer = await delivered(store, [*there, item(1)])
+    assert str(writer.error) == "every item is refused in the same words: wrong index"
+    assert fates(writer) == {"pending": 1} | ({"unchanged": 1} if there else {})
 
 
 @pytest.mark.parametrize("group_size", [1, 100])
@@ -267,24 +267,24 @@ async def test_a_table_that_takes_only_items_without_a_certain_attribute_is_at_f
     group_size: int,
 ) -> None:
     store = MemoryStore(refuses={str(number): "wrong index" for number in range(25) if number % 3})
-    delivery = await delivered(store, map(item, range(25)), group_size=group_size)
-    assert str(delivery.error) == "16 of 25 items are refused in the same words: wrong index"
-    assert fates(delivery) == {"stored": 9, "pending": 16}
+    writer = await delivered(store, map(item, range(25)), group_size=group_size)
+    assert str(writer.error) == "16 of 25 items are refused in the same words: wrong index"
+    assert fates(writer) == {"stored": 9, "pending": 16}
 
 
 async def test_a_refused_item_blames_no_table_before_all_others_have_been_offered() -> None:
     store = MemoryStore(refuses={"0": "too large"})
-    delivery = delivery_to(store, group_size=1)
-    delivery.announce(2)
-    await delivery.add([item(0)], Position(0, Batch(0, b"", [])))
-    delivery._detach("held back for long enough")
-    await delivery.add([item(1)], Position(1, Batch(0, b"", [])))
-    await delivery.flush()
-    assert (delivery.error, delivery.counts.refused) == (None, {"0": "too large"})
-    assert delivery.resume()
-    await delivery.add([item(1)], Position(1, Batch(0, b"", [])))
-    await delivery.flush()
-    assert (delivery.error, fates(delivery)) == (None, {"stored": 1, "refused": 1})
+    writer = writer_to(store, group_size=1)
+    writer.announce(2)
+    await writer.add([item(0)], Position(0, Batch(0, b"", [])))
+    writer._detach("held back for long enough")
+    await writer.add([item(1)], Position(1, Batch(0, b"", [])))
+    await writer.flush()
+    assert (writer.error, writer.counts.refused) == (None, {"0": "too large"})
+    assert writer.resume()
+    await writer.add([item(1)], Position(1, Batch(0, b"", [])))
+    await writer.flush()
+    assert (writer.error, fates(writer)) == (None, {"stored": 1, "refused": 1})
 
 
 @pytest.mark.parametrize("refuses", [{"1": "a", "2": "b"}, {"2": "a"}, {"1": "a", "2": "a"}])
@@ -292,8 +292,8 @@ async def test_items_that_are_refused_for_reasons_of_their_own_or_beside_others_
     refuses: dict[str, str],
 ) -> None:
     numbers = range(1, 4) if set(refuses.values()) == {"a"} else map(int, refuses)
-    delivery = await delivered(MemoryStore(refuses=refuses), map(item, numbers))
-    assert (delivery.error, delivery.counts.refused) == (None, refuses)
+    writer = await delivered(MemoryStore(refuses=refuses), map(item, numbers))
+    assert (writer.error, writer.counts.refused) == (None, refuses)
 
 
 @pytest.mark.parametrize("method", ["read", "put"])
@@ -302,17 +302,17 @@ async def test_the_first_error_stops_the_delivery_and_what_is_left_is_pending(
     method: str, error: AqiError
 ) -> None:
     store = MemoryStore()
-    delivery = delivery_to(Before(store, **{method: failing(error, after=2)}), group_size=10)
-    await add(delivery, map(item, range(1000)))
-    await delivery.flush()
-    assert fates(delivery) == {"stored": 20, "pending": 980}
-    assert (len(store.items), delivery.error, store.settled) == (20, error, 0)
+    writer = writer_to(Before(store, **{method: failing(error, after=2)}), group_size=10)
+    await add(writer, map(item, range(1000)))
+    await writer.flush()
+    assert fates(writer) == {"stored": 20, "pending": 980}
+    assert (len(store.items), writer.error, store.settled) == (20, error, 0)
 
 
 async def test_a_table_that_cannot_be_made_durable_is_an_error() -> None:
     error = Unavailable("the disk is full")
-    delivery = await delivered(Before(MemoryStore(), settle=failing(error)), [NEW])
-    assert (fates(delivery), delivery.error) == ({"stored": 1}, error)
+    writer = await delivered(Before(MemoryStore(), settle=failing(error)), [NEW])
+    assert (fates(writer), writer.error) == ({"stored": 1}, error)
 
 
 async def test_an_error_that_no_store_should_raise_is_raised_at_the_end() -> None:
@@ -322,30 +322,30 @@ async def test_an_error_that_no_store_should_raise_is_raised_at_the_end() -> Non
 
 async def test_stopping_ends_what_is_on_its_way_and_leaves_it_pending() -> None:
     store, held = MemoryStore(), Held()
-    delivery = delivery_to(Before(store, put=held), group_size=10)
-    await add(delivery, map(item, range(25)))
+    writer = writer_to(Before(store, put=held), group_size=10)
+    await add(writer, map(item, range(25)))
     await until(lambda: held.waiting == 2)
-    await delivery.stop()
-    assert (fates(delivery), store.items) == ({"pending": 25}, {})
+    await writer.stop()
+    assert (fates(writer), store.items) == ({"pending": 25}, {})
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_an_adding_that_is_cancelled_leaves_its_group_pending() -> None:
     store, held = MemoryStore(), Held()
-    delivery = delivery_to(Before(store, read=held), group_size=10)
-    adding = task(add(delivery, map(item, range(1000))))
+    writer = writer_to(Before(store, read=held), group_size=10)
+    adding = task(add(writer, map(item, range(1000))))
     await until(lambda: held.waiting == CONCURRENT_GROUPS)
     await turns()
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding
-    await delivery.stop()
-    assert fates(delivery) == {"pending": 10 * (CONCURRENT_GROUPS + 1)}
+    await writer.stop()
+    assert fates(writer) == {"pending": 10 * (CONCURRENT_GROUPS + 1)}
 
 
 async def test_what_was_announced_and_never_came_is_pending() -> None:
-    delivery = delivery_to(MemoryStore())
-    delivery.announce(3)
-    await delivery.add([item(1)], mark(0))
-    await delivery.flush()
-    assert fates(delivery) == {"stored": 1, "pending": 2}
+    writer = writer_to(MemoryStore())
+    writer.announce(3)
+    await writer.add([item(1)], mark(0))
+    await writer.flush()
+    assert fates(writer) == {"stored": 1, "pending": 2}

@@ -13,7 +13,7 @@ from aqi_service.errors import Unavailable
 from aqi_service.load.table_writer import TableWriter
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_doubles import Before, MemoryStore
-from tests.doubles.writer_world import NOW, SNAPSHOT_AT, delivery_to, fates, item, mark
+from tests.doubles.writer_world import NOW, SNAPSHOT_AT, fates, item, mark, writer_to
 
 IDS = st.integers(1, 30) | st.integers(250, 520)
 EXPIRY = st.sampled_from([None, None, None, int(NOW), int(NOW) + 1])
@@ -40,25 +40,26 @@ async def delivered_in(
         if puts == fails_at:
             raise Unavailable("throttled")
 
-    delivery = delivery_to(Before(store, put=fail_once), group_size=size)
-    delivery.watch = MovedIds().begin()
+    writer = writer_to(Before(store, put=fail_once), group_size=size)
+    writer.group_writer.watch = MovedIds().begin()
     for again in range(3):
         at = 0
         while at < len(items):
             some = items[at : at + cuts[at % len(cuts)]]
             if not again:
-                delivery.announce(len(some))
-            await delivery.add(some, mark(at))
+                writer.announce(len(some))
+            await writer.add(some, mark(at))
             at += len(some)
-        await delivery.flush()
-        if delivery.resume() is None:
+        await writer.flush()
+        if writer.resume() is None:
             break
-    return told(delivery), {i: one._replace(snapshot_at=None) for i, one in store.items.items()}
+    return told(writer), {i: one._replace(snapshot_at=None) for i, one in store.items.items()}
 
 
-def told(delivery: TableWriter) -> Any:
-    found = fates(delivery), delivery.counts.example, delivery.changes.as_json(), delivery.counts.refused
-    return *found, [n for n in range(530) if n in delivery.watch], marked(delivery.watch)
+def told(writer: TableWriter) -> Any:
+    changes, watch = writer.group_writer.changes, writer.group_writer.watch
+    found = fates(writer), writer.counts.example, changes.as_json(), writer.counts.refused
+    return *found, [n for n in range(530) if n in watch], marked(watch)
 
 
 def marked(watch: LoadIds) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Which ids a delivery tells: those it is about to write, and those of which the table has something else."""
+"""Which ids a writer tells: those it is about to write, and those of which the table has something else."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,16 +9,16 @@ from aqi_service.core.items import Item
 from aqi_service.errors import Unavailable
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
 from tests.doubles.watch import Told
-from tests.doubles.writer_world import add, delivery_to, item
+from tests.doubles.writer_world import add, item, writer_to
 
 
 async def told(store: Any, items: Iterable[Item], **how: Any) -> Told:
     """Deliver items; give what was told."""
     watch = Told()
-    delivery = delivery_to(store, **how)
-    delivery.watch = watch
-    await add(delivery, items)
-    await delivery.flush()
+    writer = writer_to(store, **how)
+    writer.group_writer.watch = watch
+    await add(writer, items)
+    await writer.flush()
     return watch
 
 
@@ -49,10 +49,10 @@ async def test_what_is_written_is_told_before_the_table_is_asked_to_take_it() ->
     async def note() -> None:
         asked.append(list(watch.written))
 
-    delivery = delivery_to(Before(MemoryStore(item(2)), put=note))
-    delivery.watch = watch
-    await add(delivery, [item(1), item(2), item(3)])
-    await delivery.flush()
+    writer = writer_to(Before(MemoryStore(item(2)), put=note))
+    writer.group_writer.watch = watch
+    await add(writer, [item(1), item(2), item(3)])
+    await writer.flush()
     assert asked == [["1", "3"]]
 
 

@@ -15,6 +15,7 @@ from aqi_service.core.items import Item, Verdict, judge
 from aqi_service.core.parse.document import Position
 from aqi_service.core.parse.splitter import Batch
 from aqi_service.errors import ConfigError, Unavailable
+from aqi_service.load.group_writer import GroupWriter
 from aqi_service.load.table_writer import TableWriter
 from aqi_service.storage.local.statements import to_row
 from aqi_service.storage.local.store import LocalStore
@@ -191,11 +192,11 @@ class TestItems:
             await store.put([newer], conditional=True)
 
         live = Before(store, put=meanwhile)
-        delivery = TableWriter(live, partial(live.put, conditional=False), now=lambda: 0.0)
-        delivery.announce(1)
-        await delivery.add([FULL], Position(0, Batch(0, b"", [])))
-        await delivery.flush()
-        assert (delivery.counts.superseded, await store.get(FULL.id)) == (1, newer)
+        writer = TableWriter(GroupWriter(live, partial(live.put, conditional=False), now=lambda: 0.0))
+        writer.announce(1)
+        await writer.add([FULL], Position(0, Batch(0, b"", [])))
+        await writer.flush()
+        assert (writer.counts.superseded, await store.get(FULL.id)) == (1, newer)
 
     @ON_ONE_STORE
     @given(times=st.lists(st.none() | st.integers(0, 2), min_size=4, max_size=4))
