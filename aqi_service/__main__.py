@@ -2,12 +2,13 @@
 
 import sys
 
-from aqi_service.client.interrupt import leave_at_signals, run_and_leave
+from aqi_service.client.interrupt import hold_hangup, leave_at_signals, run_and_leave
 
 
 def main() -> int:
     """Run the command; Ctrl-C and SIGTERM end it without a word also while it is still being imported."""
     leave_at_signals()
+    hold_hangup()  # whether it is to end the command is known when the command line is read
     from aqi_service.client.old_python import EXIT_CODE, too_old  # noqa: PLC0415 - after the signals' handlers
 
     if wrong := too_old("aqi-service"):

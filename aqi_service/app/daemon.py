@@ -32,6 +32,7 @@ from aqi_service.app.reload import ReloadedFiles, read_files
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
 from aqi_service.app.startup_checks import tell_start
 from aqi_service.app.systemd import Health, Systemd, told
+from aqi_service.client.interrupt import heed_hangup
 from aqi_service.core.clocks import clock_trouble
 from aqi_service.errors import AqiError, PortInUse
 from aqi_service.lookup.lookup import LARGE_REQUESTS, Lookup
@@ -61,6 +62,7 @@ async def run(config: Config, stop: Stop) -> int:
     """Serve, and load unless the Config says serve only, until `stop`; return 0."""
     files, systemd = read_files(config, time.time), Systemd(os.environ)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, systemd.reloading, files.reload)
+    heed_hangup()
     async with open_backend(config) as backend:
         tell_start(config, backend)
         tell_excluded(config, files.excluded)

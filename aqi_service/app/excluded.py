@@ -21,10 +21,13 @@ MOST_BYTES = 1024 * 1024
 """Largest list of sensors: a hundred thousand of them, which hold the event loop for less than 0.1 s."""
 
 
-def excluded_sensors(config: Config) -> ExcludedSensors:
-    """Read which sensors a Config leaves out by a file; raises ConfigError for a list that cannot be used."""
+def excluded_sensors(config: Config, now: float = 0.0) -> ExcludedSensors:
+    """Read which sensors a Config leaves out by a file; raises ConfigError for a list that cannot be used.
+
+    `now` is in epoch seconds, for who serves: loads before it may have gone by another list.
+    """
     path = config.exclude_sensors
-    return ExcludedSensors(read_list(path) if isinstance(path, Path) else NO_SENSORS)
+    return ExcludedSensors(read_list(path) if isinstance(path, Path) else NO_SENSORS, now)
 
 
 async def read_list_in_s3(config: Config, objects: Objects | None, excluded: ExcludedSensors) -> None:

@@ -77,7 +77,7 @@ def read_files(
     if config.tls_cert is not None:
         tls = Certificates(config.tls_cert, config.tls_key, config.tls_client_ca)
     path = config.exclude_sensors if isinstance(config.exclude_sensors, Path) else None
-    return ReloadedFiles(tls, excluded_sensors(config), path, now, on_excluded)
+    return ReloadedFiles(tls, excluded_sensors(config, now()), path, now, on_excluded)
 
 
 def _reload_certificates(tls: Certificates) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from aqi_service.app import logs, output
 from aqi_service.app.config import Config
+from aqi_service.client.interrupt import heed_hangup
 from aqi_service.core.export_paths import ExportForm
 from aqi_service.shutdown import Stop
 
@@ -25,6 +26,8 @@ def run_options(options: Mapping[str, Any]) -> int:
 
 def run(config: Config) -> int:
     """Run what is asked for and return the exit code; what it printed may yet be on its way."""
+    if config.load_only or config.delete_excluded:
+        heed_hangup()  # it ends them; a daemon listens to it
     open_streams(has_data=config.export_form is ExportForm.STDOUT)
     output.begin()
     logs.configure(config.log_format, config.log_level)

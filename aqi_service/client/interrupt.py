@@ -32,6 +32,19 @@ def leave_at_signals() -> None:
             signal.signal(number, _leave)
 
 
+def hold_hangup() -> None:
+    """Let SIGHUP wait until `heed_hangup`: a daemon that does not listen to it yet would be ended by it.
+
+    The kernel keeps one that comes meanwhile, also for the first process of a container.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
+
+
+def heed_hangup() -> None:
+    """Let SIGHUP through, the one that waited first: to whoever listens to it, else to end the process."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
+
+
 def raise_at_interrupt() -> None:
     """Let SIGINT raise KeyboardInterrupt again, where work begins that ends in order.
 

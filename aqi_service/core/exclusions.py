@@ -24,15 +24,16 @@ class ExcludedSensors:
 
     Attributes:
         ids: theirs; another object only when it has other ids, so that it is compared by `is`.
-        shortened: when one of them was last taken off the list (epoch seconds): a load that began before has
-            left that one out.
+        shortened: when one of them may last have been taken off the list (epoch seconds): a load that began
+            before has left that one out.
     """
 
     __slots__ = ("ids", "shortened")
 
-    def __init__(self, ids: frozenset[int] = NO_SENSORS) -> None:
+    def __init__(self, ids: frozenset[int] = NO_SENSORS, read_at: float = -math.inf) -> None:
+        """`read_at` is when the list was read first: who was on it before that nobody knows."""
         self.ids = ids
-        self.shortened = -math.inf
+        self.shortened = read_at
 
     def replace(self, ids: frozenset[int], now: float) -> None:
         """Put another list in the place of this one; `now` is in epoch seconds."""

@@ -72,7 +72,7 @@ class IndexReader:
         """Tell whether the load left out sensors that are served by now, so that the table lacks them.
 
         `records` is how many of the snapshot's are left out now. It may be as many, of others: then the list
-        has lost a sensor since.
+        has lost a sensor since, or was read by this process after the load had begun.
         """
         by_load = _excluded(manifest)
         began = feed_time(version.started) or 0

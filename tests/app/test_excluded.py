@@ -90,6 +90,11 @@ def reloading(path: Path, tls: Certificates | None = None) -> tuple[ReloadedFile
     return files, told
 
 
+def test_loads_before_the_list_was_read_may_have_gone_by_another(tmp_path: Path) -> None:
+    files = read_files(config(exclude_sensors=left_out(tmp_path, 11)), lambda: 60.0)
+    assert (files.excluded.ids, files.excluded.shortened) == (frozenset({11}), 60.0)
+
+
 @pytest.mark.parametrize("bad", [b"12\nx\n", b"\xff\xfe1\x002\x00", b"#\n" * MOST_BYTES, None, ...])
 def test_a_list_that_is_no_good_by_now_leaves_out_whom_that_of_before_did(
     tmp_path: Path, bad: object, caplog: pytest.LogCaptureFixture

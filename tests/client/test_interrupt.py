@@ -16,7 +16,7 @@ from aqi_service.client.interrupt import EXIT_CODE, leave_at_signals, raise_at_i
 from tests import ROOT
 from tests.doubles.client_command import at_table, files
 from tests.doubles.patience import PATIENCE, patience
-from tests.doubles.program import CAPTURE, Ran, environment, ran
+from tests.doubles.program import CAPTURE, Ran, environment, ran, running
 from tests.doubles.unread import full_pipe
 from tests.doubles.wire_fixtures import FOUND
 
@@ -123,6 +123,27 @@ async def test_who_was_started_with_interrupts_ignored_goes_on_ignoring_them(
         "argparse" if module == CLIENT else "click", module, "--help", cwd=tmp_path, ignored=True
     )
     assert (done.code, done.err) == (0, "")
+
+
+DAEMON = ("--local", "kept", "--port", "0", "--no-http", "--feed-url", "http://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize("at", ["aqi_service.cli", "aqi_service.app.daemon", "uvloop"])
+async def test_a_hangup_while_a_daemon_is_imported_waits_until_it_reads_its_files_again(
+    at: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HOOK)
+    (tmp_path / "list").write_text("12\n")
+    env = {"AT": at, "PYTHONPATH": f"{tmp_path}:{ROOT}", "SIGNAL": str(int(signal.SIGHUP))}
+    async with running(*DAEMON, "--exclude-sensors", "list", cwd=tmp_path, env=env, fresh=True) as program:
+        await program.line(" exclusions_reloaded sensors=1 ")
+        program.tell(signal.SIGTERM)
+        assert await program.ended() == 0
+
+
+@pytest.mark.parametrize("at", ["aqi_service.cli", "aqi_service.app.load_only"])
+async def test_a_hangup_while_a_load_is_imported_ends_it_as_that_signal_does(at: str, tmp_path: Path) -> None:
+    assert await interrupted(at, SERVICE, *LOAD, cwd=tmp_path, number=signal.SIGHUP) == Ran(-1, "", "")
 
 
 STALLED = """

@@ -46,8 +46,11 @@ class Archive(MemoryArchive):
 class World:
     """A loaded table, a daemon's memory of it, and the list."""
 
-    def __init__(self) -> None:
-        self.archive, self.store, self.excluded = Archive(), MemoryStore(), ExcludedSensors()
+    def __init__(self, other: "World | None" = None) -> None:
+        """Begin anew, or as another process on the archive and the table of `other`."""
+        self.archive: Archive = other.archive if other else Archive()
+        self.store: MemoryStore = other.store if other else MemoryStore()
+        self.excluded = ExcludedSensors(read_at=NOW + 60 if other else 0)
         self.memory = MemoryIndex(lambda: NOW + 60, self.excluded)
         self.refresher = self.refreshing(self.archive)
         self.lookup = Lookup(self.store, self.memory.now, PATIENCE, self.memory)
@@ -267,6 +270,16 @@ async def test_one_that_another_takes_the_place_of_on_the_list_does_not_come_out
     world.memory.now = lambda: NOW + 3660
     await world.refresher.look()
     assert world.remembered == await world.found() == {11, 12}
+
+
+async def test_nor_does_it_where_the_process_was_started_anew_with_the_other_list() -> None:
+    before = World()
+    before.leave_out(12)
+    await before.load()
+    world = World(before)
+    world.excluded.ids = frozenset({13})
+    await world.refresher.look()
+    assert world.remembered == {11}
 
 
 async def test_who_waits_for_the_next_look_is_woken_by_a_new_list(world: World) -> None:
