@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aqi_service.app import commands
 from aqi_service.app.option_rules import broken
 from aqi_service.app.option_values import OptionValues, form_of
-from aqi_service.core.export_paths import ExportForm
+from aqi_service.core.export_paths import ExportForm, file_of_shard
 from aqi_service.core.parse.document import MAX_RECORDS
 from aqi_service.core.scales import SCALES
 from aqi_service.core.scoring import Scale
@@ -48,6 +48,13 @@ class Config(OptionValues):
     def export_form(self) -> ExportForm | None:
         """What `--export` asks for; None without it."""
         return None if self.export is None else form_of(self.export)
+
+    @property
+    def export_path(self) -> str | None:
+        """Where `--export` writes to; of a shard a file of its own."""
+        if self.export is None or self.export_form is not ExportForm.ROWS:
+            return self.export
+        return file_of_shard(self.export, self.selection.shard)
 
     @property
     def reads_all(self) -> bool:

@@ -89,7 +89,8 @@ def open_metric_sink(config: Config) -> AbstractAsyncContextManager[MetricSink |
 
 def open_export(config: Config) -> AbstractAsyncContextManager[Export]:
     """Open where scored records are exported to; raises ConfigError where that cannot be used."""
-    if config.export is None:
+    path = config.export_path
+    if path is None:
         return nullcontext(NO_EXPORT)
     form = config.export_form
     if form is ExportForm.STDOUT:
@@ -97,8 +98,8 @@ def open_export(config: Config) -> AbstractAsyncContextManager[Export]:
     if form is ExportForm.ROWS:
         from aqi_service.storage.local.export_file import open_file_export  # noqa: PLC0415  # only with --export
 
-        return open_file_export(Path(config.export))
-    return _parquet(config, config.export)
+        return open_file_export(Path(path))
+    return _parquet(config, path)
 
 
 @asynccontextmanager
@@ -133,6 +134,6 @@ def first_line(config: Config, backend: Backend) -> str:
     """Name version, place, scale and interval."""
     scale = "the table's" if config.serve_only or config.delete_excluded else config.scale_name
     apart = ", but the export to" if config.dry_run else ", export to"
-    export = "" if config.export is None else f"{apart} {config.export}"
+    export = "" if config.export is None else f"{apart} {config.export_path}"
     interval = f"{config.interval} s" if config.loads_on_schedule else "none"
     return f"aqi_service {__version__}, {backend.location}{export}, scale {scale}, interval {interval}"

@@ -34,12 +34,13 @@ async def print_report(report: LoadReport, config: Config) -> bool:
 
 async def finish_export(config: Config, export: Export, *, failed: bool) -> None:
     """Make what was exported appear, unless nothing of a run that failed was whole, and say what it is."""
-    if config.export is None or (failed and not export.snapshots):
+    path = config.export_path
+    if path is None or (failed and not export.snapshots):
         return
     await export.finish()
     many = f"{export.snapshots:,} snapshot{'' if export.snapshots == 1 else 's'}"
-    told = f"{export.records:,} records of {many} exported to {_place(config.export)}"
-    say("exported", told, {"records": export.records, "snapshots": export.snapshots, "to": config.export})
+    told = f"{export.records:,} records of {many} exported to {_place(path)}"
+    say("exported", told, {"records": export.records, "snapshots": export.snapshots, "to": path})
 
 
 def _place(path: str) -> str:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from aqi_service.core.s3_urls import is_prefix, parse_s3
+from aqi_service.core.selection import Shard
 from aqi_service.core.snapshot_names import first_free
 from aqi_service.core.times import day_of
 
@@ -48,6 +49,17 @@ def export_form(path: str, *, is_folder: bool) -> ExportForm | None:
     if name.endswith(_ROW_FILES):
         return ExportForm.ROWS
     return None if "." in name.strip(".") or not name else ExportForm.FOLDER
+
+
+def file_of_shard(path: str, shard: Shard) -> str:
+    """Return what the file of rows of one worker is called: `air.csv` of 2/8 is `air.2-of-8.csv`.
+
+    Under one name each worker's file would take the place of another's.
+    """
+    if shard.count == 1:
+        return path
+    ending = next((each for each in _ROW_FILES if path.endswith(each)), "")
+    return f"{path.removesuffix(ending)}.{shard.index}-of-{shard.count}{ending}"
 
 
 class ExportedSnapshot(NamedTuple):

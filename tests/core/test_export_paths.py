@@ -2,7 +2,14 @@
 
 import pytest
 
-from aqi_service.core.export_paths import ExportedSnapshot, ExportForm, ExportNames, export_form
+from aqi_service.core.export_paths import (
+    ExportedSnapshot,
+    ExportForm,
+    ExportNames,
+    export_form,
+    file_of_shard,
+)
+from aqi_service.core.selection import WHOLE, Shard
 
 TAKEN = 1_703_098_500
 
@@ -40,6 +47,19 @@ def test_a_path_says_by_its_look_what_is_written(path: str, form: ExportForm | N
 @pytest.mark.parametrize("path", ["out.csv", "air.2023"])
 def test_a_folder_that_is_there_is_one_whatever_it_is_called(path: str) -> None:
     assert export_form(path, is_folder=True) is ExportForm.FOLDER
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("air.csv", "air.2-of-8.csv"),
+        ("a.csv/air.ndjson.gz", "a.csv/air.2-of-8.ndjson.gz"),
+        (".csv.gz", ".2-of-8.csv.gz"),
+    ],
+)
+def test_each_worker_of_several_has_a_file_of_its_own(path: str, name: str) -> None:
+    assert file_of_shard(path, Shard(2, 8)) == name
+    assert file_of_shard(path, WHOLE) == path
 
 
 def test_a_file_lies_in_the_folder_of_its_snapshot_s_day_and_has_its_name() -> None:
