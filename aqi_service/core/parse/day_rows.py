@@ -5,7 +5,7 @@ One rule: columns are found by their names, and a row that cannot be read costs 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -131,15 +131,18 @@ class DayRows:
         else:
             self._warnings["cut_line"] += 1
 
-    def _take(self, lines: list[str]) -> None:
-        if not self._columns:
-            at = next((at for at, line in enumerate(lines) if line.strip()), None)
-            if at is None:
+    def _take(self, lines: Iterable[str]) -> None:
+        """Take lines, of which the first that is not blank is a header, and others may be."""
+        rest = iter(lines)
+        header = None if self._columns else next((line for line in rest if line.strip()), None)
+        while header is not None or self._layout:
+            if header is not None:
+                self._begin(header)
+            if self._layout is None:
                 return
-            self._begin(lines[at])
-            lines = lines[at + 1 :]
-        if self._layout:
-            self._read(self._layout, lines)
+            header = self._read(self._layout, rest)
+            if header is None:
+                return
 
     def _begin(self, header: str) -> None:
         """Find the columns in the first line."""
@@ -158,23 +161,26 @@ class DayRows:
             [(kind, at[kind], each.sums, each.counts) for kind, each in zip(present, sums, strict=True)],
         )
 
-    def _read(self, layout: _Layout, lines: Sequence[str]) -> None:
+    def _read(self, layout: _Layout, lines: Iterable[str]) -> str | None:
+        """Read rows up to another header, which is returned, of files that were put one behind the other."""
         width, where, time, _ = layout
         minutes, seconds, usual = _MINUTES, _SECONDS, self._usual
         last: tuple[str, ...] | None = None
         tables: _Tables | None = None
+        header: str | None = None
         rows = 0
         for line in lines:
             cells = line.split(";")
-            if len(cells) != width:
-                self._pass_over(line)
-                continue
+            is_row = len(cells) == width
             cells.append("")
-            if (here := where(cells)) != last:
+            if is_row and (here := where(cells)) != last:
                 self._count(last, rows)
                 last, rows, tables = here, 0, self._tables(layout, here)
-            if tables is None:
-                self._warnings["other_sensor"] += 1
+            if not is_row or tables is None:
+                if _is_header(cells):
+                    header = line
+                    break
+                self._pass_over(line, "other_sensor" if is_row else "bad_row")
                 continue
             text = cells[time]
             if text[:11] in usual and text[16:] in seconds and text[11:16] in minutes:
@@ -185,6 +191,7 @@ class DayRows:
                 rows += 1
                 self._add(tables, cells, hour)
         self._count(last, rows)
+        return header
 
     def _tables(self, layout: _Layout, where: tuple[str, ...]) -> _Tables | None:
         """Return what values count of rows with these cells; None of another sensor's."""
@@ -202,9 +209,9 @@ class DayRows:
                     sums[hour] += amount
                     counts[hour] += 1
 
-    def _pass_over(self, line: str) -> None:
+    def _pass_over(self, line: str, why: str) -> None:
         if line.strip():
-            self._warnings["bad_row"] += 1
+            self._warnings[why] += 1
 
     def _count(self, where: tuple[str, ...] | None, rows: int) -> None:
         if where and rows:
@@ -220,6 +227,10 @@ class DayRows:
             self._warnings["bad_row" if time is None else "other_day"] += 1
             return None
         return time % DAY // HOUR
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    return _NEEDED.issubset(cell.removeprefix(_BOM).strip() for cell in cells)
 
 
 def _is_mass(kind: str) -> bool:

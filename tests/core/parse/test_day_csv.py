@@ -144,6 +144,20 @@ def test_columns_are_found_by_their_names(header: str) -> None:
     assert (item.pm10, item.pm25, item.latitude) == ("12.5", "7.5", "48.8")
 
 
+@pytest.mark.parametrize("step", [7, 1 << 20])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize(
+    "second", [SDS011, PMS5003.replace("P1;P2", "P2;P1"), ";".join(reversed(SDS011.split(";")))]
+)
+def test_each_header_of_files_put_one_behind_the_other_counts_for_what_follows(
+    second: str, mark: str, step: int
+) -> None:
+    body = csv_of(hours(*range(12)), PMS5003) + mark.encode() + csv_of(hours(*range(12, 24)), second)
+    [item], [], counts = outcomes([(name_of(), body)], step)
+    assert (item.pm10, item.pm25, item.hours_p10, item.hours_p25) == ("12.5", "7.5", "24", "24")
+    assert counts.warnings == {}
+
+
 @pytest.mark.parametrize(("missing", "has"), [("P1", "pm25"), ("P2", "pm10")])
 def test_a_file_may_have_one_pollutant_alone(missing: str, has: str) -> None:
     header = ";".join(name for name in PMS5003.split(";") if name != missing)
