@@ -111,6 +111,7 @@ async def test_with_256_descriptors_few_are_served_the_rest_are_told_and_loads_g
         options = (*ON_D, "--feed-url", feed.url(), "--interval", "1", "--max-per-address", "0")
         program = await stack.enter_async_context(running(*options, cwd=tmp_path, preexec=few_descriptors))
         await program.line(r"WARNING aqi_service open_files_limit_low limit=256 connections=96 hint='raise")
+        await program.report()  # it listens before it has made the table
         port, replies = await program.port("tcp"), []
         for _ in range(120):
             peer = Peer(*await asyncio.open_connection("127.0.0.1", port))

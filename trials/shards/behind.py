@@ -135,12 +135,12 @@ async def behind_one_address(seed: int, endpoint: str, folder: Path, records: in
         feed.will(middle.set, answer(bodies[1]))
         feed.will(answer(bodies[2]))
         await middle.wait()
-        loader.tell(signal.SIGKILL)
+        await _killed(loader)
         await asker.more(each)
         again = await _started(stack, place, "loader-again", feed.url())
         relay.ports[0] = await again.port("tcp")
         await again.report(within=LONG)
-        replicas[0].tell(signal.SIGKILL)
+        await _killed(replicas[0])
         await asker.more(each)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
@@ -154,6 +154,12 @@ async def _started(stack: AsyncExitStack, place: Place, name: str, url: str = ""
     program: Running = await stack.enter_async_context(place.running(name, *options))
     await program.port("tcp")
     return program
+
+
+async def _killed(program: Running) -> None:
+    """Kill a process; its connections have ended when this returns."""
+    program.tell(signal.SIGKILL)
+    await program.ended()
 
 
 def problems(asked: Asked) -> list[str]:
