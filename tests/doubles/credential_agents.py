@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.doubles.threaded import in_thread
+
 HANG = "hang"
 ROLE = "/latest/meta-data/iam/security-credentials/"
 Answer = int | str | dict[str, str]
@@ -94,11 +96,8 @@ def agent(*answers: Answer, for_ever: Answer | None = None, refuses: bool = Fals
             yield running
             return
         server.server_activate()
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield running
-        finally:
-            closing.set()
-            server.shutdown()
-            thread.join()
+        with in_thread(server):
+            try:
+                yield running
+            finally:
+                closing.set()

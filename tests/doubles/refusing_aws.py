@@ -6,12 +6,13 @@ One rule: it answers in AWS's own forms, so that what the program says of it is 
 import json
 import os
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.doubles.threaded import in_thread
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -77,13 +78,8 @@ def refusing_aws(
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         aws.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
+        with in_thread(server):
             yield aws
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager

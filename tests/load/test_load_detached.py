@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aqi_service.core.report import Status
+from aqi_service.core.report import LoadReport, Status
 from aqi_service.errors import Unavailable
 from aqi_service.load.load import PATIENCE_SECONDS
 from aqi_service.load.table_writer import CONCURRENT_GROUPS
@@ -28,6 +28,14 @@ ROOM = READ_LIMIT * CONCURRENT_GROUPS
 
 FULL = 100
 """Turns of the loop after which whoever is sending is held back."""
+
+
+async def waited_out(work: asyncio.Task[LoadReport]) -> LoadReport:
+    """Let second after second pass until a load has ended."""
+    while not work.done():
+        advance(1)
+        await asyncio.sleep(0)
+    return await work
 
 
 def sending(body: bytes) -> Source:
@@ -121,10 +129,7 @@ async def test_a_table_that_is_down_for_a_while_is_tried_again_until_it_is_back(
     archive, store, storage = storage_with(put=sometimes)
     async with feed_server((head(), BODY)) as feed:
         work = task(run(feed.url(), storage, live=True, deadline=86_400))
-        while not work.done():
-            advance(1)
-            await asyncio.sleep(0)
-        report = await work
+        report = await waited_out(work)
     assert (report.status, fates(report), report.error) == (Status.COMPLETE, {"stored": len(IDS)}, None)
     assert set(store.items) == {str(i) for i in IDS}
     assert archive.snapshots[NAME] == BODY
@@ -141,10 +146,7 @@ async def test_a_snapshot_that_was_put_there_packed_is_read_again_from_where_the
     archive, store, storage = storage_with(put=once)
     archive.snapshots[NAME] = gzip.compress(BODY)
     work = task(run(archived_source(archive, NAME, int(NOW)), storage, deadline=86_400))
-    while not work.done():
-        advance(1)
-        await asyncio.sleep(0)
-    report = await work
+    report = await waited_out(work)
     assert (report.status, fates(report), report.error) == (Status.COMPLETE, {"stored": len(IDS)}, None)
     assert set(store.items) == {str(i) for i in IDS}
 
@@ -182,10 +184,7 @@ async def test_repeated_ids_have_one_fate_each_however_often_the_table_fails(
     body = document_of(*REPEATS[repeat](ids))
     async with feed_server((head(), body)) as feed:
         work = task(run(feed.url(), storage, live=True, deadline=86_400))
-        while not work.done():
-            advance(1)
-            await asyncio.sleep(0)
-        report = await work
+        report = await waited_out(work)
     assert report.status is Status.COMPLETE
     assert fates(report) == {"stored": len(ids), "superseded": len(ids)}
     assert {item.pm10 for item in store.items.values()} == {"3"}

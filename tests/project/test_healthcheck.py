@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tests import ROOT
+from tests.doubles.threaded import in_thread
 
 
 @contextmanager
@@ -26,14 +26,8 @@ def health(pages: dict[str, int]) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Health) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with HTTPServer(("127.0.0.1", 0), Health) as server, in_thread(server):
+        yield server.server_port
 
 
 def healthy(page: str, tmp_path: Path, *words: str, **variables: str) -> bool:
