@@ -7,7 +7,6 @@ import re
 from datetime import date
 from typing import NamedTuple
 
-from aqi_service.core.decimals import integer
 from aqi_service.core.times import DAY, day_of
 
 EXAMPLE = "2023-12-20_sds011_sensor_123.csv"
@@ -20,7 +19,6 @@ _NAME = re.compile(
 
 _FIRST, _LAST = date(2010, 1, 1), date(2099, 12, 31)
 _EPOCH = date(1970, 1, 1).toordinal()
-_ID_DIGITS = 19
 
 
 class DayName(NamedTuple):
@@ -74,11 +72,6 @@ def day_text(day: int) -> str:
 def day_id(day: int, sensor_id: int) -> str:
     """Return the id of a sensor's day: `9`, the day, the sensor in ten digits. No id of the feed looks so."""
     return f"9{day_text(day).replace('-', '')}{sensor_id:010}"
-
-
-def sensor_of_day_id(record_id: str) -> str | None:
-    """Return the sensor of a day's id; None for any other id."""
-    return integer(record_id[9:]) if len(record_id) == _ID_DIGITS and record_id[0] == "9" else None
 
 
 def day_source_name(day: int, digest: str) -> str:

@@ -27,11 +27,6 @@ class ExportForm(Enum):
     FOLDER = "folder"
     BUCKET = "bucket"
 
-    @property
-    def is_parquet(self) -> bool:
-        """Whether it is Parquet."""
-        return self in (ExportForm.FOLDER, ExportForm.BUCKET)
-
 
 def export_form(path: str, *, is_folder: bool) -> ExportForm | None:
     """Return what a path asks for; None for what is neither rows, stdout, a folder nor an S3 prefix.

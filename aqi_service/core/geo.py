@@ -55,11 +55,6 @@ def chord_squared(metres: float) -> float:
     return (2 * sin(min(pi / 2, metres / _DIAMETER_METRES))) ** 2
 
 
-def metres_between(one: Point, other: Point) -> int:
-    """Return the great-circle distance of two points in whole metres."""
-    return metres(sum((a - b) ** 2 for a, b in zip(one.vector, other.vector, strict=True)))
-
-
 class Box(NamedTuple):
     """What lies between two latitudes and two longitudes, edges included.
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.geo import FARTHEST_KM, RADIUS_KM, Box, Point, box_around, cell_of, metres_between
-from tests.doubles.geography import BOXES, POINTS
+from aqi_service.core.geo import FARTHEST_KM, RADIUS_KM, Box, Point, box_around, cell_of
+from tests.doubles.geography import BOXES, POINTS, metres_between
 
 
 def haversine(one: Point, other: Point) -> float:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.geo import Point, metres_between
+from aqi_service.core.geo import Point
 from aqi_service.core.places import NEARBY_KM, PLACE_HEADER, Place, Places, fold, place_rows
 from aqi_service.core.places_file import MOST_BYTES, read_places
 from aqi_service.core.requests import MOST_PLACES
 from aqi_service.core.slices import run_through
 from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
+from tests.doubles.geography import metres_between
 
 
 class City(NamedTuple):

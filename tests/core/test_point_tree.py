@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aqi_service.core.geo import FARTHEST_KM, Point, metres_between
+from aqi_service.core.geo import FARTHEST_KM, Point
 from aqi_service.core.point_tree import LEAF, Columns, Nearby, PointTree, point_tree
 from aqi_service.core.slices import SLICE, run_through
-from tests.doubles.geography import POINTS
+from tests.doubles.geography import POINTS, metres_between
 
 CROWDED = st.builds(Point, st.sampled_from((48.7, 48.71, 90, -90)), st.sampled_from((9.1, 180, -180)))
 PLACES = st.lists(POINTS | CROWDED, max_size=5 * LEAF)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.geo import Point, metres_between
+from aqi_service.core.geo import Point
 from aqi_service.core.items import Item
 from aqi_service.core.neighbours import SensorValue, neighbours_of
 from aqi_service.core.parse.document import DocumentReader
@@ -19,6 +19,7 @@ from aqi_service.core.sensors import sensors_of
 from aqi_service.core.slices import run_through
 from tests import ROOT
 from tests.doubles.documents import real_capture
+from tests.doubles.geography import metres_between
 
 NOW = 1_703_095_200
 CAPTURE_AT = 1_502_364_180

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqi_service.core.geo import FARTHEST_KM, Box, Point, metres_between
+from aqi_service.core.geo import FARTHEST_KM, Box, Point
 from aqi_service.core.items import Item
 from aqi_service.core.sensor_index import SensorIndex, build, point_of
 from aqi_service.core.slices import SLICE, run_through
-from tests.doubles.geography import BOXES, POINTS
+from tests.doubles.geography import BOXES, POINTS, metres_between
 
 COUNTRIES = ("DE", "GB", "UK", None)
 NEAR_STUTTGART = st.builds(Point, st.sampled_from((48.7, 48.71, 48.8)), st.sampled_from((9.1, 9.18, 9.2)))

@@ -28,7 +28,7 @@ __all__ = ["place"]  # a fixture
 SNAPSHOT = 1_795_446_000
 """2026-11-23T15:00:00Z, the time that the generated capture is made for."""
 
-REAL_NAME, GENERATED_NAME = "data_10_08_17_11_23.json", "data_23_11_26_15_00.json"
+GENERATED_NAME = "data_23_11_26_15_00.json"
 
 
 def written_items(expected: Plain) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from aqi_service.core.geo import Point, metres_between
+from aqi_service.core.geo import Point
 from aqi_service.core.items import Item
 from aqi_service.core.metrics_text import Measured
 from aqi_service.core.packed_item import unpack
@@ -22,6 +22,7 @@ from aqi_service.errors import MissingIndex, MissingResource, NoAnswer, Unavaila
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.lookup.requests import HOURS_SECONDS, TURN_SECONDS
+from tests.doubles.geography import metres_between
 from tests.doubles.patience import PATIENCE
 from tests.doubles.storage_doubles import Before, Gate, MemoryStore, failing
 from tests.doubles.wire_fixtures import advance, by_hand, task, turns

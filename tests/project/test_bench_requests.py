@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.core.geo import Point, metres_between
+from aqi_service.core.geo import Point
 from aqi_service.core.request_words import KINDS, read_request
 from bench.beside import compared
 from bench.figure_06_lookups_from_memory import SHAPES
@@ -16,6 +16,7 @@ from bench.lib.items import items_of
 from bench.lib.run import Run
 from bench.lib.servers import load_once
 from tests import ROOT
+from tests.doubles.geography import metres_between
 
 WORLD = [*spread(300), *towns(300), Point(10, 179.999), Point(10, -179.999), Point(90, 0), Point(-90, 7)]
 

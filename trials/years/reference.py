@@ -48,7 +48,6 @@ class SensorDay:
     )
     places: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     indoor: bool = False
-    has_columns: bool = False
 
 
 def rows_of(folder: Path, taken: int, snapshot: bytes) -> dict[str, Row]:
@@ -103,7 +102,6 @@ def _read(file: DailyFile, seen: SensorDay) -> None:
     header, rows = _table(text)
     if not {"sensor_id", "timestamp"} <= {*header}:
         return
-    seen.has_columns |= "P1" in header or "P2" in header
     for cells in rows:
         row = dict(zip(header, cells, strict=True))
         hour = _hour(row["timestamp"], file.day)
