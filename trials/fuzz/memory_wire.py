@@ -9,7 +9,6 @@ import selectors
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from types import ModuleType
 from typing import TypeVar, cast
 
 from aqi_service.app.logs import _Text
@@ -151,16 +150,15 @@ class _Lines(logging.Handler):
 
 
 @contextmanager
-def logged(*modules: ModuleType) -> Iterator[list[str]]:
-    """Give the lines that these modules log meanwhile, as a person would see them."""
+def logged() -> Iterator[list[str]]:
+    """Give the lines that the program logs meanwhile, from INFO on, as a person would see them."""
     lines: list[str] = []
-    log = logging.Logger("fuzz", logging.INFO)  # noqa: LOG001  # one that nobody else can get at
-    log.addHandler(_Lines(lines))
-    before = [module.log for module in modules]
-    for module in modules:
-        module.log = log  # type: ignore[attr-defined]  # each has one
+    log = logging.getLogger("aqi_service")
+    before = log.handlers, log.level, log.propagate
+    log.handlers, log.propagate = [_Lines(lines)], False
+    log.setLevel(logging.INFO)
     try:
         yield lines
     finally:
-        for module, kept in zip(modules, before, strict=True):
-            module.log = kept  # type: ignore[attr-defined]  # each has one
+        log.handlers, level, log.propagate = before
+        log.setLevel(level)

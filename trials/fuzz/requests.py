@@ -15,11 +15,8 @@ from aqi_service.core.request_words import KINDS, NO_REQUEST
 from aqi_service.core.snapshot_index import SnapshotIndex
 from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.errors import FrameError
-from aqi_service.lookup import unreadable
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.lookup.memory import MemoryIndex
-from aqi_service.server import replies as server_replies
-from aqi_service.server import server
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.server.replies import AtOnce
 from aqi_service.server.server import Server
@@ -99,7 +96,7 @@ def _lookup() -> Lookup:
 
 async def _talk(parts: Sequence[bytes], *, keeps: bool = True) -> Talk:
     reader, writer, wire = opened(keeps=keeps)
-    with logged(server, server_replies, unreadable) as lines:
+    with logged() as lines:
         lookup = _lookup()
         at_once = AtOnce(lookup.at_once, lookup.records_at_once)
         served = Server([], lookup.answer, at_once=at_once)
