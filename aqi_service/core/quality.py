@@ -34,6 +34,9 @@ MAD_TO_SIGMA = 1.4826
 LEAST_ABOVE, LEAST_BELOW = 10.0, 5.0
 """µg/m³ by which a value must differ at least from its neighbours' median to be high, or low."""
 
+NOISE = 1e-9
+"""µg/m³ by which a difference of binary floats may miss that of the decimals which they stand for."""
+
 
 class Flag(StrEnum):
     """What can be said of a sensor's newest record, in the order in which it is listed."""
@@ -186,7 +189,7 @@ def _compared(check: Check, value: float, near: Sequence[float]) -> Check:
         return Check((*check.flags, Flag.ALONE), len(near))
     middle = median(near)
     spread = 3 * MAD_TO_SIGMA * median(abs(each - middle) for each in near)
-    above = value - middle > max(spread, LEAST_ABOVE, middle / 2)
-    below = middle - value > max(spread, LEAST_BELOW, middle / 2)
+    above = value - middle > max(spread, LEAST_ABOVE, middle / 2) + NOISE
+    below = middle - value > max(spread, LEAST_BELOW, middle / 2) + NOISE
     flags = (Flag.HIGH,) * above + (Flag.LOW,) * below
     return Check(check.flags + flags, len(near), middle)

@@ -108,6 +108,16 @@ def test_a_sensor_among_six_whose_median_is_12_and_a_half(
     assert checks([*AROUND, (Point(48.52, 9.02), *ours)])[-1].flags == flags
 
 
+@pytest.mark.parametrize("middle", [n / 100 for n in range(11, 2_000, 137)])
+def test_a_sensor_that_is_off_by_just_the_limit_is_not_flagged_whatever_binary_floats_make_of_its_decimals(
+    middle: float,
+) -> None:
+    around = [(Point(48.5 + n / 100, 9), middle, None, NOW, False) for n in range(6)]
+    just, over = round(middle + 10, 2), round(middle + 10.01, 2)
+    asked = [checks([*around, (Point(48.52, 9.02), ours, None, NOW, False)])[-1] for ours in (just, over)]
+    assert [each.flags for each in asked] == [(), (Flag.HIGH,)]
+
+
 def test_many_sensors_on_one_point_are_one_neighbour_with_their_median() -> None:
     crowd = [(Point(48.5, 9), value, None, NOW, False) for value in (1.0, 2.0, 900.0)] * 10
     (check_of_ours, *_) = checks([(Point(48.51, 9), 5.0, None, NOW, False), *crowd])
