@@ -6,6 +6,7 @@ One rule: it is read without its colours, and says how old it is; old data are g
 from dataclasses import dataclass
 
 from aqi_service.core.areas import Area
+from aqi_service.core.clocks import TOLERANCE
 from aqi_service.core.items import Item
 from aqi_service.core.palettes import Colour
 from aqi_service.core.quality import Flag
@@ -114,11 +115,13 @@ def _colour(colours: tuple[Colour, ...], index: int) -> str:
 
 
 def age_words(seconds: int) -> str:
-    """Say an age as people do."""
+    """Say an age as people do, and as the page does; a clock may be an hour off."""
+    if seconds < -TOLERANCE:
+        return "dated ahead of now"
     units = ((_MINUTE, "minutes"), (_HOUR, "hours"), (DAY, "days"), (_YEAR, "years"))
     fitting = [(seconds // unit, name) for unit, name in units if seconds >= 2 * unit]
     if not fitting:
-        return "just now"
+        return "a minute ago"
     count, name = fitting[-1]
     return f"{count} {name} ago"
 

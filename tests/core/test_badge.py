@@ -131,11 +131,13 @@ def test_what_is_no_24_hour_mean_or_may_be_none_is_not_called_one(of: str) -> No
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (-50, "just now"),
-        (119, "just now"),
+        (-3601, "dated ahead of now"),
+        (-3600, "a minute ago"),
+        (119, "a minute ago"),
         (120, "2 minutes ago"),
         (7199, "119 minutes ago"),
         (7200, "2 hours ago"),
+        (10_799, "2 hours ago"),
         (86_400 * 2, "2 days ago"),
         (86_400 * 3400, "9 years ago"),
     ],

@@ -1,5 +1,6 @@
 """The page's JavaScript: unit tests by node's own runner, types by tsc, and how much of it there is."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import aqi_service
+from aqi_service.core.badge import age_words
 
 HERE = Path(__file__).parent / "js"
 PAGE = Path(aqi_service.__file__).parent / "web" / "page"
@@ -31,6 +33,18 @@ def test_the_pure_parts_do_what_their_own_tests_say() -> None:
     done = subprocess.run([node, "--test", *tests], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     assert re.search(r"^# pass [1-9]", done.stdout, re.MULTILINE)
+
+
+def test_the_page_says_an_age_in_the_words_of_a_badge() -> None:
+    node = wanted(shutil.which("node"), "there is no node: install Node.js 20 or newer")
+    ages = [sign * unit * count + off for unit in (60, 3600, 86_400) for count in (1, 2, 3, 119, 729, 730)
+            for sign in (1, -1) for off in (-1, 0, 1)]  # fmt: skip
+    asked = (
+        f"import {{ ageWords }} from '{(PAGE / 'state.js').as_uri()}';"
+        f"console.log(JSON.stringify({ages}.map((each) => ageWords(1000 * each))))"
+    )
+    done = subprocess.run([node, "--input-type=module", "-e", asked], capture_output=True, check=True)
+    assert json.loads(done.stdout) == [age_words(each) for each in ages]
 
 
 def test_the_types_of_the_page_agree() -> None:

@@ -4,6 +4,9 @@
 /** How many sensors are compared at most. */
 export const MOST_SENSORS = 4;
 
+/** The one code that a country has, as the service has it: the feed calls one by two. @template T @param {T} code */
+export const oneCode = (code) => (code === 'UK' ? 'GB' : code);
+
 /** What a person chooses to see: the names of the form's fields, `hidden` with commas between its words. */
 export const CHOICE = ['scale', 'show', 'band', 'country', 'indoor', 'hidden', 'second', 'rejects'];
 
@@ -25,7 +28,7 @@ export function parse(hash) {
   const view = { chosen: {}, wrong: [] };
   for (const [name, value] of new URLSearchParams(hash.replace(/^#/, ''))) {
     const read = READ.get(name.includes('/') ? 'middle' : name);
-    if (CHOICE.includes(name)) view.chosen[name] = value;
+    if (CHOICE.includes(name)) view.chosen[name] = name === 'country' ? oneCode(value) : value;
     else if (!read?.(view, value || name)) view.wrong.push(value ? `${name}=${value}` : name);
   }
   return view;

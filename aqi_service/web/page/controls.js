@@ -1,6 +1,6 @@
 // @ts-check
 /** What a person chooses to see, the legend, and the theme. */
-import { CHOICE } from './address.js';
+import { CHOICE, oneCode } from './address.js';
 import { el } from './dom.js';
 import { range, swatches } from './scales.js';
 
@@ -36,8 +36,7 @@ export function offer(form, name, options) {
 
 /** @param {(string|null)[]} countries @returns {[string, string][]} with their names, by name */
 export function countryOptions(countries) {
-  const names = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'code' });
-  const all = [...new Set(countries)].filter((each) => each && /^[A-Z]{2}$/.test(each)).map(String);
+  const names = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'code' }), all = [...new Set(countries.map(oneCode))].filter((each) => each && /^[A-Z]{2}$/.test(each)).map(String);
   return all.map((code) => /** @type {[string, string]} */ ([code, names.of(code) ?? code])).sort((a, b) => a[1].localeCompare(b[1], 'en'));
 }
 

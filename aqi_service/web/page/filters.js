@@ -1,6 +1,8 @@
 // @ts-check
 /** Which sensors show, and the count of those that do not, with the reasons: pure. */
 
+import { oneCode } from './address.js';
+
 /** @typedef {import('./feed.js').Columns} Columns */
 /**
  * What is to be left out.
@@ -38,7 +40,7 @@ export function reason(columns, at, choice, bandAt) {
   if (columns.latitude[at] === null || columns.longitude[at] === null) return 'no place';
   const band = bandAt(at);
   if (band === null) return 'no value';
-  if (choice.country && columns.country[at] !== choice.country) return 'country';
+  if (choice.country && oneCode(columns.country[at]) !== choice.country) return 'country';
   if (choice.indoor === 'outdoor' && columns.indoor[at]) return 'indoor';
   if (choice.indoor === 'indoor' && !columns.indoor[at]) return 'outdoor';
   const hidden = flagsAt(columns, at).find((flag) => choice.hidden.has(flag));
@@ -113,7 +115,6 @@ export function grouped(all, keyOf) {
 
 /** @param {number[]} values not empty @returns {number} their median, halfway between the middle two */
 export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
+  const sorted = [...values].sort((a, b) => a - b), middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

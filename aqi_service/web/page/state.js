@@ -23,14 +23,14 @@ export function timeOf(text) {
   return Date.parse(/[Zz]$|[+-]\d\d:?\d\d$/.test(bare) ? bare : `${bare}Z`);
 }
 
-/** @param {number} ms @returns {string} in words */
+/** As badges say it: what is not whole does not count. @param {number} ms @returns {string} in words */
 export function ageWords(ms) {
-  const minutes = Math.round(ms / 60_000);
-  if (minutes < 2) return 'a minute ago';
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 2) return minutes < -60 ? 'dated ahead of now' : 'a minute ago';
   if (minutes < 120) return `${minutes} minutes ago`;
-  if (minutes < 48 * 60) return `${Math.round(minutes / 60)} hours ago`;
-  const days = Math.round(minutes / 1440);
-  return days < 730 ? `${days} days ago` : `${Math.round(days / 365)} years ago`;
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} hours ago`;
+  const days = Math.floor(minutes / 1440);
+  return days < 730 ? `${days} days ago` : `${Math.floor(days / 365)} years ago`;
 }
 
 /** How old a measurement is, or an area's newest; `tick` moves it on. @param {any} record @returns {HTMLElement} */

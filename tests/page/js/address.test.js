@@ -33,6 +33,10 @@ test('what some messengers write for commas, slashes and blanks is read', () => 
   assert.equal(format(parse('#8%2F48.78%2F9.18&hidden=stale%2Chigh&band=Very%20High')), '#8/48.78/9.18&band=Very+High&hidden=stale,high');
 });
 
+test('a country that has two codes in the feed has one in an address', () => {
+  assert.equal(format(parse('#country=UK')), '#country=GB');
+});
+
 test('at most four sensors are compared, each once', () => {
   const { sensors, wrong } = parse('#sensor=1,1,2,3,4,5');
   assert.deepEqual([sensors, wrong], [['1', '2', '3', '4'], ['sensor=1,1,2,3,4,5']]);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cellsOf } from '../../../aqi_service/web/page/cells.js';
+import { countryOptions } from '../../../aqi_service/web/page/controls.js';
 import { counted, fogWords, isClean, median, sift } from '../../../aqi_service/web/page/filters.js';
 
 /** Five sensors: clean, high, stale and indoors, without a place, without a value. */
@@ -15,6 +16,11 @@ const shown = (change) => sift(columns, { ...EVERYTHING, ...change }, bandAt).sh
 test('without a choice all show that have a place and a value', () => assert.deepEqual(shown({}), [0, 1, 2]));
 test('one band shows', () => assert.deepEqual(shown({ band: 'Low' }), [0, 2]));
 test('one country shows', () => assert.deepEqual(shown({ country: 'BG' }), [2]));
+test('GB and UK are one country', () => {
+  const both = { ...columns, country: ['UK', 'GB', 'DE', 'GB', null] };
+  assert.deepEqual(sift(both, { ...EVERYTHING, country: 'GB' }, bandAt).shown, [0, 1]);
+  assert.deepEqual(countryOptions(both.country), [['DE', 'Germany'], ['GB', 'United Kingdom']]);
+});
 test('indoors or outdoors show; what does not say stands outdoors', () => {
   assert.deepEqual(shown({ indoor: 'outdoor' }), [0, 1]);
   assert.deepEqual(shown({ indoor: 'indoor' }), [2]);
