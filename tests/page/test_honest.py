@@ -54,9 +54,13 @@ async def drawn(found: Opened) -> None:
 
 SPY = """
 window.written = [];
+window.widths = {};
 const write = CanvasRenderingContext2D.prototype.fillText;
 CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
-  if (this.canvas.classList.contains('sensors')) window.written.push(text);
+  if (this.canvas.classList.contains('sensors')) {
+    window.written.push(text);
+    window.widths[text] = this.measureText(text).width;
+  }
   return write.call(this, text, ...where);
 };
 """
@@ -76,6 +80,20 @@ async def test_a_dot_says_the_number_that_its_band_is_of(
     near = api(capture, f"near?lat=48.78&lon=9.18&n=30&indoor=true&scale={scale}")["sensors"]
     values = [each["record"][pollutant] for each in near]
     assert {f"{value['rounded']:g}" for value in values if value} <= texts
+
+
+async def test_a_dot_s_number_lies_within_the_dot(opened: Open, tmp_path: Path) -> None:
+    records = [lonely(9001 + n, (10, 20 + n / 50), pm25) for n, pm25 in enumerate((3, 30, 120, 500, 998))]
+    await loaded(tmp_path, written(tmp_path, records))
+    async with serving(tmp_path) as service:
+        found = await opened(None, origin=await origin_of(service), expected=UNREACHABLE)
+        await found.page.add_init_script(SPY)
+        await found.go("/#12/10/20.04&scale=us-epa")
+        await found.ready()
+        await drawn(found)
+        widths = await found.page.evaluate("window.widths")
+    assert {len(text) for text in widths} == {2, 3, 4}
+    assert max(widths.values()) <= 20
 
 
 def lonely(sensor: int, at: tuple[float, float], pm25: float) -> dict[str, Any]:

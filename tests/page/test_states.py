@@ -92,6 +92,21 @@ async def test_before_the_first_snapshot_the_page_says_so_and_that_it_asks_again
         await expect(found.page.locator("#count")).to_have_text("No sensors to show yet")
 
 
+async def test_where_the_first_file_was_empty_it_is_that_and_nothing_is_older(
+    opened: Open, tmp_path: Path
+) -> None:
+    await loaded(tmp_path, written(tmp_path, []))
+    async with serving(tmp_path) as service:
+        origin = f"http://127.0.0.1:{await service.port('http')}"
+        for path in ("/", "/embed#area=48.78,9.18,3"):
+            found = await opened(path, origin=origin, expected=("503",))
+            await expect(found.page.locator("#banners")).to_contain_text("There are no data yet")
+            await expect(found.page.locator("#banners")).to_contain_text("was empty.")
+            await expect(found.page.locator("#banners")).not_to_contain_text("older")
+        found = await opened("/status", origin=origin)
+        await expect(found.page.locator("#loads")).to_contain_text("the tallest is of 0 records.")
+
+
 async def test_a_service_that_goes_away_and_comes_back_under_an_open_page(
     opened: Open, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ import { format, MOST_SENSORS, parse } from './address.js';
 import { chosenIn, countryOptions, fill, offer, showLegend, themeSwitch, wordsIn } from './controls.js';
 import { el, the } from './dom.js';
 import { ask, EVERY_MS, file, latest, Refused, saying, serviceNow as now } from './feed.js';
-import { counted, fogWords, sift } from './filters.js';
+import { counted, digits, fogWords, sift } from './filters.js';
 import { groundLayer, namesLayer, readCities, readGround } from './ground.js';
 import { LAST_CELLS, sensorLayer } from './layer.js';
 import { kilometres, line, nearest, showList } from './list.js';
@@ -69,7 +69,7 @@ async function load() {
   }
   heard = performance.now();
   say();
-  if (error) return;
+  if (error && status !== 503) return;
   await Promise.all([furnish(), showRejects(isNew), having('how the last load went', async () => { warnings = (await ask('snapshot', signal)).report?.warnings ?? {}; })]);
 }
 
@@ -124,7 +124,7 @@ function list() {
   the('damp').textContent = fogWords(data.columns, shown.filter((at) => bounds.contains([Number(latitude[at]), Number(longitude[at])])));
   if (!the('nearby').open) return;
   const found = nearest(data.columns, shown, view.middle && !moved ? L.latLng(view.middle.lat, view.middle.lon) : map.getCenter());
-  the('listed').textContent = `The ${found.length} nearest to the middle of the map, of ${shown.length} that show:`;
+  the('listed').textContent = `The ${found.length} nearest to the middle of the map, of ${digits(shown.length)} that show:`;
   showList(the('list'), data.columns, found, shortName(data.scale), (id) => choose({ sensors: [id] }));
 }
 

@@ -52,7 +52,7 @@ export function write(context, numbers, marks, dpr) {
   Object.assign(context, { textAlign: 'center', textBaseline: 'middle' });
   for (const [left, top, at] of numbers) {
     const text = marks.textOf(marks.value[at]);
-    context.font = `600 ${(text.length > 3 ? 9 : 11) * dpr}px system-ui, sans-serif`;
+    context.font = `600 ${([11, 11, 11, 9, 7][text.length] ?? 6) * dpr}px system-ui, sans-serif`; // so that it lies within the dot
     context.fillStyle = isHollow(marks.shape[at]) ? marks.ink : ink(hex(marks.colour[at]));
     context.fillText(text, left * dpr, (top + 0.5) * dpr);
   }

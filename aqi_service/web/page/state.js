@@ -49,11 +49,11 @@ export function tick(all = document.querySelectorAll('time')) {
 /** Of what time a value is, where one is large; until the service has said it, neither shows. @param {string} plain @returns {HTMLElement[]} */
 export const means = (plain) => [el('span', { class: 'mean' }, `${plain}, not now; `), el('span', { class: 'other' }, `no ${plain}, so this only illustrates; `)];
 
-/** @type {Record<string, string>} */
+/** What is so of a load's file, and what that means for what shows. @type {Record<string, [string, string]>} */
 const OF_LOAD = {
-  not_24h_mean: 'These are no 24-hour means but 5-minute values, as in the demo\'s capture of 2017: an index on them only illustrates.',
-  empty_feed: 'The newest file of the network was empty. What shows here is older.',
-  halved_feed: 'The newest file of the network had under half of the usual records. What shows here may be older.',
+  not_24h_mean: ['', 'These are no 24-hour means but 5-minute values, as in the demo\'s capture of 2017: an index on them only illustrates.'],
+  empty_feed: ['The newest file of the network was empty.', ' What shows here is older.'],
+  halved_feed: ['The newest file of the network had under half of the usual records.', ' What shows here may be older.'],
 };
 
 /** @param {Known} known @returns {Banner[]} the gravest first */
@@ -66,7 +66,7 @@ export function banners({ newest, now, count, error, status, warnings, hasData, 
     [error && !isAway && !isEarly, 'error', `The service says: ${error}`],
     [hasData && count === 0, 'warning', 'The latest file has no sensors.'],
     [hasData && age > OLD_MS, 'warning', `Old data: the newest measurement here was made ${ageWords(age)}.`],
-    ...Object.entries(OF_LOAD).map(([name, text]) => /** @type {[unknown, string, string]} */ ([warnings?.[name], 'warning', text])),
+    ...Object.entries(OF_LOAD).map(([name, [file, here]]) => /** @type {[unknown, string, string]} */ ([warnings?.[name] && (file || hasData), 'warning', `${file}${hasData ? here : ''}`])),
     [missing.size && !isAway, 'warning', `Not here now: ${[...missing].map(([what, why]) => `${what} (${why})`).join(', ')}. This page asks again by itself.`],
     [wrong.length, 'warning', `Nothing here is meant by ${wrong.map((part) => `"${part}"`).join(', ')} in the address; what shows is without that.`],
   ];

@@ -18,7 +18,7 @@ async function loads() {
   const state = ready.trim().split('\n').join('; ');
   the('state').textContent = `${state[0].toUpperCase()}${state.slice(1)}. ${report ? `Newest measurement: ${newest}. Latest load: ${report.status}.` : 'Nothing was loaded yet.'}`;
   const most = Math.max(1, ...all.map((/** @type {any} */ load) => load.records));
-  the('loads').replaceChildren(...(all.length ? [el('p', { class: 'small' }, `A bar a load, by the time of its file (UTC), oldest first; the tallest is of ${counted(most, 'record')}.`), bars(all, most), legend(all), fold('These loads as a table', () => [table('Records by what became of them', ['File of', 'How it ended', 'Records', ...FATES.map(([name]) => name.replace('_', ' '))],
+  the('loads').replaceChildren(...(all.length ? [el('p', { class: 'small' }, `A bar a load, by the time of its file (UTC), oldest first; the tallest is of ${counted(all.some((/** @type {any} */ load) => load.records) ? most : 0, 'record')}.`), bars(all, most), legend(all), fold('These loads as a table', () => [table('Records by what became of them', ['File of', 'How it ended', 'Records', ...FATES.map(([name]) => name.replace('_', ' '))],
     all.map((/** @type {any} */ load) => [load.snapshot_time, load.status, load.records, ...FATES.map(([name]) => load[name])]))])] : [el('p', {}, 'There are none yet.')]));
   const reasons = Object.entries(report?.reasons ?? {}), top = Math.max(1, ...reasons.map(([, count]) => Number(count)));
   the('rejected').replaceChildren(...(reasons.length ? [

@@ -17,6 +17,11 @@ test('a halved, an empty and a 5-minute file are each named', () => {
   assert.match(said({ warnings: { not_24h_mean: 1 } }).join(), /no 24-hour means/);
   assert.deepEqual(said({ warnings: { pm25_over_pm10: 1 } }), []);
 });
+test('a file says nothing of what shows where nothing shows', () => {
+  const early = { hasData: false, newest: null, count: 0, error: 'no snapshot yet', status: 503 };
+  const files = [{ halved_feed: 1 }, { empty_feed: 1 }, { not_24h_mean: 1 }].map((warnings) => said({ ...early, warnings }).slice(1));
+  assert.deepEqual(files, [['The newest file of the network had under half of the usual records.'], ['The newest file of the network was empty.'], []]);
+});
 test('before the first snapshot it says that there are none yet', () => {
   assert.match(said({ hasData: false, newest: null, count: 0, error: 'no snapshot is in memory yet', status: 503 }).join(), /no data yet: no snapshot/);
 });
