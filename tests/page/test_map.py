@@ -264,8 +264,8 @@ async def test_on_a_phone_the_legend_of_each_scale_lies_within_the_map_and_under
         await expect(found.page.locator("#bands li")).to_have_count(6 if chosen else 4)
         assert await found.page.evaluate("document.documentElement.scrollWidth") == 360
         places = ("#stage", "#legend", "#bands li:last-child", ".leaflet-control-scale")
-        boxes = [await found.page.locator(place).bounding_box() for place in places]
-        stage, legend, band, bar = (each or {} for each in boxes)
+        boxes: list[Any] = [await found.page.locator(place).bounding_box() for place in places]
+        stage, legend, band, bar = boxes
         assert band["x"] + band["width"] <= legend["x"] + legend["width"] <= stage["width"]
         assert bar["y"] + bar["height"] <= legend["y"]
 
