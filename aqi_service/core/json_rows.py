@@ -185,7 +185,7 @@ def _pollutant(name: str, text: str | None, scale: Scale | None) -> Json | None:
     adds = part(scale, name, value) if scale else None
     return {
         "value": number(value),
-        "rounded": adds and number(f"{adds.rounded:f}"),
+        "rounded": adds and number(float(adds.rounded)),
         "index": adds and adds.aqi,
     }
 

@@ -83,7 +83,8 @@ def _table(table: PollutantTable) -> Json:
         _row(step, table.steps[place - 1].high if place else None, rounding, is_last=step is table.steps[-1])
         for place, step in enumerate(table.steps)
     ]
-    return {"reads": table.reads, "rounding": rounding.words, "rows": rows}
+    missing = None if table.missing is None else int(table.missing)
+    return {"reads": table.reads, "rounding": rounding.words, "missing": missing, "rows": rows}
 
 
 def _row(step: Step, below: Fraction | None, rounding: Rounding, *, is_last: bool) -> Json:

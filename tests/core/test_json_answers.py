@@ -99,6 +99,12 @@ def test_each_pollutant_has_its_value_as_it_is_compared_and_its_own_index(scale:
     )
 
 
+def test_where_a_scale_compares_binary_floats_the_number_is_said_as_it_was_reported() -> None:
+    item = FULL._replace(pm25="0.1", pm10="50.49", scale="report")
+    record = read(json_pieces(SensorRequest(141), SensorRecord(item), MOMENT))["record"]
+    assert [record[name]["rounded"] for name in ("P2.5", "P10")] == [Decimal("0.1"), Decimal("50.49")]
+
+
 def test_a_single_answer_says_its_age_its_checks_and_where_it_comes_from() -> None:
     version = SnapshotVersion("data_20_12_23_18_55.json", 1_703_098_500, "daqi", 1, 5, "", "ab", "1.2.3")
     said = SensorRecord(FULL, Check((Flag.STALE, Flag.HIGH), 9, 12.5), "94.1", hours_seen=21)

@@ -72,3 +72,12 @@ def test_advice_begins_where_its_publisher_has_it_begin() -> None:
 
 def test_the_guideline_is_the_who_s_of_2021_for_24_hours() -> None:
     assert guideline_json(WHO)["limits"] == {"P2.5": 15, "P10": 45}
+
+
+def test_what_a_missing_value_counts_as_is_said_and_that_it_does_not_count() -> None:
+    said = {name: scale_json(scale)["pollutants"] for name, scale in SCALES.items()}
+    assert {name: [table["missing"] for table in of.values()] for name, of in said.items()} == {
+        "daqi": [None, None],
+        "us-epa": [None, None],
+        "report": [0, 0],
+    }

@@ -8,7 +8,7 @@ import { ask } from './feed.js';
  * @typedef {{name: string, title: string, may_be_asked: boolean, source: string, date: string,
  *   bands: {name: string, index_from: number, index_to: number|null}[],
  *   colours: {index_from: number, official: string, second: string}[],
- *   pollutants: Record<string, {rounding: string, rows: Row[]}>}} Scale
+ *   pollutants: Record<string, {rounding: string, missing: number|null, rows: Row[]}>}} Scale
  */
 
 /** @type {Promise<any>|undefined} */

@@ -55,9 +55,9 @@ export function why(record, scale) {
 
 /** @param {any} record @param {string[]} there @param {any} scale */
 function which(record, there, scale) {
-  if (there.length < 2) return there.length ? `only ${shown(there[0])} was reported` : 'no value that this scale counts';
-  if (record['P2.5'].index === record.P10.index) return 'both say the same';
-  return scale.decides === 'highest' ? 'the higher counts' : 'the lower counts';
+  const [one] = there, other = one === 'P10' ? 'P2.5' : 'P10', missing = scale.pollutants[other].missing ?? null;
+  if (there.length < 2) return one ? `only ${shown(one)} was reported${missing === null ? '' : `, and ${shown(other)} counts as ${missing}`}` : 'no value that this scale counts';
+  return record['P2.5'].index === record.P10.index ? 'both say the same' : `the ${scale.decides === 'highest' ? 'higher' : 'lower'} counts`;
 }
 
 /** @param {string} pollutant as the API names it */

@@ -25,6 +25,8 @@ test('of equal indices, one value, or none it says so', () => {
   assert.equal(why({ ...RECORD, P10: null }, DAQI).sum, 'PM2.5 24.3 → 24 → DAQI 3; only PM2.5 was reported');
   assert.equal(why({ ...RECORD, 'P2.5': null, P10: { value: 5, rounded: 5, index: null } }, DAQI).sum, 'no value that this scale counts');
   assert.match(why(RECORD, { ...DAQI, decides: 'lowest' }).sum, /; the lower counts$/);
+  const asZero = { ...DAQI, pollutants: { ...DAQI.pollutants, 'P2.5': { ...DAQI.pollutants['P2.5'], missing: 0 } } };
+  assert.match(why({ ...RECORD, 'P2.5': null }, asZero).sum, /; only PM10 was reported, and PM2.5 counts as 0$/);
 });
 test('the last row of a table has no end', () => assert.equal(rowWords(DAQI.pollutants.P10.rows[3], 'PM10'), 'PM10 51 and more µg/m³ is 4, Medium'));
 
