@@ -48,7 +48,7 @@ async def replays(
                 yield skipped(source, name, config.table, config.scale_name, time.time())
             else:
                 begun = clock()
-                report = await loads.load(source, LoadKind.REPLAY, run=run)
+                report = await loads.load(await loads.noted(source), LoadKind.REPLAY, run=run)
                 await loads.note_source(source, report)
                 run.load(clock() - begun)
                 clock_off |= report.clock_off

@@ -193,6 +193,11 @@ class Loads:
         name = source.named[0]
         return name if await self._loaded_of((name,)) else None
 
+    async def noted(self, source: Source) -> Source:
+        """Return a source that is to be read, with the snapshot that it was before, if that is to stay so."""
+        renamed = self._config.snapshot_time is not None
+        return source if renamed or self._config.dry_run else await self._known.noted(source)
+
     async def note_source(self, source: Source, report: LoadReport) -> None:
         """Note what a source outside the archive was when it was loaded, so that it is not read again."""
         if not self._config.dry_run:

@@ -176,7 +176,7 @@ class _Load:
             await self._parse(incoming, upload)
             there = await self._archive.names()  # read again: other loads may have ended meanwhile
             if same := await self._manifests.same(
-                there, self._builder.snapshot_time, self._builder.sha.hexdigest()
+                there, self._builder.snapshot_time, self._builder.sha.hexdigest(), self.source.noted
             ):
                 return same
             self._builder.archived = await self._claim.complete(upload, info)

@@ -5,11 +5,13 @@ One rule: a note of a source only names its snapshot; that this is finished, its
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from aqi_service.core.manifest import Manifest
 from aqi_service.core.report import LoadReport
 from aqi_service.core.snapshot_names import parse_name, source_key
-from aqi_service.errors import InGlacier
+from aqi_service.errors import AqiError, InGlacier
 from aqi_service.snapshots.documents import JsonDocuments
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.snapshots.sources import Source, identity_of
@@ -45,6 +47,17 @@ class KnownSources:
             for source, note in noted.items()
             if (name := str(note["snapshot"])) in finished and claims[name].sha256 == note["sha256"]
         }
+
+    async def noted(self, source: Source) -> Source:
+        """Return a source that is to be read, with the snapshot that it was when it was loaded before.
+
+        So its content is not archived, nor exported, under another name now. That this cannot be looked up is
+        no fault of the load.
+        """
+        note = None
+        with suppress(AqiError):
+            note = await self._fitting(source)
+        return replace(source, noted=str(note["snapshot"])) if note else source
 
     async def note(self, source: Source, report: LoadReport) -> None:
         """Note what a source was when it was read, if it still is, and its content is in the archive.

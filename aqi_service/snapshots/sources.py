@@ -96,6 +96,7 @@ class Source:
         identity: tells a URL from every other one, in its query alone as well; empty for what is no URL.
         seen: what it was when it was chosen; None where only reading tells.
         look: tells what it is now.
+        noted: the archived snapshot that it was when it was loaded before, if it has not changed since.
         day: what is known of a day of daily files before it is read; None of what is no such day.
         exported_as: what an export calls a day, by its files' names alone: files that were touched, or have
             more rows by now, replace what was exported of them, and files of other sensors do not.
@@ -113,6 +114,7 @@ class Source:
     identity: str = ""
     seen: Seen | None = None
     look: Callable[[], Awaitable[Seen | None]] | None = None
+    noted: str | None = None
     day: DayFacts | None = None
     exported_as: str = ""
     is_other_mean: bool = False

@@ -82,11 +82,25 @@ async def test_a_source_outside_the_archive_is_read_again_where_that_is_asked_fo
     assert (again.code, said(again, "records")) == (0, [1, 1, 1])
 
 
+async def test_what_is_read_again_has_the_snapshots_and_the_exported_files_that_it_had(
+    captures: Path,
+) -> None:
+    (captures / "captures" / SIX[2]).write_bytes(document(1))  # as its neighbour: the feed may stand still
+    kept = []
+    for _ in range(2):
+        done = await load(captures, "--export", "air/")
+        assert (done.code, len(done.reports)) == (0, 4)
+        folders = (captures / "air", captures / "d" / "snapshots")
+        kept.append([sorted(path.name for path in folder.rglob("data_*")) for folder in folders])
+    assert kept[0] == kept[1]
+
+
 async def test_a_name_that_is_asked_for_is_given_although_the_source_is_known(captures: Path) -> None:
     options = ("--load-only", "--local", "d", "captures/mine.json", "--snapshot-time")
     await ran(*options, "2023-12-19", cwd=captures)
+    await ran(*options[:3], f"captures/{SIX[0]}", cwd=captures)
     again = await ran(*options, "2023-12-21", cwd=captures)
-    assert said(again, "records") == [1]
+    assert (said(again, "records"), said(again)) == ([1], ["data_21_12_23_00_00.json"])
 
 
 async def test_a_table_scored_anew_reads_them_again(captures: Path) -> None:

@@ -20,7 +20,7 @@ from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.ports import Storage
 from tests.doubles.load_helpers import NAME, TABLE, document, run
 from tests.doubles.log_lines import lines
-from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, in_memory
+from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing, in_memory
 
 FILE = f"{NAME}.gz"
 
@@ -173,3 +173,12 @@ async def test_a_source_without_a_look_is_not_noted(world: World) -> None:
     source = replace(world.write(document(1, 2)), seen=None)
     await world.load(source)
     assert not [key for key in world.archive.documents if "/sources/" in key]
+
+
+async def test_that_a_note_cannot_be_read_keeps_no_source_from_being_read(world: World) -> None:
+    source = world.write(document(1))
+    await world.load(source)
+    assert (await world.known().noted(source)).noted == NAME
+    away: Any = Before(world.archive, get=failing(Unavailable("away")))
+    known = KnownSources(away, ManifestStore(world.storage, TABLE), TABLE)
+    assert await known.noted(source) is source
