@@ -118,15 +118,18 @@ async def test_a_file_has_what_the_table_has_and_finished_snapshots_are_exported
     assert "3,565 records of 1 snapshot exported to b.csv" in again.err
 
 
-async def test_workers_that_share_snapshots_write_a_file_each(tmp_path: Path) -> None:
+async def test_workers_that_share_snapshots_write_a_file_each_in_a_folder_that_is_made(
+    tmp_path: Path,
+) -> None:
     sources = [str(written(tmp_path, document(n), f"data_20_12_23_18_0{n}.json")) for n in (1, 2, 3)]
     for share in ("0/2", "1/2"):
-        exporting = ("--load-only", "--dry-run", "--export", "a.csv", "--shard", share)
+        exporting = ("--load-only", "--dry-run", "--export", "new/folder/a.csv", "--shard", share)
         done = await ran(*exporting, *sources, cwd=tmp_path)
-        assert (done.code, "exported to a." in done.err) == (0, True)
-    assert ids(tmp_path / "a.0-of-2.csv") == ["1", "3"]
-    assert ids(tmp_path / "a.1-of-2.csv") == ["2"]
-    assert not (tmp_path / "a.csv").exists()
+        assert (done.code, "exported to new/folder/a." in done.err) == (0, True)
+    made = tmp_path / "new" / "folder"
+    assert ids(made / "a.0-of-2.csv") == ["1", "3"]
+    assert ids(made / "a.1-of-2.csv") == ["2"]
+    assert len(files(made)) == 2
 
 
 async def test_of_several_snapshots_the_whole_ones_are_in_the_file_and_without_one_there_is_none(

@@ -19,6 +19,7 @@ from aqi_service.storage.exports import ExportCounts, SnapshotExport
 from aqi_service.storage.local.files import (
     disk,
     hold,
+    make_folder,
     partial_of,
     remove_dead_of,
     sync_file,
@@ -72,8 +73,12 @@ class FileExport(ExportCounts):
         self._held = ExitStack()
 
     def begin(self) -> None:
-        """Begin the file. Raises ConfigError where none can be made, Unavailable where there is no room."""
+        """Begin the file, in a folder that is made if it is missing.
+
+        Raises ConfigError where none can be made, Unavailable where there is no room.
+        """
         with disk(self._doing):
+            make_folder(self._path.parent)
             remove_dead_of(self._path)
             self._file = self._held.enter_context(hold(partial_of(self._path)))
             self._rows = _Rows(self._file, packed=self._path.suffix == ".gz")
