@@ -55,6 +55,8 @@ async def _prepared(day: int, folders: Sequence[DayFolder]) -> Source:
     label, end = _label(day, folders), end_of_day(day)
     try:
         listed = [(folder, await folder.files(day)) for folder in folders]
+        if not any(files for _, files in listed):
+            raise FetchFailed(f"{label}: no file of it is there now")
     except FetchFailed as error:
         name = day_source_name(day, "")
         return Source(label, partial(_failing, error), (name, end), to_archive=False, day=DayFacts())

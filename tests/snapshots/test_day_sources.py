@@ -136,6 +136,14 @@ async def test_a_file_that_is_gone_when_it_is_its_turn_fails_its_day_alone(tmp_p
             _ = [chunk async for chunk in incoming.chunks]
 
 
+async def test_a_day_of_which_all_files_are_gone_when_it_is_its_turn_fails(tmp_path: Path) -> None:
+    [path] = put(tmp_path, name_of(1))
+    [source] = await chosen(tmp_path)
+    path.unlink()
+    with pytest.raises(FetchFailed, match=f"{tmp_path}: {DAY}: no file of it is there now"):
+        await records(source)
+
+
 async def test_a_damaged_file_in_a_zip_costs_itself_alone(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "x.zip", [(name_of(n), day_of(n)) for n in (1, 2, 3)])
     with zipfile.ZipFile(path) as packed:
