@@ -6,6 +6,7 @@ One rule: a day's files are listed when it is its turn, and what is known of the
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from aqi_service.core.day_names import DayEntry, day_source_name, day_text, end_of_day
@@ -40,27 +41,20 @@ def digest_of(entries: Iterable[DayEntry]) -> str:
 
 def _source(day: int, folders: Sequence[DayFolder]) -> Source:
     """Return a day whose files are not listed yet: `prepare` does it."""
-    return Source(
-        _label(day, folders),
-        partial(_failing, FetchFailed("its files were not listed")),
-        (day_source_name(day, ""), end_of_day(day)),
-        to_archive=False,
-        day=DayFacts(),
-        prepare=partial(_prepared, day, folders),
-    )
+    unlisted = _unlisted(_label(day, folders), day, FetchFailed("its files were not listed"))
+    return replace(unlisted, prepare=partial(_prepared, day, folders))
 
 
 async def _prepared(day: int, folders: Sequence[DayFolder]) -> Source:
-    """List a day's files; where that fails, the source is one that cannot be opened."""
+    """List a day's files; where that fails, or there is none any more, the source cannot be opened."""
     label, end = _label(day, folders), end_of_day(day)
     try:
         listed = [(folder, await folder.files(day)) for folder in folders]
-        if not any(files for _, files in listed):
-            raise FetchFailed(f"{label}: no file of it is there now")
     except FetchFailed as error:
-        name = day_source_name(day, "")
-        return Source(label, partial(_failing, error), (name, end), to_archive=False, day=DayFacts())
+        return _unlisted(label, day, error)
     entries = [file.entry for _, files in listed for file in files]
+    if not entries:
+        return _unlisted(label, day, FetchFailed(f"{label}: no file of it is there now"))
     digest = digest_of(entries)
     exported_as = day_source_name(day, digest_of(entry._replace(size=0, time=0) for entry in entries))
     return Source(
@@ -71,6 +65,11 @@ async def _prepared(day: int, folders: Sequence[DayFolder]) -> Source:
         day=DayFacts(files=len(entries), digest=digest),
         exported_as=exported_as,
     )
+
+
+def _unlisted(label: str, day: int, error: FetchFailed) -> Source:
+    named = (day_source_name(day, ""), end_of_day(day))
+    return Source(label, partial(_failing, error), named, to_archive=False, day=DayFacts())
 
 
 def _label(day: int, folders: Sequence[DayFolder]) -> str:
