@@ -26,7 +26,7 @@ def tell_run(config: Config, summary: RunSummary, seconds: float) -> None:
         told = f"{summary.skips} of {summary.of} snapshots were finished already: --force loads them again"
         say("snapshots_skipped", told, {"count": summary.skips, "of": summary.of})
     if config.dry_run and summary.of > 1:
-        _tell_estimate(config, summary.stored)
+        _tell_estimate(config, summary)
 
 
 def _tell_loads(config: Config, summary: RunSummary, seconds: float) -> None:
@@ -48,10 +48,10 @@ def _tell_loads(config: Config, summary: RunSummary, seconds: float) -> None:
     )
 
 
-def _tell_estimate(config: Config, items: int) -> None:
-    """Say what it takes to write so many items to DynamoDB."""
+def _tell_estimate(config: Config, summary: RunSummary) -> None:
+    """Say what it takes to write to DynamoDB what was read."""
     price, most = config.price_per_million, config.max_write_units
-    found = estimate(items, price, most)
+    found = estimate(summary.stored, price, most)
     dated = f" (the price of {PRICE_SINCE})" if price == PRICE_PER_MILLION else ""
     told = (
         f"estimate for DynamoDB: {found.items:,} items, {found.units:,} write units, "
@@ -59,6 +59,8 @@ def _tell_estimate(config: Config, items: int) -> None:
     )
     if found.hours is not None:
         told += f", {found.hours:,.2f} hours at --max-write-units {most}"
+    if summary.missing:
+        told += f"; {summary.missing:,} of {summary.of:,} snapshots are not in it, or not whole"
     say(
         "estimate",
         told,

@@ -36,11 +36,17 @@ class RunSummary:
             self.changes = self.changes or IndexChanges()
             self.changes.update(report.indices)
 
+    @property
+    def missing(self) -> int:
+        """How many snapshots were not loaded, or not whole."""
+        return self.of - self.statuses[Status.COMPLETE] - self.statuses[Status.UNCHANGED]
+
     def sentence(self, seconds: float, *, dry_run: bool) -> str:
         """Say it of a run that took so many seconds."""
         ended = ", ".join(f"{self.statuses[each]:,} {each}" for each in Status if self.statuses[each])
         what = f"{self.records:,} records, {self.stored:,} {'to be stored' if dry_run else 'stored'}"
         count = f"{self.statuses.total():,} of {self.of:,} snapshots"
         told = f"{count} in {age_text(seconds)}: {ended or 'none loaded'}; {what}"
-        finished = self.statuses[Status.COMPLETE] + self.statuses[Status.UNCHANGED] == self.of
-        return told if finished or dry_run else f"{told}; the same command again loads what is missing"
+        return (
+            told if not self.missing or dry_run else f"{told}; the same command again loads what is missing"
+        )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from aqi_service.core.clocks import is_ahead
+from aqi_service.core.day_names import EXAMPLE
 from aqi_service.core.s3_urls import ARCHIVE, is_prefix, is_snapshot_key, parse_s3
 from aqi_service.core.selection import Selection
 from aqi_service.core.snapshot_names import order_of, parse_file_name, parse_name
@@ -114,8 +115,8 @@ async def _named(text: str, locations: SnapshotLocations, clock: float) -> list[
     days = found_days.folders(locations.objects, bucket)
     if not (wanted or days):
         raise MissingResource(
-            f"{text}: no object under it ends in .json or .json.gz, and there is {NO_DAYS}: "
-            "name another prefix"
+            f"{text}: no object under it ends in .json or .json.gz, and there is no daily file "
+            f"({EXAMPLE}, also .gz; tars and zips are read from a disk): name another prefix"
         )
     found = [_object(locations, locations.objects, bucket, entry.key, entry) for entry in wanted]
     return [*_not_ahead(found, clock), *days]

@@ -144,7 +144,8 @@ async def test_an_object_can_be_loaded_into_a_folder(moto: Moto, tmp_path: Path)
             "s3://{}/absent/",
             (
                 "s3://{}/absent/: no object under it ends in .json or .json.gz, and there is no daily file "
-                "(2023-12-20_sds011_sensor_123.csv, also .gz, tar or zip): name another prefix"
+                "(2023-12-20_sds011_sensor_123.csv, also .gz; tars and zips are read from a disk): "
+                "name another prefix"
             ),
         ),
         ("s3://no-such-bucket-here/", "s3://no-such-bucket-here/: there is no such bucket"),

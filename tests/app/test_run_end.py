@@ -61,6 +61,14 @@ async def test_a_dry_run_over_several_ends_with_an_estimate_that_counts_each_ite
     )
 
 
+async def test_an_estimate_says_how_many_snapshots_it_knows_nothing_of(captures: Path) -> None:
+    (captures / "captures" / NAMES[1]).write_bytes(b"{}")
+    done = await ran(*DRY, cwd=captures)
+    assert done.code == 1
+    assert done.last.startswith("estimate for DynamoDB: 5 items, 10 write units, ")
+    assert done.last.endswith("; 1 of 3 snapshots are not in it, or not whole")
+
+
 async def test_an_estimate_goes_by_the_price_and_the_cap_that_are_given(captures: Path) -> None:
     options = ("--price-per-million", "250000", "--max-write-units", "1", "--log-format", "json")
     done = await ran(*DRY, *options, cwd=captures)
