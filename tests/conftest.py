@@ -11,8 +11,9 @@ from tests.doubles.aws_world import aws
 from tests.doubles.models import read_models_once
 from tests.doubles.moto_names import Moto
 from tests.doubles.patience import PROGRAM
+from tests.garbage import nothing_left_behind, pytest_collection, pytest_sessionfinish
 
-__all__ = ["aws"]  # a fixture
+__all__ = ["aws", "nothing_left_behind", "pytest_collection", "pytest_sessionfinish"]  # fixtures and hooks
 
 profiles.in_force()
 

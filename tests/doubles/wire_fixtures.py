@@ -74,14 +74,10 @@ def by_jumps(test: Test) -> Callable[..., None]:
 def _on(loops: dict[str, Callable[[], asyncio.AbstractEventLoop]], test: Test) -> Callable[..., None]:
     def run(loop_factory: Callable[[], asyncio.AbstractEventLoop], **arguments: Any) -> None:
         complaints: list[dict[str, Any]] = []
-        gc.freeze()  # or the collection below would look at all that earlier tests left
-        try:
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
-                runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
-                runner.run(test(**arguments))
-                gc.collect()  # brings out what was "never retrieved"
-        finally:
-            gc.unfreeze()
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
+            runner.run(test(**arguments))
+            gc.collect()  # brings out what was "never retrieved"; tests/garbage.py keeps it short
         assert complaints == [], complaints
 
     functools.update_wrapper(run, test)
