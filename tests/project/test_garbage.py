@@ -36,7 +36,7 @@ def test_a_socket_left_open_fails_its_own_file_and_one_that_was_kept_the_whole_r
     (tmp_path / "test_one.py").write_text(ONE)
     (tmp_path / "test_two.py").write_text(TWO)
     (tmp_path / "conftest.py").write_text("from tests.garbage import *")
-    words = "-m pytest -v --tb=no -W error -p no:cacheprovider".split()
+    words = ["-m", "pytest", "-v", "--tb=no", "-W", "error", "-p", "no:cacheprovider"]
     command = [sys.executable, *words, str(tmp_path)]
     alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
