@@ -21,10 +21,10 @@ MOST_MB = 30.0
 
 
 def _build(document: str) -> SnapshotIndex:
-    growing, items = IndexBuilder(), list(items_of(document))
-    growing.add(items)
+    builder, items = IndexBuilder(), list(items_of(document))
+    builder.add(items)
     snapshot_time = int(NEWEST.timestamp())
-    return growing.done(
+    return builder.done(
         SnapshotVersion("data.json", snapshot_time, "daqi", len(items), snapshot_time, ""), snapshot_time
     )
 
@@ -39,10 +39,10 @@ def packing(document: str, records: str) -> float:
     """Return the processor seconds that it takes to pack items that are there already."""
     items = list(items_of(document))
     begun = time.process_time()
-    growing = IndexBuilder()
-    growing.add(items)
+    builder = IndexBuilder()
+    builder.add(items)
     snapshot_time = int(NEWEST.timestamp())
-    index = growing.done(
+    index = builder.done(
         SnapshotVersion("data.json", snapshot_time, "daqi", len(items), snapshot_time, ""), snapshot_time
     )
     seconds = time.process_time() - begun

@@ -86,16 +86,16 @@ async def _serve(
     async with AsyncExitStack() as stack:
         sockets = _closing(stack, listen(config.host, config.port))
         http_sockets = _closing(stack, _http_sockets(config))
-        latest = MemoryIndex(time.time, files.excluded)
-        files.on_excluded = latest.renewable.set
-        lookup = Lookup(backend.storage.store, time.time, latest=latest, read_units=config.read_units)
+        memory = MemoryIndex(time.time, files.excluded)
+        files.on_excluded = memory.renewable.set
+        lookup = Lookup(backend.storage.store, time.time, memory=memory, read_units=config.read_units)
         stack.push_async_callback(lookup.close)
         at_once = AtOnce(lookup.at_once, lookup.records_at_once)
         server = Server(
             sockets, lookup.answer, _limits(config), lambda: tls.context if tls else None, at_once
         )
         server.no_slot = lookup.no_slot
-        status = ServiceStatus(server.counts, lookup.counts, lookup.requests, latest)
+        status = ServiceStatus(server.counts, lookup.counts, lookup.requests, memory)
         await _watch_loads(stack, config, backend, status)
         status.certificate_end = lambda: tls.expires if tls else None
         _warn(config)
@@ -110,12 +110,12 @@ async def _serve(
         await stack.enter_async_context(_telling(systemd or Systemd({}), config, status, stop))
         preparation = Preparation(config, backend, status)
         await _prepare(preparation, server, stop)
-        loader = Scheduler(config, backend, status, Serving(sockets[0].getsockname()[1], latest), preparation)
+        loader = Scheduler(config, backend, status, Serving(sockets[0].getsockname()[1], memory), preparation)
         job = preparation.until_done if config.serve_only else loader.run
         loading = supervise(lambda: job(stop), status, stop)
-        following = _follower(config, backend, latest, status).run(stop)
+        refreshing = _refresher(config, backend, memory, status).run(stop)
         watching = (watch(status.lag, stop), watch_disk(backend.free_bytes, status, stop))
-        await asyncio.gather(loading, _serve_until(server, stop), following, *watching)
+        await asyncio.gather(loading, _serve_until(server, stop), refreshing, *watching)
 
 
 async def _prepare(preparation: Preparation, server: Server, stop: Stop) -> None:
@@ -167,11 +167,11 @@ def _put_lookups_first() -> None:
     gc.freeze()
 
 
-def _follower(
-    config: Config, backend: Backend, latest: MemoryIndex, status: ServiceStatus
+def _refresher(
+    config: Config, backend: Backend, memory: MemoryIndex, status: ServiceStatus
 ) -> MemoryRefresher:
     asking = FetchOptions(user_agent(config), config.max_bytes)
-    return MemoryRefresher(backend.storage, config.table, latest, asking, told=status.seen)
+    return MemoryRefresher(backend.storage, config.table, memory, asking, told=status.seen)
 
 
 async def _serve_until(server: Server, stop: Stop) -> None:

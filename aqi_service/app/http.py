@@ -52,7 +52,7 @@ async def serve_http(
         shown.ready,
         metrics(status),
         lambda reason: status.http_refused.update((reason,)),
-        lambda: status.clock_trouble(status.latest.now()),
+        lambda: status.clock_trouble(status.memory.now()),
         api_answers(shown),
         Page(shown.tiles),
     )
@@ -63,7 +63,7 @@ def api_answers(shown: Shown) -> "ApiAnswers":
     """Put together what the API is made of."""
     from aqi_service.web.api import ApiAnswers  # noqa: PLC0415  # not with --no-http
 
-    memory = shown.status.latest
+    memory = shown.status.memory
 
     def moment() -> Moment:
         return Moment(memory.now(), None if memory.index is None else memory.index.version)

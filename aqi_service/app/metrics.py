@@ -41,7 +41,7 @@ class ServiceStatus:
     server: ServerCounts
     lookups: LookupCounts = field(default_factory=LookupCounts)
     requests: RequestCounts = field(default_factory=lambda: RequestCounts(time.monotonic))
-    latest: MemoryIndex = field(default_factory=lambda: MemoryIndex(time.time))
+    memory: MemoryIndex = field(default_factory=lambda: MemoryIndex(time.time))
     loads: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_ENDS, 0)))
     fates: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_FATES, 0)))
     failures: int = 0
@@ -155,7 +155,7 @@ class _Metrics(Collector):
 
     def _gauges(self) -> Iterable[Metric]:
         """Yield what is one number; most of what a load tells is not known before the first."""
-        status, last, index = self._status, self._status.last, self._status.latest.index
+        status, last, index = self._status, self._status.last, self._status.memory.index
         rows: tuple[tuple[str, str, float | None], ...] = (
             ("aqi_tcp_connections", "Connections open.", status.server.open),
             ("aqi_loader", "1 while this process has the lease, and so loads.", status.holds_lease()),

@@ -55,7 +55,7 @@ class Serving(NamedTuple):
     """Where lookups are served, and what they see in memory."""
 
     port: int
-    latest: MemoryIndex
+    memory: MemoryIndex
 
 
 class Scheduler:
@@ -76,7 +76,7 @@ class Scheduler:
         serving = serving or Serving(0, MemoryIndex(time.time))
         self._port = serving.port
         self._preparation = preparation
-        self._loads = Loads(config, backend, serving.latest)
+        self._loads = Loads(config, backend, serving.memory)
         self._older_told = False
         status.holds_lease = partial(still_held, backend.lease.check)
         self._clock_off = False

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
-from aqi_service.core import redaction as showing
+from aqi_service.core import redaction
 
 Record = dict[str, str]
 """A record as the server's CSV gives it: cells by column name; numbers as decimal text, "" for none."""
@@ -78,7 +78,7 @@ def line(cells: Iterable[str]) -> str:
 
 def guard(cell: str) -> str:
     """Put ' before a text that a spreadsheet would run; numbers stay as they are."""
-    if cell.startswith(showing.FORMULA_STARTS) and number(cell) is None:
+    if cell.startswith(redaction.FORMULA_STARTS) and number(cell) is None:
         return "'" + cell
     return cell
 
@@ -113,4 +113,4 @@ def _json(name: str, cell: str) -> str:
 
 def visible(text: str, size: int = 200) -> str:
     """Show a foreign text to a person: control and invisible characters as escapes, at most `size` of it."""
-    return showing.printable(text[:size]) + ("..." if len(text) > size else "")
+    return redaction.printable(text[:size]) + ("..." if len(text) > size else "")

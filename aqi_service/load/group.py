@@ -14,9 +14,9 @@ from aqi_service.storage.ports import Judged, PutResult
 
 @dataclass(slots=True)
 class Group:
-    """Items by id; `numbers` are theirs in the document, which has to be read anew from `mark` for them."""
+    """Items by id; `numbers` are theirs in the document, to be read again from `position`."""
 
-    mark: Position
+    position: Position
     items: dict[str, Item] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
 

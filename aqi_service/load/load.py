@@ -201,7 +201,7 @@ class _Load:
             self.writer.announce(len(batch.items))
             self._builder.rejects.add(batch.rejections)
             await self._export.add(batch.items)
-            await self.writer.add(batch.items, batch.mark)
+            await self.writer.add(batch.items, batch.position)
             await let_lookups_pass()
 
     async def _write_pending(self, name: str | None, *, unchanged: bool) -> LoadEnd:

@@ -44,22 +44,22 @@ async def write_pending(
             tries += 1
             await asyncio.sleep(full_jitter(tries, random(), WAIT_BASE, WAIT_CAP))  # noqa: S311  # spreads load
         pending = writer.counts.pending
-        if mark := writer.resume():
-            log.info("pending_resumed", extra={"offset": mark.offset, "pending": pending})
-            await _read(writer, reread, rules, mark)
+        if position := writer.resume():
+            log.info("pending_resumed", extra={"offset": position.offset, "pending": pending})
+            await _read(writer, reread, rules, position)
         await writer.flush()
         if writer.counts.pending < pending:
             tries = 0
 
 
-async def _read(writer: TableWriter, reread: ReadFrom, rules: ScoringRules, mark: Position) -> None:
-    reader = DocumentReader(rules, mark)
-    async with aclosing(reread(mark.offset)) as chunks:
+async def _read(writer: TableWriter, reread: ReadFrom, rules: ScoringRules, position: Position) -> None:
+    reader = DocumentReader(rules, position)
+    async with aclosing(reread(position.offset)) as chunks:
         async for chunk in chunks:
             for batch in reader.feed(chunk):
-                await writer.add(batch.items, batch.mark)
+                await writer.add(batch.items, batch.position)
                 await let_lookups_pass()
             if writer.detached:
                 return
     for batch in reader.close():
-        await writer.add(batch.items, batch.mark)
+        await writer.add(batch.items, batch.position)

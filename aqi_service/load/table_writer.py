@@ -59,20 +59,20 @@ class TableWriter:
         """Say that `count` items will come, so that an end in between leaves them pending."""
         self.counts.announced += count
 
-    async def add(self, items: Sequence[Item], mark: Position) -> None:
-        """Take announced items, numbered from `mark.number` on; wait while too many groups are on their way.
+    async def add(self, items: Sequence[Item], position: Position) -> None:
+        """Take announced items, numbered from `position.number` on; wait while many groups are on their way.
 
         Items that are decided already are passed over, so that a document can be read again.
         """
-        if self._are_ordinary(items, mark):
-            await self._accept_all(items, mark)
+        if self._are_ordinary(items, position):
+            await self._accept_all(items, position)
             return
-        for number, item in enumerate(items, mark.number):
+        for number, item in enumerate(items, position.number):
             if self._is_new(number):
                 if self.detached:
-                    self._note_pending(mark)
+                    self._note_pending(position)
                     return
-                await self._accept(item, number, mark)
+                await self._accept(item, number, position)
 
     async def flush(self) -> None:
         """Write what is left, wait for all of it, and make it durable.
@@ -95,9 +95,9 @@ class TableWriter:
 
     def resume(self) -> Position | None:
         """Attach again, as patient as can be; return where the document has to be read anew."""
-        mark, self.first_pending = self.first_pending, None
+        position, self.first_pending = self.first_pending, None
         self.detached, self.error, self._patience = False, None, None
-        return mark
+        return position
 
     async def stop(self) -> None:
         """Give up what is on its way; it stays pending."""
@@ -110,34 +110,34 @@ class TableWriter:
         """Tell whether the item of that number is still to be taken."""
         return number >= self._accepted_below or number in self._to_accept_again
 
-    def _are_ordinary(self, items: Sequence[Item], mark: Position) -> bool:
+    def _are_ordinary(self, items: Sequence[Item], position: Position) -> bool:
         """Tell whether all are to be taken, and no id is met twice: as it nearly always is."""
         ids, groups = {item.id for item in items}, self.group_writer
         ages = ages_from(groups.now(), groups.data_time)
         return (
             not self.detached
-            and mark.number >= self._accepted_below
+            and position.number >= self._accepted_below
             and len(ids) == len(items)
             and self._under_way.keys().isdisjoint(ids)
             and not (self._group and not self._group.items.keys().isdisjoint(ids))
             and not any(is_expired(item, ages) for item in items)
         )
 
-    async def _accept_all(self, items: Sequence[Item], mark: Position) -> None:
+    async def _accept_all(self, items: Sequence[Item], position: Position) -> None:
         """Take ordinary items, as `_accept` takes each."""
-        number = mark.number
+        number = position.number
         while items:
-            group = self._group = self._group or Group(mark)
+            group = self._group = self._group or Group(position)
             items, some = group.fill(items, number, self._group_size), items
             number += len(some) - len(items)
             self._accepted_below = number
             if len(group.items) >= self._group_size:
                 await self._dispatch()
                 if items and self.detached:
-                    self._note_pending(mark)
+                    self._note_pending(position)
                     return
 
-    async def _accept(self, item: Item, number: int, mark: Position) -> None:
+    async def _accept(self, item: Item, number: int, position: Position) -> None:
         if is_expired(item, ages_from(self.group_writer.now(), self.group_writer.data_time)):
             self.counts.expired += 1
             self._mark_accepted(number)
@@ -146,10 +146,10 @@ class TableWriter:
             async with self._back_pressure():
                 await asyncio.wait([flying])
             if self.detached:
-                self._note_pending(mark)
+                self._note_pending(position)
                 return
         self._mark_accepted(number)
-        group = self._group = self._group or Group(mark)
+        group = self._group = self._group or Group(position)
         if waiting := group.items.get(item.id):
             self.counts.superseded += 1
             if judge(item, waiting) is Verdict.SUPERSEDED:
@@ -185,12 +185,12 @@ class TableWriter:
 
     def _give_up(self, group: Group) -> None:
         self._to_accept_again.update(group.numbers.values())
-        self._note_pending(group.mark)
+        self._note_pending(group.position)
 
-    def _note_pending(self, mark: Position) -> None:
-        """Note that something at or behind `mark` is not decided."""
-        if self.first_pending is None or mark.number < self.first_pending.number:
-            self.first_pending = mark
+    def _note_pending(self, position: Position) -> None:
+        """Note that something at or behind `position` is not decided."""
+        if self.first_pending is None or position.number < self.first_pending.number:
+            self.first_pending = position
 
     async def _dispatch(self) -> None:
         """Send the group on its way as soon as there is a slot; detached in the meantime, give it up."""

@@ -1,8 +1,9 @@
 r"""THE READ PATH: the payload of a request in, the payload of its reply out.
 
-    request --id--> latest (the newest snapshot, in memory) --> reply
-                |       ^-- the archive, read by the refresher; which ids a load of this process writes
-                \-> misses --those that wait together--> store (the table) --> reply
+    request --id--> memory (the newest snapshot) --> reply
+            |   |       ^-- the archive, read by the refresher; which ids a load of this process writes
+            |   \-> batcher --those that wait together--> store (the table) --> reply
+            \-words--> requests (by sensor, place and time) --> memory, or the store --> reply
 
 One rule: every request gets an answer, within a deadline; what the reader is told never depends on what
 went wrong inside.
@@ -60,14 +61,14 @@ class Lookup:
         store: Store,
         now: Callable[[], float],
         deadline: float = DEADLINE,
-        latest: MemoryIndex | None = None,
+        memory: MemoryIndex | None = None,
         read_units: float = READ_UNITS,
     ) -> None:
         self.counts = LookupCounts()
         self.requests = RequestCounts(_loop_time)
-        self._latest = latest or MemoryIndex(now)
-        self._misses = LookupBatcher(store, self.counts, deadline)
-        self._others = RequestAnswers(self._latest, store, read_units)
+        self._memory = memory or MemoryIndex(now)
+        self._batcher = LookupBatcher(store, self.counts, deadline)
+        self._answers = RequestAnswers(self._memory, store, read_units)
         self._deadline = deadline
         self._unreadable = UnreadableTable()
 
@@ -87,8 +88,8 @@ class Lookup:
         if _is_id(payload):
             item = await self._in_time(self._from_table(str(int(payload))))
             return NOT_FOUND if item is None else csv_reply(item)
-        request = read_request(payload, self._latest.now())
-        return await self._in_time(self._others.answer(request))
+        request = read_request(payload, self._memory.now())
+        return await self._in_time(self._answers.answer(request))
 
     async def find(self, request: LookupRequest) -> Found | Latest | Measured | None:
         """Return what answers a request, of a history a page; None if there is no such record or sensor.
@@ -97,24 +98,24 @@ class Lookup:
         """
         if isinstance(request, RecordRequest):
             return await self._record(request.record_id)
-        return await self._in_time(self._others.find(request))
+        return await self._in_time(self._answers.find(request))
 
     async def places(self) -> Places | None:
         """Return the cities that sensors may be near; None where the list cannot be read."""
-        return await self._others.places.all()
+        return await self._answers.places.all()
 
     async def _record(self, number: int) -> SensorRecord | None:
         if number > MAX_INTEGER:
             return None
-        item = self._latest.item(number) or await self._in_time(self._from_table(str(number)))
-        return None if item is None else self._others.said_of(item)
+        item = self._memory.item(number) or await self._in_time(self._from_table(str(number)))
+        return None if item is None else self._answers.said_of(item)
 
     def at_once(self, payload: bytes) -> bytes | None:
         """Return the reply that nothing has to be waited for; None is for `answer`."""
         if not (len(payload) <= _ID_DIGITS and payload.isdigit()):  # `_is_id`, without a call
             return None if payload.partition(b" ")[0] in _NAMES else self._count(OTHER, _BAD)
         number = int(payload)
-        reply = self._latest.reply(number)
+        reply = self._memory.reply(number)
         if reply is not None:
             self.counts.memory += 1
             return reply
@@ -127,7 +128,7 @@ class Lookup:
         """
         if not b"".join(payloads).isdigit() or max(map(len, payloads)) > _ID_DIGITS or b"" in payloads:
             return None
-        frames = self._latest.frames(list(map(int, payloads)))
+        frames = self._memory.frames(list(map(int, payloads)))
         if frames is not None:
             self.counts.memory += len(payloads)
         return frames
@@ -142,7 +143,7 @@ class Lookup:
 
     async def close(self) -> None:
         """Give up what the table has not answered yet; nothing is to be asked any more."""
-        await self._misses.close()
+        await self._batcher.close()
 
     async def _in_time(self, answer: Awaitable[Answer]) -> Answer:
         """Return an answer, or raise what the reader is told: BadRequest, Busy, or NoAnswer."""
@@ -157,12 +158,12 @@ class Lookup:
             raise self._unreadable.told(error) from error
 
     async def _from_table(self, record_id: str) -> Item | None:
-        return self._latest.there(await self._misses.get(record_id))
+        return self._memory.there(await self._batcher.get(record_id))
 
     def _check_table(self, error: BaseException | None) -> None:
         """Forget the snapshot if the error says that its table is gone."""
         if isinstance(error, MissingResource):
-            self._latest.drop()
+            self._memory.drop()
 
 
 def _kind_of(payload: bytes) -> str:

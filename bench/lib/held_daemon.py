@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from aqi_service.app import run as running
+from aqi_service.app import run
 from aqi_service.cli import main
 
 ASK = signal.SIGUSR1
@@ -54,7 +54,7 @@ def prepare() -> None:
         loop.add_signal_handler(ASK, stopwatch.tell)
         return loop
 
-    vars(running).update(loop_factory=lambda: made)
+    vars(run).update(loop_factory=lambda: made)
 
 
 if __name__ == "__main__":

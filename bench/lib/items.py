@@ -26,26 +26,26 @@ CHUNK = 64 * 1024
 
 def items_of(document: str) -> Iterator[Item]:
     """Build the items of a document."""
-    assembler, splitter = MeasurementBuilder(ScoringRules(DAQI, int(NEWEST.timestamp()))), RecordSplitter()
+    builder, splitter = MeasurementBuilder(ScoringRules(DAQI, int(NEWEST.timestamp()))), RecordSplitter()
     with Path(document).open("rb") as file:
         while chunk := file.read(CHUNK):
             for batch in splitter.feed(chunk):
-                yield from (item for item in assembler.add(batch) if isinstance(item, Item))
+                yield from (item for item in builder.add(batch) if isinstance(item, Item))
     for batch in splitter.close():
-        yield from (item for item in assembler.add(batch) if isinstance(item, Item))
+        yield from (item for item in builder.add(batch) if isinstance(item, Item))
 
 
 def index_of(document: str) -> SnapshotIndex:
     """Build what memory has of a document: its records, and its sensors with their flags and humidity."""
-    taken, growing = int(NEWEST.timestamp()), IndexBuilder()
-    intake = DocumentReader(ScoringRules(DAQI, taken), boxes=(boxes := BoxHumidity(taken)))
+    taken, builder = int(NEWEST.timestamp()), IndexBuilder()
+    reader = DocumentReader(ScoringRules(DAQI, taken), boxes=(boxes := BoxHumidity(taken)))
     with Path(document).open("rb") as file:
         while chunk := file.read(CHUNK):
-            for portion in intake.feed(chunk):
-                growing.add(portion.items)
-    for portion in intake.close():
-        growing.add(portion.items)
-    packed = growing.done(SnapshotVersion("data.json", taken, "daqi", 0, taken, ""), taken)
+            for batch in reader.feed(chunk):
+                builder.add(batch.items)
+    for batch in reader.close():
+        builder.add(batch.items)
+    packed = builder.done(SnapshotVersion("data.json", taken, "daqi", 0, taken, ""), taken)
     records = packed.packed
     sensors = run_through(
         sensors_of(map(unpack, records.values()), lambda number: unpack(records[number]), taken, boxes.of)

@@ -8,7 +8,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from aqi_service import certificates as tls
+from aqi_service import certificates
 from aqi_service.certificates import Certificates, client_context
 from aqi_service.errors import ConfigError
 from tests.doubles.certificates import Authority
@@ -135,31 +135,31 @@ def test_a_file_that_is_replaced_just_while_it_is_read_is_one_that_cannot_be_use
     gone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority(tmp_path)
-    certificates = Certificates(*authority.issue("s"), authority.ca)
-    before = certificates.context
+    given = Certificates(*authority.issue("s"), authority.ca)
+    before = given.context
 
     def read_and_gone(_: str, path: Path) -> None:
         path.read_bytes()
         if path.name == gone:
             path.unlink()
 
-    monkeypatch.setattr(tls, "_readable", read_and_gone)
+    monkeypatch.setattr(certificates, "_readable", read_and_gone)
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
-        certificates.reload()
-    assert certificates.context is before
+        given.reload()
+    assert given.context is before
 
 
 def test_a_bad_file_that_goes_away_while_it_is_asked_why_is_one_that_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cert, key = Authority(tmp_path).issue("s")
-    holds = tls._holds
+    holds = certificates._holds
 
     def gone_and_asked(path: Path, what: str) -> bool:
         path.unlink()
         return holds(path, what)
 
-    monkeypatch.setattr(tls, "_holds", gone_and_asked)
+    monkeypatch.setattr(certificates, "_holds", gone_and_asked)
     key.write_text("junk")
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         Certificates(cert, key)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aqi_service.app import run as running
+from aqi_service.app import run
 from aqi_service.app.config import Config
 from aqi_service.app.options import FEED_URL
 from aqi_service.cli import main, option_names, unknown_variables
@@ -94,7 +94,7 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
         seen.append(config)
         return 0
 
-    monkeypatch.setattr(running, "run", keep)
+    monkeypatch.setattr(run, "run", keep)
     return seen
 
 

@@ -233,10 +233,10 @@ def test_lookups_are_counted_by_where_they_were_answered_and_memory_by_its_recor
 ) -> None:
     status.lookups.memory, status.lookups.table, status.lookups.requests = 9, 5, 2
     assert ("aqi_memory_snapshot_timestamp_seconds", None) not in values(status)
-    growing = IndexBuilder()
-    growing.add([FULL, FULL._replace(id="2")])
-    status.latest.offer(
-        growing.done(SnapshotVersion("data_20_12_23_18_00.json", 1_703_095_200, "daqi", 3, 5, ""), 0.0)
+    builder = IndexBuilder()
+    builder.add([FULL, FULL._replace(id="2")])
+    status.memory.offer(
+        builder.done(SnapshotVersion("data_20_12_23_18_00.json", 1_703_095_200, "daqi", 3, 5, ""), 0.0)
     )
     found = values(status)
     assert (found["aqi_lookups_total", "memory"], found["aqi_lookups_total", "table"]) == (9, 5)

@@ -164,11 +164,11 @@ async def test_a_loader_that_dies_is_started_again_after_a_wait_and_counted(
 class Refreshes(Waits):
     """Waits that first let memory be renewed where a load says that it can be; `seen` is what it has then."""
 
-    def __init__(self, last: int, latest: MemoryIndex, found: GivenBackend) -> None:
+    def __init__(self, last: int, memory: MemoryIndex, found: GivenBackend) -> None:
         super().__init__(last)
-        self._latest = latest
+        self._latest = memory
         asking = FetchOptions("agent", 2**20)
-        self._refresher = MemoryRefresher(found.storage, config().table, latest, asking, lambda _: None)
+        self._refresher = MemoryRefresher(found.storage, config().table, memory, asking, lambda _: None)
         self.seen: list[tuple[str | None, list[int]]] = []
 
     async def wait(self, seconds: float | None = None) -> bool:
@@ -182,20 +182,20 @@ class Refreshes(Waits):
 
 @by_jumps
 async def test_each_finished_load_is_what_lookups_see_and_an_unfinished_one_is_not() -> None:
-    latest = MemoryIndex(time.time)
+    memory = MemoryIndex(time.time)
     store = Before(MemoryStore(), put=failing(Unavailable("throttled"), after=2))
     bodies = (document(1, 2, 3), document(2, 3, 4, 5), document(6, 7))
     async with feed_server(*((answer(body),) for body in bodies)) as feed:
         found = opened(store=store)
-        stop = Refreshes(3, latest, found)
+        stop = Refreshes(3, memory, found)
         settings = config(feed_url=feed.url(), load_deadline=60.0)
-        await Scheduler(settings, found, status(), Serving(0, latest)).run(stop)
+        await Scheduler(settings, found, status(), Serving(0, memory)).run(stop)
     assert [ids for _, ids in stop.seen] == [[1, 2, 3], [2, 3, 4, 5], [2, 3, 4, 5]]
     assert {name for name, _ in stop.seen} <= set(await found.storage.archive.names())
 
 
 async def test_what_is_caught_up_is_noticed_but_does_not_become_what_lookups_see() -> None:
-    latest = MemoryIndex(time.time)
+    memory = MemoryIndex(time.time)
     archive, store = MemoryArchive(), MemoryStore()
     earlier, later = (
         f"{datetime.fromtimestamp(time.time() - hours * 3600, UTC):%Y-%m-%d %H:%M:%S}" for hours in (3, 2)
@@ -203,12 +203,12 @@ async def test_what_is_caught_up_is_noticed_but_does_not_become_what_lookups_see
     archive.snapshots[snapshot_name(time.time() - 3600)] = document(1, 8, timestamp=later)
     async with feed_server((answer(document(1, 2, timestamp=earlier)),)) as feed:
         found = opened(archive, store)
-        stop = Refreshes(1, latest, found)
-        await Scheduler(config(feed_url=feed.url()), found, status(), Serving(0, latest)).run(stop)
-    assert latest.index is not None
-    assert sorted(latest.index.packed) == [1, 2]
+        stop = Refreshes(1, memory, found)
+        await Scheduler(config(feed_url=feed.url()), found, status(), Serving(0, memory)).run(stop)
+    assert memory.index is not None
+    assert sorted(memory.index.packed) == [1, 2]
     assert store.items["1"].timestamp == later
-    assert (latest.reply(1) is None, latest.reply(2) is None) == (True, False)
+    assert (memory.reply(1) is None, memory.reply(2) is None) == (True, False)
 
 
 async def test_a_loader_that_ends_is_not_started_again() -> None:

@@ -13,7 +13,7 @@ from tests.doubles.wire_fixtures import task, turns
 
 PROGRAM = """
 import asyncio, sys
-from aqi_service import shutdown as stopping
+from aqi_service import shutdown
 
 async def stubborn():
     print("begun", flush=True)
@@ -24,11 +24,11 @@ async def stubborn():
             print("not yet", flush=True)
 
 async def main():
-    stop = stopping.Stop(grace=0.01)
+    stop = shutdown.Stop(grace=0.01)
     stop.install(at_once=7)
     await stop.guard(stubborn())
 
-stopping.LAST_SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 3600.0
+shutdown.LAST_SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 3600.0
 asyncio.run(main())
 """
 
@@ -62,16 +62,16 @@ async def test_after_the_first_signal_the_process_ends_in_any_case(stubborn: Pat
 
 BLOCKED = """
 import asyncio, sys, time
-from aqi_service import shutdown as stopping
+from aqi_service import shutdown
 from aqi_service.app.run import loop_factory
 
 async def main():
-    stopping.Stop().install(at_once=7)
+    shutdown.Stop().install(at_once=7)
     print("begun", flush=True)
     while True:
         time.sleep(3600)
 
-stopping.LAST_SECONDS = float(sys.argv[1])
+shutdown.LAST_SECONDS = float(sys.argv[1])
 with asyncio.Runner(loop_factory=loop_factory() if sys.argv[2] == "uvloop" else None) as runner:
     runner.run(main())
 """

@@ -13,17 +13,17 @@ from aqi_service.core.snapshot_version import SnapshotVersion, is_behind
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS
 
-EDITION = SnapshotVersion(
+VERSION = SnapshotVersion(
     "data_20_12_23_18_00.json", 1_703_095_200, "daqi", 100, 1_703_091_600, "2023-12-20T18:00:05Z"
 )
 NOW = 1_703_095_300.0
 PLAIN = FULL._replace(id="7", expires_at=None)
 
 
-def index(*items: Item, edition: SnapshotVersion = EDITION) -> SnapshotIndex:
-    growing = IndexBuilder()
-    growing.add(items)
-    return growing.done(edition, NOW)
+def index(*items: Item, version: SnapshotVersion = VERSION) -> SnapshotIndex:
+    builder = IndexBuilder()
+    builder.add(items)
+    return builder.done(version, NOW)
 
 
 @QUICK
@@ -81,28 +81,28 @@ def test_of_two_records_with_one_id_the_newer_is_kept_and_of_equally_new_ones_th
     newer, older = PLAIN._replace(measured_at=20), PLAIN._replace(measured_at=10)
     later = newer._replace(pm10="99")
     for items, kept in (((newer, older), newer), ((older, newer), newer), ((newer, later), later)):
-        growing = IndexBuilder()
-        growing.add(items)
-        assert growing.repeated == 1
-        made = growing.done(EDITION, NOW)
+        builder = IndexBuilder()
+        builder.add(items)
+        assert builder.repeated == 1
+        made = builder.done(VERSION, NOW)
         assert made.reply(7, NOW) == csv_reply(kept)
         assert unpack(made.packed[7]) == kept
 
 
 def test_every_record_with_the_id_of_an_earlier_one_is_counted() -> None:
-    growing = IndexBuilder()
-    growing.add([PLAIN, PLAIN._replace(id="8"), PLAIN])
-    assert growing.repeated == 1
-    growing.add([PLAIN, PLAIN._replace(id="9"), PLAIN._replace(id="8")])
-    assert growing.repeated == 3
+    builder = IndexBuilder()
+    builder.add([PLAIN, PLAIN._replace(id="8"), PLAIN])
+    assert builder.repeated == 1
+    builder.add([PLAIN, PLAIN._replace(id="9"), PLAIN._replace(id="8")])
+    assert builder.repeated == 3
 
 
 def test_records_beyond_its_room_are_left_to_the_table_but_those_it_has_are_kept_up_to_date() -> None:
-    growing = IndexBuilder(room=2)
+    builder = IndexBuilder(room=2)
     numbers = ((1, "1"), (2, "2"), (3, "3"), (2, "9"), (4, "4"))
-    growing.add(PLAIN._replace(id=str(number), pm10=value) for number, value in numbers)
-    made = growing.done(EDITION, NOW)
-    assert (len(made), growing.left_out, made.left_out) == (2, 2, 2)
+    builder.add(PLAIN._replace(id=str(number), pm10=value) for number, value in numbers)
+    made = builder.done(VERSION, NOW)
+    assert (len(made), builder.left_out, made.left_out) == (2, 2, 2)
     assert made.reply(2, NOW) == csv_reply(PLAIN._replace(id="2", pm10="9"))
     assert made.reply(3, NOW) is None
 
@@ -151,9 +151,9 @@ def test_a_record_that_is_too_large_leaves_its_id_to_the_table_whatever_follows(
 def test_a_confirmed_record_has_the_tables_expiry_and_another_is_left_to_it(
     there: Item | None, kept: Item | None
 ) -> None:
-    growing = IndexBuilder()
-    growing.add([PLAIN])
-    made = growing.done(EDITION, NOW).confirmed({7: there})
+    builder = IndexBuilder()
+    builder.add([PLAIN])
+    made = builder.done(VERSION, NOW).confirmed({7: there})
     assert made.reply(7, NOW) == (None if kept is None else csv_reply(kept))
     assert {n: unpack(packed).expires_at for n, packed in made.packed.items()} == (
         {} if kept is None else {7: kept.expires_at}
@@ -187,17 +187,17 @@ def test_an_updated_index_has_its_own_ids_with_the_newer_ones_records() -> None:
 def test_an_odd_snapshot_replaces_only_data_that_is_a_day_old_and_an_empty_one_none(
     records: int, age: int, replaced: bool
 ) -> None:
-    new = EDITION._replace(records=records, snapshot_time=EDITION.snapshot_time + 3600)
-    assert replaces(new, index(PLAIN), EDITION.newest + age) is replaced
+    new = VERSION._replace(records=records, snapshot_time=VERSION.snapshot_time + 3600)
+    assert replaces(new, index(PLAIN), VERSION.newest + age) is replaced
 
 
 @given(st.integers(0, 3))
 def test_where_nothing_is_any_snapshot_but_an_empty_one_is_taken(records: int) -> None:
-    assert replaces(EDITION._replace(records=records), None, NOW) is (records > 0)
+    assert replaces(VERSION._replace(records=records), None, NOW) is (records > 0)
 
 
 def test_of_two_snapshots_of_one_minute_the_one_with_newer_data_stays_the_latest() -> None:
-    older = EDITION._replace(newest=EDITION.newest - 600)
-    assert is_behind(older, EDITION, replay=False)
-    assert not is_behind(EDITION, older, replay=False)
-    assert not is_behind(EDITION, EDITION, replay=False)
+    older = VERSION._replace(newest=VERSION.newest - 600)
+    assert is_behind(older, VERSION, replay=False)
+    assert not is_behind(VERSION, older, replay=False)
+    assert not is_behind(VERSION, VERSION, replay=False)

@@ -128,7 +128,7 @@ class ApiWorld:
         self.recent = RecentLoads(storage, TABLE, lambda: self.now, self.excluded)
         self.large = LargeReplies(HTTP_SLOTS)
         self.lookup = Lookup(self.store, lambda: self.now, PATIENCE, self.memory)
-        self.lookup._others.places._places = places_read()
+        self.lookup._answers.places._places = places_read()
 
     async def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Reply:
         """Ask for a path below /api/v1."""
@@ -141,7 +141,7 @@ class ApiWorld:
 async def served(world: ApiWorld) -> AsyncIterator[ApiWorld]:
     sockets = listen("127.0.0.1", 0)
     world.port = sockets[0].getsockname()[1]
-    status = ServiceStatus(ServerCounts(), latest=world.memory)
+    status = ServiceStatus(ServerCounts(), memory=world.memory)
     api = api_answers(Shown(status, world.lookup, ready, world.recent, world.large))
     async with http_port(sockets, Answers(ready, bytes, api=api)):
         yield world

@@ -167,26 +167,26 @@ def document_of(*elements: object) -> bytes:
 def assemble(
     document: bytes, *, size: int = 1 << 20, window: int = WINDOW, rules: ScoringRules = RULES
 ) -> tuple[list[Item | Rejection], ParseCounts]:
-    """Take a document through splitter and assembler."""
-    assembler = MeasurementBuilder(rules)
+    """Take a document through splitter and builder."""
+    builder = MeasurementBuilder(rules)
     out: list[Item | Rejection] = []
     for batch in batches(pieces(document, size), window):
-        out += assembler.add(batch)
-    out += assembler.close()
-    return out, assembler.counts
+        out += builder.add(batch)
+    out += builder.close()
+    return out, builder.counts
 
 
 def only_item(document: bytes, rules: ScoringRules = RULES) -> tuple[Item, dict[str, int]]:
     """Return the one item of a document, and the warnings."""
-    (item,), findings = assemble(document, rules=rules)
+    (item,), counts = assemble(document, rules=rules)
     assert isinstance(item, Item)
-    return item, dict(findings.warnings)
+    return item, dict(counts.warnings)
 
 
 def only_rejection(document: bytes, rules: ScoringRules = RULES) -> Rejection:
     """Return the one rejection of a document."""
-    (rejection,), findings = assemble(document, rules=rules)
+    (rejection,), counts = assemble(document, rules=rules)
     assert isinstance(rejection, Rejection)
-    assert findings.rejected == 1
-    assert findings.reasons == {rejection.reason: 1}
+    assert counts.rejected == 1
+    assert counts.reasons == {rejection.reason: 1}
     return rejection

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from aqi_service.app import lease_keeper as leasing
-from aqi_service.app import load_only as once
+from aqi_service.app import lease_keeper, load_only
 from aqi_service.cli import main
 from aqi_service.storage.aws import dynamodb_lease as lease
 from aqi_service.storage.aws import open as opening
@@ -30,10 +29,12 @@ def moved(clock: Callable[[], float], file: str) -> Callable[[], float]:
 
 def prepare() -> None:
     """Put the clocks in."""
-    vars(leasing).update(POLL_SECONDS=OFTEN, RENEW_SECONDS=OFTEN, AGAIN_SECONDS=OFTEN)
+    vars(lease_keeper).update(POLL_SECONDS=OFTEN, RENEW_SECONDS=OFTEN, AGAIN_SECONDS=OFTEN)
     means = lease.Means(clock=moved(lease.awake_or_not, os.environ["AHEAD"]))
     vars(opening).update(DynamoLease=partial(lease.DynamoLease, means=means))
-    vars(once).update(acquire=partial(leasing.acquire, clock=moved(time.monotonic, os.environ["WAITED"])))
+    vars(load_only).update(
+        acquire=partial(lease_keeper.acquire, clock=moved(time.monotonic, os.environ["WAITED"]))
+    )
     if host := os.environ.get("HOLDER_HOST"):
         socket.gethostname = lambda: host
 

@@ -105,13 +105,13 @@ class MemoryWorld:
         self._begin()
 
     def _begin(self) -> None:
-        self.latest = MemoryIndex(self.time)
-        self.lookup = Lookup(self.store, self.time, PATIENCE, self.latest)
-        self._checking = Lookup(self.store, self.time, PATIENCE, self.latest)  # it counts apart
+        self.memory = MemoryIndex(self.time)
+        self.lookup = Lookup(self.store, self.time, PATIENCE, self.memory)
+        self._checking = Lookup(self.store, self.time, PATIENCE, self.memory)  # it counts apart
         archive: Any = WhileRead(self.archive, self.check)
         storage = Storage(archive, self.store)
         self.refresher = MemoryRefresher(
-            storage, TABLE, self.latest, FetchOptions(AGENT, 2**31), lambda _: None
+            storage, TABLE, self.memory, FetchOptions(AGENT, 2**31), lambda _: None
         )
 
     def time(self) -> float:
@@ -138,11 +138,11 @@ class MemoryWorld:
 
         store: Any = Before(Before(self.store, **hooks), after_put=check)
         report = await self._loaded(
-            source, store, live=live, watch=self.latest.watch, process=self.latest.process
+            source, store, live=live, watch=self.memory.watch, process=self.memory.process
         )
         self._remember(own=True)
         await self.check()
-        if self.latest.renewable.is_set():
+        if self.memory.renewable.is_set():
             await self.look()
         return report
 
@@ -200,7 +200,7 @@ class MemoryWorld:
 
     async def look(self) -> None:
         """Look for the newest finished snapshot, as the daemon does twice a minute, and after its loads."""
-        self.latest.renewable.clear()
+        self.memory.renewable.clear()
         await self.refresher.look()
         self.looked = len(self.history) - 1
         manifest = await self.refresher._manifests.latest()
@@ -236,7 +236,7 @@ class MemoryWorld:
 
     async def check(self) -> None:
         """See that every id is answered as the table does, or did since what memory knows of it."""
-        index = self.latest.index
+        index = self.memory.index
         assert (None if index is None else index.version.snapshot) == (
             self.expected and self.expected.snapshot
         )

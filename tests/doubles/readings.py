@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 class Read:
-    """What a document gives from its start or from a mark, and how it ended."""
+    """What a document gives from its start or from a position, and how it ended."""
 
     def __init__(
         self,
         parts: Sequence[bytes],
         rules: ScoringRules,
         window: int = WINDOW,
-        mark: Position | None = None,
+        position: Position | None = None,
         *,
         careful: bool = False,
         humidity: bool = True,
     ) -> None:
         self.boxes = BoxHumidity(rules.snapshot_at) if humidity else None
-        reader = DocumentReader(rules, mark, boxes=self.boxes, careful=careful)
-        start = mark.offset if mark else 0
+        reader = DocumentReader(rules, position, boxes=self.boxes, careful=careful)
+        start = position.offset if position else 0
         reader._splitter = RecordSplitter(window, start=start, decoder=reader._decoder)
-        self.marks: list[Position] = []
+        self.positions: list[Position] = []
         self.items: list[Item] = []
         self.rejections: list[Rejection] = []
         self.error: AqiError | None = None
@@ -45,12 +45,12 @@ class Read:
             self._take(reader.close())
         except (CutShort, SnapshotRejected) as error:
             self.error = error
-        self.findings: ParseCounts = reader.counts
+        self.counts: ParseCounts = reader.counts
         self.new_key = reader.new_key
 
     def _take(self, batches: Iterable[ParsedBatch]) -> None:
         for batch in batches:
-            self.marks.append(batch.mark)
+            self.positions.append(batch.position)
             self.items += batch.items
             self.rejections += batch.rejections
 
@@ -61,7 +61,7 @@ class Read:
         What an error says shows as much of the bytes as had come.
         """
         end = type(self.error), getattr(self.error, "offset", None)
-        found, names = self.findings, [each.name for each in fields(ParseCounts) if each.compare]
+        found, names = self.counts, [each.name for each in fields(ParseCounts) if each.compare]
         counts = [getattr(found, name) for name in names if name != "sensors"]
         return (
             *(self.items, self.rejections, end, counts, len(found.sensors), found.times.mostly_since()),

@@ -34,8 +34,8 @@ def writer_to(store: Any, *, conditional: bool = False, group_size: int = READ_L
     return TableWriter(GroupWriter(store, put, now=lambda: NOW), group_size=group_size)
 
 
-def mark(number: int) -> Position:
-    """Mark a place in a document that nobody reads."""
+def position(number: int) -> Position:
+    """Make the position of an item in a document that nobody reads."""
     return Position(number, Batch(number, b"", []))
 
 
@@ -43,7 +43,7 @@ async def add(writer: TableWriter, items: Iterable[Item]) -> None:
     for one in items:
         number = writer.counts.announced
         writer.announce(1)
-        await writer.add([one], mark(number))
+        await writer.add([one], position(number))
 
 
 async def delivered(store: Any, items: Iterable[Item], **how: Any) -> TableWriter:

@@ -94,8 +94,8 @@ class World:
     def __init__(self) -> None:
         self.archive, self.store = MemoryArchive(), MemoryStore()
         self.pruned: list[str] = []
-        self.latest = MemoryIndex(time.time)
-        self.status = ServiceStatus(ServerCounts(), latest=self.latest)
+        self.memory = MemoryIndex(time.time)
+        self.status = ServiceStatus(ServerCounts(), memory=self.memory)
 
     @property
     def found(self) -> GivenBackend:
@@ -117,20 +117,20 @@ class World:
             "feed_url": feed.url(), "local": Path("d"), "keep_days": 30, "ttl_days": 30,
         }  # fmt: skip
         settings = config(**usual | changes)
-        serving = Serving(0, self.latest)
+        serving = Serving(0, self.memory)
         await Scheduler(settings, self.found, self.status, serving).run(Waits(times))
-        if self.latest.renewable.is_set():
+        if self.memory.renewable.is_set():
             await self.look()
 
     async def look(self) -> None:
         """Let a refresher look once."""
         storage = in_memory(self.archive, self.store)
         await MemoryRefresher(
-            storage, "table", self.latest, FetchOptions(AGENT, 2**20), told=self.status.seen
+            storage, "table", self.memory, FetchOptions(AGENT, 2**20), told=self.status.seen
         ).look()
 
     async def reply(self, record_id: int) -> bytes:
-        lookup = Lookup(self.store, self.latest.now, latest=self.latest)
+        lookup = Lookup(self.store, self.memory.now, memory=self.memory)
         return await lookup.answer(str(record_id).encode())
 
     def gauge(self) -> str:
@@ -307,13 +307,13 @@ async def test_60_days_ahead_without_a_second_clock_no_snapshot_and_no_row_is_lo
     assert len(snapshots(tmp_path)) == 7
     assert stored(tmp_path) == before + 80
     async with opened_of(config(local=tmp_path)) as found:
-        latest = MemoryIndex(wall)
+        memory = MemoryIndex(wall)
         refresher = MemoryRefresher(
-            found.storage, "table", latest, FetchOptions(AGENT, 2**20), told=lambda _: None
+            found.storage, "table", memory, FetchOptions(AGENT, 2**20), told=lambda _: None
         )
         await refresher.look()
-        assert latest.reply(279) is not None
-        lookup = Lookup(found.storage.store, wall, latest=latest)
+        assert memory.reply(279) is not None
+        lookup = Lookup(found.storage.store, wall, memory=memory)
         replies = [await lookup.answer(str(i).encode()) for i in (0, 79, 279)]
         await lookup.close()
     assert all(reply.startswith(b"id,") for reply in replies), replies
@@ -373,8 +373,8 @@ async def test_a_value_that_the_feed_corrects_after_a_load_a_day_ahead_is_stored
     assert world.status.fates["superseded"] == 0
     assert world.store.items["1"].pm25 == "17"
     assert world.store.items["1"].snapshot_at == NOW // 60 * 60
-    assert world.latest.index is not None
-    assert world.latest.index.version.snapshot == NAME
+    assert world.memory.index is not None
+    assert world.memory.index.version.snapshot == NAME
     assert b",17," in await world.reply(1)
 
 
@@ -386,17 +386,17 @@ async def test_a_replica_asks_the_table_while_the_newest_snapshot_is_named_ahead
     async with feed_server((answer(valued("5")),), (answer(valued("6")),), (answer(valued("7")),)) as feed:
         await world.load(feed)
         await replica.look()
-        assert replica.latest.index is not None
+        assert replica.memory.index is not None
         wall.advance(DAY)
         await world.load(feed)
         wall.advance(-DAY)
         await replica.look()
-        assert replica.latest.index is None
+        assert replica.memory.index is None
         assert b",6," in await replica.reply(1)
         wall.advance(120)
         await world.load(feed)
     await replica.look()
-    index: Any = replica.latest.index
+    index: Any = replica.memory.index
     assert index.version.snapshot == snapshot_name(NOW + 120)
     assert b",7," in await replica.reply(1)
 

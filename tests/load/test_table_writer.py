@@ -20,7 +20,7 @@ from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
 from tests.doubles.wire_fixtures import task, turns, until
-from tests.doubles.writer_world import NOW, SNAPSHOT_AT, add, delivered, fates, item, mark, writer_to
+from tests.doubles.writer_world import NOW, SNAPSHOT_AT, add, delivered, fates, item, position, writer_to
 
 
 async def test_items_are_read_and_written_in_groups_of_100_and_made_durable_once() -> None:
@@ -346,6 +346,6 @@ async def test_an_adding_that_is_cancelled_leaves_its_group_pending() -> None:
 async def test_what_was_announced_and_never_came_is_pending() -> None:
     writer = writer_to(MemoryStore())
     writer.announce(3)
-    await writer.add([item(1)], mark(0))
+    await writer.add([item(1)], position(0))
     await writer.flush()
     assert fates(writer) == {"stored": 1, "pending": 2}

@@ -13,7 +13,7 @@ from aqi_service.errors import Unavailable
 from aqi_service.load.table_writer import TableWriter
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_doubles import Before, MemoryStore
-from tests.doubles.writer_world import NOW, SNAPSHOT_AT, fates, item, mark, writer_to
+from tests.doubles.writer_world import NOW, SNAPSHOT_AT, fates, item, position, writer_to
 
 IDS = st.integers(1, 30) | st.integers(250, 520)
 EXPIRY = st.sampled_from([None, None, None, int(NOW), int(NOW) + 1])
@@ -48,7 +48,7 @@ async def delivered_in(
             some = items[at : at + cuts[at % len(cuts)]]
             if not again:
                 writer.announce(len(some))
-            await writer.add(some, mark(at))
+            await writer.add(some, position(at))
             at += len(some)
         await writer.flush()
         if writer.resume() is None:

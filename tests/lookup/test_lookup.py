@@ -62,7 +62,7 @@ def test_what_needs_no_table_is_answered_at_once_and_only_that() -> None:
     "others", [[], [b"028456691289"], [b"28456691289"] * 300], ids=["alone", "written otherwise", "many"]
 )
 def test_records_in_memory_are_answered_together_as_one_by_one(others: list[bytes]) -> None:
-    found = Lookup(MemoryStore(), lambda: NOW, latest=remembering(ITEM))
+    found = Lookup(MemoryStore(), lambda: NOW, memory=remembering(ITEM))
     asked = [b"28456691289", *others]
     assert found.records_at_once(asked) == encode(CSV) * len(asked)
     assert found.counts.memory == len(asked)
@@ -82,7 +82,7 @@ def test_records_in_memory_are_answered_together_as_one_by_one(others: list[byte
     ],
 )
 def test_with_anything_else_among_them_they_are_answered_one_by_one(other: bytes) -> None:
-    found = Lookup(MemoryStore(), lambda: NOW, latest=remembering(ITEM))
+    found = Lookup(MemoryStore(), lambda: NOW, memory=remembering(ITEM))
     for asked in ([other], [other, b"28456691289"], [b"28456691289", other]):
         assert found.records_at_once(asked) is None
     assert found.counts.memory == 0
@@ -183,16 +183,16 @@ async def test_a_table_that_cannot_be_read_is_logged_once_a_minute(caplog: pytes
 
 def remembering(*items: Item) -> MemoryIndex:
     """Make a memory of these items."""
-    growing, latest = IndexBuilder(), MemoryIndex(lambda: NOW)
-    growing.add(items)
-    edition = SnapshotVersion("data_20_12_23_18_55.json", int(NOW), "daqi", len(items), int(NOW), "")
-    assert latest.offer(growing.done(edition, NOW))
-    return latest
+    builder, memory = IndexBuilder(), MemoryIndex(lambda: NOW)
+    builder.add(items)
+    version = SnapshotVersion("data_20_12_23_18_55.json", int(NOW), "daqi", len(items), int(NOW), "")
+    assert memory.offer(builder.done(version, NOW))
+    return memory
 
 
 async def test_what_is_in_memory_is_answered_without_the_table_and_the_rest_by_it() -> None:
     store = Asked(ITEM._replace(pm10="8"), ITEM._replace(id="2"))
-    found = Lookup(store, lambda: NOW, latest=remembering(ITEM))
+    found = Lookup(store, lambda: NOW, memory=remembering(ITEM))
     assert await found.answer(b"028456691289") == CSV
     assert store.asked == []
     assert (await found.answer(b"2")).startswith(b"id,")
@@ -203,20 +203,20 @@ async def test_what_is_in_memory_is_answered_without_the_table_and_the_rest_by_i
 
 async def test_a_record_that_has_expired_in_memory_is_asked_of_the_table() -> None:
     store = Asked(ITEM)
-    found = Lookup(store, lambda: NOW, latest=remembering(ITEM._replace(expires_at=int(NOW))))
+    found = Lookup(store, lambda: NOW, memory=remembering(ITEM._replace(expires_at=int(NOW))))
     assert await found.answer(b"28456691289") == CSV
     assert store.asked == [ITEM.id]
 
 
 async def test_while_the_table_cannot_be_read_what_is_in_memory_is_answered() -> None:
     broken = Before(MemoryStore(), get=failing(Unavailable("throttled")))
-    found = Lookup(broken, lambda: NOW, latest=remembering(ITEM))
+    found = Lookup(broken, lambda: NOW, memory=remembering(ITEM))
     assert [await found.answer(each) for each in (b"1", b"28456691289")] == [GONE, CSV]
 
 
 async def test_a_lookup_that_finds_the_table_gone_ends_what_memory_says_of_it() -> None:
     gone = Before(MemoryStore(), get=failing(MissingResource("no such table")))
-    found = Lookup(gone, lambda: NOW, latest=remembering(ITEM))
+    found = Lookup(gone, lambda: NOW, memory=remembering(ITEM))
     assert [await found.answer(each) for each in (b"28456691289", b"1", b"28456691289")] == [CSV, GONE, GONE]
 
 
@@ -234,7 +234,7 @@ async def test_before_the_first_load_there_is_no_snapshot_yet_and_nothing_to_log
 
 async def test_a_local_table_that_is_deleted_ends_what_memory_says_of_it(tmp_path: Path) -> None:
     async with opened(tmp_path, read_only=True) as gone:
-        found = Lookup(gone, lambda: NOW, latest=remembering(ITEM))
+        found = Lookup(gone, lambda: NOW, memory=remembering(ITEM))
         assert (await found.answer(b"1")).startswith(b"Unavailable: no snapshot yet (")
     assert found.at_once(b"28456691289") is None
 
@@ -242,7 +242,7 @@ async def test_a_local_table_that_is_deleted_ends_what_memory_says_of_it(tmp_pat
 @pytest.mark.parametrize("payload", [b"sensor 77", b"history 141", b"days 141"])
 async def test_a_request_about_a_sensor_that_finds_the_table_gone_ends_it_as_well(payload: bytes) -> None:
     gone = Before(MemoryStore(), sensor_page=failing(MissingResource("no such table")))
-    found = Lookup(gone, lambda: NOW, latest=remembering(ITEM))
+    found = Lookup(gone, lambda: NOW, memory=remembering(ITEM))
     assert await found.answer(payload) == GONE
     assert found.at_once(b"28456691289") is None
 

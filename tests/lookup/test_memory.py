@@ -21,25 +21,25 @@ ITEM = FULL._replace(id="7", expires_at=None)
 NEWER = ITEM._replace(pm10="99")
 
 
-def index(edition: SnapshotVersion, *items: Item) -> SnapshotIndex:
-    growing = IndexBuilder()
-    growing.add(items)
-    return growing.done(edition, NOW)
+def index(version: SnapshotVersion, *items: Item) -> SnapshotIndex:
+    builder = IndexBuilder()
+    builder.add(items)
+    return builder.done(version, NOW)
 
 
 @pytest.fixture
-def latest() -> MemoryIndex:
+def memory() -> MemoryIndex:
     return MemoryIndex(lambda: NOW)
 
 
 @pytest.fixture
-def filled(latest: MemoryIndex) -> MemoryIndex:
-    assert latest.offer(index(FIRST, ITEM, ITEM._replace(id="8")))
-    return latest
+def filled(memory: MemoryIndex) -> MemoryIndex:
+    assert memory.offer(index(FIRST, ITEM, ITEM._replace(id="8")))
+    return memory
 
 
-def test_at_first_the_table_is_asked_for_everything(latest: MemoryIndex) -> None:
-    assert latest.reply(7) is None
+def test_at_first_the_table_is_asked_for_everything(memory: MemoryIndex) -> None:
+    assert memory.reply(7) is None
 
 
 @pytest.mark.parametrize("how", ["writes", "differs"])
@@ -93,12 +93,12 @@ def test_what_a_load_moves_on_while_an_index_is_read_stays_with_the_table_when_t
 
 
 def test_an_index_of_another_process_gives_nothing_back_that_a_load_of_this_one_has_moved_on(
-    latest: MemoryIndex,
+    memory: MemoryIndex,
 ) -> None:
-    latest.watch().writes(["7"])
-    latest.offer(index(FIRST, ITEM, ITEM._replace(id="8")))
-    assert latest.reply(7) is None
-    assert latest.reply(8) is not None
+    memory.watch().writes(["7"])
+    memory.offer(index(FIRST, ITEM, ITEM._replace(id="8")))
+    assert memory.reply(7) is None
+    assert memory.reply(8) is not None
 
 
 def test_an_older_snapshot_never_replaces_a_newer_one(filled: MemoryIndex) -> None:
@@ -133,23 +133,23 @@ def test_a_halved_snapshot_takes_nothing_away_but_what_it_says_of_the_same_ids_c
 
 def test_a_halved_snapshot_is_wanted_again_once_the_data_in_memory_is_a_day_old() -> None:
     now = [NOW]
-    latest = MemoryIndex(lambda: now[0])
-    latest.offer(index(FIRST, ITEM))
+    memory = MemoryIndex(lambda: now[0])
+    memory.offer(index(FIRST, ITEM))
     odd = SECOND._replace(records=1)
-    latest.offer(index(odd, NEWER))
+    memory.offer(index(odd, NEWER))
     now[0] = FIRST.newest + 86_399
-    assert not latest.wants(odd)
+    assert not memory.wants(odd)
     now[0] += 1
-    assert latest.wants(odd)
-    assert latest.offer(index(odd, NEWER))
+    assert memory.wants(odd)
+    assert memory.offer(index(odd, NEWER))
 
 
-def test_an_empty_snapshot_is_looked_at_once_and_replaces_nothing(latest: MemoryIndex) -> None:
+def test_an_empty_snapshot_is_looked_at_once_and_replaces_nothing(memory: MemoryIndex) -> None:
     empty = FIRST._replace(records=0)
-    assert latest.wants(empty)
-    assert not latest.offer(index(empty))
-    assert not latest.wants(empty)
-    assert latest.index is None
+    assert memory.wants(empty)
+    assert not memory.offer(index(empty))
+    assert not memory.wants(empty)
+    assert memory.index is None
 
 
 def test_a_table_that_is_gone_takes_the_memory_with_it(
@@ -163,10 +163,10 @@ def test_a_table_that_is_gone_takes_the_memory_with_it(
 
 
 def test_a_snapshot_with_more_records_than_memory_has_room_for_is_logged(
-    latest: MemoryIndex, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    memory: MemoryIndex, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(IndexBuilder.__init__, "__defaults__", (2,))
     with caplog.at_level(logging.INFO, "aqi_service"):
-        latest.offer(index(FIRST, *(ITEM._replace(id=str(number)) for number in range(5))))
+        memory.offer(index(FIRST, *(ITEM._replace(id=str(number)) for number in range(5))))
     assert lines(caplog) == ["memory_replaced snapshot=data_20_12_23_18_00.json records=2 left_out=3"]
-    assert (latest.reply(1) is None, latest.reply(4) is None) == (False, True)
+    assert (memory.reply(1) is None, memory.reply(4) is None) == (False, True)

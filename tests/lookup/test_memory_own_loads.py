@@ -81,8 +81,8 @@ async def test_what_another_load_of_this_process_writes_meanwhile_stays_with_the
                 world.store,
                 live=False,
                 snapshot_time=int(NOW),
-                watch=world.latest.watch,
-                process=world.latest.process,
+                watch=world.memory.watch,
+                process=world.memory.process,
             )
 
     while_read(world, replay)

@@ -41,9 +41,9 @@ async def test_each_record_is_the_same_reply_from_the_process_that_loaded_it_a_r
     loading, reading = MemoryIndex(lambda: now), MemoryIndex(lambda: now)
     how = plan(table=place.table, live=True, ttl=TTL, watch=loading.watch, process=loading.process)
     report = await load(feed(body), place.storage, how, now=lambda: now)
-    for latest in (loading, reading):
+    for memory in (loading, reading):
         asking = FetchOptions(AGENT, 2**31)
-        await MemoryRefresher(place.storage, place.table, latest, asking, lambda _: None).look()
+        await MemoryRefresher(place.storage, place.table, memory, asking, lambda _: None).look()
     assert loading.index is not None
     assert reading.index is not None
     assert len(loading.index) == len(reading.index) == report.fates.stored == items
@@ -52,7 +52,7 @@ async def test_each_record_is_the_same_reply_from_the_process_that_loaded_it_a_r
     for record_id, item in there.items():
         assert item is not None
         assert item.expires_at
-        for latest in (loading, reading):
-            assert latest.reply(int(record_id)) == csv_reply(item)
-            assert latest.index is not None
-            assert unpack(latest.index.packed[int(record_id)]).expires_at == item.expires_at
+        for memory in (loading, reading):
+            assert memory.reply(int(record_id)) == csv_reply(item)
+            assert memory.index is not None
+            assert unpack(memory.index.packed[int(record_id)]).expires_at == item.expires_at

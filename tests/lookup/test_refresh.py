@@ -71,13 +71,13 @@ async def loaded(*bodies: bytes, **changes: Any) -> Storage:
     return storage
 
 
-def following(storage: Storage, now: float = NOW + 7200) -> tuple[MemoryIndex, MemoryRefresher]:
-    latest = MemoryIndex(lambda: now)
-    return latest, MemoryRefresher(storage, TABLE, latest, FetchOptions(AGENT, 2**31), lambda _: None)
+def refreshing(storage: Storage, now: float = NOW + 7200) -> tuple[MemoryIndex, MemoryRefresher]:
+    memory = MemoryIndex(lambda: now)
+    return memory, MemoryRefresher(storage, TABLE, memory, FetchOptions(AGENT, 2**31), lambda _: None)
 
 
-def snapshot(latest: MemoryIndex) -> str | None:
-    return None if latest.index is None else latest.index.version.snapshot
+def snapshot(memory: MemoryIndex) -> str | None:
+    return None if memory.index is None else memory.index.version.snapshot
 
 
 def store_of(storage: Storage) -> MemoryStore:
@@ -92,9 +92,9 @@ def archive_of(storage: Storage) -> MemoryArchive:
 
 async def test_the_newest_finished_snapshot_is_read_at_once_and_then_the_table_is_not_asked() -> None:
     storage = await loaded(document(1, 2), document(2, 3))
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     await refresher.run(Rounds())
-    lookup = Lookup(Before(storage.store, get=failing(Unavailable("away"))), lambda: NOW, latest=latest)
+    lookup = Lookup(Before(storage.store, get=failing(Unavailable("away"))), lambda: NOW, memory=memory)
     assert await lookup.answer(b"3") == csv_reply(store_of(storage).items["3"])
     assert (await lookup.answer(b"1")).startswith(b"Unavailable: ")
     assert (lookup.counts.memory, lookup.counts.table) == (1, 1)
@@ -104,20 +104,20 @@ async def test_a_sensor_in_memory_has_the_humidity_of_its_box() -> None:
     box = {"location": {"id": 64, "latitude": "48.7", "longitude": "9.1", "indoor": 0}}
     values = {"sensordatavalues": [{"value_type": "humidity", "value": "94.10"}]}
     storage = await loaded(document_of(record(1, 10, 5, **box), record(2, **box, **values)))
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     await refresher.run(Rounds())
-    reply = await Lookup(storage.store, lambda: NOW, latest=latest).answer(b"sensor 7")
+    reply = await Lookup(storage.store, lambda: NOW, memory=memory).answer(b"sensor 7")
     header, row = csv.reader(io.StringIO(reply.decode(), newline=""))
     assert dict(zip(header, row, strict=True))["humidity"] == "94.1"
 
 
 async def test_a_newer_one_is_noticed_within_a_minute() -> None:
     storage = await loaded(document(1))
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     newer = await loaded(document(1), document(2, 3))
 
     def publish() -> None:
-        assert snapshot(latest) == NAME
+        assert snapshot(memory) == NAME
         for mine, theirs in (
             (archive_of(storage).snapshots, archive_of(newer).snapshots),
             (archive_of(storage).documents, archive_of(newer).documents),
@@ -126,7 +126,7 @@ async def test_a_newer_one_is_noticed_within_a_minute() -> None:
 
     stop = Rounds(publish)
     await refresher.run(stop)
-    assert snapshot(latest) == "data_20_12_23_19_01.json"
+    assert snapshot(memory) == "data_20_12_23_19_01.json"
     assert stop.seconds == [POLL_SECONDS] * 2
     assert POLL_SECONDS <= 30
 
@@ -140,18 +140,18 @@ async def test_a_load_of_this_process_that_has_finished_a_snapshot_is_followed_b
     async def look() -> None:
         looks.set()
 
-    latest, refresher = following(Storage(Before(storage.archive, get=look), storage.store))
+    memory, refresher = refreshing(Storage(Before(storage.archive, get=look), storage.store))
     work = asyncio.create_task(refresher.run(stop))
     async with patience():
         for number in (2, 3):
             await looks.wait()
             looks.clear()
             body = document(1, number, timestamp=f"2023-12-20 {16 + number}:00:00")
-            await run(feed(body), storage, now=NOW + 3600 * number, live=True, watch=latest.watch)
+            await run(feed(body), storage, now=NOW + 3600 * number, live=True, watch=memory.watch)
         await looks.wait()
         stop.set()
         await work
-    assert not latest.renewable.is_set()
+    assert not memory.renewable.is_set()
 
 
 async def test_a_snapshot_that_is_finished_while_another_is_looked_at_is_looked_at_at_once() -> None:
@@ -163,32 +163,32 @@ async def test_a_snapshot_that_is_finished_while_another_is_looked_at_is_looked_
         nonlocal looks
         looks += 1
         if looks == 1:
-            await run(feed(document(1, 2)), storage, now=NOW + 3600, live=True, watch=latest.watch)
+            await run(feed(document(1, 2)), storage, now=NOW + 3600, live=True, watch=memory.watch)
 
-    latest, refresher = following(Storage(Before(storage.archive, get=finish), storage.store))
+    memory, refresher = refreshing(Storage(Before(storage.archive, get=finish), storage.store))
     await refresher.run(waits)
-    assert latest.renewable.is_set()  # so that the wait would have been over at once
+    assert memory.renewable.is_set()  # so that the wait would have been over at once
 
 
 @pytest.mark.parametrize("scale", [REPORT, US_EPA])
 async def test_it_is_scored_on_the_scale_and_expires_with_the_days_of_its_manifest(scale: Any) -> None:
     storage = await loaded(document(1), scale=scale, ttl=86_400)
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     await refresher.look()
     item = store_of(storage).items["1"]
-    assert latest.index is not None
+    assert memory.index is not None
     assert item.expires_at is not None
-    assert latest.index.reply(1, item.expires_at - 1) == csv_reply(item)
-    assert latest.index.reply(1, item.expires_at) is None
+    assert memory.index.reply(1, item.expires_at - 1) == csv_reply(item)
+    assert memory.index.reply(1, item.expires_at) is None
 
 
 async def test_a_scale_that_this_version_does_not_know_is_left_to_the_table() -> None:
     storage = await loaded(document(1))
     documents = archive_of(storage).documents
     documents[LATEST] = orjson.dumps(orjson.loads(documents[LATEST]) | {"scale": "of tomorrow"})
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     await refresher.look()
-    assert latest.index is None
+    assert memory.index is None
 
 
 @pytest.mark.parametrize(
@@ -197,15 +197,15 @@ async def test_a_scale_that_this_version_does_not_know_is_left_to_the_table() ->
 async def test_a_document_that_is_missing_or_names_no_snapshot_is_passed_over(body: bytes | None) -> None:
     storage = in_memory()
     archive_of(storage).documents |= {} if body is None else {LATEST: body}
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     await refresher.look()
-    assert latest.index is None
+    assert memory.index is None
 
 
 async def test_what_memory_has_is_not_read_again() -> None:
     storage = await loaded(document(1))
     archive = Counting(archive_of(storage))
-    _, refresher = following(Storage(archive, storage.store))
+    _, refresher = refreshing(Storage(archive, storage.store))
     for _ in range(3):
         await refresher.look()
     assert archive.reads == 1
@@ -228,10 +228,10 @@ async def test_what_cannot_be_read_now_is_one_log_line_and_is_read_later(
         if port == "archive"
         else Storage(archive, Before(store, identity=away))
     )
-    latest, refresher = following(broken)
+    memory, refresher = refreshing(broken)
     with caplog.at_level(logging.INFO, "aqi_service"):
         await refresher.run(Rounds(lambda: None, lambda: None))
-    assert snapshot(latest) == NAME
+    assert snapshot(memory) == NAME
     told = [line for line in lines(caplog) if "not_renewed" in line]
     assert told == ["memory_not_renewed error=away"] * 2
 
@@ -240,17 +240,17 @@ async def test_a_snapshot_that_is_damaged_in_the_archive_leaves_what_was_there(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     storage = await loaded(document(1), document(2, 3))
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     good = dict(archive_of(storage).snapshots)
     archive_of(storage).snapshots = {name: body[:-5] for name, body in good.items()}
 
     def mend() -> None:
-        assert latest.index is None
+        assert memory.index is None
         archive_of(storage).snapshots = good
 
     with caplog.at_level(logging.INFO, "aqi_service"):
         await refresher.run(Rounds(mend))
-    assert snapshot(latest) == "data_20_12_23_19_01.json"
+    assert snapshot(memory) == "data_20_12_23_19_01.json"
     assert "memory_not_renewed" in caplog.text
 
 
@@ -258,7 +258,7 @@ async def test_a_snapshot_that_stays_damaged_is_read_ever_more_seldom_and_a_newe
     storage, newer = await loaded(document(1)), await loaded(document(1), document(2, 3))
     archive = Counting(archive_of(storage))
     archive.snapshots[NAME] = archive.snapshots[NAME][:-5]
-    latest, refresher = following(Storage(archive, storage.store))
+    memory, refresher = refreshing(Storage(archive, storage.store))
     looks = []
     for number in range(200):
         before = archive.reads
@@ -269,7 +269,7 @@ async def test_a_snapshot_that_stays_damaged_is_read_ever_more_seldom_and_a_newe
     archive.snapshots |= archive_of(newer).snapshots
     archive.documents |= archive_of(newer).documents
     await refresher.look()
-    assert snapshot(latest) == "data_20_12_23_19_01.json"
+    assert snapshot(memory) == "data_20_12_23_19_01.json"
 
 
 async def test_a_defect_is_logged_and_the_next_look_comes(caplog: pytest.LogCaptureFixture) -> None:
@@ -280,9 +280,9 @@ async def test_a_defect_is_logged_and_the_next_look_comes(caplog: pytest.LogCapt
         if error := next(dying, None):
             raise error
 
-    latest, refresher = following(Storage(Before(storage.archive, get=die), storage.store))
+    memory, refresher = refreshing(Storage(Before(storage.archive, get=die), storage.store))
     await refresher.run(Rounds(lambda: None))
-    assert snapshot(latest) == NAME
+    assert snapshot(memory) == NAME
     assert [bool(r.exc_info) for r in caplog.records if r.levelno == logging.ERROR] == [True]
 
 
@@ -292,20 +292,20 @@ async def test_memory_goes_with_the_table_that_it_speaks_of(gone: str) -> None:
     store = store_of(storage)
     hook = failing(MissingResource("no such table"), after=1)
     found: Any = Before(store, identity=hook) if gone == "deleted" else store
-    latest, refresher = following(Storage(storage.archive, found))
+    memory, refresher = refreshing(Storage(storage.archive, found))
     await refresher.look()
-    assert snapshot(latest) == NAME
+    assert snapshot(memory) == NAME
     store.table_id = "another table"
     await refresher.look()
-    assert latest.index is None
+    assert memory.index is None
 
 
 async def test_a_table_that_does_not_answer_leaves_memory_as_it_is() -> None:
     storage = await loaded(document(1))
     store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=1))
-    latest, refresher = following(Storage(storage.archive, store))
+    memory, refresher = refreshing(Storage(storage.archive, store))
     await refresher.run(Rounds(lambda: None))
-    assert snapshot(latest) == NAME
+    assert snapshot(memory) == NAME
 
 
 async def test_a_newer_snapshot_is_followed_while_the_table_is_away(
@@ -313,13 +313,13 @@ async def test_a_newer_snapshot_is_followed_while_the_table_is_away(
 ) -> None:
     storage, newer = await loaded(document(1)), await loaded(document(1), document(2, 3))
     store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=1))
-    latest, refresher = following(Storage(storage.archive, store))
+    memory, refresher = refreshing(Storage(storage.archive, store))
     await refresher.look()
     archive_of(storage).snapshots.update(archive_of(newer).snapshots)
     archive_of(storage).documents.update(archive_of(newer).documents)
     await refresher.run(Rounds())
-    assert snapshot(latest) == "data_20_12_23_19_01.json"
-    assert latest.reply(3) == csv_reply(store_of(newer).items["3"])
+    assert snapshot(memory) == "data_20_12_23_19_01.json"
+    assert memory.reply(3) == csv_reply(store_of(newer).items["3"])
     assert not [line for line in lines(caplog) if line.startswith("memory_not_renewed")]
 
 
@@ -327,49 +327,49 @@ async def test_a_newer_snapshot_is_followed_while_the_table_is_away(
 async def test_no_snapshot_of_a_table_that_was_never_seen_is_followed_while_it_is_away(known: bool) -> None:
     storage = await loaded(document(1))
     store: Any = Before(storage.store, identity=failing(Unavailable("away"), after=int(known)))
-    latest, refresher = following(Storage(storage.archive, store))
+    memory, refresher = refreshing(Storage(storage.archive, store))
     await refresher.run(Rounds())
     newest = orjson.loads(archive_of(storage).documents[LATEST])
     archive_of(storage).documents[LATEST] = orjson.dumps(newest | {"table_id": "made anew"})
     with pytest.raises(Unavailable):
         await refresher.look()
-    assert snapshot(latest) == (NAME if known else None)
+    assert snapshot(memory) == (NAME if known else None)
 
 
 async def test_where_the_table_had_newer_records_it_is_asked_which_of_them_it_has() -> None:
     many = records(range(1, 2 * READ_LIMIT + 50))
     newer = records((1, 230), timestamp="2023-12-20 19:30:00")
     storage = await loaded(document_of(*newer), document_of(*many))
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     await refresher.look()
-    assert latest.index is not None
-    assert set(range(1, 2 * READ_LIMIT + 50)) - latest.index.packed.keys() == {1, 230}
+    assert memory.index is not None
+    assert set(range(1, 2 * READ_LIMIT + 50)) - memory.index.packed.keys() == {1, 230}
 
 
 async def test_records_that_had_expired_do_not_hide_that_the_table_had_newer_ones() -> None:
     expired = records((1, 1), timestamp="2023-12-19 10:00:00")
     newer = document_of(*records((2,), timestamp="2023-12-20 17:30:00"))
     storage = await loaded(newer, document_of(*expired, *records((2, 3))), ttl=86_400)
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     await refresher.look()
-    assert latest.index is not None
-    assert set(latest.index.packed) == {3}
+    assert memory.index is not None
+    assert set(memory.index.packed) == {3}
 
 
 async def test_where_it_had_none_the_table_is_asked_for_nothing_though_ids_repeat() -> None:
     twice = [*records((1, 2), timestamp="2023-12-20 16:00:00"), *records((1, 3))]
     storage = await loaded(document_of(*twice))
     store: Any = Before(storage.store, get_many=failing(AssertionError("asked")))
-    latest, refresher = following(Storage(storage.archive, store))
+    memory, refresher = refreshing(Storage(storage.archive, store))
     await refresher.look()
-    assert latest.index is not None
-    assert latest.index.reply(1, NOW) == csv_reply(store_of(storage).items["1"])
+    assert memory.index is not None
+    assert memory.index.reply(1, NOW) == csv_reply(store_of(storage).items["1"])
 
 
 async def test_lookups_have_their_turn_while_it_is_read() -> None:
     body = document_of(*records(range(400)))
     storage = await loaded(body)
-    latest, refresher = following(storage)
+    memory, refresher = refreshing(storage)
     turns = 0
 
     async def lookups() -> None:
@@ -381,7 +381,7 @@ async def test_lookups_have_their_turn_while_it_is_read() -> None:
     beside = asyncio.create_task(lookups())
     await refresher.look()
     beside.cancel()
-    assert latest.index is not None
+    assert memory.index is not None
     assert turns >= len(body) // 65_536 > 0
 
 
@@ -393,7 +393,7 @@ async def test_a_stop_ends_it_while_it_reads() -> None:
         stop.set()
         await asyncio.Event().wait()
 
-    _, refresher = following(Storage(Before(storage.archive, get=hang), storage.store))
+    _, refresher = refreshing(Storage(Before(storage.archive, get=hang), storage.store))
     async with patience():
         await refresher.run(stop)
 

@@ -61,10 +61,10 @@ class World:
         self.now = float(NOW)
         self.store = MemoryStore(*items)
         self.memory = MemoryIndex(lambda: self.now)
-        growing = IndexBuilder()
-        growing.add(items)
+        builder = IndexBuilder()
+        builder.add(items)
         version = SnapshotVersion("data_20_12_23_18_01.json", NOW - 60, "daqi", len(items), NOW - 60, "")
-        index = growing.done(version, self.now)
+        index = builder.done(version, self.now)
         packed = index.packed
         sensors = run_through(
             sensors_of(map(unpack, packed.values()), lambda number: unpack(packed[number]), NOW - 60)
@@ -113,7 +113,7 @@ async def test_several_sensors_are_found_in_memory_and_in_the_table_and_unknown_
 async def test_several_sensors_are_none_when_the_table_cannot_tell_of_one() -> None:
     world = World(*AROUND)
     lookup = Lookup(
-        Before(world.store, sensor_page=failing(Unavailable("x"))), lambda: NOW, latest=world.memory
+        Before(world.store, sensor_page=failing(Unavailable("x"))), lambda: NOW, memory=world.memory
     )
     with pytest.raises(NoAnswer, match="the table cannot be read now"):
         await lookup.find(MetricsRequest(tuple(map(SensorRequest, (3, 78))), ()))
@@ -191,7 +191,7 @@ async def test_before_the_first_snapshot_it_says_so() -> None:
 async def test_a_table_that_cannot_be_read_fails_only_what_needs_it() -> None:
     world = World(*AROUND)
     store = Before(world.store, get_many=failing(Unavailable("gone")))
-    lookup = Lookup(store, lambda: world.now, latest=world.memory)
+    lookup = Lookup(store, lambda: world.now, memory=world.memory)
     world.memory.watch().writes([AROUND[0].id])
     assert await lookup.answer(b"near 48.7 9.1 3") == GONE
     assert (await lookup.answer(b"sensor 2")).startswith(b"id,")
@@ -251,7 +251,7 @@ async def test_a_single_sensor_says_in_how_many_of_the_24_hours_up_to_its_record
 async def test_hours_that_the_table_cannot_tell_are_left_open(error: Exception) -> None:
     world = World(item(3))
     world.lookup = Lookup(
-        Before(world.store, sensor_page=failing(error)), lambda: world.now, latest=world.memory
+        Before(world.store, sensor_page=failing(error)), lambda: world.now, memory=world.memory
     )
     assert await hours_seen(world) is None
 
@@ -259,7 +259,7 @@ async def test_hours_that_the_table_cannot_tell_are_left_open(error: Exception) 
 @by_hand
 async def test_hours_are_not_waited_for_where_the_budget_is_used_up() -> None:
     world = World(item(3))
-    world.lookup = Lookup(Before(world.store, sensor_page=Gate()), lambda: world.now, latest=world.memory)
+    world.lookup = Lookup(Before(world.store, sensor_page=Gate()), lambda: world.now, memory=world.memory)
     waiting = task(hours_seen(world))
     await turns()
     advance(HOURS_SECONDS + 0.1)
@@ -271,7 +271,7 @@ async def test_hours_are_not_waited_for_where_the_budget_is_used_up() -> None:
 @by_hand
 async def test_boxes_are_written_one_after_the_other_and_who_waits_too_long_hears_that_it_is_busy() -> None:
     world = World(*AROUND)
-    writing = world.lookup._others._writing
+    writing = world.lookup._answers._writing
     await writing.acquire()
     asked = [task(world.rows(request)) for request in ("box 48 9 49 10", "country DE")]
     near = task(world.rows("near 48.7 9.1"))
@@ -291,7 +291,7 @@ async def test_boxes_are_written_one_after_the_other_and_who_waits_too_long_hear
 async def test_hours_of_a_table_that_is_gone_end_what_memory_says() -> None:
     world = World(item(3))
     gone = Before(world.store, sensor_page=failing(MissingResource("no such table")))
-    world.lookup = Lookup(gone, lambda: world.now, latest=world.memory)
+    world.lookup = Lookup(gone, lambda: world.now, memory=world.memory)
     with pytest.raises(Unavailable):
         await hours_seen(world)
     assert world.memory.index is None

@@ -179,15 +179,15 @@ async def _begin(machine: Machine, name: str, settings: dict[str, Any]) -> Daemo
     found = await stack.enter_async_context(machine.opened(decided))
     sockets = listen("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
-    latest = MemoryIndex(machine.wall)
-    lookup = Lookup(found.storage.store, machine.wall, latest=latest)
+    memory = MemoryIndex(machine.wall)
+    lookup = Lookup(found.storage.store, machine.wall, memory=memory)
     stack.push_async_callback(lookup.close)
     server = Server(sockets, lookup.answer)
     await server.start()
     status, stop = ServiceStatus(ServerCounts()), Stop()
-    loader = Scheduler(decided, found, status, Serving(port, latest), Preparation(decided, found, status))
+    loader = Scheduler(decided, found, status, Serving(port, memory), Preparation(decided, found, status))
     asking = FetchOptions(name, decided.max_bytes)
-    refresher = MemoryRefresher(found.storage, machine.table, latest, asking, status.seen)
+    refresher = MemoryRefresher(found.storage, machine.table, memory, asking, status.seen)
 
     async def both() -> None:
         async with asyncio.TaskGroup() as group:  # killed, it has ended when both have

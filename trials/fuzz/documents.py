@@ -115,7 +115,7 @@ def _words(error: AqiError | None) -> str:
 
 
 def items(data: bytes) -> None:
-    """One fate for each record whatever the cuts, anew from any mark; items that every store takes."""
+    """One fate for each record whatever the cuts, anew from any position; items that every store takes."""
     rules, number = _rules(data), zlib.crc32(data)
     window = WINDOWS[number % len(WINDOWS)]
     read = Read([data], rules, window)
@@ -127,16 +127,16 @@ def items(data: bytes) -> None:
         assert rejection.reason in REASONS
         assert data.startswith(rejection.text, rejection.offset)
     _listed(read.rejections)
-    if read.marks:
-        mark = read.marks[number % len(read.marks)]
-        again = Read([data[mark.offset :]], rules, WINDOWS[number // 7 % len(WINDOWS)], mark)
-        assert (again.items, type(again.error)) == (read.items[mark.number :], type(read.error))
+    if read.positions:
+        position = read.positions[number % len(read.positions)]
+        again = Read([data[position.offset :]], rules, WINDOWS[number // 7 % len(WINDOWS)], position)
+        assert (again.items, type(again.error)) == (read.items[position.number :], type(read.error))
     if read.error is not None:
         raise read.error
 
 
 def _counted(read: Read) -> None:
-    found = read.findings
+    found = read.counts
     decided = len(read.items) + len(read.rejections) + found.merged + found.without_pm
     assert found.records == decided + found.pending_half
     assert read.error is not None or not found.pending_half
@@ -197,12 +197,12 @@ def _listed(rejections: Sequence[Rejection]) -> None:
 
 def items_alone(data: bytes) -> None:
     """Only make items of it, as it arrives; nothing is kept."""
-    intake = DocumentReader(_rules(b""))
+    reader = DocumentReader(_rules(b""))
     try:
         for piece in pieces(data, READ_SIZE):
-            for _ in intake.feed(piece):
+            for _ in reader.feed(piece):
                 pass
-        for _ in intake.close():
+        for _ in reader.close():
             pass
     except SPLITTER_ERRORS:
         pass

@@ -86,12 +86,12 @@ def _reply(payload: bytes) -> bytes | None:
 
 
 def _lookup() -> Lookup:
-    latest = MemoryIndex(lambda: NOW)
+    memory = MemoryIndex(lambda: NOW)
     packed = pack(FULL)
     assert packed is not None
-    edition = SnapshotVersion("snapshot", int(NOW), "daqi", 1, int(NOW), "2023-12-20T18:55:00Z")
-    latest.index = SnapshotIndex(edition, {int(IN_MEMORY): packed}, NOW)
-    return Lookup(MemoryStore(Item(IN_TABLE.decode())), lambda: NOW, latest=latest)
+    version = SnapshotVersion("snapshot", int(NOW), "daqi", 1, int(NOW), "2023-12-20T18:55:00Z")
+    memory.index = SnapshotIndex(version, {int(IN_MEMORY): packed}, NOW)
+    return Lookup(MemoryStore(Item(IN_TABLE.decode())), lambda: NOW, memory=memory)
 
 
 async def _talk(parts: Sequence[bytes], *, keeps: bool = True) -> Talk:

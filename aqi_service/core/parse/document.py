@@ -45,18 +45,18 @@ class ParsedBatch(NamedTuple):
     """What one batch gave.
 
     Attributes:
-        mark: where to begin to get it again; its `number` is that of the first item.
+        position: where to begin to get it again; its `number` is that of the first item.
         items: in order.
         rejections: in order.
     """
 
-    mark: Position
+    position: Position
     items: list[Item]
     rejections: list[Rejection]
 
 
 class DocumentReader:
-    """Reads one document, from its start or from a mark; `counts` tells what it met on the way.
+    """Reads one document, from its start or from a position; `counts` tells what it met on the way.
 
     One of more than `max_records` is rejected, since whoever reads it remembers every id. `boxes` is told of
     the humidity beside the sensors. `careful` has every record go the careful way, as a bench or a test may
@@ -66,7 +66,7 @@ class DocumentReader:
     def __init__(
         self,
         rules: ScoringRules,
-        mark: Position | None = None,
+        position: Position | None = None,
         max_records: int | None = None,
         boxes: BoxHumidity | None = None,
         *,
@@ -75,14 +75,14 @@ class DocumentReader:
         self._max_records = max_records
         careful = careful or rules.daily
         self._decoder = None if careful else OrdinaryDecoder()
-        self._splitter = RecordSplitter(start=mark.offset if mark else 0, decoder=self._decoder)
-        self._assembler = MeasurementBuilder(rules, boxes, careful=careful)
-        self._number = mark.number if mark else 0
+        self._splitter = RecordSplitter(start=position.offset if position else 0, decoder=self._decoder)
+        self._measurements = MeasurementBuilder(rules, boxes, careful=careful)
+        self._number = position.number if position else 0
 
     @property
     def counts(self) -> ParseCounts:
         """What the records turned out to be, so far."""
-        return self._assembler.counts
+        return self._measurements.counts
 
     @property
     def new_key(self) -> str | None:
@@ -91,23 +91,23 @@ class DocumentReader:
 
     def feed(self, chunk: bytes) -> Iterator[ParsedBatch]:
         """Take the next bytes. Raises SnapshotRejected once they can be no snapshot."""
-        return self._portions(self._splitter.feed(chunk))
+        return self._parsed(self._splitter.feed(chunk))
 
     def close(self) -> Iterator[ParsedBatch]:
         """Give what is left, and the half that was pending: the document has ended well.
 
         Raises CutShort when it is not at its end, SnapshotRejected for what stands behind the array.
         """
-        yield from self._portions(self._splitter.close())
-        if half := self._assembler.pending_half():
-            yield self._portion(Position(self._number, *half), self._assembler.close())
+        yield from self._parsed(self._splitter.close())
+        if half := self._measurements.pending_half():
+            yield self._parsed_batch(Position(self._number, *half), self._measurements.close())
 
-    def _portions(self, batches: Iterable[Batch]) -> Iterator[ParsedBatch]:
+    def _parsed(self, batches: Iterable[Batch]) -> Iterator[ParsedBatch]:
         for batch in batches:
             self._check_number(batch)
-            half = self._assembler.pending_half()
-            mark = Position(self._number, *half) if half else Position(self._number, batch)
-            yield self._portion(mark, self._assembler.add(batch))
+            half = self._measurements.pending_half()
+            position = Position(self._number, *half) if half else Position(self._number, batch)
+            yield self._parsed_batch(position, self._measurements.add(batch))
 
     def _check_number(self, batch: Batch) -> None:
         most = self._max_records
@@ -116,9 +116,9 @@ class DocumentReader:
                 f"the snapshot has more than {most} records; --max-records allows more", batch.offset
             )
 
-    def _portion(self, mark: Position, outcomes: list[Item | Rejection]) -> ParsedBatch:
+    def _parsed_batch(self, position: Position, outcomes: list[Item | Rejection]) -> ParsedBatch:
         items = [outcome for outcome in outcomes if type(outcome) is Item]
         self._number += len(items)
         if len(items) == len(outcomes):
-            return ParsedBatch(mark, items, [])
-        return ParsedBatch(mark, items, [outcome for outcome in outcomes if type(outcome) is Rejection])
+            return ParsedBatch(position, items, [])
+        return ParsedBatch(position, items, [outcome for outcome in outcomes if type(outcome) is Rejection])

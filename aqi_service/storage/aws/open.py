@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from aqi_service.errors import ConfigError
-from aqi_service.storage.aws import create_table as provision
+from aqi_service.storage.aws import create_table
 from aqi_service.storage.aws.clients import Clients, described, open_clients, open_s3
 from aqi_service.storage.aws.create_bucket import BucketMaker
 from aqi_service.storage.aws.dynamodb_lease import DynamoLease
@@ -54,7 +54,7 @@ class AwsBackend:
 
     async def create(self) -> Sequence[str]:
         """Make bucket and table, each whatever becomes of the other; return what they have to do without."""
-        table = provision.create_table(self._clients.writes, self._table)
+        table = create_table.create_table(self._clients.writes, self._table)
         done = await asyncio.gather(self._create_bucket(), table, return_exceptions=True)
         _raise_worst([error for error in done if isinstance(error, BaseException)])
         return [lack for lacks in done if not isinstance(lacks, BaseException) for lack in lacks]
@@ -66,15 +66,15 @@ class AwsBackend:
 
     async def check_writable(self) -> None:
         """Return if no index keeps the table from taking items."""
-        await provision.check_writable(self._clients.writes, self._table)
+        await create_table.check_writable(self._clients.writes, self._table)
 
     async def missing(self) -> Sequence[str]:
         """Name what the table lacks."""
-        return await provision.missing(self._clients.writes, self._table)
+        return await create_table.missing(self._clients.writes, self._table)
 
     async def wrong(self) -> Sequence[str]:
         """Say what the table has in another form."""
-        return await provision.wrong(self._clients.writes, self._table)
+        return await create_table.wrong(self._clients.writes, self._table)
 
     async def free_bytes(self) -> int | None:
         """Return None: S3 and DynamoDB have no end."""

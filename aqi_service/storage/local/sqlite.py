@@ -12,8 +12,7 @@ from typing import Any
 import orjson
 
 from aqi_service.errors import AqiError, ConfigError, NoTableYet, Unavailable
-from aqi_service.storage.local import additions as local_additions
-from aqi_service.storage.local import immutable
+from aqi_service.storage.local import additions, immutable
 from aqi_service.storage.local.files import disk, locked, make_folder, sync_folder
 from aqi_service.storage.local.statements import APPLICATION_ID, SCHEMAS
 
@@ -181,7 +180,7 @@ class SqliteConnection:
         if self._read_only:
             if schema < len(SCHEMAS):
                 raise self._missing()
-            local_additions.complete_for_reading(connection)
+            additions.complete_for_reading(connection)
             return
         if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise ConfigError(
@@ -190,7 +189,7 @@ class SqliteConnection:
         connection.execute("PRAGMA synchronous = NORMAL")  # LocalStore.settle says why that is enough
         connection.execute("PRAGMA secure_delete = ON")  # always, or copies of rows stay that were moved
         connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes the log keeps once it was larger
-        if schema < len(SCHEMAS) or not local_additions.is_whole(connection):
+        if schema < len(SCHEMAS) or not additions.is_whole(connection):
             self._upgrade(connection, schema)
 
     def _schema(self, connection: sqlite3.Connection) -> int:
@@ -217,7 +216,7 @@ class SqliteConnection:
                     connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {len(SCHEMAS)}")
-            local_additions.add(connection)
+            additions.add(connection)
         sync_folder(self._file.parent)
 
     def _missing(self) -> NoTableYet:

@@ -42,10 +42,10 @@ def loaded(name: str, scale: str) -> tuple[list[Item | Rejection], ParseCounts]:
 def test_every_item_of_a_capture_is_what_the_specification_makes_of_its_record(name: str, scale: str) -> None:
     document, taken = CAPTURES[name]
     expected = plain(document, scale, taken)
-    out, findings = loaded(name, scale)
+    out, counts = loaded(name, scale)
     assert [attributes(one) for one in out if isinstance(one, Item)] == expected.items
     assert [(one.reason, one.id) for one in out if isinstance(one, Rejection)] == expected.rejected
-    assert (findings.merged, findings.without_pm) == (expected.merged, expected.without_pm)
+    assert (counts.merged, counts.without_pm) == (expected.merged, expected.without_pm)
 
 
 def test_the_real_capture_is_the_file_that_its_sources_name() -> None:
@@ -54,19 +54,19 @@ def test_the_real_capture_is_the_file_that_its_sources_name() -> None:
 
 
 def test_of_the_real_capture_3565_become_items_but_not_40_particle_counts_and_7_failures() -> None:
-    out, findings = loaded("real", "daqi")
+    out, counts = loaded("real", "daqi")
     items = [one for one in out if isinstance(one, Item)]
     assert len(items) == 3_565
-    assert findings.reasons == {"not_mass": 40, "no_pm_value": 7}
+    assert counts.reasons == {"not_mass": 40, "no_pm_value": 7}
     failed = [one.text for one in out if isinstance(one, Rejection) and one.reason == "no_pm_value"]
     assert all(b'"1999.90"' in text and b'"999.90"' in text for text in failed)
-    assert (findings.records, findings.pm_records + findings.merged, len(findings.sensors)) == (
+    assert (counts.records, counts.pm_records + counts.merged, len(counts.sensors)) == (
         6_874,
         3_612,
         1_667,
     )
-    assert findings.newest is not None
-    assert findings.newest[1] == max(str(one.timestamp) for one in items)
+    assert counts.newest is not None
+    assert counts.newest[1] == max(str(one.timestamp) for one in items)
 
 
 def test_the_reports_index_understates_770_records_of_the_real_capture_and_overstates_none() -> None:

@@ -22,10 +22,10 @@ def test_what_comes_of_a_document_does_not_depend_on_chunks_and_every_record_has
     records: list[object], size: int, window: int
 ) -> None:
     document = document_of(*records)
-    out, findings = assemble(document)
+    out, counts = assemble(document)
     assert assemble(document, size=size, window=window)[0] == out
-    assert findings.records == len(records) == len(out) + findings.merged + findings.without_pm
-    assert findings.rejected == sum(findings.reasons.values()) == sum(isinstance(o, Rejection) for o in out)
+    assert counts.records == len(records) == len(out) + counts.merged + counts.without_pm
+    assert counts.rejected == sum(counts.reasons.values()) == sum(isinstance(o, Rejection) for o in out)
     for one in out:
         if isinstance(one, Rejection):
             assert document[one.offset : one.offset + len(one.text)] == one.text

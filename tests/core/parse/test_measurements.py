@@ -72,40 +72,40 @@ def test_neighbours_of_one_id_are_one_measurement_across_chunks_and_batches(
 ) -> None:
     document = document_of(record(3, "1", "1"), record(5, *one), record(5, *two), record(6, "2", "2"))
     assert told(document, size=size, window=window) == [("3", "1", "1"), ("5", "8", "4"), ("6", "2", "2")]
-    out, findings = assemble(document, size=size, window=window)
+    out, counts = assemble(document, size=size, window=window)
     assert isinstance(out[1], Item)
-    assert (out[1].aqi, findings.records, findings.merged, findings.pm_records) == ("1", 4, 1, 3)
+    assert (out[1].aqi, counts.records, counts.merged, counts.pm_records) == ("1", 4, 1, 3)
 
 
 def test_a_half_is_pending_until_its_neighbour_is_known() -> None:
-    assembler = MeasurementBuilder(RULES)
-    assert assembler.add(Batch(0, b"", [record(1, "8")])) == []
-    assert assembler.pending_half() is not None
-    assert assembler.add(Batch(9, b"", [BME])) == []
-    assert assembler.counts.pending_half == 1
-    (item,) = assembler.add(Batch(20, b"", [record(1, None, "4")]))
+    builder = MeasurementBuilder(RULES)
+    assert builder.add(Batch(0, b"", [record(1, "8")])) == []
+    assert builder.pending_half() is not None
+    assert builder.add(Batch(9, b"", [BME])) == []
+    assert builder.counts.pending_half == 1
+    (item,) = builder.add(Batch(20, b"", [record(1, None, "4")]))
     assert isinstance(item, Item)
     assert (item.pm10, item.pm25) == ("8", "4")
-    assert (assembler.pending_half(), assembler.counts.pending_half) == (None, 0)
-    assert assembler.close() == []
-    assert len(assembler.add(Batch(30, b"", [record(2, "1", "1"), record(3, "1")]))) == 1
-    assert assembler.counts.pending_half == 1
-    assert len(assembler.close()) == 1
-    assert (assembler.pending_half(), assembler.counts.pending_half) == (None, 0)
+    assert (builder.pending_half(), builder.counts.pending_half) == (None, 0)
+    assert builder.close() == []
+    assert len(builder.add(Batch(30, b"", [record(2, "1", "1"), record(3, "1")]))) == 1
+    assert builder.counts.pending_half == 1
+    assert len(builder.close()) == 1
+    assert (builder.pending_half(), builder.counts.pending_half) == (None, 0)
 
 
 @pytest.mark.parametrize("half", [record("x", "8"), record(None, None, "4"), record(-1, "8")])
 def test_a_half_whose_id_is_no_id_is_nobodys_half_and_rejected_at_once(half: dict[str, Any]) -> None:
-    assembler = MeasurementBuilder(RULES)
-    (rejection,) = assembler.add(Batch(0, b"", [half]))
+    builder = MeasurementBuilder(RULES)
+    (rejection,) = builder.add(Batch(0, b"", [half]))
     assert isinstance(rejection, Rejection)
-    assert (rejection.reason, assembler.counts.pending_half) == ("bad_id", 0)
+    assert (rejection.reason, builder.counts.pending_half) == ("bad_id", 0)
 
 
 def test_a_pending_half_is_counted_as_nothing_but_a_record() -> None:
-    assembler = MeasurementBuilder(RULES)
-    assembler.add(Batch(0, b"", [record(1, "1999.90", timestamp="never"), BME]))
-    found = assembler.counts
+    builder = MeasurementBuilder(RULES)
+    builder.add(Batch(0, b"", [record(1, "1999.90", timestamp="never"), BME]))
+    found = builder.counts
     assert len(found.sensors) == 0
     assert found == ParseCounts(records=2, without_pm=1, pending_half=1, sensors=found.sensors)
 
@@ -179,21 +179,21 @@ def test_a_bad_record_is_rejected_with_reason_offset_and_text_and_costs_no_neigh
     reason, record_id, bad = BAD[kind]
     text = bad if isinstance(bad, bytes) else json.dumps(bad).encode()
     document = document_of(record(1, "1", "1"), text, record(2, "2", "2"))
-    out, findings = assemble(document, size=size, window=window)
+    out, counts = assemble(document, size=size, window=window)
     assert [one.id for one in out if isinstance(one, Item)] == ["1", "2"]
     offset = len(document_of(record(1, "1", "1"))) + 1
     assert document[offset : offset + len(text)] == text
     assert out[1] == Rejection(reason, record_id, offset, text[:KEPT_TEXT])
-    assert (findings.records, findings.rejected, findings.reasons) == (3, 1, {reason: 1})
+    assert (counts.records, counts.rejected, counts.reasons) == (3, 1, {reason: 1})
     assert reason in REASONS
 
 
 def test_a_record_without_p1_and_p2_is_passed_over_before_anything_else_of_it_is_judged() -> None:
     nameless = {"id": -1, "timestamp": "never", "sensor": {"sensor_type": {"name": "PPD42NS"}}}
-    out, findings = assemble(document_of(BME, nameless, {}, BME | {"id": None}))
+    out, counts = assemble(document_of(BME, nameless, {}, BME | {"id": None}))
     assert out == []
-    assert (findings.records, findings.without_pm, findings.rejected) == (4, 4, 0)
-    assert (findings.warnings, findings.pm_records, len(findings.sensors)) == ({}, 0, 0)
+    assert (counts.records, counts.without_pm, counts.rejected) == (4, 4, 0)
+    assert (counts.warnings, counts.pm_records, len(counts.sensors)) == ({}, 0, 0)
 
 
 def test_what_is_met_twice_is_counted_twice() -> None:
@@ -213,13 +213,13 @@ def test_what_is_met_twice_is_counted_twice() -> None:
         *(record(13, "x"), record(None, "1"), record(14, "x"), record(None, "1")),
         *(17, 17, BME, BME),
     ]
-    out, findings = assemble(document_of(*twice))
-    assert (len(twice), len(out), findings.records) == (26, 22, 26)
-    assert (findings.merged, findings.without_pm, findings.pm_records) == (2, 2, 20)
-    assert (findings.rejected, findings.pm_rejected) == (6, 4)
-    assert findings.reasons == {"no_pm_value": 2, "bad_id": 2, "not_an_object": 2}
+    out, counts = assemble(document_of(*twice))
+    assert (len(twice), len(out), counts.records) == (26, 22, 26)
+    assert (counts.merged, counts.without_pm, counts.pm_records) == (2, 2, 20)
+    assert (counts.rejected, counts.pm_rejected) == (6, 4)
+    assert counts.reasons == {"no_pm_value": 2, "bad_id": 2, "not_an_object": 2}
     names = ["pm10", "pm25", "sensor_id", "sensor_type", "latitude", "indoor", "location", "sensor"]
-    assert findings.warnings == {
+    assert counts.warnings == {
         **{f"bad_{name}": 2 for name in names},
         "bad_sensor_type": 4,
         "pm25_over_pm10": 2,
@@ -246,12 +246,12 @@ def test_a_half_that_is_let_go_by_a_bad_record_comes_behind_what_was_before_it()
 
 def test_of_several_items_of_the_newest_time_the_first_is_told() -> None:
     later = record(2, "1", "1", timestamp="2023-12-20T17:00:00")
-    _, findings = assemble(document_of(record(1, "1", "1"), later))
-    assert findings.newest == (1_703_091_600, "2023-12-20 17:00:00")
+    _, counts = assemble(document_of(record(1, "1", "1"), later))
+    assert counts.newest == (1_703_091_600, "2023-12-20 17:00:00")
 
 
 def test_findings_name_the_newest_time_of_an_item_and_count_sensors_and_measurements() -> None:
-    _, findings = assemble(
+    _, counts = assemble(
         document_of(
             record(1, "1", "1", timestamp="2023-12-20 15:00:00"),
             record(2, "1", "1", timestamp="2023-12-20T16:00:00", sensor={"id": 8}),
@@ -260,5 +260,5 @@ def test_findings_name_the_newest_time_of_an_item_and_count_sensors_and_measurem
             record(5, "1", "1", timestamp="2033-12-20 17:30:00", sensor={}),
         )
     )
-    assert findings.newest == (1_703_088_000, "2023-12-20T16:00:00")
-    assert (findings.pm_records, len(findings.sensors), findings.rejected) == (5, 3, 2)
+    assert counts.newest == (1_703_088_000, "2023-12-20T16:00:00")
+    assert (counts.pm_records, len(counts.sensors), counts.rejected) == (5, 3, 2)

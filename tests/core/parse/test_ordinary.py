@@ -72,8 +72,8 @@ def test_both_ways_give_the_same_of_captures(name: str, scale: str, ttl: int | N
 def test_of_an_ordinary_feed_no_record_goes_the_careful_way() -> None:
     own, careful = both([FEED], FEED_RULES)
     assert own.seen == careful.seen
-    assert own.findings.careful == 0
-    assert own.findings.records > 200
+    assert own.counts.careful == 0
+    assert own.counts.records > 200
 
 
 def test_an_odd_record_in_a_window_sends_only_itself_the_careful_way() -> None:
@@ -82,7 +82,7 @@ def test_an_odd_record_in_a_window_sends_only_itself_the_careful_way() -> None:
         records[place]["location"]["new"] = number
     own, careful = both([orjson.dumps(records)], FEED_RULES)
     assert own.seen == careful.seen
-    assert own.findings.careful == len(range(20, len(records), 60))
+    assert own.counts.careful == len(range(20, len(records), 60))
 
 
 @pytest.mark.parametrize("odd", REFUSED.values(), ids=REFUSED)
@@ -91,8 +91,8 @@ def test_an_element_that_no_decoder_takes_sends_only_itself_the_careful_way(odd:
     texts.insert(30, odd)
     own, careful = both([b"[" + b",".join(texts) + b"]"], FEED_RULES)
     assert own.seen == careful.seen
-    assert own.findings.reasons == {"unreadable": 1}
-    assert own.findings.careful <= 2
+    assert own.counts.reasons == {"unreadable": 1}
+    assert own.counts.careful <= 2
 
 
 PLACE = record()["location"]
@@ -151,14 +151,14 @@ def test_what_is_not_ordinary_goes_the_careful_way_and_its_neighbours_do_not(odd
     usual = [record(number, "12.5", "7.5") for number in (5, 6)]
     own, careful = both([document_of(usual[0], odd, usual[1])])
     assert own.seen == careful.seen
-    assert own.findings.careful == 1
+    assert own.counts.careful == 1
 
 
 @pytest.mark.parametrize("usual", ORDINARY.values(), ids=ORDINARY)
 def test_what_is_ordinary_goes_its_own_way(usual: dict[str, Any]) -> None:
     own, careful = both([document_of(usual)])
     assert own.seen == careful.seen
-    assert own.findings.careful == 0
+    assert own.counts.careful == 0
 
 
 def test_what_is_of_a_sensor_that_is_left_out_goes_the_careful_way_and_its_text_is_not_kept() -> None:
@@ -171,7 +171,7 @@ def test_what_is_of_a_sensor_that_is_left_out_goes_the_careful_way_and_its_text_
         [document_of(weather, record(2, "7", "5"), record(3, "7", "5", **other), failed)], rules
     )
     assert own.seen == careful.seen
-    assert own.findings.reasons == {"excluded": 1, "no_pm_value": 1}
+    assert own.counts.reasons == {"excluded": 1, "no_pm_value": 1}
     assert [bool(each.text) for each in own.rejections] == [False, True]
     assert own.boxes is not None
     assert own.boxes.of(3) is None
@@ -194,10 +194,10 @@ def test_of_equally_new_records_the_first_is_the_newest_whichever_way_it_went() 
     for turn in range(3):
         times = forms[turn:] + forms[:turn]
         own, _ = both([document_of(*(record(n, "7", "5", timestamp=time) for n, time in enumerate(times)))])
-        assert own.findings.newest == (1_703_091_600, times[0])
+        assert own.counts.newest == (1_703_091_600, times[0])
     half = record(1, "7.5", timestamp=forms[1])
     own, careful = both([document_of(half, record(2, "7", "5", timestamp=forms[0]))])
-    assert own.findings.newest == careful.findings.newest == (1_703_091_600, forms[1])
+    assert own.counts.newest == careful.counts.newest == (1_703_091_600, forms[1])
 
 
 def test_a_record_dated_ahead_tells_how_old_the_data_is_only_where_all_are_whichever_way_it_went() -> None:
@@ -213,10 +213,10 @@ def test_a_record_dated_ahead_tells_how_old_the_data_is_only_where_all_are_which
         own, careful = both(
             [document_of(*(record(n, "7", "5", timestamp=time) for n, time in enumerate(times)))]
         )
-        assert own.findings.careful == 0
+        assert own.counts.careful == 0
         for read in (own, careful):
-            assert read.findings.newest is not None
-            assert (read.findings.newest[1], len(read.items)) == (newest, len(times))
+            assert read.counts.newest is not None
+            assert (read.counts.newest[1], len(read.items)) == (newest, len(times))
 
 
 def test_the_humidity_of_a_box_is_the_same_both_ways() -> None:
@@ -231,7 +231,7 @@ def test_the_humidity_of_a_box_is_the_same_both_ways() -> None:
     assert own.seen == careful.seen
     assert own.boxes is not None
     assert [own.boxes.of(20 + n) for n in range(4)] == ["55.5", "60", "61.5", None]
-    assert own.findings.careful == 0
+    assert own.counts.careful == 0
 
 
 @pytest.mark.parametrize(
