@@ -61,6 +61,7 @@ AREAS = (
             "storage/aws/http_pool.py",
             "storage/aws/cred*.py",
             "storage/aws/error*.py",
+            "storage/aws/refusals.py",
         ),
         (
             "storage/aws/test_s3*.py",
@@ -97,7 +98,7 @@ AREAS = (
     Area("cloudwatch", ("storage/aws/cloudwatch.py",), ("storage/aws/test_cloudwatch.py",)),
     Area(
         "lease",
-        ("storage/aws/dynamodb_lease.py",),
+        ("storage/lease.py", "storage/aws/dynamodb_lease.py"),
         ("storage/aws/test_dynamodb_lease*.py", "storage/contract/test_lease.py"),
     ),
     Area(

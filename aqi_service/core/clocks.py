@@ -42,12 +42,12 @@ def check_clock(now: float, released: float = RELEASED, heard: float | None = No
         raise ClockOff(trouble)
 
 
-def check_time(taken: float, now: float) -> None:
+def check_time(snapshot_time: float, now: float) -> None:
     """Raise ClockOff for a snapshot of a time (epoch seconds) that is ahead of `now`."""
-    if is_ahead(taken, now):
+    if is_ahead(snapshot_time, now):
         raise ClockOff(
-            f"clock_off: the snapshot is of {_shown(taken)}, and this machine's clock says {_shown(now)}: "
-            "set the clock, or give the snapshot its own time"
+            f"clock_off: the snapshot is of {_shown(snapshot_time)}, and this machine's clock says "
+            f"{_shown(now)}: set the clock, or give the snapshot its own time"
         )
 
 
@@ -64,18 +64,18 @@ def check_records(ahead: int, dated: int, now: float) -> None:
         )
 
 
-def is_ahead(taken: float, now: float) -> bool:
+def is_ahead(time: float, now: float) -> bool:
     """Tell whether a snapshot's time (epoch seconds) is one that a wrong clock gave it."""
-    return taken > counts_until(now)
+    return time > counts_until(now)
 
 
-def freshness(measured_at: int | None, taken: int | None) -> tuple[bool, int]:
+def freshness(measured_at: int | None, snapshot_time: int | None) -> tuple[bool, int]:
     """Return what the newest of records is found by, to tell from it how old data is (all in epoch seconds).
 
-    One that is dated over an hour ahead of its snapshot, which was `taken` then, says so only among its like:
+    One that is dated over an hour ahead of its snapshot's time says so only among its like:
     else a single one would hide for a day that nothing comes any more.
     """
-    return not is_ahead(measured_at or 0, taken or 0), measured_at or 0
+    return not is_ahead(measured_at or 0, snapshot_time or 0), measured_at or 0
 
 
 def counts_until(now: float) -> int:

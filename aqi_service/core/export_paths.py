@@ -62,12 +62,12 @@ class ExportedSnapshot(NamedTuple):
 
     Attributes:
         name: what it is called in the archive, or would be; a day of daily files by its files' names.
-        taken: its time, epoch seconds.
+        time: its time, epoch seconds.
         sha256: the digest of its document.
     """
 
     name: str
-    taken: int
+    time: int
     sha256: str
 
 
@@ -75,15 +75,15 @@ class ExportNames:
     """What the files of one run are called: one snapshot, however often it comes, has one name."""
 
     def __init__(self) -> None:
-        self._taken: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
 
     def name_of(self, snapshot: ExportedSnapshot) -> str:
         """Return the name of a snapshot's file, with the folder of its day.
 
         Another snapshot that would have the same name, as in two folders, gets the next free one.
         """
-        name, others = snapshot.name, self._taken
+        name, others = snapshot.name, self._digests
         while others.get(name, snapshot.sha256) != snapshot.sha256:
             name = first_free(name, {name})
         others[name] = snapshot.sha256
-        return f"snapshot_date={day_of(snapshot.taken)}/{name.removesuffix('.json')}.parquet"
+        return f"snapshot_date={day_of(snapshot.time)}/{name.removesuffix('.json')}.parquet"

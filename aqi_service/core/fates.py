@@ -102,13 +102,13 @@ class FateCounter:
 def refusal_of_all(refused: Mapping[str, str], asked: int) -> str | None:
     """Return the words in which a table refused each of the `asked` items of a group; None if it did not.
 
-    Several items that are refused in the same words, and none that is taken, have nothing of their own in
+    Several items that are refused in the same words, and none that is accepted, have nothing of their own in
     common. A lone one may well be at fault itself, if the load has others that the table takes.
     """
     return refusal_of_load(refused) if len(refused) == asked > 1 else None
 
 
-def refusal_of_load(refused: Mapping[str, str], taken: int = 0) -> str | None:
+def refusal_of_load(refused: Mapping[str, str], accepted: int = 0) -> str | None:
     """Return the words in which a table refused what a load had to write; None if the items are at fault.
 
     One item is enough where the table took none: nothing shows that it takes any. Where it took some, it is
@@ -116,5 +116,5 @@ def refusal_of_load(refused: Mapping[str, str], taken: int = 0) -> str | None:
     an index of the owner's, is of the table's choosing.
     """
     words = set(refused.values())
-    is_of_the_table = not taken or len(refused) >= max(MANY, taken + 1)
+    is_of_the_table = not accepted or len(refused) >= max(MANY, accepted + 1)
     return words.pop() if len(words) == 1 and is_of_the_table else None

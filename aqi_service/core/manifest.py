@@ -37,13 +37,13 @@ def version_of(manifest: Mapping[str, Any]) -> SnapshotVersion | None:
     named, records = parse_name(str(manifest.get("snapshot"))), manifest.get("records")
     if named is None or not isinstance(records, int):
         return None
-    name, taken = named
-    taken = feed_time(manifest.get("snapshot_time")) or taken
-    newest = min(feed_time(manifest.get("newest")) or 0, taken)
+    name, snapshot_time = named
+    snapshot_time = feed_time(manifest.get("snapshot_time")) or snapshot_time
+    newest = min(feed_time(manifest.get("newest")) or 0, snapshot_time)
     warnings = manifest.get("warnings")
     return SnapshotVersion(
         snapshot=name,
-        snapshot_time=taken,
+        snapshot_time=snapshot_time,
         scale=str(manifest.get("scale")),
         records=records,
         newest=newest,

@@ -50,8 +50,10 @@ class Selection:
         ordered = [thing for _, thing in sorted(ranged, key=lambda pair: pair[0])]
         return ordered[self.shard.index :: self.shard.count]
 
-    def _has(self, taken: int) -> bool:
-        return (self.since is None or self.since <= taken) and (self.until is None or taken < self.until)
+    def _has(self, snapshot_time: int) -> bool:
+        return (self.since is None or self.since <= snapshot_time) and (
+            self.until is None or snapshot_time < self.until
+        )
 
 
 def parse_shard(text: str) -> Shard | None:

@@ -27,9 +27,9 @@ _OTHER_MEAN = re.compile(
 """Source: https://github.com/opendata-stuttgart/meta/wiki/EN-APIs"""
 
 
-def snapshot_name(taken: float) -> str:
-    """Name the snapshot whose reading began at `taken` (epoch seconds)."""
-    return datetime.fromtimestamp(taken, UTC).strftime("data_%d_%m_%y_%H_%M.json")
+def snapshot_name(time: float) -> str:
+    """Name the snapshot whose reading began at `time` (epoch seconds)."""
+    return datetime.fromtimestamp(time, UTC).strftime("data_%d_%m_%y_%H_%M.json")
 
 
 def parse_name(text: str) -> tuple[str, int] | None:
@@ -39,10 +39,10 @@ def parse_name(text: str) -> tuple[str, int] | None:
         return None
     day, month, year, hour, minute = (int(part) for part in match.groups()[1:6])
     try:
-        taken = datetime(2000 + year, month, day, hour, minute, tzinfo=UTC)
+        time = datetime(2000 + year, month, day, hour, minute, tzinfo=UTC)
     except ValueError:
         return None
-    return match[1] + ".json", int(taken.timestamp())
+    return match[1] + ".json", int(time.timestamp())
 
 
 def parse_file_name(text: str) -> tuple[str, int] | None:
@@ -58,9 +58,9 @@ def is_other_mean(text: str) -> bool:
     return _OTHER_MEAN.fullmatch(text) is not None
 
 
-def can_name(taken: float) -> bool:
+def can_name(time: float) -> bool:
     """Tell whether a name says this time: the year has two digits, for 2000 to 2099."""
-    return 2000 <= datetime.fromtimestamp(taken, UTC).year < 2100
+    return 2000 <= datetime.fromtimestamp(time, UTC).year < 2100
 
 
 def order_of(name: str) -> tuple[int, int]:
@@ -71,11 +71,11 @@ def order_of(name: str) -> tuple[int, int]:
     return parsed[1], int(name.removesuffix(".json").partition("-")[2] or 1)
 
 
-def first_free(name: str, taken: Container[str]) -> str:
-    """Return the first of NAME, NAME-2, NAME-3 ... that is not taken (of `NAME-5` that is taken, too)."""
-    stem = re.sub(r"-[1-9][0-9]*$", "", name.removesuffix(".json")) if name in taken else ""
+def first_free(name: str, used: Container[str]) -> str:
+    """Return the first of NAME, NAME-2, NAME-3 ... that is not used (of `NAME-5` that is, too)."""
+    stem = re.sub(r"-[1-9][0-9]*$", "", name.removesuffix(".json")) if name in used else ""
     number = 1
-    while name in taken:
+    while name in used:
         number += 1
         name = f"{stem}-{number}.json"
     return name

@@ -42,9 +42,9 @@ def day_of(seconds: int) -> str:
     return _day(seconds // DAY)
 
 
-def is_old(newest: int, taken: int) -> bool:
+def is_old(newest: int, snapshot_time: int) -> bool:
     """Tell whether a snapshot's newest record is over a day older than the snapshot's time."""
-    return taken - newest > DAY
+    return snapshot_time - newest > DAY
 
 
 def typed_time(text: str) -> int | None:

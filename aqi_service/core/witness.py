@@ -22,13 +22,13 @@ _NEVER = 2**63
 
 
 class MeasuredTimes:
-    """When records were measured, counted by the hour, and by the day where that is 60 days before `taken`.
+    """When records were measured, counted by the hour, those over 60 days before the snapshot by the day.
 
     All in epoch seconds; it has at most some thousands of counts, whatever the records say.
     """
 
-    def __init__(self, taken: int = 0) -> None:
-        self._fine_from = taken - _FINE_SECONDS
+    def __init__(self, snapshot_time: int = 0) -> None:
+        self._fine_from = snapshot_time - _FINE_SECONDS
         self._counts: Counter[int] = Counter()
         self._earliest: dict[int, int] = {}
 

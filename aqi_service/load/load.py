@@ -102,19 +102,19 @@ class _Load:
 
     def __post_init__(self) -> None:
         source, plan, store, started = self.source, self.plan, self.storage.store, self.now()
-        taken = int(started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
+        snapshot_time = int(started // 60 * 60) if plan.snapshot_time is None else plan.snapshot_time
         # What the time of reading names goes by the clock, as it was at the start.
         self._goes_by_clock = plan.live or (source.named is None and plan.snapshot_time is None)
-        self._name, taken = source.named or (snapshot_name(taken), taken)
+        self._name, snapshot_time = source.named or (snapshot_name(snapshot_time), snapshot_time)
         self._archive = self.storage.archive
         self._manifests = ManifestStore(self.storage, plan.table, plan.ttl, self.now)
-        self._builder = builder_of(source, plan, started, taken)
+        self._builder = builder_of(source, plan, started, snapshot_time)
         is_daily = source.day is not None
-        self._rules = ScoringRules(plan.scale, taken, plan.ttl, plan.excluded, is_daily)
+        self._rules = ScoringRules(plan.scale, snapshot_time, plan.ttl, plan.excluded, is_daily)
         self._reader = DocumentReader(self._rules, max_records=plan.max_records)
         self._claim = UploadClaim(self._archive, self._name, self.tried)
         put = partial(store.put, conditional=not plan.live, guard=plan.guard)
-        note = note_of(plan, source, started, taken)
+        note = note_of(plan, source, started, snapshot_time)
         self._note = LoadNote(self._manifests.latest_json, note, put, replay=not plan.live)
         patience = None if source.can_wait else PATIENCE_SECONDS
         # The ids of days are in no snapshot, so no memory can have an older record of one.

@@ -70,12 +70,12 @@ class LoadNote:
             await self._latest.end(self.noted)
 
 
-def note_of(plan: LoadPlan, source: Source, started: float, taken: int) -> Note:
+def note_of(plan: LoadPlan, source: Source, started: float, snapshot_time: int) -> Note:
     """Return what is noted of a load; no record that it writes was measured over a day after its snapshot."""
     return Note(
-        until=taken + DAY,
+        until=snapshot_time + DAY,
         began=int(started),
         leased=plan.guard is not no_guard,
-        what=f"{source.identity or source.label} {taken} {plan.scale.name}" if source.named else "",
+        what=f"{source.identity or source.label} {snapshot_time} {plan.scale.name}" if source.named else "",
         process=plan.process,
     )

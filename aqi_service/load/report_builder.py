@@ -211,14 +211,14 @@ class ReportBuilder:
         return odd
 
 
-def builder_of(source: Source, plan: LoadPlan, started: float, taken: int) -> ReportBuilder:
-    """Begin the counts of a load that `started` then, of a snapshot that was `taken` then (epoch seconds)."""
+def builder_of(source: Source, plan: LoadPlan, started: float, snapshot_time: int) -> ReportBuilder:
+    """Begin the counts of a load that `started` then, of a snapshot of `snapshot_time` (epoch seconds)."""
     return ReportBuilder(
         source.label,
         plan.table,
         plan.scale.name,
         started,
-        taken,
+        snapshot_time,
         plan.dry_run,
         is_other_mean=source.is_other_mean,
         day_facts=source.day,
@@ -228,8 +228,10 @@ def builder_of(source: Source, plan: LoadPlan, started: float, taken: int) -> Re
 
 def skipped(source: Source, name: str, table: str, scale: str, now: float) -> LoadReport:
     """Return the report of a source whose snapshot, or day, `name` is finished, so that it is not read."""
-    taken = source.named[1] if source.named and source.day else order_of(name)[0]
-    builder = ReportBuilder(source.label, table, scale, now, taken, archived=name, day_facts=source.day)
+    snapshot_time = source.named[1] if source.named and source.day else order_of(name)[0]
+    builder = ReportBuilder(
+        source.label, table, scale, now, snapshot_time, archived=name, day_facts=source.day
+    )
     return builder.report(LoadEnd(Status.UNCHANGED), ParseCounts(), FateCounts())
 
 

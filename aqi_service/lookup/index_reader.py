@@ -81,8 +81,10 @@ class IndexReader:
     async def _with_sensors(self, index: SnapshotIndex, boxes: BoxHumidity) -> SnapshotIndex:
         """Find each sensor's newest record, and check it."""
         packed = index.packed
-        items, taken = map(unpack, packed.values()), index.version.snapshot_time
-        sensors = await in_turns(sensors_of(items, lambda number: unpack(packed[number]), taken, boxes.of))
+        items, snapshot_time = map(unpack, packed.values()), index.version.snapshot_time
+        sensors = await in_turns(
+            sensors_of(items, lambda number: unpack(packed[number]), snapshot_time, boxes.of)
+        )
         return replace(index, sensors=sensors)
 
     async def confirmed(self, index: SnapshotIndex, until: float) -> SnapshotIndex:

@@ -150,7 +150,7 @@ class ManifestStore:
         return await self._archive.info(newest)
 
     async def same(
-        self, names: Sequence[str], taken: int, digest: str, noted: str | None = None
+        self, names: Sequence[str], snapshot_time: int, digest: str, noted: str | None = None
     ) -> str | None:
         """Name the newest of the snapshots, one of that minute or `noted`, if its content has this sha256.
 
@@ -161,7 +161,7 @@ class ManifestStore:
         newest = {newest_name(counting), newest_name([name for name in counting if order_of(name)[0] <= now])}
         for name in names:
             parsed = parse_name(name)
-            if name in newest or name == noted or (parsed and parsed[1] == taken):
+            if name in newest or name == noted or (parsed and parsed[1] == snapshot_time):
                 manifest = await self.manifest(name)
                 known = manifest.get("sha256") if manifest else None
                 if (known or await self._digest(name)) == digest:

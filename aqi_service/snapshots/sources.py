@@ -157,9 +157,9 @@ def identity_of(url: str) -> str:
     return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def archived_source(archive: Archive, name: str, taken: int) -> Source:
+def archived_source(archive: Archive, name: str, snapshot_time: int) -> Source:
     """Return a snapshot that is in the archive already, to load it again."""
-    source = stored_source(f"archive:{name}", partial(archive.read, name), (name, taken))
+    source = stored_source(f"archive:{name}", partial(archive.read, name), (name, snapshot_time))
     return replace(source, archived=True, to_archive=False)
 
 

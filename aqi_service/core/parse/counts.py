@@ -26,8 +26,8 @@ class ParseCounts:
     `pending_half` is 1 while the last record with a PM value may yet be half of a measurement: it is neither
     an item nor rejected then, and none of the other counts but `records` has it.
     `dated` are the measurements with a time, `ahead` those of them that are too far past the snapshot's.
-    `newest` is the newest item's `measured_at` and timestamp, of those that tell how old the snapshot's data
-    is, which was `taken` then (epoch seconds); `times` has the `measured_at` of each.
+    `snapshot_time` is the snapshot's (epoch seconds). `newest` is the newest item's `measured_at` and
+    timestamp, of those that tell how old the snapshot's data is; `times` has the `measured_at` of each.
     `careful` are the elements that were no ordinary records, so that they took longer; nothing else tells of
     that.
     """
@@ -44,17 +44,17 @@ class ParseCounts:
     sensors: IdSet = field(default_factory=IdSet)
     dated: int = 0
     ahead: int = 0
-    taken: int = field(default=0, compare=False)
+    snapshot_time: int = field(default=0, compare=False)
     newest: tuple[int, str] | None = None
     times: MeasuredTimes = field(default_factory=MeasuredTimes, compare=False)
     careful: int = field(default=0, compare=False)
 
-    def usable_time(self, timestamp: object, taken: int) -> int | None:
+    def usable_time(self, timestamp: object, snapshot_time: int) -> int | None:
         """Read when a measurement was made, and count whether that is too far past the snapshot's time."""
         measured_at = feed_time(timestamp)
         if measured_at is None or measured_at < EARLIEST:
             return None
-        is_ahead = measured_at > taken + DAY
+        is_ahead = measured_at > snapshot_time + DAY
         self.dated += 1
         self.ahead += is_ahead
         return None if is_ahead else measured_at
@@ -71,11 +71,13 @@ class ParseCounts:
         self.sensors.add_all(map(int, map(_SENSOR_ID, items)))
         self.times.add_all(map(_MEASURED_AT, items))
         newest = max(items, key=_MEASURED_AT)  # of equally new ones the first
-        if is_ahead(_MEASURED_AT(newest), self.taken):
-            newest = max(items, key=lambda item: freshness(item.measured_at, self.taken))
+        if is_ahead(_MEASURED_AT(newest), self.snapshot_time):
+            newest = max(items, key=lambda item: freshness(item.measured_at, self.snapshot_time))
         self._see(_MEASURED_AT(newest), str(newest.timestamp))
 
     def _see(self, measured_at: int, timestamp: str) -> None:
         """Note an item if it is the newest so far."""
-        if self.newest is None or freshness(measured_at, self.taken) > freshness(self.newest[0], self.taken):
+        if self.newest is None or freshness(measured_at, self.snapshot_time) > freshness(
+            self.newest[0], self.snapshot_time
+        ):
             self.newest = (measured_at, timestamp)

@@ -34,7 +34,7 @@ class MeasurementBuilder:
     ) -> None:
         self._rules, self._boxes = rules, boxes
         self._pending_half: ParsedRecord | None = None
-        self.counts = ParseCounts(taken=rules.snapshot_at, times=MeasuredTimes(rules.snapshot_at))
+        self.counts = ParseCounts(snapshot_time=rules.snapshot_at, times=MeasuredTimes(rules.snapshot_at))
         self._items = ItemBuilder(rules, self.counts, boxes)
         self._ordinary = None if careful else OrdinaryItems(rules)
 
