@@ -181,7 +181,7 @@ def _config(
 ) -> AioConfig:
     """Make a client's settings; all set here, because botocore's defaults move.
 
-    botocore repeats nothing: `storage.retry` does, where each wait and its limit can be seen and tested.
+    botocore repeats nothing: `storage.aws.retry` does, where each wait and its limit can be seen and tested.
     """
     sessions: Any = pool or HttpPool()  # what makes one is called, whatever it is
     return AioConfig(
