@@ -106,9 +106,12 @@ def _translated(url: str) -> Iterator[None]:
 
 
 def _why(error: Exception) -> str:
-    """Return what aiohttp says, on one line, without the parts of URL and answer that it repeats."""
+    """Return what aiohttp says, on one line, without the parts of URL and answer that it repeats.
+
+    And without its setting of TLS, which it names where there is none as well.
+    """
     message = getattr(error, "message", None)
-    text = " ".join((message if isinstance(message, str) else str(error)).split())
+    text = " ".join((message if isinstance(message, str) else str(error)).replace(" ssl:default", "").split())
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         text = text.partition(":")[0]  # behind it stands what the peer sent
     is_of_the_url = "://" in text or (isinstance(error, ValueError) and not isinstance(error, OSError))

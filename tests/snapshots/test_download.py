@@ -147,7 +147,9 @@ async def test_304_fails_when_nothing_was_asked_on_condition() -> None:
 async def test_a_refused_connection_fails() -> None:
     with socket.socket() as kept:  # a port of ours, on which nobody listens
         kept.bind(("127.0.0.1", 0))
-        assert "does not answer" in str(await refusal(f"http://127.0.0.1:{kept.getsockname()[1]}/"))
+        told = str(await refusal(f"http://127.0.0.1:{kept.getsockname()[1]}/"))
+        assert "does not answer: Cannot connect to host 127.0.0.1:" in told
+        assert "ssl" not in told
 
 
 async def test_a_name_that_is_not_found_fails() -> None:
