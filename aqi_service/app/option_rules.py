@@ -12,6 +12,7 @@ from aqi_service.core.export_paths import ExportForm
 from aqi_service.core.s3_urls import ARCHIVE, is_prefix, parse_s3
 from aqi_service.core.snapshot_names import can_name
 from aqi_service.core.tiles import is_tiles_url
+from aqi_service.snapshots.day_packs import is_pack
 from aqi_service.snapshots.file_sources import is_folder
 
 LEAST_INTERVAL = 300
@@ -193,4 +194,4 @@ def _exports_to_s3(asked: OptionValues) -> bool:
 def _many(source: str) -> bool:
     """Tell whether a source stands for any number of snapshots."""
     place = parse_s3(source)
-    return source == ARCHIVE or (is_prefix(place[1]) if place else is_folder(source))
+    return source == ARCHIVE or (is_prefix(place[1]) if place else is_folder(source) or is_pack(source))

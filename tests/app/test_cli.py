@@ -232,6 +232,7 @@ REFUSED = (
     ("--load-only --from s3://", "--from reads a file"),
     ("--load-only --from archive --snapshot-time 2023-12-20", "exactly one --from, of one snapshot"),
     ("--load-only --from s3://b/p/ --snapshot-time 2023-12-20", "exactly one --from, of one snapshot"),
+    ("--load-only 2023.tar.gz --snapshot-time 2023-12-20", "exactly one --from, of one snapshot"),
     ("--load-only --since 2023-12-20", "need --from: they choose among several snapshots"),
     ("--until 2023-12-20", "need --from"),
     ("--load-only --shard 0/2", "need --from"),
