@@ -141,7 +141,8 @@ class _Load:
     async def _run_archived(self) -> LoadEnd:
         """Load what is archived in the same pass, unless the archive has it."""
         names = await self._archive.names()
-        known = await self._manifests.known(names, self.plan.scale.name) if self.plan.live else None
+        asks = self.plan.asks_for_news
+        known = await self._manifests.known(names, self.plan.scale.name) if asks else None
         async with self._open_source(known) as incoming:
             if self._goes_by_clock:
                 check_clock(self._builder.started, self.plan.released, incoming.clock)

@@ -60,3 +60,8 @@ class LoadPlan:
     rescore: bool = False
     export: Export = NO_EXPORT
     dry_run: bool = False
+
+    @property
+    def asks_for_news(self) -> bool:
+        """Whether the source need not send what the archive has: the live feed, unless that is exported."""
+        return self.live and self.export is NO_EXPORT

@@ -12,6 +12,7 @@ from aqi_service.storage.exports import ExportCounts, NoExport
 from aqi_service.storage.local.export_file import open_file_export
 from tests.doubles.documents import document_of, record
 from tests.doubles.exports import FIRST, SECOND, exported, ids, into, rows
+from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import document, records, run, written
 from tests.doubles.local_helpers import files, files_up_to
 from tests.doubles.storage_doubles import Before, MemoryArchive, Stuck, in_memory
@@ -67,6 +68,16 @@ async def test_a_snapshot_that_the_archive_has_is_exported_again(out: Path, tmp_
     async with into(out / "a.csv") as export:
         loaded = [(await run(source, storage, export=export)).status for _ in range(2)]
     assert (loaded, ids(out / "a.csv")) == ([Status.COMPLETE, Status.UNCHANGED], ["1", "2", "1", "2"])
+
+
+async def test_the_live_feed_is_asked_for_all_of_it_where_that_is_exported_though_nothing_changed(
+    out: Path,
+) -> None:
+    storage = in_memory()
+    async with feed_server((answer(document(1, 2), ETag='"a"'),)) as feed, into(out / "a.csv") as export:
+        loaded = [(await run(feed.url(), storage, live=True, export=export)).status for _ in range(2)]
+    assert (loaded, ids(out / "a.csv")) == ([Status.COMPLETE, Status.UNCHANGED], ["1", "2", "1", "2"])
+    assert "if-none-match" not in feed.requests[1].headers
 
 
 async def test_on_a_full_disk_the_load_fails_and_neither_file_nor_snapshot_is_there(
@@ -131,8 +142,9 @@ def test_what_went_to_stdout_cannot_be_taken_back_and_what_is_in_a_file_can() ->
     assert (StdoutExport.takes_back, ExportCounts.takes_back) == (False, True)
 
 
-async def test_a_file_that_cannot_be_begun_is_for_a_person_to_mend(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["/proc/a.csv", "file/a.csv"])
+async def test_a_file_that_cannot_be_begun_is_for_a_person_to_mend(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"^The export cannot be written to .*name another folder"):
-        async with open_file_export(tmp_path / "file" / "a.csv"):
+        async with open_file_export(tmp_path / name):
             pass
