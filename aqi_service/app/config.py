@@ -75,7 +75,7 @@ class Config(OptionValues):
 
     @property
     def connections(self) -> int:
-        """How many TCP connections to serve at once: what was asked for, if there are descriptors enough."""
+        """How many TCP connections to serve together: what was asked for, if there are descriptors enough."""
         fit = default_max_connections(self.descriptors)
         return fit if self.max_connections is None else min(self.max_connections, fit)
 

@@ -84,7 +84,7 @@ async def items_of_sensor(
 ) -> tuple[int, int]:
     """Return how many items the index has of a sensor, and how many of them were deleted.
 
-    `page_limit` is how many are read at once (smaller only to test it).
+    `page_limit` is how many are read together (smaller only to test it).
     """
     found = deleted = 0
     asked, position = SensorRange(sensor_id, *ALL_TIME, fields=(), limit=page_limit), None

@@ -158,7 +158,7 @@ async def _sweep(backend: Backend) -> None:
 
 
 async def _usable(config: Config, backend: Backend) -> None:
-    """Check both at once. Raises Unavailable if one does not answer, else all that is wrong, as one error."""
+    """Check both together. Raises Unavailable if one does not answer, else all that is wrong as one error."""
     checks = (backend.storage.archive.check(), backend.storage.store.check())
     wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
     for error in wrong:

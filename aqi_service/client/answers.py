@@ -23,7 +23,7 @@ from aqi_service.client.stdio import print_error
 from aqi_service.core.frames import kind
 
 MOST_SENSORS = 500
-"""Sensors whose days are asked for at once."""
+"""Sensors whose days are asked for in one command."""
 
 MOST_NAMED = 3
 """Other places of the same name that are named."""

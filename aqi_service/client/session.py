@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ssl
 
 AHEAD = 64
-"""Requests by id under way at once on a server that is known to be ours: 5 kB, which never fill a socket."""
+"""Requests by id under way together on a server that is known to be ours: 5 kB, which never fill a socket."""
 
 OURS = b"id,"
 """How our server's CSV starts. The report's server reads a request as two recv() calls, which pipelined
@@ -99,7 +99,7 @@ class Session:
     ) -> AsyncGenerator[tuple[str, bytes], None]:
         """Give (request, reply payload) in the order asked, error replies included.
 
-        Raises ServerGone. At most `most_ahead` are under way at once, and one until the server is known to be
+        Raises ServerGone. At most `most_ahead` are under way, and one until the server is known to be
         ours. Of a request that is under way alone, `Busy` is given only if it is still so when the time for
         a reply is over: until then it is asked again, after pauses. Whoever stops half-way loses the
         connection: further replies would answer the wrong question.

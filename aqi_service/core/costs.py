@@ -22,7 +22,7 @@ PRICE_SINCE = "1 November 2024"
 WINDOW_SECONDS = 10.0
 """The time over which a cap holds."""
 
-MOST_AT_ONCE = 25 * ITEM_UNITS
+MOST_BURST = 25 * ITEM_UNITS
 """Units that a bucket holds at most: a whole BatchWriteItem of new items."""
 
 
@@ -44,7 +44,7 @@ class Estimate(NamedTuple):
 
 def bucket(per_second: int) -> Bucket:
     """Return the bucket of a cap: what it holds, and gets in WINDOW_SECONDS, are just the cap's."""
-    holds = max(MOST_ITEM_UNITS, min(MOST_AT_ONCE, per_second))
+    holds = max(MOST_ITEM_UNITS, min(MOST_BURST, per_second))
     return Bucket(holds, per_second - holds / WINDOW_SECONDS)
 
 

@@ -31,7 +31,7 @@ from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.sensor_rows import AREA_HEADER, NEAR_HEADER, SENSOR_HEADER, area_row, sensor_row
 
 PIECE_ROWS = 100
-"""Rows that are written at once, in a millisecond or less."""
+"""Rows that are written in one go, in a millisecond or less."""
 
 Found = SensorRecord | Sequence[SensorRecord] | Area | HistoryPage | Sequence[Day] | Sequence[Place]
 """What answers a request; which of them, the request says."""

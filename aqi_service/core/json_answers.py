@@ -44,7 +44,7 @@ from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import feed_time
 
 JSON_ROWS = 25
-"""Rows that are written at once, in a millisecond or two."""
+"""Rows that are written in one go, in a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)

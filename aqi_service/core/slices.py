@@ -33,7 +33,7 @@ def in_order(values: Sequence[Decimal]) -> Slices[list[Decimal]]:
 
 
 def run_through(slices: Slices[Result]) -> Result:
-    """Do all of the work at once, and return its result."""
+    """Do all of the work in one go, and return its result."""
     while True:
         try:
             next(slices)

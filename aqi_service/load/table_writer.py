@@ -23,7 +23,7 @@ from aqi_service.storage.ports import READ_LIMIT
 log = logging.getLogger("aqi_service")
 
 CONCURRENT_GROUPS = 4
-"""Groups of READ_LIMIT items on their way at once; with the one being filled they bound the memory."""
+"""Groups of READ_LIMIT items on their way together; with the one being filled they bound the memory."""
 
 
 class TableWriter:

@@ -13,9 +13,9 @@ from aqi_service.errors import AqiError, Unavailable
 from aqi_service.storage.ports import READ_LIMIT, Store
 from aqi_service.storage.turns import going_first
 
-MOST_AT_ONCE = 8
-"""Requests at once. The first goes out at once; what comes while it is under way goes out together when it
-returns, or beside it after PATIENCE."""
+MOST_CONCURRENT = 8
+"""Requests under way at the same time. The first goes out immediately; what comes meanwhile goes out together
+when that returns, or beside it after PATIENCE."""
 
 PATIENCE = 0.05
 """Seconds that lookups wait for the requests before them: longer than DynamoDB takes when all is well, so a
@@ -72,7 +72,7 @@ class LookupBatcher:
         if self._due:
             self._due.cancel()
             self._due = None
-        while self._waiting and len(self._asking) < MOST_AT_ONCE:
+        while self._waiting and len(self._asking) < MOST_CONCURRENT:
             if batch := self._gathered():
                 task = asyncio.get_running_loop().create_task(self._request(batch))
                 self._asking.add(task)

@@ -1,6 +1,6 @@
 r"""What a sensor measured over time, out of the index by sensor: `history`, `days`, its newest record.
 
-    request --> slot (MOST_AT_ONCE) --> budget --a page--> store --> rows --> reply
+    request --> slot (MOST_CONCURRENT) --> budget --a page--> store --> rows --> reply
                                            ^--what it cost--/  \--finished days--> cache
 
 One rule: reading by sensor costs the owner money, so nothing is read before there is room for it in the
@@ -26,8 +26,8 @@ from aqi_service.lookup.unreadable import UnreadableTable
 from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange, SensorReads
 from aqi_service.storage.turns import give_way
 
-MOST_AT_ONCE = 8
-"""Requests at once; each holds what it found, at most 2 MB. More wait for a slot."""
+MOST_CONCURRENT = 8
+"""Requests under way at the same time; each holds what it found, at most 2 MB. More wait for a slot."""
 
 DEADLINE = 4.5
 """Seconds until a request is given up, the waits for a slot and for the budget included: half a second
@@ -46,7 +46,7 @@ ALL_TIME = (0, 2**53)
 SLICE = 100
 """Records after which others have their turn."""
 
-_NO_PLACE = f"{MOST_AT_ONCE} requests for what sensors measured are under way; try again later"
+_NO_SLOT = f"{MOST_CONCURRENT} requests for what sensors measured are under way; try again later"
 
 Answer = TypeVar("Answer")
 
@@ -73,7 +73,7 @@ class SensorHistory:
         self._ages = ages
         self._excluded = excluded or ExcludedSensors()
         self._deadline = deadline
-        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._slots = asyncio.Semaphore(MOST_CONCURRENT)
         self._cache = DayCache()
         self._unreadable = UnreadableTable()
         self.budget = ReadBudget(read_units)
@@ -120,7 +120,7 @@ class SensorHistory:
             raise
         except (AqiError, TimeoutError) as error:
             if not has_slot:
-                raise Busy(_NO_PLACE) from error
+                raise Busy(_NO_SLOT) from error
             if isinstance(error, MissingResource):
                 self._cache.clear()
             raise self._unreadable.told(error) from error

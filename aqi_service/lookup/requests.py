@@ -41,7 +41,7 @@ HOURS_SECONDS = 1.0
 """How long an answer about a sensor waits for how many hours the table has of it."""
 
 TURN_SECONDS = 3.5
-"""How long a reply waits until it is written: one is at a time, as all at once would all be late."""
+"""How long a reply waits until it is written: one is at a time, as all together would all be late."""
 
 _NO_TURN = "too many replies are being made; try again later, or ask for less"
 

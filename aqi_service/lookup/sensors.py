@@ -34,7 +34,7 @@ from aqi_service.storage.ports import READ_LIMIT, Store
 from aqi_service.storage.turns import give_way, in_turns
 
 MOST_READS = 4
-"""Reads of the table at once for one request."""
+"""Reads of the table under way at the same time for one request."""
 
 Newest = Callable[[int], Awaitable[Item | None]]
 """Gives the newest record that the table has of a sensor."""

@@ -1,4 +1,4 @@
-"""Replies that may have many rows: few of them in memory at once, whoever reads slowly.
+"""Replies that may have many rows: few of them in memory at a time, whoever reads slowly.
 
 One rule: a slot is held from before a reply is made until the system has taken all of it.
 """
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aqi_service.errors import Busy
 
 SLOTS = 16
-"""Large replies at once, over all peers: at most 64 MiB (16 of MAX_REPLY)."""
+"""Large replies under way together, over all peers: at most 64 MiB (16 of MAX_REPLY)."""
 
 HTTP_SLOTS = 6
 """The same over HTTP, where JSON of as many rows is larger: at most some 60 MB."""

@@ -31,7 +31,7 @@ class Limits(Deadlines):
     max_refusing: int = 32
     """Refused connections that are being told why; beyond these they are closed without a word."""
     large: tuple[bytes, ...] = ()
-    """How requests begin whose replies may have many rows: few of these are made at once."""
+    """How requests begin whose replies may have many rows: few of these are made at a time."""
     stop_grace: float = 8.0
     """Seconds in which stop() waits for answers: what is left of the 10 s of a shutdown is for the rest."""
 

@@ -32,7 +32,7 @@ class AtOnce(NamedTuple):
     records: Callable[[list[bytes]], bytes | None] = lambda _: None
 
 
-AT_ONCE = 16
+CONCURRENT_LOOKUPS = 16
 """Requests of one read looked up at the same time: one peer must not take the store's whole pool."""
 
 TURN = 64
@@ -40,7 +40,7 @@ TURN = 64
 
 TURNS = 4
 """Reads of many requests that have their turn at the same time. A single request waits for none: at most
-TURNS * AT_ONCE lookups are before it in the store's queue, however many peers pipeline."""
+TURNS * CONCURRENT_LOOKUPS lookups are before it in the store's queue, however many peers pipeline."""
 
 ANSWER_SECONDS = 5.5
 """How long the lookups of what came in one read may take, however many; a little over that of one lookup,
@@ -119,7 +119,7 @@ class Responder:
                 frames[at] = encode(await self._reply(payloads[at]))
 
         for start in range(0, len(waiting), TURN):
-            turn, workers = islice(todo, TURN), min(AT_ONCE, len(waiting) - start)
+            turn, workers = islice(todo, TURN), min(CONCURRENT_LOOKUPS, len(waiting) - start)
             async with self._turns:
                 await asyncio.gather(*(work(turn) for _ in range(workers)))
 

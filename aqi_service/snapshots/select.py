@@ -35,7 +35,7 @@ from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.ports import ObjectEntry, Objects
 
 LOOKS = 16
-"""How many sources are looked for at once."""
+"""How many sources are looked for at the same time."""
 
 TOLD = 5
 """Of how many that are not there a sentence tells."""

@@ -23,7 +23,7 @@ def undo_cancel() -> None:
 
 
 async def gather_or_cancel(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run the jobs at once; when one fails, cancel the others and raise its error."""
+    """Run the jobs side by side; when one fails, cancel the others and raise its error."""
     try:
         async with asyncio.TaskGroup() as group:
             for job in jobs:

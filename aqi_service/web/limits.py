@@ -1,4 +1,4 @@
-"""The HTTP port's limits: how many connections at once, how much one may send, how long it may be silent.
+"""The HTTP port's limits: how many connections, how much one may send, how long it may be silent.
 
 One rule: whoever comes here never takes the descriptors, the memory or the time that TCP, AWS and files need.
 So a request is its head alone: nothing behind it is read, and its connection ends with the answer.

@@ -73,7 +73,7 @@ class Path:
         words: what it looks like.
         endpoint: what may be asked.
         forms: what it may end in; there is GeoJSON of rows that have coordinates.
-        large: whether the answer may be so large that few are made at once.
+        large: whether the answer may be so large that few are made at a time.
         cached: whether it is made once for all who ask.
     """
 

@@ -56,7 +56,7 @@ async def run_concurrently(works: Iterator[Callable[[], Awaitable[Any]]], most: 
 
 
 async def ours(items: Sequence[Item], _endpoint: str) -> float:
-    """Write as a load of the live feed does: groups as `delivery` makes them, as many of them at once."""
+    """Write as a load of the live feed does: groups as `TableWriter` makes them, as many together."""
     async with open_clients() as clients:
         store = DynamoStore(clients.writes, clients.lookups, TABLE)
         await store.check()

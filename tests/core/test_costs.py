@@ -6,7 +6,7 @@ import pytest
 
 from aqi_service.core.costs import (
     ITEM_UNITS,
-    MOST_AT_ONCE,
+    MOST_BURST,
     MOST_ITEM_UNITS,
     PRICE_PER_MILLION,
     PRICE_SINCE,
@@ -61,6 +61,6 @@ def test_an_estimate_is_two_units_an_item_at_the_price_and_the_time_under_the_ca
 @pytest.mark.parametrize("per_second", [1, 3, 7, 50, 51, 4_000])
 def test_a_bucket_and_ten_seconds_of_its_filling_are_the_cap_s(per_second: int) -> None:
     holds, a_second = bucket(per_second)
-    assert MOST_ITEM_UNITS <= holds <= MOST_AT_ONCE
+    assert MOST_ITEM_UNITS <= holds <= MOST_BURST
     assert holds + WINDOW_SECONDS * a_second == pytest.approx(WINDOW_SECONDS * per_second)
     assert a_second > 0

@@ -7,7 +7,7 @@ import pytest
 
 from aqi_service.core.items import Item
 from aqi_service.errors import AccessDenied, ItemRefused, Unavailable
-from aqi_service.lookup.batcher import MOST_AT_ONCE, PATIENCE, LookupBatcher, LookupCounts
+from aqi_service.lookup.batcher import MOST_CONCURRENT, PATIENCE, LookupBatcher, LookupCounts
 from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.gated_table import TABLE, Table, asks, table
 from tests.doubles.storage_doubles import MemoryStore
@@ -100,15 +100,15 @@ async def test_a_full_batch_waits_for_nothing_and_no_request_has_more_than_the_l
 async def test_there_are_never_more_requests_than_places() -> None:
     store, misses = table()
     lookups = []
-    for number in range(MOST_AT_ONCE + 3):
+    for number in range(MOST_CONCURRENT + 3):
         lookups += asks(misses, 2 * number)
         await turns()
         advance(PATIENCE + 0.01)
         await turns()
-    assert len(store.asked) == MOST_AT_ONCE
-    for request in range(MOST_AT_ONCE + 1):
+    assert len(store.asked) == MOST_CONCURRENT
+    for request in range(MOST_CONCURRENT + 1):
         await store.answer(request)
-    assert store.asked[-1] == [str(2 * n) for n in range(MOST_AT_ONCE, MOST_AT_ONCE + 3)]
+    assert store.asked[-1] == [str(2 * n) for n in range(MOST_CONCURRENT, MOST_CONCURRENT + 3)]
     assert all([await lookup for lookup in lookups])
 
 

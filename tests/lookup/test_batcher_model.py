@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqi_service.errors import Unavailable
-from aqi_service.lookup.batcher import MOST_AT_ONCE, PATIENCE
+from aqi_service.lookup.batcher import MOST_CONCURRENT, PATIENCE
 from aqi_service.storage.ports import READ_LIMIT
 from tests.doubles.documents import QUICK
 from tests.doubles.gated_table import TABLE, table
@@ -80,7 +80,7 @@ def test_whatever_comes_and_goes_each_lookup_has_its_own_answer(steps: list[tupl
                 await turns(number)
             else:
                 getattr(crowd, what)(number)
-            assert len(crowd.under_way()) <= MOST_AT_ONCE
+            assert len(crowd.under_way()) <= MOST_CONCURRENT
         await crowd.end()
 
     test(loop_factory=HandDrivenLoop)

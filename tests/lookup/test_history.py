@@ -35,7 +35,7 @@ from aqi_service.errors import (
     NoAnswer,
     Unavailable,
 )
-from aqi_service.lookup.history import DEADLINE, MOST_AT_ONCE, PAGE_UNITS, SensorHistory
+from aqi_service.lookup.history import DEADLINE, MOST_CONCURRENT, PAGE_UNITS, SensorHistory
 from aqi_service.lookup.lookup import Lookup
 from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 from tests.doubles.log_lines import lines
@@ -334,15 +334,15 @@ async def test_a_table_that_does_not_answer_is_unavailable_at_the_deadline() -> 
 async def test_few_are_asked_at_once_and_who_finds_no_place_in_time_is_told_that_it_is_busy() -> None:
     gate = Gate()
     history = over(*hourly(1), sensor_page=gate)
-    asks = [task(history.days(of_days(0, 1))) for _ in range(MOST_AT_ONCE + 1)]
+    asks = [task(history.days(of_days(0, 1))) for _ in range(MOST_CONCURRENT + 1)]
     await turns()
-    assert gate.calls == MOST_AT_ONCE
+    assert gate.calls == MOST_CONCURRENT
     advance(DEADLINE - 1)
     late = task(history.days(of_days(0, 1)))
     await turns()
     advance(1.1)
     ends = await asyncio.gather(*asks, return_exceptions=True)
-    assert [type(end) for end in ends] == [NoAnswer] * MOST_AT_ONCE + [Busy]
+    assert [type(end) for end in ends] == [NoAnswer] * MOST_CONCURRENT + [Busy]
     await turns()
     gate.open.set()
     assert len(rows(await late)) == 1  # the places are free again
@@ -351,18 +351,18 @@ async def test_few_are_asked_at_once_and_who_finds_no_place_in_time_is_told_that
 @by_hand
 async def test_whoever_asks_over_the_wire_hears_why_as_well() -> None:
     found = Lookup(Before(MemoryStore(*hourly(1)), sensor_page=Gate()), lambda: NOW)
-    asks = [task(found.answer(b"days 141")) for _ in range(MOST_AT_ONCE + 1)]
+    asks = [task(found.answer(b"days 141")) for _ in range(MOST_CONCURRENT + 1)]
     await turns()
     advance(DEADLINE)
     replies = await asyncio.gather(*asks)
-    assert [reply.partition(b": ")[0] for reply in replies] == [b"Unavailable"] * MOST_AT_ONCE + [b"Busy"]
+    assert [reply.partition(b": ")[0] for reply in replies] == [b"Unavailable"] * MOST_CONCURRENT + [b"Busy"]
 
 
 @by_hand
 async def test_a_request_that_is_given_up_leaves_its_place() -> None:
     gate = Gate()
     history = over(*hourly(1), sensor_page=gate)
-    asks = [task(history.days(of_days(0, 1))) for _ in range(2 * MOST_AT_ONCE)]
+    asks = [task(history.days(of_days(0, 1))) for _ in range(2 * MOST_CONCURRENT)]
     await turns()
     for each in asks:
         each.cancel()
@@ -412,7 +412,7 @@ async def test_all_readers_together_keep_the_budget() -> None:
     served = sum(isinstance(end, bytes) for end in ends)
     assert {type(end) for end in ends} == {bytes, Busy}
     assert history.budget.spent == 8 * served == 8 * len(table.asked)
-    assert history.budget.spent <= 50 * passed + 50 + MOST_AT_ONCE * 8
+    assert history.budget.spent <= 50 * passed + 50 + MOST_CONCURRENT * 8
     assert served >= 5 * 50 / 8  # and it is not kept by serving nobody
 
 

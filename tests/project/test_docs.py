@@ -16,12 +16,12 @@ from aqi_service.core.parse.record_item import REASONS, ScoringRules
 from aqi_service.core.requests import MOST_ROWS
 from aqi_service.core.scales import DAQI
 from aqi_service.core.snapshot_names import parse_name
-from aqi_service.lookup.history import MOST_AT_ONCE
+from aqi_service.lookup.history import MOST_CONCURRENT
 from aqi_service.server.connection import READ_SIZE
 from aqi_service.server.connection_log import CUT_LINES
 from aqi_service.server.large_replies import SLOTS
 from aqi_service.server.limits import Limits
-from aqi_service.server.replies import ANSWER_SECONDS, AT_ONCE, TURN, TURNS
+from aqi_service.server.replies import ANSWER_SECONDS, CONCURRENT_LOOKUPS, TURN, TURNS
 from aqi_service.server.server import ACCEPT_BURST, LISTEN_QUEUE
 from aqi_service.server.sockets import (
     KEEPALIVE,
@@ -105,9 +105,9 @@ def the_limits() -> dict[str, str]:
         "without taking a byte of the replies": f"{limits.write_timeout:g} s",
         "after our last byte": f"{limits.linger_timeout:g} s",
         "one read": f"{READ_SIZE // 1024} KiB",
-        "lookups of one connection at once": f"{AT_ONCE}",
+        "lookups of one connection at once": f"{CONCURRENT_LOOKUPS}",
         "requests before others have their turn": f"{TURN}",
-        "histories at once": f"{MOST_AT_ONCE}",
+        "histories at once": f"{MOST_CONCURRENT}",
         "boxes and countries at once": f"{SLOTS}, one of which is written",
         "rows of a reply": f"{MOST_ROWS:,}, of at most {MAX_REPLY >> 20} MiB",
         "read units a second, all histories": f"{config().read_units} (`--read-units`)",

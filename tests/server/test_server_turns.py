@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
 from aqi_service.core.frames import encode
-from aqi_service.server.replies import AT_ONCE, TURN, TURNS, AtOnce
+from aqi_service.server.replies import CONCURRENT_LOOKUPS, TURN, TURNS, AtOnce
 from tests.doubles.loop_turns import Turns
 from tests.doubles.wire_fixtures import IDS, answers, echo, on_each_loop, serving, task, turns
 
@@ -32,7 +32,7 @@ async def test_peers_that_pipeline_share_the_lookups_under_way_and_a_single_requ
         floods = [task(peer.ask(*IDS[:200])) for peer in peers]
         await served.until(lambda server: server.counts.requests >= PIPELINING * 200)
         await turns(50)
-        assert len(asked) == TURNS * AT_ONCE
+        assert len(asked) == TURNS * CONCURRENT_LOOKUPS
         assert await single.ask(ONE) == answers([ONE])
         free.set()
         assert [await flood for flood in floods] == [answers(IDS[:200])] * PIPELINING

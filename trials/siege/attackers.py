@@ -18,7 +18,7 @@ from trials.siege.attacks import TURNED, Attack, Means, Odd, asks_on, box_unread
 from trials.siege.http_attacks import Crowd
 from trials.siege.peers import Peer, Peers
 
-AT_ONCE = 100
+CONCURRENT = 100
 """Connections begun at a time: fewer than the queue of a listening socket."""
 
 SHOWN = 5
@@ -75,7 +75,7 @@ class Attackers:
             return await self._storm(number, window, seed) | {"http": self._http.ends}
 
     async def _storm(self, number: int, window: int, seed: int) -> dict[str, Any]:
-        places, connecting = asyncio.Semaphore(window), asyncio.Semaphore(AT_ONCE)
+        places, connecting = asyncio.Semaphore(window), asyncio.Semaphore(CONCURRENT)
         ends: list[End] = []
 
         async def one(attack: Attack, seed: int) -> None:
@@ -133,7 +133,7 @@ class Attackers:
         return [(kinds[place % len(kinds)], self._held.pop()) for place in range(number)]
 
     async def _connected(self, number: int, address: str = "") -> list[Peer]:
-        places = asyncio.Semaphore(AT_ONCE)
+        places = asyncio.Semaphore(CONCURRENT)
 
         async def one() -> Peer:
             async with places:

@@ -32,7 +32,7 @@ MASS = {"P1", "P2"}
 MADE = 2_000_000_000
 """The first id of a record, and of a sensor, that the capture does not have."""
 
-AT_ONCE = 100
+CONCURRENT = 100
 
 
 @asynccontextmanager
@@ -100,8 +100,8 @@ async def _truth(port: int) -> dict[str, bytes]:
 
 
 def _some(ids: list[str]) -> Iterator[list[bytes]]:
-    for start in range(0, len(ids), AT_ONCE):
-        yield [each.encode() for each in ids[start : start + AT_ONCE]]
+    for start in range(0, len(ids), CONCURRENT):
+        yield [each.encode() for each in ids[start : start + CONCURRENT]]
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Decode elements of a snapshot: many at once where that is sound, or one that is bad for itself.
+"""Decode elements of a snapshot: many together where that is sound, or one that is bad for itself.
 
 One rule: what is decoded in bulk is what the scanner would have found one by one.
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
 
 PIECE = 64 * 1024
-"""Most bytes decoded at once, so that a small input cannot become a large piece."""
+"""Most bytes decoded in one go, so that a small input cannot become a large piece."""
 
 _MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS

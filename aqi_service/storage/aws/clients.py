@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 DEFAULT_REGION = "us-east-1"
 WRITE_CONCURRENCY = 8
-"""Requests to the table at once during a load."""
+"""Requests to the table under way together during a load."""
 LOOKUP_CONCURRENCY = 64
-"""Lookups at the table at once; more wait for a connection."""
+"""Lookups at the table at the same time; more wait for a connection."""
 LOOKUP_TIMEOUTS = (2.0, 2.0)
 """Seconds in which a lookup has to connect, and to be answered: both fit into its deadline."""
 

@@ -82,7 +82,7 @@ async def call_with_retry(
 
 
 class Slots:
-    """Places for requests to the table, `most` at once, in order of asking.
+    """Slots for requests to the table, `most` at the same time, in order of asking.
 
     In one turn of the event loop one begins: to write a request takes milliseconds, for which lookups wait.
 

@@ -17,7 +17,7 @@ PART_SIZE = 5 * 1024 * 1024
 """Bytes of a part: the least that S3 takes for all but the last; 10,000 parts are 48 GiB."""
 
 PARTS_IN_FLIGHT = 3
-"""Parts on their way at once; with the one being filled they are the upload's memory."""
+"""Parts on their way together; with the one being filled they are the upload's memory."""
 
 ABORT_SECONDS = 3.0
 CREATE_SECONDS = 1.5

@@ -27,7 +27,7 @@ from aqi_service.storage.local.parquet_file import ParquetFile
 from aqi_service.storage.local.threads import Threads
 
 BATCH_ROWS = 2_000
-"""Rows that are made columns at once."""
+"""Rows that are made columns together."""
 
 _DRAFT = "export"
 """What a file is called, with more to it, until it has its name."""

@@ -41,7 +41,7 @@ FILE = "air_quality.db"
 """The database's name in the folder; SQLite keeps `-wal` and `-shm` beside it."""
 
 _READERS = 4
-_EXPIRE_AT_ONCE = 1000  # rows of one transaction, some milliseconds, so that writers get in between
+_EXPIRE_BATCH = 1000  # rows of one transaction, some milliseconds, so that writers get in between
 
 
 class LocalStore:
@@ -136,7 +136,7 @@ class LocalStore:
     async def expire(self, now: int) -> int:
         """Delete the items whose `expires_at` (epoch seconds) is not after `now`; return how many."""
         deleted = last = await self._writing.run(self._expire, now)
-        while last == _EXPIRE_AT_ONCE:
+        while last == _EXPIRE_BATCH:
             last = await self._writing.run(self._expire, now)
             deleted += last
         return deleted
@@ -212,7 +212,7 @@ class LocalStore:
 
     def _expire(self, now: int) -> int:
         with self._writer.use() as connection, transaction(connection):
-            return connection.execute(EXPIRE, (now, _EXPIRE_AT_ONCE)).rowcount
+            return connection.execute(EXPIRE, (now, _EXPIRE_BATCH)).rowcount
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
