@@ -1,6 +1,6 @@
 """Which load of which snapshot: what memory holds, and what `latest.json` names.
 
-One rule: of two, the one with the newer data is the newer one.
+One rule: of two, the later one is the newer, unless a replay brings older data.
 """
 
 from typing import NamedTuple

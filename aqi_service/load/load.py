@@ -66,14 +66,15 @@ async def load(
     """
     deadline = plan.deadline and asyncio.get_running_loop().time() + plan.deadline
     tried: set[str] = set()
-    for left in reversed(range(NAME_TRIES)):
+    for tries_left in reversed(range(NAME_TRIES)):
         run = _Load(source, storage, plan, now, progress, deadline, tried)
         try:
-            report = await run.report(outcome := await run.ending.outcome(run.go))
+            outcome = await run.ending.outcome(run.go)
+            report = await run.report(outcome)
         finally:
             await run.end()
         can_restart = outcome.can_restart and source.can_reread and plan.export.takes_back
-        if not (can_restart and left) or not still_held(plan.guard):
+        if not (can_restart and tries_left) or not still_held(plan.guard):
             break
         log.info("load_restarted", extra={"reason": outcome.error})
     report.check()
@@ -89,7 +90,7 @@ class _Load:
     Attributes:
         now: the wall clock, in epoch seconds.
         deadline: when it has to end, on the loop's clock; None is never.
-        tried: the names that it need not try again, since others had them.
+        tried: names that others had, which it need not try again.
     """
 
     source: Source
@@ -175,9 +176,9 @@ class _Load:
         info = info_of(self.source, incoming)
         async with self._claim.begin_upload(info, names) as upload:
             await self._parse(incoming, upload)
-            there = await self._archive.names()  # read again: other loads may have ended meanwhile
+            names = await self._archive.names()  # read again: other loads may have ended meanwhile
             if same := await self._manifests.same(
-                there, self._builder.snapshot_time, self._builder.sha.hexdigest(), self.source.noted
+                names, self._builder.snapshot_time, self._builder.sha.hexdigest(), self.source.noted
             ):
                 return same
             self._builder.archived = await self._claim.complete(upload, info)

@@ -1,6 +1,6 @@
 """Where a snapshot is read from: the live feed, a URL, a file, stdin, or the archive itself.
 
-One rule: whatever the source, a load sees an Incoming: decoded bytes that are whole or end in an error.
+One rule: whatever the source, a load sees an OpenSnapshot: decoded bytes that are whole or end in an error.
 """
 
 import errno

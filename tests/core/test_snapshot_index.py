@@ -9,7 +9,7 @@ from aqi_service.core.frames import encode
 from aqi_service.core.items import Item
 from aqi_service.core.packed_item import MOST_BYTES, pack, unpack
 from aqi_service.core.snapshot_index import KEPT_SECONDS, IndexBuilder, SnapshotIndex, replaces
-from aqi_service.core.snapshot_version import SnapshotVersion, is_behind
+from aqi_service.core.snapshot_version import SnapshotVersion
 from tests.doubles.documents import QUICK
 from tests.doubles.storage_items import FULL, ITEMS
 
@@ -52,11 +52,6 @@ def test_several_are_answered_in_one_as_each_is_alone_or_left_to_the_table(
     alone = [made.reply(number, NOW, doubt, ages) for number in numbers]
     there = [encode(reply) for reply in alone if reply is not None]
     assert made.frames(numbers, NOW, doubt, ages) == (None if None in alone else b"".join(there))
-
-
-def test_the_item_of_a_day_is_packed_whole_where_its_row_is_quoted() -> None:
-    item = PLAIN._replace(aqi_range='"Low"', hours_p25="3")
-    assert unpack(pack(item) or b"") == item
 
 
 def test_an_id_that_the_snapshot_does_not_have_is_left_to_the_table() -> None:
@@ -118,18 +113,6 @@ def test_records_beyond_its_room_are_left_to_the_table_but_those_it_has_are_kept
 )
 def test_a_record_unlike_any_of_the_feeds_takes_no_memory(item: Item) -> None:
     assert len(index(item)) == 0
-
-
-def test_a_record_of_1024_bytes_is_kept_and_one_byte_more_is_not() -> None:
-    room = 1024 - len(pack(PLAIN._replace(sensor_type="")) or b"")
-    assert len(pack(PLAIN._replace(sensor_type="x" * room)) or b"") == 1024
-    assert pack(PLAIN._replace(sensor_type="x" * (room + 1))) is None
-
-
-@pytest.mark.parametrize("expires_at", [0, 2**63 - 1])
-def test_any_time_that_a_table_can_hold_is_kept_as_the_records_end(expires_at: int) -> None:
-    item = PLAIN._replace(expires_at=expires_at)
-    assert unpack(pack(item) or b"") == item
 
 
 def test_a_record_that_is_too_large_leaves_its_id_to_the_table_whatever_follows() -> None:
@@ -194,10 +177,3 @@ def test_an_odd_snapshot_replaces_only_data_that_is_a_day_old_and_an_empty_one_n
 @given(st.integers(0, 3))
 def test_where_nothing_is_any_snapshot_but_an_empty_one_is_taken(records: int) -> None:
     assert replaces(VERSION._replace(records=records), None, NOW) is (records > 0)
-
-
-def test_of_two_snapshots_of_one_minute_the_one_with_newer_data_stays_the_latest() -> None:
-    older = VERSION._replace(newest=VERSION.newest - 600)
-    assert is_behind(older, VERSION, replay=False)
-    assert not is_behind(VERSION, older, replay=False)
-    assert not is_behind(VERSION, VERSION, replay=False)

@@ -1,6 +1,6 @@
 """A document's bytes into numbered items and rejections, in the document's order.
 
-One rule: reading may begin anew at any Mark, and gives the same items under the same numbers from there on;
+One rule: reading may begin anew at a Position, and gives the same items under the same numbers from there on;
 and a document that ends too early gives none that it would not give whole.
 """
 

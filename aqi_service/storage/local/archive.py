@@ -1,6 +1,6 @@
 """The archive on one machine: snapshots and documents as files under one folder.
 
-One rule: nothing here touches a file; that is done on worker threads, by `local_snapshots` and `local`.
+One rule: nothing here touches a file; that is done on worker threads, by `snapshot_files` and `files`.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Snapshots as files of one folder: their names, what is kept beside them, how they are written and read.
 
-One rule: everything here blocks, and runs on a worker thread of `local_archive`.
+One rule: everything here blocks, and runs on a worker thread of `archive`.
 
     data_10_08_17_11_23.json.gz     the snapshot (a plain .json that somebody put there counts as well)
     data_10_08_17_11_23.meta.json   what is kept beside it

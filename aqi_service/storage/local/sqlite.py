@@ -1,6 +1,6 @@
 """The SQLite file of the local store: its connections and transactions, and rows out of it.
 
-One rule: everything here blocks, and runs on a worker thread of `local_store`.
+One rule: everything here blocks, and runs on a worker thread of `store`.
 """
 
 import sqlite3

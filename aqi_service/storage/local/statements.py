@@ -32,7 +32,7 @@ SCHEMAS = (
 )
 """What makes schema N + 1 of schema N (0: an empty file). One that was ever released is never changed.
 
-A program refuses a file with a number that it does not know; what it need not know is in `local_additions`.
+A program refuses a file with a number that it does not know; what it need not know is in `additions`.
 """
 
 GET = f"SELECT {_COLUMNS} FROM items WHERE id = ?"  # noqa: S608 (our own field names only, here and below)

@@ -1,6 +1,6 @@
 """The store on one machine: items by id in SQLite, one writer, and readers that never wait for it.
 
-One rule: the event loop never waits for SQLite; every statement runs on a worker thread, over `local_table`.
+One rule: the event loop never waits for SQLite; every statement runs on a worker thread, over `sqlite`.
 """
 
 import secrets
