@@ -2,14 +2,18 @@
 
 import csv
 import io
+import os
+import re
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests import ROOT
 from tests.doubles.backfills import WRITES, backfill, files, keys, said
 from tests.doubles.day_files import DAY, SPS30, csv_of, day_of, hours, name_of
 from tests.doubles.faults.shim import Shim
-from tests.doubles.load_helpers import document
+from tests.doubles.load_helpers import document, written
 from tests.doubles.moto_names import Moto
 from tests.doubles.program import Ran, ran, running
 
@@ -144,3 +148,27 @@ async def test_a_prefix_of_days_loaded_twice_reads_and_writes_no_item_and_no_fil
     assert "BatchGetItem" not in asked
     assert keys(moto, moto.bucket) == []
     assert len(keys(moto, moto.bucket, f"manifests/{moto.table}/day_")) == 3
+
+
+WGET = """#!/bin/sh
+echo "$*" >> "$0.called"
+case "$*" in *"--input-file -"*) cat > "$0.asked";; esac
+"""
+
+
+def test_each_download_that_the_manual_shows_is_one_wget_which_waits_between_files(tmp_path: Path) -> None:
+    """Several would not wait: `--wait` is between the files of one."""
+    wget = written(tmp_path, WGET.encode(), "wget")
+    wget.chmod(0o755)
+    page = (ROOT / "docs" / "backfill.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    for block in shown:
+        done = subprocess.run(
+            ["/bin/bash", "-ec", block], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False
+        )
+        assert done.returncode == 0
+    called = (tmp_path / "wget.called").read_text().splitlines()
+    assert len(called) == len(shown) == 2
+    assert all("--wait " in each and "--random-wait" in each for each in called)
+    asked = [url.rpartition("/")[2] for url in (tmp_path / "wget.asked").read_text().split()]
+    assert asked == [name_of(day=f"2023-12-{number:02}") for number in range(1, 32)]
