@@ -16,7 +16,7 @@ from tests.doubles.delivery_snapshots import NOW, REPLAYED, TTLS
 from tests.doubles.delivery_world import World, in_pieces, on_standing_clock
 from tests.doubles.storage_doubles import MemoryStore
 
-THOROUGH = settings(max_examples=100)
+THOROUGH = settings(max_examples=50)
 """A busy machine is no defect, so there is no deadline."""
 
 GROUPS = st.sampled_from([1, 2, 100])

@@ -98,7 +98,7 @@ async def all_loaded(
 
 @example(some=OLDER_WRITTEN_LAST[0], happens=first_reads(3), ttl=None)
 @example(some=OLDER_WRITTEN_LAST[1], happens=first_reads(3), ttl=None)
-@settings(FEW, max_examples=50)
+@settings(FEW, max_examples=25)
 @given(some=jobs(), happens=HAPPENS, ttl=TTLS)
 def test_sqlite_ends_as_the_reference_whatever_happens_to_the_loads(
     tmp_path: Path, some: list[Job], happens: list[Step], ttl: int | None

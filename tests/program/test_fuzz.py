@@ -1,4 +1,4 @@
-"""9,000 hostile inputs (`make fuzz` feeds millions), what they may cost, and that a planted bug is found.
+"""2,000 hostile inputs (`make fuzz` feeds millions), what they may cost, and that a planted bug is found.
 
 One rule: an input is made from its number alone, so that what fails here fails again.
 """
@@ -23,10 +23,10 @@ from trials.fuzz.mutations import MOST, mutated, stretched
 from trials.fuzz.strategies import STRATEGIES
 from trials.fuzz.targets import TARGETS
 
-INPUTS = 1_000
+INPUTS = 200
 PLANTED_INPUTS = 8_400
-EXAMPLES = 100
-MEASURED = 5
+EXAMPLES = 25
+MEASURED = 1
 
 DEAR: dict[str, dict[str, bytes]] = {
     "frames": {
@@ -117,14 +117,14 @@ def raises_on_nul(data: bytes) -> None:
 
 def backtracks(data: bytes) -> None:
     """Look at the whole input once; where it is of digits, at each of them as often as others follow it."""
-    re.sub(rb"x|[0-9]+e", b"", data[: SIZE // 4])
+    re.sub(rb"x|[0-9]+e", b"", data[: SIZE // 8])
 
 
 PLANTED = replace(TARGETS["frames"], run=raises_on_nul)
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_but_its_own_errors_comes_out_of_1000_mutations_of_real_traffic(name: str) -> None:
+def test_nothing_but_its_own_errors_comes_out_of_mutations_of_real_traffic(name: str) -> None:
     outcome = campaign(Outcome(name), TARGETS[name], f"1/{name}", range(INPUTS))
     assert outcome.failures == []
     assert outcome.inputs == INPUTS
@@ -219,9 +219,10 @@ def test_a_failing_input_is_shown_kept_and_repeated_by_the_printed_commands(
 
 
 def test_a_small_run_of_the_program_tells_one_line_a_target_and_nothing_failed(
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert program.main(["--inputs", "120", "--only", "splitter", "--only", "requests"]) == 0
+    few = ["--inputs", "120", "--only", "splitter", "--only", "requests"]
+    assert program.main([*few, "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in told] == ["splitter", "requests"]
     assert all("failures=0" in line for line in told)
