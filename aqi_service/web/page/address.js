@@ -17,7 +17,7 @@ export const CHOICE = ['scale', 'show', 'band', 'country', 'indoor', 'hidden', '
  * @typedef {{middle?: Middle, sensors?: string[], area?: Area, chosen: Record<string, string>, wrong: string[]}} View
  */
 
-const PLAIN = /^-?\d{1,3}(\.\d{1,8})?$/;
+const PLAIN = /^-?\d{1,3}(\.\d{1,17})?$/;
 
 /**
  * Read an address; what of it is not understood is named, and the rest holds.

@@ -29,6 +29,10 @@ test('of what is wrong in part the rest holds', () => {
   assert.deepEqual(parse('#sensor=1,x&colour=red&show=P10'), { sensors: ['1'], chosen: { show: 'P10' }, wrong: ['sensor=1,x', 'colour=red'] });
 });
 
+test('a point may have as many digits as maps and satellites write', () => {
+  assert.deepEqual(parse('#area=48.77584580000000,-9.182932100000001,3'), { area: { lat: 48.7758458, lon: -9.182932100000001, km: 3 }, chosen: {}, wrong: [] });
+});
+
 test('what some messengers write for commas, slashes and blanks is read', () => {
   assert.equal(format(parse('#8%2F48.78%2F9.18&hidden=stale%2Chigh&band=Very%20High')), '#8/48.78/9.18&band=Very+High&hidden=stale,high');
 });
