@@ -82,7 +82,7 @@ async def test_a_dot_says_the_number_that_its_band_is_of(
     assert {f"{value['rounded']:g}" for value in values if value} <= texts
 
 
-async def test_a_dot_s_number_lies_within_the_dot(opened: Open, tmp_path: Path) -> None:
+async def test_a_large_number_lies_within_its_dot_and_its_chip(opened: Open, tmp_path: Path) -> None:
     records = [lonely(9001 + n, (10, 20 + n / 50), pm25) for n, pm25 in enumerate((3, 30, 120, 500, 998))]
     await loaded(tmp_path, written(tmp_path, records))
     async with serving(tmp_path) as service:
@@ -92,6 +92,10 @@ async def test_a_dot_s_number_lies_within_the_dot(opened: Open, tmp_path: Path) 
         await found.ready()
         await drawn(found)
         widths = await found.page.evaluate("window.widths")
+        await found.page.evaluate("location.hash = 'sensor=9005&scale=us-epa'")
+        chip = found.page.locator("#panel .big .chip text")
+        await expect(chip).to_have_text(re.compile(r"^\d{4}$"))
+        assert await chip.evaluate("it => it.getBBox().width") <= 38
     assert {len(text) for text in widths} == {2, 3, 4}
     assert max(widths.values()) <= 20
 

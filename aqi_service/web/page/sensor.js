@@ -91,7 +91,7 @@ export function big(record, scale, when, of = '') {
 export function chip(index, scale) {
   const fill = index === null ? '#9aa3a9' : colour(scale, index, paletteNow());
   return svg('svg', { class: 'chip', viewBox: '0 0 40 26', 'aria-hidden': 'true' },
-    svg('rect', { x: 1, y: 1, width: 38, height: 24, rx: 6, fill }), svg('text', { x: 20, y: 19, fill: ink(fill) }, index ?? '?'));
+    svg('rect', { x: 1, y: 1, width: 38, height: 24, rx: 6, fill }), svg('text', { x: 20, y: 19, fill: ink(fill), textLength: Number(index) > 999 ? 34 : null, lengthAdjust: 'spacingAndGlyphs' }, index ?? '?'));
 }
 
 /** @param {any[]} sensors @param {any} scale */
