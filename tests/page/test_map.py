@@ -330,10 +330,11 @@ async def test_the_view_can_be_sent_without_anything_chosen(opened: Open) -> Non
     assert (await found.page.evaluate("navigator.clipboard.readText()")).endswith("/#12/48.78/9.18")
 
 
-async def test_escape_closes_what_is_chosen(opened: Open) -> None:
+@pytest.mark.parametrize("at", ["#panel", "#map", "body"])
+async def test_escape_closes_what_is_chosen_wherever_one_is(opened: Open, at: str) -> None:
     found = await opened("/#sensor=1118")
     await found.ready()
-    await found.page.locator("#panel").press("Escape")
+    await found.page.locator(at).press("Escape")
     await expect(found.page.locator("#chosen")).to_be_hidden()
     await expect(found.page.locator("#map")).to_be_focused()
 

@@ -291,7 +291,7 @@ the('nearby').addEventListener('toggle', list);
 the('skip').addEventListener('click', () => { the('nearby').open = true; the('nearby').querySelector('summary').focus(); });
 const close = () => { choose({}); the('map').focus({ preventScroll: true }); };
 the('close').addEventListener('click', close);
-the('chosen').addEventListener('keydown', (/** @type {KeyboardEvent} */ { key }) => { if (key === 'Escape') close(); });
+addEventListener('keydown', ({ key, defaultPrevented }) => { if (key === 'Escape' && !defaultPrevented && !the('chosen').hidden) close(); });
 the('compare').addEventListener('click', () => {
   const on = the('compare').getAttribute('aria-pressed') !== 'true';
   the('compare').setAttribute('aria-pressed', String(on));
