@@ -115,18 +115,14 @@ def _decides(new: int, old: int, *, worst: bool) -> bool:
     return new > old if worst else new < old
 
 
-def score_alone(table: PollutantTable, value: Decimal) -> Score | None:
-    """Score one pollutant's concentration; None where its table has no step for it."""
-    return _place_of(table, table.rounding(value))
-
-
 @lru_cache(maxsize=32_768)
 def _place(table: PollutantTable, value: str) -> Score | None:
-    return score_alone(table, Decimal(value))
+    return score_rounded(table, table.rounding(Decimal(value)))
 
 
 @lru_cache(maxsize=4096)
-def _place_of(table: PollutantTable, rounded: Decimal) -> Score | None:
+def score_rounded(table: PollutantTable, rounded: Decimal) -> Score | None:
+    """Score one pollutant's concentration, as its table rounds it; None where that has no step for it."""
     concentration = Fraction(rounded)
     if concentration < table.steps[0].low:
         return None

@@ -15,31 +15,33 @@ from itertools import repeat
 from typing import Any, Final, Literal, TypeVar
 
 from aqi_service.core.decimals import canonical
-from aqi_service.core.items import OF_DAYS, Item, item_of
+from aqi_service.core.items import Item, item_of
 from aqi_service.core.parse.fields import country
 from aqi_service.core.parse.ordinary import Record
 from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import FAILED_FROM, NOT_MASS
-from aqi_service.core.scoring import PollutantTable, Score, score_alone
+from aqi_service.core.scoring import PollutantTable, score_rounded
 from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time
 
 MOST_REMEMBERED = 16_384
 """Texts of one kind that are remembered; then all are forgotten: who is the oldest would have to be noted."""
 
-_PLACES = r"(?:\.[0-9]{1,18}+)?"
+_PLACES = r"(?:\.[0-9]{1,18}+)?+"
 _PLACE = (
-    rf"-?[1-8]?[0-9]{_PLACES},"
-    rf"-?(?:1[0-7][0-9]|[1-9]?[0-9]){_PLACES},"
-    rf"(?:-?(?:0|[1-9][0-9]{{0,5}}){_PLACES})?\n"
+    rf"-?+(?:[1-8][0-9]|[0-9]){_PLACES},"
+    rf"-?+(?:1[0-7][0-9]|[1-9][0-9]|[0-9]){_PLACES},"
+    rf"(?:-?+(?:0|[1-9][0-9]{{0,5}}+){_PLACES})?+\n"
 )
 _ONE = re.compile(_PLACE)
-_ALL = re.compile(rf"(?:{_PLACE})*")
-"""Degrees within 90 and 180, and metres, if there are any: a line for each record."""
+_ALL = re.compile(rf"(?:{_PLACE})*+")
+"""Degrees within 90 and 180, and metres, if there are any: a line for each record.
+
+Nothing is given back (`+`): what could be is followed by what it cannot be, and trying takes as long again.
+"""
 
 _MINUTE = len("2023-12-20 17:00:")
 _SECONDS = {f"{second:02}": second for second in range(60)}
 _INDOOR = {None: None, 0: "0", 1: "1"}
-_NOT_OF_DAYS = (None,) * len(OF_DAYS)
 
 
 class _Careful(Enum):
@@ -151,7 +153,8 @@ class OrdinaryItems:
             self._scale_name,
             pollutant,
             None if self._ttl is None else measured_at + self._ttl,
-            *_NOT_OF_DAYS,
+            None,  # hours_p25
+            None,  # hours_p10
         )
         return item_of(fields)
 
@@ -176,15 +179,16 @@ def _concentration(table: PollutantTable, value: object) -> _Concentration:
     number = canonical(value) if type(value) is str else None
     if number is None or not 0 <= (exact := Decimal(number)) < FAILED_FROM[table.reads]:
         raise KeyError(value)
-    scored = score_alone(table, exact)
-    if scored is None:
+    decided = _decided(table, table.rounding(exact))
+    if decided is None:
         raise KeyError(value)
-    return number, float(number), scored.aqi, _decided(scored)
+    return number, float(number), *decided
 
 
-@lru_cache(maxsize=1024)
-def _decided(scored: Score) -> tuple[str, str, str]:
-    return str(scored.aqi), scored.band, scored.pollutant
+@lru_cache(maxsize=4096)
+def _decided(table: PollutantTable, rounded: Decimal) -> tuple[int, tuple[str, str, str]] | None:
+    scored = score_rounded(table, rounded)
+    return scored and (scored.aqi, (str(scored.aqi), scored.band, scored.pollutant))
 
 
 def _minute(latest: int, text: str) -> tuple[int, str]:
