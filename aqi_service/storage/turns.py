@@ -6,7 +6,7 @@ in which they came; a slice each would make a turn as long as there are requests
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from weakref import WeakKeyDictionary
 
 from aqi_service.core.slices import Result, Slices
@@ -16,12 +16,21 @@ TURNS_BETWEEN = 8
 request and the answer it takes as many steps, and after each it would wait for a slice."""
 
 
+GAP_SECONDS = 0.02
+"""How long what is long and cannot be cut waits for a moment without a lookup: some lookups' time."""
+
+
 class _Order:
-    """What comes first on one event loop: `line` is held by whoever has the next turn."""
+    """What comes first on one event loop: `line` is held by whoever has the next turn.
+
+    `lookups` are on their way to the table and back; without one, `gap` is set.
+    """
 
     def __init__(self) -> None:
         self.line = asyncio.Lock()
         self.lookups = 0
+        self.gap = asyncio.Event()
+        self.gap.set()
 
 
 _ORDERS: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Order]" = WeakKeyDictionary()
@@ -37,10 +46,13 @@ def going_first() -> Iterator[None]:
     """Have what takes long leave TURNS_BETWEEN turns to the lookup that is under way inside."""
     order = _order()
     order.lookups += 1
+    order.gap.clear()
     try:
         yield
     finally:
         order.lookups -= 1
+        if not order.lookups:
+            order.gap.set()
 
 
 async def let_lookups_pass() -> None:
@@ -51,6 +63,13 @@ async def let_lookups_pass() -> None:
         if not order.lookups:
             return
         await asyncio.sleep(0)
+
+
+async def between_lookups(most: float = GAP_SECONDS) -> None:
+    """Return when no lookup is on its way to the table and back, after `most` seconds at the latest."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(most):
+            await _order().gap.wait()
 
 
 async def give_way() -> None:

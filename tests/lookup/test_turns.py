@@ -17,7 +17,13 @@ from aqi_service.core.parse.splitter import Batch
 from aqi_service.lookup.batcher import LookupBatcher, LookupCounts
 from aqi_service.storage.aws.retry import Slots
 from aqi_service.storage.local.threads import Threads
-from aqi_service.storage.turns import TURNS_BETWEEN, give_way, going_first, let_lookups_pass
+from aqi_service.storage.turns import (
+    TURNS_BETWEEN,
+    between_lookups,
+    give_way,
+    going_first,
+    let_lookups_pass,
+)
 from tests.doubles.gated_table import asks, table
 from tests.doubles.load_helpers import document, run, written
 from tests.doubles.loop_turns import Turns
@@ -68,6 +74,23 @@ async def test_what_takes_long_leaves_a_turn_to_others_and_many_to_a_lookup_that
     waiting: Callable[[], Awaitable[object]],
 ) -> None:
     assert await turns_between(waiting, going_first) == [1, 1, 1, TURNS_BETWEEN]
+
+
+async def test_what_cannot_be_cut_waits_until_the_last_lookup_that_is_under_way_is_answered() -> None:
+    with going_first():
+        with going_first():
+            waiting = task(between_lookups(PATIENCE))
+            await turns()
+        await turns()
+        assert not waiting.done()
+    await turns()
+    assert waiting.done()
+    await between_lookups(PATIENCE)
+
+
+async def test_what_cannot_be_cut_waits_no_longer_than_it_may() -> None:
+    with going_first():
+        await between_lookups(0)
 
 
 async def test_no_more_turns_are_left_than_the_lookup_takes() -> None:

@@ -1,6 +1,7 @@
 """The bench: what it feeds, what takes it in, how figures are written; `.ci/run` runs all of it small."""
 
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -278,6 +279,17 @@ def test_an_upload_appears_when_it_is_complete_and_only_where_nothing_is(bucket:
     assert complete(bucket, "k", upload, 2) == 200
     assert complete(bucket, "k", second, 2) == 412
     assert [size for size, _ in bucket.listed()["k"]] == [300_000, 2]
+
+
+def test_a_large_part_is_kept_as_it_comes_and_what_follows_it_is_given_back(bucket: Bucket) -> None:
+    body = bytes(range(256)) * 2000
+    growing = bucket.heap.growing(len(body))
+    other = bucket.heap.add(b"o" * 300_000)  # meanwhile
+    assert [growing.take(body[:300_001]), growing.take(body[300_001:] + b"PUT /")] == [b"", b"PUT /"]
+    piece = growing.piece()
+    assert (growing.left, piece.size, piece.digest) == (0, len(body), f"{zlib.crc32(body):08x}")
+    assert bucket.heap.read(piece.at, piece.size) == body
+    assert bucket.heap.read(other.at, other.size) == b"o" * 300_000
 
 
 def test_a_part_of_an_object_is_read_from_where_it_was_asked(bucket: Bucket) -> None:

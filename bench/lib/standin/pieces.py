@@ -20,6 +20,30 @@ class Piece(NamedTuple):
     text: bytes | None
 
 
+class Growing:
+    """A large piece whose bytes are still coming: `left` counts them.
+
+    They are kept as they come: who asks for something else meanwhile is not to wait for five megabytes.
+    """
+
+    def __init__(self, heap: "Heap", at: int, size: int) -> None:
+        self.left = size
+        self._heap, self._at, self._size = heap, at, size
+        self._digest = 0
+
+    def take(self, data: bytes) -> bytes:
+        """Keep the bytes that are its own, and return what comes behind them."""
+        some, rest = data[: self.left], data[self.left :]
+        self._digest = zlib.crc32(some, self._digest)
+        self._heap.write(some, self._at + self._size - self.left)
+        self.left -= len(some)
+        return rest
+
+    def piece(self) -> Piece:
+        """Give it, once all has come."""
+        return Piece(self._at, self._size, f"{self._digest:08x}", None)
+
+
 class Heap:
     """The file for what is large; with `keep` off its bytes are dropped, and only digests stay."""
 
@@ -28,15 +52,25 @@ class Heap:
         self._end = 0
         self.keep = True
 
-    def add(self, body: bytes) -> Piece:
-        """Keep bytes."""
-        digest = f"{zlib.crc32(body):08x}"
+    def add(self, body: bytes | Piece) -> Piece:
+        """Keep bytes, unless they are kept already."""
+        if isinstance(body, Piece):
+            return body
         if len(body) <= LARGE:
-            return Piece(-1, len(body), digest, bytes(body))
-        at, self._end = self._end, self._end + len(body)
+            return Piece(-1, len(body), f"{zlib.crc32(body):08x}", bytes(body))
+        growing = self.growing(len(body))
+        growing.take(body)
+        return growing.piece()
+
+    def growing(self, size: int) -> Growing:
+        """Make room for a large piece that comes bit by bit."""
+        at, self._end = self._end, self._end + size
+        return Growing(self, at, size)
+
+    def write(self, data: bytes, at: int) -> None:
+        """Put bytes into the file, if they are to be kept."""
         if self.keep:
-            os.pwrite(self._file.fileno(), body, at)
-        return Piece(at, len(body), digest, None)
+            os.pwrite(self._file.fileno(), data, at)
 
     def read(self, at: int, size: int) -> bytes:
         """Give bytes of the file back."""

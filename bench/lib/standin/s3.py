@@ -69,13 +69,18 @@ class Bucket:
         }
 
     def answer(
-        self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        key: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | Piece,
     ) -> Reply:
         """Answer one request."""
         named = next((name for verb, name in self._by if verb == method and name and name in query), "")
         self.counts["requests"] += 1
         self.counts[f"{method} {named}".strip()] += 1
-        self.counts["bytes_in"] += len(body)
+        self.counts["bytes_in"] += body.size if isinstance(body, Piece) else len(body)
         try:
             return self._by.get((method, named), _unknown)(key, query, headers, body)
         except Refusal as refusal:
@@ -109,7 +114,7 @@ class Bucket:
         self.objects[key] = Stored(pieces, tag, metadata, time.time())
         return tag
 
-    def _put(self, key: str, _: Any, headers: Mapping[str, str], body: bytes) -> Reply:
+    def _put(self, key: str, _: Any, headers: Mapping[str, str], body: bytes | Piece) -> Reply:
         self._check(key, headers)
         return Reply(headers=(("ETag", self._store(key, _metadata(headers), (self.heap.add(body),))),))
 
@@ -176,7 +181,7 @@ class Bucket:
             raise Refusal(404, "NoSuchUpload")
         return there
 
-    def _part(self, key: str, query: Mapping[str, str], headers: Any, body: bytes) -> Reply:
+    def _part(self, key: str, query: Mapping[str, str], headers: Any, body: bytes | Piece) -> Reply:
         del key, headers
         piece = self._upload(query)[2][int(query["partNumber"])] = self.heap.add(body)
         return Reply(headers=(("ETag", f'"{piece.digest:0>32}"'),))

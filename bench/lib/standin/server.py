@@ -24,6 +24,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from bench.lib.standin.dynamodb import Table
+from bench.lib.standin.pieces import LARGE, Growing, Piece
 from bench.lib.standin.s3 import Bucket, Reply
 
 STREAM = 512 * 1024
@@ -103,6 +104,7 @@ class Connection(asyncio.Protocol):
         self._world = world
         self._buffer = bytearray()
         self._told = False  # to go on with the body
+        self._coming: tuple[re.Match[bytes], bytes, Growing] | None = None  # a large object, after its head
         self._paused = False
         self._sending: deque[Source] = deque()
         self._tail = b""
@@ -114,6 +116,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer each request that is complete."""
+        if self._coming:
+            line, head, body = self._coming
+            data = body.take(data)
+            if body.left:
+                return
+            self._coming = None
+            self._answer_of_bucket(line, head, body.piece())
         self._buffer += data
         while self._buffer and not self._sending and self._one():
             pass
@@ -141,6 +150,8 @@ class Connection(asyncio.Protocol):
             if not self._told and _EXPECT.search(head):
                 self._told = True
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if size - len(head) > LARGE and (line := _LINE.match(head)):
+                self._grow(line, head, size - len(head))
             return False
         self._told = False
         with memoryview(self._buffer) as view:
@@ -148,6 +159,13 @@ class Connection(asyncio.Protocol):
         del self._buffer[:size]
         self._answer(head, body)
         return True
+
+    def _grow(self, line: re.Match[bytes], head: bytes, size: int) -> None:
+        """Keep a large object as it comes."""
+        body = self._world.bucket.heap.growing(size)
+        body.take(bytes(self._buffer[len(head) :]))
+        self._buffer.clear()
+        self._told, self._coming = False, (line, head, body)
 
     def _answer(self, head: bytes, body: bytes) -> None:
         if target := _TARGET.search(head):
@@ -157,17 +175,19 @@ class Connection(asyncio.Protocol):
         line = _LINE.match(head)
         if line is None:
             self._transport.abort()
-            return
-        method, path, query = ((part or b"").decode() for part in line.groups())
-        path = unquote(path)
-        if path.startswith("__"):
-            reply, sources = self._world.side(path, body)
+        elif line[2].startswith(b"__"):
+            self._reply(*self._world.side(line[2].decode(), body), no_body=False)
         else:
-            headers = dict(_header(each) for each in head.decode("latin-1").split("\r\n")[1:-2])
-            asked = dict(parse_qsl(query, keep_blank_values=True))
-            reply = self._world.bucket.answer(method, path.partition("/")[2], asked, headers, body)
-            sources = [(self._world.bucket.heap.read, at, size) for at, size in reply.ranges]
-        self._reply(reply, [] if method == "HEAD" else sources, no_body=method == "HEAD")
+            self._answer_of_bucket(line, head, body)
+
+    def _answer_of_bucket(self, line: re.Match[bytes], head: bytes, body: bytes | Piece) -> None:
+        method, path, query = ((part or b"").decode() for part in line.groups())
+        headers = dict(_header(each) for each in head.decode("latin-1").split("\r\n")[1:-2])
+        asked, key = dict(parse_qsl(query, keep_blank_values=True)), unquote(path).partition("/")[2]
+        bucket, no_body = self._world.bucket, method == "HEAD"
+        reply = bucket.answer(method, key, asked, headers, body)
+        sources: list[Source] = [(bucket.heap.read, at, size) for at, size in reply.ranges]
+        self._reply(reply, [] if no_body else sources, no_body=no_body)
 
     def _reply(self, reply: Reply, sources: list[Source], *, no_body: bool) -> None:
         """Send headers and body; what comes out of a file piece by piece, as the client takes it."""

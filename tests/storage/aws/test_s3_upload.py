@@ -1,6 +1,8 @@
 """A snapshot on its way into S3: its parts, how far it runs ahead, and what is left when it ends early."""
 
 import asyncio
+import base64
+import zlib
 from typing import Any
 
 import pytest
@@ -77,6 +79,13 @@ async def test_parts_carry_a_checksum_and_complete_refuses_a_taken_name(world: W
     done = world.double.seen("CompleteMultipartUpload")[0]
     assert done.headers["If-None-Match"] == "*"
     assert b"<ChecksumCRC32>" in done.body
+
+
+async def test_the_checksum_of_a_part_is_that_of_its_bytes(world: World) -> None:
+    await keep(world.archive(), b"[]" + b" " * PART_SIZE)
+    for part in world.double.seen("UploadPart"):
+        crc = zlib.crc32(part.body).to_bytes(4, "big")
+        assert base64.b64decode(part.headers["x-amz-checksum-crc32"]) == crc
 
 
 async def test_no_request_brings_or_asks_for_a_checksum_where_awss_settings_say_so(
