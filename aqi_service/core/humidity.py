@@ -12,6 +12,7 @@ from typing import Any
 
 from aqi_service.core.decimals import MAX_INTEGER, canonical, integer
 from aqi_service.core.parse.ordinary import Record
+from aqi_service.core.slices import SLICE, Slices
 from aqi_service.core.times import DAY, feed_time
 
 MOST_REPORTS = 50_000
@@ -85,6 +86,14 @@ class BoxHumidity:
         report = None if box is None else self._reports.get(box)
         read = None if report is None else self._read(report)
         return None if read is None else read[-1]
+
+    def forget(self) -> Slices[None]:
+        """Forget everything, in slices: at once it is a step of 6 ms, for which lookups wait."""
+        for noted in (self._reports, self._boxes):
+            while noted:
+                for _ in range(min(SLICE, len(noted))):
+                    noted.popitem()
+                yield
 
     def _read(self, report: _Report) -> tuple[int, int, str] | None:
         """Return when it was measured, its record's id, and how many of 100 %, if all of that is usable."""

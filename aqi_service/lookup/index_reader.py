@@ -85,6 +85,7 @@ class IndexReader:
         sensors = await in_turns(
             sensors_of(items, lambda number: unpack(packed[number]), snapshot_time, boxes.of)
         )
+        await in_turns(boxes.forget())
         return replace(index, sensors=sensors)
 
     async def confirmed(self, index: SnapshotIndex, until: float) -> SnapshotIndex:

@@ -13,7 +13,7 @@ from aqi_service.core.parse.document import DocumentReader
 from aqi_service.core.parse.record_item import ScoringRules
 from aqi_service.core.scales import DAQI
 from aqi_service.core.sensors import sensors_of
-from aqi_service.core.slices import run_through
+from aqi_service.core.slices import SLICE, run_through
 from tests import ROOT
 from tests.doubles.documents import RULES, SNAPSHOT_AT, document_of, real_capture, record
 
@@ -111,6 +111,16 @@ def test_a_snapshot_of_nothing_but_humidity_takes_a_bounded_room() -> None:
     boxes.locate(MOST_REPORTS - 1, "5")
     boxes.locate(MOST_REPORTS, "6")
     assert (boxes.of(5), boxes.of(6)) == ("50", None)
+
+
+def test_what_was_noted_is_forgotten_in_slices() -> None:
+    boxes = BoxHumidity(SNAPSHOT_AT)
+    for number in range(2 * SLICE + 1):
+        boxes.read(report(number, number, "50"), has_pm=False)
+        boxes.locate(number, str(number))
+    assert boxes.of(SLICE) == "50"
+    assert len(list(boxes.forget())) == 2 * 3
+    assert boxes.of(SLICE) is None
 
 
 def test_what_is_noted_is_nothing_that_the_garbage_collector_goes_through() -> None:
