@@ -34,7 +34,7 @@ class LookupCounts:
 
 
 class LookupBatcher:
-    """Looks records up in a store, several in one request that is given up after `deadline` seconds."""
+    """Looks records up in a store, several in one request; both are given up after `deadline` seconds."""
 
     def __init__(self, store: Store, counts: LookupCounts, deadline: float) -> None:
         self._store = store
@@ -45,7 +45,10 @@ class LookupBatcher:
         self._due: asyncio.TimerHandle | None = None
 
     async def get(self, record_id: str) -> Item | None:
-        """Look one record up; what the store raises comes out. Cancelled, it disturbs no other lookup."""
+        """Look one record up; what the store raises comes out, or TimeoutError.
+
+        Cancelled, it disturbs no other lookup.
+        """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Item | None] = loop.create_future()
         self._counts.table += 1
@@ -54,8 +57,12 @@ class LookupBatcher:
             self._ask()
         elif self._due is None:  # 0 is the next turn of the loop: what has arrived by then goes along
             self._due = loop.call_later(PATIENCE if self._asking else 0, self._ask)
-        with going_first():
-            return await waiter
+        late = loop.call_later(self._deadline, _give_up, waiter)  # a fourth of what asyncio.timeout takes
+        try:
+            with going_first():
+                return await waiter
+        finally:
+            late.cancel()
 
     async def close(self) -> None:
         """Give up what is under way or waits; whoever waits for it is cancelled."""
@@ -107,6 +114,11 @@ class LookupBatcher:
         if len(ids) == 1:
             return {ids[0]: await self._store.get(ids[0])}
         return await self._store.get_many(ids)
+
+
+def _give_up(waiter: "asyncio.Future[Item | None]") -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
 
 
 def _tell(batch: Waiters, found: Mapping[str, Item | None], error: Exception) -> None:

@@ -86,7 +86,7 @@ class Lookup:
 
     async def _answer(self, payload: bytes) -> bytes:
         if _is_id(payload):
-            item = await self._in_time(self._from_table(str(int(payload))))
+            item = await self._from_table(str(int(payload)))
             return NOT_FOUND if item is None else csv_reply(item)
         request = read_request(payload, self._memory.now())
         return await self._in_time(self._answers.answer(request))
@@ -107,7 +107,7 @@ class Lookup:
     async def _record(self, number: int) -> SensorRecord | None:
         if number > MAX_INTEGER:
             return None
-        item = self._memory.item(number) or await self._in_time(self._from_table(str(number)))
+        item = self._memory.item(number) or await self._from_table(str(number))
         return None if item is None else self._answers.said_of(item)
 
     def at_once(self, payload: bytes) -> bytes | None:
@@ -146,10 +146,18 @@ class Lookup:
         await self._batcher.close()
 
     async def _in_time(self, answer: Awaitable[Answer]) -> Answer:
-        """Return an answer, or raise what the reader is told: BadRequest, Busy, or NoAnswer."""
-        try:
+        """Return an answer that is there within the deadline, or raise as `_told` does."""
+
+        async def within() -> Answer:
             async with asyncio.timeout(self._deadline):
                 return await answer
+
+        return await self._told(within())
+
+    async def _told(self, answer: Awaitable[Answer]) -> Answer:
+        """Return an answer, or raise what the reader is told: BadRequest, Busy, or NoAnswer."""
+        try:
+            return await answer
         except tuple(_TOLD) as error:
             self._check_table(error.__cause__)
             raise
@@ -158,7 +166,7 @@ class Lookup:
             raise self._unreadable.told(error) from error
 
     async def _from_table(self, record_id: str) -> Item | None:
-        return self._memory.there(await self._batcher.get(record_id))
+        return self._memory.there(await self._told(self._batcher.get(record_id)))
 
     def _check_table(self, error: BaseException | None) -> None:
         """Forget the snapshot if the error says that its table is gone."""

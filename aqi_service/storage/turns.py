@@ -5,8 +5,7 @@ in which they came; a slice each would make a turn as long as there are requests
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from weakref import WeakKeyDictionary
 
 from aqi_service.core.slices import Result, Slices
@@ -23,7 +22,7 @@ GAP_SECONDS = 0.02
 class _Order:
     """What comes first on one event loop: `line` is held by whoever has the next turn.
 
-    `lookups` are on their way to the table and back; without one, `gap` is set.
+    It is a block as well: inside it a lookup is on its way to the table and back. Without any, `gap` is set.
     """
 
     def __init__(self) -> None:
@@ -31,6 +30,15 @@ class _Order:
         self.lookups = 0
         self.gap = asyncio.Event()
         self.gap.set()
+
+    def __enter__(self) -> None:
+        self.lookups += 1
+        self.gap.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self.lookups -= 1
+        if not self.lookups:
+            self.gap.set()
 
 
 _ORDERS: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Order]" = WeakKeyDictionary()
@@ -41,18 +49,9 @@ def _order() -> _Order:
     return _ORDERS.get(loop) or _ORDERS.setdefault(loop, _Order())
 
 
-@contextmanager
-def going_first() -> Iterator[None]:
+def going_first() -> AbstractContextManager[None]:
     """Have what takes long leave TURNS_BETWEEN turns to the lookup that is under way inside."""
-    order = _order()
-    order.lookups += 1
-    order.gap.clear()
-    try:
-        yield
-    finally:
-        order.lookups -= 1
-        if not order.lookups:
-            order.gap.set()
+    return _order()
 
 
 async def let_lookups_pass() -> None:

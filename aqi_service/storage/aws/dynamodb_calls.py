@@ -17,6 +17,7 @@ import orjson
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ChecksumError
 from botocore.parsers import create_parser
+from multidict import CIMultiDict
 from yarl import URL
 
 from aqi_service.errors import Unavailable
@@ -27,10 +28,14 @@ MAX_ANSWER = 64 * 1024 * 1024
 
 
 class _Request(AWSRequest):
-    """A request whose body is bytes: botocore's own prepares one anew whenever it is looked at."""
+    """A request whose body is bytes: botocore's own prepares one anew whenever it is looked at.
+
+    Its headers are aiohttp's kind: botocore's are those of an e-mail, and take a twentieth of a request.
+    """
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        super().__init__(params["method"], params["url"], params["headers"], params["body"])
+        super().__init__(params["method"], params["url"], data=params["body"])
+        self.headers = CIMultiDict(params["headers"])
         self.context = params["context"]
         self.stream_output = True  # the answer is read here
         self.headers["Host"] = str(URL(params["url"], encoded=True).host_port_subcomponent)
