@@ -35,7 +35,7 @@ class _Request(AWSRequest):
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params["method"], params["url"], data=params["body"])
-        self.headers = CIMultiDict(params["headers"])
+        self.headers = CIMultiDict(params["headers"])  # type: ignore[assignment]  # the signer asks no more of it
         self.context = params["context"]
         self.stream_output = True  # the answer is read here
         self.headers["Host"] = str(URL(params["url"], encoded=True).host_port_subcomponent)
