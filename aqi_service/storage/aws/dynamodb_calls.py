@@ -30,7 +30,7 @@ MAX_ANSWER = 64 * 1024 * 1024
 class _Request(AWSRequest):
     """A request whose body is bytes: botocore's own prepares one anew whenever it is looked at.
 
-    Its headers are aiohttp's kind: botocore's are those of an e-mail, and take a twentieth of a request.
+    Its headers are aiohttp's kind: botocore's are those of an e-mail, and take a thirtieth of a request.
     """
 
     def __init__(self, params: Mapping[str, Any]) -> None:

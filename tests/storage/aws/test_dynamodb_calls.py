@@ -2,8 +2,10 @@
 
 import asyncio
 import gzip
+import hashlib
+import hmac
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -103,7 +105,30 @@ class TestWhatLeadsThere:
                 assert await write(clients.writes) == set()
 
 
+def signature(headers: Mapping[str, str], body: bytes, secret: str) -> str:
+    """Sign a request as AWS says that it is to be done (Signature Version 4)."""
+    said = headers["authorization"]
+    scope = said.partition("Credential=")[2].partition(",")[0].partition("/")[2]
+    names = said.partition("SignedHeaders=")[2].partition(",")[0]
+    lines = (f"{name}:{headers[name]}" for name in names.split(";"))
+    asked = "\n".join(("POST", "/", "", *lines, "", names, hashlib.sha256(body).hexdigest()))
+    digest = hashlib.sha256(asked.encode()).hexdigest()
+    key = f"AWS4{secret}".encode()
+    for part in (*scope.split("/"), f"AWS4-HMAC-SHA256\n{headers['x-amz-date']}\n{scope}\n{digest}"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key.hex()
+
+
 class TestSignature:
+    async def test_it_is_the_one_that_aws_makes_of_what_arrives(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        [request] = (await written(monkeypatch, DONE)).requests
+        body = b'{"RequestItems":{"t":[%b]}}' % put_request(FULL, "S")
+        said = request.headers["authorization"]
+        assert said.endswith(f"Signature={signature(request.headers, body, 'wJalrXUtnFEMI')}")
+        assert "content-type;host;x-amz-date;x-amz-target" in said
+
     async def test_a_session_token_is_sent_and_signed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_SESSION_TOKEN", "FwoGZXIvYXdzEXAMPLE")
         [request] = (await written(monkeypatch, DONE)).requests
