@@ -88,7 +88,7 @@ async def test_before_the_first_snapshot_the_page_says_so_and_that_it_asks_again
     ) as service:
         origin = f"http://127.0.0.1:{await service.port('http')}"
         found = await opened(origin=origin, expected=("503",))
-        await expect(found.page.locator("#banners")).to_contain_text("There are no data yet")
+        await expect(found.page.locator("#banners")).to_contain_text("Nothing can be shown yet")
         await expect(found.page.locator("#count")).to_have_text("No sensors to show yet")
 
 
@@ -100,7 +100,7 @@ async def test_where_the_first_file_was_empty_it_is_that_and_nothing_is_older(
         origin = f"http://127.0.0.1:{await service.port('http')}"
         for path in ("/", "/embed#area=48.78,9.18,3"):
             found = await opened(path, origin=origin, expected=("503",))
-            await expect(found.page.locator("#banners")).to_contain_text("There are no data yet")
+            await expect(found.page.locator("#banners")).to_contain_text("Nothing can be shown yet")
             await expect(found.page.locator("#banners")).to_contain_text("was empty.")
             await expect(found.page.locator("#banners")).not_to_contain_text("older")
         found = await opened("/status", origin=origin)

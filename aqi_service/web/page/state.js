@@ -62,7 +62,7 @@ export function banners({ newest, now, count, error, status, warnings, hasData, 
   /** @type {[unknown, string, string][]} */
   const all = [
     [isAway, 'error', `The service cannot be reached${hasData ? ': what shows here is what it last said.' : '. This page tries again by itself.'}`],
-    [isEarly, 'error', `There are no data yet: ${error}. This page asks again by itself.`],
+    [isEarly, 'error', `Nothing can be shown yet: ${error}. This page asks again by itself.`],
     [error && !isAway && !isEarly, 'error', `The service says: ${error}`],
     [hasData && count === 0, 'warning', 'The latest file has no sensors.'],
     [hasData && age > OLD_MS, 'warning', `Old data: the newest measurement here was made ${ageWords(age)}.`],

@@ -23,7 +23,7 @@ test('a file says nothing of what shows where nothing shows', () => {
   assert.deepEqual(files, [['The newest file of the network had under half of the usual records.'], ['The newest file of the network was empty.'], []]);
 });
 test('before the first snapshot it says that there are none yet', () => {
-  assert.match(said({ hasData: false, newest: null, count: 0, error: 'no snapshot is in memory yet', status: 503 }).join(), /no data yet: no snapshot/);
+  assert.match(said({ hasData: false, newest: null, count: 0, error: 'no snapshot is in memory yet', status: 503 }).join(), /Nothing can be shown yet: no snapshot/);
 });
 test('what is there stays, and is named as old, when the service cannot be reached', () => {
   assert.match(said({ error: 'Failed to fetch', status: 0 })[0], /cannot be reached: what shows here is what it last said/);
