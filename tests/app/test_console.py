@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from aqi_service.app.console import EVERY_SECONDS, ProgressLine
@@ -117,23 +118,31 @@ def test_a_terminal_that_is_gone_costs_no_load() -> None:
         line.done()
 
 
+def all_of(terminal: int) -> str:
+    """Read a terminal until nobody can write to it any more."""
+    seen = bytearray()
+    with open(terminal, "rb", buffering=0) as stream, suppress(OSError):  # EIO: the other end is closed
+        while data := stream.read(1 << 16):
+            seen += data
+    return seen.decode()
+
+
 async def test_the_program_shows_it_where_stderr_is_a_terminal_while_stdout_is_a_pipe(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    later = "data_11_08_17_00_00.json"
-    (tmp_path / later).write_bytes(b"[]")
+    later = [f"data_11_08_17_{hour:02}_00.json" for hour in range(8)]
+    for name in later:
+        (tmp_path / name).write_bytes(b"[]")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aqi_service", "--load-only", "--local", "d", str(CAPTURE), later,
+        sys.executable, "-m", "aqi_service", "--load-only", "--local", "d", str(CAPTURE), *later,
         cwd=tmp_path, env=environment(), stdout=asyncio.subprocess.PIPE, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
-    out, _ = await process.communicate()
-    seen = os.read(ours, 1 << 16).decode()
-    os.close(ours)
-    assert (process.returncode, out.count(b"\n")) == (0, 2)
-    assert "\r1 of 2" in seen
-    assert re.search(r"\r2 of 2, \d+ s left", seen)
+    (out, _), seen = await asyncio.gather(process.communicate(), asyncio.to_thread(all_of, ours))
+    assert (process.returncode, out.count(b"\n")) == (0, 9)
+    assert "\r1 of 9" in seen
+    assert re.search(r"\r[2-9] of 9, \d+ s left", seen)  # none is drawn while the one before is not out yet
     assert " MB, " in seen
     assert " records/s" in seen
     *_, example, last = (shown(line) for line in seen.rstrip().split("\n"))
     assert example.startswith("3565 records, for instance: ")
-    assert last.startswith("2 of 2 snapshots in ")
+    assert last.startswith("9 of 9 snapshots in ")
