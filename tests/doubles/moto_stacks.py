@@ -1,16 +1,14 @@
 """Stacks of deploy/cloudformation.yml on moto, which makes most of what they are of.
 
 One rule: what moto lacks of CloudFormation is given it here, as AWS documents it. What it cannot make it
-leaves out; tests/project/test_cloudformation.py judges that by the template.
+leaves out; tests/project/test_cloudformation.py judges that by the template. Its modules are imported by who
+makes a stack: they take seconds, which each process of tests would wait for when it looks for its tests.
 """
 
 import base64
+import importlib
 from functools import cache
 from typing import Any
-
-from moto.batch.models import ComputeEnvironment
-from moto.cloudformation import parsing
-from moto.ssm.models import Parameter
 
 from tests.doubles.moto_names import Moto
 from tests.doubles.template import PATH
@@ -32,7 +30,7 @@ def _complete(endpoint: str) -> None:
 
 def _parameters_have_values() -> None:
     """Give a parameter of SSM the attributes by which a template asks for it."""
-    parameter: Any = Parameter
+    parameter: Any = importlib.import_module("moto.ssm.models").Parameter
     attributes = {"Type": "parameter_type", "Value": "value"}
     parameter.has_cfn_attr = attributes.__contains__
     parameter.get_cfn_attribute = lambda this, name: getattr(this, attributes[name])
@@ -40,7 +38,7 @@ def _parameters_have_values() -> None:
 
 def _no_value_is_no_element() -> None:
     """Leave AWS::NoValue out of lists."""
-    moto_parsing: Any = parsing
+    moto_parsing: Any = importlib.import_module("moto.cloudformation.parsing")
     clean = moto_parsing.clean_json  # calls itself by this name
 
     def clean_without(value: Any, stack: Any) -> Any:
@@ -52,7 +50,7 @@ def _no_value_is_no_element() -> None:
 
 def _batch_has_a_role_of_its_own(arn: str) -> None:
     """Give a compute environment without a role the one that AWS links to the service."""
-    environment: Any = ComputeEnvironment
+    environment: Any = importlib.import_module("moto.batch.models").ComputeEnvironment
     create = environment.create_from_cloudformation_json
 
     def create_with_a_role(name: str, resource: dict[str, Any], *where: Any, **more: Any) -> Any:
@@ -64,7 +62,7 @@ def _batch_has_a_role_of_its_own(arn: str) -> None:
 
 def _updates_go_by_conditions() -> None:
     """Have an update leave out what is not to be made, and make what is not made yet."""
-    moto_parsing: Any = parsing
+    moto_parsing: Any = importlib.import_module("moto.cloudformation.parsing")
     update = moto_parsing.parse_and_update_resource
 
     def update_what_is_there(name: str, resource: dict[str, Any], stack: Any, **where: Any) -> Any:
