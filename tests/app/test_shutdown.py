@@ -69,7 +69,7 @@ async def main():
     shutdown.Stop().install(at_once=7)
     print("begun", flush=True)
     while True:
-        time.sleep(3600)
+        time.sleep(0.01)  # not once for long: signals that come just before it would be looked at after it
 
 shutdown.LAST_SECONDS = float(sys.argv[1])
 with asyncio.Runner(loop_factory=loop_factory() if sys.argv[2] == "uvloop" else None) as runner:
