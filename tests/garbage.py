@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-SELDOM = (50_000, 20, 1_000)
-"""Objects made between two collections, of these between two of the second kind; CPython has 700 and 10."""
+SELDOM = (50_000, 20, 10)
+"""Objects made between two collections, then collections between two of older ones; CPython: 700, 10, 10."""
 
 
 @pytest.hookimpl(wrapper=True)
