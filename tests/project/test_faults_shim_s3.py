@@ -15,6 +15,8 @@ from tests.doubles.certificates import stranger
 from tests.doubles.faults.clients import World, through
 from tests.doubles.faults.s3_rules import Aws
 from tests.doubles.faults.shim import Shim
+from tests.doubles.faults.upstream import Request, Upstream
+from tests.doubles.feed_server import answer, feed_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -100,3 +102,14 @@ async def test_a_name_that_is_taken_ends_the_upload_or_leaves_it(moto_endpoint: 
         with pytest.raises(ClientError, match="PreconditionFailed"):
             await world.s3.complete_multipart_upload(**place, MultipartUpload=parts, IfNoneMatch="*")
         assert len(await open_uploads(world)) == (not ends)
+
+
+async def test_a_body_that_nobody_reads_gives_its_connection_back() -> None:
+    async with (
+        feed_server((answer(b"as S3 would"),)) as feed,
+        Upstream(f"http://127.0.0.1:{feed.port}") as upstream,
+    ):
+        given = await upstream.send(Request("GET", "/bucket/key", {}), stream=True)
+        assert not isinstance(given.body, bytes)
+        await given.body.aclose()
+        assert not upstream._session.connector._acquired

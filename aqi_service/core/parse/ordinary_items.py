@@ -26,17 +26,17 @@ from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time
 MOST_REMEMBERED = 16_384
 """Texts of one kind that are remembered; then all are forgotten: who is the oldest would have to be noted."""
 
-_PLACES = r"(?:\.[0-9]{1,18}+)?+"
+_PLACES = r"(?:\.[0-9]{1,18}+)?"
 _PLACE = (
     rf"-?+(?:[1-8][0-9]|[0-9]){_PLACES},"
     rf"-?+(?:1[0-7][0-9]|[1-9][0-9]|[0-9]){_PLACES},"
-    rf"(?:-?+(?:0|[1-9][0-9]{{0,5}}+){_PLACES})?+\n"
+    rf"(?:-?+(?:0|[1-9][0-9]{{0,5}}+){_PLACES})?\n"
 )
 _ONE = re.compile(_PLACE)
-_ALL = re.compile(rf"(?:{_PLACE})*+")
+_ALL = re.compile(rf"(?:{_PLACE})*")
 """Degrees within 90 and 180, and metres, if there are any: a line for each record.
 
-Nothing is given back (`+`): what could be is followed by what it cannot be, and trying takes as long again.
+No digit and no sign is given back (`+`): trying with fewer of them takes as long again.
 """
 
 _MINUTE = len("2023-12-20 17:00:")

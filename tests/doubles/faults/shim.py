@@ -106,7 +106,9 @@ class Shim:
         form = form_of(asked.headers, asked.body)
         record = self.journal.begin(name_of(asked.method, asked.raw_path, asked.headers, body, form))
         try:
-            return await self._send(request, record, await self._answer(Job(asked, record, body)))
+            answer = await self._answer(Job(asked, record, body))
+            async with aclosing(_whole(answer.body)) as whole:
+                return await self._send(request, record, answer, whole)
         finally:
             self.journal.end(record)
 
@@ -121,7 +123,9 @@ class Shim:
         answer = await self._work.do(job, settling[0] if settling else None)
         return answer if job.asked.method != "HEAD" else replace(answer, body=b"")
 
-    async def _send(self, request: web.BaseRequest, record: Record, answer: Answer) -> web.StreamResponse:
+    async def _send(
+        self, request: web.BaseRequest, record: Record, answer: Answer, whole: AsyncGenerator[bytes, None]
+    ) -> web.StreamResponse:
         if answer.gone is not None and answer.cut is None:
             await self._leave(request, record, answer.gone)
             return web.Response()
@@ -132,7 +136,7 @@ class Shim:
             response.content_length = len(answer.body)
         with suppress(ConnectionError):
             await response.prepare(request)
-            async with aclosing(_pieces(answer)) as pieces:
+            async with aclosing(_begin(whole, answer.cut)) as pieces:
                 async for piece in pieces:
                     await response.write(piece)
             if answer.cut is not None:
@@ -192,17 +196,21 @@ async def _read(request: web.BaseRequest) -> Request | None:
     return Request(request.method, request.raw_path, request.headers, body)
 
 
-async def _pieces(answer: Answer) -> AsyncGenerator[bytes, None]:
-    """Yield the answer's body, as far as it is to be sent."""
-    left = sys.maxsize if answer.cut is None else answer.cut
-    async with aclosing(_whole(answer.body) if isinstance(answer.body, bytes) else answer.body) as pieces:
-        async for piece in pieces:
-            yield piece[:left]
-            left -= len(piece)
-            if left <= 0:
-                return
+def _whole(body: bytes | AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Return what yields a body; whoever closes it gives up what is behind it."""
+    return _one(body) if isinstance(body, bytes) else body
 
 
-async def _whole(body: bytes) -> AsyncGenerator[bytes, None]:
+async def _one(body: bytes) -> AsyncGenerator[bytes, None]:
     if body:
         yield body
+
+
+async def _begin(whole: AsyncGenerator[bytes, None], cut: int | None) -> AsyncGenerator[bytes, None]:
+    """Yield a body as far as it is to be sent."""
+    left = sys.maxsize if cut is None else cut
+    async for piece in whole:
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            return

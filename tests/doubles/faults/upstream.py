@@ -90,8 +90,7 @@ class Upstream:
         headers = kept(answer.headers)
         if request.method == "HEAD" or stream:
             headers["Content-Length"] = answer.headers.get("Content-Length", "0")
-        body = _pieces(answer) if stream else await answer.read()
-        return Answer(answer.status, headers, body)
+        return Answer(answer.status, headers, await _begun(answer) if stream else await answer.read())
 
     def _endpoint_of(self, request: Request) -> str:
         return self._dynamodb if "X-Amz-Target" in request.headers else self._s3
@@ -111,7 +110,15 @@ def kept(headers: Mapping[str, str]) -> CIMultiDict[str]:
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in HOP_BY_HOP)
 
 
+async def _begun(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    """Return what yields the body, and gives the connection back when it is closed, read or not."""
+    pieces = _pieces(answer)
+    await anext(pieces)  # what has not begun does nothing when it is closed
+    return pieces
+
+
 async def _pieces(answer: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
     async with answer:
+        yield b""
         async for piece in answer.content.iter_chunked(PIECE):
             yield piece
