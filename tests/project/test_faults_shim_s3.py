@@ -1,5 +1,6 @@
 """The shim between the program's S3 client and moto: checksums, parts, ends of uploads, faults by rule."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.doubles.faults.clients import World, through
 from tests.doubles.faults.s3_rules import Aws
 from tests.doubles.faults.shim import Shim
 from tests.doubles.faults.upstream import Request, Upstream
-from tests.doubles.feed_server import answer, feed_server
+from tests.doubles.feed_server import feed_server, head
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -106,10 +107,11 @@ async def test_a_name_that_is_taken_ends_the_upload_or_leaves_it(moto_endpoint: 
 
 async def test_a_body_that_nobody_reads_gives_its_connection_back() -> None:
     async with (
-        feed_server((answer(b"as S3 would"),)) as feed,
+        feed_server((head(Content_Length=100), asyncio.Event())) as feed,
         Upstream(f"http://127.0.0.1:{feed.port}") as upstream,
     ):
         given = await upstream.send(Request("GET", "/bucket/key", {}), stream=True)
         assert not isinstance(given.body, bytes)
+        assert upstream._session.connector._acquired
         await given.body.aclose()
         assert not upstream._session.connector._acquired
