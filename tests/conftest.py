@@ -18,6 +18,11 @@ __all__ = ["aws", "nothing_left_behind", "pytest_collection", "pytest_sessionfin
 profiles.in_force()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, so that at the end no worker is left alone with one."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def none_of_this_machine_s_settings() -> Iterator[None]:
     """No client reads whom this machine trusts, and a fork may stand for an interpreter: half of the time."""

@@ -14,6 +14,7 @@ from tests.doubles.load_helpers import NAME, NOW, document, plan, run
 from tests.doubles.memory_world import feed
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, Stuck, failing, in_memory
 from tests.doubles.watch import Told
+from tests.doubles.wire_fixtures import by_jumps
 
 
 async def told(body: bytes, storage: Storage, **changes: Any) -> tuple[LoadReport, Told]:
@@ -33,6 +34,7 @@ async def test_a_load_that_is_complete_tells_the_snapshot_that_latest_json_names
 
 
 @pytest.mark.parametrize("end", ["failed", "incomplete", "unchanged"])
+@by_jumps
 async def test_a_load_of_any_other_end_tells_that_it_has_ended(end: str) -> None:
     storage, body = in_memory(), document(1, 2)
     if end == "failed":

@@ -28,6 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("place")
 
 
+@pytest.mark.long
 def test_under_2000_connections_every_limit_is_kept_and_every_cut_is_counted_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -42,6 +43,7 @@ def test_under_2000_connections_every_limit_is_kept_and_every_cut_is_counted_onc
     assert int(cut[1]) > SMALL.hostile + SMALL.storm / 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 async def test_with_256_descriptors_it_answers_beside_600_peers_and_stops_in_time(
     loop: str, place: Path

@@ -22,6 +22,7 @@ async def all_of(samples: AsyncIterator[Sample]) -> list[Sample]:
     return [sample async for sample in samples]
 
 
+@pytest.mark.long
 async def test_loads_into_a_table_that_fails_at_times_leave_no_task_descriptor_or_connection(
     moto: Moto,
 ) -> None:

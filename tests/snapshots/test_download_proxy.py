@@ -14,6 +14,7 @@ from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.http_proxy import Names, http_proxy
 from tests.doubles.load_helpers import AGENT, fetch, refusal
 from tests.doubles.program import ran
+from tests.doubles.wire_fixtures import Peer, scripted
 
 BODY = b'[{"id": 1}]'
 SECRET = "hunter2"  # noqa: S105 (it must appear nowhere)
@@ -38,8 +39,12 @@ async def test_a_proxy_without_a_scheme_is_one_of_http(monkeypatch: pytest.Monke
         assert (await fetch(FEED))[1] == BODY
 
 
+async def leaves(_: Peer) -> None:
+    """Say nothing."""
+
+
 async def test_https_goes_through_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with feed_server((answer(BODY),)) as feed, http_proxy(feed.port) as proxy:
+    async with scripted(leaves) as port, http_proxy(port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:{SECRET}@127.0.0.1:{proxy.port}")
         error = await refusal("https://feed.example.org/")  # which speaks no TLS here
     assert proxy.asked == ["CONNECT feed.example.org:443 HTTP/1.1"]
