@@ -12,7 +12,7 @@ define setup
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo map run test page test-all dist test-wheel check trials matrix crash chaos soak shards years siege fuzz api host conformance manual mutate bench wheelhouse lock audit clean
+.PHONY: help demo map run test test-extras page test-all dist test-wheel check trials matrix crash chaos soak shards years siege fuzz api host conformance manual mutate bench wheelhouse lock audit clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test: ## set up, then run the tests
 	$(call setup,--extra test)
 	@$(RUN) -m compileall -q aqi_service bench tests tools trials  # once, not in each process that the tests start
 	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 3 --dist worksteal --ignore tests/page $(ARGS)  # keeps what pytest makes of the tests
+
+test-extras: ## the tests of Parquet, DuckDB, pandas and the release: `make test` leaves them out, since it does not set these up
+	$(call setup,--extra test --extra examples --extra release)
+	@EXTRAS=true $(RUN) -m pytest -n 3 --dist worksteal -m needs_package $(ARGS)
 
 page: ## the page in a real browser (Debian's chromium), its types and its parts alone
 	$(call setup,--extra test)

@@ -84,16 +84,18 @@ def rtree(points: Sequence[Point], count: int, first_km: float, wider: float) ->
     rows = ((at, p.latitude, p.latitude, p.longitude, p.longitude, *p.vector) for at, p in enumerate(points))
     table.executemany("INSERT INTO near VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     asked = (
-        "SELECT (x - ?1) * (x - ?1) + (y - ?2) * (y - ?2) + (z - ?3) * (z - ?3) AS squared FROM near "
-        "WHERE south <= ?4 AND north >= ?5 AND west <= ?6 AND east >= ?7 ORDER BY squared LIMIT ?8"
+        "SELECT (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z) AS squared FROM near "
+        "WHERE south <= :north AND north >= :south AND west <= :east AND east >= :west "
+        "ORDER BY squared LIMIT :count"
     )
 
     def nearest(middle: Point) -> Sequence[int]:
-        kilometres = first_km
+        kilometres, vector = first_km, dict(zip("xyz", middle.vector, strict=True))
         while True:
             box = box_around(middle, min(kilometres, FARTHEST_KM))
-            edges = (box.east, box.west) if box.west <= box.east else (180, -180)
-            found = table.execute(asked, (*middle.vector, box.north, box.south, *edges, count)).fetchall()
+            west, east = (box.west, box.east) if box.west <= box.east else (-180, 180)
+            edges = {"north": box.north, "south": box.south, "east": east, "west": west}
+            found = table.execute(asked, {**vector, **edges, "count": count}).fetchall()
             edge = chord_squared(1_000 * kilometres)
             if kilometres >= FARTHEST_KM or (len(found) == count and found[-1][0] <= edge):
                 return [metres(squared) for (squared,) in found]

@@ -10,6 +10,7 @@ from tests.doubles import moto_server
 from tests.doubles.aws_world import aws
 from tests.doubles.models import read_models_once
 from tests.doubles.moto_names import Moto
+from tests.doubles.outside import skip_without_extras
 from tests.doubles.patience import PROGRAM
 from tests.garbage import nothing_left_behind, pytest_collection, pytest_sessionfinish
 
@@ -19,7 +20,8 @@ profiles.in_force()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest, so that at the end no worker is left alone with one."""
+    """Begin with the longest, so that no worker is left alone with one; skip what lacks its package."""
+    skip_without_extras(items)
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 

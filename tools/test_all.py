@@ -13,6 +13,8 @@ from pathlib import Path
 from tools.setup import ROOT
 
 VERSIONS = ("3.11", "3.12", "3.13")
+PYTEST = ("-m", "pytest", "-n", "3", "--dist", "worksteal")
+"""As `make test` has it."""
 PASSED, ABSENT = "passed", "is not on this machine"
 
 
@@ -50,7 +52,7 @@ def run_tests(version: str, options: list[str]) -> str:
     print(f"test-all: Python {version} is {python}", flush=True)
     if subprocess.call([python, str(ROOT / "tools/setup.py"), "--venv", str(venv), "--extra", "test"]):
         return "could not be set up"
-    code = subprocess.call([str(venv / "bin/python"), "-m", "pytest", "-n", "2", *options], cwd=ROOT)
+    code = subprocess.call([str(venv / "bin/python"), *PYTEST, *options], cwd=ROOT)
     return PASSED if code == 0 else f"failed (pytest's exit code {code})"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from aqi_service import __version__
 from tools.dist import unpack
 from tools.setup import PINS, PIP, ROOT
-from tools.test_all import ABSENT, PASSED, VERSIONS, find
+from tools.test_all import ABSENT, PASSED, PYTEST, VERSIONS, find
 
 DEMO = "2. Serve it on port"
 """Of what the demo prints: it has loaded, and serves."""
@@ -46,7 +46,7 @@ def tried(version: str, dist: Path, options: Sequence[str]) -> str:
         if not starts(venv / "bin", empty):
             return "does not run the demo"
         tests = with_installed(unpack(dist, tree), venv / "bin/python")
-        command = (str(venv / "bin/python"), "-m", "pytest", "-n", "2", "--ignore", "tests/page", *options)
+        command = (str(venv / "bin/python"), *PYTEST, "--ignore", "tests/page", *options)
         code = subprocess.call(command, cwd=tests, env=not_in_ci(os.environ))
     return PASSED if code == 0 else f"failed (pytest's exit code {code})"
 

@@ -7,6 +7,7 @@ from tests.conftest import (
     moto_endpoint,
     none_of_this_machine_s_settings,
     one_reading_of_the_models,
+    pytest_collection_modifyitems,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "moto_endpoint",
     "none_of_this_machine_s_settings",
     "one_reading_of_the_models",
-]  # fixtures
+    "pytest_collection_modifyitems",
+]  # fixtures, and a hook

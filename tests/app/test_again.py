@@ -10,6 +10,7 @@ from tests.doubles.backfills import START, backfill, said
 from tests.doubles.faults.shim import Shim
 from tests.doubles.load_helpers import document
 from tests.doubles.moto_names import Moto
+from tests.doubles.outside import needs_package
 from tests.doubles.program import Ran, ran
 
 SIX = [snapshot_name(START + 3_600 * number) for number in range(6)]
@@ -82,6 +83,7 @@ async def test_a_source_outside_the_archive_is_read_again_where_that_is_asked_fo
     assert (again.code, said(again, "records")) == (0, [1, 1, 1])
 
 
+@needs_package("pyarrow")
 async def test_what_is_read_again_has_the_snapshots_and_the_exported_files_that_it_had(
     captures: Path,
 ) -> None:

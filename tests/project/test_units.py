@@ -10,6 +10,7 @@ import pytest
 from aqi_service.cli import EXIT_CONFIG, unknown_variables
 from aqi_service.server.sockets import default_max_connections
 from aqi_service.shutdown import LAST_SECONDS
+from tests import ROOT
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.load_helpers import document
 from tests.doubles.moto_names import Moto
@@ -163,7 +164,7 @@ async def test_the_daemon_works_with_the_calls_and_sockets_that_a_unit_leaves_it
     async with feed_server((answer(document(1, 2)),)) as feed:
         url = feed.url().replace("127.0.0.1", "localhost")  # names are looked up as well
         options = (*place, *PORTS, "--feed-url", url)
-        env = {**moto.environment, **left_by(unit)}
+        env = {**moto.environment, **left_by(unit), "PYTHONPATH": str(ROOT)}
         async with running(*options, cwd=tmp_path, env=env, module="tests.doubles.sandboxed") as program:
             assert (await program.report())["status"] == "complete"
             assert (await program.ask(b"1"))[0].startswith(b"id,")
