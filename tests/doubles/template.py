@@ -4,6 +4,8 @@ One rule: a function or a name that is not known here is an error. What only AWS
 resource, is its name between angle brackets.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
@@ -24,6 +26,10 @@ CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b"
 SHA256 = 64 * "a"
 NOTHING = object()
 """AWS::NoValue: whoever has it as a value goes without."""
+
+REPLACED = {"AWS::ElasticLoadBalancingV2::LoadBalancer": ("Name", "Scheme", "Type")}
+"""Types of which a Ref is an ARN that ends with an id of its own -> the properties whose change has AWS make
+another one (AWS's template reference, "Update requires: Replacement")."""
 
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
@@ -135,6 +141,7 @@ class Stack:
                 each(words[2])
             ],
             "Fn::Select": lambda words: each(words[1])[int(words[0])],
+            "Fn::Split": lambda words: each(words[1]).split(words[0]),
             "Fn::GetAZs": lambda region: [f"{each(region) or PSEUDO['AWS::Region']}{zone}" for zone in "abc"],
             "Fn::Base64": each,
         }
@@ -152,7 +159,16 @@ class Stack:
         assert "Condition" not in there or self._holds(there["Condition"]), f"{name} is not there"
         if attribute == "Value":  # of a parameter that the stack keeps: what it was given
             return self._resolved(there["Properties"]["Value"])
-        return f"<{name}>"
+        is_arn = not attribute and there["Type"] in REPLACED
+        return self._arn(resource) if is_arn else f"<{name}>"
+
+    def _arn(self, name: str) -> str:
+        """Give a resource's ARN, with another id where AWS would make another one of it."""
+        there = self.template["Resources"][name]
+        decide = [self._resolved(there["Properties"].get(each)) for each in REPLACED[there["Type"]]]
+        own = hashlib.sha256(json.dumps(decide).encode()).hexdigest()[:16]
+        where = f"{PSEUDO['AWS::Region']}:{PSEUDO['AWS::AccountId']}"
+        return f"arn:aws:elasticloadbalancing:{where}:loadbalancer/net/{name}/{own}"
 
     def _substituted(self, words: str | list[Any]) -> str:
         text, more = (words, {}) if isinstance(words, str) else (words[0], self._resolved(words[1]))
@@ -179,3 +195,13 @@ def variables(script: str) -> dict[str, str]:
     """Give the environment of the program that an instance's script writes down."""
     written = re.findall(r"(?s)<<'END'\n(.*?)\nEND\n", script)[0]
     return dict(line.split("=", 1) for line in written.splitlines() if line)
+
+
+def watched(alarm: dict[str, Any]) -> dict[str, Any]:
+    """Give namespace, name, unit, statistic and period of the one metric that an alarm goes by."""
+    if "Metrics" not in alarm:
+        names = {"Namespace", "MetricName", "Unit", "Statistic", "Period"}
+        return {name: value for name, value in alarm.items() if name in names}
+    [found] = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
+    named = {"Unit": found["Unit"], "Statistic": found["Stat"], "Period": found["Period"]}
+    return {**named, **found["Metric"]}

@@ -12,13 +12,13 @@ from tests.doubles.load_helpers import document
 from tests.doubles.moto_names import Moto
 from tests.doubles.moto_stacks import deploy, launched
 from tests.doubles.program import Ran, ran, running
-from tests.doubles.template import SHA256, small, variables
+from tests.doubles.template import SHA256, small, variables, watched
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Tried to parse AWS:UserWarning"
 )  # moto's, of what it leaves out
 
-ALARMS = {alarm["MetricName"] for alarm in small().of_type("AWS::CloudWatch::Alarm").values()}
+ALARMS = {watched(alarm)["MetricName"] for alarm in small().of_type("AWS::CloudWatch::Alarm").values()}
 """What the alarms go by."""
 
 OURS = ("--host", "127.0.0.1", "--port", "0", "--http-host", "127.0.0.1", "--http-port", "0")

@@ -13,7 +13,7 @@ from aqi_service.errors import ConfigError
 from aqi_service.server.deadlines import Deadlines
 from tests import ROOT
 from tests.doubles.headings import anchors
-from tests.doubles.template import Stack, large, small
+from tests.doubles.template import CERTIFICATE, Stack, large, small, watched
 
 HOUR = 3600
 PROCESSORS = {"t4g.micro": 2, "t4g.small": 2, "t4g.medium": 2, "c7g.medium": 1, "c7g.large": 2}
@@ -150,18 +150,53 @@ def test_a_balancer_is_on_the_internet_with_tls_alone(
         assert ("Certificates" in each) == ("SslPolicy" in each) == (each["Protocol"] == "TLS")
 
 
+def target_groups(**parameters: str) -> dict[str, str]:
+    """The names of the target groups of a stack with everything else."""
+    groups = large(**parameters).of_type("AWS::ElasticLoadBalancingV2::TargetGroup")
+    return {name: group["Name"] for name, group in groups.items()}
+
+
+def test_a_certificate_that_comes_or_goes_makes_target_groups_of_its_balancer_s_own() -> None:
+    """AWS makes another balancer then, and refuses it a target group that the one of before leads to."""
+    inside, outside = target_groups(CertificateArn=""), target_groups()
+    assert inside.keys() == outside.keys() == {"WireTargets", "PageTargets"}
+    names = [*inside.values(), *outside.values()]
+    assert len(set(names)) == 4
+    assert all(re.fullmatch(r"[a-zA-Z0-9](-?[a-zA-Z0-9]){,31}", name) for name in names), names
+    assert max(map(len, names)) <= 32
+    other = CERTIFICATE.replace("0a1b", "9f8e")
+    assert target_groups(CertificateArn=other) == outside  # the balancer stays, and so do the groups
+
+
 @pytest.mark.parametrize("interval", ["300", "900", "1800", "3600", "7200"])
 def test_data_over_3_hours_old_and_silence_of_two_intervals_raise_the_alarm(interval: str) -> None:
     stack = large(Interval=interval)
     alarm = stack.properties("DataTooOld")
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("aqi-service/aqi", "NewestRecordAge")
-    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Maximum", "GreaterThanThreshold")
-    assert (alarm["Threshold"], alarm["Unit"]) == (3 * HOUR, "Seconds")
+    metric = watched(alarm)
+    assert (metric["Namespace"], metric["MetricName"]) == ("aqi-service/aqi", "NewestRecordAge")
+    assert (metric["Statistic"], alarm["ComparisonOperator"]) == ("Maximum", "GreaterThanThreshold")
+    assert (alarm["Threshold"], metric["Unit"]) == (3 * HOUR, "Seconds")
     apart = next_start(0, 0, int(interval), 1)
-    assert alarm["Period"] >= max(2 * apart + 60, HOUR)  # one that CloudWatch was not told of raises nothing
-    assert alarm["Period"] % 60 == 0
+    assert metric["Period"] >= max(2 * apart + 60, HOUR)  # one that CloudWatch was not told of raises nothing
+    assert metric["Period"] % 60 == 0
     assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "breaching")
     assert alarm["AlarmActions"] == alarm["OKActions"] == ["<AlarmTopic>"]
+
+
+def test_silence_is_filled_in_as_too_old_and_not_left_to_how_missing_data_is_treated() -> None:
+    """CloudWatch looks back some periods more than it is told to, and goes by older data while it finds any
+    (its user guide, "How alarm state is evaluated when data is missing"): the alarm would come hours late."""
+    alarm = large().properties("DataTooOld")
+    [stated] = [each for each in alarm["Metrics"] if "MetricStat" in each]
+    [filled] = [each for each in alarm["Metrics"] if "Expression" in each]
+    found = re.fullmatch(r"FILL\((\w+), (\d+)\)", filled["Expression"])
+    assert found
+    assert found[1] == stated["Id"]
+    assert int(found[2]) > alarm["Threshold"]
+    assert (stated["ReturnData"], filled["ReturnData"]) == (
+        False,
+        True,
+    )  # the alarm goes by what is filled in
 
 
 def test_the_intervals_that_may_be_chosen_all_have_a_window() -> None:

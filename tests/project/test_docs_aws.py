@@ -106,6 +106,22 @@ def test_a_wheelhouse_that_was_not_made_ends_nothing_that_runs() -> None:
         assert not done.stdout
 
 
+def test_lines_that_are_pasted_behind_a_long_answer_are_not_lost_in_a_pager() -> None:
+    """AWS's command line, version 2, opens one for whatever is longer than the screen."""
+    script = f"{TEN.splitlines()[0]}\ndeclare -p AWS_PAGER"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)  # noqa: S607
+    assert done.stdout == 'declare -x AWS_PAGER=""\n'
+
+
+def test_recovery_of_a_table_that_was_just_restored_is_asked_for_until_aws_gives_it() -> None:
+    """It refuses at first: "Backups are being enabled for the table"."""
+    lines = [line for block in AWS["Back up and restore"] for line in block.splitlines()]
+    [line] = [each for each in lines if "update-continuous-backups --table-name aqi-restored" in each]
+    script = f"tried=0; aws() {{ ((++tried == 3)); }}; sleep() {{ :; }}\n{line}\necho $tried"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)  # noqa: S607
+    assert done.stdout == "3\n"
+
+
 def test_items_that_a_person_fills_in_expire_as_those_of_the_stack() -> None:
     """Else they cost for ever."""
     days = read_template()["Parameters"]["TtlDays"]["Default"]

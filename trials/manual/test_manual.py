@@ -25,7 +25,7 @@ pytestmark = [
 SHOWN = blocks(ROOT / "docs" / "aws.md")
 FIRST = SHOWN["From an empty account to a running service"][0]
 TYPED = "".join(f"{line}\n" for line in FIRST.splitlines() if line.startswith(SHORTHANDS))
-REGION = "export AWS_REGION=eu-central-1"
+REGION = "export AWS_REGION=eu-central-1 AWS_PAGER="
 
 BEFORE = {
     "When an alarm rings": "",
