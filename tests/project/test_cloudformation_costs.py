@@ -33,6 +33,6 @@ def test_what_instances_and_balancer_cost_a_month_is_what_their_hours_cost() -> 
     replica = a_month(AN_HOUR["t4g.micro"], ADDRESS) + Decimal(DISK)
     assert f"costs {replica} dollars a month" in said["Replicas"]
     assert f"The balancer costs {a_month(BALANCER)}, and {a_month(UNIT)} for each unit" in said["Replicas"]
-    assert f"two public addresses {a_month(ADDRESS, ADDRESS)}." in said["Replicas"]
+    assert f"two public addresses cost {a_month(ADDRESS, ADDRESS)}." in said["Replicas"]
     loader = replica + Decimal(METRICS) + Decimal(ALARMS)
     assert f"for {loader} dollars a month" in said["WheelhouseSha256"]
