@@ -5,6 +5,7 @@ Rule: a file that cannot be used is a ConfigError that names the option; what wa
 
 import re
 import ssl
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +121,10 @@ def _load_authorities(context: ssl.SSLContext, option: str, path: Path) -> None:
 
 
 def _readable(option: str, path: Path) -> None:
+    """Raise ConfigError for what is no file, too: who opens a pipe waits for a writer, and with him all else."""
     with _at_hand(f"{option} {path}"):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ConfigError(f"{option} {path} is no file")
         path.read_bytes()
 
 

@@ -1,6 +1,7 @@
 """What systemd is told of the service, by datagrams: ready, reloading, stopping, alive, and how it is.
 
-One rule: whoever is not started by systemd tells nobody; what cannot be told is a line in the log.
+One rule: whoever is not started by systemd tells nobody; what cannot be told is a line in the log, and a
+state that could not be told is told again with what comes next.
 
 Source: sd_notify(3), sd_watchdog_enabled(3), systemd.service(5).
 """
@@ -9,6 +10,7 @@ import asyncio
 import logging
 import math
 import os
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -27,6 +29,9 @@ STATUS_SECONDS = 60.0
 BEATS = 3
 """So many signs of life fit into the time after which the service would be taken for dead."""
 
+LEAST_SECONDS = 0.05
+"""There are no more of them, however short that time is: the event loop has other work."""
+
 QUIET_SECONDS = 3600.0
 """There is at most one line in so long of what could not be told."""
 
@@ -43,28 +48,34 @@ class Systemd:
         self._address = "\0" + named[1:] if named.startswith("@") else named
         self._lines = LogLimiter(1, QUIET_SECONDS)
         self._is_ready = False
+        self._owed: tuple[str, ...] = ()
         self.watchdog = _watchdog(environ) if named else math.inf
 
     def tell(self, *facts: str) -> None:
-        """Send `NAME=value` lines as one datagram, without waiting: what finds no room is lost."""
+        """Send `NAME=value` lines as one datagram, without waiting: what finds no room is lost.
+
+        The state that is owed goes before them, until it has found room.
+        """
         if not self._address:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
-                sock.sendto("\n".join(facts).encode(), self._address)
+                sock.sendto("\n".join((*self._owed, *facts)).encode(), self._address)
         except OSError as error:
             if self._lines.allow("", time.monotonic()) is not None:
                 log.warning("systemd_not_told", extra={"error": error.strerror or str(error)})
+        else:
+            self._owed = ()
 
     def ready(self, *facts: str) -> None:
         """Tell that the service is ready, and these facts."""
-        self._is_ready = True
-        self.tell("READY=1", *facts)
+        self._is_ready, self._owed = True, ("READY=1",)
+        self.tell(*facts)
 
     def stopping(self, *facts: str) -> None:
         """Tell that the service ends, and these facts: it is not ready any more."""
-        self._is_ready = False
-        self.tell("STOPPING=1", *facts)
+        self._is_ready, self._owed = False, ("STOPPING=1",)
+        self.tell(*facts)
 
     def reloading(self, reload: Callable[[], None]) -> None:
         """Reload, with word before, by the kernel's monotonic clock, and after; none unless it is ready."""
@@ -82,7 +93,11 @@ def _watchdog(environ: Mapping[str, str]) -> float:
     """Return the seconds of WATCHDOG_USEC; infinite where they are none, or are meant for another process."""
     mine = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     usec = environ.get("WATCHDOG_USEC", "")
-    return int(usec) / 1e6 if mine and usec.isascii() and usec.isdigit() and int(usec) else math.inf
+    return int(usec) / 1e6 if mine and _USEC.fullmatch(usec) and int(usec) else math.inf
+
+
+_USEC = re.compile("[0-9]{1,20}")
+"""As many digits as its 64 bits have; of more Python would make no number."""
 
 
 class Health:
@@ -113,7 +128,7 @@ async def beat(
     A turn of the event loop that comes later than the watchdog allows is no sign of life.
     """
     systemd.ready(f"STATUS={health.line()}")
-    every = min(STATUS_SECONDS, systemd.watchdog / BEATS)
+    every = max(LEAST_SECONDS, min(STATUS_SECONDS, systemd.watchdog / BEATS))
     due = clock() + every
     while not await stop.wait(every):
         lives = systemd.watchdog < math.inf and clock() - due < systemd.watchdog

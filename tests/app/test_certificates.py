@@ -1,5 +1,6 @@
 """Files of TLS that cannot be used: a sentence each, exit 2 of server and client; on a reload no change."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +41,8 @@ def files(tmp_path: Path) -> Files:
     }
     for name, data in made.items():
         (tmp_path / name).write_bytes(data)
-    found = {name: tmp_path / name for name in (*made, "absent")}
+    os.mkfifo(tmp_path / "pipe")
+    found = {name: tmp_path / name for name in (*made, "absent", "pipe")}
     return found | {"cert": cert, "key": key, "ca": authority.ca, "other": authority.issue("other")[1]}
 
 
@@ -57,12 +59,16 @@ BAD_SERVER = {
     "cert key empty": "--tls-client-ca {empty} holds no certificate in PEM form",
     "cert key key": "--tls-client-ca {key} holds no certificate in PEM form",
     "cert key absent": "--tls-client-ca {absent} cannot be read: No such file or directory",
+    "pipe": "--tls-cert {pipe} is no file",
+    "cert pipe": "--tls-key {pipe} is no file",
+    "cert key pipe": "--tls-client-ca {pipe} is no file",
 }
 """Which files are named as certificate, key and clients' authority, and what is said."""
 
 BAD_CLIENT = {
     "junk": "--tls-ca {junk} holds no certificate in PEM form",
     "absent": "--tls-ca {absent} cannot be read: No such file or directory",
+    "pipe": "--tls-ca {pipe} is no file",
     "ca cert other": "--tls-key {other}: the key is not that of the certificate --tls-cert {cert}",
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aqi_service.app.systemd import STATUS_SECONDS, Health, Systemd, beat
+from aqi_service.app.systemd import LEAST_SECONDS, STATUS_SECONDS, Health, Systemd, beat
 from aqi_service.shutdown import Stop
 from tests.doubles.daemons import BODY, ON_D
 from tests.doubles.faults.clock import HandClock
@@ -67,9 +67,9 @@ async def test_signs_of_life_come_three_in_the_watchdogs_time() -> None:
 
     waits, clock = list[float | None](), HandClock()
     with stand_in() as found:
-        for told in (watched(found), Systemd(found.environment)):
+        for told in (watched(found), Systemd(found.environment), watched(found, WATCHDOG_USEC="1")):
             await beat(told, health(), Noted(clock, ()), clock)
-    assert waits == [WATCHDOG / 3, STATUS_SECONDS]
+    assert waits == [WATCHDOG / 3, STATUS_SECONDS, LEAST_SECONDS]
 
 
 @by_hand
@@ -98,6 +98,8 @@ async def test_a_loop_that_hangs_gives_no_sign_of_life_until_it_turns_again() ->
         {"WATCHDOG_USEC": "0"},
         {"WATCHDOG_USEC": "-5"},
         {"WATCHDOG_USEC": "soon"},
+        {"WATCHDOG_USEC": 400 * "9"},
+        {"WATCHDOG_USEC": 5000 * "9"},
         {"WATCHDOG_PID": str(os.getpid() + 1)},
         {"NOTIFY_SOCKET": ""},
     ],
@@ -122,19 +124,46 @@ def test_who_was_not_started_by_systemd_tells_nobody(caplog: pytest.LogCaptureFi
     assert lines(caplog) == []
 
 
+def fill(systemd: StandIn) -> None:
+    """Send so much that there is no room for more until it is read."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock,
+        suppress(BlockingIOError),
+    ):
+        while sock.sendto(b"X=1", systemd.environment["NOTIFY_SOCKET"]):
+            pass
+
+
 def test_a_socket_that_takes_nothing_is_one_line_and_nothing_is_waited_for(
     systemd: StandIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     told = Systemd(systemd.environment)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as full:
-        with suppress(BlockingIOError):
-            while full.sendto(b"X=1", systemd.environment["NOTIFY_SOCKET"]):
-                pass
-        told.tell("WATCHDOG=1")
-        told.tell("WATCHDOG=1")
+    fill(systemd)
+    told.tell("WATCHDOG=1")
+    told.tell("WATCHDOG=1")
     Systemd({"NOTIFY_SOCKET": str(tmp_path / "nowhere")}).tell("READY=1")
     Systemd({"NOTIFY_SOCKET": "/" + 200 * "x"}).tell("READY=1")
     assert [line.partition(" ")[0] for line in lines(caplog)] == ["systemd_not_told"] * 3
+
+
+def test_a_state_that_found_no_room_is_told_with_what_comes_next_and_once(systemd: StandIn) -> None:
+    told = Systemd(systemd.environment)
+    fill(systemd)
+    told.ready("STATUS=well")
+    before = len(systemd.read())
+    for status in ("STATUS=older", "STATUS=older yet"):
+        told.tell(status)
+    told.reloading(lambda: fill(systemd))
+    assert systemd.read()[before : before + 3] == [
+        ["READY=1", "STATUS=older"],
+        ["STATUS=older yet"],
+        ["RELOADING=1", systemd.told[before + 2][1]],
+    ]
+    fill(systemd)
+    told.stopping()
+    assert systemd.read()[-1] == ["X=1"]
+    told.tell("STATUS=ending")
+    assert systemd.read()[-1] == ["STOPPING=1", "STATUS=ending"]
 
 
 def test_a_reload_is_told_with_the_kernels_time_but_before_it_is_ready_only_done(systemd: StandIn) -> None:
