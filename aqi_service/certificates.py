@@ -121,7 +121,7 @@ def _load_authorities(context: ssl.SSLContext, option: str, path: Path) -> None:
 
 
 def _readable(option: str, path: Path) -> None:
-    """Raise ConfigError for what is no file, too: who opens a pipe waits for a writer, and with him all else."""
+    """Raise ConfigError for what is no file, too: who opens a pipe waits for one who writes into it."""
     with _at_hand(f"{option} {path}"):
         if not stat.S_ISREG(path.stat().st_mode):
             raise ConfigError(f"{option} {path} is no file")

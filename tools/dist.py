@@ -42,7 +42,8 @@ def main(argv: Sequence[str], root: Path = ROOT) -> int:
         check_tag(asked.tag)
         if not asked.uncommitted:
             check_committed(root)
-        names = fill(root, root / "dist", epoch(root, os.environ))
+        tracked = set() if asked.uncommitted else tracked_by_git(root)
+        names = fill(root, root / "dist", epoch(root, os.environ), tracked)
     except NoRelease as error:
         print(f"dist: {error}", file=sys.stderr)
         return 1
@@ -58,7 +59,7 @@ def check_tag(tag: str | None) -> None:
 
 def check_committed(root: Path) -> None:
     """Raise NoRelease where something is not committed: nobody could build the same again."""
-    changed = git(root, "status", "--porcelain").splitlines()
+    changed = git(root, "status", "--porcelain", "--untracked-files=all").splitlines()
     if changed:
         raise NoRelease(f"{len(changed)} files are not committed, {changed[0][3:]} for one")
 
@@ -76,19 +77,39 @@ def epoch(root: Path, environ: Mapping[str, str]) -> str:
 
 
 def git(root: Path, *words: str) -> str:
-    """Ask git about the tree; nothing where it is no repository of its own."""
+    """Ask git about the tree; nothing where it is no repository of its own. NoRelease if it refuses."""
     path = shutil.which("git")
     if path is None or not (root / ".git").exists():
         return ""
-    return subprocess.run([path, *words], cwd=root, capture_output=True, text=True, check=True).stdout
+    return run("git does not tell", path, "-C", str(root), *words)
 
 
-def fill(root: Path, dist: Path, dated: str) -> list[str]:
-    """Build, compare, check, and put all of it into `dist`; return the names."""
+def tracked_by_git(root: Path) -> set[str]:
+    """Name the files that git tracks; none where it is no repository of its own."""
+    return set(git(root, "ls-files", "-z").split("\0")) - {""}
+
+
+def check_tracked(tree: Path, tracked: set[str]) -> None:
+    """Raise NoRelease where a source archive has a file that git does not track, or lacks one.
+
+    A file that only the machine's own settings of git ignore (.DS_Store, *.swp) is no change to `git status`.
+    """
+    packed = {str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()} - {"PKG-INFO"}
+    if tracked and (other := sorted(packed ^ tracked)):
+        raise NoRelease(f"{len(other)} files are in the repository or the archive alone, {other[0]} for one")
+
+
+def fill(root: Path, dist: Path, dated: str, tracked: set[str]) -> list[str]:
+    """Build, compare, check, and put all of it into `dist`; return the names.
+
+    `tracked` are the files that it is made of; none is that this is not to be checked.
+    """
     with tempfile.TemporaryDirectory() as folder:
         first, second, tree = (Path(folder, name) for name in ("first", "second", "tree"))
         build(root, first, {"SOURCE_DATE_EPOCH": dated})
-        build(unpack(first, tree), second, {"SOURCE_DATE_EPOCH": dated, **ELSEWHERE}, umask=0o077)
+        unpacked = unpack(first, tree)
+        check_tracked(unpacked, tracked)
+        build(unpacked, second, {"SOURCE_DATE_EPOCH": dated, **ELSEWHERE}, umask=0o077)
         if other := differences(first, second):
             raise NoRelease(f"built again, {' and '.join(other)} came out with other bytes")
         run("twine does not take it", sys.executable, "-m", "twine", "check", "--strict", *files(first))

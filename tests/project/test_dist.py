@@ -33,7 +33,7 @@ def test_a_tree_gives_the_same_bytes_twice_and_its_list_of_packages_and_checksum
     """Without tests and bench, which would only make it slower."""
     root = tmp_path / "root"
     shutil.copytree(ROOT, root, ignore=IGNORED)
-    names = dist.fill(root, root / "dist", DATED)
+    names = dist.fill(root, root / "dist", DATED, set())
     stem = f"aqi_service-{__version__}"
     assert names == ["SHA256SUMS", f"{stem}-py3-none-any.whl", f"{stem}.cdx.json", f"{stem}.tar.gz"]
     listed = json.loads((root / "dist" / f"{stem}.cdx.json").read_text(encoding="utf-8"))
@@ -98,6 +98,39 @@ def test_a_tree_with_changes_is_not_released(repository: Path, capsys: pytest.Ca
     (repository / "file").write_text("2")
     assert dist.main([], repository) == 1
     assert capsys.readouterr().err == "dist: 1 files are not committed, file for one\n"
+
+
+@with_git
+def test_a_file_that_only_this_machine_ignores_is_not_released(repository: Path) -> None:
+    tracked = dist.tracked_by_git(repository)
+    assert tracked == {"file"}
+    (repository / ".git" / "info" / "exclude").write_text("*.swp\n")
+    dist.check_tracked(archive := repository.parent / "archive", set())
+    (archive / "folder").mkdir(parents=True)
+    for name in ("file", "PKG-INFO"):
+        (archive / name).touch()
+    dist.check_tracked(archive, tracked)
+    (repository / "x.swp").touch()
+    dist.check_committed(repository)
+    (archive / "folder" / "x.swp").touch()
+    with pytest.raises(dist.NoRelease, match=r"^1 files are .* alone, folder/x\.swp for one$"):
+        dist.check_tracked(archive, tracked)
+
+
+@with_git
+def test_a_new_file_counts_as_a_change_whatever_the_settings_of_git_are(repository: Path) -> None:
+    subprocess.run([GIT, "config", "status.showUntrackedFiles", "no"], cwd=repository, check=True)
+    (repository / "new").touch()
+    with pytest.raises(dist.NoRelease, match="1 files are not committed, new for one"):
+        dist.check_committed(repository)
+
+
+@with_git
+def test_git_that_refuses_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it does in a folder of another user, or where nothing was committed yet."""
+    (tmp_path / ".git").write_text("gitdir: nowhere")
+    assert dist.main([], tmp_path) == 1
+    assert capsys.readouterr().err.startswith("dist: git does not tell: fatal: ")
 
 
 def test_a_tag_that_says_another_version_is_not_released(capsys: pytest.CaptureFixture[str]) -> None:

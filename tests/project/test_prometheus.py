@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
+from prometheus_client.parser import text_string_to_metric_families
 
+from aqi_service.app.metrics import ServiceStatus, metrics
+from aqi_service.server.limits import ServerCounts
 from tests import ROOT
 from tests.doubles.headings import anchors
 from tests.doubles.promtool import promtool, with_promtool
@@ -14,6 +17,8 @@ from tests.doubles.promtool import promtool, with_promtool
 FOLDER = ROOT / "deploy" / "prometheus"
 RULES: dict[str, Any] = yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))
 CASES: dict[str, Any] = yaml.safe_load((FOLDER / "rules.test.yml").read_text(encoding="utf-8"))
+OF_ONE_ALERT = [case for case in CASES["tests"] if "alert_rule_test" in case]
+"""The others say of all alerts together which of them fire."""
 
 
 def alerts(rules: dict[str, Any]) -> list[dict[str, Any]]:
@@ -37,9 +42,28 @@ def test_each_alert_fires_where_it_should_and_not_where_it_should_not() -> None:
 
 
 def test_each_alert_has_a_moment_in_which_it_fires_and_one_in_which_it_does_not() -> None:
-    moments = [moment for case in CASES["tests"] for moment in case["alert_rule_test"]]
+    moments = [moment for case in OF_ONE_ALERT for moment in case["alert_rule_test"]]
     for fires in (True, False):
         assert {each["alertname"] for each in moments if bool(each["exp_alerts"]) is fires} == NAMES
+
+
+def test_what_an_alert_counts_is_there_before_it_first_happens() -> None:
+    """Else a sum with it would be nothing, and of the first time no increase could be seen."""
+    text = metrics(ServiceStatus(ServerCounts()))().decode()
+    there = {
+        (s.name, *label)
+        for f in text_string_to_metric_families(text)
+        for s in f.samples
+        for label in s.labels.items()
+    }
+    asked = {
+        (metric, *label)
+        for rule in RULES["groups"][0]["rules"]
+        for metric, labels in re.findall(r"(aqi_\w+){(.*?)}", rule["expr"])
+        for label in re.findall(r'(\w+)="(\w+)"', labels)
+    }
+    assert asked <= there
+    assert len(asked) == 3
 
 
 @with_promtool
@@ -49,7 +73,9 @@ def test_an_alert_that_fires_never_or_always_would_be_noticed(expression: str, t
     for alert in alerts(rules):
         alert |= {"expr": expression, "for": "0s", "annotations": {}}
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
-    (tmp_path / "rules.test.yml").write_bytes((FOLDER / "rules.test.yml").read_bytes())
+    (tmp_path / "rules.test.yml").write_text(
+        yaml.safe_dump(CASES | {"tests": OF_ONE_ALERT}), encoding="utf-8"
+    )
     code, said = promtool("test", "rules", "rules.test.yml", cwd=tmp_path)
     assert (code, set(re.findall(r"alertname: ?(\w+)", said))) == (1, NAMES)
 
