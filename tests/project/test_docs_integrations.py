@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from aqi_service.core.items import Item
 from aqi_service.core.times import DAY, HOUR, iso
+from tests import ROOT
 from tests.doubles.api_world import TAKEN, ApiWorld, capture_items, capture_served, index_of, served
 from tests.doubles.integrations_page import EXAMPLES, PAGE, PRINTED, here
 from tests.doubles.outside import needs_package, needs_program
@@ -55,6 +56,16 @@ def test_no_example_is_without_a_test() -> None:
 def scrape() -> dict[str, Any]:
     jobs: list[dict[str, Any]] = yaml.safe_load(EXAMPLES["prometheus.yml"])["scrape_configs"]
     return next(job for job in jobs if job["job_name"] == "air")
+
+
+def test_the_service_is_the_job_that_its_own_alerts_look_for() -> None:
+    """Else who has the page's settings and deploy's rules is called for a daemon that answers."""
+    jobs = {job["job_name"] for job in yaml.safe_load(EXAMPLES["prometheus.yml"])["scrape_configs"]}
+    rules = (ROOT / "deploy/prometheus/rules.yml").read_text(encoding="utf-8")
+    settings = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    asked = set(re.findall(r'job="([^"]+)"', rules))
+    assert asked == {job["job_name"] for job in settings["scrape_configs"]}
+    assert jobs == {"air"} | asked
 
 
 async def test_what_prometheus_asks_for_is_answered_with_what_the_alerts_look_at(world: ApiWorld) -> None:
