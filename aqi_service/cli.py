@@ -55,14 +55,14 @@ _COMMAND = click.Command(
             is_eager=True,
             expose_value=False,
             callback=_version,
-            help="Say which.",
+            help="Print the version.",
         ),
     ],
     callback=_run,
     context_settings={"max_content_width": 110},
     help=(
         "Load Sensor.Community's 24-hour means into S3 and DynamoDB, score them, and serve them over TCP.\n\n"
-        "Every option is also an environment variable, AQI_ and its name; the flag wins. AWS credentials, "
+        "Every option is also an environment variable: AQI_ and its name. The flag wins. AWS credentials, "
         "region, profile and endpoint come from AWS's own variables and files."
     ),
 )

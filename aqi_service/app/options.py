@@ -39,7 +39,7 @@ OPTIONS = (
     _option(
         "--contact",
         metavar="TEXT",
-        help="Goes into the User-Agent; the feed's operators ask for it.",
+        help="Sent in the User-Agent; the feed's operators ask for it.",
     ),
     _option("--bucket", metavar="NAME", default="mysensordatainjson", help="S3 bucket of the snapshots."),
     _option("--bucket-owner", metavar="ID", help="Account that must own the bucket."),
@@ -51,71 +51,82 @@ OPTIONS = (
         help="Keep files and SQLite under DIR instead of AWS.  [default: off]",
     ),
     _option(
-        "--create", is_flag=True, help="Create what is missing of bucket and table (always on with --local)."
+        "--create",
+        is_flag=True,
+        help="Create the bucket and the table, or what they lack (always on with --local).",
     ),
     _option("--host", metavar="ADDRESS", default="127.0.0.1", help="Address of the TCP server."),
-    _option("--port", type=_PORT, metavar="N", default=12_000, help="Its port; 0 takes a free one."),
+    _option(
+        "--port", type=_PORT, metavar="N", default=12_000, help="Port of the TCP server; 0 takes a free one."
+    ),
     _option(
         "--tls-cert",
         metavar="FILE",
         type=File(path_type=Path),
-        help="Serve TLS with this certificate and chain (PEM); SIGHUP reads it again.  [default: plain TCP]",
+        help="Serve TLS with this certificate and its chain (PEM); SIGHUP reads the file again.  "
+        "[default: plain TCP]",
     ),
     _option(
         "--tls-key",
         metavar="FILE",
         type=File(path_type=Path),
-        help="Its key.  [default: the file of --tls-cert has it]",
+        help="The certificate's key.  [default: in the file of --tls-cert]",
     ),
     _option(
         "--tls-client-ca",
         metavar="FILE",
         type=File(path_type=Path),
-        help="Demand certificates of clients, signed by these authorities.  [default: off]",
+        help="Clients must show a certificate that one of these authorities signed.  [default: off]",
     ),
     _option(
         "--http-host", metavar="ADDRESS", default="127.0.0.1", help="Address of the map, API and health."
     ),
-    _option("--http-port", type=_PORT, metavar="N", help="Its port; 0 takes a free one.  [default: 8080]"),
+    _option(
+        "--http-port",
+        type=_PORT,
+        metavar="N",
+        help="Port of the HTTP server; 0 takes a free one.  [default: 8080]",
+    ),
     _option("--no-http", is_flag=True, help="No HTTP port."),
     _option(
         "--tiles",
         metavar="URL",
-        help="Street tiles for the map, a URL with {z}, {x} and {y}; browsers then ask that host as well.  "
+        help="Street tiles for the map: a URL with {z}, {x} and {y}. Browsers then ask that host too.  "
         "[default: none]",
     ),
-    _option("--tiles-attribution", metavar="TEXT", help="Whom the map names for the tiles."),
+    _option("--tiles-attribution", metavar="TEXT", help="The author of the tiles, whom the map names."),
     _option(
         "--max-connections",
         type=_POSITIVE,
         metavar="N",
-        help="Cap of TCP connections.  [default: from the descriptor limit, at most 10,000]",
+        help="Most TCP connections at one time.  [default: from the descriptor limit, at most 10,000]",
     ),
     _option(
         "--max-per-address",
         type=Whole(min=0),
         metavar="N",
-        help="Cap of one address; 0 is none.  [default: half of --max-connections]",
+        help="Most TCP connections of one address; 0 sets no limit.  [default: half of --max-connections]",
     ),
     _option(
         "--read-units",
         type=_POSITIVE,
         metavar="N",
         default=200,
-        help="Read units of DynamoDB a second that all requests for histories and days may use.",
+        help="DynamoDB read units a second for all requests for histories and days.",
     ),
     _option(
         "--max-write-units",
         type=_POSITIVE,
         metavar="N",
-        help="Write units of DynamoDB a second that this process may use.  [default: what the table takes]",
+        help="DynamoDB write units a second that this process may use.  [default: what the table takes]",
     ),
     _option(
         "--price-per-million",
         type=Number(min=0),
         metavar="DOLLARS",
         default=PRICE_PER_MILLION,
-        help=f"Of a million write units, for the estimate of a --dry-run; default of {PRICE_SINCE}.",
+        help="Price of a million write units, for the estimate of a --dry-run; the default is the price of "
+        f"{PRICE_SINCE}.",
     ),
     _option("--interval", type=_SECONDS, metavar="SECONDS", default=3600, help="Time between loads."),
     _option(
@@ -123,40 +134,49 @@ OPTIONS = (
         "sources",
         metavar="SOURCE",
         multiple=True,
-        help="With --load-only, repeatable, and plain arguments are the same: a file, a folder (its .json "
-        "and .json.gz), - (stdin), an http(s) URL, s3://bucket/key, s3://bucket/prefix/, or archive; also "
-        "Sensor.Community's daily CSVs, in folders, tars, zips or under a prefix.  "
-        "[default: the live feed]",
+        help="What to load, with --load-only; can be given many times; a plain argument means the same. A "
+        "file, a folder (its .json and .json.gz), - (stdin), an http(s) URL, s3://bucket/key, "
+        "s3://bucket/prefix/, or archive; also Sensor.Community's daily CSVs, in folders, tars, zips or "
+        "under a prefix.  [default: the live feed]",
     ),
-    _option("--snapshot-time", type=Time(), metavar="T", help="Names the snapshot of a single --from (UTC)."),
-    _option("--since", type=Time(), metavar="T", help="Of several snapshots those from this time on (UTC)."),
-    _option("--until", type=Time(), metavar="T", help="Of several snapshots those before this time (UTC)."),
+    _option(
+        "--snapshot-time",
+        type=Time(),
+        metavar="T",
+        help="The time that names the snapshot of a single --from (UTC).",
+    ),
+    _option(
+        "--since", type=Time(), metavar="T", help="Of several snapshots, load those from this time on (UTC)."
+    ),
+    _option(
+        "--until", type=Time(), metavar="T", help="Of several snapshots, load those before this time (UTC)."
+    ),
     _option(
         "--shard",
         type=Share(),
         metavar="I/N",
-        help="Of several snapshots, by time, those at positions I, I+N, ..., I from 0; in an array job of "
-        "AWS Batch or Kubernetes set AQI_SHARD_COUNT instead.  [default: 0/1]",
+        help="Of several snapshots, sorted by time, load those at positions I, I+N, ... (I counts from 0). "
+        "In an array job of AWS Batch or Kubernetes set AQI_SHARD_COUNT instead.  [default: 0/1]",
     ),
     _option(
         "--export",
         metavar="PATH",
-        help="With --load-only: every scored record as well to a .csv or .ndjson file (.gz too), to - (CSV; "
-        "the reports go to stderr then), or as Parquet to a folder or s3://bucket/prefix/.  [default: off]",
+        help="With --load-only: write every scored record to a .csv or .ndjson file (.gz too), to - (CSV; "
+        "the reports then go to stderr), or as Parquet to a folder or s3://bucket/prefix/.  [default: off]",
     ),
     _option(
         "--exclude-sensors",
         metavar="FILE",
         type=FileOrObject(path_type=Path),
-        help="Sensors that are neither stored nor served, an id a line; SIGHUP reads it again. With "
-        "--load-only or --delete-excluded also s3://bucket/key.  [default: none]",
+        help="Sensors that are neither stored nor served, one id a line; SIGHUP reads the file again. With "
+        "--load-only or --delete-excluded it can be s3://bucket/key.  [default: none]",
     ),
     _option(
         "--delete-excluded",
         is_flag=True,
-        help="Delete what the table has of those sensors, then exit; with --dry-run count it.",
+        help="Delete the records of those sensors from the table, then exit; with --dry-run only count them.",
     ),
-    _option("--force", is_flag=True, help="Load snapshots although they are finished."),
+    _option("--force", is_flag=True, help="Load finished snapshots again."),
     _option(
         "--scale",
         "scale_name",
@@ -170,39 +190,44 @@ OPTIONS = (
         "--keep-days",
         type=_DAYS,
         metavar="N",
-        help="With --local: delete finished snapshots older than N.",
+        help="With --local: delete finished snapshots older than N days.",
     ),
     _option(
         "--max-bytes",
         type=_POSITIVE,
         metavar="N",
         default=2**31,
-        help="A snapshot's largest size, decoded.",
+        help="Largest size of a snapshot, decoded, in bytes.",
     ),
     _option(
         "--max-records",
         type=_POSITIVE,
         metavar="N",
         default=1_000_000,
-        help="A snapshot's largest number of records.",
+        help="Most records of a snapshot.",
     ),
     _option(
         "--load-deadline",
         type=Number(1, YEAR),
         metavar="SECONDS",
-        help="Then a load ends as incomplete.  [default: daemon 3/4 of the interval, --load-only none]",
+        help="After this time a load ends as incomplete.  "
+        "[default: daemon 3/4 of the interval, --load-only none]",
     ),
     _option(
         "--cloudwatch",
         metavar="NAMESPACE",
-        help="Tell CloudWatch of each load of the live feed, as metrics of this namespace.  [default: off]",
+        help="Send metrics of each load of the live feed to this namespace of CloudWatch.  [default: off]",
     ),
-    _option("--dry-run", is_flag=True, help="With --load-only: parse and score, call no AWS, write nothing."),
+    _option(
+        "--dry-run",
+        is_flag=True,
+        help="With --load-only: parse and score, but write nothing and do not call AWS.",
+    ),
     _option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the log."),
     _option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
         default="info",
-        help="Least level that is logged.",
+        help="Lowest level that is logged.",
     ),
 )

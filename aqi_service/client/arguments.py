@@ -50,29 +50,38 @@ def parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--version", action="version", version=f"%(prog)s {__version__}")
     add("ids", nargs="*", metavar="ID", help="a record's id, 1 to 20 digits; - reads ids from standard input")
-    add("--host", default=env("AQI_SERVER_HOST") or "127.0.0.1", help="AQI_SERVER_HOST; default 127.0.0.1")
+    add(
+        "--host",
+        default=env("AQI_SERVER_HOST") or "127.0.0.1",
+        help="the server's address; AQI_SERVER_HOST; default 127.0.0.1",
+    )
     port = env("AQI_SERVER_PORT") or "12000"
-    add("--port", default=port, type=_port, help="AQI_SERVER_PORT; default 12000")
+    add("--port", default=port, type=_port, help="its port; AQI_SERVER_PORT; default 12000")
     tls = _switch("AQI_SERVER_TLS")
-    add("--tls", action="store_true", default=tls, help="speak TLS; AQI_SERVER_TLS=1; the others imply it")
+    add(
+        "--tls",
+        action="store_true",
+        default=tls,
+        help="speak TLS; AQI_SERVER_TLS=1; --tls-ca and --tls-cert imply it",
+    )
     add("--tls-ca", metavar="FILE", default=env("AQI_SERVER_TLS_CA"),
-        help="authorities to trust; AQI_SERVER_TLS_CA; default the system's")  # fmt: skip
+        help="authorities to trust; AQI_SERVER_TLS_CA; default: the system's")  # fmt: skip
     add("--tls-cert", metavar="FILE", default=env("AQI_SERVER_TLS_CERT"),
         help="certificate to show; AQI_SERVER_TLS_CERT")  # fmt: skip
     add("--tls-key", metavar="FILE", default=env("AQI_SERVER_TLS_KEY"),
-        help="its key; AQI_SERVER_TLS_KEY; default in the file of --tls-cert")  # fmt: skip
+        help="the certificate's key; AQI_SERVER_TLS_KEY; default: in the file of --tls-cert")  # fmt: skip
     add(
         "--timeout",
         default=30.0,
         type=_seconds,
         metavar="SECONDS",
-        help="for each reply, and to ask a busy server again; default 30",
+        help="wait so long for each reply, and ask a busy server again for so long; default 30",
     )
     add("--output-dir", metavar="DIR",
-        help="where files are saved; default here for ids, else nowhere")  # fmt: skip
+        help="save files there; default: the current folder for ids, else nowhere")  # fmt: skip
     add("--no-save", action="store_true", help="save no files")
     add("--format", choices=("csv", "json", "table"), default="csv",
-        help="of standard output; json: an object a line; table: for people")  # fmt: skip
+        help="form of standard output; json: one object a line; table: for people")  # fmt: skip
     _add_questions(parser)
     return parser
 
@@ -83,20 +92,20 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
         "PLACE is LAT,LON or a city's name, which may end in ,CC; T is 2023-12-20 or 2023-12-20T18:55, UTC",
     ).add_argument
     add("--sensor", metavar="ID", help="a sensor's newest record")
-    add("--near", metavar="PLACE", help="the sensors nearest to it")
-    add("-n", metavar="N", dest="number", help="how many; default 5, at most 100")
+    add("--near", metavar="PLACE", help="the nearest sensors")
+    add("-n", metavar="N", dest="number", help="how many for --near; default 5, at most 100")
     add("--box", metavar="S,W,N,E", help="the sensors in a box, in degrees")
     add("--country", metavar="CC", help="the sensors of a country")
     add("--area", metavar="PLACE", help="medians and index of the sensors around it")
-    add("--km", metavar="K", help="within so many kilometres, 0.1 to 100")
-    add("--history", metavar="ID", help="a sensor's records; default of the last 7 days")
+    add("--km", metavar="K", help="radius of --area, 0.1 to 100 kilometres")
+    add("--history", metavar="ID", help="a sensor's records; default: the last 7 days")
     add("--days", metavar="ID", nargs="?", const="",
-        help="a sensor's days, default the last 30; without ID of all sensors of the place")  # fmt: skip
-    add("--since", metavar="T", help="of --history and --days")
-    add("--until", metavar="T", help="likewise; default now")
+        help="a sensor's days; default: the last 30; without ID: those of all sensors there")  # fmt: skip
+    add("--since", metavar="T", help="start of --history and --days")
+    add("--until", metavar="T", help="end of --history and --days; default: now")
     add("--indoor", action="store_true", help="indoor sensors as well")
-    add("--clean", action="store_true", help="no sensors that are flagged stale, high or low")
-    add("--scale", metavar="NAME", help="daqi or us-epa; default what the server scores on")
+    add("--clean", action="store_true", help="leave out sensors with the flags stale, high or low")
+    add("--scale", metavar="NAME", help="daqi or us-epa; default: the scale of the server")
 
 
 def _switch(name: str) -> bool:
