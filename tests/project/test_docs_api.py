@@ -64,7 +64,7 @@ def test_the_paths_without_a_scale_are_those_that_are_named() -> None:
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    text = API.replace("\n", " ")
+    text = " ".join(API.split())
     for said in (
         f"at most {MOST_PAGE:,} records a page",
         f"a request has at most {MOST_DAYS}",
