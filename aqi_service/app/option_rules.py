@@ -53,10 +53,13 @@ def _values(asked: OptionValues) -> Rules:
             f"--interval must be at least {LEAST_INTERVAL} for {FEED_HOST}: it changes every 5 minutes",
         ),
         (not (asked.contact or "").isprintable(), "--contact must be printable text on one line"),
-        (not _BUCKET.fullmatch(asked.bucket), "--bucket must be 3 to 63 of a-z 0-9 . - (AWS's rule)"),
+        (
+            not _BUCKET.fullmatch(asked.bucket),
+            "--bucket must be 3 to 63 characters of a-z 0-9 . - (AWS's rule)",
+        ),
         (
             not _TABLE.fullmatch(asked.table),
-            "--table must be 3 to 255 of a-z A-Z 0-9 _ . - (AWS's rule, and a folder's name)",
+            "--table must be 3 to 255 characters of a-z A-Z 0-9 _ . - (AWS's rule, and a folder's name)",
         ),
         (
             any(
@@ -76,7 +79,7 @@ def _values(asked: OptionValues) -> Rules:
         ),
         (
             asked.cloudwatch is not None and not _NAMESPACE.fullmatch(asked.cloudwatch),
-            "--cloudwatch must be 1 to 255 of a-z A-Z 0-9 . - _ / # that do not begin with AWS/",
+            "--cloudwatch must be 1 to 255 characters of a-z A-Z 0-9 . - _ / # and not begin with AWS/",
         ),
         (
             asked.export is not None and form_of(asked.export) is None,
@@ -87,7 +90,7 @@ def _values(asked: OptionValues) -> Rules:
         (not math.isfinite(asked.price_per_million), "--price-per-million must be a number of dollars"),
         (
             asked.load_deadline is not None and not math.isfinite(asked.load_deadline),
-            "--load-deadline must be a number of seconds; without it a --load-only has none",
+            "--load-deadline must be a number of seconds; without it a --load-only has no deadline",
         ),
     )
 
@@ -102,7 +105,7 @@ def _commands(asked: OptionValues) -> Rules:
         ),
         (
             asked.export is not None and not asked.load_only,
-            "--export needs --load-only: it writes what is loaded, to its end",
+            "--export needs --load-only: it writes the records of a run that ends",
         ),
         (
             asked.dry_run and not (asked.load_only or asked.delete_excluded),
@@ -118,7 +121,7 @@ def _commands(asked: OptionValues) -> Rules:
         ),
         (
             isinstance(asked.exclude_sensors, str) and not (asked.load_only or asked.delete_excluded),
-            "--exclude-sensors s3:// is for --load-only and --delete-excluded: who serves has a file",
+            "--exclude-sensors s3:// is for --load-only and --delete-excluded: a server needs a file",
         ),
         (
             asked.tls_cert is None and (asked.tls_key, asked.tls_client_ca) != (None, None),
@@ -126,7 +129,7 @@ def _commands(asked: OptionValues) -> Rules:
         ),
         (
             bool(asked.tiles) != bool(asked.tiles_attribution),
-            "--tiles and --tiles-attribution need each other: who makes the tiles wants to be named",
+            "--tiles and --tiles-attribution need each other: the map must name the author of the tiles",
         ),
     )
 
@@ -173,7 +176,7 @@ def _storage(asked: OptionValues) -> Rules:
         ),
         (
             asked.cloudwatch is not None and (asked.serve_only or asked.dry_run or bool(asked.sources)),
-            "--cloudwatch tells of loads of the live feed: not with --serve-only, --from or --dry-run",
+            "--cloudwatch is for loads of the live feed, not for --serve-only, --from or --dry-run",
         ),
         (
             asked.bucket_owner is not None and asked.local is not None,
@@ -181,7 +184,7 @@ def _storage(asked: OptionValues) -> Rules:
         ),
         (
             asked.max_write_units is not None and asked.local is not None and not asked.dry_run,
-            "--max-write-units caps what DynamoDB bills; with --local it is for a --dry-run alone",
+            "--max-write-units limits what DynamoDB bills; with --local it goes only with --dry-run",
         ),
     )
 

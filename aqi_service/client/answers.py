@@ -160,7 +160,7 @@ def _told(name: str, taken: Record, others: list[Record]) -> str:
         return told
     some = "; ".join(map(_full_name, others[:MOST_NAMED]))
     more = " and others" if len(others) > MOST_NAMED else ""
-    return f"{told}; there is also {some}{more}: name one so, with its country, or as LAT,LON"
+    return f"{told}; there is also {some}{more}: to choose one, give name and country like this, or LAT,LON"
 
 
 def _full_name(place: Record) -> str:

@@ -28,9 +28,9 @@ def clock_trouble(now: float, released: float = RELEASED, heard: float | None = 
     """
     ours = f"clock_off: this machine's clock says {_shown(now)}"
     if now < released:
-        return f"{ours}, when this program was not made yet: set it"
+        return f"{ours}, which is before this program was made: set it"
     if now >= NAMED_UNTIL:
-        return f"{ours}, which no snapshot can be named by: set it"
+        return f"{ours}, which no snapshot's name can hold: set it"
     if heard is not None and abs(now - heard) > TOLERANCE:
         return f"{ours}, the source's {_shown(heard)}: set the one that is wrong"
     return None
@@ -60,7 +60,7 @@ def check_records(ahead: int, dated: int, now: float) -> None:
     if ahead * 2 > dated:
         raise ClockOff(
             f"clock_off: this machine's clock says {_shown(now)}, and {ahead} of {dated} records are over a "
-            "day ahead of that: set the clock, if it is not the source's that is wrong"
+            "day ahead of that: set the clock, unless the source's is wrong"
         )
 
 

@@ -59,7 +59,7 @@ class PackedDayFolder(LocalDayFolder):
         except Exception as error:
             if not is_damage(error):
                 raise
-            raise FetchFailed(f"{self.label} is another than it was when it was listed") from error
+            raise FetchFailed(f"{self.label} has changed since it was listed") from error
 
     @abstractmethod
     def _members(self) -> Iterator[tuple[str, str, int, int]]:

@@ -17,5 +17,5 @@ def tell_ahead(names: Sequence[str]) -> None:
     if not names:
         return
     some = ",".join(names[:MOST_NAMES]) + (",..." if len(names) > MOST_NAMES else "")
-    hint = "they are named ahead of this machine's clock, and count for nothing until it is there"
+    hint = "their names are ahead of this machine's clock; they count for nothing until it gets there"
     log.warning("snapshots_ahead", extra={"count": len(names), "names": some, "hint": hint})

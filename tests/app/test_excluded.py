@@ -156,7 +156,7 @@ def test_a_list_may_begin_with_a_byte_order_mark_and_have_notes_in_any_encoding(
             {"delete_excluded": True, "exclude_sensors": Path("x"), "serve_only": True},
             "--delete-excluded loads and serves nothing",
         ),
-        ({"exclude_sensors": "s3://b/list"}, "who serves has a file"),
+        ({"exclude_sensors": "s3://b/list"}, "a server needs a file"),
         ({"exclude_sensors": "s3://b/list", "serve_only": True}, "is for --load-only and --delete-excluded"),
         ({"dry_run": True}, "--dry-run needs --load-only or --delete-excluded"),
     ],

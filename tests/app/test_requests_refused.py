@@ -58,7 +58,9 @@ async def test_later_it_is_a_line_in_the_log_and_the_daemon_goes_on(moto: Moto, 
             cwd=tmp_path, env={"AWS_ENDPOINT_URL": shim.endpoint},
         ) as program,
     ):  # fmt: skip
-        await program.line("load_refused error=.*the service takes this request for wrong.*Invalid request")
+        await program.line(
+            "load_refused error=.*the service says that this request is wrong.*Invalid request"
+        )
         assert await program.ask(b"2") != []
         program.tell()
         assert await program.ended() == 0

@@ -109,7 +109,7 @@ async def test_a_pack_that_is_another_when_it_is_read_fails_its_day(ending: str,
     listed = await ready(source)
     for change in (lambda: path.write_bytes(b"PK"), lambda: make(path, THREE[:1]), lambda: make(path, [])):
         change()
-        with pytest.raises(FetchFailed, match=f"x.{ending} is another than it was when it was listed"):
+        with pytest.raises(FetchFailed, match=f"x.{ending} has changed since it was listed"):
             async with listed.open(FetchOptions("test", 1 << 30)) as incoming:
                 _ = [chunk async for chunk in incoming.chunks]
 

@@ -90,7 +90,7 @@ async def _read(raw: aiohttp.ClientResponse) -> bytes:
             if left < 0:
                 raw.close()
                 raise Unavailable(
-                    f"the endpoint's answer is over {MAX_ANSWER} bytes: it is no answer of DynamoDB's"
+                    f"the endpoint's answer is over {MAX_ANSWER} bytes, so DynamoDB did not send it"
                 )
     return b"".join(pieces)
 
@@ -101,7 +101,9 @@ def json_of(body: object) -> dict[str, Any]:
         with suppress(orjson.JSONDecodeError):
             body = orjson.loads(body)
     if not isinstance(body, dict):
-        raise Unavailable("the endpoint's answer is no answer of DynamoDB's: see what is between it and here")
+        raise Unavailable(
+            "the endpoint's answer is not DynamoDB's: check the endpoint, and what is on the way to it"
+        )
     return body
 
 

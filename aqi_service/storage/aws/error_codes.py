@@ -32,18 +32,18 @@ _REGION = "it is in another region: set AWS_REGION to the one that it is in"
 _TABLE = f"there is no such table: {CREATE_MAKES_IT}--table names another"
 _BUCKET = f"there is no such bucket: {CREATE_MAKES_IT}--bucket names another"
 CLOCK = (
-    "waiting until this machine's clock is set: AWS refuses what is signed more than 15 minutes off its own "
-    "(does NTP run?)"
+    "waiting until this machine's clock is set: AWS refuses requests that are signed more than 15 minutes "
+    "off its own clock (does NTP run?)"
 )
 _SENT_ON = f"{_REGION}; or the endpoint sends on to another address: see AWS_ENDPOINT_URL"
-NOT_AWS = "what answers there does not speak as AWS does: see the endpoint, and what is between it and here"
+NOT_AWS = "what answers there does not speak as AWS does: check the endpoint, and what is on the way to it"
 _KEY = "its KMS key is disabled, gone or not for these credentials: mend the key"
 _FULL = "the account has as many buckets as it may: delete one, or ask AWS for more"
 _HEAD_400 = "the credentials have expired, or it is in another region: renew them, or set AWS_REGION"
 _GLOBAL = "bucket names are global and this one is another account's: choose your own with --bucket"
 
 UNKNOWN = "the service does not know this request, and waiting does not change that"
-_WRONG = "the service takes this request for wrong, and waiting does not change that"
+_WRONG = "the service says that this request is wrong, and waiting does not change that"
 
 UNKNOWN_STATUS = frozenset({405, 501})
 """Statuses that say the same whatever the code."""
@@ -126,7 +126,10 @@ CODES: dict[str, tuple[type[AqiError], str]] = {
         ("InvalidArgument", "InvalidRequest", "SerializationException"), (RequestRefused, _WRONG)
     ),
     "InvalidObjectState": (InGlacier, "the object lies in Glacier: restore it first"),
-    "InvalidBucketName": (ConfigError, "AWS does not allow this bucket name: 3 to 63 of a-z 0-9 . -"),
+    "InvalidBucketName": (
+        ConfigError,
+        "AWS does not allow this bucket name: use 3 to 63 characters of a-z 0-9 . -",
+    ),
 }
 """AWS's error code (of a HEAD, the status) -> our error and what to do; the others may pass (Unavailable)."""
 

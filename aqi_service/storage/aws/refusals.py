@@ -38,8 +38,8 @@ def denied(error: Exception, usual: str) -> str:
     if deny := _DENY.search(words):
         action = named[1] if named else "this"
         return (
-            f"AWS denies access: an explicit deny in {deny[1] or 'a policy'} forbids {action}, which no "
-            "permission outweighs: whoever owns that policy must change it"
+            f"AWS denies access: an explicit deny in {deny[1] or 'a policy'} forbids {action}, and no "
+            "permission outweighs it: the owner of that policy must change it"
         )
     return f"{usual}; the policy must allow {named[1]}" if named else usual
 

@@ -34,7 +34,9 @@ CHANGE_BASE, CHANGE_CAP = 0.1, 2.0
 """How often in a row another may be before us with changing a document, and the upper edges, in seconds, of
 the first and the longest wait in between: many shards of a backfill note themselves in one `latest.json`."""
 
-UNCONDITIONAL = "what is there is looked at right before it is written: let one process at a time load"
+UNCONDITIONAL = (
+    "each write is checked by a look right before it, and not by the store: let one process at a time load"
+)
 
 LICENCE = "Sensor.Community, ODbL 1.0, contents DbCL 1.0"
 

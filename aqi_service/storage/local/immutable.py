@@ -30,8 +30,8 @@ def require_whole(file: Path) -> None:
     if size is None or (size == 0 and _size(_beside(file, "-shm")) is None):
         return
     raise ConfigError(
-        f"{file} cannot be read: some of it is in {log.name}, for which SQLite needs {file.name}-shm, "
-        f"and it can make none there: copy that as well, or let this user write {file.parent}."
+        f"{file} cannot be read: some of it is in {log.name}. For that SQLite needs {file.name}-shm, "
+        f"and cannot make it there: copy that file as well, or let this user write {file.parent}."
     )
 
 

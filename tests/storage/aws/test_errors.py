@@ -218,7 +218,7 @@ def test_an_explicit_deny_is_called_one_and_no_permission_is_asked_for(
     )
     with pytest.raises(AccessDenied) as caught, translated("thing"):
         raise client_error(code, 403, said)
-    told = f"AWS denies access: an explicit deny in {where} forbids dynamodb:PutItem, which no permission"
+    told = f"AWS denies access: an explicit deny in {where} forbids dynamodb:PutItem, and no permission"
     assert str(caught.value).startswith(f"thing: {told}")
     assert denied(caught.value, "as ever").startswith(told)
     assert "must allow" not in str(caught.value)
