@@ -53,10 +53,7 @@ def _values(asked: OptionValues) -> Rules:
             f"--interval must be at least {LEAST_INTERVAL} for {FEED_HOST}: it changes every 5 minutes",
         ),
         (not (asked.contact or "").isprintable(), "--contact must be printable text on one line"),
-        (
-            not _BUCKET.fullmatch(asked.bucket),
-            "--bucket must be 3 to 63 characters of a-z 0-9 . - (AWS's rule)",
-        ),
+        (not _BUCKET.fullmatch(asked.bucket), "--bucket must be 3 to 63 characters of a-z 0-9 . - (AWS)"),
         (
             not _TABLE.fullmatch(asked.table),
             "--table must be 3 to 255 characters of a-z A-Z 0-9 _ . - (AWS's rule, and a folder's name)",

@@ -246,7 +246,7 @@ REFUSED = (
         "--dry-run calls no AWS, so it cannot read s3://",
     ),
     ("--load-only --dry-run --from archive", "--dry-run calls no AWS, so it cannot read the archive"),
-    ("--export out.csv", "--export needs --load-only: it writes what is loaded"),
+    ("--export out.csv", "--export needs --load-only: it writes the records of a run"),
     ("--load-only --export out.json", "--export writes a .csv or .ndjson file (.gz too), CSV to -"),
     ("--load-only --export s3://b/k.csv", "or s3://bucket/prefix/"),
     ("--load-only --export=", "--export writes a .csv or .ndjson file"),
