@@ -64,7 +64,7 @@ async def test_of_several_places_the_largest_is_taken_and_stderr_says_how_to_nam
     assert len(ran.err.splitlines()) == 1
     assert "Frankfurt is taken for Frankfurt am Main,DE" in ran.err
     assert "Frankfurt (Oder),DE" in ran.err
-    assert "with its country" in ran.err
+    assert "give name and country like this" in ran.err
 
 
 async def test_a_name_of_a_place_may_have_blanks(tmp_path: Path) -> None:

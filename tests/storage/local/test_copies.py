@@ -83,7 +83,7 @@ async def test_a_copy_whose_last_changes_are_in_a_log_that_cannot_be_read_says_w
         done = await ran("--serve-only", "--local", "copy", cwd=tmp_path, preexec=bound_by_permissions)
     assert (done.code, done.out) == (2, "")
     assert f"{DB}-shm" in done.last
-    assert "copy that as well" in done.last
+    assert "copy that file as well" in done.last
 
 
 READER = """
