@@ -25,7 +25,8 @@ PYTHON = f"""
 [[ $1 == -m && $2 == venv ]] && set -- "${{@:1:2}}" --without-pip "${{@:3}}"
 exec {shlex.quote(sys.executable)} "$@"
 """
-PROGRAMS = {"aws": AWS, "python3.11": PYTHON, "getent": "exit 2"} | dict.fromkeys(
+ANSWERS = {"aws": AWS, "python3.11": PYTHON, "getent": "exit 2", "journalctl": 'echo "the log of $1"'}
+PROGRAMS = ANSWERS | dict.fromkeys(
     ("dnf", "useradd", "chgrp", "systemctl", "systemd-run", "curl", "sleep", "cfn-signal"), ""
 )
 
@@ -36,7 +37,7 @@ class Instance:
     def __init__(self, folder: Path) -> None:
         self.root, self.store = folder / "root", folder / "bucket"
         self._bin, self._calls = folder / "bin", folder / "calls"
-        for made in (self.root, self.store / "wheelhouse", self.store / "settings", self._bin):
+        for made in (self.root / "dev", self.store / "wheelhouse", self.store / "settings", self._bin):
             made.mkdir(parents=True)
         for name, body in PROGRAMS.items():
             self._program(name, body)
@@ -54,7 +55,7 @@ fi
 
     def begin(self, script: str) -> subprocess.CompletedProcess[str]:
         """Run the script that the template gives an instance."""
-        for path in ("/etc/aqi", "/opt/aqi-wheelhouse"):
+        for path in ("/etc/aqi", "/opt/aqi-wheelhouse", "/dev/console"):
             script = script.replace(path, f"{self.root}{path}")
         return self._run(script.replace("/opt/aws/bin/", ""))
 

@@ -83,6 +83,18 @@ def test_a_program_that_does_not_get_ready_fails_the_update(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
+def test_an_instance_that_failed_leaves_the_reason_on_its_console(tmp_path: Path, template: str) -> None:
+    """An update that is taken back ends it at once, and what EC2 keeps of it for an hour is its console."""
+    instance = uploaded(tmp_path, body := pack({"install.sh": b"echo no such wheel >&2; exit 3\n"}))
+    script = script_of(template).replace(SHA256, digest := hashlib.sha256(body).hexdigest())
+    (instance.store / f"wheelhouse/{SHA256}.tar").rename(instance.store / f"wheelhouse/{digest}.tar")
+    instance.begin(script)
+    assert "no such wheel\nthe log of --unit=aqi\n" in (instance.root / "dev/console").read_text()
+    [asked, told] = [call for call in instance.calls if call.startswith(("journalctl", "cfn-signal"))]
+    assert (asked.split()[0], told.split()[0]) == ("journalctl", "cfn-signal")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize("answers", [True, False])
 def test_an_instance_that_failed_and_does_not_answer_makes_way_for_another_after_an_hour(
     tmp_path: Path, template: str, answers: bool
