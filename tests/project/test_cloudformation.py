@@ -17,7 +17,7 @@ from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.storage.aws import create_table
 from aqi_service.storage.ports import SNAPSHOT_PREFIX
 from tests.doubles.iam_policies import FOLDER
-from tests.doubles.template import PATH, Stack, large, small
+from tests.doubles.template import PATH, Stack, large, small, variables
 
 TEXT = PATH.read_text(encoding="utf-8")
 REGIONS = ["us-east-1", "eu-central-1", "ap-southeast-2"]
@@ -139,6 +139,30 @@ def test_the_name_of_what_is_there_is_one_that_aws_gives_and_no_script_or_wildca
     assert re.fullmatch(pattern, taken)
     for refused in ("*", "a*b", "$(id)", 'a";id;"', "a b c", "abc\nEND\nid", "abc/def", "s3://abc", "../abc"):
         assert not re.fullmatch(pattern, refused), refused
+
+
+def test_settings_decide_nothing_that_balancer_health_check_and_roles_go_by() -> None:
+    """An instance that listens elsewhere never gets ready, and the update fails."""
+    pattern = Stack().template["Parameters"]["Settings"]["AllowedPattern"]
+    for taken in (
+        "",
+        "AQI_SCALE=us-epa",
+        "AQI_TLS_CERT=/etc/aqi/server.pem",
+        "AQI_PORTRAIT=1",
+        "AQI_LOG_FORMAT=",
+    ):
+        assert re.fullmatch(pattern, taken), taken
+    decided = set(variables(large().user_data("LoaderTemplate"))) | set(
+        variables(large().user_data("ReplicaTemplate"))
+    )
+    of_their_own = {
+        "AQI_CONTACT",
+        "AQI_INTERVAL",
+        "AQI_TTL_DAYS",
+    }  # parameters, and no instance fails by them
+    names = {name for name in decided if name.startswith("AQI_")} - of_their_own
+    for refused in names | {"AQI_PORT", "AQI_HTTP_PORT", "AQI_NO_HTTP", "AQI_LOCAL", "HOME"}:
+        assert not re.fullmatch(pattern, f"{refused}=1"), refused
 
 
 def test_a_hash_that_is_missing_by_a_slip_ends_nothing_that_runs() -> None:
