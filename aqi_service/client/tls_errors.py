@@ -8,7 +8,7 @@ import ssl
 _OTHER_NAME = {62, 64}
 """X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH of OpenSSL."""
 
-_NO_TLS = "it does not speak TLS; leave --tls away"
+_NO_TLS = "it does not speak TLS; leave out --tls"
 _NO_CERTIFICATE = "it demands a client certificate; name one with --tls-cert"
 _REFUSED = "it does not accept the client certificate"
 
@@ -43,5 +43,5 @@ def reason(error: Exception) -> str | None:
         ends = (sentence for end, sentence in _SENTENCES.items() if found.endswith(end))
         return next(ends, f"TLS failed: {found.replace('_', ' ').lower()}")
     if isinstance(error, ConnectionError) and not error.errno:
-        return "it closed the connection in the handshake; if it does not speak TLS, leave --tls away"
+        return "it closed the connection in the handshake; if it does not speak TLS, leave out --tls"
     return None

@@ -82,7 +82,7 @@ async def test_a_server_that_demands_a_certificate_is_told_of(authority: Authori
 async def test_a_plain_server_behind_tls_is_told_of(authority: Authority, folder: Path) -> None:
     async with serving(table) as served:
         done = await command("1", "--port", str(served.port), "--tls-ca", str(authority.ca), cwd=folder)
-    assert (done.code, done.err.strip().endswith("it does not speak TLS; leave --tls away")) == (3, True)
+    assert (done.code, done.err.strip().endswith("it does not speak TLS; leave out --tls")) == (3, True)
 
 
 async def test_a_server_that_closes_in_the_handshake_is_told_of(authority: Authority) -> None:
@@ -90,7 +90,7 @@ async def test_a_server_that_closes_in_the_handshake_is_told_of(authority: Autho
         await peer.reader.read(10_000)
 
     async with scripted(close) as port:
-        with pytest.raises(ServerGone, match="if it does not speak TLS, leave --tls away"):
+        with pytest.raises(ServerGone, match="if it does not speak TLS, leave out --tls"):
             await Client(port=port, tls=authority.trusting()).__aenter__()
 
 

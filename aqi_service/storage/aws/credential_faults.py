@@ -30,8 +30,8 @@ _SET_FROM_OUTSIDE = frozenset({"Environment", "EcsContainer"})
 _PASSING = frozenset({408, 425, 429})
 """Of the statuses that blame whoever asks, those of a moment."""
 
-_STALE = "what it gives has expired already: this machine's clock, or the source's, is wrong"
-_NONE = f"what it gives is no credentials: mend it{OR_LOCALLY}"
+_STALE = "its credentials have expired already: this machine's clock, or the source's, is wrong"
+_NONE = f"it gives no valid credentials: mend it{OR_LOCALLY}"
 _NO_VARIABLES = f"the variables that it names are not set: set them{OR_LOCALLY}"
 
 
@@ -111,11 +111,11 @@ def _no_file(error: Any, what: str, token_files: Collection[str]) -> Exception:
 
 def _no_parameter(error: Any, what: str, token_files: Collection[str]) -> Exception:
     is_late = token_files and "WebIdentityToken" in str(error)
-    return _not_ready(what, "the file with the token is empty yet") if is_late else error
+    return _not_ready(what, "the file with the token is still empty") if is_late else error
 
 
 def _no_answer(_error: Any, what: str, _token_files: Collection[str]) -> Exception:
-    return _not_ready(what, "what it answered is none")
+    return _not_ready(what, "its answer has no credentials")
 
 
 def _unfit(_error: Any, what: str, _token_files: Collection[str]) -> Exception:

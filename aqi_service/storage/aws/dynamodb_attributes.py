@@ -24,7 +24,7 @@ def described_table(what: str, answer: Any) -> Any:
     """Return the table of an answer to DescribeTable. Raises Unavailable if that is no description of one."""
     table = answer.get("Table") or {}
     if not all(table.get(part) for part in _DESCRIBED):
-        raise Unavailable(f"{what}: what answers there describes no table: see the endpoint")
+        raise Unavailable(f"{what}: the endpoint describes no table: check the endpoint")
     return table
 
 

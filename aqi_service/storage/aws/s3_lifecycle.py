@@ -64,7 +64,7 @@ async def _add(bucket: Bucket) -> None:
         raise ConfigError(f"{bucket.what}: somebody changed the rule {RULE_ID}, so it is left as it is")
     xml = _with_ours(there[_XML], rules) if rules else _OPEN + _ours(rules) + _CLOSE
     if xml is None:
-        raise ConfigError(f"{bucket.what}: its lifecycle rules are written in a way that is not known here")
+        raise ConfigError(f"{bucket.what}: its lifecycle rules have a form that this program does not know")
     sizes = {_SIZE: there[_SIZE]} if _SIZE in there else {}
     await bucket.call("put_bucket_lifecycle_configuration", LifecycleConfiguration=xml, **sizes)
 

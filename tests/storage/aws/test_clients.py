@@ -224,7 +224,7 @@ class TestCredentials:
         ("profile", "words"),
         [
             ("credential_process = /no/such/command", "/no/such/command"),
-            ("credential_process = /bin/echo no-json-s3cret", "what it gives is no credentials"),
+            ("credential_process = /bin/echo no-json-s3cret", "it gives no valid credentials"),
             (
                 "sso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r",
                 "run aws sso login",

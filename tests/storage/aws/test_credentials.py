@@ -256,18 +256,34 @@ class TestWhy:
             ),
             (retrieval("s3cret"), NotReady, "none yet"),
             (aws.MetadataRetrievalError(error_msg="s3cret"), NotReady, "none yet"),
-            (KeyError("AccessKeyId"), NotReady, "what it answered is none"),
+            (KeyError("AccessKeyId"), NotReady, "its answer has no credentials"),
             (aws.EndpointConnectionError(endpoint_url="https://sts/"), NotReady, "sts"),
             (aws.ConnectTimeoutError(endpoint_url="https://sts/"), NotReady, "sts"),
             (RuntimeError("the refreshed credentials are still expired."), NotReady, "clock"),
             (aws.UnauthorizedSSOTokenError(), AccessDenied, "run aws sso login"),
-            (process("Unsupported version '2' for credential process"), AccessDenied, "is no credentials"),
-            (process("Missing required key in response: 'SecretAccessKey'"), AccessDenied, "no credentials"),
+            (
+                process("Unsupported version '2' for credential process"),
+                AccessDenied,
+                "gives no valid credentials",
+            ),
+            (
+                process("Missing required key in response: 'SecretAccessKey'"),
+                AccessDenied,
+                "gives no valid credentials",
+            ),
             (process("s3cret"), NotReady, "none yet"),
-            (JSONDecodeError("Expecting value", "s3cret", 0), AccessDenied, "is no credentials"),
-            (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "s3cret"), AccessDenied, "is no credentials"),
+            (JSONDecodeError("Expecting value", "s3cret", 0), AccessDenied, "gives no valid credentials"),
+            (
+                UnicodeDecodeError("utf-8", b"\xff", 0, 1, "s3cret"),
+                AccessDenied,
+                "gives no valid credentials",
+            ),
             (ValueError("Unsupported host 'h'"), ConfigError, "Unsupported host 'h'"),  # of an agent
-            (AttributeError("'list' object has no attribute 'get'"), AccessDenied, "is no credentials"),
+            (
+                AttributeError("'list' object has no attribute 'get'"),
+                AccessDenied,
+                "gives no valid credentials",
+            ),
             (retrieval("no", "Environment"), AccessDenied, "are not set"),
             (retrieval("no", "EcsContainer"), AccessDenied, "are not set"),
             (retrieval("no", "Ec2InstanceMetadata"), NotReady, "none yet"),
@@ -350,7 +366,7 @@ class TestWhy:
         async with open_clients() as clients:
             error = await error_of(clients.credentials.ready())
         assert type(error) is NotReady
-        assert "is empty yet" in str(error)
+        assert "is still empty" in str(error)
 
     async def test_a_code_that_somebody_would_have_to_type_is_not_asked_for(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -372,7 +388,7 @@ class TestWhy:
         async with open_clients() as clients:
             error = await error_of(clients.credentials.ready())
         assert type(error) is AccessDenied
-        assert "what it gives is no credentials" in str(error)
+        assert "it gives no valid credentials" in str(error)
 
     async def test_a_program_that_is_not_there_is_a_persons_to_mend(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
