@@ -86,8 +86,11 @@ def prepare(venv: Path, names: set[str]) -> None:
         pip = [str(venv / "bin/python"), *PIP, *(f"--requirement={path}" for path in lists.values())]
         run("pip could not install the requirements", *pip)
         lenders = []
-    lines = [str(ROOT), *(f"import site; site.addsitedir({folder!r})" for folder in lenders), ""]
-    (site_packages(venv) / "aqi_service.pth").write_text("\n".join(lines), encoding="utf-8")
+    lines = [f"import sys; sys.path.append({str(ROOT)!a})\n"]
+    lines += [f"import site; site.addsitedir({folder!a})\n" for folder in lenders]
+    (site_packages(venv) / "aqi_service.pth").write_text(
+        "".join(lines), encoding="ascii"
+    )  # whatever the locale
     for name, target in commands().items():
         write_command(venv / "bin" / name, target)
     (venv / STAMP).write_text(wanted, encoding="utf-8")

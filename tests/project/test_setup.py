@@ -29,8 +29,8 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in a folder with a blank in its name, set up from what this interpreter has; read alone."""
-    project = new_project(tmp_path_factory.mktemp("ready") / "a folder")
+    """A project in a folder of an unusual name, set up from what this interpreter has; read alone."""
+    project = new_project(tmp_path_factory.mktemp("ready") / "a földer")
     (project.folder / "aqi_service.py").write_text("import sys\ndef command():\n    return len(sys.argv)")
     project.write_command("aqi-one")
     done = project.setup()
@@ -51,6 +51,14 @@ def here(project: Project, monkeypatch: pytest.MonkeyPatch, wheels: Path | None 
 def test_what_the_interpreter_has_is_used_without_an_index(ready: Project) -> None:
     assert ready.imports("aqi_service") == str(ready.folder / "aqi_service.py")
     assert ready.imports("pytest") == pytest.__file__
+
+
+def test_a_folder_whose_name_is_not_ascii_is_found_whatever_the_locale_is(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python until 3.12 does not start where it cannot read a line of a .pth file."""
+    monkeypatch.setenv("LC_ALL", "C")
+    assert ready.imports("aqi_service") == str(ready.folder / "aqi_service.py")
 
 
 def test_the_project_s_commands_are_in_the_environment_wherever_they_are_called_from(
