@@ -12,7 +12,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
 import orjson
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ChecksumError
@@ -21,10 +20,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aqi_service.errors import Unavailable
-from aqi_service.storage.aws.http_pool import HttpPool
-
-MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of an answer. DynamoDB gives 16 MB of items at most; JSON adds the types of attributes."""
+from aqi_service.storage.aws.http_pool import HttpPool, read_answer
 
 
 class _Request(AWSRequest):
@@ -58,7 +54,7 @@ def shorten(client: Any, pool: HttpPool) -> None:
         request: Any = _Request(params)
         await request_signer.sign(model.name, request)
         answered = await pool.session.send(request)
-        body = await _read(answered.raw)
+        body = await read_answer(answered.raw)
         _check(body, answered.headers.get("x-amz-crc32"))
         given = {
             "headers": answered.headers,
@@ -78,21 +74,6 @@ def shorten(client: Any, pool: HttpPool) -> None:
         return answered, kept or parser.parse(given, model.output_shape)
 
     meta.events.register_last("before-call", answer)
-
-
-async def _read(raw: aiohttp.ClientResponse) -> bytes:
-    """Return what an answer says. Raises Unavailable if it is longer than any that DynamoDB gives."""
-    pieces, left = [], MAX_ANSWER
-    async with raw:
-        async for piece in raw.content.iter_any():
-            pieces.append(piece)
-            left -= len(piece)
-            if left < 0:
-                raw.close()
-                raise Unavailable(
-                    f"the endpoint's answer is over {MAX_ANSWER} bytes, so DynamoDB did not send it"
-                )
-    return b"".join(pieces)
 
 
 def json_of(body: object) -> dict[str, Any]:

@@ -1,12 +1,19 @@
 """The HTTP connections of one client of AWS's: botocore makes them, by its own settings, and they send.
 
-One rule: what leads a request elsewhere than to its endpoint is not followed.
+One rule: what leads a request elsewhere than to its endpoint is not followed, and an answer that is read as a
+whole, as all are but an object's bytes, is bounded.
 """
 
+from functools import partial
 from typing import Any
 
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp import ClientError, ClientResponse
+
+from aqi_service.errors import Unavailable
+
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of an answer. The longest are DynamoDB's, of 16 MB of items; JSON adds the types of attributes."""
 
 MAX_HEADER = 64 * 1024
 """Bytes of an answer's longest header, as of a feed's: a store may stand behind the same proxies."""
@@ -52,4 +59,18 @@ class _OneWay:
             answer.close()
             where = answer.headers["Location"]
             raise ClientError(f"the endpoint leads to {where}: name that as the endpoint, if it is right")
+        answer.read = partial(read_answer, answer)  # type: ignore[method-assign]  # botocore reads by it
         return answer
+
+
+async def read_answer(answer: ClientResponse) -> bytes:
+    """Return what an answer says. Raises Unavailable if it is longer than any that AWS gives."""
+    pieces, left = [], MAX_ANSWER
+    async with answer:
+        async for piece in answer.content.iter_any():
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                answer.close()
+                raise Unavailable(f"the endpoint's answer is over {MAX_ANSWER} bytes, so AWS did not send it")
+    return b"".join(pieces)

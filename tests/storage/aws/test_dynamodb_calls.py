@@ -17,7 +17,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import ChecksumError, ClientError, ProxyConnectionError
 
 from aqi_service.errors import AqiError, NotReady, Unavailable
-from aqi_service.storage.aws import dynamodb_calls
+from aqi_service.storage.aws import http_pool
 from aqi_service.storage.aws.clients import open_clients
 from aqi_service.storage.aws.dynamodb_attributes import put_request
 from aqi_service.storage.aws.dynamodb_batches import write_batch
@@ -197,7 +197,7 @@ class TestAnswer:
     async def test_one_without_end_is_given_up_and_its_connection_closed(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(dynamodb_calls, "MAX_ANSWER", 100_000)
+        monkeypatch.setattr(http_pool, "MAX_ANSWER", 100_000)
         sent = iter(int, 1)
         endless = (b"2710\r\n" + b" " * 10_000 + b"\r\n" for _ in sent)
         error = await refusal(monkeypatch, head(**CHUNKED), endless)  # the test ends: somebody closed
