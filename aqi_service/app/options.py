@@ -112,7 +112,7 @@ OPTIONS = (
         type=_POSITIVE,
         metavar="N",
         default=200,
-        help="DynamoDB read units a second for all requests for histories and days.",
+        help="DynamoDB read units a second that all requests for histories and days may use.",
     ),
     _option(
         "--max-write-units",
@@ -161,8 +161,9 @@ OPTIONS = (
     _option(
         "--export",
         metavar="PATH",
-        help="With --load-only: write every scored record to a .csv or .ndjson file (.gz too), to - (CSV; "
-        "the reports then go to stderr), or as Parquet to a folder or s3://bucket/prefix/.  [default: off]",
+        help="With --load-only: also write every scored record to a .csv or .ndjson file (.gz too), to - "
+        "(CSV; the reports then go to stderr), or as Parquet to a folder or s3://bucket/prefix/.  "
+        "[default: off]",
     ),
     _option(
         "--exclude-sensors",

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 from aqi_service import __version__
 
 _ENDS = """
-exit codes: 0 all found; 1 some id, sensor or place not found; 2 bad usage, or no id on some line of standard
-input; 3 no connection, time-out, Busy, Unavailable, a broken reply, or output that cannot be written
+exit codes: 0 all found; 1 some id, sensor or place not found; 2 bad usage, or a line of standard input that
+is no id; 3 no connection, time-out, Busy, Unavailable, a broken reply, or output that cannot be written
 """
 
 
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     env = os.environ.get
     parser = _Parser(
         prog="aqi-client",
-        description="Look up air-quality records by id: CSV on standard output, and a file data_ID.csv each.",
+        description="Look up air-quality records by id: CSV on standard output, a file data_ID.csv for each.",
         epilog=_ENDS,
         allow_abbrev=False,
     )
@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         help="the server's address; AQI_SERVER_HOST; default 127.0.0.1",
     )
     port = env("AQI_SERVER_PORT") or "12000"
-    add("--port", default=port, type=_port, help="its port; AQI_SERVER_PORT; default 12000")
+    add("--port", default=port, type=_port, help="the server's port; AQI_SERVER_PORT; default 12000")
     tls = _switch("AQI_SERVER_TLS")
     add(
         "--tls",
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         default=30.0,
         type=_seconds,
         metavar="SECONDS",
-        help="wait so long for each reply, and ask a busy server again for so long; default 30",
+        help="how long to wait for each reply, and to ask a busy server again; default 30",
     )
     add("--output-dir", metavar="DIR",
         help="save files there; default: the current folder for ids, else nowhere")  # fmt: skip
@@ -100,7 +100,8 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
     add("--km", metavar="K", help="radius of --area, 0.1 to 100 kilometres")
     add("--history", metavar="ID", help="a sensor's records; default: the last 7 days")
     add("--days", metavar="ID", nargs="?", const="",
-        help="a sensor's days; default: the last 30; without ID: those of all sensors there")  # fmt: skip
+        help="a sensor's days; default: the last 30; without ID: the days of all sensors of --near, --box or "
+        "--country")  # fmt: skip
     add("--since", metavar="T", help="start of --history and --days")
     add("--until", metavar="T", help="end of --history and --days; default: now")
     add("--indoor", action="store_true", help="indoor sensors as well")
