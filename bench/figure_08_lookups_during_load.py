@@ -17,6 +17,7 @@ import orjson
 from aqi_service.core.csv_reply import csv_reply
 from aqi_service.core.frames import NOT_FOUND
 from bench.lib.background import Program, python, running
+from bench.lib.cores import waited_for_a_core
 from bench.lib.feed import FIRST_ID
 from bench.lib.figures import Figure, Goal, Side
 from bench.lib.items import items_of
@@ -79,11 +80,6 @@ def truth_of(document: Path, file: Path) -> Path:
     return file
 
 
-def seconds_without_a_core(pid: int) -> float:
-    """Read the seconds that a process's first thread could have run and had no core."""
-    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
-
-
 def loaded(ours: Program) -> tuple[dict[str, Any], float, float, float]:
     """Wait until a load has reported and its snapshot is in memory, whichever is first.
 
@@ -97,7 +93,7 @@ def loaded(ours: Program) -> tuple[dict[str, Any], float, float, float]:
         if not line.startswith("{"):
             renewed = time.time()
         elif not report:
-            report, end, without = orjson.loads(line), time.time(), seconds_without_a_core(ours.pid)
+            report, end, without = orjson.loads(line), time.time(), waited_for_a_core(ours.pid)
     return report, end, renewed, without
 
 
@@ -125,7 +121,7 @@ def load_beside_lookups(run: Run, backend: Backend, standin: StandIn, small: Pat
         loaded(ours)
         standin.set(feed=str(large))
         with paced_lookups(port, truth) as lookups:
-            before = seconds_without_a_core(ours.pid)
+            before = waited_for_a_core(ours.pid)
             report, end, renewed, without = loaded(ours)
     if (report["status"], report["bytes"]) != ("complete", large.stat().st_size):
         raise AssertionError(f"the load was not complete: {report}")

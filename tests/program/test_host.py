@@ -5,11 +5,12 @@ process that runs can be put under them and freed again.
 """
 
 import asyncio
+import os
 import re
 import resource
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ from tests.doubles.load_helpers import document, written
 from tests.doubles.local_helpers import count, files
 from tests.doubles.program import Running, few_descriptors, ran, running
 from tests.doubles.wire_fixtures import Peer
+from trials.host.figures import latencies
 from trials.host.limits import load
+from trials.host.lookups import Lookups, asking
 from trials.host.places import snapshot
 
 FIRST, SECOND = document(*range(1, 101)), document(*range(1, 3001))
@@ -167,3 +170,33 @@ async def test_a_snapshot_twelve_times_as_large_takes_no_more_memory(tmp_path: P
         assert (took.code, took.report["status"]) == (0, "complete"), took.err
         peaks.append(took.peak)
     assert peaks[1] - peaks[0] < 10, peaks
+
+
+@pytest.mark.parametrize(("unhindered", "holds"), [(0.001, True), (0.06, False)])
+def test_lookups_are_not_judged_by_the_time_in_which_others_had_the_cores(
+    unhindered: float, *, holds: bool
+) -> None:
+    lookups = Lookups(0, os.getpid(), ("1",))
+    lookups.taken, lookups.unhindered, lookups.found = [0.3] * 200, [unhindered] * 200, 1
+    assert all(figure.holds for figure in latencies("lookups", lookups, most_p99=0.05)) is holds
+
+
+async def test_a_lookup_takes_no_less_time_than_what_is_judged_of_it() -> None:
+    answered, peers = asyncio.Semaphore(0), []
+
+    async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peers.append(writer)
+        with suppress(EOFError, ConnectionError):
+            while await reader.readexactly(len(encode(b"1"))):
+                writer.write(encode(b"id,"))
+                answered.release()
+
+    server = await asyncio.start_server(answer_all, "127.0.0.1", 0)
+    async with server:
+        async with asking(server.sockets[0].getsockname()[1], os.getpid(), ("1",)) as lookups:
+            for _ in range(20):
+                await answered.acquire()
+        for peer in peers:
+            peer.transport.abort()
+    assert 0 < len(lookups.taken) == len(lookups.unhindered) == lookups.found
+    assert all(0 <= judged <= taken for judged, taken in zip(lookups.unhindered, lookups.taken, strict=True))

@@ -13,6 +13,7 @@ from aqi_service.server.sockets import default_max_connections
 from trials.siege.__main__ import main
 from trials.siege.attacks import STORM, storm
 from trials.siege.figures import Figure, broken, table
+from trials.siege.honest import ENOUGH, Waits
 from trials.siege.opening import besieged
 from trials.siege.sizes import SMALL, SMALL_BOUNDS, WHOLE, Crowd
 
@@ -90,3 +91,11 @@ def test_a_figure_over_its_limit_is_told_and_counted() -> None:
         "shown        99",
         "over       10.2 ms    at most 10  NOT KEPT",
     ]
+
+
+@pytest.mark.parametrize(("unhindered", "over"), [(0.001, []), (0.06, ["but for waits for a core, p99"])])
+def test_the_honest_client_is_not_judged_by_the_time_in_which_others_had_the_cores(
+    unhindered: float, over: list[str]
+) -> None:
+    waits = Waits(asked=[0.3] * ENOUGH, unhindered=[unhindered] * ENOUGH, own=[0.2] * ENOUGH)
+    assert [figure.name for figure in broken(list(waits.figures(most=0.05)))] == over

@@ -1,5 +1,7 @@
 """The bench: what it feeds, what takes it in, how figures are written; `.ci/run` runs all of it small."""
 
+import os
+import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 
 from bench.__main__ import PARTS, chosen, main
 from bench.figure_01_bytes_to_items import DUCKDB, OURS, Peer, Reached, Seen, beside
+from bench.lib.cores import pin_to_first_core, waited_for_a_core
 from bench.lib.feed import FIRST_ID, RECORD_BYTES, count, feed, write
 from bench.lib.figures import Figure, Goal, Side, in_turns, table, verdict
 from bench.lib.run import SIZES, Run
@@ -319,3 +322,17 @@ def test_what_was_measured_before_a_run_was_ended_is_printed(
     with pytest.raises(KeyboardInterrupt):
         main({"ONLY": "start"})
     assert "99 of a test  2.50 s" in capsys.readouterr().out
+
+
+def test_who_shares_a_core_with_another_that_never_rests_is_seen_to_wait_for_it() -> None:
+    cores = os.sched_getaffinity(0)
+    with subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) as other:
+        try:
+            pin_to_first_core(other.pid)
+            pin_to_first_core()
+            before = waited_for_a_core(os.getpid())
+            while waited_for_a_core(os.getpid()) == before:
+                pass
+        finally:
+            os.sched_setaffinity(0, cores)
+            other.kill()

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aqi_service.core.parse.document import MAX_RECORDS
+from bench.lib.cores import waited_for_a_core
 from bench.lib.feed import feed
 from tests.doubles.program import Running, ran, running
-from trials.host.figures import Figure, latencies, peak_memory, waited_for_a_core, worst_lag
+from trials.host.figures import Figure, latencies, peak_memory, worst_lag
 from trials.host.limits import Took, load
 from trials.host.lookups import asking
 from trials.host.places import FEED, discarding_aws, scattered, served, snapshot
@@ -58,7 +59,7 @@ async def serving(folder: Path, size: int) -> AsyncIterator[Figure]:
     first = await ran("--load-only", "--local", "d", "--from", "small.json", *TAKEN, cwd=folder)
     assert first.code == 0, first.err
     async with unread(*DAEMON, "--serve-only", cwd=folder) as program:
-        async with asking(await program.port("tcp"), IDS) as idle:
+        async with asking(await program.port("tcp"), program.process.pid, IDS) as idle:
             await asyncio.sleep(IDLE_SECONDS)
         for figure in latencies("lookups, idle", idle):
             yield figure
@@ -69,10 +70,11 @@ async def serving(folder: Path, size: int) -> AsyncIterator[Figure]:
 
 
 async def _while_loading(program: Running) -> AsyncIterator[Figure]:
-    waited = waited_for_a_core(program)
-    async with asking(await program.port("tcp"), IDS) as busy:
+    pid = program.process.pid
+    waited = waited_for_a_core(pid)
+    async with asking(await program.port("tcp"), pid, IDS) as busy:
         report = await program.report(within=LONG)
-    waited, seconds = waited_for_a_core(program) - waited, report["seconds"]
+    waited, seconds = waited_for_a_core(pid) - waited, report["seconds"]
     for figure in latencies("lookups, loading", busy, MOST_P99):
         yield figure
     yield Figure("  waited for a core", f"{100 * waited / seconds:.0f} % of the time")

@@ -26,9 +26,6 @@ TABLE_FILES = 12
 UNREAD = "write_timeout"
 """Why who does not read a box is cut."""
 
-ENOUGH = 200
-"""Questions of a phase from which on their p99 is more than the slowest one."""
-
 NO_DESCRIPTOR = ("Too many open files", "out of system resource")
 """What is logged when there is none for a new connection."""
 
@@ -242,11 +239,8 @@ class Assault:
     def _waits(self) -> None:
         """Note what the phase cost the honest client."""
         waits = self.honest.waits.get(self.honest.phase, Waits())
-        p99 = _over(self.bounds.p99, 0.001) if len(waits.asked) >= ENOUGH else None
-        for name, part, limit in (("p50", 0.5, None), ("p99", 0.99, p99), ("most", 1, None)):
-            self._note(f"honest client waits, {name}", quantile(waits.asked, part) * 1000, "ms", limit)
-        self._note("with a new connection, p99", quantile(waits.connected, 0.99) * 1000, "ms")
-        self._note("lateness of its own clock, p99", quantile(waits.own, 0.99) * 1000, "ms")
+        for figure in waits.figures(self.bounds.p99):
+            self._note(*figure)
 
 
 def _over(bound: float | None, unit: float) -> float | None:

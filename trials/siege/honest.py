@@ -1,18 +1,21 @@
 """The honest client: it asks one id at a time, on a connection that it keeps and now and then on a new one.
 
-One rule: what is right was learnt before the siege; how late this process itself was is measured beside.
+One rule: what is right was learnt before the siege; how long others had the cores is measured beside, and is
+no part of what is judged.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 
 from aqi_service.core.frames import NOT_FOUND
+from bench.lib.cores import waited_in_both
 from tests.doubles.patience import patience
 from tests.doubles.wire_fixtures import Peer
+from trials.siege.figures import Figure
 
 EVERY = 0.02
 NEW_EVERY = 10
@@ -20,15 +23,29 @@ NEW_EVERY = 10
 
 ABSENT = "1"
 
+ENOUGH = 200
+"""Questions of a phase from which on their p99 is more than the slowest one."""
+
 
 @dataclass
 class Waits:
     """Seconds that one phase cost the honest client."""
 
     asked: list[float] = field(default_factory=list)
+    unhindered: list[float] = field(default_factory=list)
+    """Those of `asked`, but for the time in which daemon or client could have run, and had no core."""
     connected: list[float] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
     """By how much this process woke later than it wished: what the machine adds to every figure."""
+
+    def figures(self, most: float | None) -> Iterator[Figure]:
+        """Give them in milliseconds; `most` is the limit of what the machine has no part in."""
+        for name, part in (("p50", 0.5), ("p99", 0.99), ("most", 1)):
+            yield _milliseconds(f"honest client waits, {name}", self.asked, part)
+        limit = None if most is None or len(self.unhindered) < ENOUGH else most * 1000
+        yield _milliseconds("but for waits for a core, p99", self.unhindered, 0.99, limit)
+        yield _milliseconds("with a new connection, p99", self.connected, 0.99)
+        yield _milliseconds("lateness of its own clock, p99", self.own, 0.99)
 
 
 def quantile(values: list[float], part: float) -> float:
@@ -36,11 +53,16 @@ def quantile(values: list[float], part: float) -> float:
     return sorted(values)[min(len(values) - 1, int(part * len(values)))] if values else 0.0
 
 
+def _milliseconds(name: str, seconds: list[float], part: float, limit: float | None = None) -> Figure:
+    return Figure(name, quantile(seconds, part) * 1000, "ms", limit)
+
+
 @dataclass
 class Honest:
     """Asks until it is told to end.
 
     Attributes:
+        pid: the daemon's.
         truth: replies by id.
         waits: of each phase, by its name.
         wrong: what was not answered right, in words.
@@ -48,6 +70,7 @@ class Honest:
     """
 
     port: int
+    pid: int
     truth: Mapping[str, bytes]
     phase: str = ""
     waits: dict[str, Waits] = field(default_factory=dict)
@@ -88,7 +111,9 @@ class Honest:
             begun = time.perf_counter()
             await asyncio.sleep(EVERY)
             waits.own.append(time.perf_counter() - begun - EVERY)
-            waits.asked.append(await self._ask(kept))
+            waited = waited_in_both(self.pid)
+            waits.asked.append(took := await self._ask(kept))
+            waits.unhindered.append(max(0.0, took - (waited_in_both(self.pid) - waited)))
             if number % NEW_EVERY == 0 and not self.keeps_to_one:
                 waits.connected.append(await self._ask_anew())
 

@@ -65,7 +65,8 @@ async def besieged(
         truth = await _truth(port)
         asked = {"port": port, "http": http, "ids": list(truth), "tick": size.tick}
         async with _attackers(asked) as attackers:
-            yield Assault(size, bounds, seed, program, attackers, Honest(port, truth), Watch(program), told)
+            honest = Honest(port, program.process.pid, truth)
+            yield Assault(size, bounds, seed, program, attackers, honest, Watch(program), told)
 
 
 def _document(folder: Path, size: Size) -> Path:

@@ -75,7 +75,7 @@ class Bounds:
         both: the same while both ports are attacked.
         boxes: the same while boxes are asked for and not read.
         cut: seconds until a hostile connection that makes no progress is gone.
-        p99: of the seconds that the honest client waits.
+        p99: of the seconds that the honest client waits, but for those in which others had the cores.
         stop: seconds from SIGTERM to the end.
     """
 
