@@ -1,4 +1,4 @@
-"""Change the code in small ways and see the tests fail: mutmut over core/, load/load.py and storage/.
+"""Change the code in small ways and see the tests fail: mutmut over core/, storage/ and the writers of load/.
 
 One rule: a change that no test notices is named in tests/mutation/equivalent.toml, or makes this fail.
 

@@ -35,6 +35,11 @@ AREAS = (
         without="aws",
     ),
     Area(
+        "writer",
+        ("load/comparison.py", "load/group.py", "load/group_writer.py", "load/table_writer.py"),
+        ("load/test_table_writer*.py",),
+    ),
+    Area(
         "local",
         (
             "storage/local/*.py",
