@@ -6,6 +6,7 @@ One rule: it uses the program's own commands as a user would; nothing here is do
 import asyncio
 import ctypes
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from aqi_service.app.commands import client
+from aqi_service.app.commands import client, service
 from aqi_service.client import Client
 
 CAPTURE = "data_10_08_17_11_23.json.gz"
@@ -35,11 +36,24 @@ These are values of 5 minutes of 10 August 2017, and the DAQI wants 24-hour mean
 illustrates. The live feed has 24-hour means. They are what citizens' sensors report, uncalibrated: no
 regulatory measurement and no health advice. Data: Sensor.Community (ODbL 1.0, contents DbCL 1.0)."""
 
-NEXT = """\
+IN_TREE = """\
 Next: make run        load the real feed every hour into ./data, and serve it
       README.md       how to install it, and the same on AWS
-"""
-SEE = "see it on a map: make map"
+
+see it on a map: make map"""
+
+INSTALLED = """\
+Next: {service} --local ./data --ttl-days 14 --keep-days 14
+      loads the real feed every hour into ./data, and serves it
+
+see it on a map: {python} -m aqi_service.demo --serve"""
+
+
+def what_next(tree: Path) -> str:
+    """Say what to type next: to whom has the project's tree, or to whom has installed the program alone."""
+    if (tree / "Makefile").exists():
+        return IN_TREE
+    return INSTALLED.format(service=service(), python=shlex.quote(sys.executable))
 
 
 async def demo(folder: Path, *, serve: bool) -> int:
@@ -63,9 +77,10 @@ async def demo(folder: Path, *, serve: bool) -> int:
         print("\n3. Ask it by place: how is the air in Stuttgart, and at the sensors nearest to its middle?")
         await _until_in_memory(server)
         await _ask(ports["tcp"])
-        print(f"\n{CAVEAT}\n\n{NEXT}")
+        next_steps, _, see = what_next(Path(__file__).parent.parent).rpartition("\n")
+        print(f"\n{CAVEAT}\n\n{next_steps}")
         if not serve:
-            print(SEE, flush=True)
+            print(see, flush=True)
         else:
             print(f"Serving until Ctrl-C: {client()} --port {ports['tcp']} {RECORDS[0]}")
             print("See it on a map, in a browser on this machine:")

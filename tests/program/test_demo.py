@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+import aqi_service
 from aqi_service.core.csv_reply import HEADER_LINE, csv_reply
-from aqi_service.demo import CAVEAT, NEXT, RECORDS, SEE, main
+from aqi_service.demo import CAVEAT, RECORDS, main, what_next
 from aqi_service.storage.local.store import LocalStore
+from tests import ROOT
 from tests.doubles.program import Running, ran, running
 
 HEADER = HEADER_LINE.rstrip()
 CUT = 3
+WHERE = Path(str(aqi_service.__file__)).resolve().parent.parent
+"""Where the program lies: an installed one has no Makefile there."""
 
 
 def temporary(folder: Path) -> dict[str, str]:
@@ -62,11 +66,19 @@ async def test_it_loads_serves_looks_up_and_says_what_it_means_and_what_comes_ne
     ]
     assert re.search(r"^ +3 +62 +1 +1\.85 ", done.out, re.MULTILINE)
     assert '"status":"complete"' in done.out
-    assert done.out.endswith(f"\n{CAVEAT}\n\n{NEXT}\n{SEE}\n")
-    assert SEE == "see it on a map: make map"
+    assert f"\n{CAVEAT}\n\nNext: " in done.out
+    assert lines[-1] == what_next(WHERE).splitlines()[-1]
     assert "\naqi_service " in f"\n{done.err}"
     assert "for instance: " not in done.err  # a command for the default port, where nobody listens
     assert left(tmp_path) == []
+
+
+def test_who_has_installed_it_alone_is_told_no_command_of_the_tree(tmp_path: Path) -> None:
+    assert what_next(ROOT).endswith("\nsee it on a map: make map")
+    told = what_next(tmp_path)
+    assert "make " not in told
+    assert re.findall(r"-m (aqi_service\S*) (--\S+)", told)[-1] == ("aqi_service.demo", "--serve")
+    assert re.search(r"^Next: \S.* --local \./data ", told)
 
 
 async def stored(folder: Path) -> list[str]:
