@@ -1,6 +1,7 @@
 """docker-compose.yml and the image, judged without an engine: by the real Compose binary."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,21 @@ def test_options_come_from_the_environment() -> None:
     assert aqi["environment"]["AQI_SCALE"] == "us-epa"
     assert aqi["environment"]["AQI_INTERVAL"] is None
     assert aqi["ports"][0]["published"] == "12001"
+
+
+DECIDED = {"create", "from", "http-host", "load-only", "local", "serve-only", "tls-cert"}
+"""What Compose's own commands settle, or is no setting of a daemon that runs."""
+
+
+@needs_compose
+@pytest.mark.parametrize("name", DAEMONS)
+def test_what_the_runbook_has_one_set_gets_into_each_daemon(name: str) -> None:
+    runbook = (ROOT / "docs/operations.md").read_text(encoding="utf-8").partition("\n## Runbook\n")[2]
+    advised = set(re.findall(r"`--([a-z-]+)(?: N)?`", runbook)) - DECIDED
+    assert len(advised) > 3
+    variables = {f"AQI_{option.upper().replace('-', '_')}" for option in advised}
+    of_a_folder = {"AQI_KEEP_DAYS"} if name != "aqi-home" else set()
+    assert variables - of_a_folder <= set(services()[name]["environment"])
 
 
 @needs_compose
