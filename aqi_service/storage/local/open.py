@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from aqi_service.errors import ConfigError
 from aqi_service.storage.backend import NothingToCreate, SnapshotLocations
 from aqi_service.storage.local.archive import LocalArchive
 from aqi_service.storage.local.lease import LocalLease
@@ -19,7 +20,7 @@ class LocalBackend(NothingToCreate):
     """What is below one folder, as `ports.Backend` says; `objects` reads `s3://` sources, if one is named."""
 
     def __init__(self, folder: Path, objects: Objects | None = None, *, read_only: bool = False) -> None:
-        self.location = f"folder {folder}"
+        self.location, folder = f"folder {folder}", _absolute(folder)
         self._archive = LocalArchive(folder, read_only=read_only)
         self.storage = Storage(self._archive, LocalStore(folder, read_only=read_only))
         self.lease = LocalLease(folder, holder_name())
@@ -64,8 +65,18 @@ async def open_local(
 @asynccontextmanager
 async def open_archive(folder: Path) -> AsyncIterator[LocalArchive]:
     """Open just the archive, to read it."""
-    archive = LocalArchive(folder, read_only=True)
+    archive = LocalArchive(_absolute(folder), read_only=True)
     try:
         yield archive
     finally:
         await archive.close()
+
+
+def _absolute(folder: Path) -> Path:
+    """Return a folder's whole path. Raises ConfigError where it counts from a folder that is gone."""
+    try:
+        return folder.absolute()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"The folder {folder} cannot be used: the current folder is gone; name its whole path."
+        ) from error
