@@ -80,7 +80,7 @@ async def shown(folder: Path) -> dict[str, set[str]]:
     return found
 
 
-async def test_a_running_daemon_has_every_metric_and_label_that_dashboard_and_rules_ask_for(
+async def test_a_running_daemon_has_what_dashboard_and_rules_ask_for_and_no_metric_that_neither_does(
     tmp_path: Path,
 ) -> None:
     found = await shown(tmp_path)
@@ -91,6 +91,9 @@ async def test_a_running_daemon_has_every_metric_and_label_that_dashboard_and_ru
         labels = {"instance", "job", *(label for metric in metrics for label in found[metric])}
         asked = {label.strip() for group in BY.findall(plain) for label in group.split(",")}
         assert (asked | set(LABEL.findall(text))) <= labels, text
+    looked_at = set(METRIC.findall(" ".join((*queries(), *rules()))))
+    own = {name for name in found if name.startswith("aqi_") and not name.endswith(("_sum", "_count"))}
+    assert own - looked_at == set()  # else nobody sees it
 
 
 def test_what_rules_record_is_recorded_before_it_is_asked_for() -> None:
