@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import zlib
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from aqi_service.storage.aws.s3_archive import S3Archive
 from aqi_service.storage.aws.s3_bucket import Bucket
 from aqi_service.storage.aws.s3_upload import PART_SIZE, PARTS_IN_FLIGHT, S3Upload
 from aqi_service.storage.ports import SnapshotInfo
+from aqi_service.storage.turns import between_lookups, going_first
 from tests.doubles.aws_answers import cut, error, held
 from tests.doubles.aws_world import World, fresh, opened, until
+from tests.doubles.patience import PATIENCE
 from tests.doubles.snapshot_name import NAME
 from tests.doubles.wire_fixtures import turns
 
@@ -191,6 +194,20 @@ async def test_an_upload_is_aborted_only_when_none_of_its_parts_is_on_its_way_an
     await client.begun.wait()
     await upload.close()
     assert client.ends == ["part", "upload"]
+
+
+async def test_a_part_goes_out_in_a_moment_without_a_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_upload, "between_lookups", partial(between_lookups, PATIENCE))
+    client: Any = Slow()
+    upload = S3Upload(Bucket(client, "b"), NAME, INFO)
+    await upload.begin()
+    with going_first():
+        await upload.write(b"x" * PART_SIZE)
+        await turns()
+        assert not client.begun.is_set()
+    await turns()
+    assert client.begun.is_set()
+    await upload.close()
 
 
 @pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
