@@ -52,7 +52,7 @@ async def test_what_install_says_to_try_works_without_a_network_and_the_hint_can
 
 
 def test_every_user_has_a_start_of_three_lines() -> None:
-    users = section("Which of four are you?").strip().split("\n\n")
+    users = section("Where to start").strip().split("\n\n")
     assert [re.findall(r"^\*\*(.+?)\*\*", user)[0] for user in users] == [
         "At home", "On AWS", "With scripts", "With years of snapshots"
     ]  # fmt: skip
