@@ -21,7 +21,7 @@ demo: ## set up, then load a snapshot, score it and look records up; needs no AW
 	$(call setup)
 	@exec $(RUN) -m aqi_service.demo $(ARGS)
 
-map: ## the same, and serve lookups and the map until Ctrl-C: the last line is its address
+map: ## the same, and serve lookups and the map until Ctrl-C; the last line is the map's address
 	$(call setup)
 	@exec $(RUN) -m aqi_service.demo --serve $(ARGS)
 
@@ -34,22 +34,22 @@ test: ## set up, then run the tests
 	@$(RUN) -m compileall -q aqi_service bench tests tools trials  # once, not in each process that the tests start
 	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 3 --dist worksteal --ignore tests/page $(ARGS)  # keeps what pytest makes of the tests
 
-test-extras: ## the tests of Parquet, DuckDB, pandas and the release: `make test` leaves them out, since it does not set these up
+test-extras: ## the tests of Parquet, DuckDB, pandas and the release, with the packages that they need; `make test` leaves them out
 	$(call setup,--extra test --extra examples --extra release)
 	@EXTRAS=true $(RUN) -m pytest -n 3 --dist worksteal -m needs_package $(ARGS)
 
-page: ## the page in a real browser (Debian's chromium), its types and its parts alone
+page: ## the page in a real browser (Debian's chromium), its types, and its parts by themselves
 	$(call setup,--extra test)
 	@$(RUN) -m pytest -n 3 --dist worksteal tests/page $(ARGS)
 
 test-all: ## the tests on every Python from 3.11 to 3.13 that this machine has
 	@$(PYTHON) -m tools.test_all $(ARGS)
 
-dist: ## what is released, in dist/: source archive, wheel, SBOM, checksums; ARGS=--uncommitted of a changed tree
+dist: ## what is released, in dist/: source archive, wheel, SBOM, checksums; ARGS=--uncommitted for a changed tree
 	$(call setup,--extra release)
 	@$(RUN) -m tools.dist $(ARGS)
 
-test-wheel: ## install the wheel of dist/ on every Python that is here, run its demo and the tests on it
+test-wheel: ## install the wheel of dist/ on every Python that this machine has, run its demo and the tests on it
 	$(call setup)
 	@$(RUN) -m tools.test_wheel $(ARGS)
 
@@ -60,11 +60,11 @@ check: ## formatting, lint, types, and the import rules
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -q tests/project/test_architecture.py
 
-trials: ## all that follow up to conformance, one after the other, and which of them failed; ARGS="soak host" some
+trials: ## all that follow, up to manual, one after the other; says which failed; ARGS="soak host" runs some
 	$(call setup,--extra test)
 	@$(RUN) -m tools.trials $(ARGS)
 
-matrix: ## every fault on every call that it can fall on, once, twice and always; MATRIX=kinds is one of each kind
+matrix: ## every fault on every call that it can hit, once, twice and always; MATRIX=kinds is one of each kind
 	$(call setup,--extra test)
 	@MATRIX=$${MATRIX:-all} $(RUN) -m pytest -n 2 trials/matrix $(ARGS)
 
@@ -72,7 +72,7 @@ crash: ## kill -9 at each step and 200 random moments of a load, at each step of
 	$(call setup,--extra test)
 	@KILLS=$${KILLS:-200} POWER_SEEDS=$${POWER_SEEDS:-3} EACH_STEP=$${EACH_STEP:-1} $(RUN) -m pytest -n 2 --timeout 3000 -rP trials/crash/test_random_moments.py trials/crash/test_every_step.py trials/crash/test_exports.py $(ARGS)
 
-chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses, MINUTES=0 is that one
+chaos: ## random faults for MINUTES=5: daemons, replays, lookups; SEED=N chooses a campaign, MINUTES=0 runs only that one
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.chaos --minutes $${MINUTES:-5} $${SEED:+--seed $$SEED} $(ARGS)
 
@@ -84,7 +84,7 @@ shards: ## 8 workers over 64 snapshots, killed beside a daemon; replicas behind 
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.shards $${SEED:+--seed $$SEED} $(ARGS)
 
-years: ## a year of daily files by 4 shards that are killed, exported, and one question; 20,000 files out of S3; SEED=N
+years: ## a year of daily files, loaded by 4 shards that are killed, exported, and asked one question; 20,000 files from S3; SEED=N
 	$(call setup,--extra test --extra examples)
 	@exec $(RUN) -m trials.years $${SEED:+--seed $$SEED} $(ARGS)
 
@@ -100,7 +100,7 @@ siege: ## 8,000 idle and 20,000 hostile connections beside an honest client; SEE
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.siege $${SEED:+--seed $$SEED} $(ARGS)
 
-fuzz: ## 2,000,000 hostile inputs into whatever reads foreign bytes; SEED=N chooses, INPUTS=N or MINUTES=N how many
+fuzz: ## 2,000,000 hostile inputs into all that reads bytes from outside; SEED=N chooses them, INPUTS=N or MINUTES=N how many
 	$(call setup,--extra test)
 	@exec $(RUN) -m trials.fuzz $${SEED:+--seed $$SEED} $${INPUTS:+--inputs $$INPUTS} $${MINUTES:+--minutes $$MINUTES} $(ARGS)
 
@@ -108,7 +108,7 @@ conformance: ## the storage contract, a part of the matrix and Compose on dynali
 	$(call setup,--extra test)
 	@$(RUN) -m tools.conformance $(ARGS)
 
-manual: ## the commands of docs/aws.md, by AWS's own command line, on moto; they take some minutes
+manual: ## the commands of docs/aws.md, with AWS's own command line, on moto; some minutes
 	$(call setup,--extra test --extra bench)
 	@$(RUN) -m pytest --timeout 900 trials/manual $(ARGS)
 
@@ -124,7 +124,7 @@ wheelhouse: ## what an EC2 instance installs, by hash: build/wheelhouse/SHA256.t
 	$(call setup)
 	@$(RUN) -m tools.wheelhouse $(ARGS)
 
-lock: ## pin anew what pyproject.toml asks for, with hashes; ARGS=--upgrade moves the versions; needs uv
+lock: ## pin the packages of pyproject.toml again, with hashes; ARGS=--upgrade moves the versions; needs uv
 	@$(PYTHON) -m tools.lock $(ARGS)
 
 audit: ## ask PyPI's vulnerability data about every pinned package; exit code 2 if it cannot be reached
