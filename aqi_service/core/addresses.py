@@ -1,6 +1,6 @@
-"""Which hosts lie in a network of somebody's own: by their address, or by a name that no public one has.
+"""Which hosts are internal: known by their address, or by a name that no public host has.
 
-One rule: what is not known to be public counts as internal.
+One rule: a host that is not known to be public counts as internal.
 """
 
 import re
@@ -16,20 +16,20 @@ _WITH_IPV4 = (
     (IPv6Network("64:ff9b::/96"), 0),  # NAT64, which DNS64 gives for public hosts too: RFC 6052, 2.1
     (IPv6Network("2002::/16"), 80),  # 6to4: RFC 3056, 2
 )
-"""Prefixes of addresses that lead to an IPv4 address, and how many bits stand behind that."""
+"""Prefixes of addresses that contain an IPv4 address, and how many bits follow that address."""
 
 _NOT_PUBLIC = (
     IPv4Network("192.0.0.0/24"),  # RFC 6890; Oracle's cloud has its metadata at 192.0.0.192
     IPv4Network("192.88.99.0/24"),  # relays of 6to4, given up: RFC 7526
     IPv4Network("168.63.129.16"),  # Azure's WireServer, on every machine there
 )
-"""What stands for something near although Python, or IANA, takes it for public."""
+"""Internal networks that Python, or IANA, calls public."""
 
 _DOCUMENTATION = IPv6Network("3fff::/20")
 """RFC 9637; Pythons of before 2024 take it for public."""
 
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
-"""What stands before an IPv4 address at the end of any prefix (RFC 5214, 6.1)."""
+"""The 32 bits that come before an IPv4 address at the end of any prefix (RFC 5214, 6.1)."""
 
 _OWN_DOMAINS = frozenset(
     {"localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "arpa"}
@@ -38,13 +38,13 @@ _OWN_DOMAINS = frozenset(
 
 
 _NAME = re.compile(r"[a-z0-9_.-]+")
-"""What a public host's name is made of; whoever reads others may read `%2e` for a full stop."""
+"""The characters of a public host's name; a program that accepts others may read `%2e` as a full stop."""
 
 
 def is_internal(host: str) -> bool:
-    """Tell whether an address is not public, or a name is one that only one's own network can tell of.
+    """Tell whether an address is not public, or a name is one that only a private network can know.
 
-    Names that look like an address to the system (`127.1`, `2130706433`, `0x7f.1`) are internal.
+    Names that the system reads as an address (`127.1`, `2130706433`, `0x7f.1`) are internal.
     """
     try:
         return not _is_public(ip_address(host))

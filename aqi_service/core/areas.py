@@ -1,6 +1,6 @@
-"""An area as a value: the sensors in it summed up.
+"""An area as a value: a summary of the sensors in it.
 
-One rule: medians and quartiles are exact, and of too few sensors there are none.
+One rule: medians and quartiles are exact; too few sensors give none.
 """
 
 from collections import Counter
@@ -18,10 +18,10 @@ from aqi_service.core.sensor_records import UNCLEAN, SensorRecord
 from aqi_service.core.slices import BUILD_SLICE, Slices, in_order
 
 LEAST_COUNTED = 3
-"""An area of fewer sensors has no values: two agree by chance, and neither is known to be right."""
+"""An area with fewer sensors has no values: two may agree by chance, and nobody knows which is right."""
 
 _EXACT, _WRITTEN = Context(prec=200), Context(prec=MAX_DIGITS)
-"""More digits than the mean of two values has, and those that a number may have."""
+"""More digits than the mean of two values has; and as many as a number may have."""
 
 
 class Quartiles(NamedTuple):
@@ -39,11 +39,11 @@ class Area:
     Attributes:
         request: which area.
         sensors: how many counted.
-        left_out_because: how many others are there by reason: `indoor`, a flag, or `no_value`.
+        left_out_because: how many others there are, by reason: `indoor`, a flag, or `no_value`.
         pm25: PM2.5 of those that counted.
         pm10: PM10 of them.
-        score: of the medians, scored like a record; None if there are none.
-        scale: on which it was scored.
+        score: the score of the medians, computed as for a record; None if there are no medians.
+        scale: the scale of the score.
         newest: the newest of the records that counted.
     """
 
@@ -58,14 +58,14 @@ class Area:
 
     @property
     def left_out(self) -> int:
-        """How many sensors are there that did not count."""
+        """The number of sensors that did not count."""
         return sum(self.left_out_because.values())
 
 
 def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) -> Slices[Area]:
     """Sum up all sensors of an area; `usual` is the scale unless another is asked for.
 
-    Those that are clean count, and indoor ones only if they are asked for.
+    Clean sensors count; indoor ones count only if they are asked for.
     """
     fine, coarse = list[Decimal](), list[Decimal]()
     left_out, counted, scale = Counter[str](), 0, request.choice.scale or usual
@@ -89,7 +89,7 @@ def sum_up(request: AreaRequest, sensors: Sequence[SensorRecord], usual: Scale) 
 
 
 def _reason(record: SensorRecord, request: AreaRequest) -> str | None:
-    """Return why a sensor does not count, the first of its reasons; None if it does."""
+    """Return the first reason why a sensor does not count; None if it counts."""
     if record.item.indoor == "1" and not request.choice.indoor:
         return "indoor"
     if not record.is_clean:
@@ -105,7 +105,7 @@ def _quartiles(found: Sequence[Decimal]) -> Slices[Quartiles]:
 
 
 def _between(values: Sequence[Decimal], quarters: int) -> Decimal:
-    """Return the value at so many quarters of the way from the first to the last."""
+    """Return the value that lies `quarters` quarters of the way from the first to the last."""
     place, part = divmod((len(values) - 1) * quarters, 4)
     low = values[place]
     if not part:

@@ -1,6 +1,7 @@
-"""A badge: an index in a few words on a strip of 32 pixels' height, as SVG for other people's pages.
+"""A badge: an index in a few words, as an SVG strip 32 pixels high, for other people's pages.
 
-One rule: it is read without its colours, and says how old it is; old data are grey, whatever the index was.
+One rule: a badge can be read without its colours, and says how old it is; old data are grey, whatever the
+index was.
 """
 
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.core.times import DAY
 
 OLD_SECONDS = 3 * 3600
-"""Past this age a badge is grey and says that it is old."""
+"""Beyond this age a badge is grey and says that it is old."""
 
 MOST_BYTES = 2048
 MOST_LABEL, MOST_VALUE = 32, 44
-"""Characters of what is shown: those of `US AQI 150 Unhealthy for Sensitive Groups`, and a few more."""
+"""Most characters of the texts: enough for `US AQI 150 Unhealthy for Sensitive Groups`, and a few more."""
 
 GREY = "#9aa3a9"
 SHORT = {"daqi": "DAQI", "us-epa": "US AQI"}
@@ -31,7 +32,7 @@ DOUBTS = {Flag.HIGH: "far above its neighbours", Flag.LOW: "far below its neighb
 
 _MINUTE, _HOUR, _YEAR = 60, 3600, 365 * DAY
 _WIDTH, _FOOT_WIDTH = 6.4, 5.3
-"""Pixels of a letter at 11 and 9 px, as Verdana has them on average; other fonts are fitted to them."""
+"""Mean width of a letter in pixels at 11 and 9 px in Verdana; other fonts are stretched to that width."""
 
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -71,7 +72,7 @@ def sensor_badge(
 ) -> Badge:
     """Return the badge of a sensor's newest record, on a scale (None: the one it was scored on).
 
-    `version` is of the snapshot that memory has: what it says holds for its own records alone.
+    `version` is that of the snapshot in memory: it says something only about that snapshot's own records.
     """
     item = rescored(record.item, scale)
     label = f"sensor {item.sensor_id}{', indoors' if item.indoor == '1' else ''}"
@@ -95,7 +96,7 @@ def area_badge(area: Area, now: float, version: SnapshotVersion | None) -> Badge
 
 
 def _means(version: SnapshotVersion | None, item: Item | None) -> tuple[str, ...]:
-    """Say of what time a value is; of a record that another snapshot brought nobody knows here."""
+    """Say over what time a value is a mean; this is not known for a record from another snapshot."""
     if version is None or item is None or item.snapshot_at != version.snapshot_time:
         return ()
     return ("no 24-hour mean" if version.not_24h_mean else "24-hour mean",)
@@ -115,7 +116,7 @@ def _colour(colours: tuple[Colour, ...], index: int) -> str:
 
 
 def age_words(seconds: int) -> str:
-    """Say an age as people do, and as the page does; a clock may be an hour off."""
+    """Say an age in words, as the page does; a clock may be an hour off."""
     if seconds < -TOLERANCE:
         return "dated ahead of now"
     units = ((_MINUTE, "minutes"), (_HOUR, "hours"), (DAY, "days"), (_YEAR, "years"))
@@ -151,14 +152,14 @@ def badge_svg(badge: Badge) -> bytes:
 
 
 def ink(colour: str) -> str:
-    """Return black or white: which has the more contrast with a colour (WCAG 2.2, relative luminance)."""
+    """Return black or white: the one with more contrast to a colour (WCAG 2.2, relative luminance)."""
     red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return "#000" if luminance > _EVEN else "#fff"
 
 
 _EVEN = 0.1791
-"""Of this luminance both have the same contrast: (1.05 * 0.05) ** 0.5 - 0.05."""
+"""At this luminance black and white have the same contrast: (1.05 * 0.05) ** 0.5 - 0.05."""
 
 
 def _linear(channel: float) -> float:

@@ -1,7 +1,7 @@
 """What lies in each cell of the Earth (geo.cell_of), as positions in a list of something.
 
-One rule: all cells' positions stand in one array, as an object a cell would burden every full garbage
-collection.
+One rule: one array holds the positions of all cells, since one object for each cell would slow every full
+garbage collection.
 """
 
 from array import array
@@ -16,7 +16,7 @@ class Cells:
     """The positions in each cell, one cell's behind the other's.
 
     Attributes:
-        places: where a cell stands among them.
+        places: where each cell's positions begin among all of them.
     """
 
     places: Mapping[int, int]
@@ -24,13 +24,13 @@ class Cells:
     _ends: Sequence[int]
 
     def positions(self, cell: int) -> Sequence[int]:
-        """Return the positions of a cell, in the order in which they were put there; none of an empty one."""
+        """Return the positions in a cell, in the order in which they were put there."""
         place = self.places.get(cell)
         return () if place is None else self._positions[self._ends[place] : self._ends[place + 1]]
 
 
 class CellsBuilder:
-    """Cells that are being filled."""
+    """Collects positions by cell, then makes Cells of them."""
 
     def __init__(self) -> None:
         self._filled: dict[int, array[int]] = {}

@@ -1,6 +1,6 @@
-"""When a certificate ends, read out of its DER form (X.509, RFC 5280, section 4.1).
+"""When a certificate ends, read from its DER form (X.509, RFC 5280, section 4.1).
 
-One rule: nothing else is read or judged; what is no certificate is a ValueError.
+One rule: nothing else is read or judged; bytes that are no certificate raise ValueError.
 """
 
 import re
@@ -15,7 +15,7 @@ _VALIDITY = 3
 
 _TIME = re.compile(r"(?:[0-9]{2})?[0-9]{12}Z")
 _PIVOT = 50
-"""Two digits from here on are a year of the last century (RFC 5280, section 4.1.2.5.1)."""
+"""A year of two digits from here on is in the last century (RFC 5280, section 4.1.2.5.1)."""
 
 
 class _Element(NamedTuple):

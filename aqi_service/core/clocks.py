@@ -15,10 +15,10 @@ TOLERANCE = 3600.0
 """Seconds by which two clocks may differ, and a snapshot may be named later than now."""
 
 RELEASED = datetime.fromisoformat(__released__).replace(tzinfo=UTC).timestamp()
-"""When this version was made, epoch seconds: before that it cannot run."""
+"""When this version was made, epoch seconds: a clock that says an earlier time is wrong."""
 
 NAMED_UNTIL = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
-"""From then on (epoch seconds) a snapshot's name, with its two digits, would say a year of long ago."""
+"""From then on (epoch seconds) a snapshot's name, whose year has two digits, would mean a past year."""
 
 
 def clock_trouble(now: float, released: float = RELEASED, heard: float | None = None) -> str | None:
@@ -43,7 +43,7 @@ def check_clock(now: float, released: float = RELEASED, heard: float | None = No
 
 
 def check_time(snapshot_time: float, now: float) -> None:
-    """Raise ClockOff for a snapshot of a time (epoch seconds) that is ahead of `now`."""
+    """Raise ClockOff if a snapshot's time (epoch seconds) is ahead of `now`."""
     if is_ahead(snapshot_time, now):
         raise ClockOff(
             f"clock_off: the snapshot is of {_shown(snapshot_time)}, and this machine's clock says "
@@ -52,9 +52,9 @@ def check_time(snapshot_time: float, now: float) -> None:
 
 
 def check_records(ahead: int, dated: int, now: float) -> None:
-    """Raise ClockOff where most of the `dated` records are over a day ahead of `now` (epoch seconds).
+    """Raise ClockOff if most of the `dated` records are over a day ahead of `now` (epoch seconds).
 
-    A few are wrong themselves; most of a source's can be so only together with its clock, or because ours is
+    A few records may be wrong by themselves. If most are, then the source's clock is wrong, or ours is
     behind. (Some sources give no other sign of what time it is.)
     """
     if ahead * 2 > dated:
@@ -65,15 +65,15 @@ def check_records(ahead: int, dated: int, now: float) -> None:
 
 
 def is_ahead(time: float, now: float) -> bool:
-    """Tell whether a snapshot's time (epoch seconds) is one that a wrong clock gave it."""
+    """Tell whether a wrong clock gave a snapshot its time (epoch seconds)."""
     return time > counts_until(now)
 
 
 def freshness(measured_at: int | None, snapshot_time: int | None) -> tuple[bool, int]:
-    """Return what the newest of records is found by, to tell from it how old data is (all in epoch seconds).
+    """Return the key that finds the newest record, which tells the data's age (all in epoch seconds).
 
-    One that is dated over an hour ahead of its snapshot's time says so only among its like:
-    else a single one would hide for a day that nothing comes any more.
+    A record dated over an hour ahead of its snapshot's time ranks only among its like: otherwise a single one
+    would hide for a day that no more data comes.
     """
     return not is_ahead(measured_at or 0, snapshot_time or 0), measured_at or 0
 
@@ -84,7 +84,7 @@ def counts_until(now: float) -> int:
 
 
 def ages_from(now: float, data_time: float | None) -> float:
-    """Return what ages count from: `now`, or the data's time where that is older (epoch seconds)."""
+    """Return the time from which ages count: `now`, or the data's time if that is older (epoch seconds)."""
     return now if data_time is None else min(now, data_time)
 
 
@@ -94,7 +94,7 @@ def current(names: Iterable[str], now: float) -> list[str]:
 
 
 def ahead(names: Iterable[str], now: float) -> list[str]:
-    """Return the snapshots whose names are ahead of `now` (epoch seconds), and so count for nothing."""
+    """Return the snapshots whose names are ahead of `now` (epoch seconds): these count for nothing."""
     return [name for name in names if (named := parse_name(name)) and is_ahead(named[1], now)]
 
 

@@ -1,4 +1,4 @@
-"""Answers as CSV: a header line, and a row for each thing that was found.
+"""Answers as CSV: a header line, and one row for each result.
 
 One rule: this is the one place that knows which request is answered with which rows.
 """
@@ -34,18 +34,18 @@ PIECE_ROWS = 100
 """Rows that are written in one go, in a millisecond or less."""
 
 Found = SensorRecord | Sequence[SensorRecord] | Area | HistoryPage | Sequence[Day] | Sequence[Place]
-"""What answers a request; which of them, the request says."""
+"""The result of a request; the request decides which of these it is."""
 
 
 def csv_pieces(request: object, found: Any) -> Iterator[bytes]:
-    """Write what was found, a piece at a time, CRLF line ends, UTF-8."""
+    """Write results piece by piece, with CRLF line ends, UTF-8."""
     return _WRITERS[type(request)](request, found)
 
 
 def sensor_pieces(
     header: str, records: Iterable[SensorRecord], scale: Scale | None = None
 ) -> Iterator[bytes]:
-    """Write header line and a row a record."""
+    """Write the header line, and one row for each record."""
     rows = (sensor_row(record, scale) for record in records)
     return in_pieces(header.encode(), rows)
 

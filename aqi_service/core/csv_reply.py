@@ -1,6 +1,6 @@
-"""Rows as text: the CSV of a lookup by id, and the lines that other replies are made of.
+"""Rows as text: the CSV of a lookup by id, and the lines of the other replies.
 
-One rule: this is the one place that knows how a cell is written, and how a lookup by id looks to a reader.
+One rule: only this file knows how a cell is written, and what the reply to a lookup by id looks like.
 """
 
 import csv
@@ -19,7 +19,7 @@ _QUOTED = re.compile('["\r\n]')
 
 
 def csv_reply(item: Item) -> bytes:
-    """Write header line and row, CRLF line ends, UTF-8; a field that is None is blank.
+    """Write the header line and the row, with CRLF line ends, UTF-8; a field that is None is blank.
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers never do.
     """
@@ -27,12 +27,12 @@ def csv_reply(item: Item) -> bytes:
 
 
 def csv_row(item: Item) -> bytes:
-    """Write the row of that reply alone."""
+    """Write only the row of that reply."""
     return csv_line(item[: len(COLUMNS)], _NUMERIC)
 
 
 def csv_line(fields: Sequence[object], numeric: Sequence[bool]) -> bytes:
-    """Write one row, CRLF included, of fields of which `numeric` tells whether each is a number."""
+    """Write one row of fields, with CRLF; `numeric` tells of each field whether it is a number."""
     cells = [
         "" if cell is None else cell if is_number else plain_text(str(cell))
         for cell, is_number in zip(fields, numeric, strict=True)

@@ -1,4 +1,4 @@
-"""Days of sensors that are over: kept for a while, so that they are not read, and paid, again and again.
+"""Finished days of sensors, kept for a while, so that they are not read and paid for again and again.
 
 One rule: nothing here reads a clock; times are arguments.
 """
@@ -13,7 +13,7 @@ MOST_DAYS_KEPT = 16_384
 """Some 15 MB: 546 sensors of 30 days, or 40 of 400."""
 
 KEPT_SECONDS = 3600.0
-"""What a replay adds to a day that is over shows within this time."""
+"""Records that a replay adds to a finished day show within this time."""
 
 
 class _Kept(NamedTuple):
@@ -22,7 +22,7 @@ class _Kept(NamedTuple):
 
 
 class DayCache:
-    """Finished days, the least recently asked for leaving first; `now` is a clock's that nobody sets."""
+    """Finished days; the least recently used leaves first. `now` comes from a monotonic clock."""
 
     def __init__(self, most: int = MOST_DAYS_KEPT, seconds: float = KEPT_SECONDS) -> None:
         self._most = most
@@ -34,7 +34,7 @@ class DayCache:
         return len(self._days)
 
     def get(self, sensor_id: int, number: int, now: float, ages: float) -> Day | None:
-        """Return a day, unless it was read long ago or one of its records has expired (at `ages`) since."""
+        """Return a day; None if it was read too long ago or a record of it has expired since (at `ages`)."""
         kept = self._days.get((sensor_id, number))
         if kept is None:
             return None
@@ -46,7 +46,7 @@ class DayCache:
         return kept.day
 
     def put(self, sensor_id: int, day: Day, now: float, ages: float) -> None:
-        """Keep a day that was read just now, if it ended over a day before `ages` (epoch seconds)."""
+        """Keep a day that has just been read, if it ended over a day before `ages` (epoch seconds)."""
         if (day.number + 2) * DAY > ages:
             return
         self._days[sensor_id, day.number] = _Kept(day, now + self._seconds)
@@ -55,5 +55,5 @@ class DayCache:
             self._days.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget all: the table is another one."""
+        """Forget everything: the table is another one."""
         self._days.clear()

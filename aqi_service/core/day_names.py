@@ -1,6 +1,6 @@
-"""Names of Sensor.Community's daily files, and of the days that are loaded out of them.
+"""Names of Sensor.Community's daily files, and of the days that are loaded from them.
 
-One rule: a file says by its name alone of which day and sensor it is, and which of them are one day.
+One rule: a file's name alone says its day and sensor, and so which files belong to one day.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aqi_service.core.times import DAY, day_of
 
 EXAMPLE = "2023-12-20_sds011_sensor_123.csv"
-"""How such a file is called: for sentences."""
+"""The name of such a file, for use in messages."""
 
 _NAME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})_([a-z0-9._+-]{1,40})_sensor_([0-9]{1,10})(_indoor)?\.csv(?:\.gz)?",
@@ -26,9 +26,9 @@ class DayName(NamedTuple):
 
     Attributes:
         day: days since 1970.
-        kind: the sensor type as it is in names, `sds011`.
+        kind: the sensor type as file names write it, `sds011`.
         sensor_id: of at most ten digits.
-        indoor: whether it says so.
+        indoor: whether the name says that the sensor is indoors.
     """
 
     day: int
@@ -38,7 +38,7 @@ class DayName(NamedTuple):
 
 
 class DayEntry(NamedTuple):
-    """A daily file as it lies somewhere: its name, size in bytes as stored, and time (epoch seconds)."""
+    """A stored daily file: its name, its stored size in bytes, and its time (epoch seconds)."""
 
     file: str
     size: int
@@ -60,7 +60,7 @@ def parse_day_name(file: str) -> DayName | None:
 
 
 def end_of_day(day: int) -> int:
-    """Return the last second of a day (days since 1970): its time as a source, and that of its items."""
+    """Return the last second of a day (days since 1970): the time of the source, and of its items."""
     return day * DAY + DAY - 1
 
 
@@ -70,10 +70,10 @@ def day_text(day: int) -> str:
 
 
 def day_id(day: int, sensor_id: int) -> str:
-    """Return the id of a sensor's day: `9`, the day, the sensor in ten digits. No id of the feed looks so."""
+    """Return the id of a sensor's day: `9`, the day, the sensor in ten digits; the feed has no such id."""
     return f"9{day_text(day).replace('-', '')}{sensor_id:010}"
 
 
 def day_source_name(day: int, digest: str) -> str:
-    """Name a day's manifest, or its export: other files of the same day have another."""
+    """Name a day's manifest, or its export; other files of the same day give another name."""
     return f"day_{day_text(day)}_{digest[:16]}"

@@ -1,8 +1,8 @@
-"""A sensor's days: its records of each UTC day folded into one row, as they come in the order of time.
+"""A sensor's days: its records, which come in the order of time, made into one row for each UTC day.
 
-One rule: the mean of the day's hourly means, out of daily files, stands for the day; without one a 24-hour
-mean at midnight is the day's, so its last record is, if it is of 22:00 or later; else the day has no values,
-and only says in how many hours there was a record.
+One rule: a record from daily files (the mean of the day's hourly means) stands for its day. Without one, the
+day's last record does, if it is of 22:00 or later, since a 24-hour mean at midnight is the day's mean.
+Otherwise the day has no values, and only says in how many hours there was a record.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,10 @@ from aqi_service.core.sensor_records import rescored
 from aqi_service.core.times import DAY, HOUR, day_of
 
 LAST_FROM = 22 * HOUR
-"""Seconds of a day from which on its last record stands for it."""
+"""From this second of a day on, its last record may stand for it."""
 
 DAY_FIELDS = ("timestamp", "pm25", "pm10", "aqi", "aqi_range", "aqi_pollutant", "scale", *OF_DAYS)
-"""The fields of Item that a day is made of, beside those that every record has."""
+"""The fields of Item that a day needs, beside those that every record has."""
 
 _COLUMNS = (
     *(("sensor_id", True), ("date", False), ("hours", True), ("P2.5", True), ("P10", True), ("AQI", True)),
@@ -31,14 +31,15 @@ _NO_RECORD = Item("")
 
 
 class Day(NamedTuple):
-    """What the table has of a sensor's day.
+    """What the table has for a sensor's day.
 
     Attributes:
         number: days since 1970.
-        hours: in how many of its 24 hours there is a record, or a value where the day is out of daily files;
-            0 is a day without any.
-        last: the record that stands for it, of equal time the higher id; None if there is none.
-        expires_at: when the first of its records expires (epoch seconds), and so it is another day.
+        hours: in how many of its 24 hours there is a record (a value, if the day is from daily files); 0 if
+            there is none.
+        last: the record that stands for the day; of records of the same time, the one with the higher id;
+            None if there is none.
+        expires_at: when the first of its records expires (epoch seconds), which changes the day.
     """
 
     number: int
@@ -48,12 +49,12 @@ class Day(NamedTuple):
 
 
 def days_between(since: int, until: int) -> range:
-    """Return the numbers of the days of which the first second is in [since, until) (epoch seconds)."""
+    """Return the numbers of the days whose first second is in [since, until) (epoch seconds)."""
     return range(-(-since // DAY), -(-until // DAY))
 
 
 def gaps(numbers: range, present: Iterable[int]) -> Iterator[range]:
-    """Give the runs of days, in order, that are not present."""
+    """Give, in order, the runs of days that are not present."""
     there = set(present)
     start = numbers.start
     for number in (*(each for each in numbers if each in there), numbers.stop):
@@ -63,14 +64,14 @@ def gaps(numbers: range, present: Iterable[int]) -> Iterator[range]:
 
 
 class DayBuilder:
-    """Folds records, handed over in the order of time, into the days of a range; holds one day at a time."""
+    """Makes days of a range from records that come in the order of time; it holds one day at a time."""
 
     def __init__(self, numbers: range) -> None:
         self._left = iter(numbers)
         self._begin(next(self._left, None))
 
     def add(self, items: Iterable[Item]) -> list[Day]:
-        """Take the next records; return the days, those without a record too, that they complete."""
+        """Take the next records; return the days that they complete, also those without a record."""
         complete: list[Day] = []
         for item in items:
             number, second = divmod(item.measured_at or 0, DAY)
@@ -80,7 +81,7 @@ class DayBuilder:
         return complete
 
     def close(self) -> list[Day]:
-        """Return the days that are left."""
+        """Return the remaining days."""
         return list(self._complete_before(None))
 
     def _complete_before(self, number: int | None) -> Iterator[Day]:
@@ -111,12 +112,12 @@ class DayBuilder:
 
 
 def hours_of(item: Item) -> int:
-    """Tell in how many hours of its day an item out of daily files has a value; 0 for any other item."""
+    """Return in how many hours of its day an item from daily files has a value; 0 for any other item."""
     return max(int(item.hours_p25 or 0), int(item.hours_p10 or 0))
 
 
 def day_row(sensor_id: int, day: Day, scale: Scale | None) -> bytes:
-    """Write a day's row; without a record that stands for it only sensor, date and hours."""
+    """Write a day's row; if no record stands for the day, only sensor, date and hours."""
     last = rescored(day.last, scale) if day.last else _NO_RECORD
     values = (last.pm25, last.pm10, last.aqi, last.aqi_range, last.aqi_pollutant, last.scale)
     named = (last.id or None, last.timestamp, last.hours_p25, last.hours_p10)

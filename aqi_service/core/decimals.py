@@ -1,4 +1,4 @@
-"""Numbers as decimal text: which texts are numbers, and the one way each is written.
+"""Numbers as decimal text: which texts are numbers, and the one form in which each is written.
 
 One rule: no number passes through a binary float on its way from the feed to a table, a CSV or a reply.
 """
@@ -11,16 +11,16 @@ MAX_DIGITS = 38
 """Most significant digits of a number (DynamoDB's limit)."""
 
 MAX_PLACES = 130
-"""Most digits behind the point (DynamoDB takes no number below 1E-130)."""
+"""Most digits after the point (DynamoDB takes no number below 1E-130)."""
 
 MAX_WHOLE = 126
-"""Most digits before the point (DynamoDB takes no number from 1E126 on)."""
+"""Most digits before the point (DynamoDB takes no number of 1E126 or more)."""
 
 MAX_INTEGER = 2**63 - 1
 
 _NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 PLAIN_NUMBER = r"-?(?:0|[1-9][0-9]{0,18}+)(?:\.[0-9]{1,19}+(?<!0))?(?<!-0)"
-"""What is written as it should be already, as most numbers are; longer ones are looked at more closely."""
+"""A number that already has its final form, as most have; longer numbers take the slow way."""
 
 _PLAIN = re.compile(PLAIN_NUMBER)
 
@@ -64,9 +64,9 @@ _cached = lru_cache(maxsize=16_384)(_canonical)
 
 
 def plain(value: float) -> str | None:
-    """Write a float, such as a point that was asked for, as plain decimal text: its repr without exponent.
+    """Write a float, such as a requested coordinate, as plain decimal text: its repr without exponent.
 
-    Returns None for what is no such number.
+    Returns None for anything that is no such number.
     """
     return canonical(f"{Decimal(repr(value)):f}")
 

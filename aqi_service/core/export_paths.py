@@ -1,6 +1,6 @@
-"""Where `--export` puts scored records, and what the files are called there.
+"""Where `--export` puts scored records, and how the files there are named.
 
-One rule: a snapshot has one file, whose name and folder follow from the snapshot's name alone.
+One rule: a snapshot has one file, and only the snapshot's name decides the file's name and folder.
 """
 
 from enum import Enum
@@ -20,7 +20,7 @@ _ROW_FILES = (".csv", ".csv.gz", ".ndjson", ".ndjson.gz")
 
 
 class ExportForm(Enum):
-    """How records are written: rows into one file or to stdout, or as Parquet, a file a snapshot."""
+    """How records are written: rows to one file or stdout, or Parquet with one file a snapshot."""
 
     STDOUT = "stdout"
     ROWS = "rows"
@@ -29,9 +29,10 @@ class ExportForm(Enum):
 
 
 def export_form(path: str, *, is_folder: bool) -> ExportForm | None:
-    """Return what a path asks for; None for what is neither rows, stdout, a folder nor an S3 prefix.
+    """Return the form that a path asks for; None if it is neither rows, stdout, a folder nor an S3 prefix.
 
-    `is_folder` tells that a folder is there already; what ends like a file, and is no folder, is none.
+    `is_folder` tells that the path is an existing folder; a path that ends like a file and is no folder gives
+    None.
     """
     if path == STDOUT:
         return ExportForm.STDOUT
@@ -47,9 +48,9 @@ def export_form(path: str, *, is_folder: bool) -> ExportForm | None:
 
 
 def file_of_shard(path: str, shard: Shard) -> str:
-    """Return what the file of rows of one worker is called: `air.csv` of 2/8 is `air.2-of-8.csv`.
+    """Return the name of one worker's file of rows: `air.csv` of 2/8 is `air.2-of-8.csv`.
 
-    Under one name each worker's file would take the place of another's.
+    Under one name, each worker's file would replace another's.
     """
     if shard.count == 1:
         return path
@@ -58,10 +59,11 @@ def file_of_shard(path: str, shard: Shard) -> str:
 
 
 class ExportedSnapshot(NamedTuple):
-    """A snapshot that was read whole.
+    """A snapshot that was read to its end.
 
     Attributes:
-        name: what it is called in the archive, or would be; a day of daily files by its files' names.
+        name: its name in the archive, or the name it would have there; a day of daily files is named by its
+            files' names.
         time: its time, epoch seconds.
         sha256: the digest of its document.
     """
@@ -72,7 +74,7 @@ class ExportedSnapshot(NamedTuple):
 
 
 class ExportNames:
-    """What the files of one run are called: one snapshot, however often it comes, has one name."""
+    """The names of one run's files: one snapshot has one name, however often it comes."""
 
     def __init__(self) -> None:
         self._digests: dict[str, str] = {}
@@ -80,7 +82,7 @@ class ExportNames:
     def name_of(self, snapshot: ExportedSnapshot) -> str:
         """Return the name of a snapshot's file, with the folder of its day.
 
-        Another snapshot that would have the same name, as in two folders, gets the next free one.
+        Another snapshot with the same name (from another folder, for instance) gets the next free one.
         """
         name, others = snapshot.name, self._digests
         while others.get(name, snapshot.sha256) != snapshot.sha256:

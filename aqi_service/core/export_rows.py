@@ -1,7 +1,7 @@
 """Scored records as rows for other programs: CSV, NDJSON, and the columns that Parquet has.
 
-One rule: each row has every attribute of an item, under the name that the table has it by, and no number is
-changed on its way: one that a column's type cannot hold stands beside it as text.
+One rule: each row has every attribute of an item, under its name in the table, and no number is changed: one
+that a column's type cannot hold is beside it as text.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from aqi_service.core.csv_reply import csv_line
 from aqi_service.core.items import ATTRIBUTES, OF_DAYS, TIMES, Item
 
 PRECISION, SCALE = 38, 18
-"""Of the type of Parquet's decimals: digits in all, and behind the point."""
+"""Parquet's decimal type: all digits, and digits after the point."""
 
 CSV_HEADER = (",".join(attribute.name for attribute in ATTRIBUTES) + "\r\n").encode()
 
@@ -22,7 +22,7 @@ _NUMERIC = tuple(attribute.kind == "N" for attribute in ATTRIBUTES)
 
 
 class ColumnType(Enum):
-    """What a column of Parquet holds."""
+    """The type of a column of Parquet."""
 
     TEXT = "text"
     DECIMAL = "decimal"
@@ -33,7 +33,7 @@ class ColumnType(Enum):
 
 
 class Column(NamedTuple):
-    """A column: the field of an item that is its source, its name, and its type."""
+    """A column: the item's field that it comes from, its name, and its type."""
 
     field: str
     name: str
@@ -56,16 +56,16 @@ COLUMNS = tuple(Column(each.field, each.name, _type(each.field, each.kind)) for 
 DECIMALS = tuple(column for column in COLUMNS if column.type is ColumnType.DECIMAL)
 
 TEXT_SUFFIX = "_text"
-"""Ends the name of the column with the texts of those numbers that do not fit a decimal."""
+"""The end of the name of the column that has, as texts, the numbers that do not fit a decimal."""
 
 
 def csv_rows(items: Iterable[Item]) -> bytes:
-    """Write a row an item, CRLF line ends, UTF-8; what an item does not have is blank."""
+    """Write one row for each item, with CRLF line ends, UTF-8; a missing field is blank."""
     return b"".join(csv_line(item, _NUMERIC) for item in items)
 
 
 def ndjson_rows(items: Iterable[Item]) -> bytes:
-    """Write an object an item, a line each: numbers digit for digit, ids as texts, else null."""
+    """Write one object a line for each item: numbers digit for digit, ids as texts, nothing as null."""
     return b"".join(orjson.dumps(_object(item)) + b"\n" for item in items)
 
 
@@ -80,18 +80,18 @@ RowWriter = Callable[[Iterable[Item]], bytes]
 
 
 def row_writer(path: str) -> tuple[bytes, RowWriter]:
-    """Return what a file of that name begins with, and what writes its rows."""
+    """Return the bytes with which a file of that name begins, and the function that writes its rows."""
     return (b"", ndjson_rows) if ".ndjson" in path[-len(".ndjson.gz") :] else (CSV_HEADER, csv_rows)
 
 
 def fits(number: str) -> bool:
-    """Tell whether a decimal holds a number in canonical text as it is."""
+    """Tell whether a decimal can hold a number (canonical text) exactly."""
     whole, _, places = number.removeprefix("-").partition(".")
     return len(whole) <= PRECISION - SCALE and len(places) <= SCALE
 
 
 def split_decimals(numbers: Sequence[str | None]) -> tuple[list[str | None], list[str | None]]:
-    """Return the numbers that a decimal holds, and the others, None in the place of those that are not."""
+    """Return two lists: the numbers that a decimal can hold, and the others; None fills the gaps in each."""
     held = [number if number is None or fits(number) else None for number in numbers]
     if held == list(numbers):
         return held, [None] * len(held)

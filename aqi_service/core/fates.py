@@ -1,6 +1,6 @@
-"""What became of the items of one load: counted, each once.
+"""Counts what became of the items of one load, each once.
 
-One rule: of several records with one id one counts by what the table made of it; the others are superseded.
+One rule: of several records with one id, one counts by its result in the table; the others are superseded.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from aqi_service.core.idset import IdSet
 from aqi_service.core.items import Item, Verdict
 
 MANY = 10
-"""So many items that are refused in the same words are no coincidence, if they are most as well."""
+"""This many items refused in the same words are no coincidence, if they are also the majority."""
 
 
 @dataclass(slots=True)
@@ -19,8 +19,9 @@ class FateCounts:
 
     Attributes:
         refused: id -> why.
-        items_per_second: what the table took, where it refused some and so told; else None.
-        example: an id that the table has, of the newest of these items, to look up; None while it has none.
+        items_per_second: how many the table takes, known only if it refused some; else None.
+        example: the id of the newest of these items that the table has, as an example to look up; None while
+            it has none.
     """
 
     announced: int = 0
@@ -34,7 +35,7 @@ class FateCounts:
 
     @property
     def pending(self) -> int:
-        """Items that are announced and not decided."""
+        """Items that are announced but not decided."""
         decided = self.stored + self.unchanged + self.superseded + self.expired + len(self.refused)
         return self.announced - decided
 
@@ -49,7 +50,7 @@ class FateCounter:
         self._example = (-1, 0)  # the example's age and, negative, its number
 
     def count(self, verdicts: Mapping[str, Verdict]) -> None:
-        """Count fates of items, by id: all together, if no other record of this load had one of the ids."""
+        """Count fates by id: all in one step, if no other record of this load had one of the ids."""
         numbers = [*map(int, verdicts)]
         if not (self._stored_ids.isdisjoint(numbers) and self._unchanged_ids.isdisjoint(numbers)):
             for number, verdict in zip(numbers, verdicts.values(), strict=True):
@@ -65,7 +66,7 @@ class FateCounter:
         self._unchanged_ids.add_all(by_verdict[Verdict.UNCHANGED])
 
     def _count_one(self, record_id: int, verdict: Verdict) -> None:
-        """Count an item's fate; of two records of this snapshot with one id, one is superseded."""
+        """Count an item's fate; of two records of this snapshot with the same id, one is superseded."""
         counts = self.counts
         earlier_stored, earlier_unchanged = record_id in self._stored_ids, record_id in self._unchanged_ids
         if verdict is Verdict.SUPERSEDED or (
@@ -83,37 +84,37 @@ class FateCounter:
             self._stored_ids.add(record_id)
 
     def note_example(self, items: Iterable[tuple[Item, int]]) -> None:
-        """Keep the newest id of items that the table has, each with its number; of equals the first."""
+        """Keep the newest id of items that the table has, given with their numbers; of equals, the first."""
         ages = ((item.measured_at or 0, -number, item.id) for item, number in items)
         measured, number, record_id = max(ages, default=(-1, 0, ""))
         if (measured, number) > self._example:
             self._example, self.counts.example = (measured, number), record_id
 
     def refuse(self, refused: Mapping[str, str]) -> None:
-        """Count items that the table will never take; of two records with one id, one is superseded."""
+        """Count items that the table will never take; of two records with the same id, one is superseded."""
         self.counts.superseded += len(self.counts.refused.keys() & refused.keys())
         self.counts.refused.update(refused)
 
     def take_back_refused(self) -> None:
-        """Let what was refused be pending again: it was not these items that were at fault."""
+        """Make refused items pending again: they were not at fault."""
         self.counts.refused.clear()
 
 
 def refusal_of_all(refused: Mapping[str, str], asked: int) -> str | None:
-    """Return the words in which a table refused each of the `asked` items of a group; None if it did not.
+    """Return the words in which a table refused all `asked` items of a group; None if it did not.
 
-    Several items that are refused in the same words, and none that is accepted, have nothing of their own in
-    common. A lone one may well be at fault itself, if the load has others that the table takes.
+    If several items are refused in the same words and none is accepted, the fault is the table's. A single
+    refused item may itself be at fault, if the table takes others of the load.
     """
     return refusal_of_load(refused) if len(refused) == asked > 1 else None
 
 
 def refusal_of_load(refused: Mapping[str, str], accepted: int = 0) -> str | None:
-    """Return the words in which a table refused what a load had to write; None if the items are at fault.
+    """Return the words in which a table refused a load's items; None if the items are at fault.
 
-    One item is enough where the table took none: nothing shows that it takes any. Where it took some, it is
-    at fault if it refused MANY and more than it took: what those lack that it took, such as an attribute with
-    an index of the owner's, is of the table's choosing.
+    If the table took none, one refused item is enough: nothing shows that it takes any. If it took some, the
+    table is at fault if it refused MANY or more, and more than it took: then the difference between them,
+    such as an attribute on which the owner has an index, is the table's doing.
     """
     words = set(refused.values())
     is_of_the_table = not accepted or len(refused) >= max(MANY, accepted + 1)

@@ -18,7 +18,7 @@ MAX_REQUEST = 1024
 """Bytes of the largest request payload; a safety limit, a record id has at most 20."""
 
 MAX_REPLY = 4 * 1024 * 1024
-"""Bytes of the largest reply payload: three times what 10,000 rows have."""
+"""Bytes of the largest reply payload: three times the size of 10,000 rows."""
 
 DISCONNECT = b"!DISCONNECT"
 """The request payload that ends a connection and has no reply."""
@@ -41,14 +41,14 @@ _MALFORMED = f"the header is not a length in decimal digits, padded with spaces 
 
 @lru_cache(maxsize=MAX_REQUEST)
 def encode_header(length: int) -> bytes:
-    """Write a payload's length as the 64 bytes before it; raise FrameError past 19 digits or below 0."""
+    """Write a payload's length as its 64-byte header; raise FrameError beyond 19 digits or below 0."""
     if not 0 <= length < 10**19:
         raise FrameError(f"a header cannot hold the length {length}")
     return str(length).encode("ascii").ljust(HEADER)
 
 
 def decode_header(header: bytes) -> int:
-    """Read the payload's length out of exactly 64 bytes; raise FrameError for anything but SPEC's form."""
+    """Read the payload's length from exactly 64 bytes; raise FrameError for any form but SPEC's."""
     match = _DIGITS_THEN_SPACES.fullmatch(header)
     if match is None or len(header) != HEADER:
         raise FrameError(_MALFORMED)
@@ -68,7 +68,7 @@ def kind(reply: bytes) -> str:
 
 
 def checked_id(given: str | int) -> str:
-    """Give back, as text, what can be a record's id, 1 to 20 decimal digits; raise BadId for all else."""
+    """Return a record's id, 1 to 20 decimal digits, as text; raise BadId for anything else."""
     is_huge = isinstance(given, int) and abs(given) >= 10**20  # which Python may refuse to write out
     text = "an integer of over 20 digits" if is_huge else str(given)
     if _RECORD_ID.fullmatch(text) is None:
@@ -77,10 +77,10 @@ def checked_id(given: str | int) -> str:
 
 
 _LENGTHS = {encode_header(length): length for length in range(21)}
-"""Headers of requests as clients write them, and their payload's length: an id has 1 to 20 digits."""
+"""Headers of requests as clients write them, with the payload's length: an id has 1 to 20 digits."""
 
 _CUTS = {header: Struct(f"{HEADER}x{length}s") for header, length in _LENGTHS.items()}
-"""Of each such header, what cuts the payloads out of frames that all have it."""
+"""For each such header, the Struct that cuts the payloads out of frames with that header."""
 
 
 _LONGEST = max(_LENGTHS.values())
@@ -88,13 +88,13 @@ _FEW = 2 * (HEADER + _LONGEST)
 
 
 def _whole(data: bytes) -> int:
-    """Return how many bytes are whole frames, if all have the first one's header."""
+    """Return how many bytes are whole frames, assuming that all have the first frame's header."""
     cut = _CUTS.get(data[:HEADER])
     return len(data) // cut.size * cut.size if cut else 0
 
 
 def cut_alike(data: bytes) -> list[bytes]:
-    """Cut whole frames that all have the first one's header, as ids of one age do; [] of anything else."""
+    """Cut whole frames that all have the first frame's header, as ids of one age do; else return []."""
     header = data[:HEADER]
     cut = _CUTS.get(header)
     if cut is None or len(data) % cut.size:
@@ -108,9 +108,9 @@ def cut_alike(data: bytes) -> list[bytes]:
 class FrameSplitter:
     """Cut a stream of bytes, fed in pieces of any size, into payloads.
 
-    `limit` is the largest payload in bytes; a longer one is refused by its header alone.
-    `bare` is a reply that may come without a header (the report's server sends NOT_FOUND so): what does not
-    start with a digit is compared with it as it arrives.
+    `limit` is the largest payload in bytes; a longer one is refused by its header alone. `bare` is a reply
+    that may come without a header (the report's server sends NOT_FOUND so): bytes that do not start with a
+    digit are compared with it as they arrive.
     """
 
     def __init__(self, limit: int, bare: bytes = b"") -> None:
@@ -119,22 +119,22 @@ class FrameSplitter:
         self._buffer = bytearray()
 
     def __len__(self) -> int:
-        """Count the bytes that wait: whole frames not taken yet, and the beginning of the next."""
+        """Count the waiting bytes: whole frames that are not taken yet, and the beginning of the next."""
         return len(self._buffer)
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Append what arrived."""
+        """Append bytes that arrived."""
         self._buffer += data
 
     def start(self, size: int) -> bytes:
-        """Show the first bytes that wait, for a log."""
+        """Show the first waiting bytes, for a log."""
         return bytes(self._buffer[:size])
 
     def take(self) -> bytes | None:
         """Give the next payload, or None while it is not complete.
 
-        Raises FrameError for a malformed header or a length over the limit, and again at every further call:
-        after it the stream has no frame borders any more.
+        Raises FrameError for a malformed header or a length over the limit, and again at every later call:
+        after such a fault nobody knows where the next frame begins.
         """
         head = bytes(self._buffer[:HEADER])
         if self._bare and head and not head[:1].isdigit():
@@ -146,7 +146,7 @@ class FrameSplitter:
         return self._take(HEADER, self._checked(decode_header(head)))
 
     def take_all(self) -> list[bytes]:
-        """Give all payloads that are complete; raises FrameError if there is none before the fault."""
+        """Give all complete payloads; raise FrameError if none comes before a fault."""
         payloads: list[bytes] = []
         if not self._buffer:
             return payloads
@@ -164,7 +164,7 @@ class FrameSplitter:
         return self._take_others(payloads) if self._buffer else payloads
 
     def _take_others(self, payloads: list[bytes]) -> list[bytes]:
-        """Add what is complete from the first frame on that has not come whole or has a rare header."""
+        """Add the complete payloads from the first frame on that is not whole or has a rare header."""
         try:
             while (payload := self.take()) is not None:
                 payloads.append(payload)

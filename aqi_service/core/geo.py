@@ -1,4 +1,4 @@
-"""Points on the Earth: the distance between two of them, boxes of degrees, and cells to look things up by.
+"""Points on the Earth: the distance between two of them, boxes of degrees, and cells for searching.
 
 One rule: degrees come in and whole metres come out. The Earth is a sphere of its mean radius; its flattening
 makes distances wrong by at most 0.6 %.
@@ -12,15 +12,15 @@ RADIUS_KM = 6371.0088
 """The Earth's mean radius (IUGG, Geodetic Reference System 1980)."""
 
 FARTHEST_KM = pi * RADIUS_KM
-"""From a point to the one on the other side of the Earth."""
+"""The distance from a point to the opposite point of the Earth."""
 
 _DIAMETER_METRES = 2_000 * RADIUS_KM
 _MARGIN = 1e-9
-"""Degrees by which a box around a circle is larger than it has to be: more than rounding can take away."""
+"""Degrees by which a box around a circle is made larger than needed: more than rounding can take away."""
 
 
 class Vector(NamedTuple):
-    """A point as a vector of length 1 from the Earth's middle."""
+    """A point as a vector of length 1 from the Earth's centre."""
 
     x: float
     y: float
@@ -40,25 +40,25 @@ class Point(NamedTuple):
 
     @property
     def vector(self) -> Vector:
-        """The same as a vector."""
+        """The point as a vector."""
         north, east = radians(self.latitude), radians(self.longitude)
         return Vector(cos(north) * cos(east), cos(north) * sin(east), sin(north))
 
 
 def metres(chord_squared: float) -> int:
-    """Return how far two points are apart, in whole metres, from the square of their vectors' difference."""
+    """Return the distance of two points in whole metres, given the square of their vectors' difference."""
     return round(_DIAMETER_METRES * asin(min(1.0, sqrt(chord_squared) / 2)))
 
 
 def chord_squared(metres: float) -> float:
-    """Return the square of two vectors' difference whose points are so many metres apart."""
+    """Return the square of the difference of two vectors whose points are this many metres apart."""
     return (2 * sin(min(pi / 2, metres / _DIAMETER_METRES))) ** 2
 
 
 class Box(NamedTuple):
-    """What lies between two latitudes and two longitudes, edges included.
+    """The area between two latitudes and two longitudes, edges included.
 
-    West of more than east crosses the antimeridian.
+    If west is greater than east, the box crosses the antimeridian.
     """
 
     south: float
@@ -67,7 +67,7 @@ class Box(NamedTuple):
     east: float
 
     def has(self, point: Point) -> bool:
-        """Tell whether a point lies in it; 180 and -180 degrees east are one meridian."""
+        """Tell whether a point lies in the box; 180 and -180 degrees east are the same meridian."""
         return self.south <= point.latitude <= self.north and (
             self._has_longitude(point.longitude)
             or (abs(point.longitude) == _HALF_TURN and self._has_longitude(-point.longitude))
@@ -79,7 +79,7 @@ class Box(NamedTuple):
         return longitude >= self.west or longitude <= self.east
 
     def cells(self) -> Iterator[int]:
-        """Give the cells that it may touch, each once."""
+        """Give the cells that the box may touch, each once."""
         for row in self._rows():
             for column in self._columns():
                 yield row * _COLUMNS + column % _COLUMNS
@@ -89,7 +89,7 @@ class Box(NamedTuple):
         return len(self._rows()) * len(self._columns())
 
     def touches(self, cell: int) -> bool:
-        """Tell whether `cells` gives that one."""
+        """Tell whether `cells` gives that cell."""
         row, column = divmod(cell, _COLUMNS)
         columns = self._columns()
         return row in self._rows() and (column in columns or column + _COLUMNS in columns)
@@ -98,7 +98,7 @@ class Box(NamedTuple):
         return range(_row(self.south), _row(self.north) + 1)
 
     def _columns(self) -> range:
-        """Return its columns from west to east, some of them past the last one."""
+        """Return the box's columns from west to east; some numbers are beyond the last column."""
         first, last = floor(self.west + _HALF_TURN), floor(self.east + _HALF_TURN)
         if self.west > self.east:
             last += _COLUMNS
@@ -123,7 +123,7 @@ def _column(longitude: float) -> int:
 
 
 def box_around(middle: Point, kilometres: float) -> Box:
-    """Return a box that has all points within that distance (of at most FARTHEST_KM)."""
+    """Return a box that contains all points within that distance (at most FARTHEST_KM)."""
     angle = kilometres / RADIUS_KM
     reach = degrees(angle) + _MARGIN
     south, north = middle.latitude - reach, middle.latitude + reach
@@ -134,7 +134,7 @@ def box_around(middle: Point, kilometres: float) -> Box:
 
 
 def _wrapped(longitude: float) -> float:
-    """Return the same meridian from -180 to 180."""
+    """Return the same meridian as degrees from -180 to 180."""
     if -_HALF_TURN <= longitude <= _HALF_TURN:
         return longitude
     return (longitude + _HALF_TURN) % 360 - _HALF_TURN

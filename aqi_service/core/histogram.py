@@ -1,4 +1,4 @@
-"""A histogram as Prometheus has it: how many values came up to each edge, and their sum."""
+"""A histogram in Prometheus' form: how many values lie up to each edge, and their sum."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from itertools import accumulate
 
 
 class Histogram:
-    """Values by size: `counts` up to each of the edges and beyond, `total` their sum."""
+    """Counts of values by size: `counts` has one count for each edge and one beyond; `total` is the sum."""
 
     __slots__ = ("_edges", "counts", "total")
 
@@ -21,5 +21,5 @@ class Histogram:
         self.total += value
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Return the counts as Prometheus has them: up to an edge, those below it included."""
+        """Return the counts in Prometheus' form: each edge also counts the values below it."""
         return list(zip((*map(str, self._edges), "+Inf"), map(float, accumulate(self.counts)), strict=True))

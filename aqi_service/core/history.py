@@ -1,7 +1,7 @@
 """A sensor's records, page by page in the order of time.
 
-One rule: the rows of a history are those of a sensor; what is found out in a snapshot alone (flags, the
-humidity of its box) is blank there.
+One rule: a history's rows have the columns of a sensor's row; values that only a snapshot gives (flags, the
+humidity of the box) are blank.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,18 +18,18 @@ _TOO_MANY = (
 )
 
 MINUTE = 60
-"""A page of a history ends with a minute, as no time that may be asked for lies between two."""
+"""A page of a history ends with a whole minute, since nobody can ask for a time between two minutes."""
 
 Row = TypeVar("Row")
 
 
 class HistoryRows(Generic[Row]):
-    """Puts records in the order of time, those of the same second in that of their ids.
+    """Sorts records by time, and records of the same second by id.
 
-    `keep` makes of each what is kept of it; with more than `enough` there is no need of more.
+    `keep` makes a row of each record; when there are more than `enough` rows, no more are needed.
 
     Attributes:
-        rows: what is there, as soon as `close` was called.
+        rows: the sorted rows, after `close` was called.
     """
 
     def __init__(self, keep: Callable[[SensorRecord], Row], enough: int = MOST_ROWS) -> None:
@@ -38,9 +38,9 @@ class HistoryRows(Generic[Row]):
         self.rows: list[Row] = []
 
     def add(self, items: Iterable[Item]) -> bool:
-        """Take the next records; tell whether there are more than enough now.
+        """Take the next records; tell whether there are now more than enough.
 
-        Raises BadRequest when they become more than MOST_ROWS.
+        Raises BadRequest if there are more than MOST_ROWS.
         """
         for item in items:
             if self._same and self._same[0].measured_at != item.measured_at:
@@ -51,7 +51,7 @@ class HistoryRows(Generic[Row]):
         return len(self.rows) > self._enough
 
     def close(self) -> list[Row]:
-        """Return what is there."""
+        """Return the sorted rows."""
         self._write()
         return self.rows
 
@@ -62,16 +62,16 @@ class HistoryRows(Generic[Row]):
 
 
 class HistoryPage(NamedTuple):
-    """Records by time, and from when on (epoch seconds) there are more; None if these are all."""
+    """Records by time, and the time from which there are more (epoch seconds); None if these are all."""
 
     records: Sequence[SensorRecord]
     next_since: int | None = None
 
 
 def page_of(records: Sequence[SensorRecord], most: int) -> HistoryPage:
-    """Return as many whole minutes of the records as make at most so many.
+    """Return as many whole minutes as have at most that many records.
 
-    Raises BadRequest where one minute has more.
+    Raises BadRequest if a single minute has more.
     """
     if len(records) <= most:
         return HistoryPage(records)
@@ -83,5 +83,5 @@ def page_of(records: Sequence[SensorRecord], most: int) -> HistoryPage:
 
 
 def newest(items: Iterable[Item]) -> Item | None:
-    """Return the newest of a sensor's records, of equal time the one with the higher id."""
+    """Return the newest of a sensor's records; of records of the same time, the one with the higher id."""
     return max(items, key=lambda item: (item.measured_at or 0, int(item.id)), default=None)

@@ -1,9 +1,10 @@
-"""The relative humidity of each box: what a record of the same snapshot and the same location says.
+"""The relative humidity in each sensor's box, from a record of the same snapshot and the same location.
 
-One rule: it is told beside a sensor's values and changes none of them; what is implausible is left out.
+One rule: humidity is shown beside a sensor's values and changes none of them; implausible values are left
+out.
 
-Much is noted and little of it asked for, so a report is read when somebody asks, or when its box has another.
-What is noted is plain tuples of texts and numbers, which the garbage collector does not go through.
+Many reports are noted and few are asked for. So a report is read only when somebody asks, or when its box has
+a second one. The notes are plain tuples of texts and numbers, which the garbage collector does not search.
 """
 
 from decimal import Decimal
@@ -16,24 +17,25 @@ from aqi_service.core.slices import SLICE, Slices
 from aqi_service.core.times import DAY, feed_time
 
 MOST_REPORTS = 50_000
-"""Boxes with humidity, and records located, that there is room for: over twice what the feed has today."""
+"""Most boxes with humidity, and most located records, that are kept: over twice as many as the feed has
+today."""
 
 LONGEST = 40
-"""Characters of a value, a time or an id that is looked at."""
+"""A longer value, time or id (in characters) is not read."""
 
 MOST_PM_VALUES = 2
-"""A record of particulates with no more values than these has no humidity."""
+"""A particulate record with no more values than this has no humidity."""
 
 
 _Report = tuple[Any, object, object]
-"""A value, a timestamp and a record's id, as a record says them."""
+"""A value, a timestamp and a record's id, as the record has them."""
 
 
 class BoxHumidity:
-    """Collects, while a snapshot is read, the humidity of its boxes and where its records were measured.
+    """Collects, while a snapshot is read, the humidity of its boxes and the box of each record.
 
     `snapshot_time` is in epoch seconds. A box is a location's id; of several records of one box the newest
-    counts, of equal time the one with the higher id.
+    counts; of records of the same time, the one with the higher id.
     """
 
     def __init__(self, snapshot_time: int) -> None:
@@ -42,7 +44,7 @@ class BoxHumidity:
         self._boxes: dict[int, int | None] = {}
 
     def read(self, record: dict[str, Any], *, has_pm: bool) -> None:
-        """Take what a record of the feed says of humidity, if it does."""
+        """Take the humidity from a record of the feed, if it has one."""
         values = record.get("sensordatavalues")
         if type(values) is not list or (has_pm and len(values) <= MOST_PM_VALUES):
             return
@@ -52,7 +54,7 @@ class BoxHumidity:
                 self._note(box_of(record), report)
 
     def read_ordinary(self, record: Record, record_id: str | None) -> None:
-        """Take an ordinary record, as `read` and, if it has PM values and this id, `locate` do."""
+        """Take an ordinary record as `read` does; if it has PM values and this id, also as `locate` does."""
         if record_id is not None:
             self.locate(record.location.id, record_id)
             if len(record.sensordatavalues) <= MOST_PM_VALUES:
@@ -62,7 +64,7 @@ class BoxHumidity:
                 self._note(record.location.id, (entry.value, record.timestamp, record.id))
 
     def _note(self, box: int | None, report: _Report) -> None:
-        """Keep the report of a box that counts."""
+        """Keep the report that counts for its box."""
         if box is None or not all(map(_is_short, report)):
             return
         there = self._reports.get(box)
@@ -73,7 +75,7 @@ class BoxHumidity:
             self._reports[box] = report
 
     def locate(self, box: int | None, record_id: str) -> None:
-        """Note in which box a record was measured; an id that is in two boxes is in none."""
+        """Note in which box a record was measured; an id that is in two boxes counts as in none."""
         number = int(record_id)
         if number in self._boxes:
             self._boxes[number] = box if self._boxes[number] == box else None
@@ -81,14 +83,14 @@ class BoxHumidity:
             self._boxes[number] = box
 
     def of(self, number: int) -> str | None:
-        """Return the relative humidity (%) of the box of the record with this id; None if nobody says."""
+        """Return the relative humidity (%) in the box of the record with this id; None if it is not known."""
         box = self._boxes.get(number)
         report = None if box is None else self._reports.get(box)
         read = None if report is None else self._read(report)
         return None if read is None else read[-1]
 
     def forget(self) -> Slices[None]:
-        """Forget everything, in slices: at once it is a step of 6 ms, for which lookups wait."""
+        """Forget everything, in slices: in one step it would take 6 ms, and lookups would wait for it."""
         for noted in (self._reports, self._boxes):
             while noted:
                 for _ in range(min(SLICE, len(noted))):
@@ -96,7 +98,7 @@ class BoxHumidity:
                 yield
 
     def _read(self, report: _Report) -> tuple[int, int, str] | None:
-        """Return when it was measured, its record's id, and how many of 100 %, if all of that is usable."""
+        """Return the report's time, its record's id and its humidity (%); None unless all are usable."""
         value, timestamp, record_id = report
         percent, number = _percent(value), integer(record_id)
         measured_at = feed_time(timestamp)
@@ -117,7 +119,7 @@ def _is_short(value: object) -> bool:
 
 
 def box_of(record: dict[str, Any]) -> int | None:
-    """Return in which box a record says that it was measured."""
+    """Return the box in which a record was measured, as the record says."""
     location = record.get("location")
     given = location.get("id") if type(location) is dict else None
     if type(given) is int:

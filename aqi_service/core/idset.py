@@ -1,9 +1,9 @@
-"""A set of ids in few bytes each: a byte where they lie close together, a dozen where they do not.
+"""A set of ids that needs few bytes for each: one byte if they lie close together, a dozen if not.
 
-One rule: exact, whatever the ids, and no single call takes long: lookups wait while one runs.
+One rule: the set is exact for all ids, and no call takes long, since lookups wait while one runs.
 
-Measurement ids grow mostly in sequence, so ids are kept by page, as bits. A page that has only few of them is
-none: its ids stand in blocks, sorted, until there are enough of them for a page of their own.
+Measurement ids mostly grow in sequence, so they are kept by page, as bits. Ids of a page that has only few
+stand in sorted blocks instead, until there are enough for a page.
 """
 
 from array import array
@@ -12,19 +12,20 @@ from collections.abc import Iterable, Iterator
 
 _PAGE_BITS = 8
 _MOST_LOOSE = 16
-"""Ids of one page that stand in a block: 8 bytes each, and a page as a number in a dict has about 190."""
+"""Most ids of one page that stand in a block: each needs 8 bytes there, and a page (a number in a dict) about
+190."""
 
 _MOST_IN_BLOCK = 1024
-"""Ids of a block: what is moved to make room for one is 8 KiB at most."""
+"""Most ids in a block: at most 8 KiB move to make room for a new one."""
 
 _LARGEST = 2**64 - 1
-"""What a block can hold; an id beyond has a page."""
+"""The largest id that a block can hold; a larger one gets a page."""
 
 
 class IdSet:
     """Integers from 0 on: `add`, `add_all`, `discard`, `update`, `isdisjoint`, `in`, `len`.
 
-    `most_loose` and `most_in_block` are other than they are only to test it.
+    Only tests give `most_loose` and `most_in_block` other values.
     """
 
     __slots__ = ("_blocks", "_most_in_block", "_most_loose", "_pages", "_size", "_starts")
@@ -59,7 +60,7 @@ class IdSet:
             self._size += 1
 
     def add_all(self, numbers: Iterable[int]) -> None:
-        """Put numbers in; neighbours that lie on one page take little."""
+        """Put numbers in; neighbours on one page take little time."""
         last, added = -1, 0
         for number in numbers:
             page = number >> _PAGE_BITS
@@ -82,7 +83,7 @@ class IdSet:
         self._size += (added & ~bits).bit_count()
 
     def isdisjoint(self, numbers: Iterable[int]) -> bool:
-        """Tell whether none of the numbers is in; neighbours of one page take little, as in `add_all`."""
+        """Tell whether none of the numbers is in; neighbours on one page are quick, as in `add_all`."""
         last, bits = -1, 0
         for number in numbers:
             page = number >> _PAGE_BITS
@@ -93,7 +94,7 @@ class IdSet:
         return True
 
     def _bits_of(self, page: int) -> int:
-        """Return what is there of a page."""
+        """Return the numbers of a page that are in, as bits."""
         bits = self._pages.get(page)
         if bits is not None:
             return bits
@@ -117,7 +118,7 @@ class IdSet:
         return True
 
     def update(self, other: "IdSet") -> None:
-        """Put all numbers of another set in; a few microseconds for each of its scattered ones."""
+        """Put all numbers of another set in; each scattered one takes a few microseconds."""
         for page, theirs in other._pages.items():  # noqa: SLF001  # its own kind
             bits = self._pages.get(page)
             if bits is None:
@@ -143,7 +144,7 @@ class IdSet:
         return True
 
     def _add_loose(self, number: int, page: int) -> bool:
-        """Put a number into its block, or into a new page with its neighbours; tell whether it was not in."""
+        """Put a number into its block, or into a new page with its neighbours; tell whether it is new."""
         index = bisect_right(self._starts, page) - 1
         block = self._blocks[index]
         place = bisect_left(block, number)
@@ -160,7 +161,7 @@ class IdSet:
         return True
 
     def _split(self, index: int) -> None:
-        """Make two blocks of one, cut where a page begins."""
+        """Split a block in two where a page begins."""
         block = self._blocks[index]
         page = block[len(block) // 2] >> _PAGE_BITS
         cut = bisect_left(block, page << _PAGE_BITS)
@@ -185,14 +186,14 @@ def _bits(numbers: "array[int]") -> int:
 
 
 def _numbers(page: int, bits: int) -> Iterator[int]:
-    """Give the ids of a page that these bits stand for."""
+    """Give the ids of a page for which these bits stand."""
     while bits:
         yield (page << _PAGE_BITS) + (bits & -bits).bit_length() - 1
         bits &= bits - 1
 
 
 def _of_page(block: "array[int]", page: int, place: int) -> tuple[int, int]:
-    """Return where the ids of a page begin and end in a block; `place` is where one of them would stand."""
+    """Return where a page's ids begin and end in a block; `place` is where one of them would stand."""
     first = last = place
     while first and block[first - 1] >> _PAGE_BITS == page:
         first -= 1

@@ -1,6 +1,7 @@
-"""What memory has of a snapshot without the sensors that are left out.
+"""A snapshot's index in memory, without the sensors that are left out.
 
-One rule: it takes away and adds nothing; a sensor that is no longer left out comes with the next snapshot.
+One rule: records are only removed, never added; a sensor that is no longer left out comes back with the next
+snapshot.
 """
 
 from dataclasses import replace
@@ -14,8 +15,8 @@ from aqi_service.core.snapshot_index import SnapshotIndex
 def without_sensors(index: SnapshotIndex, excluded: frozenset[int]) -> Slices[SnapshotIndex]:
     """Return an index without the records of these sensors.
 
-    They keep their positions in `sensors`: who asks there passes over them by their ids, until the snapshot
-    has been read again.
+    The sensors keep their positions in `sensors`: a search there passes over them by their ids, until the
+    snapshot has been read again.
     """
     kept = dict[int, bytes]()
     for count, (number, packed) in enumerate(index.packed.items()):

@@ -1,9 +1,9 @@
-"""What is stored of a record: its fields, their names and types in a table, and which of two is newer.
+"""What is stored of a record: its fields, their names and types in a table, and which of two items is newer.
 
-One rule: this is the only place that pairs a field with the attribute name and type it has outside.
+One rule: only this file pairs a field with its attribute name and type in a table.
 
 A decimal is kept as its canonical text (`48.8`, `0.9`, `0`), never as a binary float; a time is an int of
-epoch seconds. `None` is a field that the record did not have, or not in a usable form.
+epoch seconds. `None` means that the record did not have the field, or not in a usable form.
 """
 
 from enum import StrEnum
@@ -38,8 +38,8 @@ class Item(NamedTuple):
         scale: name of the index table, such as `daqi`.
         aqi_pollutant: `P2.5` or `P10`, the one that decided the index.
         expires_at: epoch seconds from which the item counts as absent.
-        hours_p25, hours_p10: in how many of the day's 24 hours the sensor gave such a value; of a day out of
-            daily archives alone, whose values are means of hourly means.
+        hours_p25, hours_p10: in how many of the day's 24 hours the sensor gave such a value; only a day from
+            daily files has these, and its values are means of hourly means.
     """
 
     id: str
@@ -69,13 +69,13 @@ _new: Any = tuple.__new__
 
 
 def item_of(fields: tuple[Any, ...]) -> Item:
-    """Make an item of all its fields in order, in a third of the time that `Item(...)` takes."""
+    """Make an item from all its fields in order, in a third of the time of `Item(...)`."""
     item: Item = _new(Item, fields)
     return item
 
 
 class Attribute(NamedTuple):
-    """How a field is called and typed in a table: `kind` is `S` (text) or `N` (number)."""
+    """The name and type of a field in a table: `kind` is `S` (text) or `N` (number)."""
 
     field: str
     name: str
@@ -108,10 +108,10 @@ ATTRIBUTES = (
 """Every attribute of an item, in the order of the fields of Item."""
 
 COLUMNS = ATTRIBUTES[:11]
-"""What a lookup by id answers with, in this order."""
+"""The columns of the reply to a lookup by id, in order."""
 
 OF_DAYS = ("hours_p25", "hours_p10")
-"""The fields that a sensor's day out of daily files has alone; they came after all others."""
+"""The fields that only a sensor's day from daily files has; they are the last ones."""
 
 TIMES = frozenset({"measured_at", "snapshot_at", "expires_at"})
 """The fields that are an int rather than canonical text."""
@@ -131,10 +131,10 @@ def is_same(new: Item, old: Item) -> bool:
 
 
 def judge(new: Item, old: Item | None) -> Verdict:
-    """Tell whether `new` is to be stored over `old`.
+    """Tell whether `new` must replace `old`.
 
-    Items that agree in all but `snapshot_at` and `expires_at` are unchanged. Else the newer wins: by
-    `measured_at`, then by `snapshot_at`; equal both ways, the new one (it was loaded later).
+    Items that agree in all but `snapshot_at` and `expires_at` are unchanged. Otherwise the newer wins: by
+    `measured_at`, then by `snapshot_at`; if both are equal, `new` (it was loaded later).
     """
     if old is None:
         return Verdict.STORE
@@ -149,10 +149,10 @@ def is_expired(item: Item, now: float) -> bool:
 
 
 def dated(item: Item, now: float) -> Item:
-    """Return the item as it counts beside another: a `snapshot_at` ahead of `now` was a wrong clock's.
+    """Return the item as it counts in a comparison: a `snapshot_at` ahead of `now` came from a wrong clock.
 
-    Such an item is older than any of the same `measured_at`. Where a store compares by itself, as it writes,
-    it is handed `core.clocks.counts_until` for the same rule.
+    Such an item is older than any other of the same `measured_at`. A store that compares while it writes gets
+    `core.clocks.counts_until` for the same rule.
     """
     if item.snapshot_at is None or not is_ahead(item.snapshot_at, now):
         return item

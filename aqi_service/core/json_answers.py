@@ -1,4 +1,4 @@
-"""Answers as JSON and as GeoJSON (RFC 7946): single things, and lists with their count.
+"""Answers as JSON and as GeoJSON (RFC 7946): single results, and lists with their count.
 
 One rule: every answer says whose data it is and under which licence.
 """
@@ -44,7 +44,7 @@ from aqi_service.core.sensor_records import SensorRecord
 from aqi_service.core.times import feed_time
 
 JSON_ROWS = 25
-"""Rows that are written in one go, in a millisecond or two."""
+"""Rows that are written in one step, which takes a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,17 @@ _TERMS: Mapping[type, Terms] = MappingProxyType({PlaceRequest: PLACE_TERMS, Scal
 
 
 def terms_of(request: object) -> Terms:
-    """Return the terms of what answers a request."""
+    """Return the terms of a request's answer."""
     return _TERMS.get(type(request), SENSOR_TERMS)
 
 
 def has_sensors(request: object) -> bool:
-    """Tell whether rows of what answers a request say near which city they are."""
+    """Tell whether the rows of a request's answer name a nearby city."""
     return _SHAPES.get(type(request)) in (_sensor, _sensors, _history)
 
 
 def json_pieces(request: object, found: Any, moment: Moment) -> Iterator[bytes]:
-    """Write what was found as one JSON object, a piece at a time."""
+    """Write the results as one JSON object, piece by piece."""
     shape = _shape(request, found, moment)
     if shape.name is None:
         (single,) = shape.rows
@@ -96,7 +96,7 @@ def json_pieces(request: object, found: Any, moment: Moment) -> Iterator[bytes]:
 
 
 def geojson_pieces(request: object, found: Any, moment: Moment) -> Iterator[bytes]:
-    """Write what was found as a Feature, or a FeatureCollection, a piece at a time."""
+    """Write the results as a Feature, or a FeatureCollection, piece by piece."""
     shape = _shape(request, found, moment)
     features = map(_feature, shape.rows)
     if shape.name is None:
@@ -108,10 +108,10 @@ def geojson_pieces(request: object, found: Any, moment: Moment) -> Iterator[byte
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Rows, and under which name they are listed; None is a single one.
+    """Rows, and the name of their list; None for a single row.
 
     Attributes:
-        more: what is said of the list beside its count.
+        more: other fields of the list, beside its count.
     """
 
     name: str | None
@@ -210,7 +210,7 @@ def _feature(row: Json) -> Json:
 
 
 def _listed(begin: Json, name: str, rows: Iterator[Json], end: Json) -> Iterator[bytes]:
-    """Write an object with a list in it: what stands before it, its rows, what stands behind it."""
+    """Write an object that contains a list: what stands before the list, its rows, what stands behind it."""
     yield orjson.dumps(begin)[:-1] + f',"{name}":['.encode()
     comma = b""
     while some := b",".join(map(orjson.dumps, islice(rows, JSON_ROWS))):

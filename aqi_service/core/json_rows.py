@@ -1,6 +1,6 @@
-"""What was found as JSON objects: sensors, areas, days, places.
+"""Results as JSON objects: sensors, areas, days, places.
 
-One rule: ids are strings and values are numbers, which pass from text to text, never through a binary float.
+One rule: ids are strings and values are numbers; these go from text to text, never through a binary float.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What an answer depends on beside what was found.
+    """What an answer depends on, beside the results.
 
     Attributes:
-        now: when it is given, epoch seconds.
-        version: which snapshot memory has; None before the first one.
-        place: the city that stood for a point.
-        places: the cities that sensors may be near; None where nobody can say.
+        now: the time of the answer, epoch seconds.
+        version: the snapshot in memory; None before the first one.
+        place: the city whose point was used.
+        places: the cities that may be near a sensor; None if they are not known.
     """
 
     now: float
@@ -44,7 +44,7 @@ class Moment:
 
 
 def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Json:
-    """Return a sensor, its newest record and what is to be said of it."""
+    """Return a sensor, its newest record, and what the checks say of it."""
     item = rescored(record.item, scale)
     sensor = {
         "sensor_id": item.sensor_id,
@@ -62,7 +62,7 @@ def sensor_json(record: SensorRecord, scale: Scale | None, moment: Moment) -> Js
 
 
 def area_json(area: Area, moment: Moment) -> Json:
-    """Return the sum of an area."""
+    """Return the summary of an area."""
     middle, scored, newest = area.request.middle, area.score, area.newest
     return {
         "latitude": number(middle.latitude),
@@ -83,7 +83,7 @@ def area_json(area: Area, moment: Moment) -> Json:
 
 
 def day_json(day: Day, scale: Scale | None) -> Json:
-    """Return a day; without a record that stands for it its date and hours."""
+    """Return a day; if no record stands for it, only its date and hours."""
     last = rescored(day.last, scale) if day.last else _NO_RECORD
     return {
         "date": day_of(day.number * DAY),
@@ -113,13 +113,13 @@ def reject_json(reject: Reject) -> Json:
 
 
 def number(value: str | float | None) -> orjson.Fragment | None:
-    """Return a number as the text that it is, a float without an exponent; None of what is none."""
+    """Return a number as JSON text, a float without an exponent; None for anything that is no number."""
     written = plain(value) if isinstance(value, float) else canonical(value)
     return None if written is None else orjson.Fragment(written)
 
 
 def indoor_of(item: Item) -> bool | None:
-    """Tell whether an item's sensor stands indoors; None of one that does not say."""
+    """Tell whether an item's sensor stands indoors; None if the item does not say."""
     return _INDOOR.get(item.indoor)
 
 
@@ -131,14 +131,15 @@ def age(item: Item, now: float) -> int | None:
 _INDOOR: Mapping[str | None, bool] = {"0": False, "1": True}
 _NO_RECORD = Item("")
 _MEDIAN_DIGITS = 6
-"""Digits behind the point of the neighbours' median: it is halfway between two floats, which come near it."""
+"""Digits after the point of the neighbours' median: it lies halfway between two floats, which are not
+exact."""
 
 _WRITABLE = range(253_402_300_800)
-"""Times that have a year of four digits: a table that something else filled may have others."""
+"""Times whose year has four digits: a table that another program filled may have others."""
 
 
 def _city(item: Item, places: Places) -> str | None:
-    """Return the nearest city's name, as `place NAME` has it: with its country if the item is not of that."""
+    """Return the nearest city's name as `place NAME` takes it, with its country if the item's is another."""
     point = _point(item)
     city = point and places.near(point)
     if not city:
@@ -147,7 +148,7 @@ def _city(item: Item, places: Places) -> str | None:
 
 
 def _point(item: Item) -> Point | None:
-    """Return where an item was measured; None of no such point, as a table of another's may have it."""
+    """Return where an item was measured; None if there is no such point, as in a table of others."""
     latitude, longitude = canonical(item.latitude or ""), canonical(item.longitude or "")
     if latitude is None or longitude is None:
         return None
@@ -178,7 +179,7 @@ def _values(item: Item) -> Json:
 
 
 def _pollutant(name: str, text: str | None, scale: Scale | None) -> Json | None:
-    """Return a concentration, how the scale compares it, and its index; None of what is no number."""
+    """Return a concentration, its value as the scale compares it, and its index; None if it is no number."""
     value = None if text is None else canonical(text)
     if value is None:
         return None
@@ -196,7 +197,7 @@ def _quartiles(name: str, values: Quartiles, scale: Scale) -> Json | None:
 
 
 def _checks(record: SensorRecord) -> Json | None:
-    """Return what is said of a record that its snapshot's checks saw."""
+    """Return what a snapshot's checks say of a record that they saw."""
     if record.check is None:
         return None
     median = record.check.median
@@ -210,7 +211,7 @@ def _checks(record: SensorRecord) -> Json | None:
 
 
 def _provenance(item: Item, version: SnapshotVersion | None) -> Json:
-    """Say which snapshot brought a record; of an earlier one than memory's only its time is known."""
+    """Say which snapshot brought a record; if it is an earlier one than memory's, only its time is known."""
     if version is not None and item.snapshot_at == version.snapshot_time:
         return {
             "snapshot": version.snapshot,

@@ -1,6 +1,7 @@
 """Scales as JSON objects: names, bands, colours, and each pollutant's table with its limits.
 
-One rule: whoever reads them computes no index, so limits are said as a record's value meets them.
+One rule: a reader computes no index, so limits are given in the form that a record's value can be compared
+with.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,12 +19,12 @@ Json = dict[str, Any]
 
 
 class Rounding(NamedTuple):
-    """How a rounding is said.
+    """How a rounding is described.
 
     Attributes:
         words: for people.
-        unit: between two compared concentrations, µg/m³; 0 where nothing is rounded.
-        begins: how far over a step's end the reported concentrations of the next step begin.
+        unit: the step between two compared concentrations, µg/m³; 0 if nothing is rounded.
+        begins: how far above a step's end the reported concentrations of the next step begin.
     """
 
     words: str
@@ -64,7 +65,7 @@ def guideline_json(guideline: Guideline) -> Json:
 
 
 def _bands(scale: Scale) -> Iterator[Json]:
-    """Give the bands, each with its first and last index, which is None where the scale has no end."""
+    """Give the bands, each with its first and last index; the last is None if the scale has no end."""
     steps = scale.tables[0].steps
     for name, group in groupby(steps, lambda step: step.band):
         of = list(group)
@@ -73,7 +74,7 @@ def _bands(scale: Scale) -> Iterator[Json]:
 
 
 def _last_index(step: Step, *, is_last: bool) -> int | None:
-    """Return the last index of a step; the DAQI ends at 10, where the US AQI goes on."""
+    """Return the last index of a step; the DAQI ends at 10, the US AQI goes on."""
     return None if is_last and step.index_low != step.index_high else step.index_high
 
 
@@ -88,7 +89,7 @@ def _table(table: PollutantTable) -> Json:
 
 
 def _row(step: Step, below: Fraction | None, rounding: Rounding, *, is_last: bool) -> Json:
-    """Return a row: compared concentrations `from` to `to`, and from where on reported ones fall into it."""
+    """Return a row: compared concentrations `from` and `to`, and the lowest reported one in the row."""
     return {
         "from": _number(step.low if below is None else below + rounding.unit),
         "to": None if is_last else _number(step.high),

@@ -1,6 +1,6 @@
-"""All sensors of the latest snapshot, as they are written: by columns, as GeoJSON, as CSV.
+"""All sensors of the latest snapshot, as text: by columns, as GeoJSON, as CSV.
 
-One rule: what is written is kept and answered again, so nothing in it depends on when it is asked for.
+One rule: the text is kept for later answers, so nothing in it depends on the time of the request.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,14 +22,14 @@ from aqi_service.core.times import iso
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Latest:
-    """What memory answers of all sensors at a moment.
+    """What memory knows of all sensors at one moment.
 
     Attributes:
-        records: of each sensor, by its id.
-        scale: on which they are scored.
-        newest: the timestamp of the newest.
+        records: the record of each sensor, by sensor id.
+        scale: the scale on which they are scored.
+        newest: the timestamp of the newest record.
         snapshot_time: of the snapshot, epoch seconds.
-        holds: tells whether memory still answers the same.
+        holds: tells whether memory would still answer the same.
     """
 
     records: Sequence[SensorRecord]
@@ -64,7 +64,7 @@ COLUMN_NAMES = tuple(_CELLS)
 
 
 def columns_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> Iterator[bytes]:
-    """Write an array a column, all in the order of the sensors' ids."""
+    """Write one array for each column, in the order of the sensors' ids."""
     columns = [list[bytes]() for _ in _CELLS]
     records = _scored(found)
     while some := list(islice(records, PIECE_ROWS)):
@@ -78,14 +78,14 @@ def columns_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> I
 
 
 def latest_geojson_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> Iterator[bytes]:
-    """Write a Feature a sensor, with the columns as its properties."""
+    """Write one Feature for each sensor, with the columns as its properties."""
     yield orjson.dumps({"type": "FeatureCollection"} | _begin(found))[:-1] + b',"features":['
     yield from _joined(map(_feature, _scored(found)))
     yield b"]," + orjson.dumps(_end())[1:] + b"\n"
 
 
 def latest_csv_pieces(_request: LatestRequest, found: Latest, _moment: Moment) -> Iterator[bytes]:
-    """Write a row a sensor."""
+    """Write one row for each sensor."""
     return sensor_pieces(SENSOR_HEADER, found.records, found.scale)
 
 

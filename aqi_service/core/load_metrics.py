@@ -1,6 +1,6 @@
-"""What is told of a load to who raises alarms: how it ended, how old the data is, what became of its records.
+"""What alarms need to know of a load: how it ended, how old the data is, what became of its records.
 
-One rule: few metrics, since each is paid for: ten, whatever the load.
+One rule: few metrics, since each costs money: ten for every load.
 """
 
 from dataclasses import asdict
@@ -15,7 +15,7 @@ SECONDS, COUNT = "Seconds", "Count"
 
 
 class LoadMetric(NamedTuple):
-    """One figure; `fate` is whose records were counted, where it counts records."""
+    """One figure; `fate` is set if the figure counts records: those with that fate."""
 
     name: str
     unit: str
@@ -24,11 +24,10 @@ class LoadMetric(NamedTuple):
 
 
 def load_metrics(report: LoadReport | None, newest: int | None, now: float) -> tuple[LoadMetric, ...]:
-    """Return the metrics of a load that has ended; None is one that archive or table refused.
+    """Return the metrics of a load that has ended; None stands for a load that archive or table refused.
 
-    `newest` is when the newest record was measured that finished loads brought, `now` what the clock says
-    (both epoch seconds). An age that nobody knows is left out: where it is not known, and where the clock is
-    known to be wrong.
+    `newest` is when the newest record of the finished loads was measured, `now` the clock's time (both epoch
+    seconds). The age is left out if it is not known, or if the clock is known to be wrong.
     """
     age, failed, records = NAMES
     fates = asdict(Fates() if report is None else report.fates)

@@ -1,12 +1,12 @@
-"""Notes on loads that write to a table: of which of them the newest finished snapshot cannot know.
+"""Notes on loads that write to a table: writes of which the newest finished snapshot does not know.
 
-One rule: a load is noted before its first write, so that one which is killed stays noted. (As long as no
-snapshot is finished there is nothing to note it in, and nobody who answers out of memory.)
+One rule: a load is noted before its first write, so a load that is killed stays noted. (Until a snapshot is
+finished there is no place for notes, and no process that answers from memory.)
 
-The notes stand in `latest.json` beside the snapshot that it names. The load that has it name another snapshot
-takes out its own note, and those of loads that had ended before it began: it compared each of its records
-with what they had written. Whoever answers out of memory compares with the table what the others may have
-written.
+The notes stand in `latest.json` beside the snapshot that it names. A load that becomes the latest there
+removes its own note, and those of loads that had ended before it began: it compared each of its records with
+what they had written. A process that answers from memory compares with the table what the other loads may
+have written.
 """
 
 import math
@@ -20,10 +20,10 @@ KEY = "unsettled"
 """Where the notes stand in `latest.json`; without any it is left out."""
 
 FORGOTTEN_SECONDS = DAY
-"""A load that began so long ago has ended, whatever its note says. (Clocks differ by less than an hour.)"""
+"""A load that began this long ago has ended, whatever its note says. (Clocks differ by less than an hour.)"""
 
 MOST_ENDED = 16
-"""So many notes of loads that have ended are kept apart."""
+"""At most this many notes of ended loads are kept apart."""
 
 _ALWAYS = 2**62
 
@@ -36,11 +36,11 @@ class Note:
     """One load that wrote, or may have written.
 
     Attributes:
-        until: epoch seconds; it writes no record that was measured later.
+        until: epoch seconds; the load writes no record that was measured later.
         began: epoch seconds.
-        leased: True if it held the table's lease: then another that holds it knows that this one has ended.
-        what: names the document and how it is scored; two loads of the same `what` write the same.
-        process: whose load it is; empty for nobody's who answers lookups.
+        leased: True if it held the table's lease: then a later holder knows that this load has ended.
+        what: names the document and its scoring; two loads with the same `what` write the same.
+        process: the process of the load; empty if that process answers no lookups.
         ended: True once it writes no more.
     """
 
@@ -58,12 +58,12 @@ Notes = Mapping[str, Note]
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A load as `latest.json` notes it, from before its first write until it has ended.
+    """A load as it is noted in `latest.json`, from before its first write until it has ended.
 
     Attributes:
         load_id: random.
         note: what is noted.
-        replay: True for all but the live feed.
+        replay: True unless it loads the live feed.
         covered: the loads that had ended when it began.
         wrote: True from right before its first write.
     """
@@ -76,12 +76,12 @@ class Noted:
 
 
 class Doubt(NamedTuple):
-    """What memory cannot vouch for.
+    """The records for which memory may be out of date.
 
     Attributes:
-        until: records that were measured up to then may be newer in the table.
-        ended: the loads that have ended, so that a look at the table settles what they wrote,
-        ended_until: records measured up to then are to be looked at for that.
+        until: records measured up to then may be newer in the table.
+        ended: the loads that have ended, so one look at the table settles what they wrote.
+        ended_until: for that look, records measured up to then must be compared.
     """
 
     until: float
@@ -96,25 +96,25 @@ def notes_of(document: Mapping[str, Any] | None) -> Notes:
 
 
 def with_notes(document: Mapping[str, Any] | None, notes: Notes) -> dict[str, Any]:
-    """Return the document with these notes in the place of its own."""
+    """Return the document with these notes instead of its own."""
     bare = {key: value for key, value in (document or {}).items() if key != KEY}
     return bare | ({KEY: {key: asdict(note) for key, note in notes.items()}} if notes else {})
 
 
 def covered_by(note: Note, notes: Notes) -> frozenset[str]:
-    """Tell which loads wrote nothing any more when the load of this note began: `notes` stood then."""
+    """Return the loads that had ended when the load of this note began; `notes` are those of that moment."""
     return frozenset(
         key for key, each in notes.items() if _has_ended(each, note.began) or (note.leased and each.leased)
     )
 
 
 def settle(notes: Notes, ours: str, covered: frozenset[str]) -> Notes:
-    """Take out our note, and those that we cover: our snapshot is the newest finished one from now on."""
+    """Remove our note, and those that we cover: our snapshot is now the newest finished one."""
     return {key: note for key, note in notes.items() if key != ours and key not in covered}
 
 
 def end(notes: Notes, ours: str, covered: frozenset[str], what: str = "") -> Notes:
-    """Say that we write no more, nor those that we cover, nor (if we loaded it all) those of this `what`."""
+    """Note the end of our load, of those that we cover, and (if ours is complete) of those of this `what`."""
     done = {ours, *covered, *(key for key, note in notes.items() if what and note.what == what)}
     running = {key: note for key, note in notes.items() if not note.ended and key not in done}
     ended = {key: note for key, note in notes.items() if note.ended}
@@ -125,15 +125,15 @@ def end(notes: Notes, ours: str, covered: frozenset[str], what: str = "") -> Not
 
 
 def ended_of(notes: Notes, noted: Noted, what: str = "") -> Notes:
-    """Say that a load has ended, of which there may be no note yet; `what` as in `end`."""
+    """Note the end of a load that may have no note yet; `what` is as in `end`."""
     ours = {noted.load_id: noted.note} if noted.wrote else {}
     return end({**ours, **notes}, noted.load_id, noted.covered, what)
 
 
 def doubt(notes: Notes, process: str, known: frozenset[str], now: float) -> Doubt:
-    """Tell what the memory of a process cannot vouch for that has looked at the table for the `known` loads.
+    """Return the doubt of a process that has compared memory with the table for the `known` loads.
 
-    What its own loads wrote it knows anyway.
+    It knows by itself what its own loads wrote.
     """
     others = {key: note for key, note in notes.items() if note.process != process and key not in known}
     ended = {key: note.until for key, note in others.items() if _has_ended(note, now)}
@@ -148,8 +148,8 @@ def _has_ended(note: Note, now: float) -> bool:
 def _with_ended(ended: dict[str, Note], key: str, note: Note) -> dict[str, Note]:
     """Add a load that has ended just now.
 
-    Who looks at the table for it sees as well what loads wrote that ended before, of records as old: their
-    notes go. So does the last of the others where there are too many.
+    A look at the table for this load also shows what earlier ended loads wrote of records up to the same
+    time, so their notes go. If there are still too many, the last of the others goes too.
     """
     kept = {each: other for each, other in ended.items() if other.until > note.until}
     if len(kept) >= MOST_ENDED:
@@ -161,7 +161,7 @@ def _with_ended(ended: dict[str, Note], key: str, note: Note) -> dict[str, Note]
 
 
 def _note(value: object) -> Note:
-    """Read a note; what cannot be read of it counts as the most that it may say."""
+    """Read a note; a part that cannot be read counts as the worst that it could say."""
     given: dict[str, Any] = value if isinstance(value, dict) else {}
     until, began = given.get("until"), given.get("began")
     return Note(

@@ -1,4 +1,4 @@
-"""Which of many lines of one kind a log gets: a few in each window of time, then how many were left out.
+"""Which of many lines of one kind are logged: a few in each window of time, then the number left out.
 
 One rule: nothing here reads a clock or writes a line; the time is an argument.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class _Window:
-    """Since when it runs, how many lines came in it, and how many of these were left out."""
+    """When it began, how many lines came in it, and how many of these were left out."""
 
     since: float
     lines: int = 0
@@ -24,7 +24,7 @@ class LogLimiter:
         self._windows: dict[str, _Window] = {}
 
     def allow(self, kind: str, now: float) -> int | None:
-        """Return how many lines the window before left out, mostly 0; None if this one is to be left out."""
+        """Return how many lines the last window left out, mostly 0; None if this line must be left out."""
         window = self._windows.get(kind)
         untold = 0
         if window is None or now - window.since >= self._seconds:
@@ -37,7 +37,7 @@ class LogLimiter:
         return untold
 
     def drain_suppressed(self) -> dict[str, int]:
-        """Return, by kind, how many lines were left out and not told of; begin anew."""
+        """Return, by kind, how many left-out lines are not reported yet; start again at 0."""
         untold = {kind: window.left_out for kind, window in self._windows.items() if window.left_out}
         self._windows.clear()
         return untold

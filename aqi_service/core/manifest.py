@@ -1,6 +1,6 @@
-"""Which snapshot `latest.json` names: what its manifest says, and when another takes its place.
+"""Which snapshot `latest.json` names: what its manifest says, and when another snapshot replaces it.
 
-One rule: a manifest is one in its printed form, as any version may have written it.
+One rule: a manifest here is in its printed form, as any version may have written it.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ Manifest = dict[str, Any]
 
 
 def data_time(latest: Mapping[str, Any] | None) -> int | None:
-    """Return how old the data is as `latest.json` has it (epoch seconds): enough to read by, not to delete.
+    """Return the data's time from `latest.json` (epoch seconds): good enough for reading, not for deleting.
 
-    Where a version wrote that which kept no witness, it is the newest record's time, of a load by which any
-    record is in the table.
+    If the version that wrote it kept no witness, it is the newest record's time, of a load that put a record
+    into the table.
     """
     witness = witness_of(latest)
     return _newest_of(latest) if witness is None else witness.time
@@ -33,7 +33,7 @@ def _newest_of(manifest: Mapping[str, Any] | None) -> int | None:
 
 
 def version_of(manifest: Mapping[str, Any]) -> SnapshotVersion | None:
-    """Return which load of which snapshot a report in its printed form tells of; None if it does not."""
+    """Return which load of which snapshot a printed report describes; None if it does not say."""
     named, records = parse_name(str(manifest.get("snapshot"))), manifest.get("records")
     if named is None or not isinstance(records, int):
         return None
@@ -61,10 +61,10 @@ def _text(value: object) -> str | None:
 def moved(
     there: Manifest | None, ours: Manifest, noted: Noted, *, since: int | None = None, ahead: bool
 ) -> Manifest | None:
-    """Return what `latest.json` says once our load is complete; None if that is what it says already.
+    """Return what `latest.json` must say when our load is complete; None if it must not change.
 
-    `since` is what nearly all of our records are not older than (epoch seconds). `ahead` tells that what it
-    says is named ahead of the clock.
+    Nearly all of our records are of time `since` or later (epoch seconds). `ahead` tells that the snapshot in
+    `latest.json` is named ahead of the clock.
     """
     notes = notes_of(there)
     if not _stays(there, ours, replay=noted.replay, ahead=ahead):
@@ -74,7 +74,7 @@ def moved(
 
 
 def _stays(there: Manifest | None, ours: Manifest, *, replay: bool, ahead: bool) -> bool:
-    """Tell whether `latest.json` names a snapshot of this creation of the table that ours is behind."""
+    """Tell whether `latest.json` keeps its snapshot, of this creation of the table, beside ours."""
     if there is None or there.get("table_id") != ours["table_id"]:
         return False
     theirs, our = version_of(there), version_of(ours)
@@ -88,12 +88,12 @@ def _stays(there: Manifest | None, ours: Manifest, *, replay: bool, ahead: bool)
 
 
 class Claim(NamedTuple):
-    """What a manifest says of the table that has all of its snapshot.
+    """What a manifest says of the table that has all of the snapshot.
 
     Attributes:
         table_id: which creation of the table it is.
-        receipt: a text that the table knows unless it was put back to an earlier state; None where it gave
-            none, or the version that wrote the manifest asked for none.
+        receipt: a text that the table knows unless it was put back to an earlier state; None if the table
+            gave none, or if the version that wrote the manifest asked for none.
         sha256: of the snapshot's content.
     """
 
@@ -108,7 +108,7 @@ def is_complete(manifest: Manifest | None) -> bool:
 
 
 def lacks_expired(manifest: Manifest, ttl: int | None) -> bool:
-    """Tell whether records expired as it was loaded that live with this `ttl` in seconds (None: for ever)."""
+    """Tell whether records expired in the load that live with this `ttl` in seconds (None: for ever)."""
     return bool(manifest.get("expired")) and (ttl is None or ttl > (manifest.get("ttl") or 0))
 
 
@@ -120,7 +120,7 @@ def claim_of(manifest: Manifest) -> Claim:
 
 
 def outranks(there: Manifest | None, ours: Manifest) -> bool:
-    """Tell whether a snapshot's manifest says more than ours does: that it is finished."""
+    """Tell whether a snapshot's manifest says more than ours: that the snapshot is finished."""
     if there is None or not is_complete(there) or is_complete(ours):
         return False
     return bool(there.get("scale") == ours["scale"]) and ours["table_id"] in (None, there.get("table_id"))

@@ -1,6 +1,6 @@
-"""Sensors and areas as Prometheus' text form (version 0.0.4): a family of series for each thing known.
+"""Sensors and areas in Prometheus' text form (version 0.0.4): a family of series for each known value.
 
-One rule: what is not known has no series, so a rule that needs it does not hold; it is never 0.
+One rule: an unknown value has no series, and is never 0; so an alert rule that needs it cannot hold.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What there is of the sensors and areas that were asked for: of an unknown sensor nothing."""
+    """What is known of the requested sensors and areas; an unknown sensor has nothing."""
 
     sensors: Sequence[SensorRecord]
     areas: Sequence[tuple[str, Area]]
 
 
 class Series(NamedTuple):
-    """A value and its labels; None is none, so that there is no such series."""
+    """A value and its labels; the value None gives no series."""
 
     labels: Mapping[str, str | None]
     value: str | int | None
@@ -34,7 +34,7 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """A metric's name, what it means, and which series something has in it."""
+    """A metric's name, its meaning, and the function that gives its series."""
 
     name: str
     text: str
@@ -42,7 +42,7 @@ class _Family:
 
 
 def metrics_pieces(request: MetricsRequest, found: Measured, _: Moment) -> Iterator[bytes]:
-    """Write what was found, a family at a time; all series of one stand together, as the form asks for."""
+    """Write the results family by family; the form demands that all series of a family stand together."""
     scale = request.choice.scale
     sensors = [each._replace(item=rescored(each.item, scale)) for each in found.sensors]
     for family in _SENSORS:
@@ -64,7 +64,7 @@ def _labels(labels: Mapping[str, str | None]) -> str:
 
 
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-"""What a label's value may not have as it is."""
+"""Characters that must be escaped in a label's value."""
 
 
 def _concentration(sensor: SensorRecord) -> Iterator[Series]:
@@ -77,7 +77,7 @@ def _index(sensor: SensorRecord) -> Iterator[Series]:
 
 
 def _flagged(sensor: SensorRecord) -> Iterator[Series]:
-    """Give 0 or 1 of every flag; of a record that the checks did not see, nothing."""
+    """Give 0 or 1 for every flag; nothing for a record that the checks did not see."""
     for flag in Flag if sensor.check else ():
         yield Series(_of(sensor) | {"flag": flag}, int(flag in sensor.flags))
 

@@ -1,7 +1,8 @@
-"""Which records the loads of this process have moved on in the table, past what memory says of them.
+"""Which records the loads of this process have changed in the table, so that memory is behind.
 
-One rule: an id is left to the table until an index stands that knows better: that of the load itself, or of
-one that began when the load had ended (it compared each of its records with what had been written).
+One rule: lookups of an id go to the table until there is an index that knows better: the index of the load
+itself, or of a load that began after it had ended (that one compared each of its records with what was
+written).
 """
 
 from collections.abc import Callable, Iterable
@@ -10,16 +11,16 @@ from aqi_service.core.idset import IdSet
 from aqi_service.core.snapshot_version import SnapshotVersion
 
 MOST_LOADS = 8
-"""The ids of so many loads are kept apart; those of earlier ones are one set."""
+"""The ids of this many loads are kept apart; those of earlier loads are one set."""
 
 
 class LoadIds:
-    """The ids of one load, which tells them as it goes; made by itself, nobody is told.
+    """The ids of one load, which reports them as it goes; used on its own, it tells nobody.
 
     Attributes:
-        began: when that was, of all that begins and ends here.
-        ended: when it had written its last; None while it may write.
-        finished: which snapshot it has brought into the table, all of it.
+        began: when it began, as a number in the order of all beginnings and ends here.
+        ended: when it had written its last item; None while it may still write.
+        finished: the snapshot that it has brought into the table completely.
     """
 
     def __init__(
@@ -41,37 +42,37 @@ class LoadIds:
 
     @property
     def mark(self) -> tuple[int, int]:
-        """What is another whenever there are other ids."""
+        """A value that changes whenever the ids change."""
         return len(self._written), len(self._otherwise)
 
     def writes(self, ids: Iterable[str]) -> None:
-        """Take the ids of items before any write of them can be seen."""
+        """Take the ids of items, before anybody can see a write of them."""
         self._written.add_all(map(int, ids))
 
     def differs(self, ids: Iterable[str]) -> None:
-        """Take the ids of which the table has something else than the load's own snapshot says."""
+        """Take the ids for which the table differs from the load's own snapshot."""
         self._otherwise.add_all(map(int, ids))
 
     def ends(self, finished: SnapshotVersion | None) -> None:
-        """Know that it writes no more, and of which snapshot the table has all; None is of none."""
+        """Note that the load writes no more, and which snapshot the table has completely (None: none)."""
         self._at_end(self, finished)
 
     def settle(self) -> None:
-        """Give up what the load's own snapshot knows."""
+        """Drop the ids that the load's own snapshot settles."""
         self._written = IdSet()
 
     def move_into(self, later: "LoadIds") -> None:
-        """Give these ids to another load that has ended, which cannot settle them."""
+        """Move these ids into another ended load, which cannot settle them."""
         later.ended = max(later.ended or 0, self.ended or 0)
         for ids in (self._written, self._otherwise):
             later._otherwise.update(ids)  # noqa: SLF001  # its own kind
 
 
 class MovedIds:
-    """The ids of all loads of one process that are not settled; `at_end` is told what each has finished.
+    """The unsettled ids of all loads of one process; `at_end` is told the snapshot that each finished.
 
     Attributes:
-        loads: whose ids they are; without one there is none.
+        loads: the loads with ids; without a load there are none.
     """
 
     def __init__(self, at_end: Callable[[SnapshotVersion | None], None] = lambda _finished: None) -> None:
@@ -83,22 +84,22 @@ class MovedIds:
         return any(number in load for load in self.loads)
 
     def mark(self) -> tuple[object, ...]:
-        """Return what is another whenever there are other ids."""
+        """Return a value that changes whenever the ids change."""
         return self._moment, tuple(load.mark for load in self.loads)
 
     def begin(self) -> LoadIds:
-        """Begin a load; return where its ids go."""
+        """Begin a load; return the object that takes its ids."""
         load = LoadIds(self._next(), self._end)
         self.loads.append(load)
         self._merge()
         return load
 
     def has(self, version: SnapshotVersion) -> bool:
-        """Tell whether a load of this process has finished it, and its ids are kept."""
+        """Tell whether a load of this process has finished this snapshot, and its ids are kept."""
         return any(load.finished == version for load in self.loads)
 
     def settle(self, version: SnapshotVersion) -> None:
-        """Give up what an index of this version knows, which stands from now on."""
+        """Drop the ids that the index of this version settles; it is in use from now on."""
         load = next((each for each in self.loads if each.finished == version), None)
         if load is not None:
             load.settle()

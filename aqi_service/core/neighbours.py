@@ -1,7 +1,7 @@
-"""The neighbours of a sensor that measured the same: points within 10 km, each with one value.
+"""The neighbours of a sensor: points within 10 km that measured the same pollutant, each with one value.
 
-One rule: what stands on one point (to POINT_DIGITS) is one neighbour, with the median of its values, however
-many sensors it has; the sensor that is looked at is none of them.
+One rule: all sensors on one point (to POINT_DIGITS) are one neighbour, with the median of their values; a
+sensor is never its own neighbour.
 """
 
 from array import array
@@ -15,10 +15,10 @@ from aqi_service.core.point_tree import PointTree, point_tree
 from aqi_service.core.slices import BUILD_SLICE, Slices
 
 MOST_NEIGHBOURS, WITHIN_METRES = 20, 10_000
-"""How many neighbours count, the nearest, and how far away they may be."""
+"""At most this many of the nearest neighbours count, and they may be this far away."""
 
 POINT_DIGITS = 5
-"""Digits behind the point to which two positions are one: about a metre."""
+"""Digits after the point of a rounded position, about a metre: equal ones are one point."""
 
 
 class SensorValue(NamedTuple):
@@ -38,12 +38,12 @@ class Neighbour(NamedTuple):
 
 
 class _Spots:
-    """Points, by the numbers 0, 1, 2 ...: a column for each part of their vectors, and for what is there.
+    """Points, numbered 0, 1, 2 ...: one column for each part of their vectors, and for their values.
 
     Attributes:
-        numbers: the number of each point that was rounded.
-        sensor_ids: the lowest sensor id at each; they ascend.
-        vectors: the parts of their vectors.
+        numbers: the number of each rounded point.
+        sensor_ids: the lowest sensor id at each point; they ascend.
+        vectors: the parts of the points' vectors.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class _Spots:
         self._more: dict[int, list[float]] = {}
 
     def add(self, each: SensorValue) -> None:
-        """Take what a sensor measured."""
+        """Take a sensor's value."""
         spot = self.numbers.setdefault(_rounded(each.point), len(self._first))
         if spot == len(self._first):
             self.sensor_ids.append(each.sensor_id)
@@ -65,12 +65,12 @@ class _Spots:
             insort(self._more.setdefault(spot, [self._first[spot]]), each.value)
 
     def value(self, spot: int, without: float | None) -> float | None:
-        """Return the median of a point's values, but for one of them; None if none is left."""
+        """Return the median of a point's values without one of them; None if no other is left."""
         return _median(self._more.get(spot) or [self._first[spot]], without)
 
 
 def neighbours_of(measured: Iterable[SensorValue]) -> Slices["Neighbours"]:
-    """Gather what sensors measured of one pollutant, by ascending id, to be searched by place."""
+    """Collect sensors' values of one pollutant, by ascending id, for a search by place."""
     spots = _Spots()
     for count, each in enumerate(measured):
         if count % BUILD_SLICE == 0:
@@ -81,15 +81,15 @@ def neighbours_of(measured: Iterable[SensorValue]) -> Slices["Neighbours"]:
 
 
 class Neighbours:
-    """What sensors measured of one pollutant; made by `neighbours_of`."""
+    """Sensors' values of one pollutant; made by `neighbours_of`."""
 
     def __init__(self, spots: _Spots, tree: PointTree) -> None:
         self._spots, self._tree = spots, tree
 
     def nearest(self, point: Point, own: float | None) -> Slices[list[Neighbour]]:
-        """Return the nearest, at most MOST_NEIGHBOURS within WITHIN_METRES, by distance, then by sensor id.
+        """Return at most MOST_NEIGHBOURS nearest points within WITHIN_METRES, by distance, then by sensor id.
 
-        `own` is the value of the sensor that is looked at, if it is among those that were gathered.
+        `own` is the value of the sensor itself, if it is among the collected ones.
         """
         spots = self._spots
         here = spots.numbers.get(_rounded(point), -1)
@@ -109,7 +109,7 @@ def _rounded(point: Point) -> tuple[float, ...]:
 
 
 def _median(values: Sequence[float], without: float | None) -> float | None:
-    """Return the median of the values, which ascend, but for one of them; None if none is left."""
+    """Return the median of ascending values without one of them; None if no other is left."""
     if without is None:
         return values[0] if len(values) == 1 else median(values)
     left = len(values) - 1

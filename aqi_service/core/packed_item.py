@@ -1,8 +1,8 @@
-"""An item as bytes: the row of its reply as it is sent, between a head and what the item has beside that row.
+"""An item as bytes: a head, the row of its reply as it is sent, and the item's other fields.
 
-One rule: what is packed comes back as the same item; what does not fit is not packed.
+One rule: a packed item comes back as the same item; an item that does not fit is not packed.
 
-So a record takes a fifth of the memory of an Item, and the garbage collector never looks at it.
+So a record needs a fifth of the memory of an Item, and the garbage collector never visits it.
 """
 
 from struct import Struct
@@ -17,19 +17,20 @@ MOST_BYTES = 1024
 """Largest packed record (the feed's have 160 to 180 bytes)."""
 
 HEAD = Struct("<qqH")
-"""When the record was measured and when it expires (epoch seconds), and how long its row is. The row follows,
-and what the item has beside it (as JSON): all of it where the row alone does not tell its fields."""
+"""When the record was measured and when it expires (epoch seconds), and the length of its row. The row
+follows, then the item's other fields as JSON (all fields, if the row alone does not give them exactly)."""
 START = HEAD.size
 _NEVER = 2**63 - 1
 
 _CELLS = len(COLUMNS)
 _BESIDE = len(Item._fields) - _CELLS
 _OF_DAYS = len(OF_DAYS)
-"""Fields at the end that no snapshot's record has; each byte here counts once a record."""
+"""Fields at the end that no snapshot's record has; blank ones are not packed, since each byte counts once for
+each record."""
 
 
 def pack(item: Item) -> bytes | None:
-    """Return an item as bytes; None if it is larger than any of the feed's."""
+    """Return an item as bytes; None if it is larger than MOST_BYTES or has a time that HEAD cannot hold."""
     row = csv_row(item)
     expires_at = _NEVER if item.expires_at is None else item.expires_at
     measured_at = 0 if item.measured_at is None else item.measured_at
@@ -49,7 +50,7 @@ def unpack(packed: bytes) -> Item:
 
 
 def _fields(row: bytes) -> list[Any]:
-    """Return the fields of a row, of one in which nothing is quoted."""
+    """Return the fields of a row without quotes."""
     cells: list[Any] = row[:-2].decode().split(",")
     return [cell or None for cell in cells] if "" in cells else cells
 

@@ -1,7 +1,7 @@
-"""The records of many sensors, which become items only as they are written.
+"""The records of many sensors, which become items only when they are written.
 
-One rule: they are references to bytes that memory has anyway. As items, ten thousand were 12 MB, and 20,000
-objects that each full garbage collection looks at while others wait.
+One rule: they are references to bytes that memory has anyway. As items, ten thousand of them needed 12 MB, in
+20,000 objects that each full garbage collection visits while others wait.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ from aqi_service.core.sensors import Sensors
 
 
 class PackedRecords(Sequence[SensorRecord]):
-    """The newest records of sensors, at these positions of `sensors`; `records` are their packed items.
+    """The newest records of the sensors at these positions of `sensors`; `records` are their packed items.
 
-    One that is larger than can be packed is there as it is.
+    An item that is too large to be packed is kept as an Item.
     """
 
     def __init__(self, sensors: Sensors, positions: Sequence[int], records: Sequence[bytes | Item]) -> None:

@@ -1,17 +1,18 @@
-"""Colours of the indices, as data: the official ones, and a second set where these fail colour-blind people.
+"""Colours of the indices, as data: the official ones, and a second set for colour-blind people.
 
-One rule: a colour is `#rrggbb`, and belongs to the lowest index that has it.
+One rule: a colour is `#rrggbb`, and is stored with the lowest index that has it.
 
 The official sets fail: to deuteranopes (Machado et al. 2009, severity 1) the DAQI's 2, Low, and 5, Medium,
 are 7.6 apart in Lab (CIE76), and the US AQI's Good and Unhealthy for Sensitive Groups 8.0. The second sets go
-from blue over yellow and brown to nearly black; across bands no two are nearer than 20 to anybody.
+from blue over yellow and brown to nearly black; no two colours of different bands are nearer than 20, for any
+kind of sight.
 """
 
 from typing import NamedTuple
 
 
 class Colour(NamedTuple):
-    """The colour of indices from `index_from` on, official and of the second set."""
+    """The colours of indices from `index_from` on: the official one and that of the second set."""
 
     index_from: int
     official: str

@@ -1,6 +1,6 @@
-"""Cities: GeoNames' larger ones, found by any of their names, by how a name begins, or by what lies near.
+"""Cities: GeoNames' larger ones, found by any of their names, by how a name begins, or by a point.
 
-One rule: what a person types is compared as `fold` has it, and so are the names that it is compared with.
+One rule: what a person types, and the names, are both folded (`fold`) before they are compared.
 """
 
 import re
@@ -19,7 +19,7 @@ from aqi_service.core.requests import MOST_PLACES
 from aqi_service.core.sensor_index import one_code
 
 NEARBY_KM = 25.0
-"""How far a city's name reaches: whoever is farther away is near none of them."""
+"""How far a city's name reaches: a point farther away is near no city."""
 
 _APOSTROPHES = "'`\u2018\u2019\u02b9\u02bb\u02bc\u02be\u02bf"
 _SPELT = str.maketrans(
@@ -31,7 +31,8 @@ _SPELT = str.maketrans(
         "þ": "th",
     }
 )
-"""A letter that does not come apart into a plain one and an accent, as it is typed without such a key."""
+"""Letters that do not split into a plain letter and an accent, and how people type them without such a
+key."""
 
 _NO_WORD = re.compile(r"[^0-9a-z]+")
 _AFTER_ALL = b"\xff"
@@ -53,14 +54,14 @@ _NUMERIC = (False, False, True, True, True)
 
 
 def place_rows(places: Iterable[Place]) -> bytes:
-    """Write header line and a row a place, CRLF line ends, UTF-8."""
+    """Write the header line and one row for each place, with CRLF line ends, UTF-8."""
     return PLACE_HEADER + b"".join(csv_line(place, _NUMERIC) for place in places)
 
 
 def fold(name: str) -> str:
-    """Return a name without case, accents and apostrophes, its words with one space between them.
+    """Return a name without case, accents and apostrophes, with one space between words.
 
-    What is neither letter nor digit parts words. Empty if there is none.
+    Any character that is no letter and no digit separates words. The result is empty if there is no word.
     """
     if name.isascii():
         return _NO_WORD.sub(" ", name.casefold().translate(_SPELT)).strip()
@@ -69,7 +70,7 @@ def fold(name: str) -> str:
 
 
 def _plain(text: str) -> Iterator[str]:
-    """Give the letters, digits, and signs that are no accents; a space for all else."""
+    """Give letters, digits, and marks that are no accents; a space for anything else."""
     for letter in text:
         if not unicodedata.combining(letter):
             yield letter if unicodedata.category(letter)[0] in "LMN" else " "
@@ -77,7 +78,7 @@ def _plain(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts(Sequence[bytes]):
-    """Many short texts in one, as each in an object of its own would take four times the memory."""
+    """Many short texts in one: each as an object of its own would need four times the memory."""
 
     _joined: bytes
     _ends: Sequence[int]
@@ -93,9 +94,8 @@ class Texts(Sequence[bytes]):
 class Places:
     """Cities in the order of their size, the largest first; a position is a city's place in that order.
 
-    `_names` are all their names, folded and sorted; `_ranks` are the positions of those whose they are, to
-    which OTHER_RANK is added where it is not the city's first name. `_within` are the cells with the cities
-    that reach into each.
+    `_names` are all names, folded and sorted; `_ranks` are the positions of their cities, plus OTHER_RANK if
+    the name is not the city's first one. `_within` are the cells, with the cities that reach into each.
     """
 
     _cities: Texts
@@ -109,10 +109,11 @@ class Places:
         return len(self._cities)
 
     def find(self, name: str, country: str | None = None) -> list[Place]:
-        """Return at most MOST_PLACES cities with that name, then those with one that begins so.
+        """Return at most MOST_PLACES cities: those with that name, then those whose name begins with it.
 
-        Of each the cities whose first name it is before those that are called so as well (Dayton has been a
-        Venice), and of these the larger first. `country` is two capital letters; GB and UK are one.
+        In both groups, cities whose first name it is come before cities that have it as another name (Dayton
+        has been a Venice), and then larger cities before smaller ones. `country` is two capital letters; GB
+        and UK are one.
         """
         text = fold(name).encode()
         if not text:
@@ -125,7 +126,7 @@ class Places:
         return [self._place(position) for position in islice(positions, MOST_PLACES)]
 
     def near(self, point: Point) -> Place | None:
-        """Return the city whose middle is nearest, of those within NEARBY_KM; of equal ones the larger."""
+        """Return the city within NEARBY_KM whose middle is nearest; of equally near ones, the larger."""
         x, y, z = point.vector
         xs, ys, zs = self._vectors
         best, nearest = _REACH, None
@@ -146,7 +147,9 @@ class Places:
 
 _REACH = chord_squared(1_000 * NEARBY_KM)
 OTHER_RANK, _BEGINS = 1 << 24, 1 << 25
-"""What a rank is higher by for a name that is not a city's first one, and for one that only begins so."""
+"""How much higher a rank is for a name that is not the city's first, and for one that only begins with the
+text."""
 
 _TIMES = 3
-"""How often a city is among ranks at most: its first name begins so, another one does, and another is it."""
+"""A city is among the ranks at most this often: its first name begins with the text, another name does,
+another name is it."""

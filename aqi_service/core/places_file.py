@@ -1,6 +1,6 @@
-"""The file of cities, which tools/places.py makes, read into Places.
+"""Reads the file of cities, which tools/places.py makes, into Places.
 
-One rule: a line is a city: the fields of a Place, then its other names, with tabs between them.
+One rule: each line is a city: the fields of a Place, then its other names, with tabs between them.
 """
 
 from array import array
@@ -17,16 +17,16 @@ MOST_BYTES = 4 * 1024 * 1024
 """Decoded bytes of a file of places; the bundled one has some 1.3 MB."""
 
 READ_SLICE = 50
-"""Cities that are read in a slice: some 300 names."""
+"""Cities that are read in one slice: some 300 names."""
 
 OTHER_NAMES = 5
-"""The first field of a line that has another name of its city; those before it are a Place's."""
+"""From this field of a line on, the fields are other names; those before are a Place's."""
 
 _RANK = 4
 """Bytes of a rank."""
 
 _START = 2
-"""Names are sorted among those that begin with the same two bytes, as one sort of all would take too long."""
+"""Names are sorted in groups with the same first two bytes, since one sort of all would take too long."""
 
 
 class _Joining:
@@ -71,7 +71,7 @@ def read_places(data: bytes) -> Slices[Places]:
 
 
 class _Where:
-    """Where cities are, while they are read."""
+    """The cities' points and cells, while they are read."""
 
     def __init__(self) -> None:
         self.vectors = array("d"), array("d"), array("d")
@@ -99,7 +99,7 @@ def _lines(data: bytes) -> Slices[list[str]]:
 
 
 def _by_size(lines: Sequence[str]) -> Slices[list[int]]:
-    """Return which line has the largest city, the next, and so on; those of equal size as they stand."""
+    """Return the line numbers, the largest city first; cities of equal size keep their order."""
     sizes = array("q")
     for count, line in enumerate(lines):
         if count % (4 * READ_SLICE) == 0:
@@ -113,7 +113,7 @@ def _by_size(lines: Sequence[str]) -> Slices[list[int]]:
 
 
 def _sorted(entries: dict[bytes, list[bytes]]) -> Slices[tuple[Texts, Sequence[int]]]:
-    """Sort names, each with its rank behind it, and part the two."""
+    """Sort names, each followed by its rank, and separate the two."""
     names, ranks = _Joining(), array("I")
     for start in sorted(entries):
         for entry in sorted(entries.pop(start)):

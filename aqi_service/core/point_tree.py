@@ -1,12 +1,12 @@
-"""Points on the Earth in a tree: the nearest to a place, or all within a distance.
+"""Points on the Earth in a tree, which finds the nearest to a point, or all within a distance.
 
-One rule: a tree never changes; it gives just what looking at every point gives, and whole metres decide, then
-the lower position.
+One rule: a tree never changes. It gives exactly what a look at every point would give; whole metres decide,
+then the lower position.
 
-A k-d tree (Bentley 1975, doi 10.1145/361002.361007) over vectors from the Earth's middle, so that poles and
-antimeridian are places like all others. A node stands before what it has: first the points below its split,
-then those that are not. All is in columns: an object a point would be one more that each full garbage
-collection looks at.
+A k-d tree (Bentley 1975, doi 10.1145/361002.361007) over vectors from the Earth's centre, so poles and
+antimeridian are places like any other. A node stands before its contents: first the points below its split,
+then the others. Everything is in columns, since each full garbage collection would visit one object for each
+point.
 """
 
 from array import array
@@ -19,13 +19,13 @@ from aqi_service.core.geo import Point, Vector, chord_squared, metres
 from aqi_service.core.slices import SLICE, Slices
 
 LEAF = 20
-"""At most so many points are looked at one after the other."""
+"""At most this many points are compared one after the other."""
 
 SAMPLE = 32
-"""By so many points, or up to twice as many, it is chosen where to split."""
+"""A sample of this many points, or up to twice as many, decides where to split."""
 
 Columns = tuple[Sequence[float], Sequence[float], Sequence[float]]
-"""The parts of vectors."""
+"""The three parts of vectors, one column each."""
 
 
 class Nearby(NamedTuple):
@@ -40,12 +40,12 @@ class PointTree:
     """Points by their positions; made by `point_tree`.
 
     Attributes:
-        _axes: which part of the vector each node splits.
-        _splits: where.
-        _others: the node of the points that are not below that; 0 of a leaf.
-        _firsts: the place of each node's first point, and behind the last node the end of all.
-        _positions: the points' positions, by place.
-        _vectors: their vectors, by place.
+        _axes: the part of the vector by which each node splits.
+        _splits: the value at which it splits.
+        _others: the node of the points that are not below that value; 0 for a leaf.
+        _firsts: the place of each node's first point; after the last node, the end of all points.
+        _positions: the positions of the points, by place.
+        _vectors: the vectors of the points, by place.
     """
 
     _axes: Sequence[int]
@@ -58,9 +58,9 @@ class PointTree:
     def nearest(
         self, middle: Point, count: int, wanted: Callable[[int], bool], most: float = inf
     ) -> Slices[list[Nearby]]:
-        """Return so many of the points that are wanted, nearest first, then by position, or all there are.
+        """Return the nearest wanted points, at most so many, nearest first, then by position.
 
-        `wanted` is asked with a position; none is farther away than `most` metres.
+        `wanted` is called with a position; no point farther away than `most` metres is returned.
         """
         x, y, z = middle.vector
         reach, best = _Reach(chord_squared(most + 1) if most < inf else inf), list[tuple[int, int]]()
@@ -81,7 +81,7 @@ class PointTree:
         return [Nearby(*each) for each in best]
 
     def within(self, middle: Point, kilometres: float) -> Iterator[list[int]]:
-        """Give the positions of the points within that distance, edge included, in slices."""
+        """Give the positions of the points within a distance, edge included, in slices."""
         x, y, z = middle.vector
         most, found = round(kilometres * 1_000), list[int]()
         for there in self._sliced(middle.vector, _Reach(chord_squared(most + 1))):
@@ -97,7 +97,7 @@ class PointTree:
         yield found
 
     def _sliced(self, here: Vector, reach: "_Reach") -> Iterator["_Points | None"]:
-        """Give the points of each leaf that is in reach, and None after at most SLICE points."""
+        """Give the points of each leaf in reach, and None after at most SLICE points."""
         looked_at = 0
         xs, ys, zs = self._vectors
         for first, end in self._leaves(here, reach):
@@ -108,7 +108,7 @@ class PointTree:
             yield zip(xs[first:end], ys[first:end], zs[first:end], self._positions[first:end], strict=True)
 
     def _leaves(self, here: Vector, reach: "_Reach") -> Iterator[tuple[int, int]]:
-        """Give the places of each leaf in reach, first and end, near ones first; it may get shorter."""
+        """Give first place and end of each leaf in reach, near leaves first; the reach may get shorter."""
         axes, splits, others, firsts = self._axes, self._splits, self._others, self._firsts
         waiting = [(0.0, 0)]
         while waiting:
@@ -128,13 +128,13 @@ _Points = Iterator[tuple[float, float, float, int]]
 
 @dataclass(slots=True)
 class _Reach:
-    """How far a search looks, as the square of a chord."""
+    """How far a search reaches, as the square of a chord."""
 
     squared: float
 
 
 def point_tree(positions: Sequence[int], vectors: Columns) -> Slices[PointTree]:
-    """Put points into a tree; `vectors` has the parts of each position's."""
+    """Put points into a tree; `vectors` has the parts of each position's vector."""
     axes, splits, others, firsts = bytearray(), array("d"), array("i"), array("i")
     placed, placed_vectors = array("i"), (array("d"), array("d"), array("d"))
     waiting: list[tuple[Sequence[int], int | None]] = [(positions, None)]
@@ -164,7 +164,7 @@ def point_tree(positions: Sequence[int], vectors: Columns) -> Slices[PointTree]:
 
 
 def _choice(some: Sequence[int], vectors: Columns) -> tuple[int, float]:
-    """Return the axis along which points are spread the widest, and their middle there, by a sample."""
+    """Return the axis along which a sample of the points spreads the widest, and the middle there."""
     sample = some[:: len(some) // SAMPLE or 1]
     spreads = list[tuple[float, int, float]]()
     for axis, column in enumerate(vectors):
@@ -177,7 +177,7 @@ def _choice(some: Sequence[int], vectors: Columns) -> tuple[int, float]:
 def _halves(
     some: Sequence[int], column: Sequence[float], split: float
 ) -> Slices[tuple[Sequence[int], Sequence[int]]]:
-    """Part points into those not over the split, and those not below it; neither is empty."""
+    """Divide points into those not above the split and those not below it; neither part is empty."""
     below, equal, over = list[int](), list[int](), list[int]()
     for start in range(0, len(some), SLICE):
         part = some[start : start + SLICE]

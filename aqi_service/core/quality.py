@@ -1,11 +1,11 @@
-"""How far a sensor's numbers are to be trusted: flags, from its age and from its neighbours' values.
+"""How far a sensor's numbers can be trusted: flags, from its record's age and from its neighbours' values.
 
-One rule: a flag changes no value and no index; it says that this sensor and those around it disagree, or that
-nothing can be said.
+One rule: a flag changes no value and no index; it says that a sensor and its neighbours disagree, or that
+nothing can be said about it.
 
-The checks are of the kind of Hassani et al. 2025 (doi 10.1016/j.jenvman.2025.125100), who compare a sensor
-with its neighbours by robust statistics before anything else. Simplified here: one moment instead of a series
-in time, one rule for all distances up to 10 km, and no second round after outliers were taken out.
+The checks follow Hassani et al. 2025 (doi 10.1016/j.jenvman.2025.125100), who first compare a sensor with its
+neighbours by robust statistics. Three things are simpler here: one moment instead of a series in time, one
+rule for all distances up to 10 km, and no second round without the outliers of the first.
 """
 
 from array import array
@@ -20,26 +20,26 @@ from aqi_service.core.sensor_index import SensorIndex
 from aqi_service.core.slices import BUILD_SLICE, Slices
 
 STALE_SECONDS = 3 * 3600
-"""A record that is over so much older than its snapshot is stale."""
+"""A record that is older than its snapshot by more than this is stale."""
 
 COMPARE_SLICE = 20
-"""Sensors that are compared in a slice."""
+"""Sensors that are compared in one slice."""
 
 LEAST_NEIGHBOURS = 5
-"""With fewer neighbours than that a sensor is alone."""
+"""With fewer neighbours than this a sensor is alone."""
 
 MAD_TO_SIGMA = 1.4826
-"""What makes a median absolute deviation a standard deviation, of values that are normally distributed."""
+"""The factor from a median absolute deviation to a standard deviation, for normally distributed values."""
 
 LEAST_ABOVE, LEAST_BELOW = 10.0, 5.0
-"""µg/m³ by which a value must differ at least from its neighbours' median to be high, or low."""
+"""A value must differ from its neighbours' median by at least this many µg/m³ to be high, or low."""
 
 NOISE = 1e-9
-"""µg/m³ by which a difference of binary floats may miss that of the decimals which they stand for."""
+"""A difference of binary floats may be wrong by this many µg/m³, compared with that of the decimals."""
 
 
 class Flag(StrEnum):
-    """What can be said of a sensor's newest record, in the order in which it is listed."""
+    """What the checks can say of a sensor's newest record, in the order in which flags are listed."""
 
     STALE = "stale"
     HIGH = "high"
@@ -48,12 +48,12 @@ class Flag(StrEnum):
 
 
 class Readings:
-    """What the newest records of sensors say, in columns, by position.
+    """The values of sensors' newest records, in columns, by position.
 
     Attributes:
-        measured_at: when, epoch seconds.
-        pm25: PM2.5 in µg/m³; None of one that has none.
-        pm10: PM10, likewise.
+        measured_at: when the record was measured, epoch seconds.
+        pm25: PM2.5 in µg/m³; None if the record has none.
+        pm10: PM10 in µg/m³; None if the record has none.
     """
 
     def __init__(self) -> None:
@@ -62,19 +62,19 @@ class Readings:
         self.pm10: list[float | None] = []
 
     def append(self, measured_at: int, pm25: float | None, pm10: float | None) -> None:
-        """Take what the next sensor's record says."""
+        """Take the values of the next sensor's record."""
         self.measured_at.append(measured_at)
         self.pm25.append(pm25)
         self.pm10.append(pm10)
 
 
 class Check(NamedTuple):
-    """What became of the comparison.
+    """The result of a comparison.
 
     Attributes:
-        flags: what is to be said of the sensor.
-        neighbours: with how many it was compared (or would have been); None where it was not.
-        median: theirs, µg/m³; None where it was not.
+        flags: the sensor's flags.
+        neighbours: with how many it was compared (or would have been); None if it was not compared.
+        median: the neighbours' median, µg/m³; None if it was not compared.
     """
 
     flags: tuple[Flag, ...] = ()
@@ -83,7 +83,7 @@ class Check(NamedTuple):
 
 
 class Checks(Sequence[Check]):
-    """Checks in columns, by position: an object each would burden every full garbage collection."""
+    """Checks in columns, by position: one object for each would slow every full garbage collection."""
 
     def __init__(self) -> None:
         self._flags: list[tuple[Flag, ...]] = []
@@ -98,14 +98,14 @@ class Checks(Sequence[Check]):
         self[-1] = check
 
     def flags(self, position: int) -> tuple[Flag, ...]:
-        """Return what is said of the sensor at a position."""
+        """Return the flags of the sensor at a position."""
         return self._flags[position]
 
     def __len__(self) -> int:
         return len(self._flags)
 
     def __setitem__(self, position: int, check: Check) -> None:
-        """Take a check in the place of another."""
+        """Replace the check at a position."""
         self._flags[position] = self._shared.setdefault(check.flags, check.flags)
         self._neighbours[position] = _NONE if check.neighbours is None else check.neighbours
         self._medians[position] = nan if check.median is None else check.median
@@ -123,11 +123,11 @@ _NONE = -1
 
 
 class _Pollutant:
-    """The values of one pollutant in µg/m³, by position, and which of them are compared with which.
+    """The values of one pollutant in µg/m³, by position, and which are compared with which.
 
     Attributes:
-        asked: positions of those that are compared.
-        fresh: positions of those that they are compared with.
+        asked: positions of the sensors that are compared.
+        fresh: positions of the sensors with which they are compared.
     """
 
     def __init__(self, index: SensorIndex, values: Sequence[float | None]) -> None:
@@ -135,11 +135,11 @@ class _Pollutant:
         self.asked, self.fresh = array("l"), array("l")
 
     def has(self, position: int) -> bool:
-        """Tell whether the sensor at a position measured it."""
+        """Tell whether the sensor at a position measured this pollutant."""
         return self._values[position] is not None
 
     def values(self, positions: Iterable[int]) -> Iterator[SensorValue]:
-        """Give what the sensors at these positions measured."""
+        """Give the values of the sensors at these positions."""
         for at in positions:
             value, point = self._values[at], self._index.point(at)
             if value is not None and point is not None:
@@ -147,9 +147,10 @@ class _Pollutant:
 
 
 def check(index: SensorIndex, readings: Readings, snapshot_time: int) -> Slices[Checks]:
-    """Check the sensors of an index, each by its reading, in its order (`snapshot_time` in epoch seconds).
+    """Check the sensors of an index by their readings, in its order (`snapshot_time` in epoch seconds).
 
-    PM2.5 is compared, and PM10 of a sensor that has none. Indoor sensors are neither compared nor neighbours.
+    PM2.5 is compared, or PM10 if a sensor has no PM2.5. Indoor sensors are not compared and are no
+    neighbours.
     """
     checks = Checks()
     fine, coarse = _Pollutant(index, readings.pm25), _Pollutant(index, readings.pm10)
@@ -172,7 +173,7 @@ def check(index: SensorIndex, readings: Readings, snapshot_time: int) -> Slices[
 
 
 def _compare(checks: Checks, pollutant: _Pollutant) -> Slices[None]:
-    """Note what the comparison of those that are asked for says."""
+    """Compare the sensors in `asked`, and note the results."""
     neighbours = yield from neighbours_of(pollutant.values(pollutant.fresh))
     for count, (_, point, value) in enumerate(pollutant.values(pollutant.asked)):
         if count % COMPARE_SLICE == 0:
@@ -184,7 +185,7 @@ def _compare(checks: Checks, pollutant: _Pollutant) -> Slices[None]:
 
 
 def _compared(check: Check, value: float, near: Sequence[float]) -> Check:
-    """Return the check with what a comparison with these values (all µg/m³) says."""
+    """Return the check with the result of a comparison with these values (all µg/m³)."""
     if len(near) < LEAST_NEIGHBOURS:
         return Check((*check.flags, Flag.ALONE), len(near))
     middle = median(near)

@@ -1,7 +1,7 @@
-"""The parameters of a request over HTTP, read into the same values as the words on the wire.
+"""Reads the parameters of an HTTP request into the same values as the words on the wire.
 
-One rule: what is not known, said twice, or empty is refused in one sentence; what is left is read as on the
-wire, and refused in the wire's sentences.
+One rule: an unknown, repeated or empty parameter is refused in one sentence; the rest is read as on the wire,
+and refused in the wire's sentences.
 """
 
 from collections import Counter
@@ -28,12 +28,12 @@ from aqi_service.core.requests import (
 from aqi_service.errors import BadRequest
 
 MOST_CHARACTERS = 200
-"""Of a parameter, and of a word of the path."""
+"""Most characters of a parameter, and of a word of the path."""
 
 MOST_ID_DIGITS = 20
 
 Lists = Mapping[str, Sequence[str]]
-"""Parameters that may be said again and again: what is said of each."""
+"""Parameters that may be repeated, each with all its values."""
 
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
 _CHOICES, _SCALE = ("indoor", "clean"), "scale"
@@ -42,15 +42,16 @@ _POINT, _PLACE = ("lat", "lon"), "place"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What may be asked at one path.
+    """What one path accepts.
 
     Attributes:
-        kind: the request on the wire, or what is none there: `record`, `latest`, ....
-        words: its parameters, in the order of the request's words, those in the path left out.
-        optional: how many of the last of these may be missing.
-        filters: whether `indoor` and `clean` may be said.
-        scale: whether `scale` may be.
-        repeated: parameters that may be said again and again, and how often at most.
+        kind: the request's name on the wire, or a name for one that the wire does not have: `record`,
+            `latest`, ....
+        words: its parameters, in the order of the request's words, without those in the path.
+        optional: how many of the last ones may be missing.
+        filters: whether `indoor` and `clean` are allowed.
+        scale: whether `scale` is allowed.
+        repeated: parameters that may be repeated, and how often at most.
     """
 
     kind: str
@@ -62,12 +63,12 @@ class Endpoint:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The parameters that must be there."""
+        """The parameters that must be given."""
         return self.words[: len(self.words) - self.optional]
 
     @property
     def has_point(self) -> bool:
-        """Tell whether a place's name may stand for the point."""
+        """Tell whether a place's name may be given instead of the point."""
         return self.words[:2] == _POINT
 
     @property
@@ -97,7 +98,7 @@ SCALES = Endpoint("scales", scale=False)
 def values_of(known: Sequence[str], given: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return parameters by name.
 
-    Raises BadRequest for one that is not known, said twice, empty or too long.
+    Raises BadRequest for a parameter that is unknown, given twice, empty or too long.
     """
     values: dict[str, str] = {}
     for name, value in given:
@@ -112,9 +113,9 @@ def values_of(known: Sequence[str], given: Iterable[tuple[str, str]]) -> dict[st
 
 
 def lists_of(endpoint: Endpoint, given: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return each parameter that may be said again and again, with what is said of it, be it nothing.
+    """Return each repeatable parameter with its values, which may be none.
 
-    Raises BadRequest for one that is empty, too long, or said too often.
+    Raises BadRequest for a value that is empty or too long, and for too many values.
     """
     lists: dict[str, list[str]] = {name: [] for name, _ in endpoint.repeated}
     for name, value in given:
@@ -134,13 +135,13 @@ def _check(name: str, value: str) -> None:
 
 
 def check_length(text: str) -> None:
-    """Raise BadRequest for a text that is longer than anything that may be asked for."""
+    """Raise BadRequest for a text that is longer than any valid one."""
     if len(text) > MOST_CHARACTERS:
         raise BadRequest(f"at most {MOST_CHARACTERS} characters a parameter")
 
 
 def place_of(endpoint: Endpoint, values: Mapping[str, str], now: float) -> PlaceRequest | None:
-    """Return the place that is named instead of a point; raise BadRequest where both are said."""
+    """Return the place that is named instead of a point; raise BadRequest if both are given."""
     if _PLACE not in values or not endpoint.has_point:
         return None
     if any(name in values for name in _POINT):
@@ -150,7 +151,7 @@ def place_of(endpoint: Endpoint, values: Mapping[str, str], now: float) -> Place
 
 
 def at_point(values: Mapping[str, str], latitude: str, longitude: str) -> dict[str, str]:
-    """Return the parameters with a point instead of a place."""
+    """Return the parameters with the point instead of the place."""
     return {name: value for name, value in values.items() if name != _PLACE} | {
         "lat": latitude,
         "lon": longitude,
@@ -164,9 +165,9 @@ def request_at(
     now: float,
     lists: Lists = MappingProxyType({}),
 ) -> HttpRequest:
-    """Make the request of a path's words and its parameters; raise BadRequest, which says what is wrong.
+    """Make a request from a path's words and parameters; raise BadRequest, which says what is wrong.
 
-    `lists` has the parameters that may be said again and again.
+    `lists` has the repeatable parameters.
     """
     missing = [name for name in endpoint.required if name not in values]
     if missing:
@@ -206,7 +207,7 @@ def _metrics(_words: Sequence[str], lists: Lists, choice: Choice) -> HttpRequest
 
 
 def _named_area(text: str, choice: Choice) -> tuple[str, AreaRequest]:
-    """Read an area behind its name, which may have commas in it."""
+    """Read an area that stands behind its name; the name may contain commas."""
     name, *words = text.rsplit(",", 3)
     if len(words) < len(_AREA_WORDS) or not name.strip() or not name.isprintable():
         raise BadRequest(
@@ -219,7 +220,7 @@ _AREA_WORDS = ("LAT", "LON", "KM")
 
 
 def _check_distinct(what: str, names: Sequence[str]) -> None:
-    """Raise BadRequest where two are the same: they would be the same series twice."""
+    """Raise BadRequest if two are the same: they would give the same series twice."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise BadRequest(f"{what} {printable(twice[0])} is said twice")
@@ -235,4 +236,4 @@ _OWN: Mapping[str, Callable[[Sequence[str], Lists, Choice], HttpRequest]] = Mapp
         "scales": lambda _words, _lists, _choice: ScalesRequest(),
     }
 )
-"""How what is no request of the wire is made."""
+"""How requests are made that the wire does not have."""

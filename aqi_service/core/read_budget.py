@@ -1,15 +1,15 @@
-"""How much may be read a second, over all who ask: a bucket that fills evenly and that reading empties.
+"""How much may be read a second by all readers together: a bucket that fills evenly and that reading empties.
 
-One rule: nothing here reads a clock or waits; times are arguments, in seconds of a clock that nobody sets.
+One rule: nothing here reads a clock or waits; times are arguments, in seconds of a monotonic clock.
 
-What a page costs is known when it has come. So one may begin whenever anything is in the bucket, and what it
-cost may leave the bucket in debt: over any time, what is read is at most what flowed in, the bucket, and
-the pages that were under way together when it ran dry.
+The cost of a page is known only when it has come. So a page may begin whenever anything is in the bucket, and
+its cost may leave the bucket in debt. Over any time, the amount read is at most what flowed in, plus the
+bucket, plus the pages that were under way together when it became empty.
 """
 
 
 class ReadBudget:
-    """A bucket of one second's units; `spent` is all that was read, in units."""
+    """A bucket of one second's units; `spent` is the sum of all units that were read."""
 
     def __init__(self, units_per_second: float) -> None:
         self.units_per_second = units_per_second
@@ -18,14 +18,14 @@ class ReadBudget:
         self._at: float | None = None
 
     def wait(self, now: float) -> float:
-        """Return how many seconds to wait before a page may be read; 0 if one may be now."""
+        """Return how many seconds to wait before a page may be read; 0 if it may be read now."""
         self._fill(now)
         if self._left >= _LEAST:
             return 0.0
         return max(_TICK, (_LEAST - self._left) / self.units_per_second)
 
     def spend(self, units: float, now: float) -> None:
-        """Take out what was read."""
+        """Take out the units that were read."""
         self._fill(now)
         self._left -= units
         self.spent += units
@@ -37,7 +37,7 @@ class ReadBudget:
 
 
 _LEAST = 0.5
-"""Units that must be there for a page to begin: what the smallest costs."""
+"""A page may begin only with this many units in the bucket: the cost of the smallest page."""
 
 _TICK = 0.001
-"""Seconds that are waited at least: what is lost in rounding is no reason to ask again at once."""
+"""The shortest wait in seconds: a rounding error must not make the caller ask again immediately."""

@@ -1,6 +1,6 @@
-"""What readers are shown of loads: their reports, and which records were rejected.
+"""What readers may see of loads: the reports, and the rejected records.
 
-One rule: nothing of the owner's: no path, no table's name, no words of a service.
+One rule: readers see nothing of the owner's: no path, no table's name, no error text of a service.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,27 +24,27 @@ _SHOWN = (
 _PUBLIC_SOURCES = ("http://", "https://")
 
 MOST_REASON = 200
-"""Characters of a reason: what a table says of an item that it refuses may be long."""
+"""Most characters of a reason: a table's words about an item that it refuses may be long."""
 
 
 def public_report(manifest: Manifest) -> dict[str, Any]:
-    """Return what readers are shown of a manifest: its report, and the source where that is a URL."""
+    """Return what readers may see of a manifest: its report, and the source if that is a URL."""
     source = str(manifest.get("source"))
     shown = {name: manifest.get(name) for name in _SHOWN}
     return shown | {"source": source if source.startswith(_PUBLIC_SOURCES) else None}
 
 
 class Reject(NamedTuple):
-    """A record that was rejected; what its text does not say is None.
+    """A rejected record; a field that its text does not have is None.
 
     Attributes:
-        offset: the byte of the snapshot where it begins.
-        id: its id, of one that has any.
-        sensor_id: its sensor's.
+        offset: the byte of the snapshot at which it begins.
+        id: its id, if it has one.
+        sensor_id: its sensor's id.
         latitude: degrees north, canonical text.
         longitude: degrees east, canonical text.
         country: as the feed has it.
-        reason: why.
+        reason: why it was rejected.
     """
 
     offset: int | None
@@ -61,7 +61,7 @@ _NUMERIC = (True, True, True, True, True, False, False)
 
 
 def is_shown(reject: Reject, excluded: ExcludedSensors) -> bool:
-    """Tell whether readers see it: with a list, nothing of a sensor that is left out, or may be."""
+    """Tell whether readers may see it: never if it is, or may be, of a sensor that is left out."""
     if reject.sensor_id is None and excluded.ids:
         return reject.latitude is None and reject.longitude is None
     return not excluded.has(reject.sensor_id)
@@ -73,9 +73,9 @@ def reject_row(reject: Reject) -> bytes:
 
 
 def rejects_of(document: bytes) -> Iterator[Reject]:
-    """Give the first MOST_REJECTS of a list of rejected records, which may be cut short.
+    """Give the first MOST_REJECTS of a list of rejected records; the list may be cut short.
 
-    Those of sensors that are left out are passed over: by a record's id others could tell whose it is.
+    Records of sensors that are left out are not given: others could tell from a record's id whose it is.
     """
     lines = (line for line in document.splitlines(keepends=True) if line.endswith(b"\n"))
     found = (line for each in lines if (line := _object(each)) and line.get("reason") != EXCLUDED)

@@ -1,6 +1,6 @@
-"""What may be shown of a text that is not ours: on one line, without control characters and secrets.
+"""Makes foreign text fit to be shown: on one line, without control characters and secrets.
 
-Rule: text in, text out; whatever leads to a log, a terminal or a report may be put through here once more.
+Rule: text in, text out; text on its way to a log, a terminal or a report may safely come through here twice.
 """
 
 import re
@@ -14,16 +14,17 @@ SECRET_VARIABLES = (
     "AWS_SECURITY_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 )
-"""Variables whose values are secrets wherever they turn up."""
+"""Variables whose values are secrets wherever they appear."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
-"""What makes a spreadsheet take a cell for a formula, or what it passes over before it looks for one.
+"""Characters that make a spreadsheet take a cell for a formula, or that it skips before it looks for one.
 
 Source: OWASP, CSV Injection.
 """
 
 LEAST_SECRET = 8
-"""Characters from which on such a value is taken out of a text: a shorter one may be any word of it."""
+"""Such a value is removed from a text only if it has at least this many characters: a shorter one may be an
+ordinary word."""
 
 _URL = re.compile(r"://[^\s\"'<>]+")
 _PASSWORD = re.compile(r":[^\s:/@\"'<>]+@")
@@ -33,13 +34,13 @@ _NAMED = re.compile(
     r"(?i)(password|passwd|pwd|secret|token|credential|signature|(?:access|api)[_-]?key)"
     r"([\"']?\s{0,3}[:=]\s{0,3}[\"']?)(?!\[hidden)[^\s\"',;&<>]+"
 )
-"""Each is searched in a time that grows with the text and no faster: it may be a peer's."""
+"""Each search takes time that grows only linearly with the text, which may come from a peer."""
 
 
 def printable(text: str) -> str:
-    """Return the text on one line: what is no printable character as Python would write it.
+    """Return the text on one line; characters that are not printable are written as Python's escapes.
 
-    That is what moves a cursor, ends a line, turns the direction of writing round, or cannot be seen.
+    These are characters that move a cursor, end a line, change the direction of writing, or cannot be seen.
     """
     if text.isprintable():
         return text
@@ -47,7 +48,7 @@ def printable(text: str) -> str:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return the text without the given secrets, and without what has the form of one.
+    """Return the text without the given secrets, and without anything that has the form of a secret.
 
     URLs lose user, password, query and fragment, `user:password@host` its password; headers, and `name=value`
     with a telling name, lose their value.
@@ -59,12 +60,12 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _plain_url(found: re.Match[str]) -> str:
-    """Return the part of a URL from `://` on without query, fragment and what stands before an `@`."""
+    """Return the part of a URL from `://` on, without query, fragment and the part before an `@`."""
     place = re.split("[?#]", found[0], maxsplit=1)[0]
     return "/".join(part.rpartition("@")[2] for part in place.split("/"))
 
 
 def secrets_of(environ: Mapping[str, str]) -> list[str]:
-    """Return the secrets that an environment holds."""
+    """Return the secrets in an environment."""
     found = (environ.get(name, "") for name in SECRET_VARIABLES)
     return [value for value in found if len(value) >= LEAST_SECRET]

@@ -1,6 +1,6 @@
 """The list of rejected records that is kept beside a snapshot: one JSON object a line.
 
-One rule: whatever is rejected, and however much of it, the list stays within a few tens of megabytes.
+One rule: whatever and however much is rejected, the list stays within a few tens of megabytes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,17 +10,18 @@ import orjson
 from aqi_service.core.parse.record_item import Rejection
 
 LINES_LIMIT = 10_000
-"""Most lines; the rest is only counted."""
+"""Most lines of the list; further records are only counted."""
 
 TEXT_LIMIT, SHORT_TEXT = 4 * 1024, 256
-"""Most characters of a record's text, and of one after TEXTS_LIMIT."""
+"""Most characters of a record's text, and of a text after TEXTS_LIMIT."""
 
 TEXTS_LIMIT = 8 * 1024 * 1024
-"""Characters of text in all from which on only SHORT_TEXT of each is kept (real rejects have 400 each)."""
+"""After this many characters of text in all, only SHORT_TEXT of each text is kept (real rejects have 400
+each)."""
 
 
 class Rejects:
-    """The lines so far; each is made at once, so that a long list costs nobody a long wait at the end."""
+    """The lines so far; each is made immediately, so a long list makes nobody wait at the end."""
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
@@ -34,9 +35,9 @@ class Rejects:
             self._lines.append(self._line(rejection))
 
     def body(self, refused: Mapping[str, str]) -> bytes:
-        """Return the list; `refused` is what the table will never take, id -> why, added while there is room.
+        """Return the list, with `refused` (id -> why), items that the table never takes, if there is room.
 
-        Where those stood in the snapshot, and their text, is no longer known.
+        For these, the place in the snapshot and the text are no longer known.
         """
         more = LINES_LIMIT - len(self._lines)
         extra = [Rejection(f"refused: {why}", i, -1, b"") for i, why in list(refused.items())[:more]]

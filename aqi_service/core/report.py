@@ -12,11 +12,11 @@ from aqi_service.core.rescoring import IndexChanges
 from aqi_service.core.times import iso
 
 NOT_24H_RATIO = 1.5
-"""With more PM records a sensor than this, a snapshot is not one of 24-hour means (one record a sensor)."""
+"""A snapshot with more PM records for each sensor than this has no 24-hour means (those have one each)."""
 
 
 class Status(StrEnum):
-    """How a load ended; complete and incomplete ones have their snapshot in the archive."""
+    """How a load ended; complete and incomplete loads have their snapshot in the archive."""
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
@@ -26,13 +26,13 @@ class Status(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether all of the snapshot has found its place."""
+        """Whether the whole snapshot is stored."""
         return self in (Status.COMPLETE, Status.UNCHANGED)
 
 
 @dataclass(frozen=True, slots=True)
 class Fates:
-    """How many records met which fate; `total` is their sum."""
+    """The number of records with each fate; `total` is their sum."""
 
     stored: int = 0
     unchanged: int = 0
@@ -51,13 +51,13 @@ class Fates:
 
 @dataclass(frozen=True, slots=True)
 class DayFacts:
-    """What the report of a day of daily files adds.
+    """What the report on a day of daily files has in addition.
 
     Attributes:
-        files: how many files it has.
-        days: sensors that have a value of PM2.5 or PM10 in at least one hour of it.
-        hours_missing: hours of those in which there is none of either.
-        digest: what its files are known by: their names, sizes and times.
+        files: how many files the day has.
+        days: sensors with a value of PM2.5 or PM10 in at least one hour.
+        hours_missing: hours of these sensors without a value of either.
+        digest: a digest of its files' names, sizes and times, by which the day is recognised.
     """
 
     files: int = 0
@@ -68,7 +68,7 @@ class DayFacts:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """One load, as it is printed and kept as the snapshot's manifest.
+    """One load, as it is printed, and kept as the snapshot's manifest.
 
     `snapshot` is the archived snapshot's name, or what a day of daily files is called, None when there is no
     manifest; `day` what is said of such a day alone; `newest` the newest
@@ -117,7 +117,7 @@ class LoadReport:
             raise ValueError(f"{self.records} records, but {self.fates.total} fates: {self.fates}")
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report in the form and order in which it is printed."""
+        """Return the report in its printed form and order."""
         return {
             "status": str(self.status),
             "source": self.source,
@@ -144,7 +144,7 @@ class LoadReport:
 
 
 def snapshot_warnings(records: int, pm_records: int, pm_rejected: int, sensors: int) -> dict[str, int]:
-    """Return what is odd about a snapshot as a whole, each as a warning counted once."""
+    """Return what is odd about a snapshot as a whole: warnings, each counted once."""
     odd = {
         "empty_feed": records == 0,
         "not_24h_mean": pm_records > NOT_24H_RATIO * sensors > 0,

@@ -1,6 +1,6 @@
-"""Requests of the wire and over HTTP: how many of each kind ended how, and how long they were waited for.
+"""Counts requests on the wire and over HTTP: how many of each kind ended how, and how long they took.
 
-One rule: kinds and outcomes are those of the tables here, whatever peers send.
+One rule: only the kinds and outcomes of the tables here are counted, whatever peers send.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,20 +15,20 @@ from aqi_service.errors import BadRequest, Busy, NoAnswer, NotFound
 RECORD, OTHER, FOUND, FAILED = "record", "other", "found", "failed"
 
 KINDS = (RECORD, *WORDS, "latest", "snapshot", "rejects", "scales", "metrics", OTHER)
-"""What is asked for: what the wire knows, what HTTP has beside it, and what is neither."""
+"""Kinds of requests: those of the wire, those that only HTTP has, and anything else."""
 
 OUTCOMES = (FOUND, *ERROR_KINDS.values(), FAILED)
-"""How a request ends: as replies on the wire are named; `failed` is a fault of our own."""
+"""How a request ends, named like the replies on the wire; `failed` is a fault of our own."""
 
 EDGES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds by which requests are sorted."""
+"""The edges, in seconds, by which requests are counted."""
 
 _OUTCOMES: Mapping[type[BaseException], str] = MappingProxyType(
     {BadRequest: "bad_request", NotFound: "not_found", NoAnswer: "unavailable", Busy: "busy"}
 )
 
 Done = Callable[[str], None]
-"""Is told the outcome when there is an answer."""
+"""A function that is called with the outcome when there is an answer."""
 
 
 class RequestCounts:
@@ -40,7 +40,7 @@ class RequestCounts:
         self.seconds = {kind: Histogram(EDGES) for kind in KINDS}
 
     def note(self, kind: str, outcome: str, seconds: float = 0.0) -> None:
-        """Count a request; nothing was waited for unless it says how long."""
+        """Count a request; without `seconds` it took no time."""
         self.ended[kind, outcome] += 1
         self.seconds[kind].note(seconds)
 
@@ -62,7 +62,7 @@ class Counting:
         self._begun, self._open = 0.0, True
 
     def __enter__(self) -> Done:
-        """Begin, and return who is told the outcome."""
+        """Begin, and return the function that is told the outcome."""
         self._begun = self._clock()
         return self._done
 

@@ -1,7 +1,7 @@
-"""The words of a request on the wire, read into a value.
+"""Reads the words of a request on the wire into a value.
 
-One rule: a request is words with one space between them, the first its name. What is wrong with it is said in
-one sentence that shows the form, or names the limit and how to keep it.
+One rule: a request is words with one space between them; the first is its name. An error is one sentence that
+shows the form, or names the limit and how to keep it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,11 +37,12 @@ from aqi_service.core.times import DAY, iso, typed_time
 from aqi_service.errors import BadRequest
 
 Reader = Callable[[Sequence[str], Choice, float], Request]
-"""Makes a request of the words behind its name, without its choice; the third is the time, epoch seconds."""
+"""Makes a request from the words behind its name and its choice; the third argument is the time, epoch
+seconds."""
 
 
 def sensor_request(words: Sequence[str], choice: Choice, _now: float = 0) -> SensorRequest:
-    """Make a request of its id."""
+    """Make a request from its id."""
     (sensor_id,) = words
     return SensorRequest(_sensor_id(sensor_id), choice)
 
@@ -66,7 +67,7 @@ def _country(words: Sequence[str], choice: Choice, _now: float) -> Request:
 
 
 def area_request(words: Sequence[str], choice: Choice, _now: float = 0) -> AreaRequest:
-    """Make a request of latitude, longitude and kilometres."""
+    """Make a request from latitude, longitude and kilometres."""
     latitude, longitude, kilometres = words
     radius = _number(kilometres, LEAST_KM, MOST_KM, f"KM is a number from {LEAST_KM:g} to {MOST_KM:g}")
     return AreaRequest(_point(latitude, longitude), radius, choice)
@@ -93,7 +94,7 @@ def _place(words: Sequence[str], _choice: Choice, _now: float) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A request's form: as a person writes it, how many words it has, how they are read, what may follow."""
+    """A request's form: how a person writes it, how many words it has, how they are read, what may follow."""
 
     usage: str
     least: int
@@ -120,7 +121,7 @@ KINDS = tuple(_FORMS)
 """The names of the requests."""
 
 NO_REQUEST = f"a request is a record id, 1 to 20 decimal digits, or one of {', '.join(KINDS)}"
-"""What is said of anything else."""
+"""The answer to any other text."""
 
 
 def read_request(payload: bytes, now: float) -> Request:
@@ -139,12 +140,12 @@ def read_request(payload: bytes, now: float) -> Request:
 
 
 def request_of(name: str, words: Sequence[str], choice: Choice, now: float) -> Request:
-    """Make a request of its words, each of which was told apart already; raise BadRequest as well."""
+    """Make a request from its words, which are already separated; raise BadRequest likewise."""
     return _FORMS[name].read(words, choice, now)
 
 
 def scale_named(name: str) -> Scale:
-    """Return a scale that an answer may be scored on; raise BadRequest for any other name."""
+    """Return a scale for scoring an answer; raise BadRequest for any other name."""
     scale = ASKED_SCALES.get(name)
     if scale is None:
         raise BadRequest(f"there is no scale {_shown(name)} to answer on, but {' and '.join(ASKED_SCALES)}")
@@ -152,7 +153,7 @@ def scale_named(name: str) -> Scale:
 
 
 def _split_choice(words: list[str], form: _Form) -> tuple[list[str], Choice]:
-    """Part the words of the choice, which come last, from those before them."""
+    """Separate the words of the choice, which come last, from those before them."""
     choice = Choice()
     while True:
         if form.scale and len(words) > 1 and words[-2] == "scale" and choice.scale is None:
@@ -179,7 +180,7 @@ def _sensor_id(text: str) -> int:
 _ID_DIGITS = 20
 
 _MOST_SHOWN = 40
-"""Characters of a word that a refusal repeats, so that it is neither long nor dear to make."""
+"""Most characters of a word that a refusal repeats, so that it stays short and quick to make."""
 
 
 def _shown(text: str) -> str:
@@ -216,9 +217,9 @@ def _country_code(text: str) -> str:
 
 
 def _range(times: Sequence[str], now: float, usual_days: int, most_days: int) -> tuple[int, int]:
-    """Read SINCE and UNTIL; what is not said is so that the usual number of days ends now.
+    """Read SINCE and UNTIL; if they are not given, the range is the usual number of days up to now.
 
-    An empty SINCE, which no payload has, is not said either.
+    An empty SINCE (no payload can have one) counts as not given.
     """
     until = _time(times[1]) if len(times) > 1 else int(now)
     since = _time(times[0]) if times and times[0] else until - usual_days * DAY

@@ -1,4 +1,4 @@
-"""What may be asked beside a record by its id, as values, and how much of it at once.
+"""The requests, as values, and how much each may ask for.
 
 One rule: the wire and HTTP ask with the same values (core/request_words.py reads them from the wire).
 """
@@ -12,7 +12,7 @@ from aqi_service.core.scales import DAQI, US_EPA
 from aqi_service.core.scoring import Scale
 
 MOST_NEAREST, USUAL_NEAREST = 100, 5
-"""How many sensors `near` gives at most, and if it is not said how many."""
+"""How many sensors `near` gives at most, and by default."""
 
 LEAST_KM, MOST_KM = 0.1, 100.0
 """The smallest and the largest radius of an area."""
@@ -27,19 +27,19 @@ MOST_PAGE = 1_000
 """Rows of a page of a history over HTTP."""
 
 MOST_LOADS, MOST_REJECTS = 24, 1_000
-"""Reports of loads, and rejected records, that readers are shown."""
+"""Most reports of loads, and rejected records, that readers are shown."""
 
 MOST_METRIC_SENSORS, MOST_METRIC_AREAS = 100, 20
-"""Sensors, and areas, that one answer for Prometheus has."""
+"""Most sensors, and areas, in one answer for Prometheus."""
 
 MOST_PLACES = 10
-"""Places that one name gives."""
+"""Most places for one name."""
 
 LARGE = ("box", "country", "history", "days")
-"""The requests whose replies may have many rows."""
+"""The requests whose replies can have many rows."""
 
 ASKED_SCALES: Mapping[str, Scale] = MappingProxyType({scale.name: scale for scale in (DAQI, US_EPA)})
-"""Scales that an answer may be scored on: an index of these is a function of the values that are stored."""
+"""Scales for an answer: their indices can be computed from the stored values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Choice:
     """Which sensors are wanted, and on which scale they are scored.
 
     Attributes:
-        indoor: indoor sensors as well.
-        clean: none with the flags `stale`, `high` or `low`.
-        scale: None is the one that the record was scored on.
+        indoor: True to get indoor sensors as well.
+        clean: True to get no sensors with the flags `stale`, `high` or `low`.
+        scale: the scale for the answer; None is the one on which the record was scored.
     """
 
     indoor: bool = False
@@ -59,7 +59,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class RecordRequest:
-    """A record by its id; on the wire the id alone."""
+    """A record by its id; on the wire only the id."""
 
     record_id: int
     choice: Choice = Choice()
@@ -79,7 +79,7 @@ class LoadsRequest:
 
 @dataclass(frozen=True, slots=True)
 class RejectsRequest:
-    """The rejected records of the newest one; not on the wire."""
+    """The rejected records of the newest load; not on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class ScalesRequest:
 
 @dataclass(frozen=True, slots=True)
 class SensorRequest:
-    """`sensor ID`: its newest record; with `hours` also in how many of 24 hours there is one."""
+    """`sensor ID`: its newest record; with `hours` also the number of the last 24 hours with a record."""
 
     sensor_id: int
     choice: Choice = Choice()
@@ -107,7 +107,7 @@ class NearRequest:
 
 @dataclass(frozen=True, slots=True)
 class BoxRequest:
-    """`box SOUTH WEST NORTH EAST`: the sensors in it."""
+    """`box SOUTH WEST NORTH EAST`: the sensors in the box."""
 
     box: Box
     choice: Choice = Choice()
@@ -115,7 +115,7 @@ class BoxRequest:
 
 @dataclass(frozen=True, slots=True)
 class CountryRequest:
-    """`country CC`: its sensors; `code` is two capital letters."""
+    """`country CC`: the country's sensors; `code` is two capital letters."""
 
     code: str
     choice: Choice = Choice()
@@ -123,7 +123,7 @@ class CountryRequest:
 
 @dataclass(frozen=True, slots=True)
 class AreaRequest:
-    """`area LAT LON KM`: one row about the sensors within so many kilometres."""
+    """`area LAT LON KM`: one row about the sensors within KM kilometres."""
 
     middle: Point
     kilometres: float
@@ -152,7 +152,7 @@ class DaysRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlaceRequest:
-    """`place NAME`: cities of that name; `country` is two capital letters, or None."""
+    """`place NAME`: cities with that name; `country` is two capital letters, or None."""
 
     name: str
     country: str | None = None
@@ -175,7 +175,7 @@ NARROWER: Mapping[type, str] = MappingProxyType(
         DaysRequest: "ask for SINCE and UNTIL that are nearer",
     }
 )
-"""How to ask for less, of requests whose replies may be too large."""
+"""How to ask for less, for each request whose reply may be too large."""
 
 SensorsRequest = SensorRequest | NearRequest | BoxRequest | CountryRequest
 Request = SensorsRequest | AreaRequest | HistoryRequest | DaysRequest | PlaceRequest

@@ -1,6 +1,7 @@
-"""How a new scale, or a new table of one, changes the indices of measurements that a table has.
+"""How a new scale, or a new version of one, changes the indices of measurements that a table has.
 
-One rule: it is one measurement before and after; a newer one under the same id is no change of its index.
+One rule: a change compares the same measurement before and after; a newer measurement under the same id is no
+change.
 """
 
 from collections import Counter
@@ -12,17 +13,17 @@ from aqi_service.core.decimals import canonical
 from aqi_service.core.items import Item
 
 COMMONEST = 10
-"""How many kinds of changes are told."""
+"""How many kinds of changes a report lists."""
 
 
 class IndexChanges:
-    """Changes counted by what they are: `2 -> 3`, so often."""
+    """Counts of changes by kind, such as `2 -> 3`."""
 
     def __init__(self, counts: Iterable[tuple[tuple[str, str], int]] = ()) -> None:
         self._counts = Counter(dict(counts))
 
     def note(self, new: Item, old: Item | None) -> None:
-        """Count an item that is written over another, if its index is another for the same measurement."""
+        """Count an item that replaces another, if its index differs for the same measurement."""
         if old is None or not _same_measurement(new, old):
             return
         before, after = canonical(old.aqi), canonical(new.aqi)
@@ -30,32 +31,32 @@ class IndexChanges:
             self._counts[before, after] += 1
 
     def update(self, other: "IndexChanges") -> None:
-        """Add those of another load."""
+        """Add the changes of another load."""
         self._counts.update(other._counts)  # noqa: SLF001  # its own kind
 
     @property
     def up(self) -> int:
-        """How many are higher than before."""
+        """How many indices are higher than before."""
         return sum(count for (old, new), count in self._counts.items() if Decimal(new) > Decimal(old))
 
     @property
     def total(self) -> int:
-        """How many changed."""
+        """How many indices changed."""
         return self._counts.total()
 
     @property
     def commonest(self) -> dict[str, int]:
-        """The commonest changes, `2 → 3`, and how many; of equally common ones the lower indices first."""
+        """The commonest changes, such as `2 → 3`, and their counts; at equal counts lower indices first."""
         ordered = sorted(self._counts.items(), key=lambda each: (-each[1], *map(Decimal, each[0])))
         return {f"{old} → {new}": count for (old, new), count in ordered[:COMMONEST]}
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a report says of them."""
+        """Return the changes in a report's form."""
         up = self.up
         return {"changed": self.total, "up": up, "down": self.total - up, "commonest": self.commonest}
 
     def sentence(self, *, dry_run: bool) -> str:
-        """Say so to a person."""
+        """Describe the changes in a sentence for a person."""
         verb, up = "would change" if dry_run else "changed", self.up
         kinds = ", ".join(f"{kind}: {count:,}" for kind, count in self.commonest.items())
         counted = f"{self.total:,} indices {verb}, {up:,} up and {self.total - up:,} down"

@@ -1,16 +1,16 @@
-"""How far a run over several snapshots has come, and how long it will take yet.
+"""How far a run over several snapshots has come, and how long it will still take.
 
-One rule: what was not read took no time, and says nothing of how long the others take.
+One rule: a snapshot that was not read took no time, and says nothing about the time of the others.
 """
 
 from aqi_service.core.status_line import age_text
 
 LEAST_SHARE = 0.1
-"""Less of a first snapshot than this says nothing of the time."""
+"""A smaller share of the first snapshot says nothing about the time."""
 
 
 class RunProgress:
-    """Counts the snapshots of a run, of which there are `of`."""
+    """Counts the snapshots of a run; there are `of` in all."""
 
     def __init__(self, of: int) -> None:
         self._of = of
@@ -22,15 +22,15 @@ class RunProgress:
         self._passed += 1
 
     def load(self, seconds: float) -> None:
-        """Count one that was loaded in so many seconds."""
+        """Count a snapshot that was loaded in this many seconds."""
         self._passed += 1
         self._loaded += 1
         self._seconds += seconds
 
     def text(self, share: float, seconds: float) -> str:
-        """Say which is being loaded, and what is left; of this one `share` (0 to 1) took so many seconds.
+        """Say which snapshot loads, and what is left; `share` (0 to 1) of it took this many seconds.
 
-        Of a lone one there is nothing to say.
+        For a single snapshot the text is empty.
         """
         if self._of == 1:
             return ""

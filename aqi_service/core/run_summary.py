@@ -1,4 +1,4 @@
-"""What a run over several snapshots came to, in one sentence.
+"""The result of a run over several snapshots, in one sentence.
 
 One rule: it says no more than the reports say, added up.
 """
@@ -14,11 +14,11 @@ class RunSummary:
     """The sums of a run's reports.
 
     Attributes:
-        of: how many snapshots there are to load; 0 where that is not known before.
-        skips: how many were not read, since they are finished.
-        statuses: how many loads ended so.
-        records, stored: of all of them.
-        changes: of indices, where the table is scored anew.
+        of: how many snapshots there are to load; 0 if that is not known before.
+        skips: how many were not read because they are finished.
+        statuses: how many loads ended with each status.
+        records, stored: the sums over all loads.
+        changes: changes of indices, if the table is scored again.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class RunSummary:
         return self.of - self.statuses[Status.COMPLETE] - self.statuses[Status.UNCHANGED]
 
     def sentence(self, seconds: float, *, dry_run: bool) -> str:
-        """Say it of a run that took so many seconds."""
+        """Describe a run that took this many seconds."""
         ended = ", ".join(f"{self.statuses[each]:,} {each}" for each in Status if self.statuses[each])
         what = f"{self.records:,} records, {self.stored:,} {'to be stored' if dry_run else 'stored'}"
         count = f"{self.statuses.total():,} of {self.of:,} snapshots"

@@ -1,4 +1,4 @@
-"""The air-quality indices, each with its source and date, and what else is published about concentrations.
+"""The air-quality indices, each with its source and date, and other published facts about concentrations.
 
 One rule: to add a scale, add a value here; no code changes. Concentrations are µg/m³.
 """
@@ -34,7 +34,7 @@ def as_binary_float(value: Decimal) -> Decimal:
 
 
 def _bands(*highs: int) -> tuple[Step, ...]:
-    """Steps of a constant index each, 1 upwards, with the bands of the DAQI."""
+    """Return steps with one constant index each, from 1 upwards, with the bands of the DAQI."""
     names = ("Low",) * 3 + ("Medium",) * 3 + ("High",) * 3 + ("Very High",)
     edges = (0, *highs, highs[-1] + 1)
     return tuple(
@@ -43,7 +43,7 @@ def _bands(*highs: int) -> tuple[Step, ...]:
 
 
 def _lines(*ranges: tuple[str, str]) -> tuple[Step, ...]:
-    """Steps over the index ranges of the US AQI, each from its lowest and highest concentration."""
+    """Return steps over the index ranges of the US AQI, each from its lowest to its highest concentration."""
     index = (
         (0, 50, "Good"),
         (51, 100, "Moderate"),
@@ -134,7 +134,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType({scale.name: scale for scale in (
 
 
 class Guideline(NamedTuple):
-    """A concentration that a 24-hour mean should not pass, µg/m³, with its source and date."""
+    """A concentration (µg/m³) that a 24-hour mean should not exceed, with its source and date."""
 
     name: str
     limits: Mapping[str, int]
@@ -150,9 +150,9 @@ WHO = Guideline(
 )
 
 FAILED_FROM: Mapping[str, Decimal] = MappingProxyType({"P2": Decimal(999), "P1": Decimal(1999)})
-"""From here on (µg/m³) a value is a failed sensor's: the SDS011 reports 999.90 and 1999.90 then."""
+"""From here on (µg/m³) a value comes from a failed sensor: a failed SDS011 reports 999.90 and 1999.90."""
 
 NOT_MASS: Mapping[str, str] = MappingProxyType(
     {"PPD42NS": "counts particles per 0.01 cubic feet; no factor makes that µg/m³ (Shinyei data sheet)"}
 )
-"""Sensor types whose P1 and P2 are no mass concentration -> why."""
+"""Sensor types whose P1 and P2 are no mass concentrations, each with the reason."""

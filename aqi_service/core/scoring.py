@@ -1,4 +1,4 @@
-"""An air-quality index, as data, and the one function that reads it.
+"""An air-quality index as data, and the one function that reads it.
 
 One rule: a scale is a value, and all arithmetic is exact. Concentrations are µg/m³ in canonical decimal text
 (see `decimals`).
@@ -16,7 +16,7 @@ from aqi_service.core.palettes import Colour
 
 
 class Step(NamedTuple):
-    """Concentrations up to `high` have an index from `index_low` (at `low`) to `index_high` (at `high`)."""
+    """Concentrations up to `high`, with an index from `index_low` (at `low`) to `index_high` (at `high`)."""
 
     low: Fraction
     high: Fraction
@@ -30,11 +30,11 @@ class PollutantTable:
     """One pollutant's steps.
 
     Attributes:
-        pollutant: `P2.5` or `P10`, as the item names it: whose value is read.
+        pollutant: `P2.5` or `P10`, as the item names it.
         reads: the feed's name of the value, `P1` or `P2`.
-        rounding: from the reported to the compared concentration.
+        rounding: makes the compared concentration from the reported one.
         steps: ascending; the last has no upper end and goes on along its own line.
-        missing: the concentration that a missing value counts as, or None when it does not count.
+        missing: the concentration for which a missing value counts; None if a missing value does not count.
     """
 
     pollutant: str
@@ -51,10 +51,10 @@ class Scale:
     Attributes:
         name: what `--scale` calls it.
         title: what people call it.
-        tables: PM2.5's first; at a tie the first decides.
-        worst: True when the highest index decides, False when the lowest does.
-        screened: True when values of failed sensors are left out before scoring.
-        below: index and band when no table has a step for any value.
+        tables: the table of PM2.5 first; at a tie the first decides.
+        worst: True if the highest index decides, False if the lowest does.
+        screened: True if values of failed sensors are left out before scoring.
+        below: index and band if no table has a step for any value.
         mean_hours: the averaging time that the scale asks for.
         advice_from: the index from which its publisher advises people at risk to do less outdoors.
         colours: by ascending index.
@@ -95,9 +95,9 @@ def score(scale: Scale, p1: str | None, p2: str | None) -> Score:
 
 
 class Part(NamedTuple):
-    """What one pollutant adds: its concentration as the scale compares it, and its own index.
+    """One pollutant's part of a score: its concentration as the scale compares it, and its own index.
 
-    `aqi` is None where the scale has no step for the concentration.
+    `aqi` is None if the scale has no step for the concentration.
     """
 
     rounded: Decimal
@@ -105,7 +105,7 @@ class Part(NamedTuple):
 
 
 def part(scale: Scale, pollutant: str, value: str) -> Part:
-    """Return what one pollutant (`P2.5` or `P10`) adds to an index, of a concentration in canonical text."""
+    """Return one pollutant's (`P2.5` or `P10`) part of a score, from a concentration in canonical text."""
     table = next(table for table in scale.tables if table.pollutant == pollutant)
     placed = _place(table, value)
     return Part(table.rounding(Decimal(value)), placed and placed.aqi)
@@ -122,7 +122,7 @@ def _place(table: PollutantTable, value: str) -> Score | None:
 
 @lru_cache(maxsize=4096)
 def score_rounded(table: PollutantTable, rounded: Decimal) -> Score | None:
-    """Score one pollutant's concentration, as its table rounds it; None where that has no step for it."""
+    """Score one pollutant's concentration, as its table rounds it; None if the table has no step for it."""
     concentration = Fraction(rounded)
     if concentration < table.steps[0].low:
         return None

@@ -1,4 +1,4 @@
-"""Which of several snapshots are loaded: those of a range of time, and of them one worker's share.
+"""Which of several snapshots are loaded: those in a range of time, and one worker's share of these.
 
 One rule: the order is that of the snapshots' times, never that of their names.
 """
@@ -12,7 +12,8 @@ from aqi_service.errors import ConfigError
 
 SHARD_COUNT = "AQI_SHARD_COUNT"
 SHARD_INDEXES = ("AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX")
-"""What AWS Batch and Kubernetes tell a worker of an array: its number, but not how many there are."""
+"""The variables in which AWS Batch and Kubernetes tell a worker its number, but not how many workers there
+are."""
 
 _SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})", re.ASCII)
 
@@ -21,19 +22,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One worker's share: of all positions I, I+N, I+2N ..., I from 0."""
+    """One worker's share: the positions I, I+N, I+2N ...; I counts from 0."""
 
     index: int = 0
     count: int = 1
 
 
 WHOLE = Shard()
-"""The share of a single worker: all."""
+"""The share of a single worker: everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Times in [since, until), epoch seconds, None where open; and of these one share."""
+    """Times in [since, until), epoch seconds, None for an open end; and one share of these."""
 
     since: int | None = None
     until: int | None = None
@@ -45,7 +46,7 @@ class Selection:
         return self.since is not None and self.until is not None and self.since >= self.until
 
     def of(self, found: Iterable[tuple[int, T]]) -> list[T]:
-        """Return what is selected of (time, thing) pairs, oldest first; of one time in the order given."""
+        """Return the selected things of (time, thing) pairs, oldest first; equal times keep their order."""
         ranged = [pair for pair in found if self._has(pair[0])]
         ordered = [thing for _, thing in sorted(ranged, key=lambda pair: pair[0])]
         return ordered[self.shard.index :: self.shard.count]
@@ -64,10 +65,10 @@ def parse_shard(text: str) -> Shard | None:
 
 
 def shard_of(environ: Mapping[str, str]) -> Shard:
-    """Return the share that a worker of an array has by its environment; all of it elsewhere.
+    """Return the share of a worker in an array job, from its environment; elsewhere everything.
 
-    Raises ConfigError when the number of workers is set, and the worker's own number is missing or no part
-    of it: each worker would load everything.
+    Raises ConfigError if the number of workers is set, but the worker's own number is missing or too high:
+    otherwise each worker would load everything.
     """
     count = environ.get(SHARD_COUNT)
     if not count:

@@ -1,10 +1,10 @@
 """The sensors of a snapshot: the newest record of each, by sensor id, by place and by country.
 
-One rule: an index never changes; it knows which record is a sensor's newest, and not what a reader is told of
-it now (that is the lookup's to say).
+One rule: an index never changes; it knows which record is a sensor's newest, but not what the answer for that
+record is now (the lookup decides that).
 
-What takes long comes in slices (core/slices.py). All is in columns: an object a sensor would be one more that
-each full garbage collection looks at, in the middle of somebody's request.
+Long work comes in slices (core/slices.py). Everything is in columns: with one object for each sensor, each
+full garbage collection would take longer, in the middle of somebody's request.
 """
 
 from array import array
@@ -22,7 +22,7 @@ from aqi_service.core.point_tree import Nearby, PointTree, point_tree
 from aqi_service.core.slices import BUILD_SLICE, SLICE, Slices
 
 SAME_COUNTRY: Mapping[str, str] = {"UK": "GB"}
-"""Codes that the feed has for a country beside the one of ISO 3166."""
+"""Other codes of the feed for a country, with the code of ISO 3166."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class SensorIndex:
 
     Attributes:
         sensor_ids: their ids.
-        record_ids: the newest record of each; of those of one time, the one with the higher id.
+        record_ids: the newest record of each; of records of the same time, the one with the higher id.
         indoor: whether each stands indoors.
     """
 
@@ -47,12 +47,12 @@ class SensorIndex:
         return len(self.sensor_ids)
 
     def position(self, sensor_id: int) -> int | None:
-        """Return a sensor's position; None of one that the snapshot does not have."""
+        """Return a sensor's position; None if the snapshot does not have it."""
         place = bisect_left(self.sensor_ids, sensor_id)
         return place if place < len(self) and self.sensor_ids[place] == sensor_id else None
 
     def point(self, position: int) -> Point | None:
-        """Return where a sensor stands; None if its record does not say."""
+        """Return where a sensor stands; None if its record does not say it."""
         latitudes, longitudes = self._degrees
         return None if isnan(latitudes[position]) else Point(latitudes[position], longitudes[position])
 
@@ -70,7 +70,7 @@ class SensorIndex:
         return (yield from _marked(there))
 
     def within(self, middle: Point, kilometres: float) -> Slices[list[int]]:
-        """Return the positions of the sensors within that distance, edge included, by sensor id."""
+        """Return the positions of the sensors within a distance, edge included, by sensor id."""
         there = bytearray(len(self))
         for some in self._tree.within(middle, kilometres):
             for at in some:
@@ -79,14 +79,14 @@ class SensorIndex:
         return (yield from _marked(there))
 
     def nearest(self, middle: Point, count: int, wanted: Callable[[int], bool]) -> Slices[list[Nearby]]:
-        """Return so many of the sensors that are wanted, nearest first, then by id, or all there are.
+        """Return the nearest wanted sensors, at most so many, nearest first, then by id.
 
-        `wanted` is asked with a position.
+        `wanted` is called with a position.
         """
         return self._tree.nearest(middle, count, wanted)
 
     def _slices_of(self, box: Box) -> Iterator[list[int]]:
-        """Give the positions in the cells of a box, at most SLICE at a time, and of as many cells."""
+        """Give the positions in the cells of a box, from at most SLICE positions and cells at a time."""
         waiting, places = list[int](), self._cells.places
         cells: Iterable[int] = places if box.cell_count() > len(places) else box.cells()  # the shorter way
         is_there = box.touches if cells is places else places.__contains__
@@ -102,7 +102,7 @@ class SensorIndex:
 
 
 def _marked(there: bytearray) -> Slices[list[int]]:
-    """Return the positions that are marked, in their order."""
+    """Return the marked positions, in order."""
     found = list[int]()
     for start in range(0, len(there), SLICE):
         found += compress(range(start, start + SLICE), there[start : start + SLICE])
@@ -142,7 +142,7 @@ class _Columns:
             self.countries.setdefault(one_code(country), array("l")).append(position)
 
     def index(self) -> Slices[SensorIndex]:
-        """Return the index of what was taken."""
+        """Return the index of the sensors that were taken."""
         tree = yield from point_tree(self.placed, self.vectors)
         cells = yield from self.cells.done()
         return SensorIndex(
@@ -160,12 +160,12 @@ _NOWHERE = (nan, nan, nan)
 
 
 _Newest = tuple[int, int, float, float, str | None, bool]
-"""When it was measured, its id, latitude, longitude, country, and whether indoors: a plain tuple, which no
-garbage collection looks at twice."""
+"""When a record was measured, its id, latitude, longitude, country, and whether indoors: a plain tuple, which
+no garbage collection visits twice."""
 
 
 def build(items: Iterable[Item]) -> Slices[SensorIndex]:
-    """Build the index of a snapshot's items, in any order; what has no sensor id is left out."""
+    """Build the index of a snapshot's items, in any order; items without a sensor id are left out."""
     newest: dict[int, _Newest] = {}
     for count, item in enumerate(items):
         if count % BUILD_SLICE == 0:
@@ -187,12 +187,12 @@ def build(items: Iterable[Item]) -> Slices[SensorIndex]:
 
 
 def one_code(code: str) -> str:
-    """Return the one code that a country has here."""
+    """Return the one code that is used here for a country."""
     return SAME_COUNTRY.get(code, code)
 
 
 def point_of(item: Item) -> Point | None:
-    """Return where an item was measured; None if it does not say both."""
+    """Return where an item was measured; None unless it has both coordinates."""
     if item.latitude is None or item.longitude is None:
         return None
     return Point(float(item.latitude), float(item.longitude))

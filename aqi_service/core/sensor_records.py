@@ -1,6 +1,6 @@
-"""What is said of a sensor: its newest record, and how far that is to be trusted.
+"""What an answer says of a sensor: its newest record, and how far it can be trusted.
 
-One rule: an index is a function of the values, so a record may be scored on another scale than it was.
+One rule: an index can be computed from the values, so a record can be scored again on another scale.
 """
 
 from typing import NamedTuple
@@ -10,19 +10,19 @@ from aqi_service.core.quality import Check, Flag
 from aqi_service.core.scoring import Scale, score
 
 UNCLEAN = frozenset({Flag.STALE, Flag.HIGH, Flag.LOW})
-"""Flags by which a sensor is left out of what is `clean`."""
+"""A sensor with one of these flags is not `clean`."""
 
 
 class SensorRecord(NamedTuple):
-    """A sensor's record, and what is to be said of it.
+    """A sensor's record, and what the checks and the request add to it.
 
     Attributes:
         item: the record.
-        check: what its snapshot's checks say; None of a record that they did not see.
+        check: what its snapshot's checks say; None for a record that they did not see.
         humidity: its box's 24-hour relative humidity in %.
-        metres: how far the sensor is from the point that was asked about.
-        hours_seen: in how many of the 24 hours up to the record the table has one of this sensor; None where
-            that was not asked for.
+        metres: how far the sensor is from the requested point.
+        hours_seen: in how many of the 24 hours up to the record the table has a record of this sensor; None
+            if that was not asked for.
     """
 
     item: Item
@@ -33,22 +33,22 @@ class SensorRecord(NamedTuple):
 
     @property
     def flags(self) -> tuple[Flag, ...]:
-        """What the checks say."""
+        """The flags that the checks gave."""
         return self.check.flags if self.check else ()
 
     @property
     def is_clean(self) -> bool:
-        """Tell whether nothing speaks against it."""
+        """Tell whether the sensor counts as clean."""
         return UNCLEAN.isdisjoint(self.flags)
 
     @property
     def kilometres(self) -> str | None:
-        """How far away it is, with three decimals."""
+        """The distance in kilometres, with three decimals."""
         return None if self.metres is None else f"{self.metres // 1_000}.{self.metres % 1_000:03}"
 
 
 def rescored(item: Item, scale: Scale | None) -> Item:
-    """Return the item with its index on another scale; None leaves it on the one it was scored on."""
+    """Return the item with its index on another scale; None keeps the scale on which it was scored."""
     if scale is None or item.scale == scale.name:
         return item
     scored = score(scale, item.pm10, item.pm25)

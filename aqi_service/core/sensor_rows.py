@@ -1,4 +1,4 @@
-"""Rows as CSV of sensors, and of areas."""
+"""CSV rows of sensors and of areas."""
 
 from aqi_service.core.areas import Area
 from aqi_service.core.csv_reply import csv_line
@@ -32,7 +32,7 @@ def sensor_row(record: SensorRecord, scale: Scale | None) -> bytes:
 
 
 def area_row(area: Area) -> bytes:
-    """Write the row that sums an area up."""
+    """Write the row that summarises an area."""
     middle, radius = area.request.middle, area.request.kilometres
     numbers = (*map(plain, (*middle, radius)), area.sensors, area.left_out)
     index = area.score or (None, None, None)

@@ -1,6 +1,6 @@
-"""The sensors of one snapshot, what its checks say of each, and the humidity of its box.
+"""The sensors of one snapshot, with what the checks say of each, and the humidity in its box.
 
-One rule: made once, in slices, when the snapshot comes into memory.
+One rule: this is made once, in slices, when the snapshot comes into memory.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,9 +18,10 @@ class Sensors:
     """Sensors by id and place.
 
     Attributes:
-        index: which there are.
+        index: the index of the sensors.
         checks: the check of each, by its position in the index.
-        humidity: the 24-hour relative humidity (%) of the box of each, likewise; None where nobody says.
+        humidity: the 24-hour relative humidity (%) in the box of each, likewise by position; None if it is
+            not known.
     """
 
     index: SensorIndex
@@ -28,7 +29,7 @@ class Sensors:
     humidity: Sequence[str | None]
 
     def record(self, position: int, item: Item) -> SensorRecord:
-        """Return what is said of a sensor whose newest record is `item`."""
+        """Return what an answer says of a sensor whose newest record is `item`."""
         return SensorRecord(item, self.checks[position], self.humidity[position])
 
 
@@ -44,7 +45,7 @@ def sensors_of(
 ) -> Slices[Sensors]:
     """Index and check the sensors of a snapshot's items.
 
-    `item` gives one of them by the number that is its id, `humidity` (%) what is known of its box;
+    `item` gives an item by its id as a number; `humidity` gives the humidity (%) in its box;
     `snapshot_time` is in epoch seconds.
     """
     index = yield from build(items)

@@ -1,6 +1,6 @@
 """Work in slices: a generator gives None after each, and returns the result.
 
-One rule: a slice takes about a millisecond, so that whoever runs it can let others have their turn.
+One rule: a slice takes about a millisecond, so that the caller can let others have their turn.
 """
 
 from collections.abc import Generator, Sequence
@@ -10,10 +10,10 @@ from itertools import islice
 from typing import TypeVar
 
 SLICE = 1_000
-"""Sensors that are looked at in a slice of a search."""
+"""Sensors that a search reads in one slice."""
 
 BUILD_SLICE = 250
-"""Records, or sensors, that are taken in a slice when something is built of them."""
+"""Records, or sensors, that are taken in one slice when something is built from them."""
 
 Result = TypeVar("Result")
 Slices = Generator[None, None, Result]
@@ -33,7 +33,7 @@ def in_order(values: Sequence[Decimal]) -> Slices[list[Decimal]]:
 
 
 def run_through(slices: Slices[Result]) -> Result:
-    """Do all of the work in one go, and return its result."""
+    """Do all of the work without a pause, and return its result."""
     while True:
         try:
             next(slices)

@@ -1,7 +1,7 @@
-"""The latest snapshot in memory, by record id: what a reply needs, and the whole item beside it.
+"""The latest snapshot in memory, by record id: what a reply needs, and the whole item.
 
-One rule: an index never changes, and has a record only as the table had it when the snapshot was complete; of
-any other id it says nothing, and the table is asked.
+One rule: an index never changes, and has a record only if the table had the same when the snapshot was
+complete; for any other id the table is asked.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,17 +20,16 @@ from aqi_service.core.snapshot_version import SnapshotVersion
 from aqi_service.core.times import DAY
 
 MOST_RECORDS = 50_000
-"""Records that memory has room for: over twice what the feed has today; the table answers the others.
-
-While one snapshot replaces another both are there, and what the checks of the new one's sensors need: 2 kB a
-record in all. The whole process is to stay within 256 MB then (trials/host measures it)."""
+"""Most records in memory: over twice as many as the feed has today; the table answers for the others. While
+one snapshot replaces another, both are in memory, and also what the checks of the new one's sensors need: 2
+kB a record in all. The whole process must stay within 256 MB meanwhile (trials/host measures it)."""
 
 KEPT_SECONDS = DAY
-"""How long an index answers, from when it was built or compared with the table: an item that a person deletes
-from the table is not answered for longer, though the feed may bring nothing new."""
+"""How long an index answers after it was built or compared with the table: so an item that a person deletes
+from the table is not answered for longer, even if the feed brings nothing new."""
 
 OLD_SECONDS = DAY
-"""Data of this age may be replaced by any snapshot that is not empty."""
+"""Any snapshot that is not empty may replace data of this age."""
 
 _HEAD = HEAD  # Python 3.11 calls a method of a name that was imported more slowly: a sixth of `reply`
 
@@ -40,13 +39,13 @@ class SnapshotIndex:
     """The records of one snapshot, by the number that is their id.
 
     Attributes:
-        version: which snapshot.
-        packed: its records.
-        built: when that was (epoch seconds).
-        left_out: how many of its records there was no room for.
-        sensors: which of its records is each sensor's newest; None where nobody asks by sensor.
-        excluded: the sensors whose records are not in it.
-        is_cut: whether some were taken out afterwards, so that the checks of others have seen them.
+        version: the snapshot.
+        packed: the packed records, by id.
+        built: when the index was built (epoch seconds).
+        left_out: how many of the snapshot's records had no room.
+        sensors: which record is each sensor's newest; None if nobody asks by sensor.
+        excluded: the sensors whose records are left out of the index.
+        is_cut: whether records were removed later, so that the checks of other sensors have seen them.
     """
 
     version: SnapshotVersion
@@ -63,10 +62,10 @@ class SnapshotIndex:
     def reply(
         self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
     ) -> bytes | None:
-        """Return the CSV of a record; None if the table has to be asked.
+        """Return the CSV of a record; None if the table must be asked.
 
-        It is asked for every record that was not measured after `doubt`. `ages` is what expiry counts from:
-        `now` unless given (all in epoch seconds).
+        The table must be asked for every record that was not measured after `doubt`. Expiry counts from
+        `ages`, which is `now` unless given (all in epoch seconds).
         """
         packed = self.packed.get(number)  # as packed_record does, without a call: all lookups by id come here
         if packed is None or now - self.built >= KEPT_SECONDS:
@@ -79,9 +78,9 @@ class SnapshotIndex:
     def frames(
         self, numbers: Iterable[int], now: float, doubt: float = NO_DOUBT, ages: float | None = None
     ) -> bytes | None:
-        """Return the frames of the replies to several, joined; None if the table has to be asked for one.
+        """Return the joined frames of the replies to several ids; None if the table must be asked for one.
 
-        It is asked as `reply` says, which is what each of them is.
+        Each reply is that of `reply`, with the same conditions.
         """
         if now - self.built >= KEPT_SECONDS:
             return None
@@ -101,14 +100,14 @@ class SnapshotIndex:
     def item(
         self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
     ) -> Item | None:
-        """Return a record's item; None if the table has to be asked, as `reply` does."""
+        """Return a record's item; None if the table must be asked, as in `reply`."""
         packed = self.packed_record(number, now, doubt, ages)
         return None if packed is None else unpack(packed)
 
     def packed_record(
         self, number: int, now: float, doubt: float = NO_DOUBT, ages: float | None = None
     ) -> bytes | None:
-        """Return a record as it is packed; None if the table has to be asked, as `reply` does."""
+        """Return a record in its packed form; None if the table must be asked, as in `reply`."""
         packed = self.packed.get(number)
         if packed is None or self.is_due(now):
             return None
@@ -116,17 +115,17 @@ class SnapshotIndex:
         return None if expires_at <= (now if ages is None else ages) or measured_at <= doubt else packed
 
     def is_due(self, now: float) -> bool:
-        """Tell whether it has to be compared with the table, since it was made (or compared) a day ago."""
+        """Tell whether it must be compared with the table: it was built (or last compared) a day ago."""
         return now - self.built >= KEPT_SECONDS
 
     def numbers(self, until: float) -> list[int]:
-        """Return the ids of the records that were measured until then (epoch seconds)."""
+        """Return the ids of the records that were measured up to a time (epoch seconds)."""
         return [number for number, packed in self.packed.items() if _HEAD.unpack_from(packed)[0] <= until]
 
     def confirmed(self, there: Mapping[int, Item | None], built: float | None = None) -> "SnapshotIndex":
-        """Return this index with, of these ids, only the records that the table has as well.
+        """Return this index, keeping of these ids only the records that the table has as well.
 
-        `built` is when it was compared, if these are all of its ids.
+        `built` is the time of the comparison, if these are all of its ids.
         """
         packed = dict(self.packed)
         for number, theirs in there.items():
@@ -138,16 +137,16 @@ class SnapshotIndex:
         return replace(self, packed=packed, built=self.built if built is None else built)
 
     def updated(self, newer: "SnapshotIndex") -> "SnapshotIndex":
-        """Return this index with what a newer one says of the same ids."""
+        """Return this index with a newer index's records for the same ids."""
         return replace(self, packed={n: newer.packed.get(n, packed) for n, packed in self.packed.items()})
 
 
 class IndexBuilder:
-    """An index that grows while its snapshot is read; `room` is how many records it takes.
+    """An index that grows while its snapshot is read; `room` is the most records that it takes.
 
     Attributes:
-        repeated: records that had the id of an earlier one.
-        left_out: records that there was no room for.
+        repeated: how many records had the id of an earlier one.
+        left_out: how many records had no room.
     """
 
     def __init__(self, room: int = MOST_RECORDS) -> None:
@@ -169,7 +168,7 @@ class IndexBuilder:
                 self._put(number, item)
 
     def done(self, version: SnapshotVersion, now: float) -> SnapshotIndex:
-        """Return the index; nothing may be put into this one any more."""
+        """Return the index; nothing may be added afterwards."""
         return SnapshotIndex(version, self._packed, now, self.left_out)
 
     def _put(self, number: int, item: Item) -> None:
@@ -185,14 +184,15 @@ class IndexBuilder:
 
 @cache
 def _start(size: int) -> bytes:
-    """Return what a reply's frame has before a row of this size, of which MOST_BYTES is the largest."""
+    """Return what stands before a row of this size (at most MOST_BYTES) in a reply's frame."""
     return encode_header(len(HEADER) + size) + HEADER
 
 
 def replaces(new: SnapshotVersion, old: SnapshotIndex | None, now: float) -> bool:
     """Tell whether a snapshot may replace what lookups see.
 
-    An empty one never does; one with under half of the records only when the data there is OLD_SECONDS old.
+    An empty one never does; one with under half of the records does only if the data there is OLD_SECONDS
+    old.
     """
     if new.records == 0:
         return False

@@ -12,7 +12,7 @@ _COPY = re.compile(
     r"(?=\.json(?:\.gz)?\Z|\.gz\Z|\Z)|(?:(?<=\.json)|(?<=\.json\.gz))\.[1-9][0-9]{0,3}\Z",
     re.ASCII,
 )
-"""What is added to a name that is there already: by browsers (`x (1).json`, `x(1).json.gz`,
+"""What programs add to a name that is already used: browsers (`x (1).json`, `x(1).json.gz`,
 `x.json (1).gz`), Windows (`x - Copy.json`, `x - Copy (2).json`), macOS (`x copy.json`, `x copy 2.json`)
 and wget (`x.json.1`)."""
 
@@ -46,25 +46,25 @@ def parse_name(text: str) -> tuple[str, int] | None:
 
 
 def parse_file_name(text: str) -> tuple[str, int] | None:
-    """Read the name of a file of somebody's: a copy, `data_... (1).json`, is that snapshot as well."""
+    """Read the name of a person's file: a copy, `data_... (1).json`, is that snapshot too."""
     return parse_name(_COPY.sub("", text, count=1))
 
 
 def is_other_mean(text: str) -> bool:
-    """Tell whether a file, by its name, or a URL has the network's values of 5 minutes or of an hour.
+    """Tell by its name whether a file or URL has the network's means of 5 minutes or of an hour.
 
-    Most such files show it themselves: they have several records a sensor.
+    Most such files can also be recognised by their contents: they have several records for each sensor.
     """
     return _OTHER_MEAN.fullmatch(text) is not None
 
 
 def can_name(time: float) -> bool:
-    """Tell whether a name says this time: the year has two digits, for 2000 to 2099."""
+    """Tell whether a name can hold this time: the year has two digits, for 2000 to 2099."""
     return 2000 <= datetime.fromtimestamp(time, UTC).year < 2100
 
 
 def order_of(name: str) -> tuple[int, int]:
-    """Return what snapshots are ordered by: time, and of one minute the suffix."""
+    """Return the sort key of a snapshot: its time, then the suffix of its name."""
     parsed = parse_name(name)
     if parsed is None:
         return 0, 1
@@ -72,7 +72,7 @@ def order_of(name: str) -> tuple[int, int]:
 
 
 def first_free(name: str, used: Container[str]) -> str:
-    """Return the first of NAME, NAME-2, NAME-3 ... that is not used (of `NAME-5` that is, too)."""
+    """Return the first of NAME, NAME-2, NAME-3 ... that is not used (for `NAME-5` as well)."""
     stem = re.sub(r"-[1-9][0-9]*$", "", name.removesuffix(".json")) if name in used else ""
     number = 1
     while name in used:
@@ -82,30 +82,30 @@ def first_free(name: str, used: Container[str]) -> str:
 
 
 def manifest_key(table: str, name: str) -> str:
-    """Where the manifest of a snapshot lies, for one table."""
+    """Return the key of a snapshot's manifest, for one table."""
     return f"manifests/{table}/{name.removesuffix('.json')}.json"
 
 
 def rejects_key(table: str, name: str) -> str:
-    """Where the rejected records of a snapshot lie, for one table."""
+    """Return the key of a snapshot's rejected records, for one table."""
     return f"rejects/{table}/{name.removesuffix('.json')}.ndjson"
 
 
 def source_key(table: str, identity: str) -> str:
-    """Where it is noted what a source outside the archive was when a table's load read it."""
+    """Return the key of the note on what a source outside the archive was when a table's load read it."""
     return f"manifests/{table}/sources/{identity}.json"
 
 
 def days_scale_key(table: str) -> str:
-    """Where it is noted on which scale the days of daily files are that a table has."""
+    """Return the key of the note on the scale of the days from daily files that a table has."""
     return f"manifests/{table}/days/scale.json"
 
 
 def latest_key(table: str) -> str:
-    """Where the newest finished snapshot of a table is named."""
+    """Return the key of the document that names a table's newest finished snapshot."""
     return f"manifests/{table}/latest.json"
 
 
 def newest_name(names: Sequence[str]) -> str | None:
-    """Return the name of the newest of the snapshots; of one minute the highest suffix."""
+    """Return the name of the newest of the snapshots; in one minute, the highest suffix."""
     return max(names, key=order_of, default=None)

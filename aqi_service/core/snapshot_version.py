@@ -1,6 +1,6 @@
-"""Which load of which snapshot: what memory holds, and what `latest.json` names.
+"""One load of one snapshot: what memory holds, and what `latest.json` names.
 
-One rule: of two, the later one is the newer, unless a replay brings older data.
+One rule: the later of two is the newer one, unless a replay brings older data.
 """
 
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from aqi_service.core.times import is_old
 
 
 class SnapshotVersion(NamedTuple):
-    """Which load of which snapshot.
+    """One load of one snapshot.
 
     Attributes:
         snapshot: the snapshot's name.
         snapshot_time: its time, epoch seconds.
-        scale: what it was scored on.
-        records: how many it has, particulate or not.
-        newest: the newest record's time, at most the snapshot's: how fresh its data is.
+        scale: the scale on which it was scored.
+        records: how many records it has, particulate or not.
+        newest: the time of the newest record, at most the snapshot's: how fresh the data is.
         started: when that load began, as its manifest says.
-        sha256: of its bytes, as its manifest says.
+        sha256: the digest of its bytes, as its manifest says.
         program: the version of the program that loaded it, as its manifest says.
-        not_24h_mean: its values are no 24-hour means, as its manifest warns.
+        not_24h_mean: True if its values are no 24-hour means, as its manifest warns.
     """
 
     snapshot: str
@@ -35,14 +35,15 @@ class SnapshotVersion(NamedTuple):
 
     @property
     def data_time(self) -> int:
-        """Its time, or its newest record's if that is a day older: an old file that was named now."""
+        """Its time, or its newest record's if that is a day older: then it is an old file with a new name."""
         return self.newest if self.newest and is_old(self.newest, self.snapshot_time) else self.snapshot_time
 
 
 def is_behind(new: SnapshotVersion, old: SnapshotVersion, *, replay: bool) -> bool:
-    """Tell whether a finished snapshot leaves another as the newest one.
+    """Tell whether a finished snapshot does not replace another as the newest one.
 
-    A later one does not, unless it is a replay's and its data is older; of one minute the newer data stays.
+    A later one replaces it, unless it comes from a replay and its data is older; in the same minute the newer
+    data stays.
     """
     if not replay:
         return (new.snapshot_time, new.newest) < (old.data_time, old.newest)

@@ -1,10 +1,10 @@
-"""Street tiles for the page's map: where they come from, and who is to be named for them."""
+"""Street tiles for the page's map: their URL, and their author whom the map must name."""
 
 import re
 from dataclasses import dataclass
 
 _URL = re.compile(r"(https?)://(\{s\}\.)?([A-Za-z0-9.-]+(?::[0-9]{1,5})?)/[!-~]+", re.ASCII)
-"""Scheme, {s} for one of several hosts, host and port, path; nothing that could end a header's value."""
+"""Scheme, {s} for one of several hosts, host and port, path; no character that could end a header's value."""
 
 
 def is_tiles_url(url: str) -> bool:
@@ -14,14 +14,14 @@ def is_tiles_url(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """Tiles at a URL for which `is_tiles_url` holds, and their attribution."""
+    """Tiles at a URL that `is_tiles_url` accepts, and their attribution."""
 
     url: str
     attribution: str
 
     @property
     def origin(self) -> str:
-        """The origin that they come from, as a Content-Security-Policy names it; `*.` stands for {s}."""
+        """The origin of the tiles, as a Content-Security-Policy names it; `*.` stands for {s}."""
         parts = _URL.fullmatch(self.url)
         if parts is None:
             raise ValueError(f"{self.url} is no URL of tiles")

@@ -1,4 +1,4 @@
-"""Times as texts: the feed's timestamps, and the forms that a person types.
+"""Times as text: the feed's timestamps, and the forms that a person types.
 
 One rule: everything is UTC, and everything is epoch seconds inside.
 """
@@ -9,7 +9,8 @@ from functools import lru_cache
 
 HOUR, DAY = 3600, 86_400
 EARLIEST = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
-"""No sensor of the network measured before 2010: an earlier timestamp is a clock that was never set."""
+"""No sensor of the network measured before 2010: an earlier timestamp comes from a clock that was never
+set."""
 
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 _ZONE = r"Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]"

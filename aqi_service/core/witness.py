@@ -1,8 +1,8 @@
-"""What nearly all records of a load say of the time: a second clock, for ages, that a few cannot move.
+"""A second clock for ages, from the times of nearly all records of a load: a few records cannot move it.
 
-One rule: what is deleted is old beside nearly all records of a load, never beside its newest alone. A record
-may be dated near a wrong clock; nine in ten of a mean over 24 hours are not. A load of under half of the
-records that the witness stands for moves it a little at a time.
+One rule: what is deleted is old compared with nearly all records of a load, never with its newest alone. Some
+records may have the time of a wrong clock, but not nine in ten of a mean over 24 hours. A load with under
+half of the witness's records moves it only a little at a time.
 """
 
 from collections import Counter
@@ -12,19 +12,19 @@ from typing import Any, NamedTuple
 from aqi_service.core.times import DAY, EARLIEST, HOUR, feed_time, iso
 
 KEY = "witness"
-"""Where it stands in `latest.json`."""
+"""Its key in `latest.json`."""
 
 MOST_PAUSE = 26 * HOUR
-"""Two snapshots that are further apart may have a clock between them that was set."""
+"""If two snapshots are further apart, the clock may have been set between them."""
 
 _FINE_SECONDS = 60 * DAY
 _NEVER = 2**63
 
 
 class MeasuredTimes:
-    """When records were measured, counted by the hour, those over 60 days before the snapshot by the day.
+    """Counts of records by the hour of measurement (by the day, if over 60 days before the snapshot).
 
-    All in epoch seconds; it has at most some thousands of counts, whatever the records say.
+    All times are epoch seconds; there are at most some thousands of counts, whatever the records say.
     """
 
     def __init__(self, snapshot_time: int = 0) -> None:
@@ -46,7 +46,7 @@ class MeasuredTimes:
                 earliest[begin] = measured_at
 
     def mostly_since(self) -> int | None:
-        """Return a time that nine in ten of the records, or more, are not older than; None without any."""
+        """Return a time such that at least nine in ten records are of then or later; None without records."""
         left = sum(self._counts.values()) // 10  # so many may be older
         for begin in sorted(self._counts):
             left -= self._counts[begin]
@@ -56,11 +56,11 @@ class MeasuredTimes:
 
 
 class Witness(NamedTuple):
-    """What ages count from where the clock is later.
+    """The time from which ages count, if the clock is later.
 
     Attributes:
-        time: nine in ten records of a load are not older than this, epoch seconds.
-        records: how many that load had.
+        time: nine in ten records of a load are of this time or later, epoch seconds.
+        records: how many records that load had.
     """
 
     time: int
@@ -68,7 +68,7 @@ class Witness(NamedTuple):
 
 
 def witness_of(document: Mapping[str, Any] | None) -> Witness | None:
-    """Read the witness in `latest.json`; None in one of a version that wrote none."""
+    """Read the witness in `latest.json`; None if the version that wrote it had none."""
     found = (document or {}).get(KEY)
     time = feed_time(found.get("time")) if isinstance(found, dict) else None
     records = found.get("records") if isinstance(found, dict) else None
@@ -78,9 +78,10 @@ def witness_of(document: Mapping[str, Any] | None) -> Witness | None:
 def with_witness(
     ours: Mapping[str, Any], since: int | None, there: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the manifest of a load that becomes the latest with its witness.
+    """Return the manifest of a load that becomes the latest, with its witness.
 
-    `since` is what nine in ten of its records are not older than (epoch seconds), `there` the latest before.
+    Nine in ten of its records are of time `since` or later (epoch seconds); `there` is the latest manifest
+    before.
     """
     if there is not None and there.get("table_id") != ours.get("table_id"):
         there = None  # nothing in this table is that old
@@ -109,10 +110,10 @@ def _usable(manifest: Mapping[str, Any]) -> int:
 
 
 def _step(ours: Mapping[str, Any], there: Mapping[str, Any]) -> int:
-    """Return by how many seconds a load of few records may move the witness.
+    """Return by how many seconds a load with few records may move the witness.
 
-    It is twice the time between the two snapshots, so that a feed that shrank for good catches up, or an hour
-    where the clock may have been set between them.
+    It is twice the time between the two snapshots, so that a feed that shrank for good catches up; or an
+    hour, if the clock may have been set between them.
     """
     now, then = feed_time(ours.get("snapshot_time")), feed_time(there.get("snapshot_time"))
     pause = -1 if now is None or then is None else now - then

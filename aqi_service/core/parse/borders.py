@@ -1,6 +1,6 @@
-"""Where a window of a document may be cut: at a comma that is likely to stand between two of its elements.
+"""Where a window of a document may be cut: at a comma that probably stands between two elements.
 
-One rule: a border is a guess; that the bytes before it decode as elements shows that it was one.
+One rule: a border is a guess; if the bytes before it decode as elements, the guess was right.
 """
 
 import re
@@ -13,16 +13,16 @@ _LONGEST_CLOSING = 40
 
 
 class Border(NamedTuple):
-    """What stood around a border: the brackets before the comma, and what follows up to the first key."""
+    """The bytes around a border: the brackets before the comma, and what follows up to the first key."""
 
     closing: bytes
     opening: bytes
 
     @classmethod
     def at(cls, window: bytes, end: int) -> "Border | None":
-        """Describe the border whose comma is `window[end]`; None if others may well look like it.
+        """Describe the border whose comma is `window[end]`; None if other commas may look like it.
 
-        A lone bracket before it may be that of a value inside a record.
+        A single bracket before it may belong to a value inside a record.
         """
         before, opening = window[max(0, end - _LONGEST_CLOSING) : end], _OPENING.match(window, end)
         closing = before[len(before.rstrip(_CLOSING)) :]
@@ -31,16 +31,16 @@ class Border(NamedTuple):
         return cls(closing, opening.group())
 
     def last_in(self, window: bytes) -> int:
-        """Return where the comma of the last border is that looks like this one, or 0."""
+        """Return the position of the comma of the last border that looks like this one, or 0."""
         start = window.rfind(self.closing + self.opening)
         return 0 if start < 0 else start + len(self.closing)
 
 
 def likely_border(window: bytes) -> int:
-    """Return where a comma behind a closing brace looks like a top-level one, or 0.
+    """Return the position of a comma behind a closing brace that looks like a top-level one, or 0.
 
-    It looks so when the brackets of the bytes behind it do not close one that was opened before it. The
-    last part of the window is not tried: too little follows there to tell.
+    It looks so if the brackets behind it close none that was opened before it. The last part of the window is
+    not tried: too few bytes follow to tell.
     """
     margin = len(window) // 32
     end = len(window) - margin

@@ -1,6 +1,6 @@
-"""What one snapshot's records turned out to be, counted.
+"""Counts of what one snapshot's records turned out to be.
 
-One rule: counts alone, in bounded memory, whatever the document holds.
+One rule: only counts, in bounded memory, whatever the document holds.
 """
 
 from collections import Counter
@@ -22,14 +22,12 @@ class ParseCounts:
     """The counts of one snapshot.
 
     `pm_records` are the measurements with a P1 or P2, merged ones once, `pm_rejected` those of them that were
-    rejected, `sensors` the ids of their sensors.
-    `pending_half` is 1 while the last record with a PM value may yet be half of a measurement: it is neither
-    an item nor rejected then, and none of the other counts but `records` has it.
-    `dated` are the measurements with a time, `ahead` those of them that are too far past the snapshot's.
-    `snapshot_time` is the snapshot's (epoch seconds). `newest` is the newest item's `measured_at` and
-    timestamp, of those that tell how old the snapshot's data is; `times` has the `measured_at` of each.
-    `careful` are the elements that were no ordinary records, so that they took longer; nothing else tells of
-    that.
+    rejected, `sensors` the ids of their sensors. `pending_half` is 1 while the last record with a PM value
+    may still be half of a measurement: it is then neither an item nor rejected, and counts only in `records`.
+    `dated` are the measurements with a time, `ahead` those whose time is too far after the snapshot's.
+    `snapshot_time` is the snapshot's (epoch seconds). `newest` has `measured_at` and timestamp of the newest
+    item, which tell how old the snapshot's data is; `times` has the `measured_at` of each. `careful` are the
+    elements that were no ordinary records and so took longer; nothing else shows that.
     """
 
     records: int = 0
@@ -50,7 +48,7 @@ class ParseCounts:
     careful: int = field(default=0, compare=False)
 
     def usable_time(self, timestamp: object, snapshot_time: int) -> int | None:
-        """Read when a measurement was made, and count whether that is too far past the snapshot's time."""
+        """Read a measurement's time, and count it if it is too far after the snapshot's time."""
         measured_at = feed_time(timestamp)
         if measured_at is None or measured_at < EARLIEST:
             return None
@@ -65,7 +63,7 @@ class ParseCounts:
         self.times.add(measured_at)
 
     def count_ordinary(self, items: Sequence[Item]) -> None:
-        """Count neighbouring items that were made of ordinary records."""
+        """Count neighbouring items that were made from ordinary records."""
         self.pm_records += len(items)
         self.dated += len(items)
         self.sensors.add_all(map(int, map(_SENSOR_ID, items)))

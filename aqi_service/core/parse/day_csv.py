@@ -1,6 +1,6 @@
-"""A day's daily files into a document in the feed's form: one record a sensor, with the day's means.
+"""Makes a document in the feed's form from a day's files: for each sensor one record with its means.
 
-One rule: whatever the order of files and rows, and wherever the pieces end, the records say the same.
+One rule: the records do not depend on the order of files and rows, nor on where the pieces end.
 """
 
 from collections import Counter
@@ -17,19 +17,19 @@ from aqi_service.core.parse.gunzip import Gunzip
 from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
 
 HOURS_KEY, REJECTED_KEY = "hours", "rejected"
-"""What such a record has beside the feed's keys: hours with a value by pollutant, and why it has no mean."""
+"""Extra keys of such a record: the hours with a value, by pollutant, and why it has no mean."""
 
 
 @dataclass(slots=True)
 class DayCounts:
-    """What a day's files turned out to be.
+    """Counts of what a day's files turned out to be.
 
     Attributes:
-        files: how many were read.
-        bytes: of them, unpacked.
-        days: sensors that have a value of PM2.5 or PM10 in at least one hour.
-        hours_missing: hours of those in which there is none of either.
-        warnings: what is odd about rows and files, by name.
+        files: how many files were read.
+        bytes: their size, unpacked.
+        days: sensors with a value of PM2.5 or PM10 in at least one hour.
+        hours_missing: hours of these sensors without a value of either.
+        warnings: what is odd about rows and files, counted by name.
     """
 
     files: int = 0
@@ -51,12 +51,12 @@ class DayFileReader:
         self._is_bad = False
 
     def feed(self, piece: bytes) -> None:
-        """Take the next bytes; what is behind damage is passed over. Raises SnapshotRejected past `limit`."""
+        """Take the next bytes, but none behind damage. Raises SnapshotRejected beyond `limit`."""
         if not self._is_bad:
             self._take(self._gunzip.feed(piece))
 
     def close(self, *, is_whole: bool = True) -> None:
-        """End the file; `is_whole` tells that all that there was to read could be read."""
+        """End the file; `is_whole` tells that all of it could be read."""
         if is_whole and not self._is_bad:
             self._take(self._gunzip.close())
         self._rows.close()
@@ -78,13 +78,13 @@ class DayFileReader:
 
 
 class DayDocument:
-    """Makes a document of the files of one day, handed over one after the other, each in pieces.
+    """Makes a document from the files of one day, which come one after the other, each in pieces.
 
-    A sensor's record is written behind the last of its files. Only sensors with several are kept meanwhile.
+    A sensor's record is written after its last file. Only sensors with several files are kept until then.
     """
 
     def __init__(self, names: Iterable[DayName], limit: int) -> None:
-        """`names` are those of all files to come; `limit` is the most bytes of them, unpacked."""
+        """`names` are those of all files to come; `limit` is the most bytes that they may have, unpacked."""
         self._left = Counter(name.sensor_id for name in names)
         self._limit = limit
         self._begun: dict[int, DayValues] = {}
@@ -97,7 +97,7 @@ class DayDocument:
         return DayFileReader(name, values, self.counts, self._limit)
 
     def close(self, name: DayName) -> bytes:
-        """Give what is to be written of the document behind a file: maybe nothing yet."""
+        """Return the part of the document that can be written after a file; it may be empty."""
         self._left[name.sensor_id] -= 1
         if self._left[name.sensor_id] > 0:
             return b""
@@ -108,7 +108,7 @@ class DayDocument:
         return (b"[" if self._written == 1 else b",\n") + orjson.dumps(record)
 
     def end(self) -> bytes:
-        """Give the end of the document, behind the last file."""
+        """Return the end of the document, after the last file."""
         return b"]" if self._written else b"[]"
 
     def _count(self, values: DayValues) -> None:
@@ -120,7 +120,7 @@ class DayDocument:
 
 
 def _record(name: DayName, values: DayValues) -> dict[str, Any]:
-    """Write a sensor's day as the feed writes a measurement; a mean of too few hours is not in it."""
+    """Write a sensor's day as the feed writes a measurement; a mean of too few hours is left out."""
     kind, latitude, longitude = values.place()
     hours = {each: sums.hours for each, sums in values.sums.items()}
     enough = {each: values.sums[each].mean() for each in POLLUTANTS if hours.get(each, 0) >= LEAST_HOURS}
@@ -137,7 +137,7 @@ def _record(name: DayName, values: DayValues) -> dict[str, Any]:
 
 
 def _why(values: DayValues, hours: Mapping[str, int]) -> str | None:
-    """Say why a sensor's day has no mean; None of one that measures no particles."""
+    """Say why a sensor's day has no mean; None if the sensor measures no particles."""
     if not values.has_header:
         return "bad_header"
     if not hours:

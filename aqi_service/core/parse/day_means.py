@@ -1,6 +1,6 @@
-"""A sensor's values of one day, summed up by the hour, and the means of them.
+"""A sensor's values of one day, summed by the hour, and their means.
 
-One rule: sums are exact, so a mean is the same in whatever order its values come.
+One rule: sums are exact, so a mean does not depend on the order of its values.
 """
 
 from decimal import Decimal
@@ -14,7 +14,7 @@ from aqi_service.core.scales import FAILED_FROM
 HOURS = 24
 
 LEAST_HOURS = 18
-"""Hours with a value that a day's mean needs, three quarters of 24: Defra's data capture for the DAQI.
+"""A day's mean needs this many hours with a value, three quarters of 24: Defra's data capture for the DAQI.
 
 Source: https://uk-air.defra.gov.uk/air-pollution/daqi?view=more-info
 """
@@ -23,14 +23,14 @@ _PLACES = 6
 _UNIT = 10**_PLACES
 
 Amount = int | Fraction
-"""A concentration in millionths of a µg/m³; a Fraction where it has more places than that."""
+"""A concentration in millionths of a µg/m³; a Fraction if it has more places than that."""
 
 
 _CACHED_LENGTH = 24
 
 
 def amount_of(kind: str, text: str) -> Amount | None:
-    """Read a value of `P1` or `P2`; None for what is no number, or lies out of a working sensor's range."""
+    """Read a value of `P1` or `P2`; None if it is no number, or outside a working sensor's range."""
     return _cached(kind, text) if len(text) <= _CACHED_LENGTH else _amount(kind, text)
 
 
@@ -46,7 +46,7 @@ _cached = lru_cache(maxsize=16_384)(_amount)
 
 
 class HourSums:
-    """One pollutant's values of a day: of each hour their sum and their number."""
+    """One pollutant's values of a day: for each hour their sum and their number."""
 
     __slots__ = ("counts", "sums")
 
@@ -56,7 +56,7 @@ class HourSums:
 
     @property
     def hours(self) -> int:
-        """In how many hours there is a value."""
+        """The number of hours with a value."""
         return HOURS - self.counts.count(0)
 
     def mean(self) -> str | None:

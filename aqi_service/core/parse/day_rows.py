@@ -1,6 +1,6 @@
-"""The rows of one daily file, piece by piece, into the values of a sensor's day.
+"""Reads the rows of one daily file, piece by piece, into the values of a sensor's day.
 
-One rule: columns are found by their names, and a row that cannot be read costs itself alone.
+One rule: columns are found by their names, and a row that cannot be read costs only itself.
 """
 
 import re
@@ -15,13 +15,13 @@ from aqi_service.core.scales import NOT_MASS
 from aqi_service.core.times import DAY, HOUR, feed_time
 
 MOST_PLACES = 100
-"""Places of one sensor and day that are told apart: it stands in one, seldom in two."""
+"""At most this many places of one sensor and day are kept apart: it stands in one, seldom in two."""
 
 LINE_LIMIT = 64 * 1024
 """Most bytes of a line; real ones have 50 to 150."""
 
 POLLUTANTS = ("P1", "P2")
-"""The columns that count: PM10 and PM2.5, whatever else a sensor type has (P0, P4, particle counts)."""
+"""The columns that count: PM10 and PM2.5. Others of a sensor type (P0, P4, particle counts) do not."""
 
 _WHERE = ("sensor_id", "sensor_type", "lat", "lon")
 _NEEDED = frozenset({"sensor_id", "timestamp"})
@@ -39,11 +39,11 @@ class DayValues:
     """What the files of a sensor say of one day.
 
     Attributes:
-        kind: the sensor type as a file's name has it, for rows that have none.
-        indoor: whether a file's name says so.
+        kind: the sensor type from a file's name, for rows that have none.
+        indoor: whether a file's name says that the sensor is indoors.
         has_header: whether any of the files has a header line.
-        sums: of each pollutant that a file has a column for.
-        places: sensor type, latitude and longitude as texts, and how many rows have them.
+        sums: the sums for each pollutant that has a column in a file.
+        places: sensor type, latitude and longitude as texts, and the number of rows with them.
     """
 
     __slots__ = ("has_header", "indoor", "kind", "places", "sums")
@@ -55,9 +55,9 @@ class DayValues:
         self.places: Counter[tuple[str, ...]] = Counter()
 
     def place(self) -> tuple[str, ...]:
-        """Return what most rows have; of equally many the least, so that their order does not matter.
+        """Return the place that most rows have; at a tie the smallest, so that their order does not matter.
 
-        Rows that count particles say nothing of where the others are.
+        Rows that count particles say nothing about the place of the others.
         """
         places = {each: rows for each, rows in self.places.items() if _is_mass(each[0])} or self.places
         most = max(places.values(), default=0)
@@ -65,17 +65,18 @@ class DayValues:
 
 
 _Tables = Sequence[tuple[str, int, list[Amount], list[int]]]
-"""Of each pollutant its name, its column, and the sums and counts of the sensor's day."""
+"""For each pollutant: its name, its column, and the sums and counts of the sensor's day."""
 
 
 class _Layout(NamedTuple):
     """Where a file's columns are.
 
     Attributes:
-        width: how many there are; a row gets one more, an empty cell, for those that are not there.
-        where: gives the cells of _WHERE.
-        time: where the timestamp is.
-        tables: of the pollutants.
+        width: how many columns there are; each row gets one more empty cell, which stands for missing
+            columns.
+        where: gives the cells of the columns in _WHERE.
+        time: the column of the timestamp.
+        tables: the tables of the pollutants.
     """
 
     width: int
@@ -85,7 +86,7 @@ class _Layout(NamedTuple):
 
 
 class DayRows:
-    """Reads the file of that name into `values`; what is odd about its rows counts in `warnings`."""
+    """Reads the file of that name into `values`; odd rows count in `warnings`."""
 
     def __init__(self, name: DayName, values: DayValues, warnings: Counter[str]) -> None:
         self._day, self._sensor, self._kind = name.day, str(name.sensor_id), name.kind
@@ -96,7 +97,7 @@ class DayRows:
         self._layout: _Layout | None = None
 
     def feed(self, piece: bytes) -> None:
-        """Take the next bytes; whole lines count, the rest waits for its end."""
+        """Take the next bytes; whole lines are read, the rest waits for its end."""
         whole, newline, rest = piece.rpartition(b"\n")
         if newline:
             whole = whole.partition(b"\n")[2] if self._is_skipping else self._rest + whole
@@ -112,7 +113,7 @@ class DayRows:
             self._warnings["bad_row"] += 1
 
     def _without_long(self, whole: bytes) -> bytes:
-        """Leave out lines over LINE_LIMIT, which one that comes in pieces would be as well."""
+        """Leave out lines over LINE_LIMIT, as for a line that comes in pieces."""
         lines = whole.split(b"\n")
         kept = [line for line in lines if len(line) <= LINE_LIMIT]
         if len(kept) == len(lines):
@@ -121,7 +122,7 @@ class DayRows:
         return b"\n".join(kept)
 
     def close(self) -> None:
-        """Take a last line without an end if what is used of it is certainly whole; else it was cut there."""
+        """Take a last line without an end if its used cells are certainly whole; else it was cut."""
         if not self._rest:
             return
         last = _text(self._rest)
@@ -132,7 +133,7 @@ class DayRows:
             self._warnings["cut_line"] += 1
 
     def _take(self, lines: Iterable[str]) -> None:
-        """Take lines, of which the first that is not blank is a header, and others may be."""
+        """Take lines; the first that is not blank is a header, and later ones may be headers too."""
         rest = iter(lines)
         header = None if self._columns else next((line for line in rest if line.strip()), None)
         while header is not None or self._layout:
@@ -162,7 +163,7 @@ class DayRows:
         )
 
     def _read(self, layout: _Layout, lines: Iterable[str]) -> str | None:
-        """Read rows up to another header, which is returned, of files that were put one behind the other."""
+        """Read rows up to another header, and return that: several files may be joined in one."""
         width, where, time, _ = layout
         minutes, seconds, usual = _MINUTES, _SECONDS, self._usual
         last: tuple[str, ...] | None = None
@@ -194,7 +195,7 @@ class DayRows:
         return header
 
     def _tables(self, layout: _Layout, where: tuple[str, ...]) -> _Tables | None:
-        """Return what values count of rows with these cells; None of another sensor's."""
+        """Return the tables for rows with these cells; None if they are another sensor's."""
         if where[0].strip().lstrip("0") != self._sensor.lstrip("0"):
             return None
         return layout.tables if _is_mass(where[1].strip() or self._kind) else ()
@@ -221,7 +222,7 @@ class DayRows:
                 places[here] += rows
 
     def _hour_of(self, text: str) -> int | None:
-        """Read an unusual timestamp; None, and a warning, for what is none, or is of another day (UTC)."""
+        """Read an unusual timestamp; None, and a warning, if it is none or of another day (UTC)."""
         time = feed_time(text.strip())
         if time is None or time // DAY != self._day:
             self._warnings["bad_row" if time is None else "other_day"] += 1
@@ -238,7 +239,7 @@ def _is_mass(kind: str) -> bool:
 
 
 def _text(lines: bytes) -> str:
-    """Read lines, without the quotes around cells, and without what stands before a line's end."""
+    """Read lines as text, without the quotes around cells and without the CR before a line's end."""
     text = lines.decode("utf-8", "replace")
     if '"' in text:
         text = _QUOTED.sub(r"\1", text)

@@ -1,6 +1,6 @@
-"""Decode elements of a snapshot: many together where that is sound, or one that is bad for itself.
+"""Decodes elements of a snapshot: many together where that is safe, or a single one.
 
-One rule: what is decoded in bulk is what the scanner would have found one by one.
+One rule: decoding in bulk gives the elements that the scanner would have found one by one.
 """
 
 import re
@@ -16,19 +16,18 @@ _ONE_KIND = bytes.maketrans(b"[]", b"{}")
 _INFINITE = re.compile(
     rb'("[^"\\]*+(?:\\.[^"\\]*+)*")|(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}+', re.DOTALL
 )
-"""A string, or a number that may be too large for a binary float, which orjson refuses.
-
-It is tried once at a string, whatever that holds, and once at a run of digits: else 60 KB take seconds.
+"""A string, or a number that may be too large for a binary float (orjson refuses those). It is tried only
+once at each string and at each run of digits: otherwise 60 KB take seconds.
 """
 
 
 _PIECES = msgspec.json.Decoder(list[msgspec.Raw])
 ODD = (msgspec.DecodeError, RecursionError)
-"""What msgspec raises for bytes that are not of the form that it is asked for."""
+"""What msgspec raises for bytes that do not have the requested form."""
 
 
 class Unreadable(NamedTuple):
-    """An element that is not decoded: `reason` is `unreadable`, `too_long` or `too_deep`."""
+    """An element that was not decoded: `reason` is `unreadable`, `too_long` or `too_deep`."""
 
     reason: str
 
@@ -44,7 +43,7 @@ class Decoder(Protocol):
 
 
 class CarefulDecoder:
-    """Decodes whatever is JSON, into Python's own types."""
+    """Decodes any JSON into Python's own types."""
 
     def bulk(self, text: bytes) -> list[Any] | None:
         """Decode elements separated by commas; None if it takes the scanner to tell them apart."""
@@ -56,7 +55,7 @@ class CarefulDecoder:
 
 
 def decode_bulk(text: bytes) -> list[Any] | None:
-    """Decode elements separated by commas; None if they do not decode, or might be nested too deep."""
+    """Decode elements separated by commas; None if they do not decode, or may be nested too deep."""
     if not text or not _shallow(text):
         return None
     try:
@@ -77,9 +76,9 @@ def decode_one(text: bytes) -> Any:
 
 
 def pieces_of(text: bytes) -> list[msgspec.Raw] | None:
-    """Cut elements separated by commas apart; None where that takes the scanner.
+    """Separate elements at their commas; None if that takes the scanner.
 
-    They are not looked into: a piece may hold what no JSON decoder takes. They are read as `bytes(piece)`.
+    The pieces are not checked: one may hold bytes that no JSON decoder takes. Read them as `bytes(piece)`.
     """
     try:
         return _PIECES.decode(b"[%b]" % text)
@@ -88,10 +87,10 @@ def pieces_of(text: bytes) -> list[msgspec.Raw] | None:
 
 
 def _shallow(text: bytes) -> bool:
-    """Tell whether no element is nested deeper than MAX_DEPTH; False also when that takes the scanner.
+    """Tell whether no element is nested deeper than MAX_DEPTH; False also if only the scanner can tell.
 
-    What is left of valid JSON without all but quotes and brackets loses its innermost brackets in each
-    pass. A quote that stays means that a string holds a bracket or a backslash: then the scanner decides.
+    Only quotes and brackets are kept. Each pass then removes the innermost brackets of valid JSON. A quote
+    that stays means that a string holds a bracket or a backslash: then the scanner decides.
     """
     skeleton = text.translate(_ONE_KIND, _NOT_STRUCTURE).replace(b'""', b"")
     if b'"' in skeleton or b"\\" in skeleton:

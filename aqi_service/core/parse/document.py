@@ -1,7 +1,7 @@
-"""A document's bytes into numbered items and rejections, in the document's order.
+"""Turns a document's bytes into numbered items and rejections, in the document's order.
 
-One rule: reading may begin anew at a Position, and gives the same items under the same numbers from there on;
-and a document that ends too early gives none that it would not give whole.
+One rule: reading can begin again at a Position, and gives the same items with the same numbers from there on.
+A document that ends too early gives only items that the whole document would give.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,12 +18,13 @@ from aqi_service.core.parse.splitter import Batch, RecordSplitter
 from aqi_service.errors import SnapshotRejected
 
 MAX_RECORDS = 1_000_000
-"""Most records of a snapshot (the default of --max-records): over twenty times what the feed has today."""
+"""Most records of a snapshot (the default of --max-records): over twenty times as many as the feed has
+today."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a document from which it can be read anew: the record `index` of a batch.
+    """A place in a document from which it can be read again: record `index` of a batch.
 
     Attributes:
         number: how many items the document gives before it.
@@ -37,15 +38,15 @@ class Position:
 
     @property
     def offset(self) -> int:
-        """Its place in bytes from the start of the document (found only when asked for: it takes a scan)."""
+        """The place in bytes from the start of the document (computed on request: it takes a scan)."""
         return self.batch.locate(self.index)[0] if self.index else self.batch.offset
 
 
 class ParsedBatch(NamedTuple):
-    """What one batch gave.
+    """The items and rejections of one batch.
 
     Attributes:
-        position: where to begin to get it again; its `number` is that of the first item.
+        position: where to begin to get the batch again; its `number` is that of the first item.
         items: in order.
         rejections: in order.
     """
@@ -56,11 +57,11 @@ class ParsedBatch(NamedTuple):
 
 
 class DocumentReader:
-    """Reads one document, from its start or from a position; `counts` tells what it met on the way.
+    """Reads one document, from its start or from a position; `counts` counts what it read.
 
-    One of more than `max_records` is rejected, since whoever reads it remembers every id. `boxes` is told of
-    the humidity beside the sensors. `careful` has every record go the careful way, as a bench or a test may
-    wish, and as sensors' days do, which are not of the ordinary form: nothing else differs.
+    A document with more than `max_records` is rejected, since its reader remembers every id. `boxes` is told
+    the humidity beside the sensors. With `careful` every record goes the careful way, for a bench, a test,
+    and for sensors' days, which do not have the ordinary form; nothing else differs.
     """
 
     def __init__(
@@ -81,22 +82,22 @@ class DocumentReader:
 
     @property
     def counts(self) -> ParseCounts:
-        """What the records turned out to be, so far."""
+        """The counts so far."""
         return self._measurements.counts
 
     @property
     def new_key(self) -> str | None:
-        """The first key of a record, so far, that the ordinary form does not have (`location.elevation`)."""
+        """The first key so far that the ordinary form does not have (`location.elevation`)."""
         return None if self._decoder is None else self._decoder.new_key
 
     def feed(self, chunk: bytes) -> Iterator[ParsedBatch]:
-        """Take the next bytes. Raises SnapshotRejected once they can be no snapshot."""
+        """Take the next bytes. Raises SnapshotRejected if they cannot be a snapshot."""
         return self._parsed(self._splitter.feed(chunk))
 
     def close(self) -> Iterator[ParsedBatch]:
-        """Give what is left, and the half that was pending: the document has ended well.
+        """Give the rest, and the pending half: the document has ended well.
 
-        Raises CutShort when it is not at its end, SnapshotRejected for what stands behind the array.
+        Raises CutShort if the document is not at its end, SnapshotRejected if text stands behind the array.
         """
         yield from self._parsed(self._splitter.close())
         if half := self._measurements.pending_half():

@@ -1,6 +1,6 @@
-"""Read the fields of one record, each in its usable form or not at all.
+"""Reads the fields of one record, each in its usable form or not at all.
 
-One rule: nothing in a record is trusted to be there or to have a type, and no reader raises.
+One rule: readers trust no field of a record to exist or to have a type, and never raise.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from aqi_service.core.times import feed_time
 
 
 class Absent:
-    """Stands for a value that the record does not have (None: it has one that is no number)."""
+    """Stands for a value that the record does not have (None means: it has one that is no number)."""
 
 
 ABSENT: Final = Absent()
@@ -23,7 +23,7 @@ PmValue = str | None | Absent
 
 
 def pm_values(record: dict[str, Any]) -> tuple[PmValue, PmValue]:
-    """Read P1 (PM10) and P2 (PM2.5): of several the first in range, in canonical text."""
+    """Read P1 (PM10) and P2 (PM2.5) as canonical text; of several values the first in range."""
     p1: PmValue = ABSENT
     p2: PmValue = ABSENT
     values = record.get("sensordatavalues")
@@ -40,7 +40,7 @@ def pm_values(record: dict[str, Any]) -> tuple[PmValue, PmValue]:
 
 
 def _first_usable(kind: str, known: PmValue, value: object) -> PmValue:
-    """Keep what is known if it is in range; else take a value in range, or any number rather than none."""
+    """Of several values of one pollutant prefer the first in range, then the first that is a number."""
     if known is not ABSENT and in_range(kind, known):
         return known
     number = canonical(value)
@@ -48,12 +48,12 @@ def _first_usable(kind: str, known: PmValue, value: object) -> PmValue:
 
 
 def in_range(kind: str, value: PmValue) -> str | None:
-    """Return the value if it is a concentration of a sensor that works; `kind` is `P1` or `P2`."""
+    """Return the value if it is in a working sensor's range; `kind` is `P1` or `P2`."""
     return value if type(value) is str and _counts(kind, value) else None
 
 
 def identity(record: dict[str, Any]) -> tuple[str | None, str | None, object]:
-    """Return what two halves of one measurement agree in: id, sensor id and timestamp (not its form)."""
+    """Return what both halves of a measurement have: id, sensor id and timestamp (whatever its form)."""
     sensor = record.get("sensor")
     sensor_id = integer(sensor.get("id")) if type(sensor) is dict else None
     timestamp = record.get("timestamp")
@@ -62,9 +62,9 @@ def identity(record: dict[str, Any]) -> tuple[str | None, str | None, object]:
 
 
 def sensor_of(element: object) -> int | None:
-    """Return the id of an element's sensor; None of what is no record, or has none that can be told.
+    """Return the id of an element's sensor; None if it is no record, or has no id that can be told.
 
-    It takes more than an item does: `3843.0`, or a blank beside it, names a sensor, too, and has its place.
+    It accepts more than an item does: `3843.0`, or a blank beside the number, also names a sensor.
     """
     if type(element) is Record:
         return element.sensor.id
@@ -75,7 +75,7 @@ def sensor_of(element: object) -> int | None:
 
 
 def text(value: object) -> str | None:
-    """Return the value if it is a text that is not empty."""
+    """Return the value if it is a non-empty text."""
     return value if type(value) is str and value else None
 
 

@@ -1,6 +1,6 @@
-"""Decode a snapshot that may be gzip, piece by piece, up to a size.
+"""Decodes a snapshot that may be gzip, piece by piece, up to a size.
 
-One rule: gzip is known by its first bytes, and is whole only when its own trailer says so.
+One rule: gzip is recognised by its first bytes, and is whole only if its own trailer says so.
 """
 
 import zlib
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from aqi_service.errors import CutShort, FetchFailed, SnapshotRejected
 
 PIECE = 64 * 1024
-"""Most bytes decoded in one go, so that a small input cannot become a large piece."""
+"""Most bytes decoded in one step, so that a small input cannot become a large piece."""
 
 _MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
@@ -28,7 +28,7 @@ class Gunzip:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the decoded bytes of a chunk.
 
-        Raises FetchFailed for bytes that are no gzip where gzip began, SnapshotRejected past the limit.
+        Raises FetchFailed for bad bytes after gzip began, SnapshotRejected beyond the limit.
         """
         if self._plain is None:
             self._head += chunk
@@ -46,7 +46,7 @@ class Gunzip:
                 yield piece
 
     def close(self) -> Iterator[bytes]:
-        """Yield what was held back; raise CutShort unless gzip's trailer was seen."""
+        """Yield the bytes that were held back; raise CutShort unless gzip's trailer was read."""
         if self._plain is None and self._head:
             self._plain = True
             yield from self.feed(self._head)

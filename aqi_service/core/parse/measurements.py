@@ -1,6 +1,6 @@
-"""From the feed's records to measurements: two neighbours that are halves of one are merged.
+"""Makes measurements from the feed's records: two neighbours that are halves of one are merged.
 
-One rule: a half is decided by what follows it, never by where a chunk, a batch or the bytes end.
+One rule: only what follows a half decides about it, never the place where a chunk, a batch or the bytes end.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from aqi_service.core.witness import MeasuredTimes
 
 
 class MeasurementBuilder:
-    """Turns batches of records into items and rejections, in order; `counts` tells how many.
+    """Turns batches of records into items and rejections, in order; `counts` counts them.
 
-    Neighbours with the same id, sensor and timestamp of which one has P1 and the other P2 are one
-    measurement, also across batches; records without PM values, and what cannot be read, do not part them. So
-    a half is decided by the next element that can be read and has a PM value or is no record, or by the end
-    of a document that ended well (`close`), and by nothing else: where the bytes merely end, or turn bad, be
-    it behind the closing bracket, its other half may have been the next.
+    Two neighbours with the same id, sensor and timestamp, one with P1 and the other with P2, are one
+    measurement, also across batches. Records without PM values, and unreadable elements, do not separate
+    them. So only two things decide about a half: the next readable element that has a PM value or is no
+    record, or the end of a document that ended well (`close`). If the bytes merely end, or turn bad, even
+    behind the closing bracket, the other half may have been next.
 
-    `boxes` is told of every record, for whoever wants to know the humidity beside the sensors. Of what an
-    OrdinaryDecoder decoded, all that is ordinary becomes an item straight away; `careful` leaves that out.
+    `boxes` is told every record, for the humidity beside the sensors. Ordinary records from an
+    OrdinaryDecoder become items directly; `careful` turns that off.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class MeasurementBuilder:
     def _add_ordinary(
         self, batch: Batch, made: Sequence[Made], where: slice, out: list[Item | Rejection]
     ) -> None:
-        """Take what ordinary records between two others came to."""
+        """Take the results of ordinary records between two others."""
         some = made[where]
         items = [one for one in some if one is not None and one is not CAREFUL]
         self.counts.without_pm += len(some) - len(items)
@@ -90,13 +90,13 @@ class MeasurementBuilder:
             out.append(self._items.build(ParsedRecord(record, p1, p2, batch, index)))
 
     def _reject_element(self, element: object, batch: Batch, index: int) -> list[Item | Rejection]:
-        """Reject what is no record. It decides a pending half, unless it may itself be the other one."""
+        """Reject an element that is no record. It decides a pending half, unless it may be the other half."""
         if type(element) is Unreadable:
             return [self._items.reject(element.reason, None, batch, index)]
         return [*self.close(), self._items.reject("not_an_object", None, batch, index)]
 
     def _join(self, half: ParsedRecord) -> list[Item | Rejection]:
-        """Merge the record with the pending half, or decide that one; a half is the next that is pending."""
+        """Merge the record with the pending half, or decide that half; a new half becomes the pending one."""
         if self._pending_half is not None and _are_one(self._pending_half, half):
             first = self._pending_half
             self._wait_for_other(None)
@@ -109,13 +109,13 @@ class MeasurementBuilder:
         return out
 
     def close(self) -> list[Item | Rejection]:
-        """Decide the pending half, if there is one: its other half does not follow."""
+        """Decide the pending half, if there is one: no other half follows."""
         half = self._pending_half
         self._wait_for_other(None)
         return [] if half is None else [self._items.build(half)]
 
     def pending_half(self) -> tuple[Batch, int] | None:
-        """Tell which record is pending: its batch, and its place in it."""
+        """Return the pending record: its batch, and its place in it."""
         half = self._pending_half
         return None if half is None else (half.batch, half.position)
 

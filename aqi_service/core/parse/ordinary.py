@@ -1,9 +1,9 @@
-"""The ordinary record, of the form that nearly all of the feed has, decoded straight into closed types.
+"""The ordinary record, which has the form of nearly all of the feed's: decoded directly into closed types.
 
-One rule: what is decoded here is read as the careful way would read it; what might not be goes that way.
+One rule: a record decoded here reads exactly as by the careful way; a record that may differ goes that way.
 
-So every key is named, every text and number has bounds, and nothing is passed over unread: msgspec takes
-integers of 400 digits where it may, and invalid UTF-8 in what it skips.
+So every key is named, every text and number has bounds, and nothing is skipped unread: otherwise msgspec
+takes integers of 400 digits, and invalid UTF-8 in skipped parts.
 """
 
 from typing import Annotated, Any
@@ -16,12 +16,11 @@ from aqi_service.core.parse.decoding import ODD, Unreadable, decode_bulk, decode
 from aqi_service.core.parse.scanner import MAX_DEPTH, ElementScanner
 
 LONGEST = 64
-"""Characters of a text of an ordinary record."""
+"""Most characters of a text of an ordinary record."""
 
 PAUSE, MOST_PAUSE = 16, 256
-"""Windows that are decoded the careful way after one of which most records were odd: trying costs as much.
-
-After each further one that is odd when it is tried again, twice as many, up to the most (4 MB).
+"""After a window with mostly odd records, this many windows are decoded the careful way: a vain try costs as
+much as decoding. If the next trial is odd too, twice as many follow, up to the most (4 MB).
 """
 
 _Text = Annotated[str, Meta(max_length=LONGEST)]
@@ -32,7 +31,7 @@ _Float = Annotated[float, Meta(ge=-1e300, le=1e300)]
 
 
 class Value(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """One value of a record; what P1 and P2 have as text is a concentration in µg/m³."""
+    """One value of a record; the text of P1 and P2 is a concentration in µg/m³."""
 
     value: _Text | _Integer | _Float
     value_type: _Text
@@ -48,7 +47,7 @@ class SensorType(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=Fals
 
 
 class Sensor(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """What measured."""
+    """The sensor that measured."""
 
     id: _Whole
     sensor_type: SensorType
@@ -56,7 +55,7 @@ class Sensor(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
 
 
 class Location(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """Where it stands: degrees and metres, as texts."""
+    """Where the sensor stands: degrees and metres, as texts."""
 
     id: _Whole | None = None
     latitude: _Text | None = None
@@ -68,7 +67,7 @@ class Location(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False)
 
 
 class Record(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """One element of the feed, in the form that nearly all of them have."""
+    """One element of the feed, in the form that nearly all have."""
 
     id: _Whole
     timestamp: _Text
@@ -88,13 +87,13 @@ _KEYS = (
     (("sensor", "sensor_type"), SensorType),
     (("sensordatavalues",), Value),
 )
-"""Where in a record an object may be -> the keys that it may have."""
+"""Places of objects in a record -> the keys that each may have."""
 
 
 class OrdinaryDecoder:
-    """Decodes elements into Records, and those that are odd as the careful way does.
+    """Decodes elements into Records, and odd ones as the careful way does.
 
-    `new_key` is the first key of a record that the form does not have, with where it is:
+    `new_key` is the first key that the form does not have, with its place in the record:
     `location.elevation`.
     """
 
@@ -151,13 +150,13 @@ class OrdinaryDecoder:
 
 
 def plain(record: Record) -> dict[str, Any]:
-    """Return the record as the careful way reads it."""
+    """Return the record in the form that the careful way reads."""
     found: dict[str, Any] = msgspec.to_builtins(record)
     return found
 
 
 def _careful(piece: bytes) -> list[Any] | None:
-    """Decode what was cut out as one element; None if the scanner finds that it ends elsewhere."""
+    """Decode bytes that were cut out as one element; None if the scanner finds another end."""
     if (decoded := decode_bulk(piece)) is not None:
         return decoded
     scanner = ElementScanner()

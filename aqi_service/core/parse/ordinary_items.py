@@ -1,9 +1,9 @@
-"""From ordinary records straight to items: no dict, no Decimal, no half of a measurement on the way.
+"""Makes items directly from ordinary records: without a dict, a Decimal or a half of a measurement.
 
-One rule: an item made here is the one that the careful way makes; a record that may cost a warning, be half
-of a measurement or be rejected is left to that.
+One rule: an item made here equals the one of the careful way; a record that may give a warning, be half of a
+measurement or be rejected is left to that way.
 
-What a text comes to is remembered, in bounded memory: a day has 1,440 minutes, and most concentrations recur.
+The result of a text is remembered, in bounded memory: a day has 1,440 minutes, and most concentrations recur.
 """
 
 import re
@@ -24,7 +24,8 @@ from aqi_service.core.scoring import PollutantTable, score_rounded
 from aqi_service.core.times import DAY, EARLIEST, day_of, feed_time
 
 MOST_REMEMBERED = 16_384
-"""Texts of one kind that are remembered; then all are forgotten: who is the oldest would have to be noted."""
+"""At most this many texts of one kind are remembered; then all are forgotten, which needs no note of their
+age."""
 
 _PLACES = r"(?:\.[0-9]{1,18}+)?"
 _PLACE = (
@@ -34,9 +35,8 @@ _PLACE = (
 )
 _ONE = re.compile(_PLACE)
 _ALL = re.compile(rf"(?:{_PLACE})*")
-"""Degrees within 90 and 180, and metres, if there are any: a line for each record.
-
-No digit and no sign is given back (`+`): trying with fewer of them takes as long again.
+"""Degrees within 90 and 180, and metres if there are any: one line for each record. No digit and no sign is
+given back (`+`): a second try with fewer would double the time.
 """
 
 _MINUTE = len("2023-12-20 17:00:")
@@ -49,23 +49,24 @@ class _Careful(Enum):
 
 
 CAREFUL: Final = _Careful.CAREFUL
-"""Stands for what goes the careful way."""
+"""Stands for a record that goes the careful way."""
 
 Made = Item | None | Literal[_Careful.CAREFUL]
-"""What became of a record; None is one without PM values."""
+"""The result of a record; None if it has no PM values."""
 
 _Picked = tuple[int, Record, object, object]
-"""A record with a P1 or P2, after its position, before these two; None is none."""
+"""A position, a record with a P1 or P2, and these two values (None if missing)."""
 
 _Concentration = tuple[str, float, int, tuple[str, str, str]]
-"""A value's canonical text, a float to compare, its index alone, and what stands if that decides."""
+"""A value's canonical text, a float for comparing, its own index, and the fields of the item if it
+decides."""
 
 Key = TypeVar("Key")
 Known = TypeVar("Known")
 
 
 class Memo(dict[Key, Known]):
-    """What keys come to, as `read` tells for a new one; KeyError for what is none of the ordinary."""
+    """Remembers the results of `read` by key; KeyError for a key that is not ordinary."""
 
     def __init__(self, read: Callable[[Key], Known]) -> None:
         super().__init__()
@@ -80,7 +81,7 @@ class Memo(dict[Key, Known]):
 
 
 class OrdinaryItems:
-    """Makes items of ordinary records by the rules."""
+    """Makes items from ordinary records by the rules."""
 
     def __init__(self, rules: ScoringRules) -> None:
         self._snapshot_at, self._ttl, self._excluded = rules.snapshot_at, rules.ttl, rules.excluded
@@ -93,7 +94,7 @@ class OrdinaryItems:
         self._types = Memo[str | None, str](_sensor_type)
 
     def make(self, elements: Sequence[Any]) -> list[Made]:
-        """Make an item of each element that is an ordinary record with P1 and P2, both in range."""
+        """Make an item from each element that is an ordinary record with P1 and P2 both in range."""
         excluded = self._excluded
         made: list[Made] = []
         picked: list[_Picked] = []
@@ -160,7 +161,7 @@ class OrdinaryItems:
 
 
 def _have_numbers(picked: Sequence[_Picked]) -> Iterable[bool]:
-    """Tell of each record whether its location's numbers are plain and in range; mostly all are."""
+    """Tell for each record whether its location's numbers are plain and in range; mostly all are."""
     places = [record.location for _, record, _, _ in picked]
     lines = [f"{each.latitude},{each.longitude},{each.altitude or ''}\n" for each in places]
     text = "".join(lines)
@@ -192,7 +193,7 @@ def _decided(table: PollutantTable, rounded: Decimal) -> tuple[int, tuple[str, s
 
 
 def _minute(latest: int, text: str) -> tuple[int, str]:
-    """Return when a minute (`2023-12-20 17:00:`) begins, and its day, if all of it is usable."""
+    """Return the beginning of a minute (`2023-12-20 17:00:`), and its day, if the whole minute is usable."""
     begins = feed_time(f"{text}00")
     if begins is None or not EARLIEST <= begins <= latest - 59:
         raise KeyError(text)
@@ -200,7 +201,7 @@ def _minute(latest: int, text: str) -> tuple[int, str]:
 
 
 def _optional(read: Callable[[object], str | None], text: str | None) -> str | None:
-    """Return what is read of a text that may be missing or empty."""
+    """Return the value of a text that may be missing or empty."""
     usable = read(text) if text else None
     if text and usable is None:
         raise KeyError(text)

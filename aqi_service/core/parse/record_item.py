@@ -1,4 +1,4 @@
-"""From a record to an item, or to a rejection: validate and score.
+"""Makes an item or a rejection from a record: validate and score.
 
 One rule: a bad record is a value (Rejection), and a bad optional field costs only itself.
 """
@@ -25,10 +25,10 @@ class Rejection(NamedTuple):
     """A record that is not stored.
 
     Attributes:
-        reason: why, one word (see REASONS).
-        id: the record's id where it has one.
+        reason: why, in one word (see REASONS).
+        id: the record's id, if it has one.
         offset: where its text begins in the snapshot, in bytes.
-        text: its bytes, at most KEPT_TEXT of them; none of what is, or may be, of a sensor that is left out.
+        text: its bytes, at most KEPT_TEXT of them; none if it is, or may be, of a sensor that is left out.
     """
 
     reason: str
@@ -55,14 +55,14 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class ScoringRules:
-    """What a record is judged by.
+    """The rules by which a record is judged.
 
     Attributes:
         scale: the index to compute.
         snapshot_at: the snapshot's time, epoch seconds.
         ttl: seconds from `measured_at` to `expires_at`, or None for items that stay.
         excluded: sensors that are left out: their records are rejected, whatever else they are.
-        daily: the records are sensors' days out of daily files, as `day_csv` writes them.
+        daily: the records are sensors' days from daily files, as `day_csv` writes them.
     """
 
     scale: Scale
@@ -76,13 +76,13 @@ class ScoringRules:
         return bool(self.excluded) and sensor_of(record) in self.excluded
 
     def may_keep(self, element: object) -> bool:
-        """Tell whether an element's text may be kept: with a list, only if it is of no sensor on it."""
+        """Tell whether an element's text may be kept: if there is a list, only if its sensor is not on it."""
         sensor = sensor_of(element) if self.excluded else None
         return not self.excluded or (sensor is not None and sensor not in self.excluded)
 
 
 class ParsedRecord(NamedTuple):
-    """A record, its PM values (of half a measurement just one is there), and its place in a batch."""
+    """A record, its PM values (half a measurement has only one), and its place in a batch."""
 
     fields: dict[str, Any]
     p1: PmValue
@@ -92,9 +92,9 @@ class ParsedRecord(NamedTuple):
 
 
 class ItemBuilder:
-    """Makes items of records by the rules; what it finds on the way is counted in `counts`.
+    """Makes items from records by the rules; `counts` counts what it finds.
 
-    `boxes` is told where each item was measured.
+    `boxes` is told the place of each item.
     """
 
     def __init__(self, rules: ScoringRules, counts: ParseCounts, boxes: BoxHumidity | None) -> None:
@@ -155,11 +155,11 @@ class ItemBuilder:
         )
 
     def _day_of(self, record: dict[str, Any], key: str) -> Any:
-        """Return what a sensor's day says beside a record of the feed, which says nothing by that name."""
+        """Return the extra fields of a sensor's day; a record of the feed has none."""
         return record.get(key) if self._rules.daily else None
 
     def _hours(self, record: dict[str, Any]) -> tuple[str | None, str | None]:
-        """Return in how many hours of its day there is a value of PM2.5 and of PM10."""
+        """Return the numbers of hours of the day with a value of PM2.5 and of PM10."""
         hours = self._day_of(record, HOURS_KEY) or {}
         return integer(hours.get("P2")), integer(hours.get("P1"))
 
@@ -173,7 +173,7 @@ class ItemBuilder:
         return sensor_id, self._optional("sensor_type", kind.get("name"), text)
 
     def _object(self, parent: dict[str, Any], name: str) -> dict[str, Any]:
-        """Return the object of that name, empty where there is none; a mistyped one is a warning."""
+        """Return the object of that name, empty if there is none; one of a wrong type is a warning."""
         child = parent.get(name)
         if type(child) is dict:
             return child
@@ -181,7 +181,7 @@ class ItemBuilder:
         return {}
 
     def _optional(self, name: str, given: object, read: Callable[[object], str | None]) -> str | None:
-        """Return the usable form; something given that has none is left out, and counts as a warning."""
+        """Return the usable form; a value without one is left out, and counts as a warning."""
         if given is None or given == "":
             return None
         usable = read(given)

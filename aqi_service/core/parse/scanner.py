@@ -1,7 +1,7 @@
-"""Find the end of one JSON element in bytes that arrive piece by piece.
+"""Finds the end of one JSON element in bytes that arrive piece by piece.
 
-One rule: it tracks strings and brackets and nothing else, so that it finds the end of an element that no
-JSON decoder would take, in time linear in its bytes and in constant memory.
+One rule: it tracks only strings and brackets. So it finds the end even of an element that no JSON decoder
+takes, in time linear in the bytes and in constant memory.
 """
 
 import re
@@ -23,7 +23,7 @@ _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
 class ElementScanner:
     """Scans one element: `advance` over each piece until it returns the end.
 
-    `deepest` is the deepest nesting seen so far.
+    `deepest` is the deepest nesting so far.
     """
 
     __slots__ = ("_bare", "_depth", "_escaped", "_in_string", "deepest")
@@ -54,7 +54,7 @@ class ElementScanner:
         return -1
 
     def _structure(self, data: bytes | bytearray, pos: int) -> int:
-        """Go to the next bracket or to a string, and past that; or on towards one."""
+        """Go past the next bracket or opening quote, to the end of the data, or a part of the way."""
         if self._depth:
             pos = _PLAIN.match(data, pos).end()  # type: ignore[union-attr]  # it matches the empty text
             if pos == len(data):
@@ -72,7 +72,7 @@ class ElementScanner:
         return pos + 1
 
     def _string(self, data: bytes | bytearray, pos: int) -> int:
-        """Go behind the closing quote, or to the end of the data; or on towards them."""
+        """Go behind the closing quote, to the end of the data, or a part of the way."""
         if self._escaped:
             self._escaped = False
             pos += 1

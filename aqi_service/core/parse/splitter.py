@@ -1,10 +1,10 @@
-"""Cut a snapshot's bytes, as they arrive, into the records of its JSON array.
+"""Cuts a snapshot's bytes, as they arrive, into the records of its JSON array.
 
 One rule: the records found do not depend on where the chunks end.
 
-Most of a snapshot is taken in bulk: the buffer is cut where a top-level comma is likely, and when what
-stands before the cut decodes as an array, that comma was a top-level one. Where it does not decode, the
-exact scanner finds the elements one by one, so that a bad record costs only itself.
+Most of a snapshot is taken in bulk: the buffer is cut at a comma that is probably a top-level one. If the
+bytes before the cut decode as an array, it was. If they do not decode, the exact scanner finds the elements
+one by one, so a bad record costs only itself.
 """
 
 import re
@@ -24,13 +24,12 @@ MAX_RECORD = 64 * 1024
 """Largest record in bytes; a longer one is rejected and passed over without being kept."""
 
 KEPT_TEXT = 4 * 1024
-"""How much of an overlong record's text is kept, for the list of rejects."""
+"""So many bytes of an overlong record's text are kept, for the list of rejects."""
 
 WINDOW = 16 * 1024
-"""How many bytes are gathered before they are cut; a bulk of at most MAX_RECORD holds no longer record.
-
-What one window gives is worked on in one turn of the event loop, under 1 ms; four times as much took no less
-time in all, and let lookups wait."""
+"""This many bytes are collected before they are cut; a bulk of at most MAX_RECORD holds no longer record. One
+window is processed in one turn of the event loop, under 1 ms; four times as much took no less time in all,
+and made lookups wait."""
 
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _BETWEEN = re.compile(rb"[ \t\n\r,]*+")
@@ -41,8 +40,8 @@ class Batch(NamedTuple):
     """Neighbouring elements of the array.
 
     Attributes:
-        offset: where `text` begins in the document, in bytes.
-        text: the elements' bytes and what stands between them; of an overlong one only the beginning.
+        offset: the byte of the document at which `text` begins.
+        text: the elements' bytes and those between them; only the beginning of an overlong one.
         values: the elements in order, decoded, or Unreadable.
     """
 
@@ -57,7 +56,7 @@ class Batch(NamedTuple):
 
 
 class _Expect(Enum):
-    """What the document's next byte that is not blank may be."""
+    """What the next byte that is not blank may be."""
 
     ARRAY = auto()
     FIRST = auto()
@@ -76,9 +75,9 @@ _SEPARATORS = {
 class RecordSplitter:
     """Splits one document: `feed` every chunk, then `close`.
 
-    `start` is the byte at which the first chunk begins: 0, or where an element of the array does.
-    `window` is how many bytes are gathered before they are cut (smaller only to test it). Memory is
-    bounded by it, MAX_RECORD and the chunk, whatever the document holds. `decoder` says what values are.
+    `start` is the byte at which the first chunk begins: 0, or where an element of the array does. `window` is
+    how many bytes are collected before they are cut (tests use smaller ones). It, MAX_RECORD and the chunk
+    bound the memory, whatever the document holds. `decoder` decides the form of the values.
     """
 
     def __init__(self, window: int = WINDOW, *, start: int = 0, decoder: Decoder | None = None) -> None:
@@ -95,7 +94,7 @@ class RecordSplitter:
     def feed(self, chunk: bytes) -> Iterator[Batch]:
         """Take the next bytes of the document and yield the batches that are complete.
 
-        Raises SnapshotRejected as soon as the bytes can be no snapshot; what was yielded before stands.
+        Raises SnapshotRejected as soon as the bytes cannot be a snapshot; batches yielded before stay valid.
         """
         for start in range(0, len(chunk), self._window):
             self._buffer += chunk[start : start + self._window]
@@ -141,7 +140,7 @@ class RecordSplitter:
             self._expect = _Expect.FIRST
 
     def _at_element(self) -> bool:
-        """Pass over what stands between elements; True when the buffer begins with an element."""
+        """Pass over the bytes between elements; True if the buffer then begins with an element."""
         while self._buffer:
             byte = bytes(self._buffer[:1])
             if byte in b" \t\n\r":
@@ -161,7 +160,7 @@ class RecordSplitter:
         return False
 
     def _bulk(self) -> Batch | None:
-        """Take as many elements as a likely border gives, if they decode; None if it takes the scanner."""
+        """Take the elements up to a likely border, if they decode; None if it takes the scanner."""
         window = bytes(self._buffer[:MAX_RECORD])
         end = self._border.last_in(window) if self._border else 0
         values = self._decoder.bulk(window[:end]) if end else None
@@ -177,7 +176,7 @@ class RecordSplitter:
         return batch
 
     def _exact(self, budget: int) -> Iterator[Batch]:
-        """Yield elements one by one until `budget` bytes are done, or the buffer is."""
+        """Yield elements one by one until `budget` bytes, or the buffer, are done."""
         stop = self._offset + budget
         while self._scanner or (self._offset < stop and self._at_element()):
             batch = self._element()
@@ -186,7 +185,7 @@ class RecordSplitter:
             yield batch
 
     def _element(self) -> Batch | None:
-        """Scan on in the current element; None when its end is not in the buffer."""
+        """Scan on in the current element; None if its end is not in the buffer."""
         scanner = self._scanner = self._scanner or ElementScanner()
         end = scanner.advance(self._buffer, self._scanned)
         size = len(self._buffer) if end < 0 else end
@@ -226,7 +225,7 @@ class RecordSplitter:
 
 @lru_cache(maxsize=2)
 def _spans(text: bytes) -> list[tuple[int, int]]:
-    """Begin and end of each element of a text that the splitter took in bulk."""
+    """Return begin and end of each element in a text that the splitter took in bulk."""
     spans, end, pieces = [], 0, iter(pieces_of(text) or ())
     while (start := _BETWEEN.match(text, end).end()) < len(text):  # type: ignore[union-attr]  # matches empty
         piece = next(pieces, None)
