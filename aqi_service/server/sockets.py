@@ -4,7 +4,9 @@ Rule: a port that cannot be had is a PortInUse whose sentence says what to do; n
 """
 
 import errno
+import fcntl
 import ipaddress
+import resource
 import socket
 from typing import Any
 
@@ -28,6 +30,9 @@ KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 SPREAD = 61
 """Seconds over which the first probes of connections that came at once are spread, half of them earlier: the
 kernel's queue for one processor has room for 1,000 packets, and who is lost four times in it is given up."""
+
+HIGHEST, ROOM = 16_000, 16
+"""Listening sockets have descriptors from here on, above all others, or so many under the limit of files."""
 
 _WHY = {
     errno.EADDRINUSE: "another program listens there; stop it, or choose another port",
@@ -125,10 +130,27 @@ def _open(family: int, address: tuple[Any, ...]) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
         sock.listen()
+        return _above_others(sock)
     except BaseException:
         sock.close()
         raise
-    return sock
+
+
+def _above_others(sock: socket.socket) -> socket.socket:
+    """Return a listening socket under a descriptor above those of connections, where there is room.
+
+    Of a process that is killed Linux closes the highest first. The port then refuses before connections end,
+    and whoever connects once more comes to another process behind the same address; else many would get into
+    the queue of this one, and be cut off again.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    least = HIGHEST if limit == resource.RLIM_INFINITY else min(HIGHEST, limit - ROOM)
+    try:
+        high = fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, least)
+    except OSError:
+        return sock
+    sock.close()
+    return socket.socket(fileno=high)
 
 
 def _port_taken(host: str, port: int, problem: OSError | None) -> PortInUse:

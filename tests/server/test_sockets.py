@@ -2,12 +2,18 @@
 
 import errno
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from aqi_service.errors import PortInUse
+from aqi_service.server import sockets
 from aqi_service.server.sockets import default_max_connections, listen, peer_of
+from tests import ROOT
 
 
 @pytest.fixture
@@ -21,6 +27,52 @@ def test_a_taken_port_is_an_error_that_says_what_to_do(taken: int) -> None:
         listen("127.0.0.1", taken)
 
 
+ACCEPTING = """
+from aqi_service.server.sockets import listen
+[port] = listen("127.0.0.1", 0)
+print(port.getsockname()[1], flush=True)
+kept = []
+while True:
+    kept.append(port.accept())
+"""
+
+
+def outcome(connection: socket.socket, port: int) -> str:
+    """Wait until a connection ends, connect at once again, and tell how that ended."""
+    with connection, suppress(ConnectionError):
+        connection.recv(1)
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    return "accepted"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the order in which Linux closes what is open")
+def test_of_a_killed_process_the_port_refuses_before_the_first_connection_ends() -> None:
+    """Else whoever connects once more may get into the queue of a process that is dying."""
+    command = [sys.executable, "-c", ACCEPTING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout
+        port = int(process.stdout.readline())
+        connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+        with ThreadPoolExecutor(len(connections)) as threads:
+            found = [threads.submit(outcome, connection, port) for connection in connections]
+            process.kill()
+            assert {each.result() for each in found} == {"ECONNREFUSED"}
+
+
+def test_where_there_is_no_room_for_such_a_descriptor_the_port_has_an_ordinary_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [high] = listen("127.0.0.1", 0)
+    monkeypatch.setattr(sockets, "HIGHEST", 2**30)
+    monkeypatch.setattr(sockets, "ROOM", -1)
+    [low] = listen("127.0.0.1", 0)
+    with high, low:
+        assert low.fileno() < high.fileno()
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.name.invalid", "x" * 300, "a..b"])
 def test_a_host_that_is_not_ours_is_an_error_that_says_so(host: str) -> None:
     with pytest.raises(PortInUse, match="no address"):
@@ -28,12 +80,12 @@ def test_a_host_that_is_not_ours_is_an_error_that_says_so(host: str) -> None:
 
 
 def test_all_addresses_get_the_same_free_port() -> None:
-    sockets = listen("", 0)
+    found = listen("", 0)
     try:
-        assert len({sock.getsockname()[1] for sock in sockets}) == 1
-        assert len({sock.family for sock in sockets}) == len(sockets)
+        assert len({sock.getsockname()[1] for sock in found}) == 1
+        assert len({sock.family for sock in found}) == len(found)
     finally:
-        for sock in sockets:
+        for sock in found:
             sock.close()
 
 
