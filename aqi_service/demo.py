@@ -188,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the demo and return its exit code."""
     try:
         return asyncio.run(_until_told(serve="--serve" in (sys.argv[1:] if argv is None else argv)))
-    except (TimeoutError, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:  # no temporary folder, for one; or a TimeoutError
         print(f"demo: {error or 'the server does not listen'}", file=sys.stderr)
         return 1
 

@@ -157,3 +157,12 @@ def test_a_step_that_fails_is_the_exit_code(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr("aqi_service.demo.CAPTURE", "SOURCES.md")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert main([]) == 1
+
+
+def test_no_temporary_folder_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    assert main([]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("demo: [Errno 2] No such file or directory: ")
