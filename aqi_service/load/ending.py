@@ -1,6 +1,6 @@
 """How a load ends: by itself, with an error, at its deadline, or cancelled.
 
-One rule: it ends in order: what is not in the table by then is pending, and the report says so.
+One rule: a load ends in order: items that are not in the table by then are pending, and the report says so.
 """
 
 import asyncio
@@ -16,20 +16,20 @@ from aqi_service.load.upload_claim import UploadClaim
 from aqi_service.storage.cleanup import undo_cancel
 
 LAST_WORDS_SECONDS = 4.0
-"""How long a load whose document turned out bad may still deliver what it has parsed."""
+"""How long (seconds) a load whose document turned out bad may still deliver parsed items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What has to be ended, or asked, when one load is over.
+    """The parts of a load that must be ended, or asked, when it is over.
 
     Attributes:
-        writer: what it parsed goes into the table by this.
+        writer: brings parsed items into the table.
         builder: knows whether the snapshot is in the archive.
-        claim: its claim on a name there.
-        archived: the snapshot's name, where it is one of the archive; None of any other source.
-        seconds: how long the load may take, or None.
-        deadline: when it has to end, on the loop's clock; None is never.
+        claim: the claim on a name in the archive.
+        archived: the snapshot's name, if the source is in the archive; None for any other source.
+        seconds: how many seconds the load may take, or None.
+        deadline: when it must end, on the loop's clock; None is never.
     """
 
     writer: TableWriter
@@ -40,7 +40,7 @@ class Ending:
     deadline: float | None
 
     async def outcome(self, run: Callable[[], Awaitable[LoadEnd]]) -> LoadEnd:
-        """Run the load and say how it ended; a cancellation ends it, and is taken back."""
+        """Run the load and return how it ended; a cancellation ends it, and goes no further."""
         try:
             return await self._run_to_deadline(run)
         except asyncio.CancelledError:
@@ -62,9 +62,10 @@ class Ending:
             return await self._abort(f"not finished within {self.seconds:g} s (--load-deadline)")
 
     async def _flush_parsed(self, outcome: LoadEnd) -> LoadEnd:
-        """End a load whose document turned out bad: what was parsed is valid, so it is delivered.
+        """End a load whose document turned out bad: parsed items are valid, so they are delivered.
 
-        Half a measurement is not: it stays pending. With the snapshot archived, just its rereading failed.
+        Half a measurement is not valid: it stays pending. If the snapshot is archived, only its rereading
+        failed.
         """
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
@@ -74,7 +75,7 @@ class Ending:
         return replace(outcome, status=Status.INCOMPLETE) if self.builder.archived else outcome
 
     async def _abort(self, error: str) -> LoadEnd:
-        """End a load before its time: stop writing at once; all that is not in the table stays pending."""
+        """End a load early: stop writing immediately; all items that are not in the table stay pending."""
         await self.writer.stop()
         if self.archived is not None:
             self.builder.archived = self.archived

@@ -1,6 +1,6 @@
-"""Delete what has expired, after a load.
+"""Deletes expired items, after a load.
 
-One rule: what is deleted is old beside nearly all of the newest data, not only by the clock.
+One rule: what is deleted is old compared with nearly all of the newest data, not only by the clock.
 """
 
 from aqi_service.core.clocks import ages_from
@@ -9,13 +9,13 @@ from aqi_service.storage.cleanup import afterwards
 from aqi_service.storage.ports import Store
 
 EXPIRE_SECONDS = 30.0
-"""How long the deleting of expired items may take."""
+"""How long (seconds) the deleting of expired items may take."""
 
 
 async def expire(store: Store, manifests: ManifestStore, now: float) -> None:
-    """Delete what has expired at `now` (epoch seconds); nothing where no load tells how old the data is.
+    """Delete items that have expired at `now` (epoch seconds); none if no load tells how old the data is.
 
-    That it cannot be done now is no fault of the load.
+    If this fails, the load is not at fault.
     """
     await afterwards(_expired(store, manifests, now), EXPIRE_SECONDS, "expire_failed")
 

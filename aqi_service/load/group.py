@@ -1,4 +1,4 @@
-"""Items that are read and written together, and what writes them.
+"""Items that are read and written together, and the function that writes them.
 
 One rule: the ids of a group are distinct.
 """
@@ -14,14 +14,14 @@ from aqi_service.storage.ports import Judged, PutResult
 
 @dataclass(slots=True)
 class Group:
-    """Items by id; `numbers` are theirs in the document, to be read again from `position`."""
+    """Items by id, with their numbers in the document, which can be read again from `position`."""
 
     position: Position
     items: dict[str, Item] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
 
     def fill(self, items: Sequence[Item], number: int, size: int) -> Sequence[Item]:
-        """Take items of ids of their own, numbered from `number` on, up to `size`; return the rest."""
+        """Take items with new ids, numbered from `number` on, up to `size`; return the rest."""
         room = size - len(self.items)
         ids = [item.id for item in items[:room]]
         self.items.update(zip(ids, items, strict=False))
@@ -33,4 +33,4 @@ class Put(Protocol):
     """Writes items, as `Store.put` does."""
 
     def __call__(self, items: Sequence[Item], *, judged: Judged) -> Awaitable[PutResult]:
-        """Write the items; `judged` is how they were found to be worth it."""
+        """Write the items; `judged` is the comparison that chose them."""

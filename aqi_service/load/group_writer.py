@@ -1,6 +1,6 @@
-"""One group into the table: read what is there, decide, write, count.
+"""Brings one group into the table: reads what is there, decides, writes, counts.
 
-One rule: a group whose table failed is counted in nothing; it may be written again.
+One rule: if the table fails, nothing of the group is counted; it may be written again.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ class GroupWriter:
     """Writes the groups of one load into one store; `put` writes items as `Store.put` does.
 
     Attributes:
-        watch: is told which records move on in the table.
-        counts: what became of the items.
-        changes: how their indices changed.
-        data_time: of what the table had, epoch seconds; ages count from it.
+        watch: is told which records change in the table.
+        counts: counts of what became of the items.
+        changes: counts of how indices changed.
+        data_time: the time of the table's data, epoch seconds; ages count from it.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class GroupWriter:
         self.data_time: int | None = None
 
     async def write(self, group: Group) -> None:
-        """Write a group, and count what became of its items; raises AqiError where the table failed."""
+        """Write a group, and count what became of its items; raises AqiError if the table failed."""
         now = self.now()
         comparison = Comparison(now, ages_from(now, self.data_time))
         refused = await self._compare_and_write(group, comparison)
@@ -51,13 +51,13 @@ class GroupWriter:
         self.watch.differs(comparison.differing(group.items))
 
     async def settle(self) -> None:
-        """Return once all that was written survives a power cut; raises AqiError."""
+        """Return when everything written survives a power cut; raises AqiError."""
         await self._store.settle()
 
     def take_back_refusal(self) -> TableRefused | None:
-        """Return the error of a table that refused all that it was asked to take, be it one item, or most.
+        """Return the error if the table refused all that it had to write (even one item), or most of it.
 
-        Those items are pending then.
+        Then those items are pending again.
         """
         refused, stored = self.counts.refused, self.counts.stored
         if (words := refusal_of_load(refused, stored)) is None:
@@ -67,7 +67,7 @@ class GroupWriter:
         return error
 
     async def _compare_and_write(self, group: Group, comparison: Comparison) -> Mapping[str, str]:
-        """Read what the table has, write what is new; return what it refused, id -> why."""
+        """Read what the table has, write what is new; return the refused items, id -> why."""
         asked_at = asyncio.get_running_loop().time()
         there = await self._store.read(list(group.items))
         wanted = comparison.judge(group.items.values(), there)

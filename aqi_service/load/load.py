@@ -3,10 +3,10 @@ r"""THE WRITE PATH: one load, from a source's chunks to a LoadReport.
     source --bytes--> upload (archive)                   complete or absent
                   \-> DocumentReader -> TableWriter      records into items; read, decide, write
                                     \--items--> export   for other people's tools
-                                            \--ids-->    memory: which records move on in the table
+                                            \--ids-->    memory: which records change in the table
     archive --what the table did not take in time--> DocumentReader -> TableWriter
 
-One rule: each byte of the source is read once, and each record met on the way has one fate in the report.
+One rule: each byte of the source is read once, and each record has one fate in the report.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ from aqi_service.storage.turns import let_lookups_pass
 log = logging.getLogger("aqi_service")
 
 PATIENCE_SECONDS = 5.0
-"""How long, in all, the table may hold back a source that is sending."""
+"""How many seconds, in all, the table may hold back a sending source."""
 
 MANIFEST_SECONDS = 45.0
-"""How long the manifest may take: a request that is not answered (30 s), and another try."""
+"""How many seconds the manifest may take: an unanswered request (30 s), and another try."""
 
 
 @names_log_lines
@@ -61,8 +61,8 @@ async def load(
 ) -> LoadReport:
     """Load one snapshot and return its report.
 
-    Raises ConfigError for what waiting cannot mend; all else ends in a report. Cancelling the task that runs
-    it ends it in order: it returns its report then.
+    Raises ConfigError for faults that waiting cannot mend; everything else ends in a report. If its task is
+    cancelled, the load ends in order and still returns its report.
     """
     deadline = plan.deadline and asyncio.get_running_loop().time() + plan.deadline
     tried: set[str] = set()
@@ -90,7 +90,7 @@ class _Load:
     Attributes:
         now: the wall clock, in epoch seconds.
         deadline: when it has to end, on the loop's clock; None is never.
-        tried: names that others had, which it need not try again.
+        tried: names that others had, which are not tried again.
     """
 
     source: Source
@@ -130,7 +130,7 @@ class _Load:
         self._complete: LoadReport | None = None
 
     async def go(self) -> LoadEnd:
-        """Open the source, archive and parse what it gives, and write all of it into the table."""
+        """Open the source, archive and parse its bytes, and write everything into the table."""
         check_clock(self._builder.started, self.plan.released)
         check_time(self._builder.snapshot_time, self._builder.started)
         await self._note.look()
@@ -140,7 +140,7 @@ class _Load:
             return await (self._run_archived() if self.source.to_archive else self._run_unarchived())
 
     async def _run_archived(self) -> LoadEnd:
-        """Load what is archived in the same pass, unless the archive has it."""
+        """Load a source that is archived in the same pass, unless the archive has its content."""
         names = await self._archive.names()
         asks = self.plan.asks_for_news
         known = await self._manifests.known(names, self.plan.scale.name) if asks else None
@@ -159,7 +159,7 @@ class _Load:
         )
 
     async def _run_unarchived(self) -> LoadEnd:
-        """Load what is in the archive already, or what is not to be kept."""
+        """Load a source that is already in the archive, or that is not to be kept."""
         async with self._open_source() as incoming:
             self._builder.day = incoming.day
             await self._parse(incoming, None)
@@ -172,7 +172,7 @@ class _Load:
         return self.source.open(FetchOptions(self.plan.agent, self.plan.max_bytes, known))
 
     async def _upload_and_parse(self, incoming: OpenSnapshot, names: Sequence[str]) -> str | None:
-        """Archive what comes in while it is loaded, or name the archived snapshot that has its content."""
+        """Archive the bytes while they are loaded, or return the archived snapshot with the same content."""
         info = info_of(self.source, incoming)
         async with self._claim.begin_upload(info, names) as upload:
             await self._parse(incoming, upload)
@@ -207,7 +207,7 @@ class _Load:
             await let_lookups_pass()
 
     async def _write_pending(self, name: str | None, *, unchanged: bool) -> LoadEnd:
-        """Bring the rest into the table out of the archived snapshot `name`, and say how the load ended."""
+        """Bring the rest from the archived snapshot `name` into the table, and return how the load ended."""
         await self.writer.flush()
         if name is not None and not self.plan.dry_run:
             await write_pending(self.writer, partial(self._reread, name), self._rules, self.deadline)
@@ -216,7 +216,7 @@ class _Load:
         return LoadEnd(Status.UNCHANGED if unchanged else Status.COMPLETE)
 
     def _reread(self, name: str, offset: int) -> AsyncGenerator[bytes, None]:
-        """Give the document again, from a byte on; one that a person put into the archive may be packed."""
+        """Give the document again from a byte on; a person may have put it into the archive packed."""
         if self.source.has_manifest:
             return from_offset(self.source, FetchOptions(self.plan.agent, self.plan.max_bytes), offset)
         return self._archive.read(name, offset)
@@ -247,7 +247,7 @@ class _Load:
         return self._builder.report(LoadEnd(Status.INCOMPLETE, outcome.error or why), *counts, latest)
 
     async def end(self) -> None:
-        """Write no more, and say so: to memory, which may read a finished snapshot now, and in the note."""
+        """Write no more, and tell memory (which may now read a finished snapshot) and the note."""
         await self.writer.stop()
         self._watch.ends(None if self._complete is None else version_of(self._complete.as_json()))
         await afterwards(self._note.end(), END_SECONDS, "end_not_noted")

@@ -1,6 +1,6 @@
-"""Which load the log's lines are of.
+"""Marks the log's lines with the load to which they belong.
 
-One rule: a task that a load starts inherits its id, and no id outlasts its load.
+One rule: a task that a load starts inherits the load's id, and no id lives longer than its load.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -12,7 +12,7 @@ from typing import ParamSpec
 from aqi_service.core.report import LoadReport
 
 LOAD_ID: ContextVar[str] = ContextVar("load_id", default="")
-"""The id that the load which runs here is noted by; the log's lines carry it. Empty outside of loads."""
+"""The id of the load that runs here; the log's lines carry it. Empty outside of loads."""
 
 Arguments = ParamSpec("Arguments")
 
@@ -20,7 +20,7 @@ Arguments = ParamSpec("Arguments")
 def names_log_lines(
     load: Callable[Arguments, Awaitable[LoadReport]],
 ) -> Callable[Arguments, Coroutine[None, None, LoadReport]]:
-    """Let the id that the load sets end with it; its report has the last one, where it began anew."""
+    """End the id with its load; the report has the last id, if the load began again."""
 
     @wraps(load)
     async def named(*args: Arguments.args, **kwargs: Arguments.kwargs) -> LoadReport:

@@ -1,6 +1,6 @@
-"""Keys that the feed's records have and this program does not know: each is told of once, in the log.
+"""Keys of the feed's records that this program does not know: each is logged once.
 
-One rule: a new key costs speed, never a record; but somebody should know that it is there.
+One rule: a new key costs speed, never a record, but somebody should know about it.
 """
 
 import logging
@@ -8,13 +8,13 @@ import logging
 log = logging.getLogger("aqi_service")
 
 MOST_TOLD = 20
-"""Keys that a process tells of: a document may bring as many as it likes."""
+"""Most keys that a process logs: a document may have any number of them."""
 
 _told: set[str] = set()
 
 
 def tell_new_key(key: str | None) -> None:
-    """Name in the log a key of a record, with where it is, unless this process has done so already."""
+    """Log a record's key with its place in the record, unless this process has already done so."""
     if key is None or key in _told or len(_told) >= MOST_TOLD:
         return
     _told.add(key)

@@ -1,6 +1,7 @@
 """One load's note in `latest.json`: made before its first write to the table, ended after its last.
 
-One rule: what is not noted is not written; and nobody waits for an end, which the next load makes up for.
+One rule: a load that is not noted writes nothing; and nobody waits for the end of a note, since the next load
+can make up for it.
 """
 
 import asyncio
@@ -21,16 +22,16 @@ from aqi_service.storage.lease import no_guard
 from aqi_service.storage.ports import Judged, PutResult
 
 END_SECONDS = 3.0
-"""How long it may take to note the end of a load that was not complete."""
+"""How many seconds it may take to note the end of a load that was not complete."""
 
 LOOK_SECONDS = 2.0
-"""How often a load that writes looks whether there is a finished snapshot by now, to note itself beside."""
+"""How often (seconds) a writing load looks for a first finished snapshot, beside which it can note itself."""
 
 
 class LoadNote:
-    """The note of one load; `replay` tells whether it is one. `put` writes items as `Store.put` does.
+    """The note of one load; `replay` tells whether the load is one. `put` writes items as `Store.put` does.
 
-    From here on the log's lines carry its id, for as long as `names_log_lines` says.
+    From here on the log's lines carry the load's id, until `names_log_lines` ends it.
     """
 
     def __init__(self, latest: LatestJson, note: Note, put: Put, *, replay: bool) -> None:
@@ -42,12 +43,12 @@ class LoadNote:
         LOAD_ID.set(self.noted.load_id)
 
     async def look(self) -> None:
-        """See which loads have ended before this one reads the table for the first time."""
+        """Read which loads ended before this one reads the table for the first time."""
         noted = self.noted
         self.noted = await self._latest.noted(noted.load_id, noted.note, replay=noted.replay)
 
     async def put(self, items: Sequence[Item], *, judged: Judged) -> PutResult:
-        """Write items, once the load is noted; while there is nothing to note it in, now and then."""
+        """Write items after the load was noted; if no note is possible yet, look again now and then."""
         if not self._is_noted:
             async with self._one_at_a_time:
                 self.noted = replace(self.noted, wrote=True)
@@ -61,7 +62,7 @@ class LoadNote:
             self._is_noted = await self._latest.note(self.noted)
 
     def settled(self) -> None:
-        """Know that the note has been ended otherwise."""
+        """Take the note as ended: something else has ended it."""
         self._has_ended = True
 
     async def end(self) -> None:
@@ -71,7 +72,7 @@ class LoadNote:
 
 
 def note_of(plan: LoadPlan, source: Source, started: float, snapshot_time: int) -> Note:
-    """Return what is noted of a load; no record that it writes was measured over a day after its snapshot."""
+    """Return a load's note; it writes no record that was measured over a day after its snapshot."""
     return Note(
         until=snapshot_time + DAY,
         began=int(started),

@@ -1,4 +1,4 @@
-"""How one load is to go.
+"""The settings of one load.
 
 One rule: nothing here changes while the load is under way.
 """
@@ -15,17 +15,17 @@ from aqi_service.storage.exports import NO_EXPORT, Export
 from aqi_service.storage.lease import no_guard
 
 Progress = Callable[[int, int, int | None], None]
-"""Told now and then how many bytes and records a load has read, and of how many bytes if that is known."""
+"""Called now and then with the bytes and records that a load has read, and the size in bytes if known."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """How to load.
+    """The settings of a load.
 
     Attributes:
         table: the table's name, for reports and manifests.
         scale: the index to score on.
-        agent: the User-Agent to ask with.
+        agent: the User-Agent of requests.
         max_bytes, max_records: largest decoded size of the snapshot, and number of records.
         live: True for the live feed: conditional request, batch writes. False for a replay: each item is
             written under the condition that the table's is not newer.
@@ -33,14 +33,14 @@ class LoadPlan:
         excluded: sensors whose records are rejected.
         snapshot_time: epoch seconds that name the snapshot, or None for the time of reading.
         deadline: seconds for the whole load, or None.
-        guard: raises LeaseLost when nothing further may be asked of source or table, or be archived.
-        watch: called when the load begins, and again when it begins anew; gives who is told which records
-            move on in the table.
-        process: names the memory behind `watch` in the load's note; empty where there is none.
-        released: epoch seconds; a clock that says less is wrong, and nothing is loaded by it.
-        rescore: True where the report is to say how indices change.
-        export: where scored records go beside the table.
-        dry_run: said in the report; the caller hands in storage that keeps nothing.
+        guard: raises LeaseLost if the load may no longer ask source or table, or archive anything.
+        watch: called when the load begins, and when it begins again; returns the object that is told which
+            records change in the table.
+        process: names the memory behind `watch` in the load's note; empty if there is none.
+        released: epoch seconds; a clock that says an earlier time is wrong, and nothing is loaded.
+        rescore: True if the report must say how indices change.
+        export: where scored records go, beside the table.
+        dry_run: marks the report; the caller passes storage that keeps nothing.
     """
 
     table: str
@@ -63,5 +63,5 @@ class LoadPlan:
 
     @property
     def asks_for_news(self) -> bool:
-        """Whether the source need not send what the archive has: the live feed, unless that is exported."""
+        """Whether the source need not send archived content: true for the live feed, unless exported."""
         return self.live and self.export is NO_EXPORT

@@ -1,6 +1,6 @@
-"""What a load has seen and done so far, and the report made of it.
+"""What a load has read and done so far, and the report about it.
 
-One rule: the report says no more than what is counted here.
+One rule: the report says only what is counted here.
 """
 
 import asyncio
@@ -38,9 +38,9 @@ _ARRIVED = frozenset({Status.COMPLETE, Status.INCOMPLETE, Status.UNCHANGED})
 class LoadEnd:
     """How a load ended.
 
-    `can_restart` tells that it may begin anew, from the source, `for_good` that waiting cannot mend it,
-    `in_glacier` that its snapshot has to be restored first, and `clock_off` that it was not begun because of
-    the clock.
+    `can_restart` tells that it may begin again from the source; `for_good` that waiting cannot mend it;
+    `in_glacier` that its snapshot must be restored first; `clock_off` that it did not begin because of the
+    clock.
     """
 
     status: Status
@@ -53,7 +53,7 @@ class LoadEnd:
 
 
 def end_of(error: AqiError) -> LoadEnd:
-    """Return how a load ended that an error cut short."""
+    """Return the end of a load that an error stopped."""
     return LoadEnd(
         Status.REJECTED if isinstance(error, SnapshotRejected) else Status.FAILED,
         str(error),
@@ -66,7 +66,7 @@ def end_of(error: AqiError) -> LoadEnd:
 
 
 def left_pending(error: AqiError | None, *, archived: bool) -> LoadEnd:
-    """Return how a load ended of which the table did not take all; `error` is the table's, if it gave one."""
+    """Return the end of a load whose items the table did not all take; `error` is the table's, if any."""
     why = str(error or "the table did not take all of it")
     status = Status.INCOMPLETE if archived else Status.FAILED
     return LoadEnd(status, why, for_good=isinstance(error, ConfigError))
@@ -88,18 +88,18 @@ class ReportBuilder:
         snapshot_time: the snapshot's time, epoch seconds.
         archived: its name, once it is in the archive.
         same: the name of a finished snapshot that has its content.
-        size: decoded bytes read.
-        sha: their digest.
+        size: decoded bytes that were read.
+        sha: the digest of these bytes.
         whole: True once the document has been read to its end.
         rejects: the list of rejected records.
-        indices: how they changed, where that is asked for.
+        indices: how indices changed, if that is asked for.
         is_other_mean: whether the source says by its name that its values are no 24-hour means.
-        day_facts: what is known of a day of daily files beforehand; None of a snapshot.
-        exported_as: what an export calls a day; empty of a snapshot.
-        day: what its files turned out to be, once they are being read.
-        as_text: how many numbers an export has as text alone.
-        clock: tells how long the load takes; the wall clock may be set meanwhile.
-        begun: what it told at the start.
+        day_facts: what is known beforehand of a day of daily files; None for a snapshot.
+        exported_as: the name of a day in an export; empty for a snapshot.
+        day: counts of the day's files, as soon as they are being read.
+        as_text: how many numbers an export has only as text.
+        clock: measures how long the load takes; unlike the wall clock, nobody sets it.
+        begun: what that clock said at the start.
     """
 
     source: str
@@ -128,7 +128,7 @@ class ReportBuilder:
 
     @property
     def bytes_read(self) -> int:
-        """Decoded bytes of the source: of a day those of its files, not of the document made of them."""
+        """Decoded bytes of the source: for a day those of its files, not of the document made from them."""
         return self.day.bytes if self.day else self.size
 
     def count(self, chunk: bytes) -> None:
@@ -137,11 +137,11 @@ class ReportBuilder:
         self.sha.update(chunk)
 
     def note_archived(self, name: str) -> None:
-        """Note that the snapshot is in the archive already, and since when."""
+        """Note that the snapshot is already in the archive, and its time."""
         self.archived, self.snapshot_time = parse_name(name) or (name, self.snapshot_time)
 
     def exported(self, name: str) -> ExportedSnapshot:
-        """Say which snapshot an export has, where the archive does not call it otherwise."""
+        """Return the snapshot for the export; its name is that in the archive, if it is there."""
         name = self.exported_as or self.archived or name
         return ExportedSnapshot(name, order_of(name)[0] or self.snapshot_time, self.sha.hexdigest())
 
@@ -152,7 +152,7 @@ class ReportBuilder:
         counts: FateCounts,
         latest: Manifest | None = None,
     ) -> LoadReport:
-        """Make the report; `latest` is the newest finished snapshot's manifest, to compare with if older."""
+        """Make the report; `latest` is the newest finished manifest, for a comparison if it is older."""
         arrived = self.whole and outcome.status in _ARRIVED
         warnings = dict(parsed.warnings) | (dict(self.day.warnings) if self.day else {})
         if counts.items_per_second is not None:
@@ -198,7 +198,7 @@ class ReportBuilder:
         return replace(facts, days=day.days, hours_missing=day.hours_missing)
 
     def _odd(self, parsed: ParseCounts, counts: FateCounts, latest: Manifest | None) -> dict[str, int]:
-        """Warn of what is odd about a snapshot that arrived whole, beside an older one."""
+        """Warn of oddities of a snapshot that arrived whole, compared with an older one."""
         pm_rejected = parsed.pm_rejected + len(counts.refused)
         odd = snapshot_warnings(parsed.records, parsed.pm_records, pm_rejected, len(parsed.sensors))
         if self.is_other_mean:
@@ -212,7 +212,7 @@ class ReportBuilder:
 
 
 def builder_of(source: Source, plan: LoadPlan, started: float, snapshot_time: int) -> ReportBuilder:
-    """Begin the counts of a load that `started` then, of a snapshot of `snapshot_time` (epoch seconds)."""
+    """Begin the counts of a load: it `started` at, and its snapshot is of, these times (epoch seconds)."""
     return ReportBuilder(
         source.label,
         plan.table,
@@ -227,7 +227,7 @@ def builder_of(source: Source, plan: LoadPlan, started: float, snapshot_time: in
 
 
 def skipped(source: Source, name: str, table: str, scale: str, now: float) -> LoadReport:
-    """Return the report of a source whose snapshot, or day, `name` is finished, so that it is not read."""
+    """Return the report of a source that is not read, since its snapshot, or day, `name` is finished."""
     snapshot_time = source.named[1] if source.named and source.day else order_of(name)[0]
     builder = ReportBuilder(
         source.label, table, scale, now, snapshot_time, archived=name, day_facts=source.day

@@ -1,6 +1,6 @@
-"""What the table did not take while a snapshot came in: read again, out of the archive.
+"""Reads again, from the archive, what the table did not take while a snapshot came in.
 
-One rule: no record is counted here a second time; only items follow that have no fate yet.
+One rule: no record is counted here a second time; only items without a fate are delivered.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from aqi_service.storage.turns import let_lookups_pass
 log = logging.getLogger("aqi_service")
 
 WAIT_BASE, WAIT_CAP = 2.0, 60.0
-"""Seconds: upper edge of the first wait after the table failed, and of the longest."""
+"""Seconds: the upper edges of the first wait after the table failed, and of the longest wait."""
 
 
 ReadFrom = Callable[[int], AsyncGenerator[bytes, None]]
@@ -29,12 +29,11 @@ ReadFrom = Callable[[int], AsyncGenerator[bytes, None]]
 async def write_pending(
     writer: TableWriter, reread: ReadFrom, rules: ScoringRules, ends: float | None
 ) -> None:
-    """Deliver what is pending of the archived snapshot; returns when nothing is, or the table failed.
+    """Deliver the pending items of the archived snapshot; return when none is left, or the table failed.
 
-    After an error of the table it goes on trying if the load has an end (`ends`, on the loop's clock), where
-    the caller cuts it off. Without one, when the lease is lost, or when the table refuses every item, it
-    returns, and the error stands in the writer. Raises ArchiveFailed or Unavailable when the archive cannot
-    be read.
+    After an error of the table it keeps trying if the load has an end (`ends`, on the loop's clock), at which
+    the caller stops it. Without an end, or if the lease is lost or the table refuses every item, it returns,
+    and the writer has the error. Raises ArchiveFailed or Unavailable if the archive cannot be read.
     """
     tries = 0
     while writer.first_pending:

@@ -1,9 +1,9 @@
-"""Bring a snapshot's items into the table: in groups, a few at the same time, as fast as it takes them.
+"""Brings a snapshot's items into the table: in groups, a few at the same time, as fast as it takes them.
 
-One rule: every item that is announced ends in exactly one count; what the table did not take is pending.
+One rule: every announced item ends in exactly one count; items that the table did not take are pending.
 
-A writer that is detached gives the table nothing more. It then knows in `first_pending` where the document
-has to be read anew, and, after `resume`, takes from there just what is not decided yet.
+A detached writer gives the table nothing more. Its `first_pending` says from where the document must be read
+again; after `resume` it takes from there only items that are not decided yet.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from aqi_service.storage.ports import READ_LIMIT
 log = logging.getLogger("aqi_service")
 
 CONCURRENT_GROUPS = 4
-"""Groups of READ_LIMIT items on their way together; with the one being filled they bound the memory."""
+"""Groups of READ_LIMIT items under way at the same time; with the one being filled they bound the memory."""
 
 
 class TableWriter:
     """Hands one snapshot's items, in groups, to a GroupWriter.
 
-    `patience` is how many seconds, in all, the table may hold back whoever adds items; None is as long as it
-    likes. When it is used up, or after an error, which then stands in `error`, the writer is detached.
-    `group_size` is how many items are read and written together (smaller only to test it).
+    `patience` is how many seconds, in all, the table may hold back the caller of `add`; None sets no limit.
+    When it is used up, or after an error (kept in `error`), the writer is detached. `group_size` is how many
+    items are read and written together (tests use smaller groups).
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class TableWriter:
         self.first_pending: Position | None = None
 
     def announce(self, count: int) -> None:
-        """Say that `count` items will come, so that an end in between leaves them pending."""
+        """Announce `count` items, so that they are pending if the load ends before they come."""
         self.counts.announced += count
 
     async def add(self, items: Sequence[Item], position: Position) -> None:
-        """Take announced items, numbered from `position.number` on; wait while many groups are on their way.
+        """Take announced items, numbered from `position.number` on; wait while many groups are under way.
 
-        Items that are decided already are passed over, so that a document can be read again.
+        Items that are already decided are passed over, so a document can be read again.
         """
         if self._are_ordinary(items, position):
             await self._accept_all(items, position)
@@ -75,9 +75,9 @@ class TableWriter:
                 await self._accept(item, number, position)
 
     async def flush(self) -> None:
-        """Write what is left, wait for all of it, and make it durable.
+        """Write the remaining items, wait for all writes, and make them durable.
 
-        Raises what no store should raise, and what therefore stands for a defect.
+        Raises any error that no store should raise: it shows a defect.
         """
         if self._group:
             await self._dispatch()
@@ -94,24 +94,24 @@ class TableWriter:
                 self.error = error
 
     def resume(self) -> Position | None:
-        """Attach again, as patient as can be; return where the document has to be read anew."""
+        """Attach again, without a limit of patience; return where the document must be read again."""
         position, self.first_pending = self.first_pending, None
         self.detached, self.error, self._patience = False, None, None
         return position
 
     async def stop(self) -> None:
-        """Give up what is on its way; it stays pending."""
+        """Give up groups that are under way; their items stay pending."""
         tasks = set(self._under_way.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _is_new(self, number: int) -> bool:
-        """Tell whether the item of that number is still to be taken."""
+        """Tell whether the item with that number must still be taken."""
         return number >= self._accepted_below or number in self._to_accept_again
 
     def _are_ordinary(self, items: Sequence[Item], position: Position) -> bool:
-        """Tell whether all are to be taken, and no id is met twice: as it nearly always is."""
+        """Tell whether all must be taken and no id comes twice, as is nearly always so."""
         ids, groups = {item.id for item in items}, self.group_writer
         ages = ages_from(groups.now(), groups.data_time)
         return (
@@ -124,7 +124,7 @@ class TableWriter:
         )
 
     async def _accept_all(self, items: Sequence[Item], position: Position) -> None:
-        """Take ordinary items, as `_accept` takes each."""
+        """Take ordinary items together, as `_accept` takes a single one."""
         number = position.number
         while items:
             group = self._group = self._group or Group(position)
@@ -164,7 +164,7 @@ class TableWriter:
 
     @asynccontextmanager
     async def _back_pressure(self) -> AsyncIterator[None]:
-        """Wait inside for the table, at most as long as patience lasts; detach when it is used up."""
+        """Wait inside the block for the table, until patience is used up; then detach."""
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
@@ -188,12 +188,12 @@ class TableWriter:
         self._note_pending(group.position)
 
     def _note_pending(self, position: Position) -> None:
-        """Note that something at or behind `position` is not decided."""
+        """Note that an item at or behind `position` is not decided."""
         if self.first_pending is None or position.number < self.first_pending.number:
             self.first_pending = position
 
     async def _dispatch(self) -> None:
-        """Send the group on its way as soon as there is a slot; detached in the meantime, give it up."""
+        """Send the group off as soon as there is a slot; if detached meanwhile, give it up."""
         has_slot = False
         async with self._back_pressure():
             has_slot = await self._slots.acquire()
@@ -214,7 +214,7 @@ class TableWriter:
             self._bug = self._bug or task.exception()
 
     async def _write_group(self, group: Group) -> None:
-        """Write a group; after an error, of it or of an earlier one, it is pending."""
+        """Write a group; after an error in this or an earlier group, it is pending."""
         if self.error:
             self._give_up(group)
             return

@@ -1,6 +1,6 @@
-"""The name under which a load archives its snapshot: the first that none has, and no other load is writing.
+"""The name under which a load archives its snapshot: the first free one that no other load is writing.
 
-One rule: a name that another load had is not tried a second time.
+One rule: a name that another load got is not tried a second time.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from aqi_service.errors import NameInUse, SnapshotFailed, Unavailable
 from aqi_service.storage.ports import Archive, SnapshotInfo, Upload
 
 NAME_TRIES = 3
-"""How many names an upload tries, and how often a load begins anew because another one took its name."""
+"""How many names an upload tries, and how often a load begins again because another one took its name."""
 
 LOOK_SECONDS = 1.5
-"""How long a load that was cut off while it completed may ask whether it did."""
+"""How many seconds a load that was cut off while it completed may ask whether that worked."""
 
 
 class UploadClaim:
-    """A load's claim on a name, `wanted` or the next free one; `tried` are those that others had."""
+    """A load's claim on a name: `wanted` or the next free one; `tried` are names that others got."""
 
     def __init__(self, archive: Archive, wanted: str, tried: set[str]) -> None:
         self._archive, self._wanted, self._tried = archive, wanted, tried
@@ -28,7 +28,7 @@ class UploadClaim:
 
     @asynccontextmanager
     async def begin_upload(self, info: SnapshotInfo, names: Sequence[str]) -> AsyncIterator[Upload]:
-        """Begin an upload under a name that is not in `names`; raises NameInUse if others had NAME_TRIES."""
+        """Begin an upload under a name that is not in `names`; raises NameInUse after NAME_TRIES names."""
         async with AsyncExitStack() as stack:
             yield await self._begin_upload(stack, info, names)
 

@@ -1,7 +1,7 @@
-"""Lookups that go to the table: those that wait together become one request.
+"""Lookups that go to the table: those that wait at the same time become one request.
 
-One rule: a lookup waits for no other one longer than PATIENCE, and what happens to one costs only those that
-asked for the same id, or were in a request that the table as a whole did not answer.
+One rule: a lookup waits for no other longer than PATIENCE, and a failure costs only lookups of the same id,
+or those in one request that the table did not answer.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from aqi_service.storage.ports import READ_LIMIT, Store
 from aqi_service.storage.turns import going_first
 
 MOST_CONCURRENT = 8
-"""Requests under way at the same time. The first goes out immediately; what comes meanwhile goes out together
-when that returns, or beside it after PATIENCE."""
+"""Requests under way at the same time. The first goes out immediately; lookups that come meanwhile go out
+together when it returns, or beside it after PATIENCE."""
 
 PATIENCE = 0.05
-"""Seconds that lookups wait for the requests before them: longer than DynamoDB takes when all is well, so a
-request that is stuck holds nobody up."""
+"""Seconds that lookups wait for earlier requests: longer than DynamoDB usually takes, so a stuck request
+holds nobody up."""
 
 Waiters = dict[str, list["asyncio.Future[Item | None]"]]
 
@@ -45,9 +45,9 @@ class LookupBatcher:
         self._due: asyncio.TimerHandle | None = None
 
     async def get(self, record_id: str) -> Item | None:
-        """Look one record up; what the store raises comes out, or TimeoutError.
+        """Look one record up; raises the store's error, or TimeoutError.
 
-        Cancelled, it disturbs no other lookup.
+        Its cancellation disturbs no other lookup.
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Item | None] = loop.create_future()
@@ -65,7 +65,7 @@ class LookupBatcher:
             late.cancel()
 
     async def close(self) -> None:
-        """Give up what is under way or waits; whoever waits for it is cancelled."""
+        """Give up all requests and lookups; tasks that wait for them are cancelled."""
         waiting, self._waiting = self._waiting, {}
         for waiter in _open(waiting):
             waiter.cancel()
@@ -75,7 +75,7 @@ class LookupBatcher:
         await asyncio.gather(*requests, return_exceptions=True)
 
     def _ask(self) -> None:
-        """Send out what waits, as far as there are places."""
+        """Send out waiting lookups while there are free requests."""
         if self._due:
             self._due.cancel()
             self._due = None
@@ -86,7 +86,7 @@ class LookupBatcher:
                 task.add_done_callback(self._answered)
 
     def _gathered(self) -> Waiters:
-        """Take the next ids out of what waits; leave out those that nobody waits for any more."""
+        """Take the next waiting ids; leave out ids for which nobody waits any more."""
         some = [(each, self._waiting.pop(each)) for each in list(self._waiting)[:READ_LIMIT]]
         return {each: waiters for each, waiters in some if not all(waiter.done() for waiter in waiters)}
 
@@ -95,7 +95,7 @@ class LookupBatcher:
         self._ask()
 
     async def _request(self, batch: Waiters) -> None:
-        """Make one request, and give each lookup its answer, whatever that is."""
+        """Make one request, and give each lookup its answer or error."""
         self._counts.requests += 1
         try:
             async with asyncio.timeout(self._deadline):
@@ -122,7 +122,7 @@ def _give_up(waiter: "asyncio.Future[Item | None]") -> None:
 
 
 def _tell(batch: Waiters, found: Mapping[str, Item | None], error: Exception) -> None:
-    """Give each lookup that still waits what was found, or the error."""
+    """Give each lookup that still waits the result, or the error."""
     for record_id, waiters in batch.items():
         for waiter in _open({record_id: waiters}):
             if record_id in found:

@@ -1,10 +1,10 @@
-r"""What a sensor measured over time, out of the index by sensor: `history`, `days`, its newest record.
+r"""What a sensor measured over time, from the index by sensor: `history`, `days`, its newest record.
 
     request --> slot (MOST_CONCURRENT) --> budget --a page--> store --> rows --> reply
                                            ^--what it cost--/  \--finished days--> cache
 
-One rule: reading by sensor costs the owner money, so nothing is read before there is room for it in the
-budget of all readers together; who finds none in time is told that it is busy.
+One rule: reading by sensor costs the owner money, so a read waits until there is room in the common budget of
+all readers; a reader who finds none in time gets `Busy`.
 """
 
 import asyncio
@@ -27,20 +27,21 @@ from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange
 from aqi_service.storage.turns import give_way
 
 MOST_CONCURRENT = 8
-"""Requests under way at the same time; each holds what it found, at most 2 MB. More wait for a slot."""
+"""Requests under way at the same time; each holds its results, at most 2 MB. More wait for a slot."""
 
 DEADLINE = 4.5
-"""Seconds until a request is given up, the waits for a slot and for the budget included: half a second
-before whoever handed it over gives up (5 s), so that the reason is told."""
+"""Seconds until a request is given up, with its waits for a slot and for the budget: half a second before the
+caller gives up (5 s), so that the reader gets the reason."""
 
 READ_UNITS = 200
-"""Read units a second that all requests together may use, unless another number is asked for."""
+"""Read units a second that all requests together may use by default."""
 
 PAGE_UNITS = 25.0
-"""What a page that did not come is taken to have cost: a full one of large items."""
+"""The assumed cost of a page that did not come: that of a full page of large items."""
 
 NEWEST_LIMIT = 8
-"""Records that are read for the newest: as many cost as one, and those of the same second are among them."""
+"""Records that are read to find the newest: these cost no more than one, and include those of the same
+second."""
 
 ALL_TIME = (0, 2**53)
 SLICE = 100
@@ -52,13 +53,13 @@ Answer = TypeVar("Answer")
 
 
 class SensorHistory:
-    """Answers what a store has of one sensor; `ages` gives what expiry counts from (epoch seconds).
+    """Answers with a store's records of one sensor; expiry counts from the time of `ages` (epoch seconds).
 
-    Of a sensor that is `excluded` there is nothing, and nothing is read.
+    For a sensor in `excluded` there is no record, and nothing is read.
 
-    Each method raises BadRequest for more than a reply may have, Busy where there is no slot or no budget
-    left in time, and NoAnswer where the table does not answer: a sentence for the reader, with the error
-    of the table as its cause, which is logged here.
+    Each method raises BadRequest for more rows than a reply may have, Busy if there is no slot or no budget
+    in time, and NoAnswer if the table does not answer: a sentence for the reader. The cause is the table's
+    error, which is logged here.
     """
 
     def __init__(
@@ -79,37 +80,37 @@ class SensorHistory:
         self.budget = ReadBudget(read_units)
 
     async def newest(self, sensor_id: int) -> Item | None:
-        """Return a sensor's newest record, of equal time the one with the higher id; None if it has none."""
+        """Return a sensor's newest record (at equal times that of the higher id); None if it has none."""
         return await self._answer(sensor_id, lambda end: self._newest(sensor_id, end), None)
 
     async def hours_seen(self, sensor_id: int, until: int) -> int:
-        """Count the hours, of the 24 up to `until` (epoch seconds), of which there is a record."""
+        """Count the hours with a record, of the 24 hours up to `until` (epoch seconds)."""
         return await self._answer(sensor_id, lambda end: self._hours_seen(sensor_id, until, end), 0)
 
     async def history(
         self, request: HistoryRequest, keep: Callable[[SensorRecord], Row], enough: int = MOST_ROWS
     ) -> list[Row]:
-        """Return what `keep` makes of a sensor's records, by time.
+        """Return the rows that `keep` makes from a sensor's records, by time.
 
-        Of many records an Item each would take a kilobyte. With more than `enough` it reads no further.
+        An Item for each record would take a kilobyte. After more than `enough` records it stops reading.
         """
         return await self._answer(
             request.sensor_id, lambda end: self._history(request, HistoryRows(keep, enough), end), []
         )
 
     async def days(self, request: DaysRequest) -> list[Day]:
-        """Return a sensor's days of which there is any record."""
+        """Return a sensor's days that have a record."""
         return await self._answer(request.sensor_id, lambda end: self._days(request, end), [])
 
     async def _answer(
         self, sensor_id: int, work: Callable[[float], Awaitable[Answer]], nothing: Answer
     ) -> Answer:
-        """Return what the work finds of a sensor, or `nothing` of one that is, or by then was, left out."""
+        """Return what the work finds for a sensor; `nothing` if the sensor is, or meanwhile was, left out."""
         found = nothing if sensor_id in self._excluded.ids else await self._found(work)
         return nothing if sensor_id in self._excluded.ids else found
 
     async def _found(self, work: Callable[[float], Awaitable[Answer]]) -> Answer:
-        """Do the work, which is told when it ends at the latest, as soon as there is a slot for it."""
+        """Do the work as soon as there is a slot; it is told its latest end."""
         end = asyncio.get_running_loop().time() + self._deadline
         has_slot = False
         try:
@@ -164,7 +165,7 @@ class SensorHistory:
         return {number: day for number, day in kept.items() if day is not None}
 
     async def _read_days(self, sensor_id: int, numbers: range, end: float, days: dict[int, Day]) -> None:
-        """Read days; those that are over are kept as soon as they are whole, whatever comes after."""
+        """Read days; finished days are cached as soon as they are whole, whatever happens next."""
         now, ages = asyncio.get_running_loop().time(), self._ages()
         builder = DayBuilder(numbers)
 
@@ -178,9 +179,9 @@ class SensorHistory:
         keep(builder.close())
 
     async def _read(self, asked: SensorRange, end: float, take: Callable[[Sequence[Item]], Any]) -> None:
-        """Hand the records of a range over, SLICE at a time, until `take` returns True: it has enough.
+        """Give the records of a range to `take`, SLICE at a time, until it returns True: it has enough.
 
-        After a first page of the size that is asked for come full ones.
+        The first page has the requested size; later pages are full.
         """
         ages, position = self._ages(), None
         while True:
@@ -194,7 +195,7 @@ class SensorHistory:
                 return
 
     async def _page(self, asked: SensorRange, ages: float, position: Any, end: float) -> SensorPage:
-        """Read a page when the budget has room for it; what it cost is taken out, also of one that failed."""
+        """Read a page when the budget has room; its cost is taken out, also if the read fails."""
         loop = asyncio.get_running_loop()
         while wait := self.budget.wait(loop.time()):
             if loop.time() + wait >= end:

@@ -1,7 +1,7 @@
-"""A finished snapshot out of the archive, read into an index, and an index compared with the table.
+"""Reads a finished snapshot from the archive into an index, and compares an index with the table.
 
-One rule: an index has a record only as far as the table surely has it; where the manifest leaves that open,
-each is looked up.
+One rule: an index has a record only if the table certainly has it; if the manifest leaves that open, each
+record is looked up.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ from aqi_service.storage.ports import READ_LIMIT, Storage
 from aqi_service.storage.turns import give_way, in_turns
 
 COMPARE_SECONDS = 120.0
-"""How long it may take to compare memory with the table."""
+"""How many seconds a comparison of memory with the table may take."""
 
 
 class IndexReader:
-    """Reads snapshots for one memory; `asking` has the largest size of one."""
+    """Reads snapshots for one memory; `asking` has the largest size of a snapshot."""
 
     def __init__(self, storage: Storage, memory: MemoryIndex, asking: FetchOptions) -> None:
         self._archive, self._store = storage.archive, storage.store
@@ -40,7 +40,7 @@ class IndexReader:
         self._asking = asking
 
     async def read(self, version: SnapshotVersion, scale: Scale, manifest: Manifest) -> SnapshotIndex:
-        """Read a snapshot as the load did that the manifest tells of."""
+        """Read a snapshot as the load of the manifest did."""
         builder, built, ages, expired = IndexBuilder(), self._memory.now(), self._memory.ages(), 0
         excluded = self._memory.excluded.ids
         rules = ScoringRules(scale, version.snapshot_time, manifest.get("ttl"), excluded)
@@ -69,10 +69,10 @@ class IndexReader:
         return index
 
     def _left_out_others(self, version: SnapshotVersion, manifest: Manifest, records: int) -> bool:
-        """Tell whether the load left out sensors that are served by now, so that the table lacks them.
+        """Tell whether the load left out sensors that are now served, so that the table lacks them.
 
-        `records` is how many of the snapshot's are left out now. It may be as many, of others: then the list
-        has lost a sensor since, or was read by this process after the load had begun.
+        `records` is how many of the snapshot's records are left out now. The number may be equal for other
+        sensors: then the list has lost a sensor since, or this process read it after the load had begun.
         """
         by_load = _excluded(manifest)
         began = feed_time(version.started) or 0
@@ -89,7 +89,7 @@ class IndexReader:
         return replace(index, sensors=sensors)
 
     async def confirmed(self, index: SnapshotIndex, until: float) -> SnapshotIndex:
-        """Keep, of what was measured until then, what the table has, too; Unavailable if it is too slow."""
+        """Keep, of the records measured until then, those in the table; raise Unavailable if too slow."""
         numbers, found, begun = index.numbers(until), dict[str, Item](), self._memory.now()
         try:
             async with asyncio.timeout(COMPARE_SECONDS):
@@ -103,9 +103,9 @@ class IndexReader:
 
 
 def _elsewhere(manifest: Manifest) -> int:
-    """Return how many of the snapshot's items the table does not have: it has another, or refuses.
+    """Return how many of the snapshot's items the table does not have, since it has another or refuses.
 
-    The first count has those in it as well that a later record of the same snapshot replaced.
+    The first count includes items that a later record of the same snapshot replaced.
     """
     reasons = manifest.get("reasons") or {}
     return int(manifest.get("superseded") or 0) + int(reasons.get("refused") or 0)

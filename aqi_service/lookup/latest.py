@@ -1,6 +1,6 @@
-"""All sensors of the latest snapshot at once, and whether memory still answers the same.
+"""All sensors of the latest snapshot together, and whether memory still answers the same.
 
-One rule: what memory leaves to the table is read there, if it is little; a whole table is not.
+One rule: records that memory leaves to the table are read there, but only if they are few.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from aqi_service.lookup.unreadable import NO_SNAPSHOT
 from aqi_service.storage.turns import give_way
 
 MOST_ASKED = 2_000
-"""Records that are read from the table for it: a twentieth of a snapshot, or less."""
+"""Most records that are read from the table for it: a twentieth of a snapshot, or less."""
 
 KEPT_SECONDS = 60.0
-"""How long it holds if the table was asked, which may change without a word."""
+"""How many seconds the result stays valid if the table was asked, which may change unseen."""
 
 LEAST_SECONDS = 5.0
-"""How long it holds anyway: a load moves memory with each of its writes."""
+"""How many seconds the result stays valid in any case: a load changes memory with each write."""
 
 IN_DOUBT = "memory is being compared with the table; try again later"
 
@@ -37,7 +37,7 @@ class LatestSensors:
         self._memory, self._sensors = memory, sensors
 
     async def all(self, request: LatestRequest) -> Latest:
-        """Return all of them; raises NoAnswer without a snapshot, Unavailable without the table."""
+        """Return all sensors; raises NoAnswer without a snapshot, Unavailable without the table."""
         memory, loop = self._memory, asyncio.get_running_loop()
         index, mark, begun, excluded = memory.index, memory.mark(), loop.time(), memory.excluded.ids
         if index is None or index.sensors is None:

@@ -5,8 +5,7 @@ r"""THE READ PATH: the payload of a request in, the payload of its reply out.
             |   \-> batcher --those that wait together--> store (the table) --> reply
             \-words--> requests (by sensor, place and time) --> memory, or the store --> reply
 
-One rule: every request gets an answer, within a deadline; what the reader is told never depends on what
-went wrong inside.
+One rule: every request gets an answer within a deadline, and the answer never shows what went wrong inside.
 """
 
 import asyncio
@@ -43,18 +42,18 @@ _NAMES = frozenset(kind.encode() for kind in KINDS)
 _BAD = BAD_REQUEST + NO_REQUEST.encode()
 
 LARGE_REQUESTS = tuple(f"{kind} ".encode() for kind in LARGE)
-"""How the requests begin whose replies may have many rows."""
+"""The beginnings of requests whose replies may have many rows."""
 
 _TOLD: Mapping[type[Exception], bytes] = MappingProxyType(
     {BadRequest: BAD_REQUEST, Busy: BUSY, NoAnswer: UNAVAILABLE}
 )
-"""How the reply begins that tells an error's text to whoever asked."""
+"""The beginning of a reply that gives an error's text to the reader."""
 
 Answer = TypeVar("Answer")
 
 
 class Lookup:
-    """Answers requests out of memory and one store; `now` gives epoch seconds."""
+    """Answers requests from memory and one store; `now` gives epoch seconds."""
 
     def __init__(
         self,
@@ -92,16 +91,16 @@ class Lookup:
         return await self._in_time(self._answers.answer(request))
 
     async def find(self, request: LookupRequest) -> Found | Latest | Measured | None:
-        """Return what answers a request, of a history a page; None if there is no such record or sensor.
+        """Return the result of a request (one page of a history); None if there is no such record or sensor.
 
-        Raises BadRequest, Busy or NoAnswer, with a sentence for whoever asked.
+        Raises BadRequest, Busy or NoAnswer, with a sentence for the reader.
         """
         if isinstance(request, RecordRequest):
             return await self._record(request.record_id)
         return await self._in_time(self._answers.find(request))
 
     async def places(self) -> Places | None:
-        """Return the cities that sensors may be near; None where the list cannot be read."""
+        """Return the cities that may be near a sensor; None if the list cannot be read."""
         return await self._answers.places.all()
 
     async def _record(self, number: int) -> SensorRecord | None:
@@ -111,7 +110,7 @@ class Lookup:
         return None if item is None else self._answers.said_of(item)
 
     def at_once(self, payload: bytes) -> bytes | None:
-        """Return the reply that nothing has to be waited for; None is for `answer`."""
+        """Return the reply if it needs no wait; None means: call `answer`."""
         if not (len(payload) <= _ID_DIGITS and payload.isdigit()):  # `_is_id`, without a call
             return None if payload.partition(b" ")[0] in _NAMES else self._count(OTHER, _BAD)
         number = int(payload)
@@ -122,9 +121,9 @@ class Lookup:
         return self._count(RECORD, NOT_FOUND) if number > MAX_INTEGER else None
 
     def records_at_once(self, payloads: Sequence[bytes]) -> bytes | None:
-        """Return the frames of `at_once` for all, joined, if each is a record; else None.
+        """Return the joined frames of `at_once` for all requests, if each is a record; else None.
 
-        What is no record's id is left to that, and ids that are longer than any.
+        Requests other than record ids, and ids that are too long, are left to `at_once`.
         """
         if not b"".join(payloads).isdigit() or max(map(len, payloads)) > _ID_DIGITS or b"" in payloads:
             return None
@@ -134,7 +133,7 @@ class Lookup:
         return frames
 
     def no_slot(self, payload: bytes, seconds: float) -> None:
-        """Count a request that was told that it is busy before it came here, and how long it had waited."""
+        """Count a request that got `Busy` before it came here, and how long it had waited."""
         self.requests.note(_kind_of(payload), reply_kind(BUSY), seconds)
 
     def _count(self, kind: str, reply: bytes) -> bytes:
@@ -142,11 +141,11 @@ class Lookup:
         return reply
 
     async def close(self) -> None:
-        """Give up what the table has not answered yet; nothing is to be asked any more."""
+        """Give up what the table has not answered yet; no request may come afterwards."""
         await self._batcher.close()
 
     async def _in_time(self, answer: Awaitable[Answer]) -> Answer:
-        """Return an answer that is there within the deadline, or raise as `_told` does."""
+        """Return an answer within the deadline, or raise as `_told` does."""
 
         async def within() -> Answer:
             async with asyncio.timeout(self._deadline):
@@ -155,7 +154,7 @@ class Lookup:
         return await self._told(within())
 
     async def _told(self, answer: Awaitable[Answer]) -> Answer:
-        """Return an answer, or raise what the reader is told: BadRequest, Busy, or NoAnswer."""
+        """Return an answer, or raise an error for the reader: BadRequest, Busy, or NoAnswer."""
         try:
             return await answer
         except tuple(_TOLD) as error:
@@ -175,7 +174,7 @@ class Lookup:
 
 
 def _kind_of(payload: bytes) -> str:
-    """Return what is asked for: one of KINDS, as `at_once` has seen, or a record."""
+    """Return the kind of a request: one of KINDS, which `at_once` has found, or a record."""
     return RECORD if _is_id(payload) else payload.partition(b" ")[0].decode()
 
 

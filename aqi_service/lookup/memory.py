@@ -1,8 +1,8 @@
-"""What lookups see of the latest snapshot: one index at a time, swapped in whole.
+"""What lookups see of the latest snapshot: one index at a time, replaced as a whole.
 
-One rule: it never answers with less than the table had when that snapshot was complete, nor with what a load
-of this process has replaced since, or one of another may have (`doubt`); where that is not certain, it
-answers nothing.
+One rule: memory never answers with less than the table had when that snapshot was complete. It never answers
+with a record that a load of this process has replaced since, or that another's may have replaced (`doubt`).
+If it is not certain, it does not answer.
 """
 
 import asyncio
@@ -29,17 +29,17 @@ log = logging.getLogger("aqi_service")
 class MemoryIndex:
     """The latest snapshot in memory; `now` gives epoch seconds.
 
-    It is read out of the archive (`offer`). A load of this process only says which records it moves on in the
-    table (`watch`): they are left to the table until an index that knows of them has come.
+    It is read from the archive (`offer`). A load of this process only says which records it changes in the
+    table (`watch`): these are left to the table until there is an index that knows them.
 
     Attributes:
-        excluded: the sensors that are left out now; a record of theirs counts as absent wherever it stands.
-        renewable: set when a load of this process has finished a snapshot, which can be read now, or when
-            other sensors are left out.
-        process: names this memory to others, so that it knows the loads again that it is told of.
-        index: what is there.
-        known: the loads of other processes for which all of it has been compared with the table.
-        mixed: True when it has parts of several snapshots, and not all has been compared since.
+        excluded: the sensors that are left out now; their records count as absent everywhere.
+        renewable: set when a load of this process has finished a snapshot, which can now be read, or when the
+            sensors to leave out change.
+        process: names this memory in notes, so that it recognises its own loads there.
+        index: the index in use.
+        known: the loads of other processes for which the whole index has been compared with the table.
+        mixed: True if it has parts of several snapshots, and was not compared as a whole since then.
     """
 
     def __init__(self, now: Callable[[], float], excluded: ExcludedSensors | None = None) -> None:
@@ -56,22 +56,22 @@ class MemoryIndex:
         self.mixed = False
 
     def ages(self) -> float:
-        """Return what expiry counts from: now, or the time of the table's data where that is older."""
+        """Return the time from which expiry counts: now, or the time of the table's data if that is older."""
         return ages_from(self.now(), self._data_time)
 
     def heard(self, data_time: int | None) -> None:
-        """Note the time (epoch seconds) of the table's data; None leaves what was heard last."""
+        """Note the time (epoch seconds) of the table's data; None keeps the last one."""
         if data_time is not None:
             self._data_time = data_time
 
     def there(self, item: Item | None) -> Item | None:
-        """Return an item that the table gave; None of one that counts as absent: expired, or left out."""
+        """Return an item that the table gave; None if it counts as absent: expired, or left out."""
         if item is None or is_expired(item, self.ages()) or self.excluded.has(item.sensor_id):
             return None
         return item
 
     def reply(self, number: int) -> bytes | None:
-        """Return the CSV of the record with this id; None if the table has to be asked."""
+        """Return the CSV of the record with this id; None if the table must be asked."""
         index = self.index
         if index is None or (self._moved.loads and number in self._moved):
             return None
@@ -82,7 +82,7 @@ class MemoryIndex:
         return index.reply(number, now, self._doubt, ages_from(now, self._data_time))
 
     def frames(self, numbers: Sequence[int]) -> bytes | None:
-        """Return the frames of `reply` for each, joined; None if the table has to be asked for one."""
+        """Return the joined frames of `reply` for each; None if the table must be asked for one."""
         index = self.index
         if index is None or index.excluded is not self.excluded.ids:
             return None
@@ -92,22 +92,22 @@ class MemoryIndex:
         return index.frames(numbers, now, self._doubt, ages_from(now, self._data_time))
 
     def item(self, number: int) -> Item | None:
-        """Return the record with this id; None if the table has to be asked, as `reply` does."""
+        """Return the record with this id; None if the table must be asked, as in `reply`."""
         if self.index is None or (self._moved.loads and number in self._moved):
             return None
         return self.there(self.index.item(number, self.now(), self._doubt, self.ages()))
 
     def packed(self, number: int) -> bytes | None:
-        """Return that record as it is packed; None if the table has to be asked, as `reply` does.
+        """Return the record in its packed form; None if the table must be asked, as in `reply`.
 
-        Whoever asks knows whose it is, and asks of no sensor that is left out.
+        The caller knows whose record it is, and asks for no sensor that is left out.
         """
         if self.index is None or (self._moved.loads and number in self._moved):
             return None
         return self.index.packed_record(number, self.now(), self._doubt, self.ages())
 
     def mark(self) -> tuple[object, ...]:
-        """Return what is another whenever it may answer something else, but that time passes."""
+        """Return a value that changes whenever the answers may change (but not because time passes)."""
         due = self.index is not None and self.index.is_due(self.now())
         index = None if self.index is None else ref(self.index)  # whoever keeps a mark keeps no index
         return index, self.excluded.ids, self._doubt, due, self._moved.mark()
@@ -119,25 +119,25 @@ class MemoryIndex:
 
     @property
     def scale_name(self) -> str:
-        """What the latest snapshot is scored on; raises Unavailable without one."""
+        """The scale of the latest snapshot; raises Unavailable without one."""
         if self.index is None:
             raise Unavailable("no snapshot yet")
         return self.index.version.scale
 
     def watch(self) -> LoadIds:
-        """Return who is to be told of the records of a load that begins."""
+        """Return the object that must be told the records of a new load."""
         return self._moved.begin()
 
     def has_loaded(self, version: SnapshotVersion) -> bool:
-        """Tell whether a load of this process finished it, so that what that wrote is left to the table."""
+        """Tell whether a load of this process finished it, so that its records are left to the table."""
         return self._moved.has(version)
 
     def has(self, version: SnapshotVersion) -> bool:
-        """Tell whether it is the snapshot that is there."""
+        """Tell whether this is the snapshot in memory."""
         return self.index is not None and version == self.index.version
 
     def wants(self, version: SnapshotVersion) -> bool:
-        """Tell whether a finished snapshot is to be read out of the archive and offered."""
+        """Tell whether a finished snapshot should be read from the archive and offered."""
         if self.has(version):
             return self.index is not None and self.index.is_cut
         if self._has_later(version):
@@ -145,7 +145,7 @@ class MemoryIndex:
         return version != self._passed_over or replaces(version, self.index, self.now())
 
     def offer(self, index: SnapshotIndex) -> bool:
-        """Put an index in the place of an older one, if it may be; tell whether it was."""
+        """Replace the index by a newer one, if allowed; tell whether that was done."""
         version = index.version
         if self._has_later(version):
             return False
@@ -173,15 +173,15 @@ class MemoryIndex:
         return False
 
     def doubt(self, until: float) -> None:
-        """Leave what was measured up to then (epoch seconds) to the table, until it is said otherwise."""
+        """Leave records measured up to then (epoch seconds) to the table, until the next call."""
         self._doubt = math.inf if self.mixed else until
 
     def doubt_more(self, until: float) -> None:
-        """Leave that to the table as well."""
+        """Leave these records to the table as well."""
         self.doubt(max(until, self._doubt))
 
     def confirmed(self, before: SnapshotIndex, after: SnapshotIndex, loads: frozenset[str]) -> None:
-        """Take what is left of an index that has been compared with the table for all of these loads."""
+        """Take the rest of an index that was compared with the table for all of these loads."""
         if self.index is before:  # no other has come meanwhile
             self.index, self.known, self.mixed = after, loads, False
 
@@ -203,9 +203,9 @@ class MemoryIndex:
             self.renewable.set()
 
     def _has_later(self, version: SnapshotVersion) -> bool:
-        """Tell whether what is there is newer than that; of replays, their load decided.
+        """Tell whether the snapshot in memory is newer; for replays, their load has decided that.
 
-        What is named ahead of the clock is not.
+        One that is named ahead of the clock is not.
         """
         there = None if self.index is None else self.index.version
         return (

@@ -1,7 +1,7 @@
-"""Requests about places: cities by name, out of a file that the program brings along.
+"""Requests about places: cities by name, from a file that comes with the program.
 
-One rule: what a person types is looked up here and goes nowhere else. The file is read when somebody first
-asks, in slices, so that neither the start nor a lookup by id waits for it.
+One rule: what a person types is looked up here and sent nowhere. The file is read at the first request, in
+slices, so neither the start nor a lookup by id waits for it.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ CANNOT_READ = "the list of places cannot be read; install the program anew"
 
 
 class PlaceLookup:
-    """Answers with what the file has."""
+    """Answers from the file."""
 
     def __init__(self) -> None:
         self._places: Places | None = None
@@ -31,19 +31,19 @@ class PlaceLookup:
         self._turn = asyncio.Lock()
 
     async def find(self, request: PlaceRequest) -> list[Place]:
-        """Return the cities of that name, best first, or none; raises NoAnswer."""
+        """Return the cities with that name, the best first, or none; raises NoAnswer."""
         places = self._places or await self._read()
         return places.find(request.name, request.country)
 
     async def all(self) -> Places | None:
-        """Return all of them; None if the file cannot be read, which costs an answer one word."""
+        """Return all cities; None if the file cannot be read: then answers only lack the city's name."""
         try:
             return self._places or await self._read()
         except NoAnswer:
             return None
 
     async def _read(self) -> Places:
-        """Read the file once for all who wait; where one who gives up leaves it, the next goes on."""
+        """Read the file once for all who wait; if a reader gives up, the next one goes on from there."""
         async with self._turn:
             if self._places is None:
                 try:

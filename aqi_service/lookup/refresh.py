@@ -1,10 +1,10 @@
-r"""Bring the newest finished snapshot into memory, out of the archive: at the start, and whenever another is.
+r"""Brings the newest finished snapshot from the archive into memory: at the start, and whenever it changes.
 
-    load --ids that move on--> memory <--index-- refresher <--bytes-- archive
+    load --ids that change---> memory <--index-- refresher <--bytes-- archive
         \-----------"finished"-------------------^ looks at once
 
-One rule: only the snapshot that `latest.json` names counts, and only as far as the table surely has it: what
-loads of other processes may have written beside it is left to the table until the two have been compared.
+One rule: only the snapshot that `latest.json` names counts, and only records that the table certainly has.
+Records that loads of other processes may have written are left to the table until both were compared.
 """
 
 import asyncio
@@ -31,18 +31,18 @@ from aqi_service.storage.turns import in_turns
 log = logging.getLogger("aqi_service")
 
 POLL_SECONDS = 30.0
-"""How often `latest.json` is looked at: with the time that a snapshot takes to read, memory is at most a
-minute behind."""
+"""How often (seconds) `latest.json` is read: with the time to read a snapshot, memory is at most a minute
+behind."""
 
 MOST_LOOKS = 64
-"""A snapshot that could not be read is read again at the next look, then 2, 4 ... looks later, at most so
+"""A snapshot that could not be read is read again at the next look, then 2, 4 ... looks later, at most this
 many: half an hour."""
 
 
 class MemoryRefresher:
     """Keeps a MemoryIndex at the newest finished snapshot of one table.
 
-    `told` gets the newest timestamp that is finished, whenever it is looked at.
+    `told` gets the newest finished timestamp at each look.
     """
 
     def __init__(
@@ -62,9 +62,10 @@ class MemoryRefresher:
         self._last_table_id: object = None
 
     async def run(self, stop: Stop) -> None:
-        """Look, and look again, until `stop`; whatever goes wrong, the table answers meanwhile.
+        """Look again and again until `stop`; if anything goes wrong, the table answers meanwhile.
 
-        It looks at once when a load of this process has finished a snapshot, and when sensors are left out.
+        It looks immediately when a load of this process has finished a snapshot, and when sensors are left
+        out.
         """
         while not stop.is_set():
             self._memory.renewable.clear()
@@ -77,7 +78,7 @@ class MemoryRefresher:
             await stop.wait_or(self._memory.renewable, POLL_SECONDS)
 
     async def look(self) -> None:
-        """See which snapshot is the newest, and read it unless memory has it; compare what is in doubt."""
+        """Find the newest snapshot, and read it unless memory has it; compare records in doubt."""
         if (index := self._memory.index) is not None:
             self._memory.left_out(index, await self._fitting(index))
         manifest, notes = await self._manifests.latest_json.read()
@@ -105,9 +106,9 @@ class MemoryRefresher:
             await self._compare(notes)
 
     def _doubt_while_behind(self, version: SnapshotVersion, notes: Notes) -> None:
-        """Leave all to the table that may have moved on there before this snapshot was finished.
+        """Leave to the table all records that may have changed there before this snapshot was finished.
 
-        What a load of this process wrote is left to it anyway; then others' that were in doubt stay so.
+        What a load of this process wrote is left to it in any case; then only earlier doubts remain.
         """
         memory = self._memory
         if memory.has_loaded(version):
@@ -116,9 +117,9 @@ class MemoryRefresher:
             memory.doubt(math.inf)
 
     async def _renew(self, version: SnapshotVersion, scale: Scale, manifest: Manifest) -> None:
-        """Read a snapshot into memory; one that takes long, or fails, leaves all to the table meanwhile.
+        """Read a snapshot into memory; if that takes long, or fails, everything is left to the table.
 
-        One that is there and cannot be read again, since sensors were left out, is right without them.
+        If the snapshot in memory cannot be read again after sensors were left out, it is right without them.
         """
         memory = self._memory
         most = NO_DOUBT if memory.has(version) else math.inf
@@ -133,7 +134,7 @@ class MemoryRefresher:
             late.cancel()
 
     async def _fitting(self, index: SnapshotIndex) -> SnapshotIndex:
-        """Take out of an index the sensors that are left out by now."""
+        """Return the index without the sensors that are now left out."""
         while index.excluded is not (excluded := self._memory.excluded.ids):
             index = await in_turns(without_sensors(index, excluded))
         return index
@@ -143,9 +144,9 @@ class MemoryRefresher:
         return doubt(notes, memory.process, memory.known, memory.now()).until
 
     async def _compare(self, notes: Notes) -> None:
-        """Compare with the table what loads that have ended may have overtaken, and doubt it no more.
+        """Compare with the table the records that ended loads may have overtaken, and end the doubt.
 
-        All of it is compared when it is a day old: what a person deleted is not answered for longer.
+        The whole index is compared when it is a day old, so a deleted item is not answered for longer.
         """
         memory = self._memory
         found = doubt(notes, memory.process, memory.known, memory.now())
@@ -159,7 +160,7 @@ class MemoryRefresher:
             memory.doubt(self._doubt(notes))
 
     def _is_due(self, version: SnapshotVersion) -> bool:
-        """Tell whether to read a snapshot at this look: one that failed is left alone for a while."""
+        """Tell whether to read a snapshot at this look: after a failure it is left alone for a while."""
         self._looks_left -= 1
         return version != self._failed or self._looks_left <= 0
 
@@ -168,9 +169,9 @@ class MemoryRefresher:
         self._failed, self._looks_left = version, min(2 ** (self._failures - 1), MOST_LOOKS)
 
     async def _is_of_this_table(self, manifest: Manifest) -> bool:
-        """Tell whether the manifest speaks of the table, or of the one that last answered while that is away.
+        """Tell whether the manifest is of this table (of the one that last answered, while none answers).
 
-        Raises Unavailable where that one is not known, or was another.
+        Raises Unavailable if that one is not known, or was another.
         """
         named = manifest.get("table_id")
         try:

@@ -1,4 +1,4 @@
-"""Requests beside a record's id, each handed to the one who finds what answers it."""
+"""All requests but those for a record's id, each given to the function that finds its answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -38,23 +38,23 @@ from aqi_service.storage.ports import Store
 from aqi_service.storage.turns import give_way
 
 HOURS_SECONDS = 1.0
-"""How long an answer about a sensor waits for how many hours the table has of it."""
+"""How many seconds an answer about a sensor waits for the number of its hours in the table."""
 
 TURN_SECONDS = 3.5
-"""How long a reply waits until it is written: one is at a time, as all together would all be late."""
+"""How many seconds a reply waits for its turn: one is written at a time, since together all would be late."""
 
 _NO_TURN = "too many replies are being made; try again later, or ask for less"
 
 Answer = Found | Latest | Measured
 
 Finder = Callable[[Any], Awaitable[Answer | None]]
-"""Finds what answers requests of one type; None is that there is no such thing."""
+"""Finds the result of requests of one type; None means that there is no such thing."""
 
 
 class RequestAnswers:
-    """Answers requests out of memory, the table, and the list of places.
+    """Answers requests from memory, the table, and the list of places.
 
-    Each method raises BadRequest, Busy, or Unavailable with a sentence for whoever asked.
+    Each method raises BadRequest, Busy, or Unavailable with a sentence for the reader.
     """
 
     def __init__(self, memory: MemoryIndex, store: Store, read_units: float) -> None:
@@ -75,7 +75,7 @@ class RequestAnswers:
         }
 
     async def find(self, request: Request | LatestRequest | MetricsRequest) -> Answer | None:
-        """Return what answers a request, of a history a page; None if there is no such sensor."""
+        """Return the result of a request (one page of a history); None if there is no such sensor."""
         return await self._finders[type(request)](request)
 
     async def _sensor(self, request: SensorRequest) -> SensorRecord | None:
@@ -85,7 +85,7 @@ class RequestAnswers:
         return found._replace(hours_seen=await self._hours_seen(request.sensor_id, found.item))
 
     async def _hours_seen(self, sensor_id: int, item: Item) -> int | None:
-        """Return the hours, of the 24 up to a record, of which the table has one; None if it is too busy."""
+        """Return how many of the 24 hours up to a record have one in the table; None if it is too busy."""
         if item.measured_at is None:
             return None
         try:
@@ -103,7 +103,7 @@ class RequestAnswers:
         return self._sensors.said_of(item)
 
     async def answer(self, request: Request) -> bytes:
-        """Return all that answers a request as CSV, or `Item not found`."""
+        """Return a request's whole result as CSV, or `Item not found`."""
         if isinstance(request, HistoryRequest):
             scale = request.choice.scale
             rows = await self.history.history(request, lambda record: sensor_row(record, scale))
@@ -128,7 +128,7 @@ class RequestAnswers:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Be the one whose reply is written; raises Busy if that takes too long."""
+        """Wait for the turn to write a reply; raises Busy if that takes too long."""
         try:
             async with asyncio.timeout(TURN_SECONDS):
                 await self._writing.acquire()
@@ -144,7 +144,7 @@ class RequestAnswers:
 
 
 async def _joined(pieces: Iterable[bytes]) -> bytearray:
-    """Join the pieces of a reply, each made in a turn of the event loop of its own."""
+    """Join the pieces of a reply; each is made in its own turn of the event loop."""
     reply = bytearray()
     for piece in pieces:
         reply += piece

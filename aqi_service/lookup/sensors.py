@@ -1,7 +1,7 @@
-"""Requests about sensors: by id, near a place, in a box or a country, and the sum of an area.
+"""Requests about sensors: by id, near a place, in a box or a country, and the summary of an area.
 
-One rule: a record counts just as a lookup by its id would answer at that moment; what memory leaves to the
-table is read there. Nothing here holds the event loop for longer than a slice of work.
+One rule: a record is the one that a lookup by its id would give at that moment; records that memory leaves to
+the table are read there. Nothing here holds the event loop for longer than a slice of work.
 """
 
 import asyncio
@@ -37,24 +37,24 @@ MOST_READS = 4
 """Reads of the table under way at the same time for one request."""
 
 Newest = Callable[[int], Awaitable[Item | None]]
-"""Gives the newest record that the table has of a sensor."""
+"""Gives a sensor's newest record in the table."""
 
 
 class SensorLookup:
-    """Answers with what memory has of the latest snapshot; `newest` is asked for a sensor it lacks.
+    """Answers from the latest snapshot in memory; `newest` is called for a sensor that it lacks.
 
-    Each method raises BadRequest past a limit, NoAnswer without a snapshot, Unavailable without the table.
+    Each method raises BadRequest beyond a limit, NoAnswer without a snapshot, Unavailable without the table.
     """
 
     def __init__(self, memory: MemoryIndex, store: Store, newest: Newest) -> None:
         self._memory, self._store, self._newest = memory, store, newest
 
     async def sensor(self, request: SensorRequest) -> SensorRecord | None:
-        """Return a sensor's newest record; None of one that there is nothing of."""
+        """Return a sensor's newest record; None if there is none."""
         return (await self.some([request.sensor_id])).get(request.sensor_id)
 
     async def some(self, sensor_ids: Sequence[int]) -> Mapping[int, SensorRecord]:
-        """Return the newest records of sensors, but for those that there is nothing of."""
+        """Return the newest records of sensors, without sensors that have none."""
         found = await self._known(sensor_ids)
 
         async def add(sensor_id: int) -> None:
@@ -65,7 +65,7 @@ class SensorLookup:
         return found
 
     def said_of(self, item: Item) -> SensorRecord:
-        """Return a record with what the checks say of it, if it is the newest of a sensor of the snapshot."""
+        """Return a record, with the checks' result if it is the newest of a sensor of the snapshot."""
         sensors, sensor_id = self._memory.sensors, item.sensor_id or ""
         at = sensors.index.position(int(sensor_id)) if sensors and sensor_id.isdecimal() else None
         if sensors is None or at is None or str(sensors.index.record_ids[at]) != item.id:
@@ -73,7 +73,7 @@ class SensorLookup:
         return sensors.record(at, item)
 
     async def _known(self, sensor_ids: Iterable[int]) -> dict[int, SensorRecord]:
-        """Return the records of those sensors that the snapshot has."""
+        """Return the records of the sensors that the snapshot has."""
         sensors = self._memory.sensors
         if sensors is None:
             return {}
@@ -89,7 +89,7 @@ class SensorLookup:
     async def near(self, request: NearRequest) -> list[SensorRecord]:
         """Return the nearest sensors.
 
-        It searches again without those that turn out to be gone, until there are enough.
+        It searches again without sensors that turn out to be gone, until there are enough.
         """
         sensors, gone = self._sensors(), set[int]()
         wanted = _wanted(sensors, request.choice, self._memory.excluded.ids)
@@ -118,7 +118,7 @@ class SensorLookup:
     async def _listed(
         self, sensors: Sensors, there: Sequence[int], request: BoxRequest | CountryRequest
     ) -> PackedRecords:
-        """Return the records of those positions that are wanted, in their order."""
+        """Return the records of the wanted positions, in order."""
         wanted = _wanted(sensors, request.choice, self._memory.excluded.ids)
         positions = await in_turns(_chosen(there, wanted))
         if len(positions) > MOST_ROWS:
@@ -127,7 +127,7 @@ class SensorLookup:
         return await self._records(sensors, positions)
 
     async def area(self, request: AreaRequest) -> Area:
-        """Return the sum of an area."""
+        """Return the summary of an area."""
         sensors = self._sensors()
         near = await in_turns(sensors.index.within(request.middle, request.kilometres))
         records = await self._records(sensors, near)
@@ -138,7 +138,7 @@ class SensorLookup:
         return await self._records(sensors, range(len(sensors.index)))
 
     async def count_asked(self, sensors: Sensors) -> int:
-        """Count the sensors whose record memory leaves to the table."""
+        """Count the sensors whose records memory leaves to the table."""
         asked, excluded = 0, self._memory.excluded
         for count, (sensor_id, number) in enumerate(
             zip(sensors.index.sensor_ids, sensors.index.record_ids, strict=True)
@@ -155,7 +155,7 @@ class SensorLookup:
         return sensors
 
     async def _records(self, sensors: Sensors, positions: Sequence[int]) -> PackedRecords:
-        """Return the newest records of the sensors at these positions, but for those that are not there."""
+        """Return the newest records of the sensors at these positions, without those that are gone."""
         record_ids, memory = sensors.index.record_ids, self._memory
         excluded = memory.excluded.ids
         positions = _served(sensors, positions, excluded)
@@ -178,7 +178,7 @@ class SensorLookup:
         return PackedRecords(sensors, there, kept)
 
     async def _from_table(self, ids: Sequence[int]) -> Mapping[int, bytes | Item]:
-        """Read records that memory leaves to the table; one that the table did not get to fails them all."""
+        """Read records that memory leaves to the table; if the table did not answer for one, all fail."""
         found: dict[int, bytes | Item | None] = {}
         places = asyncio.Semaphore(MOST_READS)
 
@@ -198,7 +198,7 @@ class SensorLookup:
 
 
 def _served(sensors: Sensors, positions: Sequence[int], excluded: frozenset[int]) -> Sequence[int]:
-    """Return those of the positions whose sensors are not left out."""
+    """Return the positions whose sensors are not left out."""
     if not excluded:
         return positions
     sensor_ids = sensors.index.sensor_ids
@@ -206,7 +206,7 @@ def _served(sensors: Sensors, positions: Sequence[int], excluded: frozenset[int]
 
 
 def _wanted(sensors: Sensors, choice: Choice, excluded: frozenset[int]) -> Callable[[int], bool]:
-    """Return what tells whether the sensor at a position is one of the choice, and not left out."""
+    """Return a function that tells whether the sensor at a position is wanted, and not left out."""
 
     def wanted(at: int) -> bool:
         if excluded and sensors.index.sensor_ids[at] in excluded:
@@ -219,7 +219,7 @@ def _wanted(sensors: Sensors, choice: Choice, excluded: frozenset[int]) -> Calla
 
 
 def _chosen(there: Sequence[int], wanted: Callable[[int], bool]) -> Slices[list[int]]:
-    """Return those of the positions that are wanted."""
+    """Return the wanted positions."""
     chosen = list[int]()
     for start in range(0, len(there), SLICE):
         chosen += filter(wanted, there[start : start + SLICE])

@@ -1,6 +1,6 @@
-"""What a reader is told of a table that cannot be read, and the log line beside it.
+"""What a reader is told if the table cannot be read, and the log line about it.
 
-One rule: the reader is told a sentence of this file; what went wrong inside is for the log alone.
+One rule: the reader gets a sentence of this file; only the log says what went wrong inside.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ log = logging.getLogger("aqi_service")
 NO_SNAPSHOT = "no snapshot yet (the first one is being loaded, or read; try again later)"
 
 QUIET_SECONDS = 60.0
-"""A table that cannot be read is logged at most this often."""
+"""A table that cannot be read is logged at most once in this many seconds."""
 
 _CANNOT_READ = "the table cannot be read now; try again later"
 _SENTENCES: Mapping[type[Exception], str] = MappingProxyType(
@@ -26,17 +26,17 @@ _SENTENCES: Mapping[type[Exception], str] = MappingProxyType(
         TimeoutError: "there was no answer in time; try again later",
     }
 )
-"""What is told of errors that a reader can do more about than to try again."""
+"""Sentences for errors about which a reader can do more than try again."""
 
 
 class UnreadableTable:
-    """Tells of errors of the table; each kind of log line comes at most once in QUIET_SECONDS."""
+    """Reports errors of the table; each kind of log line comes at most once in QUIET_SECONDS."""
 
     def __init__(self) -> None:
         self._lines = LogLimiter(1, QUIET_SECONDS)
 
     def told(self, error: Exception) -> NoAnswer:
-        """Return what the reader is told; log what is wrong. A table that nobody filled yet is no fault."""
+        """Return the reader's sentence; log the error. A table that nobody has filled yet is no fault."""
         now = asyncio.get_running_loop().time()  # the wall clock may be set back, and be quiet for long
         if not isinstance(error, NoTableYet) and self._lines.allow("lookup_failed", now) is not None:
             log.warning("lookup_failed", extra={"error": str(error) or "no answer in time"})

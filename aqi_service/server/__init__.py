@@ -1,1 +1,1 @@
-"""The framed TCP server; it is handed the function that answers."""
+"""The framed TCP server; its caller gives it the function that answers."""

@@ -1,7 +1,7 @@
-"""One framed peer over asyncio streams: the complete frames of each read, replies out, a tested way to close.
+"""One framed peer over asyncio streams: complete frames of each read in, replies out, a tested way to close.
 
-Rule: no wait is without a deadline, and one timer per connection measures them all (a time-out around each
-read would cost a timer per request).
+Rule: every wait has a deadline, and one timer for each connection measures them all (a time-out around each
+read would cost a timer for each request).
 """
 
 import asyncio
@@ -19,9 +19,8 @@ from aqi_service.server.early_answers import EarlyAnswers
 from aqi_service.server.handshake import handshake
 
 READ_SIZE = 16 * 1024
-"""Bytes of one read, about 250 requests: what is found in one read is answered with one write.
-
-Also the limit of the StreamReader, which stops the transport at twice as much.
+"""Bytes of one read, about 250 requests: all requests of one read are answered by one write. Also the limit
+of the StreamReader, which stops the transport at twice as much.
 """
 
 
@@ -30,17 +29,17 @@ MOST_BUFFERED = 512 * 1024
 
 
 Records = Callable[[list[bytes]], bytes | None]
-"""Gives the frames of the replies to requests, joined, if each is a record that is there."""
+"""Gives the joined frames of the replies to requests, if memory has the record of each."""
 
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER: a close gives up what the kernel still holds for the peer."""
+"""SO_LINGER: a close discards the bytes that the kernel still holds for the peer."""
 
 
 class Connection:
     """A peer that sends frames; one task at a time reads and writes.
 
-    `cut` is the reason why this side gave the peer up, None as long as it has not. Whoever makes a connection
-    ends it with `abort`.
+    `cut` is the reason why this side gave the peer up, or None. The code that makes a connection ends it with
+    `abort`.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Connection:
         self.peer = _shown(peer) if peer else "unknown"
 
     async def handshake(self) -> None:
-        """Begin TLS where it is to be spoken, once; raises HandshakeFailed."""
+        """Begin TLS once, if it is used; raises HandshakeFailed."""
         if self._context is None:
             return
         self._waiting = True
@@ -87,7 +86,7 @@ class Connection:
         self._transport.set_write_buffer_limits(high=1)  # 0 would pause a transport that holds nothing
 
     async def frames(self) -> list[bytes]:
-        """Wait for the payloads of the next read; an empty list is the clean end between two frames.
+        """Wait for the payloads of the next read; an empty list is a clean end between two frames.
 
         Raises FrameError (a malformed header, a length over MAX_REQUEST; frames before it are given first),
         FrameCut (the peer ended inside a frame), FrameTimeout, ConnectionError.
@@ -103,9 +102,10 @@ class Connection:
         return payloads
 
     def answer_early(self, records: Records) -> bool:
-        """Have what has come asked of `records` first, and only what that leaves given as frames.
+        """Ask `records` first about arriving requests, and give only the others as frames.
 
-        Return whether it is so: what comes over TLS, and more than MOST_BYTES at a time, are frames as ever.
+        Return whether that is possible: bytes over TLS, and more than MOST_BYTES at a time, come as frames as
+        usual.
         """
         if self._transport is not self._socket:
             return False
@@ -114,9 +114,9 @@ class Connection:
         return True
 
     async def write(self, data: bytes) -> None:
-        """Send bytes, and wait only if the system did not take them all (of TLS: all but one write's).
+        """Send bytes, and wait only if the system did not take all (with TLS: all but those of one write).
 
-        Raises FrameTimeout for a peer that takes none of them, ConnectionError for one that is gone.
+        Raises FrameTimeout if the peer takes none of them, ConnectionError if it is gone.
         """
         self._raise_if_gone()
         self._writer.write(data)
@@ -131,9 +131,9 @@ class Connection:
     async def finish(self) -> None:
         """Close so that the peer still gets the last reply.
 
-        Closing while received bytes are unread sends a reset, which can destroy a reply on its way. So our
-        side ends first, and what still arrives is dropped until the peer ends too, or `linger_timeout`.
-        TLS has no half-close; its own end, close_notify, waits for that of the peer.
+        A close while received bytes are unread sends a reset, which can destroy a reply on its way. So our
+        side ends first, and bytes that still arrive are dropped until the peer ends too, or until
+        `linger_timeout`. TLS has no half-close; its own end, close_notify, waits for the peer's.
         """
         if not (self._transport.is_closing() or self._reader.at_eof()):
             self._transport.resume_reading()
@@ -147,7 +147,7 @@ class Connection:
         await self._writer.wait_closed()
 
     def last_call(self) -> None:
-        """Take no more: requests that arrived whole are answered, a peer that is owed nothing is closed."""
+        """Read no more: requests that arrived whole are answered, a peer without open requests is closed."""
         self._last_call = True
         if self._waiting:
             self._begin(LINGER)
@@ -156,10 +156,10 @@ class Connection:
             self._transport.pause_reading()
 
     def abort(self) -> None:
-        """Close at once; unsent bytes are lost. A second time does nothing.
+        """Close immediately; unsent bytes are lost. A second call does nothing.
 
-        A peer that does not read is reset: otherwise the kernel keeps what it has taken for it, for minutes
-        (nginx has `reset_timedout_connection` for this).
+        A peer that does not read is reset: otherwise the kernel keeps its bytes for minutes (nginx has
+        `reset_timedout_connection` for this).
         """
         if self._wait is WRITE and not self._socket.is_closing():
             self._plain.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -170,7 +170,7 @@ class Connection:
         self._socket.abort()
 
     def start(self, size: int) -> bytes:
-        """Show the first bytes that wait to be read as a frame, for a log."""
+        """Show the first bytes that wait to be read as a frame, for the log."""
         return self._splitter.start(size)
 
     def unsent(self) -> int:
@@ -179,7 +179,7 @@ class Connection:
         return above + self._socket.get_write_buffer_size()
 
     async def _read(self) -> bytes:
-        """Read what there is, waiting for it under the deadline of what is missing; b"" is the end."""
+        """Read what there is, waiting at most until the deadline of the missing part; b"" is the end."""
         if self._last_call:
             return await self._read_at_once()
         self._begin(FRAME if self._splitter else WRITE if self._unsent and self.unsent() else IDLE)
@@ -196,9 +196,10 @@ class Connection:
         return data
 
     def _answered_early(self, data: bytes) -> bool:
-        """Answer what has come, if the next request is waited for, nothing is owed, and all of it is there.
+        """Answer arrived requests, if a new request is expected, no reply is due, and all are in memory.
 
-        What the system does not take of it at once is waited for as ever, and what comes then is not early.
+        Bytes that the system does not take immediately are waited for as usual; requests that come meanwhile
+        are not answered early.
         """
         if not self._idle:
             return False
@@ -214,7 +215,7 @@ class Connection:
         return True
 
     async def _read_at_once(self) -> bytes:
-        """Read once what has arrived already; a time-out of 0 ends a read only if it has to wait."""
+        """Read once what has already arrived; a time-out of 0 ends a read only if it must wait."""
         data = b""
         if not self._all_read:
             self._all_read = True
@@ -230,7 +231,7 @@ class Connection:
             raise FrameTimeout(GAVE_UP[wait].format(wait.seconds(self._deadlines)))
 
     def _raise_if_gone(self) -> None:
-        """Raise when nothing can be sent; drain() returns in silence after an abort."""
+        """Raise if nothing can be sent; drain() returns silently after an abort."""
         if self.cut is not None or self._transport.is_closing():
             self._raise_if_cut()
             raise ConnectionResetError("the peer reset the connection")
@@ -238,7 +239,7 @@ class Connection:
     # The one timer. It is never put off: when it fires too early, it is set anew for what is waited for now.
 
     def _begin(self, wait: Wait) -> None:
-        """Start to wait for something; the deadline counts from when this kind of wait began."""
+        """Start to wait for something; the deadline counts from the begin of this kind of wait."""
         if wait is not self._wait:
             self._wait = wait
             self._since = self._looked = self._loop.time()

@@ -1,6 +1,7 @@
-"""Connections that a server cut or refused: counted, and some of them logged.
+"""Counts connections that a server cut or refused, and logs some of them.
 
-One rule: all are counted; of many for one reason only some have a line, or a flood of peers floods the log.
+One rule: all are counted; of many with one reason only some get a line, so a flood of peers does not flood
+the log.
 """
 
 import asyncio
@@ -14,18 +15,18 @@ from aqi_service.server.replies import shown
 log = logging.getLogger("aqi_service")
 
 CUT_LINES = 20
-"""Lines a minute in the log on connections that were cut, of each reason; the others are only counted."""
+"""Log lines a minute about cut connections, for each reason; the others are only counted."""
 
 
 class ConnectionLog:
-    """Counts into `counts` what is logged."""
+    """Logs cuts and refusals, and counts them in `counts`."""
 
     def __init__(self, counts: ServerCounts) -> None:
         self._counts = counts
         self._cut_lines, self._refusal_lines = LogLimiter(CUT_LINES), LogLimiter(1)
 
     def cut(self, connection: Connection, reason: str, error: BaseException) -> None:
-        """Count a connection that was cut, and log it: of each reason CUT_LINES a minute."""
+        """Count a connection that was cut, and log it: for each reason CUT_LINES a minute."""
         self._counts.cut[reason] += 1
         left_out = self._cut_lines.allow(reason, asyncio.get_running_loop().time())
         if left_out is None:

@@ -1,4 +1,4 @@
-"""How long a peer may take, and what a connection waits for.
+"""How long a peer may take, and for what a connection waits.
 
 One rule: every wait has its deadline.
 """
@@ -10,11 +10,11 @@ from operator import attrgetter
 from types import MappingProxyType
 
 LOOKS = 30
-"""How often a peer is looked at that takes nothing, until it is given up."""
+"""How often a peer that takes nothing is checked until it is given up."""
 
 
 class Wait(StrEnum):
-    """What a connection waits for; the value is the field of Deadlines, and the reason of a cut.
+    """What a connection waits for; the value is the field of Deadlines, and the reason for a cut.
 
     `seconds` reads that field.
     """
@@ -38,7 +38,7 @@ GAVE_UP: Mapping[Wait, str] = MappingProxyType(
         LINGER: "the peer did not close for {:g} s",
     }
 )
-"""What is said of a peer that took so long, in seconds."""
+"""The sentence about a peer that took too long, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,11 @@ class Deadlines:
     idle_timeout: float = 300.0
     """Between two requests: a person's pause, not a forgotten connection."""
     frame_timeout: float = 10.0
-    """From a frame's first byte to its last, however the bytes trickle."""
+    """From a frame's first byte to its last, however slowly bytes come."""
     write_timeout: float = 30.0
-    """Without taking a byte of the replies; looked at LOOKS times meanwhile, so early by one look at most."""
+    """A peer that takes no byte of its replies for this long is cut. It is checked LOOKS times meanwhile, so
+    the cut may be 1/LOOKS early."""
     linger_timeout: float = 2.0
-    """After our last byte, until the peer has closed as well: enough for the reply to reach it."""
+    """After our last byte, until the peer has closed too: enough for the reply to reach it."""
     handshake_timeout: float = 10.0
     """From the connection to the end of the TLS handshake."""

@@ -1,6 +1,6 @@
-"""What asyncio tells a connection's streams, passed on but for requests that are answered as they come.
+"""Passes on what asyncio tells a connection's streams, except requests that are answered as they come.
 
-One rule: whatever is not answered right here goes on, byte for byte, to whoever serves the connection.
+One rule: bytes that are not answered here go on unchanged to the protocol that serves the connection.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from aqi_service.core.frames import HEADER
 from aqi_service.server.replies import TURN
 
 MOST_BYTES = TURN * (HEADER + 20)
-"""Bytes that may be answered as they come, requests of one turn; more is read, and answered, part by part."""
+"""Most bytes that are answered as they come, the requests of one turn; more is read and answered in parts."""
 
 
 class EarlyAnswers(asyncio.Protocol):
-    """Stands between a transport and its streams; `answered` takes what came, or not."""
+    """Stands between a transport and its streams; `answered` tells whether it has answered the bytes."""
 
     def __init__(self, transport: asyncio.Transport, answered: Callable[[bytes], bool]) -> None:
         self._streams = cast("asyncio.StreamReaderProtocol", transport.get_protocol())
@@ -23,7 +23,7 @@ class EarlyAnswers(asyncio.Protocol):
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
-        """Answer what came, or pass it on."""
+        """Answer the bytes, or pass them on."""
         if len(data) > MOST_BYTES or not self._answered(data):
             self._streams.data_received(data)
 

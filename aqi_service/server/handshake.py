@@ -1,7 +1,7 @@
-"""TLS over a connection that is open already: the handshake, and the streams above it.
+"""TLS over a connection that is already open: the handshake, and the streams above it.
 
-Rule: the loops' public interfaces only. StreamWriter.start_tls() would do but for two things: it loses what
-the reader has taken already (gh-142352; uvloop reads on although it is told to pause in connection_made), and
+Rule: only public interfaces of the loops are used. StreamWriter.start_tls() has two faults: it loses bytes
+that the reader has already taken (gh-142352; uvloop reads on although connection_made tells it to pause), and
 leaves the reader's flow control with the transport below (gh-114921).
 """
 
@@ -17,7 +17,7 @@ _PIECE = 64 * 1024
 
 
 class _Above(asyncio.StreamReaderProtocol):
-    """The streams' protocol; asyncio's own learns of TLS too late for a peer that ends at once, and warns."""
+    """The streams' protocol; asyncio's own learns of TLS too late if a peer ends immediately, and warns."""
 
     def eof_received(self) -> bool:
         """Note the peer's end, after which TLS cannot stay half open."""
@@ -28,7 +28,7 @@ class _Above(asyncio.StreamReaderProtocol):
 async def handshake(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext, seconds: float
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Shake hands as the server, at most so long; give the streams to be used from now on.
+    """Shake hands as the server, within a time limit; return the streams to use from now on.
 
     Raises HandshakeFailed. The old writer must live as long as the new one: its end closes the socket.
     """
@@ -51,7 +51,7 @@ async def _start_tls(
     context: ssl.SSLContext,
     seconds: float,
 ) -> asyncio.Transport | None:
-    """Let the loop shake hands, beginning with what has been read already."""
+    """Let the loop shake hands, beginning with the bytes that were already read."""
     below = cast("asyncio.Transport", writer.transport)
     below.pause_reading()
     early = await _arrived(reader)
@@ -71,7 +71,7 @@ async def _start_tls(
 
 
 async def _arrived(reader: asyncio.StreamReader) -> bytes:
-    """Give what a reader holds, without waiting for more."""
+    """Return the bytes that a reader holds, without waiting for more."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0):
             return await reader.read(1024 * 1024)
@@ -79,7 +79,7 @@ async def _arrived(reader: asyncio.StreamReader) -> bytes:
 
 
 def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
-    """Hand bytes over as a transport does."""
+    """Give bytes to the protocol as a transport does."""
     for start in range(0, len(data), _PIECE):
         piece = data[start : start + _PIECE]
         buffer = memoryview(protocol.get_buffer(len(piece)))

@@ -1,4 +1,4 @@
-"""Replies that may have many rows: few of them in memory at a time, whoever reads slowly.
+"""Replies that may have many rows: only few are in memory at a time, even if peers read slowly.
 
 One rule: a slot is held from before a reply is made until the system has taken all of it.
 """
@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from aqi_service.errors import Busy
 
 SLOTS = 16
-"""Large replies under way together, over all peers: at most 64 MiB (16 of MAX_REPLY)."""
+"""Large replies under way at the same time, for all peers: at most 64 MiB (16 of MAX_REPLY)."""
 
 HTTP_SLOTS = 6
-"""The same over HTTP, where JSON of as many rows is larger: at most some 60 MB."""
+"""The same over HTTP, where JSON with the same rows is larger: at most some 60 MB."""
 
 PATIENCE_SECONDS = 5.0
-"""How long a request waits for a slot."""
+"""How many seconds a request waits for a slot."""
 
 
 class LargeReplies:
@@ -27,7 +27,7 @@ class LargeReplies:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Have a slot inside the block; raises Busy if none gets free in time."""
+        """Hold a slot inside the block; raises Busy if none becomes free in time."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._free.acquire()

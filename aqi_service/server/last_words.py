@@ -16,7 +16,7 @@ async def send_away(connection: Connection, why: bytes) -> None:
 
 
 async def last_word(connection: Connection, reply: bytes) -> None:
-    """Send a reply and close; how a peer takes it that is being sent away is not our concern."""
+    """Send a reply and close; errors of a peer that is sent away are ignored."""
     with contextlib.suppress(FrameError, OSError):
         await connection.handshake()
         await connection.write(encode(reply))

@@ -1,4 +1,4 @@
-"""What one server grants its peers, and what it counts of them."""
+"""What one server allows its peers, and what it counts."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,34 +11,34 @@ REFUSALS = {
     "address": "your address has as many connections as it may ({0.max_per_address}); close one first",
     "stopping": "the server is stopping; try again later",
 }
-"""Reasons of refusing a connection, and what the peer is told."""
+"""Reasons for refusing a connection, and what the peer is told."""
 
 CUTS = (
     *("malformed", "inside_frame", "idle_timeout", "frame_timeout", "write_timeout", "reset", "stopped"),
     "handshake",
 )
-"""Reasons for which a connection ends in another way than by its peer's wish."""
+"""Reasons for which a connection ends other than by its peer's wish."""
 
 
 @dataclass(frozen=True)
 class Limits(Deadlines):
-    """What one server grants; 0 connections per address means no such cap."""
+    """What one server allows; 0 connections per address means no such cap."""
 
     max_connections: int = 1000
     """Slots; see default_max_connections."""
     max_per_address: int = 0
     """Slots of one address, so that one client cannot take them all."""
     max_refusing: int = 32
-    """Refused connections that are being told why; beyond these they are closed without a word."""
+    """Refused connections that are told why at the same time; others are closed without a reply."""
     large: tuple[bytes, ...] = ()
-    """How requests begin whose replies may have many rows: few of these are made at a time."""
+    """Beginnings of requests whose replies may have many rows: only few of these are made at a time."""
     stop_grace: float = 8.0
-    """Seconds in which stop() waits for answers: what is left of the 10 s of a shutdown is for the rest."""
+    """Seconds for which stop() waits for answers; the rest of a shutdown's 10 s is for everything else."""
 
 
 @dataclass
 class ServerCounts:
-    """What the server has seen since it began; plain numbers that only the event loop's thread changes."""
+    """The server's counts since it began; plain numbers that only the event loop's thread changes."""
 
     open: int = 0
     accepted: int = 0

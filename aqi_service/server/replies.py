@@ -1,6 +1,6 @@
-"""What came in one read, answered: side by side, in turn with other connections, in order, in time.
+"""Answers the requests of one read: together, in turn with other connections, in order, in time.
 
-Rule: it knows requests and replies, and no connection.
+Rule: this file knows requests and replies, but no connection.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from aqi_service.core.frames import ERRORS, KINDS, UNAVAILABLE, encode, kind
 log = logging.getLogger("aqi_service")
 
 Answer = Callable[[bytes], Awaitable[bytes]]
-"""Request payload to reply payload; it answers errors itself, as `Unavailable: ` and so on."""
+"""Makes a reply payload from a request payload; errors become replies such as `Unavailable: `."""
 
 
 class AtOnce(NamedTuple):
-    """What answers where nothing has to be waited for.
+    """The functions that answer without waiting.
 
     Attributes:
-        one: gives a request's reply; None is for `Answer`.
-        records: gives the frames of the replies to all that came in one read, joined, if each is a record;
-            None is for `one`.
+        one: gives a request's reply; None leaves it to `Answer`.
+        records: gives the joined frames of the replies to all requests of one read, if each is for a record;
+            None leaves them to `one`.
     """
 
     one: Callable[[bytes], bytes | None] = lambda _: None
@@ -33,24 +33,24 @@ class AtOnce(NamedTuple):
 
 
 CONCURRENT_LOOKUPS = 16
-"""Requests of one read looked up at the same time: one peer must not take the store's whole pool."""
+"""Requests of one read that are looked up at the same time: one peer must not take the store's whole pool."""
 
 TURN = 64
-"""Requests of one read that are answered before those of other connections have their turn."""
+"""Requests of one read that are answered before other connections have their turn."""
 
 TURNS = 4
-"""Reads of many requests that have their turn at the same time. A single request waits for none: at most
-TURNS * CONCURRENT_LOOKUPS lookups are before it in the store's queue, however many peers pipeline."""
+"""Reads with many requests that have their turn at the same time. A single request waits for none of them: at
+most TURNS * CONCURRENT_LOOKUPS lookups are before it in the store's queue, however many peers pipeline."""
 
 ANSWER_SECONDS = 5.5
-"""How long the lookups of what came in one read may take, however many; a little over that of one lookup,
-and under the grace of a stop."""
+"""How many seconds the lookups of one read may take, however many they are: a little more than one lookup,
+and less than the grace of a stop."""
 
 
 class Responder:
     """Makes replies with `answer`, and counts them by kind.
 
-    `last` is the loop's time after which no answer is awaited any more.
+    After the loop's time `last` no answer is awaited.
     """
 
     def __init__(self, answer: Answer, counts: Counter[str], at_once: AtOnce) -> None:
@@ -61,7 +61,7 @@ class Responder:
         self._turns = asyncio.Semaphore(TURNS)
 
     def records(self, payloads: list[bytes]) -> bytes | None:
-        """Return the frames of the replies if each is a record that is there; None is for `answer_all`."""
+        """Return the replies' frames if memory has each record; None leaves them to `answer_all`."""
         try:
             frames = self._records(payloads)
         except Exception as error:
@@ -83,7 +83,7 @@ class Responder:
         return b"".join(frames)
 
     def _now(self, payloads: list[bytes]) -> list[bytes]:
-        """Return the frames of replies that nothing has to be waited for; b"" for each of the others."""
+        """Return the frames of replies that need no wait; b"" for each of the others."""
         frames, at_once, found = [], self._at_once, 0
         for payload in payloads:
             try:
@@ -102,7 +102,7 @@ class Responder:
         return frames
 
     async def _fill_in_time(self, frames: list[bytes], payloads: list[bytes]) -> None:
-        """Fill in the frames that are waited for."""
+        """Fill in the frames that need a wait."""
         waiting = [at for at, frame in enumerate(frames) if not frame]
         try:
             async with asyncio.timeout_at(self._due()):
@@ -111,7 +111,7 @@ class Responder:
             self._fill_late(frames)
 
     async def _fill(self, frames: list[bytes], payloads: list[bytes], waiting: list[int]) -> None:
-        """Put in each reply's frame that is waited for, turn after turn."""
+        """Fill in each frame that needs a wait, turn after turn."""
         todo = iter(waiting)
 
         async def work(turn: Iterator[int]) -> None:
@@ -124,11 +124,11 @@ class Responder:
                 await asyncio.gather(*(work(turn) for _ in range(workers)))
 
     def _due(self) -> float:
-        """Return when what has been read now must be answered."""
+        """Return when the requests of this read must be answered."""
         return min(asyncio.get_running_loop().time() + ANSWER_SECONDS, self.last)
 
     def _fill_late(self, frames: list[bytes]) -> None:
-        """Fill in what is said for the replies that did not come in time."""
+        """Fill in an error for each reply that did not come in time."""
         late = [at for at, frame in enumerate(frames) if not frame]
         for at in late:
             frames[at] = encode(UNAVAILABLE + b"no answer in time; try again later")
@@ -144,7 +144,7 @@ class Responder:
 
 
 def _failed(payload: bytes, error: Exception) -> bytes:
-    """Log the error, and give what the peer is told."""
+    """Log the error, and return the reply for the peer."""
     log.error("answer_failed", extra={"request": shown(payload)}, exc_info=error)
     return UNAVAILABLE + b"internal error"
 

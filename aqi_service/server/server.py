@@ -1,6 +1,6 @@
-"""The framed TCP server: caps, answers in order, and an end in which what was asked is answered.
+"""The framed TCP server: caps, answers in order, and an end that still answers open requests.
 
-Rule: it is handed sockets and `answer`, and knows no store, no record and no configuration.
+Rule: it gets sockets and `answer` from its caller, and knows no store, no record and no configuration.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ LISTEN_QUEUE = 4096
 """Connections that the kernel keeps until we accept them (it cuts this to its own somaxconn)."""
 
 ACCEPT_SOCKETS = 8
-"""Times that the loop is handed a listening socket: in one turn uvloop accepts one connection of each, and
-under load turns are few."""
+"""The loop gets each listening socket this many times: in one turn uvloop accepts one connection for each,
+and under load turns are few."""
 
 ACCEPT_BURST = 32
-"""Connections accepted in one turn of the loop: descriptors that exist before a cap can refuse them."""
+"""Connections accepted in one turn of the loop: they have descriptors before a cap can refuse them."""
 
 LAST_REPLY_SECONDS = 1.0
-"""How much of a stop's grace is kept for sending the last replies."""
+"""Seconds of a stop's grace that are kept for sending the last replies."""
 
 
 class Server:
-    """Answer framed requests on sockets that are bound already, from start() to stop().
+    """Answers framed requests on sockets that are already bound, from start() to stop().
 
-    `sockets` are the server's from start() on, and stop() closes them. `counts` may be read at any time.
-    `context` is asked for the TLS context of each connection; None is plain TCP. `at_once` is asked before
-    `answer`, and its None is for that one. `no_slot`, which may be set, is told of each request whose large
+    The server owns `sockets` from start() on, and stop() closes them. `counts` may be read at any time.
+    `context` gives the TLS context of each connection; None is plain TCP. `at_once` is asked before `answer`;
+    its None leaves the request to `answer`. `no_slot`, which may be set, is told each request whose large
     reply found no slot, and how long it waited (seconds).
     """
 
@@ -100,7 +100,7 @@ class Server:
         self._log.close()
 
     async def _ended(self, seconds: float) -> None:
-        """Wait until all handlers have ended, at most so long."""
+        """Wait until all handlers have ended, within a time limit."""
         tasks = (*self._serving.values(), *self._refusing.values())
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
@@ -113,7 +113,7 @@ class Server:
         self._accept(Connection(reader, writer, self.limits, self._context()))
 
     def _accept(self, connection: Connection) -> None:
-        """Give it a slot, or say why there is none; just close it when many are being told."""
+        """Give a connection a slot, or say why there is none; just close it if many are being told."""
         self.counts.accepted += 1
         peer = peer_of(connection.address)
         refusal = self._refusal(peer)
@@ -183,13 +183,13 @@ class Server:
                     await connection.write(await self._replies.answer_all(payloads))
 
     def _records(self, payloads: list[bytes]) -> bytes | None:
-        """Return the replies to requests for records that are there; None if not all are that."""
+        """Return the replies to requests if memory has all their records; else None."""
         frames = self._replies.records(payloads)
         self.counts.requests += 0 if frames is None else len(payloads)
         return frames
 
     async def _answer_apart(self, connection: Connection, payloads: list[bytes]) -> None:
-        """Send the replies; a large one alone, in a slot that it has until the peer has taken it."""
+        """Send the replies; a large one goes alone, in a slot that it keeps until the peer has taken it."""
         for is_large, some in groupby(payloads, self._is_large):
             if not is_large:
                 await connection.write(await self._replies.answer_all(list(some)))
@@ -219,7 +219,7 @@ def _run(
     running: dict[Connection, asyncio.Task[None]],
     then: Callable[[Connection], None] = lambda _: None,
 ) -> None:
-    """Start a connection's task; it is in `running` until it ends, however that happens."""
+    """Start a connection's task; it stays in `running` until it ends in any way."""
 
     def ended(_: asyncio.Task[None]) -> None:
         del running[connection]

@@ -1,6 +1,6 @@
-"""Open the sockets that a server listens on.
+"""Opens the sockets on which a server listens.
 
-Rule: a port that cannot be had is a PortInUse whose sentence says what to do; nothing here accepts.
+Rule: a port that cannot be used raises PortInUse, whose sentence says what to do; nothing here accepts.
 """
 
 import errno
@@ -13,23 +13,24 @@ from typing import Any
 from aqi_service.errors import PortInUse
 
 SEND_BUFFER = 64 * 1024
-"""Bytes of replies in the kernel per connection. Left to itself it grows to megabytes, and a slow reader
-would show progress only after reading a third of that."""
+"""Bytes of replies in the kernel for each connection. By default it grows to megabytes, and a slow reader
+would show progress only after a third of that."""
 
 RECEIVE_BUFFER = 32 * 1024
-"""Bytes of requests in the kernel per connection, hundreds of them; twice as much, its own overhead included,
-is what one read of the loop can bring into memory (uvloop takes all there is)."""
+"""Bytes of requests in the kernel for each connection (hundreds of requests). One read of the loop can bring
+twice as much into memory, with the kernel's overhead (uvloop takes all there is)."""
 
 UNSENT = 16 * 1024
-"""Bytes that the kernel takes while it has not sent those before them: a peer that does not read is noticed
-by its first replies, and no more is looked up for it; one that reads gets them as fast as without."""
+"""Bytes that the kernel takes while earlier ones are not sent: so a peer that does not read is noticed at its
+first replies, and no more is looked up for it; a peer that reads is not slowed down."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """Notice a half-open peer after 60 + 4 * 15 s."""
 
 SPREAD = 61
-"""Seconds over which the first probes of connections that came at once are spread, half of them earlier: the
-kernel's queue for one processor has room for 1,000 packets, and who is lost four times in it is given up."""
+"""The first probes of connections that came together are spread over this many seconds, half of them earlier:
+the kernel's queue for one processor holds 1,000 packets, and a peer whose probe is lost there four times is
+given up."""
 
 HIGHEST, ROOM = 16_000, 16
 """Listening sockets have descriptors from here on, above all others, or so many under the limit of files."""
@@ -40,15 +41,15 @@ _WHY = {
     errno.EADDRNOTAVAIL: "that is no address of this machine; choose one of its own, or 127.0.0.1",
 }
 _ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-"""A family that this machine has switched off: enough if the host's other address can be had."""
+"""Errors for an address family that this machine has switched off: another address of the host is enough."""
 
 _ATTEMPTS = 10
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Bind and listen on every address of `host` ("" is all of the machine's); port 0 takes a free one.
+    """Bind and listen on every address of `host` ("": all of the machine); port 0 takes a free one.
 
-    All sockets have the same port. The caller closes them, or hands them on. Raises PortInUse.
+    All sockets have the same port. The caller closes them, or passes them on. Raises PortInUse.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
@@ -60,7 +61,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def default_max_connections(descriptors: int) -> int:
-    """Say how many connections fit into a limit of open files (RLIMIT_NOFILE; -1 is unlimited).
+    """Return how many connections fit into a limit of open files (RLIMIT_NOFILE; -1 is unlimited).
 
     At most 10,000; 128 descriptors and a quarter of the rest stay free for AWS, HTTP, files and refusals.
     """
@@ -70,7 +71,7 @@ def default_max_connections(descriptors: int) -> int:
 
 
 def prepare(sock: socket.socket) -> None:
-    """Set what accepted connections inherit from their listening socket."""
+    """Set the options that accepted connections inherit from their listening socket."""
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -83,7 +84,7 @@ def prepare(sock: socket.socket) -> None:
 
 
 def spread_keepalive(sock: socket.socket) -> None:
-    """Give an accepted connection a time of its own for its first probe."""
+    """Give an accepted connection its own time for its first probe."""
     if hasattr(socket, "TCP_KEEPIDLE"):
         own = KEEPALIVE["TCP_KEEPIDLE"] + sock.fileno() % SPREAD - SPREAD // 2
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, own)
@@ -109,7 +110,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
 
 
 def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
-    """Look up a host's families and addresses, each once."""
+    """Return a host's families and addresses, each once."""
     try:
         found = socket.getaddrinfo(
             host or None, port, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -160,9 +161,9 @@ def _port_taken(host: str, port: int, problem: OSError | None) -> PortInUse:
 
 
 def peer_of(address: str) -> str:
-    """Return who counts as one peer: an IPv4 address, or the /64 network of an IPv6 one.
+    """Return the peer's address for counting: an IPv4 address, or the /64 network of an IPv6 one.
 
-    One host may have all addresses of such a network (RFC 6177).
+    One host may use all addresses of such a network (RFC 6177).
     """
     try:
         found = ipaddress.ip_address(address)

@@ -1,1 +1,1 @@
-"""The HTTP port; it is handed the functions that answer."""
+"""The HTTP port; its caller gives it the functions that answer."""

@@ -1,6 +1,6 @@
-"""Answers that are made once for all who ask: cached as gzip, and unpacked for who does not take it.
+"""Answers that are made once for all clients: cached as gzip, and unpacked for clients that do not accept it.
 
-One rule: one is made at a time, and packed off the event loop.
+One rule: only one is made at a time, and it is packed off the event loop.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ CHUNK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PackedBody:
-    """A body as gzip, its length without, its ETag, and whether it still holds."""
+    """A body as gzip, its unpacked length, its ETag, and whether it is still valid."""
 
     data: bytes
     length: int
@@ -26,7 +26,7 @@ class PackedBody:
     holds: Callable[[], bool]
 
     async def unpacked(self) -> AsyncIterator[bytes]:
-        """Give the body without gzip, a piece at a time."""
+        """Give the body without gzip, piece by piece."""
         unpack, data = zlib.decompressobj(GZIP), self.data
         while data and not unpack.eof:
             piece = await asyncio.to_thread(unpack.decompress, data, CHUNK)
@@ -35,14 +35,14 @@ class PackedBody:
 
 
 class AnswerCache:
-    """Bodies by what they answer."""
+    """Bodies by the key of what they answer."""
 
     def __init__(self) -> None:
         self._cached: dict[object, PackedBody] = {}
         self._turn = asyncio.Lock()
 
     async def get(self, key: object, make: Callable[[], Awaitable[PackedBody]]) -> PackedBody:
-        """Return the body that is cached under a key, or make it."""
+        """Return the cached body of a key, or make it."""
         async with self._turn:
             cached = self._cached.get(key)
             if cached is None or not cached.holds():
@@ -52,7 +52,7 @@ class AnswerCache:
 
 
 async def pack(pieces: Iterable[bytes], holds: Callable[[], bool]) -> PackedBody:
-    """Make a body of pieces, each made in a turn of the event loop."""
+    """Make a body from pieces, each made in its own turn of the event loop."""
     packing, digest = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP), hashlib.sha256()
     out, length = bytearray(), 0
     for chunk in _chunks(pieces):
@@ -66,7 +66,7 @@ async def pack(pieces: Iterable[bytes], holds: Callable[[], bool]) -> PackedBody
 
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Give pieces joined to CHUNK or more, and nothing after each that is not enough yet."""
+    """Give pieces joined to CHUNK or more; give None after each piece until there are enough."""
     waiting = bytearray()
     for piece in pieces:
         waiting += piece

@@ -1,8 +1,8 @@
-"""The API under /api/v1: the requests of the wire, over HTTP, for reading alone.
+"""The API under /api/v1: the requests of the wire, over HTTP, only for reading.
 
     path, parameters --> request (core) --> find (handed in) --> what was found --> pieces --> body --> peer
 
-One rule: it is handed functions, and knows no store, no memory and no load.
+One rule: it gets functions from its caller, and knows no store, no memory and no load.
 """
 
 import logging
@@ -42,10 +42,10 @@ HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag, Link, Retry-After, Attribution",
 }
-"""On every answer of the API: any page may read it, and none is run."""
+"""Headers of every answer of the API: any page may read it, and nothing in it is run."""
 
 FRESH = "public, max-age=60"
-"""How long an answer may be kept without asking again."""
+"""How long an answer may be cached without asking again."""
 
 _ALLOWED = {"Allow": "GET, HEAD, OPTIONS"}
 _ASKED_BEFORE = {
@@ -57,14 +57,14 @@ _ASKED_BEFORE = {
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswers:
-    """What the API is made of.
+    """The functions that the API needs.
 
     Attributes:
-        find: returns what answers a request, or None; raises one of `problems.STATUS`.
-        moment: tells the time, and which snapshot memory has.
-        places: gives the cities that sensors may be near; None where they cannot be read.
+        find: returns the result of a request, or None; raises one of `problems.STATUS`.
+        moment: gives the time, and the snapshot in memory.
+        places: gives the cities that may be near a sensor; None if they cannot be read.
         large: gives a slot in which a large answer is made and sent; raises Busy if there is none.
-        counting: counts the request of a kind that its block answers, when it is told the outcome.
+        counting: counts a request of a kind, which its block answers, when it is told the outcome.
     """
 
     find: Callable[[HttpRequest], Awaitable[Any]]
@@ -83,7 +83,7 @@ class Api:
         self._description = description()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request; what goes wrong inside is logged, and no more than that is said."""
+        """Answer a request; an internal error is logged, and the client learns only that there was one."""
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_ALLOWED | _ASKED_BEFORE)
         if request.method not in READING:
@@ -107,7 +107,7 @@ class Api:
             return await self._answer_at(found, request, done)
 
     async def _answer_at(self, found: Found, request: web.Request, done: Done) -> web.StreamResponse:
-        """Answer a request for a path that there is; `done` is told when it only has to be sent."""
+        """Answer a request for an existing path; `done` is called when the answer only has to be sent."""
         path, words, form = found
         for word in words:
             check_length(word)
@@ -134,7 +134,7 @@ class Api:
         return await send(request, self._description, headers)
 
     async def _city(self, named: PlaceRequest) -> Place:
-        """Return the best of the cities of that name, which is the largest."""
+        """Return the best of the cities with that name, which is the largest."""
         cities = await self._answers.find(named)
         if not cities:
             raise NotFound(f"there is no place {printable(named.name)}")
@@ -142,7 +142,7 @@ class Api:
         return city
 
     async def _reply(self, asked: "_Asked", place: Place | None) -> web.StreamResponse:
-        """Find, write and send what answers a request."""
+        """Find, write and send the result of a request."""
         request, form = asked.request, asked.form
         found = await self._answers.find(request)
         if found is None:
@@ -157,7 +157,7 @@ class Api:
         return await send(asked.http, body, _headers(form) | {"ETag": body.tag} | said)
 
     async def _cached_reply(self, asked: "_Asked") -> web.StreamResponse:
-        """Send what is cached as the answer; make it first where there is none that holds."""
+        """Send the cached answer; make it first if there is no valid one."""
         request, form = asked.request, asked.form
 
         async def make() -> PackedBody:
@@ -172,7 +172,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request as it came, as it was read, how it is answered, and who is told when there is an answer."""
+    """A request as it came and as it was read, its path and form, and the function that is told its end."""
 
     http: web.Request
     request: HttpRequest
@@ -181,7 +181,7 @@ class _Asked:
 
 
 def licensed(asked: HttpRequest) -> dict[str, str]:
-    """Return the headers that say whose data an answer is, and under which licence."""
+    """Return the headers that name the data's source and licence."""
     terms = terms_of(asked)
     return {"Attribution": terms.attribution, "Link": f'<{terms.licence_url}>; rel="license"'}
 
@@ -202,5 +202,5 @@ def _next(request: web.Request, asked: object, found: Any) -> list[str]:
 
 
 def _typed(seconds: int) -> str:
-    """Write a time as one may be asked for."""
+    """Write a time in the form of a request's parameter."""
     return iso(seconds).removesuffix(":00Z")

@@ -1,6 +1,6 @@
-"""The HTTP port: is the process alive, is it ready, how is it doing; the API, and the page.
+"""The HTTP port: health, readiness, metrics, the API, and the page.
 
-One rule: it is handed functions, as the TCP server is, and knows no store and no load.
+One rule: it gets functions from its caller, as the TCP server does, and knows no store and no load.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from aqi_service.web.paths import BASE
 log = logging.getLogger("aqi_service")
 
 Ready = Callable[[], Awaitable[str | None]]
-"""Returns None when everything is ready, else what is not, in a few words."""
+"""Returns None if everything is ready, else a few words on what is not."""
 
 LISTEN_QUEUE = 128
 """Connections that the kernel keeps until we accept them."""
 
 ACCEPT_BURST = 8
-"""Connections accepted in one turn of the loop: descriptors that exist before the limits can refuse them."""
+"""Connections accepted in one turn of the loop: they have descriptors before the limits can refuse them."""
 
 HEADERS = {
     "Server": "aqi_service",
@@ -44,20 +44,20 @@ HEADERS = {
 }
 
 BELOW = {BASE: API_HEADERS, BADGE: BADGE_HEADERS}
-"""What every answer below a path has instead."""
+"""The headers of every answer below a path, instead of the usual ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the port shows.
+    """The functions behind the port.
 
     Attributes:
         ready: tells whether lookups can be answered.
         metrics: Prometheus' text form.
-        refused: is told why this side ends a connection (see `limits.REFUSALS`).
-        trouble: tells what a person should see to although lookups are answered, or None.
-        api: what the API is made of; None is that there is none.
-        page: the files of the page, which asks the API; None is that there is none.
+        refused: is told why our side ends a connection (see `limits.REFUSALS`).
+        trouble: tells what a person should look after, although lookups are answered; or None.
+        api: the functions of the API; None means that there is no API.
+        page: the files of the page, which asks the API; None means that there is no page.
     """
 
     ready: Ready
@@ -75,9 +75,9 @@ async def http_port(
     most: int = 256,
     silent_seconds: float = SILENT_SECONDS,
 ) -> AsyncIterator[None]:
-    """Serve at most `most` connections on the sockets until the block ends; what is being answered gets 2 s.
+    """Serve at most `most` connections on the sockets until the block ends; open answers get 2 s more.
 
-    One that has not sent a complete request after `silent_seconds`, or no further one, is closed.
+    A connection is closed if it sends no complete request, or no further one, within `silent_seconds`.
     """
     limits = ConnectionLimits(most, _noted(answers.refused), silent_seconds)
     app = application(answers, limits)
@@ -103,7 +103,7 @@ async def _server(sock: socket.socket, protocols: Callable[[], asyncio.BaseProto
 
 
 def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:
-    """Count every refusal, and log each reason once a minute, or a flood of connections floods the log."""
+    """Count every refusal, and log each reason once a minute, so that no flood fills the log."""
     lines = LogLimiter(1)
 
     def note(reason: str) -> None:
@@ -115,7 +115,7 @@ def _noted(refused: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def faults() -> logging.Logger:
-    """Return the log without what aiohttp tells of peers: what they send wrong, and that they are gone."""
+    """Return a log without aiohttp's lines about peers: what they send wrong, and that they are gone."""
 
     def is_ours(record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -126,13 +126,13 @@ def faults() -> logging.Logger:
 
 
 def _is_the_peers(error: BaseException | None) -> bool:
-    """Tell whether an error says that a peer is wrong, or gone, or was told so by the limits already."""
+    """Tell whether an error is the peer's: it is wrong, or gone, or the limits have already told it so."""
     is_too_late = isinstance(error, RuntimeError) and "after write_eof" in str(error)
     return is_too_late or isinstance(error, HttpProcessingError | ConnectionError)
 
 
 def application(answers: Answers, limits: ConnectionLimits) -> web.Application:
-    """Make the aiohttp application; it tells `limits` when a request is complete, and when answered."""
+    """Make the aiohttp application; it tells `limits` when a request is complete, and when it is answered."""
 
     @web.middleware
     async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -170,7 +170,7 @@ def application(answers: Answers, limits: ConnectionLimits) -> web.Application:
 
 
 def _add_page(app: web.Application, answers: Answers) -> None:
-    """Serve the page's files; where there is no page, a line at / says what there is."""
+    """Serve the page's files; if there is no page, a line at / says what there is."""
 
     async def index(_: web.Request) -> web.Response:
         return _text(f"aqi_service: /healthz /readyz /metrics{f' {BASE}' * (answers.api is not None)}\n")
@@ -187,7 +187,7 @@ def _text(text: str, status: int = 200) -> web.Response:
 
 
 def _guarded(page: Page | None) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Return what puts headers on every answer, on aiohttp's own 404 and 405 as well."""
+    """Return a function that puts headers on every answer, also on aiohttp's own 404 and 405."""
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         if page is not None and request.path in page.paths:

@@ -1,6 +1,6 @@
 """Badges under /badge: an index as a small picture, for other people's pages.
 
-One rule: whatever is asked for, a picture answers, and says in its words what is wrong.
+One rule: every request gets a picture, whose words say what is wrong, if anything is.
 """
 
 import logging
@@ -32,11 +32,11 @@ HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-"""On every badge: any page may show it, in a frame too, and nothing in it is run."""
+"""Headers of every badge: any page may show it, also in a frame, and nothing in it is run."""
 
 CONTENT_TYPE = "image/svg+xml"
 KEPT = "public, max-age=300"
-"""So far may the age that a badge says be behind."""
+"""How long a badge may be cached, so its age may be that much behind."""
 
 WORDS: Mapping[HTTPStatus, str] = MappingProxyType(
     {
@@ -46,7 +46,7 @@ WORDS: Mapping[HTTPStatus, str] = MappingProxyType(
         HTTPStatus.INTERNAL_SERVER_ERROR: "internal error",
     }
 )
-"""What a badge says where there is no index."""
+"""What a badge says if there is no index."""
 
 
 def _sensor(words: str, values: Mapping[str, str], now: float) -> HttpRequest:
@@ -72,7 +72,7 @@ class Badges:
         self._answers = answers
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Send the badge of `/badge/KIND/WORDS.svg`; where there is none, one that says so."""
+        """Send the badge of `/badge/KIND/WORDS.svg`; if there is none, a badge that says so."""
         kind = request.match_info["kind"]
         try:
             with self._answers.counting(kind if kind in READERS else OTHER) as done:
@@ -107,7 +107,7 @@ class Badges:
 
 
 def _refused(request: web.Request, status: HTTPStatus, error: AqiError | None = None) -> web.Response:
-    """Return a badge without an index; browsers show it as well, although its status is an error's."""
+    """Return a badge without an index; browsers show it too, although its status is an error's."""
     kind, words = request.match_info["kind"], request.match_info["words"]
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
     seconds = RETRY_SECONDS.get(type(error)) if error else None

@@ -1,6 +1,6 @@
-"""Bodies of answers: made in pieces, marked by their content, sent as fast as a peer takes them.
+"""Bodies of answers: made in pieces, with an ETag from their content, sent as fast as a peer takes them.
 
-One rule: an ETag moves whenever the content does, and only then; that time passes is no change.
+One rule: an ETag changes exactly when the content does; time that passes is no change.
 """
 
 import asyncio
@@ -15,29 +15,29 @@ from aiohttp import web
 from aqi_service.web.answer_cache import PackedBody
 
 SMALL = 64 * 1024
-"""Bytes up to which an answer is handed over at once; a larger one waits for its peer."""
+"""An answer of at most this many bytes is sent in one piece; a larger one waits for its peer."""
 
 SEND_SECONDS = 60.0
-"""How long a peer may take for all of an answer."""
+"""How many seconds a peer may take for a whole answer."""
 
 _AGE = re.compile(rb'"age_seconds":-?\d+')
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is sent, and its weak ETag."""
+    """The bytes to send, and their weak ETag."""
 
     pieces: tuple[bytes, ...]
     tag: str
 
     @property
     def length(self) -> int:
-        """Bytes of it."""
+        """Its length in bytes."""
         return sum(map(len, self.pieces))
 
 
 async def body_of(pieces: Iterable[bytes]) -> Body:
-    """Make a body, a piece in a turn of the event loop."""
+    """Make a body, with one piece in each turn of the event loop."""
     made, digest = [], hashlib.sha256()
     for piece in pieces:
         digest.update(_AGE.sub(b"", piece))
@@ -47,7 +47,7 @@ async def body_of(pieces: Iterable[bytes]) -> Body:
 
 
 def is_known(tag: str, if_none_match: str | None) -> bool:
-    """Tell whether a peer has the content already, as its If-None-Match says (RFC 9110, 13.1.2)."""
+    """Tell whether a peer already has the content, by its If-None-Match (RFC 9110, 13.1.2)."""
     if if_none_match is None:
         return False
     known = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
@@ -55,7 +55,7 @@ def is_known(tag: str, if_none_match: str | None) -> bool:
 
 
 async def send(request: web.Request, body: Body, headers: dict[str, str]) -> web.StreamResponse:
-    """Send a body, or say that it is known; return what was begun."""
+    """Send a body, or say that it is known; return the response."""
     if brief := without_body(request, body.tag, body.length, headers):
         return brief
     if body.length <= SMALL:
@@ -66,7 +66,7 @@ async def send(request: web.Request, body: Body, headers: dict[str, str]) -> web
 async def send_packed(
     request: web.Request, packed: PackedBody, headers: dict[str, str]
 ) -> web.StreamResponse:
-    """Send a body as gzip, or without for a peer that does not take it."""
+    """Send a body as gzip, or unpacked to a peer that does not accept gzip."""
     headers = headers | {"Vary": "Accept-Encoding"}
     takes_gzip = accepts_gzip(request.headers.get("Accept-Encoding", ""))
     length = len(packed.data) if takes_gzip else packed.length
@@ -78,7 +78,7 @@ async def send_packed(
 
 
 def accepts_gzip(header: str) -> bool:
-    """Tell whether an Accept-Encoding takes gzip (RFC 9110, 12.5.3)."""
+    """Tell whether an Accept-Encoding accepts gzip (RFC 9110, 12.5.3)."""
     for each in header.lower().split(","):
         name, _, quality = each.replace(" ", "").partition(";")
         if name in ("gzip", "x-gzip"):
@@ -87,7 +87,7 @@ def accepts_gzip(header: str) -> bool:
 
 
 def without_body(request: web.Request, tag: str, length: int, headers: dict[str, str]) -> web.Response | None:
-    """Return the answer to who knows the content already, or asks for the head alone; None for others."""
+    """Return the answer to a peer that knows the content, or wants only the head; None for others."""
     if is_known(tag, request.headers.get("If-None-Match")):
         return web.Response(status=304, headers=without_content(headers))
     if request.method == "HEAD":
@@ -103,7 +103,7 @@ async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
 async def _stream(
     request: web.Request, length: int, pieces: AsyncIterator[bytes], headers: dict[str, str]
 ) -> web.StreamResponse:
-    """Send pieces as fast as the peer takes them; who does not in SEND_SECONDS is given up."""
+    """Send pieces as fast as the peer takes them; after SEND_SECONDS it is given up."""
     response = web.StreamResponse(headers=headers)
     response.content_length = length
     with suppress(ConnectionError):  # the peer is gone
@@ -120,7 +120,7 @@ async def _stream(
 
 
 def without_content(headers: dict[str, str]) -> dict[str, str]:
-    """Return the headers of an answer that has no content."""
+    """Return the headers of an answer without content."""
     return {
         name: value for name, value in headers.items() if name not in ("Content-Type", "Content-Encoding")
     }

@@ -1,7 +1,7 @@
 """The HTTP port's limits: how many connections, how much one may send, how long it may be silent.
 
-One rule: whoever comes here never takes the descriptors, the memory or the time that TCP, AWS and files need.
-So a request is its head alone: nothing behind it is read, and its connection ends with the answer.
+One rule: HTTP clients never take the descriptors, memory or time that TCP, AWS and files need. So a request
+has only a head: if anything follows it, that is not read, and the connection ends with the answer.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from typing import Protocol, cast
 from aqi_service.web.request_heads import END, MOST_HEAD, TOO_LONG_ANSWER, has_body
 
 MOST_IGNORED = 1024 * 1024
-"""Bytes that are read and thrown away, so that an answer reaches a peer that goes on sending."""
+"""Bytes that are read and thrown away, so that an answer reaches a peer that is still sending."""
 
 IGNORED_SECONDS = 2.0
-"""How long that goes on at most."""
+"""For at most this many seconds."""
 
 PACE_SECONDS = 0.01
-"""Between two turns while others wait for theirs: an answer of /metrics takes 1 ms of the loop, so a crowd
-gets a tenth of it, and 256 who all ask wait 2.6 s."""
+"""Seconds between two turns while others wait: an answer of /metrics takes 1 ms of the loop, so a crowd gets
+a tenth of it, and 256 clients that all ask wait 2.6 s."""
 
 REFUSALS = {
     "connections": "as many connections as the port takes",
@@ -28,25 +28,25 @@ REFUSALS = {
     "body": "a request with a body",
     "head": f"a request's line and headers over {MOST_HEAD // 1024} KiB",
 }
-"""Why a connection is ended by this side; the last two are answered first."""
+"""Why our side ends a connection; in the last two cases the peer first gets an answer."""
 
 SILENT_SECONDS = 10.0
-"""How long a connection may stay without a complete request, at its start and after each answer."""
+"""How many seconds a connection may stay without a complete request, at its start and after each answer."""
 
 
 def default_max_http(descriptors: int) -> int:
-    """Say how many HTTP connections fit into a limit of open files (-1 is unlimited): 16 to 256.
+    """Return how many HTTP connections fit into a limit of open files (-1 is unlimited): 16 to 256.
 
-    They come out of what `server.sockets.default_max_connections` leaves free.
+    Their descriptors are among those that `server.sockets.default_max_connections` leaves free.
     """
     return 256 if descriptors < 0 else max(16, min(256, descriptors // 16))
 
 
 class ConnectionLimits:
-    """Lets connections in, and out again; `refused` is told the reason of each that this side ends.
+    """Lets connections in, and out again; `refused` is told the reason for each that our side ends.
 
-    What they send is looked at one connection at a time, and while others wait not too often, so that a crowd
-    of them is no long wait for anybody else.
+    Their bytes are read one connection at a time, and not too often while others wait, so a crowd of them
+    makes nobody else wait long.
     """
 
     def __init__(self, most: int, refused: Callable[[str], None], seconds: float = SILENT_SECONDS) -> None:
@@ -57,11 +57,11 @@ class ConnectionLimits:
         self._turns: deque[LimitedProtocol] = deque()
 
     def __call__(self, inner: Callable[[], asyncio.Protocol]) -> Callable[[], "LimitedProtocol"]:
-        """Return a factory of protocols that stand in front of those that `inner` makes."""
+        """Return a factory of protocols that stand in front of those made by `inner`."""
         return lambda: LimitedProtocol(self, inner())
 
     def request_started(self, transport: asyncio.BaseTransport | None) -> None:
-        """Note that a complete request came over the connection, and is being answered."""
+        """Note that a complete request came over the connection and is being answered."""
         if connection := self.open.get(cast("asyncio.BaseTransport", transport)):
             connection.request_started()
 
@@ -71,7 +71,7 @@ class ConnectionLimits:
             connection.request_done()
 
     def queue(self, connection: "LimitedProtocol") -> None:
-        """Let a connection have its turn after those that wait for theirs."""
+        """Give a connection its turn after those that already wait."""
         if connection not in self._turns:  # at most 256 wait
             self._turns.append(connection)
             if len(self._turns) == 1:
@@ -85,14 +85,14 @@ class ConnectionLimits:
 
 
 class _Inner(Protocol):
-    """What aiohttp's protocol can beside asyncio's."""
+    """What aiohttp's protocol can do beyond asyncio's."""
 
     def close(self) -> None:
-        """Close the connection once the request that is being answered is."""
+        """Close the connection after the current answer."""
 
 
 class LimitedProtocol(asyncio.BufferedProtocol):
-    """One connection, in front of the protocol that serves it: hands on one request's head after another."""
+    """One connection, in front of the protocol that serves it: passes on one request head after another."""
 
     def __init__(self, limits: ConnectionLimits, inner: asyncio.Protocol) -> None:
         self._limits = limits
@@ -109,7 +109,7 @@ class LimitedProtocol(asyncio.BufferedProtocol):
         self._ignored = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let it in, or close it."""
+        """Let the connection in, or close it."""
         if len(self._limits.open) >= self._limits.most:
             self._limits.refused("connections")
             cast("asyncio.Transport", transport).abort()
@@ -146,11 +146,11 @@ class LimitedProtocol(asyncio.BufferedProtocol):
             asyncio.get_running_loop().call_soon(self._inner.connection_lost, exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where the next bytes go: never more than there is room for."""
+        """Return the buffer for the next bytes, which never exceed its room."""
         return self._view if self._ignores else self._view[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Note what came; it is looked at when it is this connection's turn."""
+        """Note new bytes; they are read when it is this connection's turn."""
         if self._ignores:
             self._ignored += nbytes
         else:
@@ -174,7 +174,7 @@ class LimitedProtocol(asyncio.BufferedProtocol):
             self._limits.queue(self)
 
     def take_turn(self) -> None:
-        """Hand on what there is, up to the end of one head."""
+        """Pass on the bytes up to the end of one head."""
         if self._ignores:
             self._read_on_or_abort()
         elif self._transport and not self._unanswered:
@@ -218,7 +218,7 @@ class LimitedProtocol(asyncio.BufferedProtocol):
             raise
 
     def _say_too_long(self, transport: asyncio.Transport) -> None:
-        """Answer, and take no notice of what still comes."""
+        """Answer, and ignore bytes that still come."""
         self._limits.refused("head")
         self._ignores = True
         if self._timer:
@@ -230,13 +230,13 @@ class LimitedProtocol(asyncio.BufferedProtocol):
         transport.resume_reading()
 
     def eof_received(self) -> bool:
-        """Keep the connection for as long as what was asked is not answered; nothing more comes."""
+        """Keep the connection until its requests are answered; no more bytes will come."""
         self._ended = True
         self._close_after_last()
         return self._transport is not None and (self._unanswered or self._has_head())
 
     def _close_after_last(self) -> None:
-        """Have the connection closed behind the answer that is being made, if it is the last."""
+        """Have the connection closed after the current answer, if that is the last."""
         if self._ended and self._asked and not self._has_head():
             cast("_Inner", self._inner).close()
 
@@ -244,9 +244,9 @@ class LimitedProtocol(asyncio.BufferedProtocol):
         return self._buffer.find(END, 0, self._filled) >= 0
 
     def pause_writing(self) -> None:
-        """Hand on that the peer takes nothing now."""
+        """Pass on that the peer takes nothing now."""
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """Hand on that it does again."""
+        """Pass on that the peer takes bytes again."""
         self._inner.resume_writing()

@@ -11,7 +11,7 @@ NAME = "openapi.json"
 
 
 def description() -> Body:
-    """Read the description, without the blanks that are for people."""
+    """Read the description, without the white space for people."""
     text = (files("aqi_service.web") / NAME).read_bytes()
     document = orjson.dumps(orjson.loads(text), option=orjson.OPT_APPEND_NEWLINE)
     return Body((document,), f'W/"{hashlib.sha256(document).hexdigest()[:32]}"')

@@ -1,6 +1,6 @@
-"""The page: the files that a browser gets, each with its headers.
+"""The page: the files for a browser, each with its headers.
 
-One rule: what is served is a table of files, read when the port opens; no path leads to a file by its name.
+One rule: a table of files, read when the port opens, is served; no request path ever names a file on disk.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from aqi_service.web.answer_cache import LEVEL, PackedBody
 from aqi_service.web.bodies import send_packed
 
 PAGE = "/page"
-"""Below this path are the page's own files, below PAGE/leaflet those of Leaflet's package."""
+"""Below this path are the page's own files; below PAGE/leaflet are those of Leaflet's package."""
 
 LEAFLET = "xstatic.pkg.leaflet"
 LEAFLET_FILES = ("leaflet.js", "leaflet.css")
-"""Of the package: its source and its pictures of buttons and markers are not used."""
+"""The used files of the package: its source and its pictures of buttons and markers are not used."""
 
 ENTRIES = {"/": "index.html", "/status": "status.html", "/embed": "embed.html"}
 FRAMED = frozenset({"/embed"})
-"""What other people's pages may show in a frame."""
+"""The paths that other people's pages may show in a frame."""
 
 SETTINGS = f"{PAGE}/settings.json"
 
@@ -41,7 +41,7 @@ CONTENT_TYPES = {
     ".bin": "application/octet-stream",
     ".svg": "image/svg+xml",
 }
-"""The kinds of files that are served; others in the folder are not."""
+"""Only files with these endings are served."""
 
 HEADERS = {
     "Server": "aqi_service",
@@ -51,7 +51,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(self), camera=(), microphone=(), payment=()",
 }
-"""On every file of the page: a browser keeps it, and asks each time whether it is still the same."""
+"""Headers of every file of the page: a browser caches it, and asks each time whether it has changed."""
 
 
 def policy(tiles: Tiles | None, *, framed: bool = False) -> str:
@@ -79,7 +79,7 @@ class File:
 
 
 class Page:
-    """Answers with the page's files; without `tiles` no browser is sent to another origin."""
+    """Answers with the page's files; without `tiles` no browser asks another origin."""
 
     def __init__(self, tiles: Tiles | None = None) -> None:
         self._tiles = tiles
@@ -88,15 +88,15 @@ class Page:
 
     @property
     def paths(self) -> Set[str]:
-        """All paths there are."""
+        """All paths of the page."""
         return self._files.keys()
 
     def headers(self, path: str) -> dict[str, str]:
-        """Return what every answer at that path has."""
+        """Return the headers of every answer at a path."""
         return HEADERS | {"Content-Security-Policy": policy(self._tiles, framed=path in FRAMED)}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Send the file of a path of `paths`."""
+        """Send the file of one of `paths`."""
         path = request.path
         file = self._files[path]
         packed = self._packed.get(path)
@@ -106,7 +106,7 @@ class Page:
 
 
 def _pack(file: File) -> PackedBody:
-    """Return the file as gzip, with a mark that moves when it does."""
+    """Return the file as gzip, with a tag that changes when the file does."""
     data = file.data if file.is_packed else gzip.compress(file.data, LEVEL, mtime=0)
     length = int.from_bytes(data[-4:], "little")
     return PackedBody(data, length, f'W/"{hashlib.sha256(file.data).hexdigest()[:32]}"', lambda: True)
@@ -133,7 +133,7 @@ def _files(settings: bytes) -> Iterator[tuple[str, File]]:
 
 
 def _folder(folder: Traversable) -> Iterator[tuple[str, File]]:
-    """Give the files of a folder that may be served; one that ends in .gz is served without that."""
+    """Give the servable files of a folder; a file with the ending .gz is served without that ending."""
     for path in folder.iterdir():
         name = path.name.removesuffix(".gz")
         content_type = content_type_of(name)
@@ -142,5 +142,5 @@ def _folder(folder: Traversable) -> Iterator[tuple[str, File]]:
 
 
 def content_type_of(name: str) -> str | None:
-    """Return the media type of a file by how its name ends; None if such files are not served."""
+    """Return the media type of a file by its ending; None if such files are not served."""
     return CONTENT_TYPES.get(PurePosixPath(name).suffix)

@@ -1,6 +1,6 @@
-"""The paths of the API: what is asked at each, and in which forms it is answered.
+"""The paths of the API: the request of each, and the forms of its answer.
 
-One rule: a path is a line of this table.
+One rule: each path is one line of this table.
 """
 
 import re
@@ -34,7 +34,7 @@ from aqi_service.core.query import (
 BASE = "/api/v1"
 
 Writer = Callable[[Any, Any, Moment], Iterator[bytes]]
-"""Writes what answers a request, piece by piece."""
+"""Writes the result of a request, piece by piece."""
 
 
 class Form(NamedTuple):
@@ -61,20 +61,20 @@ ALL = {
     ".geojson": Form("application/geo+json", latest_geojson_pieces),
     ".csv": Form("text/csv; charset=utf-8", latest_csv_pieces),
 }
-"""Forms by what stands behind the last word of a path: of rows with coordinates, of others, of what is no
-row, of what Prometheus reads, and of all sensors at once."""
+"""Forms by the ending of a path's last word: for rows with coordinates, for other rows, for what is no row,
+for Prometheus, and for all sensors together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path: its words, `{}` for one that is asked for.
+    """A path: its words, with `{}` for a parameter.
 
     Attributes:
-        words: what it looks like.
-        endpoint: what may be asked.
-        forms: what it may end in; there is GeoJSON of rows that have coordinates.
-        large: whether the answer may be so large that few are made at a time.
-        cached: whether it is made once for all who ask.
+        words: its words.
+        endpoint: the request that it accepts.
+        forms: its possible endings; rows with coordinates also have GeoJSON.
+        large: whether the answer may be so large that only few are made at a time.
+        cached: whether it is made once for all clients.
     """
 
     words: str
@@ -105,7 +105,7 @@ _SUFFIX = re.compile(r"(\.csv|\.geojson|\.columns\.json)?\Z")
 
 
 class Found(NamedTuple):
-    """A path that was asked for, the words of it, and the form."""
+    """A requested path, its words, and the form."""
 
     path: Path
     words: Sequence[str]
@@ -113,7 +113,7 @@ class Found(NamedTuple):
 
 
 def find(tail: str) -> Found | None:
-    """Return the path of what stands behind BASE and its slash; None if there is none."""
+    """Return the path for the text behind BASE and its slash; None if there is none."""
     suffix = _SUFFIX.search(tail)
     ending = suffix[0] if suffix else ""
     words = tail.removesuffix(ending).split("/") if ending else tail.split("/")

@@ -1,6 +1,6 @@
-"""What an answer of the API says that is none: a problem document (RFC 9457).
+"""The API's answer to a request that fails: a problem document (RFC 9457).
 
-One rule: `detail` is the sentence that the wire has for the same, and nothing of what went wrong inside.
+One rule: `detail` is the wire's sentence for the same error, and shows nothing of what went wrong inside.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ STATUS: Mapping[type[AqiError], HTTPStatus] = MappingProxyType(
         NoAnswer: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
-"""The errors whose text is for whoever asked."""
+"""The errors whose text is for the reader."""
 
 RETRY_SECONDS: Mapping[type[AqiError], int] = MappingProxyType({Busy: 5, NoAnswer: 30})
-"""When to ask again, in Retry-After."""
+"""The seconds of Retry-After."""
 
 
 def problem_of(error: AqiError) -> web.Response:
@@ -33,7 +33,7 @@ def problem_of(error: AqiError) -> web.Response:
 
 
 def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a problem document; it is not to be kept."""
+    """Return a problem document, which must not be cached."""
     document = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
     return web.Response(
         status=status,

@@ -1,13 +1,13 @@
-"""The head of a request over HTTP: where it ends, how long it may be, and whether a body is to follow.
+"""The head of an HTTP request: where it ends, how long it may be, and whether a body follows.
 
-One rule: nothing is asked with a body.
+One rule: no request has a body.
 """
 
 import re
 
 MOST_HEAD = 16 * 1024
-"""Bytes of a request's line and headers, and of all that is kept of a connection: aiohttp takes at most 8 KiB
-of a line, and what asks here (Prometheus, health checks, browsers) sends under 2."""
+"""Most bytes of a request's line and headers, and of everything that is kept for a connection: aiohttp takes
+at most 8 KiB of a line, and the usual clients (Prometheus, health checks, browsers) send under 2."""
 
 END = b"\r\n\r\n"
 _BODY = re.compile(
