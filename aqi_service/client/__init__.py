@@ -1,6 +1,7 @@
 """The client's door: `Client` for programs, `command` for people (`python -m aqi_service.client`).
 
-Rule: nothing is imported before it is used; asyncio alone takes longer than the whole of `--help`.
+Rule: nothing is imported before it is used; the import of asyncio alone takes longer than the whole of
+`--help`.
 """
 
 import sys
@@ -25,11 +26,11 @@ _HOMES = {
     "Record": "csv_text",
     **dict.fromkeys(("Area", "Day", "Measurement", "Place"), "rows"),
 }
-"""The modules of those names."""
+"""The modules in which these names are defined."""
 
 
 def __getattr__(name: str) -> object:
-    """Import what one of the names stands for when it is first asked for (PEP 562)."""
+    """Import one of the names when it is first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - this module's one rule
@@ -38,7 +39,7 @@ def __getattr__(name: str) -> object:
 
 
 def command() -> int:
-    """Run `aqi-client`; Ctrl-C and SIGTERM end it without a word also while it is still being imported."""
+    """Run `aqi-client`; Ctrl-C and SIGTERM end it silently, also while it is still being imported."""
     leave_at_signals()
     if wrong := too_old("aqi-client"):
         print(wrong, file=sys.stderr)

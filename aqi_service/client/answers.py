@@ -1,6 +1,7 @@
-"""What `aqi-client` does with a question: a place found by its name, the time cut up, all rows one output.
+"""What `aqi-client` does with a question: it finds a place by its name, splits the time, and joins all rows.
 
-Rule: a request goes out when the one before it is answered, so that nobody is refused for his own haste.
+Rule: a request goes out only when the one before it is answered, so the client's own haste never gets it
+refused.
 """
 
 import io
@@ -23,23 +24,23 @@ from aqi_service.client.stdio import print_error
 from aqi_service.core.frames import kind
 
 MOST_SENSORS = 500
-"""Sensors whose days are asked for in one command."""
+"""Most sensors whose days one command asks for."""
 
 MOST_NAMED = 3
-"""Other places of the same name that are named."""
+"""At most this many other places of the same name are named."""
 
 LONGEST_LABEL = 100
-"""Characters of a file's name."""
+"""Most characters of a file's name."""
 
 _SEVERAL = ("near", "box", "country")
 _OVER_TIME = ("history", "days")
 
 _HISTORY = columns(Measurement)[:-1]
-"""What a history has: of all columns of a sensor not the last, its distance."""
+"""The columns of a history: all of a sensor's but the last, its distance."""
 
 
 class _StopError(Exception):
-    """Nothing more is to be asked; `code` is the exit code, and what is wrong has been said."""
+    """Stop asking; `code` is the exit code, and the error was already printed."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -47,7 +48,7 @@ class _StopError(Exception):
 
 
 async def ask(client: Client, question: Question, printer: Printer, files: Files) -> int:
-    """Print, and save, all rows that answer a question; give the exit code. Raises ServerGone, OSError."""
+    """Print, and save, all rows of a question's answer; return the exit code. Raises ServerGone, OSError."""
     copy = io.BytesIO() if files else None
     output = _Output(printer, copy)
     try:
@@ -63,7 +64,7 @@ async def ask(client: Client, question: Question, printer: Printer, files: Files
 
 
 class _Output:
-    """Rows on their way to standard output and, if one is to be saved, to a file."""
+    """Rows on their way to standard output and, if they are saved, to a file."""
 
     def __init__(self, printer: Printer, copy: io.BytesIO | None) -> None:
         self._printers = [printer] if copy is None else [printer, CsvPrinter(copy)]
@@ -72,18 +73,18 @@ class _Output:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing that is still to come would reach anybody."""
+        """Whether further rows would reach nobody."""
         return all(printer.closed for printer in self._printers)
 
     def add(self, rows: Rows) -> None:
-        """Print rows; of none at all the columns are kept for `end`."""
+        """Print rows; if there are none, keep their columns for `end`."""
         self.columns = self.columns or rows.columns
         if rows.records:
             self.has_rows = True
             self._print(rows)
 
     def end(self, usual: tuple[str, ...]) -> None:
-        """Print the header line alone where there was no row; `usual` if nothing was asked for."""
+        """Print only the header line if there was no row; `usual` if nothing was asked."""
         if not self.has_rows:
             self._print(Rows(self.columns or usual, []))
 
@@ -93,7 +94,7 @@ class _Output:
 
 
 async def _answered(client: Client, question: Question, output: _Output) -> int:
-    """Ask all requests of a question; give the exit code."""
+    """Send all requests of a question; return the exit code."""
     code = 0
     async with aclosing(client.exchange(await _requests(client, question))) as replies:
         async for text, reply in replies:
@@ -108,7 +109,7 @@ async def _answered(client: Client, question: Question, output: _Output) -> int:
 
 
 async def _requests(client: Client, question: Question) -> Iterable[str]:
-    """Return the requests that a question is."""
+    """Return the requests of a question."""
     if question.each_day:
         ids, now, choice = (
             await _sensor_ids(client, question),
@@ -123,7 +124,7 @@ async def _requests(client: Client, question: Question) -> Iterable[str]:
 
 
 async def _sensor_ids(client: Client, question: Question) -> list[str]:
-    """Return the ids of the sensors that are there; raises _StopError if they are too many."""
+    """Return the ids of the sensors of a place; raises _StopError if there are too many."""
     choice = replace(question.choice, scale=None)
     rows = await _rows(client, request(question.kind, *question.words, choice=choice))
     ids = list(dict.fromkeys(row["sensor_id"] for row in rows.records if row.get("sensor_id")))
@@ -137,7 +138,7 @@ async def _sensor_ids(client: Client, question: Question) -> list[str]:
 
 
 async def _placed(client: Client, question: Question) -> Question:
-    """Put coordinates in the place of a name; raises _StopError if nobody knows it."""
+    """Replace a place's name by its coordinates; raises _StopError if the name is unknown."""
     if question.place is None:
         return question
     rows = (await _rows(client, request("place", question.place))).records
@@ -168,7 +169,7 @@ def _full_name(place: Record) -> str:
 
 
 async def _rows(client: Client, text: str) -> Rows:
-    """Return what answers one request; raises _StopError, after it is said, where that is an error reply."""
+    """Return the rows of one request; raises _StopError after an error reply, which it prints."""
     [(_, reply)] = [answered async for answered in client.exchange([text])]
     if code := EXIT_CODES[kind(reply)]:
         _say(text, reply)
@@ -177,7 +178,7 @@ async def _rows(client: Client, text: str) -> Rows:
 
 
 def _take(text: str, reply: bytes, output: _Output) -> int:
-    """Print what a reply has, or say what is wrong; give its exit code."""
+    """Print a reply's rows, or say what is wrong; return its exit code."""
     code = EXIT_CODES[kind(reply)]
     if code:
         _say(text, reply)
@@ -194,7 +195,7 @@ _LONGEST_SENTENCE = 400
 
 
 def label(question: Question) -> str:
-    """Name the file of a question by what was asked, in characters that every file system takes."""
+    """Name the file of a question after the question, in characters that every file system takes."""
     asked = (question.kind, *((question.place,) if question.place else ()), *question.words)
     parts = (*asked, "days") if question.each_day else asked
     return re.sub(r"[^A-Za-z0-9.-]+", "_", "_".join(parts))[:LONGEST_LABEL]

@@ -1,6 +1,6 @@
 """The options of `aqi-client`, each declared once, with its variable, default and help.
 
-One rule: an option's text is checked here; what options mean together is said in `cli`.
+One rule: this file checks the text of each option; `cli` decides what options mean together.
 """
 
 import argparse
@@ -23,23 +23,23 @@ _SWITCHES = (
 
 
 class UsageError(Exception):
-    """A command line that cannot be served; the text is the sentence for stderr."""
+    """A command line that cannot be used; the text is the sentence for stderr."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Argparse, with one sentence instead of the usage before it."""
+    """Argparse, but its errors are one sentence without the usage."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; --help shows how it is used")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Let what nobody reads vanish, as argparse does by itself in later versions than Debian 12's."""
+        """Ignore output that nobody reads, as argparse does by itself in versions later than Debian 12's."""
         with contextlib.suppress(OSError):
             super()._print_message(message, file)
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line; it raises UsageError for one that cannot be served."""
+    """Return the parser of the command line; it raises UsageError for one that cannot be used."""
     env = os.environ.get
     parser = _Parser(
         prog="aqi-client",

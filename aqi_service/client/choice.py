@@ -1,4 +1,4 @@
-"""Which sensors an answer is of, and on which scale it is."""
+"""Which sensors an answer has, and on which scale."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ class Choice:
     """Which sensors are wanted, and on which scale they are scored.
 
     Attributes:
-        indoor: indoor sensors as well.
-        clean: none that are flagged stale, high or low.
-        scale: `daqi` or `us-epa`; None is the one that the server scores on.
+        indoor: True to get indoor sensors as well.
+        clean: True to get no sensors with the flags stale, high or low.
+        scale: `daqi` or `us-epa`; None is the server's own scale.
     """
 
     indoor: bool = False
@@ -24,4 +24,4 @@ class Choice:
 
 
 USUAL = Choice()
-"""No indoor sensors, flagged ones too, the server's scale."""
+"""No indoor sensors, flagged sensors included, the server's scale."""

@@ -1,6 +1,6 @@
 """The command `aqi-client`: its command line, read and checked before anything is sent.
 
-Rule: every way it ends is an exit code and at most a sentence on stderr, never a traceback.
+Rule: it always ends with an exit code and at most one sentence on stderr, never with a traceback.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from aqi_service.errors import BadId, BadQuestion, ConfigError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Look up the ids of the command line and give the exit code; 130 after Ctrl-C."""
+    """Look up the ids of the command line and return the exit code; 130 after Ctrl-C."""
     try:
         asked = parse(argv)
         from aqi_service.client.output import run  # noqa: PLC0415 - asyncio takes longer than all of --help
@@ -63,7 +63,7 @@ def parse(argv: Sequence[str] | None) -> ClientOptions:
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
-    """Put `--near -33.9,151.2` together by `=`: argparse takes such a place for an option."""
+    """Join `--near -33.9,151.2` by `=`: argparse takes such a place for an option."""
     joined: list[str] = []
     for text in argv:
         if joined and joined[-1] in _PLACED and _SOUTH_OR_WEST.match(text):
@@ -78,7 +78,7 @@ _SOUTH_OR_WEST = re.compile(r"-[0-9.]")
 
 
 def _question(given: argparse.Namespace) -> Question | None:
-    """Read what is asked beside ids; raises UsageError and BadQuestion."""
+    """Read the question, if there is one; raises UsageError and BadQuestion."""
     options = {name: getattr(given, name) for name in QUESTION_OPTIONS}
     question = None
     if any(value not in (None, False) for value in options.values()):
@@ -96,7 +96,7 @@ def _question(given: argparse.Namespace) -> Question | None:
 
 
 def _tls(given: argparse.Namespace) -> Tls | None:
-    """Tell whether TLS is to be spoken, which any of its files implies, and with which of them."""
+    """Return the files of TLS; None if TLS is not used. Authorities or a certificate imply TLS."""
     ca, cert, key = given.tls_ca or None, given.tls_cert or None, given.tls_key or None
     if key and not cert:
         raise UsageError("--tls-key needs --tls-cert; --help shows how it is used")
@@ -104,9 +104,9 @@ def _tls(given: argparse.Namespace) -> Tls | None:
 
 
 def _ids(given: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the ids as typed, those of standard input in the place of `-`, and sentences on its other texts.
+    """Return the ids as typed, with those of standard input instead of `-`, and sentences on its other texts.
 
-    Raises BadId for another text on the command line, which a person has just typed.
+    Raises BadId for another text on the command line, since a person has just typed it.
     """
     ids: list[str] = []
     left_out: list[str] = []
@@ -123,7 +123,7 @@ def _ids(given: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _words_of_stdin() -> Iterator[tuple[int, str]]:
-    """Give each word with the number of its line; raises UsageError for an input that cannot be read."""
+    """Give each word with the number of its line; raises UsageError if the input cannot be read."""
     if sys.stdin is not None:
         try:
             data = sys.stdin.buffer.read()

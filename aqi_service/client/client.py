@@ -1,6 +1,6 @@
-"""The client library: records by id, and what sensors say by place and over time.
+"""The client library: records by id, and sensors' records by place and over time.
 
-Rule: what goes wrong is a ClientError with a sentence, within a named time; standard library only.
+Rule: every failure is a ClientError with a sentence, within a named time; standard library only.
 """
 
 import time
@@ -16,18 +16,18 @@ from aqi_service.errors import ServerGone
 class Client(RecordClient):
     """Look up: `async with Client(host, port) as client: record = await client.lookup("18456691189")`.
 
-    `connect_timeout` and `timeout` (for each reply) are in seconds; with `tls` TLS is spoken. Requests of
-    several tasks take turns. A server that is `Busy` is asked again, after pauses, while `timeout` lasts.
-    After ServerGone the connection is closed and every further request raises ServerGone.
+    `connect_timeout` and `timeout` (for each reply) are in seconds; `tls` turns TLS on. Requests of several
+    tasks take turns. A `Busy` server is asked again, after pauses, until `timeout` is over. After ServerGone
+    the connection is closed, and every further request raises ServerGone.
 
-    A `choice` says which sensors are wanted, and on which scale the answer is. `since` and `until` are
-    `2023-12-20` or `2023-12-20T18:55`, UTC; a long time is asked for in parts.
+    A `choice` says which sensors are wanted, and on which scale. `since` and `until` are `2023-12-20` or
+    `2023-12-20T18:55`, UTC; a long time is requested in parts.
     """
 
     async def sensor(self, sensor_id: RecordId, *, scale: str | None = None) -> Measurement | None:
-        """Give the newest record of a sensor, or None if there is none.
+        """Return the newest record of a sensor, or None if there is none.
 
-        Raises, as all that follow, BadQuestion before anything is sent, Refused and ServerGone.
+        Like the methods below it raises BadQuestion before anything is sent, Refused and ServerGone.
         """
         rows = await self._rows(request("sensor", sensor_id, choice=Choice(scale=scale)))
         return next((read(Measurement, row) for row in rows), None)
@@ -35,21 +35,21 @@ class Client(RecordClient):
     async def near(
         self, latitude: Number, longitude: Number, count: int = 5, choice: Choice = USUAL
     ) -> list[Measurement]:
-        """Give the nearest sensors, 1 to 100, however far, by distance (`distance_km`)."""
+        """Return the nearest sensors, 1 to 100, at any distance, sorted by distance (`distance_km`)."""
         return await self._measurements(request("near", latitude, longitude, count, choice=choice))
 
     async def box(
         self, south: Number, west: Number, north: Number, east: Number, choice: Choice = USUAL
     ) -> list[Measurement]:
-        """Give the sensors in a box, by sensor id; with west > east it crosses the antimeridian."""
+        """Return the sensors in a box, by sensor id; if west > east, it crosses the antimeridian."""
         return await self._measurements(request("box", south, west, north, east, choice=choice))
 
     async def country(self, code: str, choice: Choice = USUAL) -> list[Measurement]:
-        """Give the sensors of a country, two capital letters, by sensor id."""
+        """Return the sensors of a country (two capital letters), by sensor id."""
         return await self._measurements(request("country", code, choice=choice))
 
     async def area(self, latitude: Number, longitude: Number, km: Number, choice: Choice = USUAL) -> Area:
-        """Give medians and index of the clean sensors within 0.1 to 100 km."""
+        """Return medians and index of the clean sensors within 0.1 to 100 km."""
         rows = await self._rows(request("area", latitude, longitude, km, choice=choice))
         if len(rows) != 1:
             raise ServerGone("the server sent a broken reply: an area is one row")
@@ -63,7 +63,7 @@ class Client(RecordClient):
         *,
         scale: str | None = None,
     ) -> list[Measurement]:
-        """Give a sensor's records by time, since <= time < until; of the last 7 days if neither is said."""
+        """Return a sensor's records by time, since <= time < until; by default the last 7 days."""
         rows = await self._over_time("history", sensor_id, since, until, scale)
         return [read(Measurement, row) for row in rows]
 
@@ -75,11 +75,11 @@ class Client(RecordClient):
         *,
         scale: str | None = None,
     ) -> list[Day]:
-        """Give a sensor's UTC days, since <= midnight < until; the last 30 if neither is said."""
+        """Return a sensor's UTC days, since <= midnight < until; by default the last 30."""
         return [read(Day, row) for row in await self._over_time("days", sensor_id, since, until, scale)]
 
     async def place(self, name: str) -> list[Place]:
-        """Give at most 10 cities of that name, which may end in `,CC`: exact before prefix, larger first."""
+        """Return at most 10 cities with that name (may end in `,CC`): exact before prefix, larger first."""
         return [read(Place, row) for row in await self._rows(request("place", name))]
 
     async def _measurements(self, text: str) -> list[Measurement]:
@@ -95,14 +95,14 @@ class Client(RecordClient):
         return rows
 
     async def _rows(self, text: str) -> list[Record]:
-        """Give the rows of one reply; none for `Item not found`."""
+        """Return the rows of one reply; none for `Item not found`."""
         [(_, reply)] = [answered async for answered in self.exchange([text])]
         found = csv_of(reply)
         return [] if found is None else rows_of(found).records
 
 
 def rows_of(reply: bytes) -> Rows:
-    """Take a CSV reply of any number of rows apart; raise ServerGone where it is no such thing."""
+    """Read a CSV reply with any number of rows; raise ServerGone if it is none."""
     try:
         return parse_rows(reply.decode("utf-8"))
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""A connection to the first of a name's addresses that takes one: happy eyeballs (RFC 8305).
+"""Connects to the first of a name's addresses that accepts: happy eyeballs (RFC 8305).
 
-Rule: an address that is silent costs NEXT_SECONDS, not the whole of the time to connect; on any event loop
-(asyncio's own `happy_eyeballs_delay` is not uvloop's).
+Rule: a silent address costs NEXT_SECONDS, not the whole time to connect; on any event loop (uvloop lacks
+asyncio's own `happy_eyeballs_delay`).
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from itertools import chain, zip_longest
 from typing import Any
 
 NEXT_SECONDS = 0.25
-"""How long an address may be silent before the next is tried beside it (RFC 8305, 5)."""
+"""How many seconds an address may be silent before the next is tried beside it (RFC 8305, 5)."""
 
 Address = tuple[int, Any]
-"""Family, and what a socket of it is connected to."""
+"""The family, and the address for a socket of that family."""
 
 
 async def connect(host: str, port: int) -> socket.socket:
-    """Connect by TCP. Raises OSError with the reason of each kind of address that refused."""
+    """Connect by TCP. Raises OSError with the reason of each address family that failed."""
     if isinstance(port, int) and not 0 < port < 65536:  # the system takes 77,536 for 12,000
         raise OSError(None, "there is no such port")
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -28,7 +28,7 @@ async def connect(host: str, port: int) -> socket.socket:
 
 
 def _families_by_turns(addresses: Iterable[Address]) -> list[Address]:
-    """Order addresses so that each follows one of another family, as far as there are such."""
+    """Order addresses so that families alternate as long as there are several."""
     families: dict[int, list[Address]] = {}
     for address in addresses:
         families.setdefault(address[0], []).append(address)
@@ -69,7 +69,7 @@ async def _connected(family: int, address: Any) -> socket.socket:
 
 
 async def _abandon(tasks: Iterable[asyncio.Task[socket.socket]]) -> None:
-    """End the tries that came too late, and close what they have connected."""
+    """End the late tries, and close their connections."""
     for task in tasks:
         task.cancel()
     for end in await asyncio.gather(*tasks, return_exceptions=True):

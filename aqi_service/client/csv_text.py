@@ -1,6 +1,6 @@
-"""The client's side of CSV: replies taken apart, cells made safe for a spreadsheet, rows and JSON written.
+"""The client's side of CSV: it reads replies, makes cells safe for a spreadsheet, writes rows and JSON.
 
-Rule: text in, text out; nothing that a server sent reaches a terminal or a spreadsheet as a command.
+Rule: text in, text out; no text from a server reaches a terminal or a spreadsheet as a command.
 """
 
 import csv
@@ -14,11 +14,11 @@ from typing import NamedTuple
 from aqi_service.core import redaction
 
 Record = dict[str, str]
-"""A record as the server's CSV gives it: cells by column name; numbers as decimal text, "" for none."""
+"""A record as in the server's CSV: cells by column name; numbers as decimal text, "" for none."""
 
 
 class Rows(NamedTuple):
-    """A reply of any number of rows; the columns are there without any row, too."""
+    """A reply with any number of rows; it has the columns even without a row."""
 
     columns: tuple[str, ...]
     records: list[Record]
@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"(-?)([0-9]*)(?:\.([0-9]+))?")
 
 
 def parse(text: str) -> Record:
-    """Take a reply apart, one header line and one row: cells by column name, in the reply's order.
+    """Read a reply, one header line and one row: cells by column name, in the reply's order.
 
     Raises ValueError, with a sentence, for any other text.
     """
@@ -49,7 +49,7 @@ def parse(text: str) -> Record:
 
 
 def parse_rows(text: str) -> Rows:
-    """Take a reply apart, one header line and any number of rows; raises ValueError as parse() does."""
+    """Read a reply, one header line and any number of rows; raises ValueError as parse() does."""
     columns, *rows = _lines(text, None) or [[]]
     if not columns or any(len(row) != len(columns) for row in rows):
         raise ValueError("the reply is not a CSV of a header line and rows of its columns")
@@ -70,7 +70,7 @@ def _check_names(columns: list[str]) -> None:
 
 
 def line(cells: Iterable[str]) -> str:
-    """Write one CSV line, cells guarded, ended by CRLF (RFC 4180)."""
+    """Write one CSV line with guarded cells and CRLF (RFC 4180)."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerow([guard(cell) for cell in cells])
     return text.getvalue()
@@ -84,7 +84,7 @@ def guard(cell: str) -> str:
 
 
 def safe(text: str) -> str:
-    """Give a reply as it was sent if all its cells are harmless, else written anew with guarded cells."""
+    """Return a reply unchanged if all its cells are harmless, else with guarded cells."""
     record = parse(text)
     if all(guard(cell) == cell for cell in (*record, *record.values())):
         return text
@@ -92,7 +92,7 @@ def safe(text: str) -> str:
 
 
 def number(cell: str) -> str | None:
-    """Give a plain decimal number as JSON writes it (`.9` is 0.9), or None for any other text."""
+    """Return a plain decimal number in JSON's form (`.9` is 0.9), or None for any other text."""
     match = _NUMBER.fullmatch(cell)
     if match is None or not (match[2] or match[3]):
         return None
@@ -112,5 +112,5 @@ def _json(name: str, cell: str) -> str:
 
 
 def visible(text: str, size: int = 200) -> str:
-    """Show a foreign text to a person: control and invisible characters as escapes, at most `size` of it."""
+    """Make a foreign text harmless: control and invisible characters as escapes, at most `size` long."""
     return redaction.printable(text[:size]) + ("..." if len(text) > size else "")

@@ -1,6 +1,6 @@
-"""The client's files: each is whole or absent, and what was saved is named where a person looks on.
+"""The client's files: each is whole or absent, and saved files are named if a person is watching.
 
-Rule: a folder that nobody asked for costs nobody a record.
+Rule: a problem with a folder that nobody asked for never costs a record.
 """
 
 import os
@@ -11,11 +11,11 @@ from aqi_service.client.csv_text import visible
 from aqi_service.client.stdio import print_error
 
 MOST_NAMED = 20
-"""Files that are named one by one."""
+"""Most files that are named one by one."""
 
 
 class Files:
-    """Saves replies in a folder, None for nowhere; `asked` tells that somebody named it."""
+    """Saves replies in a folder (None: nowhere); `asked` tells that the user named it."""
 
     def __init__(self, folder: Path | None, *, asked: bool) -> None:
         self._folder = folder
@@ -23,7 +23,7 @@ class Files:
         self._saved: list[Path] = []
 
     def __bool__(self) -> bool:
-        """Tell whether anything is going to be saved."""
+        """Tell whether anything will be saved."""
         return self._folder is not None
 
     def usable(self) -> bool:
@@ -39,7 +39,7 @@ class Files:
         return True
 
     def save(self, record_id: str, text: str) -> int:
-        """Save a reply; give the exit code of that."""
+        """Save a reply; return the exit code of that."""
         if self._folder is None:
             return 0
         target = self._folder / f"data_{record_id}.csv"
@@ -58,7 +58,7 @@ class Files:
         return 0
 
     def tell(self) -> None:
-        """Name what was saved, if stderr is a terminal."""
+        """Name the saved files, if stderr is a terminal."""
         if self._saved and sys.stderr is not None and sys.stderr.isatty():
             names = list(dict.fromkeys(visible(str(path)) for path in self._saved))
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
@@ -72,7 +72,7 @@ class Files:
 
 
 class NoDraftError(OSError):
-    """A folder takes no new file, whatever is to be in it; `reason` is the system's."""
+    """A folder takes no new file at all; `reason` is the system's."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.errno, error.strerror)
@@ -80,9 +80,9 @@ class NoDraftError(OSError):
 
 
 def write_whole(target: Path, data: bytes) -> None:
-    """Write a file that is whole or absent; a symlink under its name is replaced, not followed.
+    """Write a file that is whole or absent; a symlink of its name is replaced, not followed.
 
-    Raises NoDraftError where no file can be made, other OSErrors later, and then leaves nothing behind.
+    Raises NoDraftError if no file can be made, other OSErrors later; it leaves nothing behind.
     """
     draft = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
     try:

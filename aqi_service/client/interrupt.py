@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM while a command works, and before and after that: its end, at once, without a word.
+"""Ctrl-C and SIGTERM end a command immediately and silently: while it works, before, and after.
 
-One rule: only a command asks for this, no library; and a signal that was ignored at its start stays ignored.
+One rule: only commands use this, no library; and a signal that was ignored at the start stays ignored.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 EXIT_CODE = 130
-"""128 and the number of SIGINT, as shells tell of it."""
+"""128 plus the number of SIGINT, as shells report it."""
 
 
 def leave_at_signals() -> None:
-    """Let SIGINT and SIGTERM end the process at once, until something else listens to them.
+    """Let SIGINT and SIGTERM end the process immediately, until something else listens to them.
 
-    For as long as nothing is held that would have to be given back: while modules are imported, and while the
-    interpreter ends. Python's own handler of SIGINT raises KeyboardInterrupt, which nobody catches then;
-    SIGTERM has none, and Linux keeps it from the first process of a container that does not listen itself.
+    This is for times when nothing must be given back: while modules are imported, and while the interpreter
+    ends. Python's own handler of SIGINT raises KeyboardInterrupt, which nobody catches then. SIGTERM has no
+    handler, and Linux does not deliver it to the first process of a container unless it listens.
     """
     for number, usual in (
         (signal.SIGINT, (signal.default_int_handler, _raise)),
@@ -33,30 +33,30 @@ def leave_at_signals() -> None:
 
 
 def hold_hangup() -> None:
-    """Let SIGHUP wait until `heed_hangup`: a daemon that does not listen to it yet would be ended by it.
+    """Let SIGHUP wait until `heed_hangup`: it would end a daemon that does not listen yet.
 
-    The kernel keeps one that comes meanwhile, also for the first process of a container.
+    The kernel keeps a signal that comes meanwhile, also for the first process of a container.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
 
 
 def heed_hangup() -> None:
-    """Let SIGHUP through, the one that waited first: to whoever listens to it, else to end the process."""
+    """Let SIGHUP through, also one that waited: to its listener, or else to end the process."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
 
 
 def raise_at_interrupt() -> None:
-    """Let SIGINT raise KeyboardInterrupt again, where work begins that ends in order.
+    """Let SIGINT raise KeyboardInterrupt again, before work that ends in order.
 
-    By a handler of our own: asyncio puts its own in the place of Python's, and that one only asks the event
-    loop, which may be held up by a reader of stdout who does not read.
+    This is a handler of our own: asyncio replaces Python's by one that only asks the event loop, and a reader
+    of stdout who does not read may hold that up.
     """
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, _raise)
 
 
 def run_and_leave(main: Callable[[], int]) -> int:
-    """Run a command's work and give its exit code; from its end on a signal ends the process at once."""
+    """Run a command's work and return its exit code; after that a signal ends the process immediately."""
     try:
         code = main()
         leave_at_signals()

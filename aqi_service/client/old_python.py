@@ -1,6 +1,6 @@
-"""What is said where Python is too old for the program: one sentence, before anything that it cannot read.
+"""The sentence for a Python that is too old, said before any code that it cannot read.
 
-Rule: it reads on Python 3.8, and so does all that is imported before it.
+Rule: Python 3.8 can read this file, and everything that is imported before it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ EXIT_CODE = 2
 
 
 def too_old(program: str) -> str | None:
-    """Return the sentence for a Python that is too old; None for one that will do."""
+    """Return the sentence for a Python that is too old; None for one that is new enough."""
     if sys.version_info >= NEEDED:
         return None
     has, needs = (".".join(map(str, version[:2])) for version in (sys.version_info, NEEDED))

@@ -1,6 +1,6 @@
 """What the client's command line asks for.
 
-Rule: nothing but values, so that every part of the client may know them.
+Rule: only values are here, so every part of the client may know them.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ QUESTION_OPTIONS = (
     *("sensor", "near", "box", "country", "area", "history", "days"),
     *("number", "km", "since", "until", "indoor", "clean", "scale"),
 )
-"""Options of the command line that are about a question, not about ids."""
+"""Options of the command line that belong to a question, not to ids."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Tls:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked beside records by their ids.
+    """A request other than for records by id.
 
     Attributes:
         kind: the request's name: sensor, near, box, country, area, history or days.
-        words: those behind its name; behind the place, where there is one.
-        place: a name to be looked up, whose coordinates come before `words`; None for none.
-        each_day: the days of every sensor that is there, and not these.
-        times: of history and days, since and until (epoch seconds); None is not said.
+        words: the words behind the name, and behind the place if there is one.
+        place: a name to look up, whose coordinates come before `words`; None if there is none.
+        each_day: True for the days of every sensor of the place, instead of the sensors.
+        times: since and until of history and days (epoch seconds); None if not given.
     """
 
     kind: str
@@ -47,9 +47,8 @@ class Question:
 class ClientOptions:
     """What the command line asks for.
 
-    `output_dir` is None where no files are to be saved, and `asked_for_files` tells that somebody named it;
-    `left_out` is a sentence for each text on standard input that is no id. With a `question` there are no
-    ids.
+    `output_dir` is None if no files are saved, and `asked_for_files` tells that the user named it; `left_out`
+    has a sentence for each text on standard input that is no id. With a `question` there are no ids.
     """
 
     ids: tuple[str, ...]

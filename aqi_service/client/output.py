@@ -1,6 +1,6 @@
 """What `aqi-client` does with each reply: a file, a row on stdout, or a sentence on stderr.
 
-Rule: what a server sent is made harmless before anybody sees it.
+Rule: text from a server is made harmless before anybody sees it.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     import ssl
 
 SENSOR_DIGITS = 6
-"""Digits of a sensor's id at most (2026: 5); records have had more since the network's first days."""
+"""Most digits of a sensor's id (2026: 5); records' ids have had more since the network's first days."""
 
 
 MOST_LEFT_OUT = 20
-"""Texts on standard input that are no ids, and are named one by one."""
+"""Most texts on standard input that are no ids and are named one by one."""
 
 
 def run(asked: ClientOptions) -> int:
-    """Look up what was asked for; give the exit code; raises ConfigError for files of TLS."""
+    """Look up the ids or the question; return the exit code. Raises ConfigError for files of TLS."""
     files = Files(None if asked.output_dir is None else Path(asked.output_dir), asked=asked.asked_for_files)
     if not files.usable():
         return 2
@@ -54,7 +54,7 @@ def run(asked: ClientOptions) -> int:
 
 
 def _say_left_out(left_out: Sequence[str]) -> int:
-    """Say what on standard input is no id; give the exit code of that."""
+    """Name the texts on standard input that are no ids; return the exit code of that."""
     for sentence in left_out[:MOST_LEFT_OUT]:
         print_error(sentence)
     if len(left_out) > MOST_LEFT_OUT:
@@ -70,7 +70,7 @@ def _context(tls: Tls) -> "ssl.SSLContext":
 
 
 async def talk(asked: ClientOptions, tls: "ssl.SSLContext | None", printer: Printer, files: Files) -> int:
-    """Ask the server; give the exit code."""
+    """Ask the server; return the exit code."""
     where = asked.host, asked.port
     try:
         if asked.question is None:
@@ -96,7 +96,7 @@ async def _look_up(client: RecordClient, ids: Sequence[str], printer: Printer, f
 
 
 def _take(record_id: str, reply: bytes, printer: Printer, files: Files) -> int:
-    """Save and print what was found, or say what was not; give this reply's exit code."""
+    """Save and print a record, or say that it was not found; return this reply's exit code."""
     name = kind(reply)
     if name != "found":
         print_error(f"{record_id}: {visible(reply.decode('utf-8', 'replace'))}{_hint(record_id, name)}")

@@ -1,6 +1,6 @@
-"""Rows on standard output: CSV under the first ones' header line, JSON, or a table for a person.
+"""Rows on standard output: CSV under the first rows' header line, JSON, or a table for a person.
 
-Rule: what a server sent is made harmless before anybody sees it.
+Rule: text from a server is made harmless before anybody sees it.
 """
 
 import os
@@ -14,9 +14,9 @@ from aqi_service.client.table import note, table_lines
 
 
 class Printer(ABC):
-    """Write rows to a stream, None for nowhere.
+    """Writes rows to a stream (None: nowhere).
 
-    `closed` turns true when nobody reads any more; then it writes nothing. Raises OSError for a full disk.
+    `closed` becomes true when nobody reads any more; then nothing is written. Raises OSError for a full disk.
     """
 
     def __init__(self, out: BinaryIO | None) -> None:
@@ -29,17 +29,17 @@ class Printer(ABC):
 
     @abstractmethod
     def print_rows(self, rows: Rows) -> None:
-        """Write rows, or none of these columns."""
+        """Write rows; without rows only these columns."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing left to write
-        """Write what has waited for the last row."""
+        """Write what had to wait for the last row."""
 
     @property
     def _on_terminal(self) -> bool:
         return self._out is not None and not self.closed and self._out.isatty()
 
     def _write(self, lines: Iterable[str]) -> None:
-        """Write lines with their ends; a terminal gets nothing in them but what can be seen."""
+        """Write lines with their ends; a terminal gets only visible characters."""
         if self._on_terminal:
             lines = (visible(text.rstrip("\r\n"), len(text)) + "\n" for text in lines)
         self._write_as_it_is(lines)
@@ -56,7 +56,7 @@ class Printer(ABC):
 
 
 class CsvPrinter(Printer):
-    """Columns that the first header line does not have are left out, once with a remark."""
+    """CSV; columns that the first header line does not have are left out, with one remark."""
 
     def __init__(self, out: BinaryIO | None) -> None:
         super().__init__(out)
@@ -83,15 +83,15 @@ class CsvPrinter(Printer):
 
 
 class JsonPrinter(Printer):
-    """An object a line."""
+    """One JSON object a line."""
 
     def print_rows(self, rows: Rows) -> None:
-        """Write rows; none is no line."""
+        """Write rows; no rows give no line."""
         self._write(map(json_line, rows.records))
 
 
 class TablePrinter(Printer):
-    """Aligned columns, with the bands in colour on a terminal; stderr says what the numbers are not."""
+    """Aligned columns, with coloured bands on a terminal; stderr says what the numbers are not."""
 
     def __init__(self, out: BinaryIO | None) -> None:
         super().__init__(out)
@@ -99,7 +99,7 @@ class TablePrinter(Printer):
         self._records: list[Record] = []
 
     def print_rows(self, rows: Rows) -> None:
-        """Keep rows: how wide a column is tells the last of them."""
+        """Keep rows: the width of a column is known only with the last one."""
         self._columns |= dict.fromkeys(rows.columns)
         self._records += rows.records
 
@@ -113,7 +113,7 @@ class TablePrinter(Printer):
 
 
 PRINTERS: Mapping[str, type[Printer]] = {"csv": CsvPrinter, "json": JsonPrinter, "table": TablePrinter}
-"""By --format."""
+"""The printers by --format."""
 
 
 def wants_colours(environment: Mapping[str, str]) -> bool:

@@ -1,6 +1,6 @@
-"""The command line's options beside ids, read into one question.
+"""Reads the command line's options, other than ids, into one question.
 
-Rule: what can be seen to be wrong without the server is one sentence before anything is sent.
+Rule: an error that can be found without the server is one sentence before anything is sent.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from aqi_service.core.redaction import printable
 from aqi_service.errors import BadQuestion
 
 Given = Mapping[str, Any]
-"""Options by their names; None, and False for a switch, is not given."""
+"""Options by their names; None, or False for a switch, means not given."""
 
 _PLACES = ("near", "box", "country")
 _OVER_TIME = ("history", "days")
@@ -28,7 +28,7 @@ _GOES_WITH = {
     "clean": (*_PLACES, "area"),
     "scale": ("sensor", *_PLACES, "area", *_OVER_TIME),
 }
-"""Options that say more of a question, and of which."""
+"""Options that belong to a question, and to which ones."""
 
 _SHOWN = {"number": "-n"}
 
@@ -36,7 +36,7 @@ _SENSOR_DIGITS = 20
 
 
 def question_of(given: Given) -> Question | None:
-    """Return what is asked; None if it is nothing but ids. Raises BadQuestion."""
+    """Return the question; None if there are only ids. Raises BadQuestion."""
     kinds = [name for name in _READERS if given[name] is not None]
     if given["days"] == "" and len(kinds) > 1:
         kinds.remove("days")
@@ -57,7 +57,7 @@ def question_of(given: Given) -> Question | None:
 
 
 def _check_together(given: Given, kinds: list[str], *, each_day: bool) -> None:
-    """Refuse options that say nothing together."""
+    """Refuse options that make no sense together."""
     if len(kinds) > 1:
         raise BadQuestion(f"{' and '.join(f'--{kind}' for kind in kinds)} are two questions; ask one")
     if each_day and kinds[0] not in _PLACES:

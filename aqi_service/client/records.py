@@ -1,6 +1,6 @@
 """Records by their ids, on one connection.
 
-Rule: it is all that the command needs for an id, and imports no more, so that it starts at once.
+Rule: this is everything that the command needs for an id, and it imports no more, so the command starts fast.
 """
 
 from collections.abc import AsyncGenerator, Iterable
@@ -15,10 +15,10 @@ RecordId = str | int
 
 
 class RecordClient(Session):
-    """The part of Client that looks records up."""
+    """The part of Client that looks up records."""
 
     async def lookup(self, record_id: RecordId) -> Record | None:
-        """Give the record with this id, a text or an integer, or None if there is none.
+        """Return the record with this id (text or integer), or None if there is none.
 
         Raises BadId before anything is sent; Refused (the server's `Bad request`, `Unavailable` or `Busy`; a
         later lookup may do); ServerGone (no answer in time, connection lost, broken reply).
@@ -27,7 +27,7 @@ class RecordClient(Session):
         return None if reply is None else record_of(reply)
 
     async def lookup_csv(self, record_id: RecordId) -> bytes | None:
-        """Give the server's own CSV, header line and row, unchecked, or None; raises what lookup() raises."""
+        """Return the server's own CSV, header line and row, unchecked, or None; raises as lookup() does."""
         [(_, reply)] = [answered async for answered in self.replies([record_id])]
         return csv_of(reply)
 
@@ -46,8 +46,8 @@ class RecordClient(Session):
     async def replies(self, record_ids: Iterable[RecordId]) -> AsyncGenerator[tuple[str, bytes], None]:
         """Give (id, reply payload) in the order asked, error replies included; see csv_of and record_of.
 
-        All ids are checked before the first is asked: raises BadId, later ServerGone. Whoever stops half-way
-        loses the connection: further replies would answer the wrong question.
+        All ids are checked before the first is asked: raises BadId, later ServerGone. If the caller stops
+        half-way, the connection is closed: further replies would answer the wrong question.
         """
         asked = [checked_id(record_id) for record_id in record_ids]
         async with aclosing(self.exchange(asked, AHEAD)) as replies:
@@ -56,7 +56,7 @@ class RecordClient(Session):
 
 
 def csv_of(reply: bytes) -> bytes | None:
-    """Give a reply that is CSV, or None for "Item not found"; raise Refused for the other error replies."""
+    """Return a CSV reply, or None for "Item not found"; raise Refused for the other error replies."""
     match kind(reply):
         case "found":
             return reply
@@ -67,7 +67,7 @@ def csv_of(reply: bytes) -> bytes | None:
 
 
 def record_of(reply: bytes) -> Record:
-    """Take a CSV reply apart; raise ServerGone where it is not UTF-8, or not one header line and one row."""
+    """Read a CSV reply; raise ServerGone if it is not UTF-8, or not one header line and one row."""
     try:
         return parse(reply.decode("utf-8"))
     except ValueError as error:  # UnicodeDecodeError is one
@@ -75,5 +75,5 @@ def record_of(reply: bytes) -> Record:
 
 
 def broken(error: ValueError) -> ServerGone:
-    """Return what is raised for a reply that cannot be taken apart."""
+    """Return the error for a reply that cannot be read."""
     return ServerGone(f"the server sent a broken reply: {visible(str(error))}")

@@ -1,6 +1,6 @@
-"""What is asked by sensor, by place and over time: the words of requests, and a long time in parts.
+"""Requests by sensor, by place and over time: their words, and a long time split into parts.
 
-Rule: the server judges what is asked; here only what would be another request, or none, is refused.
+Rule: the server judges requests; this file refuses only words that would make another request, or none.
 """
 
 import math
@@ -16,17 +16,17 @@ from aqi_service.errors import BadQuestion
 Number = str | int | float | Decimal
 
 MOST_DAYS = {"history": 31, "days": 400}
-"""Days of one request."""
+"""Most days of one request."""
 
 USUAL_DAYS = {"history": 7, "days": 30}
-"""Days before UNTIL where SINCE is not said."""
+"""Days before UNTIL if SINCE is not given."""
 
 Times = tuple[int | None, int | None]
-"""SINCE and UNTIL in epoch seconds; None is not said."""
+"""SINCE and UNTIL in epoch seconds; None if not given."""
 
 
 def request(name: str, *words: Number, choice: Choice = USUAL) -> str:
-    """Put a request together; raise BadQuestion where a word is none, or all of it is too long.
+    """Make a request of words; raise BadQuestion if one is no word, or the request is too long.
 
     Only the name of a place may have several words.
     """
@@ -57,7 +57,7 @@ def _word(value: Number) -> str:
 
 
 def seconds_of(text: str | None) -> int | None:
-    """Read a time that a person typed as epoch seconds; raise BadQuestion for another text."""
+    """Read a typed time as epoch seconds; raise BadQuestion for any other text."""
     seconds = None if text is None else typed_time(text)
     if text is not None and seconds is None:
         raise BadQuestion(f"a time is 2023-12-20 or 2023-12-20T18:55, UTC, not {printable(text[:40])}")
@@ -67,17 +67,17 @@ def seconds_of(text: str | None) -> int | None:
 def over_time(
     name: str, sensor_id: str | int, times: Times, now: float, choice: Choice = USUAL
 ) -> Iterator[str]:
-    """Give the requests, `history` or `days`, that together cover a time; `now` is in epoch seconds."""
+    """Return the requests, `history` or `days`, that together cover a time; `now` is in epoch seconds."""
     for window in windows(times, now, MOST_DAYS[name], USUAL_DAYS[name]):
         yield request(name, sensor_id, *map(_time, window), choice=choice)
 
 
 def windows(times: Times, now: float, most_days: int, usual_days: int) -> Iterator[tuple[int, ...]]:
-    """Cut a time into parts of at most `most_days`: (), (since,) or (since, until), in epoch seconds.
+    """Split a time into parts of at most `most_days`: (), (since,) or (since, until), in epoch seconds.
 
-    Where the end is not said, or far ahead, the last part is left open, so that it ends by the server's
-    clock; parts before it are a day or two shorter, so that it may differ from ours by a day.
-    Raises BadQuestion if the end does not come after the beginning.
+    If the end is not given, or far ahead, the last part is left open, so that it ends by the server's clock;
+    the parts before it are a day or two shorter, so the clocks may differ by a day. Raises BadQuestion if the
+    end does not come after the beginning.
     """
     since, until = times
     if since is None and until is None:

@@ -1,6 +1,6 @@
-"""What the server's rows are to a program: one frozen value each.
+"""The server's rows as values for a program: one frozen value each.
 
-Rule: values are as the server's CSV gives them: numbers as decimal text, "" for none.
+Rule: values are those of the server's CSV: numbers as decimal text, "" for none.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A sensor's record, its newest one or one of its history; concentrations in µg/m³.
+    """A sensor's record, its newest or one of its history; concentrations in µg/m³.
 
     Attributes:
-        flags: what the snapshot's checks say, words with a space between them: stale, high, low, alone.
-        humidity: the 24-hour relative humidity of its box in %.
-        distance_km: of an answer of `near` alone.
+        flags: the flags of the snapshot's checks, separated by spaces: stale, high, low, alone.
+        humidity: the 24-hour relative humidity in its box, in %.
+        distance_km: only in an answer of `near`.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Medians and quartiles of an area's sensors, in µg/m³, and their index; "" with under three sensors."""
+    """Medians and quartiles of an area's sensors, in µg/m³, and their index; "" if there are under three."""
 
     latitude: str
     longitude: str
@@ -65,9 +65,9 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A sensor's UTC day, in µg/m³; `hours` is in how many of its hours the service has a record.
+    """A sensor's UTC day, in µg/m³; `hours` is the number of its hours with a record in the service.
 
-    Of a day out of daily files it is the larger of `hours_p25` and `hours_p10`: hours behind each value.
+    For a day from daily files it is the larger of `hours_p25` and `hours_p10`: the hours behind each value.
     """
 
     sensor_id: str
@@ -107,11 +107,11 @@ _COLUMNS = {
     "aqi_range": "AQI_range",
     "aqi_pollutant": "AQI_pollutant",
 }
-"""The CSV's name of a field, where it is another one."""
+"""The CSV's name of a field, if it differs."""
 
 
 def read(kind: type[Row], record: Mapping[str, str]) -> Row:
-    """Make a value of a row; columns that it lacks are "", others are left out."""
+    """Make a value from a row; missing columns become "", unknown ones are left out."""
     return kind(*(record.get(column, "") for column in columns(kind)))
 
 

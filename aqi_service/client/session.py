@@ -1,6 +1,6 @@
-"""One connection to a server, and what is asked on it: requests out, replies back in their order.
+"""One connection to a server: requests out, replies back in their order.
 
-Rule: what goes wrong is a ClientError with a sentence, within a named time.
+Rule: every failure is a ClientError with a sentence, within a named time.
 """
 
 import asyncio
@@ -20,24 +20,26 @@ if TYPE_CHECKING:
     import ssl
 
 AHEAD = 64
-"""Requests by id under way together on a server that is known to be ours: 5 kB, which never fill a socket."""
+"""Requests by id under way at the same time on a server that is known to be ours: 5 kB, which never fill a
+socket."""
 
 OURS = b"id,"
-"""How our server's CSV starts. The report's server reads a request as two recv() calls, which pipelined
-requests can tear apart; so the first requests go out one by one, until a reply starts so."""
+"""The start of our server's CSV. The report's server reads a request by two recv() calls, which pipelined
+requests can break; so requests go out one by one until a reply starts like this."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
-"""Seconds: upper edges of the first pause after `Busy`, and of the longest; they double, with full jitter."""
+"""Seconds: the upper edges of the first pause after `Busy`, and of the longest; they double, with full
+jitter."""
 
 TLS_ALERT = b"\x15\x03"
-"""How a TLS server's answer to plain text starts; ours just closes."""
+"""The start of a TLS server's answer to plain text; our server just closes."""
 
 _HINTS = {False: " (if it serves TLS: --tls)", True: " (if it demands client certificates: --tls-cert)"}
-"""What may be the matter with a server that ends without a word, by whether TLS is spoken."""
+"""What may be wrong if a server closes without a reply, by whether TLS is used."""
 
 
 class Session:
-    """A connection; see Client, which says what its arguments are. Exchanges of several tasks take turns."""
+    """A connection; see Client for its arguments. Exchanges of several tasks take turns."""
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class Session:
     async def __aexit__(
         self, kind_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take leave and close; the report's server spins on a connection that ends without a word."""
+        """Disconnect and close; the report's server spins if a connection ends without `!DISCONNECT`."""
         if self._streams is None:
             return
         _, writer = self._streams
@@ -99,10 +101,10 @@ class Session:
     ) -> AsyncGenerator[tuple[str, bytes], None]:
         """Give (request, reply payload) in the order asked, error replies included.
 
-        Raises ServerGone. At most `most_ahead` are under way, and one until the server is known to be
-        ours. Of a request that is under way alone, `Busy` is given only if it is still so when the time for
-        a reply is over: until then it is asked again, after pauses. Whoever stops half-way loses the
-        connection: further replies would answer the wrong question.
+        Raises ServerGone. At most `most_ahead` are under way, and only one until the server is known to be
+        ours. If a single request gets `Busy`, it is asked again, after pauses, and `Busy` is given only when
+        the time for a reply is over. If the caller stops half-way, the connection is closed: further replies
+        would answer the wrong question.
         """
         todo = iter(requests)
         clock = asyncio.get_running_loop().time
@@ -134,9 +136,9 @@ class Session:
         return requests
 
     async def _asked_again(self, request: str, busy: bytes, begun: float) -> bytes:
-        """Ask until the server is not busy; give its last word if it still is when the time is over.
+        """Ask until the server is not busy; return its last reply if it still is when the time is over.
 
-        A try that would not be answered in time, as the last one was not sooner, is not begun.
+        No try is begun that, like the last one, would be answered too late.
         """
         from random import random  # noqa: PLC0415 - takes a moment, and most servers are never busy
 
@@ -155,7 +157,7 @@ class Session:
         return busy
 
     async def _reply_of(self, request: str, end: float) -> bytes:
-        """Ask once more; on a new connection if this one had no place, for then the server has closed it."""
+        """Ask once more; on a new connection if the server had no place for this one and closed it."""
         try:
             async with asyncio.timeout_at(end):
                 if not self._let_in:

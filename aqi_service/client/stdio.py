@@ -1,6 +1,6 @@
-"""The client's standard streams: a sentence on stderr, and an end to them when nobody reads.
+"""The client's standard streams: a sentence on stderr, and their end when nobody reads.
 
-Rule: a stream that is closed or broken ends nothing.
+Rule: a closed or broken stream never stops the program.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from aqi_service.core.redaction import printable
 
 
 def print_error(sentence: str) -> None:
-    """Say what went wrong on stderr, if there is one that takes it."""
+    """Print what went wrong to stderr, if there is a working one."""
     if sys.stderr is not None:
         try:
             print(printable(f"aqi-client: {sentence}"), file=sys.stderr)
@@ -21,12 +21,12 @@ def print_error(sentence: str) -> None:
 
 
 def abandon_stdout() -> None:
-    """Let what Python still holds for stdout vanish, or it would complain of it at its own end."""
+    """Drop what Python still holds for stdout: otherwise it would complain at its own end."""
     _abandon(sys.stdout.fileno())
 
 
 def abandon_both() -> None:
-    """Let what Python still holds for stdout and stderr vanish: it would wait for a reader at its own end."""
+    """Drop what Python still holds for stdout and stderr: otherwise it would wait for a reader at its end."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):  # it has no descriptor

@@ -1,6 +1,6 @@
-"""Rows as a table that a person reads: aligned columns, and bands in colour.
+"""Rows as a table for a person: aligned columns, and bands in colour.
 
-Rule: no number is cut or rounded; a column that is left out is in CSV and JSON.
+Rule: no number is cut or rounded; columns that are left out are in CSV and JSON.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ HIDDEN = frozenset(
         *("AQI_pollutant", "scale"),
     }
 )
-"""Columns that a table of sensors or of an area lacks, so that a line of it fits a screen."""
+"""Columns that are left out of a table of sensors or of an area, so that a line fits a screen."""
 
 HIDDEN_OF_DAYS = frozenset({"id", "timestamp", "AQI_pollutant", "scale", "hours_p25", "hours_p10"})
 
 FIRST = ("sensor_id", "distance_km")
-"""Columns that a table begins with."""
+"""The first columns of a table."""
 
 COLOURS = {
     **dict.fromkeys(("Very_Low", "Low", "Good"), "32"),
@@ -26,7 +26,7 @@ COLOURS = {
     **dict.fromkeys(("High", "Unhealthy for Sensitive Groups", "Unhealthy"), "31"),
     **dict.fromkeys(("Very High", "Very Unhealthy", "Hazardous"), "35"),
 }
-"""A terminal's colour (SGR) of a band: green, yellow, red, magenta."""
+"""A terminal's colour (SGR) for each band: green, yellow, red, magenta."""
 
 COLOURED = ("AQI", "AQI_range")
 
@@ -39,14 +39,14 @@ _NOT = (
 
 
 def note(records: Sequence[Record]) -> str:
-    """Say what the numbers are not, and on which scale the index is, where the rows tell."""
+    """Say what the numbers are not, and name the scale of the index, if the rows tell it."""
     scales = sorted({record["scale"] for record in records if record.get("scale")})
     named = f" on the scale {visible(', '.join(scales))}" if scales else ""
     return f"the index{named} is {_NOT}"
 
 
 def table_lines(columns: Sequence[str], records: Sequence[Record], *, coloured: bool) -> Iterator[str]:
-    """Give the lines, header first, with their ends; numbers to the right, texts to the left."""
+    """Return the lines, header first, with their ends; numbers to the right, texts to the left."""
     shown = _shown(columns, records)
     rows = [[visible(record.get(name, "")) for name in shown] for record in records]
     heads = [visible(name) for name in shown]
@@ -64,7 +64,7 @@ def table_lines(columns: Sequence[str], records: Sequence[Record], *, coloured: 
 
 
 def _shown(columns: Sequence[str], records: Sequence[Record]) -> list[str]:
-    """Choose the columns: sensor and distance first, none that is hidden, none without a value in any row."""
+    """Choose the columns: sensor and distance first, no hidden ones, none that is blank in all rows."""
     if "scale" in columns:
         hidden = HIDDEN_OF_DAYS if "hours" in columns else HIDDEN
         columns = [*(name for name in FIRST if name in columns), *(n for n in columns if n not in FIRST)]

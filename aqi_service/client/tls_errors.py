@@ -1,6 +1,6 @@
-"""What is said of a TLS connection that fails.
+"""Sentences for a TLS connection that fails.
 
-Rule: it is imported only where TLS is asked for.
+Rule: this is imported only if TLS is used.
 """
 
 import ssl
@@ -24,11 +24,12 @@ _SENTENCES = {
     "CERTIFICATE_EXPIRED": _REFUSED,
     "PROTOCOL_VERSION": "it speaks no version of TLS that is safe to use",
 }
-"""By the end of OpenSSL's reason, which names alerts TLSV13_ALERT_..., SSLV3_ALERT_... and so on."""
+"""Sentences by the end of OpenSSL's reason, which names alerts TLSV13_ALERT_..., SSLV3_ALERT_... and so
+on."""
 
 
 def reason(error: Exception) -> str | None:
-    """Say what is wrong and what to do; None for what is no matter of TLS."""
+    """Say what is wrong and what to do; None if the error has nothing to do with TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _OTHER_NAME:
             return (

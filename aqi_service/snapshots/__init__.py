@@ -1,1 +1,1 @@
-"""What a snapshot is to both ways: where it is read from, how it is recorded, which are unfinished."""
+"""What both paths need of snapshots: where they are read, how they are recorded, which are unfinished."""

@@ -1,6 +1,6 @@
-"""Folders of daily files: what is one (a tar, a zip or a prefix, too), and the plain one on a disk.
+"""Folders of daily files: what counts as one (also a tar, a zip or a prefix), and the plain one on a disk.
 
-One rule: what a disk refuses is an error of the day; what is merely damaged ends a file, and costs no other.
+One rule: an error of the disk is an error of the day; damage ends one file, and costs no other.
 """
 
 import os
@@ -21,9 +21,9 @@ class DayFile(NamedTuple):
     """A daily file in its folder.
 
     Attributes:
-        name: what its name says.
-        entry: what it is known by.
-        at: where it is in there.
+        name: the contents of its name.
+        entry: its name, size and time.
+        at: its place in the folder.
     """
 
     name: DayName
@@ -32,29 +32,29 @@ class DayFile(NamedTuple):
 
 
 Piece = tuple[DayFile, bytes | None]
-"""A file's next bytes; empty ones are its end, and None is an end behind which more could not be read."""
+"""A file's next bytes; empty bytes are its end; None is an end after which more could not be read."""
 
 
 class DayFolder(Protocol):
-    """Where daily files lie together: a folder, a tar, a zip, or a prefix of S3."""
+    """A place of daily files: a folder, a tar, a zip, or a prefix of S3."""
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """Its name for a person."""
 
     @property
     def days(self) -> Collection[int]:
-        """The days (since 1970) of which there is a file."""
+        """The days (since 1970) that have a file."""
 
     async def files(self, day: int) -> Sequence[DayFile]:
-        """List a day's files as they are now. Raises FetchFailed where that cannot be done."""
+        """List a day's files as they are now. Raises FetchFailed if that fails."""
 
     def pieces(self, files: Sequence[DayFile]) -> AsyncGenerator[Piece, None]:
-        """Read some of them, one after the other. Raises FetchFailed for one that cannot be read."""
+        """Read some files, one after the other. Raises FetchFailed if one cannot be read."""
 
 
 class LocalDayFolder(ABC):
-    """One on this machine, listed and read in a thread."""
+    """A folder on this machine, listed and read in a thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,9 +66,9 @@ class LocalDayFolder(ABC):
 
     @cached_property
     def days(self) -> Collection[int]:
-        """The days of which there was a file when it was looked for first.
+        """The days that had a file at the first look.
 
-        Raises ConfigError if it cannot be looked into.
+        Raises ConfigError if the folder cannot be read.
         """
         try:
             return frozenset(self._days())
@@ -84,7 +84,7 @@ class LocalDayFolder(ABC):
         return found
 
     def pieces(self, files: Sequence[DayFile]) -> AsyncGenerator[Piece, None]:
-        """Read some of them."""
+        """Read some files."""
         return ahead(lambda: self._read(files), self.label)
 
     @abstractmethod
@@ -98,7 +98,7 @@ class LocalDayFolder(ABC):
 
 
 class PlainDayFolder(LocalDayFolder):
-    """The daily files right in a folder; with `only`, the one of that name."""
+    """The daily files directly in a folder; with `only`, the one of that name."""
 
     def __init__(self, path: Path, only: str | None = None) -> None:
         super().__init__(path)
@@ -133,7 +133,7 @@ class PlainDayFolder(LocalDayFolder):
 
 
 def pieces_of(file: DayFile, opened: IO[bytes]) -> Iterator[Piece]:
-    """Give a file in pieces, and its end; what cannot be read from some byte on is no error of the others."""
+    """Give a file in pieces, and its end; a file that cannot be read to its end costs no other."""
     while True:
         try:
             piece = opened.read(PIECE)
@@ -148,5 +148,5 @@ def pieces_of(file: DayFile, opened: IO[bytes]) -> Iterator[Piece]:
 
 
 def is_damage(error: Exception) -> bool:
-    """Tell damage in a tar or zip, whatever error Python's modules make of it, from what a disk refuses."""
+    """Tell damage in a tar or zip, whatever Python's modules raise for it, from an error of the disk."""
     return not isinstance(error, OSError) or error.errno is None

@@ -1,6 +1,6 @@
-"""Daily files under a prefix of S3, read some at a time.
+"""Daily files under a prefix of S3, several read at a time.
 
-One rule: a file's bytes come in order, and the files in the order in which they were asked for.
+One rule: a file's bytes come in order, and the files in the requested order.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ CONCURRENT_READS = 16
 """Small files that are read at the same time; a day may have 20,000."""
 
 SMALL = 256 * 1024
-"""Bytes up to which a file is small: one of a usual sensor has 50,000."""
+"""A file of at most this many bytes is small: one of a usual sensor has 50,000."""
 
 
 class S3DayFolder:
-    """The daily files right under a prefix, which ends with a slash or is empty; or one object alone."""
+    """The daily files directly under a prefix, which ends with a slash or is empty; or a single object."""
 
     def __init__(
         self, objects: Objects, bucket: str, prefix: str, days: Collection[int], only: str = ""
@@ -32,14 +32,14 @@ class S3DayFolder:
         self.label = f"s3://{bucket}/{prefix}{only}"
 
     async def files(self, day: int) -> Sequence[DayFile]:
-        """List a day's files; raises FetchFailed where S3 does not answer."""
+        """List a day's files; raises FetchFailed if S3 does not answer."""
         begin = self._prefix + (self._only or day_text(day))
         listed = await self._objects.list(self._bucket, begin)
         found = (_file(entry, self._prefix) for entry in listed if not self._only or entry.key == begin)
         return [file for file in found if file and file.name.day == day]
 
     async def pieces(self, files: Sequence[DayFile]) -> AsyncGenerator[Piece, None]:
-        """Read some of them: the small ones ahead, the others when it is their turn."""
+        """Read some files: small ones ahead, the others when it is their turn."""
         waiting = iter(files)
         under_way = deque(self._begun(waiting, CONCURRENT_READS))
         try:
@@ -73,19 +73,19 @@ class S3DayFolder:
 
 
 class DaysFound:
-    """The days of which a prefix has files, by folder: of files nothing is kept, as years have millions."""
+    """The days with files under a prefix, by folder; no file is kept, since years have millions."""
 
     def __init__(self) -> None:
         self._days: dict[str, set[int]] = {}
 
     def note(self, key: str) -> None:
-        """Take note of a key, if it is a daily file's."""
+        """Note a key, if it is a daily file's."""
         folder, _, file = key.rpartition("/")
         if (name := parse_day_name(file)) and NOT_SNAPSHOTS.isdisjoint(folder.split("/")):
             self._days.setdefault(folder, set()).add(name.day)
 
     def folders(self, objects: Objects, bucket: str) -> list[S3DayFolder]:
-        """Return the folders that were noted."""
+        """Return the noted folders."""
         return [
             S3DayFolder(objects, bucket, f"{folder}/" if folder else "", days)
             for folder, days in self._days.items()
@@ -93,7 +93,7 @@ class DaysFound:
 
 
 def object_folder(objects: Objects, bucket: str, key: str) -> S3DayFolder | None:
-    """Return the folder of one object alone, if that is a daily file."""
+    """Return the folder of a single object, if that is a daily file."""
     folder, slash, file = key.rpartition("/")
     name = parse_day_name(file)
     return S3DayFolder(objects, bucket, folder + slash, {name.day}, file) if name else None

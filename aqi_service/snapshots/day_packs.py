@@ -1,6 +1,6 @@
-"""Tars and zips in which daily files lie.
+"""Tars and zips that contain daily files.
 
-One rule: nothing is unpacked onto the disk, and of a name in one only what stands behind its last slash
+One rule: nothing is unpacked onto the disk, and of a member's name only the part behind the last slash
 counts.
 """
 
@@ -20,14 +20,14 @@ from aqi_service.snapshots.day_folders import DayFile, LocalDayFolder, Piece, is
 
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PACK_ENDINGS = (*TAR_ENDINGS, ".zip")
-"""How the names of tars and zips end in which daily files are looked for."""
+"""Endings of the tars and zips that are searched for daily files."""
 
 _PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 _IS_ENCRYPTED = 1  # of a zip member's flags
 
 
 class PackedDayFolder(LocalDayFolder):
-    """The daily files in a tar or zip, whatever folders it has them in; listed once."""
+    """The daily files in a tar or zip, in whatever folders inside; listed once."""
 
     @cached_property
     def _index(self) -> dict[int, list[DayFile]]:
@@ -63,21 +63,21 @@ class PackedDayFolder(LocalDayFolder):
 
     @abstractmethod
     def _members(self) -> Iterator[tuple[str, str, int, int]]:
-        """Give of all files in it where they are, their path, size and time."""
+        """Give the place, path, size and time of each file in it."""
 
     @abstractmethod
     def _opened(self, wanted: Sequence[str]) -> Iterator[tuple[str, IO[bytes] | None]]:
-        """Open one after the other, and tell where it is; None is one that is damaged.
+        """Open one file after the other, and give it with its place; None is a damaged one.
 
-        Raises for the pack as a whole, which could be read when it was listed.
+        Raises an error only of the pack as a whole, which could be read when it was listed.
         """
 
 
 class TarDayFolder(PackedDayFolder):
-    """The daily files in a tar; it is read from its start for each day, as a packed one has to be."""
+    """The daily files in a tar, which is read from its start for each day, as a packed one must be."""
 
     def _all(self) -> Iterator[tuple[str, tarfile.TarFile, tarfile.TarInfo]]:
-        """Give the files in it, each with its number: a name may be there several times."""
+        """Give the files in it, each with its number: a name may come several times."""
         with tarfile.open(self.path) as tar:
             for number in count():
                 before, member = tar.offset, tar.next()
@@ -134,7 +134,7 @@ class ZipDayFolder(PackedDayFolder):
 
 
 def packed_folder(path: Path) -> PackedDayFolder:
-    """Return what a tar or a zip is, by its name."""
+    """Return the folder for a tar or a zip, by its name."""
     return ZipDayFolder(path) if path.name.lower().endswith(".zip") else TarDayFolder(path)
 
 
@@ -144,7 +144,7 @@ def is_pack(name: str) -> bool:
 
 
 def _check_end(tar: tarfile.TarFile) -> None:
-    """Raise ReadError unless a tar ends where it was read to: a damaged header looks like its end."""
+    """Raise ReadError unless a tar really ends where reading stopped: a damaged header looks like the end."""
     if tar.fileobj is None:
         return
     tar.fileobj.seek(tar.offset)

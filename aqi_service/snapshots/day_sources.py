@@ -1,6 +1,6 @@
-"""Days of daily files as sources: whatever folders they lie in, one day is one source.
+"""Days of daily files as sources: one day is one source, whatever folders its files are in.
 
-One rule: a day's files are listed when it is its turn, and what is known of them is forgotten behind it.
+One rule: a day's files are listed only at its turn, and forgotten afterwards.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from aqi_service.snapshots.day_folders import DayFile, DayFolder
 from aqi_service.snapshots.sources import FetchOptions, OpenSnapshot, Source
 
 OUT_BYTES = 64 * 1024
-"""Bytes of the document that are handed on together."""
+"""Bytes of the document that are passed on together."""
 
 _Listed = Sequence[tuple[DayFolder, Sequence[DayFile]]]
 
@@ -32,7 +32,7 @@ def day_sources(folders: Iterable[DayFolder]) -> list[Source]:
 
 
 def digest_of(entries: Iterable[DayEntry]) -> str:
-    """Return what a day's files are known by, in whatever order: their names, sizes and times."""
+    """Return a digest of a day's files in any order: of their names, sizes and times."""
     sha = hashlib.sha256()
     for entry in sorted(entries):
         sha.update(f"{entry.file}\0{entry.size}\0{entry.time}\n".encode())
@@ -40,13 +40,13 @@ def digest_of(entries: Iterable[DayEntry]) -> str:
 
 
 def _source(day: int, folders: Sequence[DayFolder]) -> Source:
-    """Return a day whose files are not listed yet: `prepare` does it."""
+    """Return a day whose files are not listed yet: `prepare` lists them."""
     unlisted = _unlisted(_label(day, folders), day, FetchFailed("its files were not listed"))
     return replace(unlisted, prepare=partial(_prepared, day, folders))
 
 
 async def _prepared(day: int, folders: Sequence[DayFolder]) -> Source:
-    """List a day's files; where that fails, or there is none any more, the source cannot be opened."""
+    """List a day's files; if that fails, or none is left, the source cannot be opened."""
     label, end = _label(day, folders), end_of_day(day)
     try:
         listed = [(folder, await folder.files(day)) for folder in folders]
@@ -90,7 +90,7 @@ async def _opened(listed: _Listed, asking: FetchOptions) -> AsyncIterator[OpenSn
 
 
 async def _written(document: DayDocument, listed: _Listed) -> AsyncGenerator[bytes, None]:
-    """Read the files one after the other, and give the document that comes of them."""
+    """Read the files one after the other, and give the document made from them."""
     out = bytearray()
     for folder, files in listed:
         reader: DayFileReader | None = None

@@ -1,6 +1,6 @@
-"""JSON objects in an archive, each a whole: read, and changed as nobody else changes them meanwhile.
+"""JSON objects in an archive: read as a whole, and changed only if nobody else changes them meanwhile.
 
-One rule: what is no JSON object, or is larger than any that we write, counts as absent.
+One rule: a document that is no JSON object, or is larger than any of ours, counts as absent.
 """
 
 import logging
@@ -23,11 +23,11 @@ class JsonDocuments:
         self._archive = archive
 
     async def read(self, key: str) -> Manifest | None:
-        """Return the document; None when there is none that can be read."""
+        """Return the document; None if there is none that can be read."""
         return _parse(key, await self._archive.get(key))
 
     async def change(self, key: str, new: Callable[[Manifest | None], Manifest | None]) -> None:
-        """Write what `new` makes of the document that is there, unless that is None."""
+        """Write what `new` makes of the current document, unless that is None."""
 
         def changed(there: bytes | None) -> bytes | None:
             document = new(_parse(key, there))

@@ -1,6 +1,6 @@
 """HTTP download of a snapshot: an async iterator of bytes that is whole or ends in an error.
 
-One rule: what aiohttp raises stops here; above, there is FetchFailed and CutShort.
+One rule: aiohttp's errors stop here; callers see only FetchFailed and CutShort.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from aqi_service.snapshots.redirects import Requests, VettingResolver, public_ur
 CHUNK = 64 * 1024
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
-"""How long the answer's headers may take, redirects and all."""
+"""How many seconds the answer's headers may take, redirects included."""
 
 READ_SECONDS = 30.0
 RATE_WINDOW = 60.0
 LEAST_RATE = 1024
-"""Fewest bytes a second, on average over RATE_WINDOW of waiting, until a download counts as stalled."""
+"""With fewer bytes a second, on average over RATE_WINDOW of waiting, a download counts as stalled."""
 
 MAX_HEADER = 64 * 1024
-"""Bytes of an answer's longest header; a CDN's cookies and policies have had 9 kB."""
+"""Most bytes of one header of an answer; a CDN's cookies and policies have had 9 kB."""
 
 _AS_IS = frozenset({"identity", "aws-chunked", ""})
-"""Encodings of a body that is what it is: some S3 servers keep how an object was sent to them."""
+"""Encodings that leave a body as it is: some S3 servers keep the encoding with which an object was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Download:
     """An answer of the source.
 
     Attributes:
-        status: 200, or 304 when what is archived is still the newest.
+        status: 200, or 304 if the archived snapshot is still the newest.
         chunks: the body as it came over the wire (gzip stays gzip).
         etag: its `ETag`, or empty.
         last_modified: its `Last-Modified`, or empty.
         length: its `Content-Length` if the body is not packed, or None.
-        clock: what the source's clock said when the answer came (epoch seconds), or None if it does not tell.
+        clock: the time of the source's clock when the answer came (epoch seconds), or None if not given.
     """
 
     status: int
@@ -63,8 +63,8 @@ async def download(
 ) -> AsyncIterator[Download]:
     """Ask for `url` with User-Agent `agent`; `headers` make the request conditional.
 
-    `names` finds names' addresses, by default as the system does. Raises FetchFailed for a status other than
-    200 (and 304 if conditional), and when there is no answer.
+    `names` finds addresses of names, by default as the system does. Raises FetchFailed for a status other
+    than 200 (or 304 if conditional), and if there is no answer.
     """
     sent = {"User-Agent": agent, "Accept-Encoding": "gzip", **(headers or {})}
     resolver = VettingResolver(names or aiohttp.ThreadedResolver())
@@ -81,7 +81,7 @@ async def download(
 
 
 def _session(resolver: AbstractResolver, headers: Mapping[str, str]) -> aiohttp.ClientSession:
-    """Open a session that sends no cookies, and nothing of `~/.netrc`."""
+    """Open a session that sends no cookies, and nothing from `~/.netrc`."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
@@ -106,9 +106,9 @@ def _translated(url: str) -> Iterator[None]:
 
 
 def _why(error: Exception) -> str:
-    """Return what aiohttp says, on one line, without the parts of URL and answer that it repeats.
+    """Return aiohttp's error on one line, without the parts of URL and answer that it repeats.
 
-    And without its setting of TLS, which it names where there is none as well.
+    Its TLS setting is left out too, since aiohttp names it even without TLS.
     """
     message = getattr(error, "message", None)
     text = " ".join((message if isinstance(message, str) else str(error)).replace(" ssl:default", "").split())
@@ -132,13 +132,13 @@ def _check(response: aiohttp.ClientResponse, *, conditional: bool) -> None:
 
 
 def _encodings(response: aiohttp.ClientResponse) -> set[str]:
-    """Return what the answer says of its body's packing, in small letters."""
+    """Return the answer's content encodings, in small letters."""
     told = ",".join(response.headers.getall("Content-Encoding", []))
     return {each.strip().lower() for each in told.split(",")}
 
 
 def _named(status: int) -> str:
-    """Return a status with its own name: the peer's words for it are the peer's."""
+    """Return a status with its standard name, not with the peer's words."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -157,9 +157,9 @@ def _retry_after(value: str, date: str) -> float | None:
 
 
 def _clock(date: str, age: str) -> float | None:
-    """Read what the source's clock says now: Date, and Age, the seconds a cache kept it (RFC 9111, 4.2.3).
+    """Return the source's time: Date plus Age, the seconds that a cache kept the answer (RFC 9111, 4.2.3).
 
-    None where either says nothing that can be read: an answer may lie in a cache for days.
+    None if either cannot be read: an answer may have been in a cache for days.
     """
     if not (age.isascii() and age.isdigit()):
         return None

@@ -1,7 +1,7 @@
-"""Files and folders as sources: what a path stands for, seen before anything is loaded.
+"""Files and folders as sources: what a path means, checked before anything is loaded.
 
-One rule: what is not there, or may not be read, is a ConfigError; whatever else a disk answers is left to the
-reading.
+One rule: a path that does not exist, or may not be read, is a ConfigError; other errors of the disk come
+later, from reading.
 """
 
 import errno
@@ -26,32 +26,32 @@ from aqi_service.storage.backend import SnapshotLocations
 log = logging.getLogger("aqi_service")
 
 SourceOrFolder = Source | DayFolder
-"""What a text stands for: a snapshot, or a folder of daily files, whose days are sources together."""
+"""The meaning of a text: a snapshot, or a folder of daily files, whose days are sources."""
 
 CSV_ENDINGS = (".csv", ".csv.gz")
 
 DAYS_DEPTH = 3
-"""How deep in a folder daily files are looked for: the network's archive has them in YEAR/DAY."""
+"""How deep a folder is searched for daily files: the network's archive has them in YEAR/DAY."""
 
 NO_DAYS = f"no daily file ({EXAMPLE}, also .gz, tar or zip)"
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG})
-"""What looking for a path ends in when waiting cannot mend it."""
+"""Errors of a look at a path that waiting cannot mend."""
 
 
 def is_folder(text: str) -> bool:
-    """Tell whether a source is a folder; what cannot be looked at is none."""
+    """Tell whether a source is a folder; False if that cannot be checked."""
     with suppress(OSError):
         return Path(text).is_dir()
     return False
 
 
 def in_folder(text: str, locations: SnapshotLocations) -> list[SourceOrFolder]:
-    """Return the sources in a folder: what a shell's `*.json *.json.gz` finds there, and daily files.
+    """Return the sources in a folder: those of a shell's `*.json *.json.gz`, and daily files.
 
-    Daily files may lie some folders deeper, or in tars and zips. What `--local` keeps beside its snapshots is
-    not taken: the folder may be one of its, or a copy.
+    Daily files may be some folders deeper, or in tars and zips. Files that `--local` keeps beside its
+    snapshots are left out: the folder may be one of its own, or a copy.
     """
     folder = Path(text)
     try:
@@ -65,7 +65,7 @@ def in_folder(text: str, locations: SnapshotLocations) -> list[SourceOrFolder]:
 
 
 def empty_folder(text: str) -> MissingResource:
-    """Return what is said of a folder with nothing to load in it."""
+    """Return the sentence for a folder with nothing to load."""
     return MissingResource(
         f"{_shown(text)}: no file in it ends in .json or .json.gz, and there is {NO_DAYS}: "
         "name another folder"
@@ -73,7 +73,7 @@ def empty_folder(text: str) -> MissingResource:
 
 
 def _day_folders(folder: Path, depth: int = 0) -> Iterator[DayFolder]:
-    """Give the folders of daily files in one, itself first; one that may not be looked into has none."""
+    """Give the folders of daily files inside a folder, itself first; an unreadable one has none."""
     try:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
@@ -89,10 +89,10 @@ def _day_folders(folder: Path, depth: int = 0) -> Iterator[DayFolder]:
 
 
 def file_source(text: str, locations: SnapshotLocations) -> SourceOrFolder:
-    """Return a file's source, or the folder of daily files that it is.
+    """Return a file's source, or its folder if it is a daily file, a tar or a zip.
 
-    One that lies in the archive is not archived again. Raises MissingResource if there is no such file,
-    ConfigError if it may not be read, or is a CSV of another kind.
+    A file in the archive is not archived again. Raises MissingResource if there is no such file, ConfigError
+    if it may not be read, or is another kind of CSV.
     """
     path = Path(text)
     try:
@@ -113,7 +113,7 @@ def file_source(text: str, locations: SnapshotLocations) -> SourceOrFolder:
 
 
 def _seen(path: Path) -> Seen | None:
-    """Return what a file is now; None for a pipe, or what cannot be looked at."""
+    """Return the state of a file now; None for a pipe, or if that cannot be checked."""
     with suppress(OSError):
         found = path.stat()
         if stat.S_ISREG(found.st_mode):
@@ -130,7 +130,7 @@ async def _look(path: Path) -> Seen | None:
 
 
 def _day_folder(path: Path) -> DayFolder | None:
-    """Return the folder of daily files that a file stands for: itself alone, or a tar or zip."""
+    """Return the folder of daily files for a file: only itself, or a tar or zip."""
     if parse_day_name(path.name):
         return PlainDayFolder(path.parent, path.name)
     if is_pack(path.name):
@@ -141,7 +141,7 @@ def _day_folder(path: Path) -> DayFolder | None:
 
 
 def _is_snapshot(path: Path) -> bool:
-    """Tell a snapshot by its name; a pipe or a device among files would have the load wait for ever."""
+    """Tell by its name whether a file is a snapshot; never a pipe or device, which may stall for ever."""
     return is_snapshot_file(path.name) and not path.name.startswith(".") and not _is_special(path)
 
 

@@ -1,6 +1,6 @@
-"""Which sources outside the archive need not be read again: they are as a finished load has read them.
+"""Which sources outside the archive need not be read again: those unchanged since a finished load read them.
 
-One rule: a note of a source only names its snapshot; that this is finished, its manifest says, and the table.
+One rule: a source's note only names its snapshot; the manifest and the table say whether that is finished.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from aqi_service.storage.cleanup import afterwards
 from aqi_service.storage.ports import Archive
 
 NOTE_SECONDS = 30.0
-"""How long it may take to note a source."""
+"""How many seconds it may take to note a source."""
 
 
 class KnownSources:
-    """The notes of one table's sources, which lie beside its manifests; a source without `seen` has none."""
+    """The notes on one table's sources, stored beside its manifests; a source without `seen` has none."""
 
     def __init__(self, archive: Archive, manifests: ManifestStore, table: str) -> None:
         self._documents = JsonDocuments(archive)
@@ -33,7 +33,7 @@ class KnownSources:
     async def finished_of(
         self, sources: Sequence[Source], scale: str, ttl: int | None = 0
     ) -> dict[Source, str]:
-        """Return the snapshot of each source that is as it was when it was read, if that is finished.
+        """Return the finished snapshot of each source that is unchanged since it was read.
 
         `ttl` is as `ManifestStore.claims` takes it.
         """
@@ -49,10 +49,10 @@ class KnownSources:
         }
 
     async def noted(self, source: Source) -> Source:
-        """Return a source that is to be read, with the snapshot that it was when it was loaded before.
+        """Return a source that must be read, with the snapshot that an earlier load of it made.
 
-        So its content is not archived, nor exported, under another name now. That this cannot be looked up is
-        no fault of the load.
+        So its content is not archived or exported under another name. If this cannot be looked up, the load
+        is not at fault.
         """
         note = None
         with suppress(AqiError):
@@ -60,9 +60,9 @@ class KnownSources:
         return replace(source, noted=str(note["snapshot"])) if note else source
 
     async def note(self, source: Source, report: LoadReport) -> None:
-        """Note what a source was when it was read, if it still is, and its content is in the archive.
+        """Note a source's state when it was read, if it is unchanged and its content is in the archive.
 
-        That it cannot be noted is no fault of the load: it is read once more.
+        If it cannot be noted, the load is not at fault: the source is read once more.
         """
         if source.seen and source.look and report.status.is_finished and report.kept_as and report.sha256:
             ours = _seen(source) | {"snapshot": report.kept_as, "sha256": report.sha256}
@@ -73,7 +73,7 @@ class KnownSources:
             await self._documents.change(self._key(source), lambda there: None if there == ours else ours)
 
     async def _fitting(self, source: Source) -> Manifest | None:
-        """Read a source's note, if it tells of the source as it is now."""
+        """Read a source's note, if it describes the source as it is now."""
         if source.seen is None:
             return None
         try:
@@ -89,5 +89,5 @@ class KnownSources:
 
 
 def _seen(source: Source) -> Manifest:
-    """Return what a note says of the source itself."""
+    """Return the source's state in a note."""
     return {"source": source.label, **(source.seen._asdict() if source.seen else {})}

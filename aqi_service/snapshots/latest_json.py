@@ -1,6 +1,6 @@
-"""`latest.json` of a table: the newest finished snapshot, and the notes on loads that it cannot know of.
+"""`latest.json` of a table: the newest finished snapshot, and notes on loads that it does not cover.
 
-One rule: it is changed as one document, so that no note is lost on the way to another snapshot.
+One rule: it is changed as one document, so no note is lost when the snapshot changes.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class LatestJson:
         self._documents, self._key = JsonDocuments(archive), latest_key(table)
 
     async def read(self) -> tuple[Manifest | None, Notes]:
-        """Return the newest finished snapshot's manifest, and the notes on loads that it cannot know of.
+        """Return the newest finished snapshot's manifest, and notes on loads that it does not cover.
 
-        Raises ConfigError where nobody can read it now: without it nobody knows what the table has.
+        Raises ConfigError if it may not be read: without it nobody knows what the table has.
         """
         try:
             document = await self._documents.read(self._key)
@@ -31,12 +31,12 @@ class LatestJson:
         return document and with_notes(document, {}), notes_of(document)
 
     async def noted(self, load_id: str, note: Note, *, replay: bool) -> Noted:
-        """See who else loads, or did, before a load begins. Nothing is written yet."""
+        """Read which other loads run, or ran, before a load begins. Nothing is written yet."""
         _, notes = await self.read()
         return Noted(load_id, note, replay, covered_by(note, notes))
 
     async def note(self, noted: Noted) -> bool:
-        """Note a load that is about to write; False where no snapshot is finished, so that nobody has one."""
+        """Note a load that is about to write; False if no snapshot is finished: then memory is empty."""
         return await self._renote(lambda notes: {**notes, noted.load_id: noted.note})
 
     async def end(self, noted: Noted) -> None:
@@ -46,13 +46,13 @@ class LatestJson:
     async def move(
         self, ours: Manifest, noted: Noted, *, since: int | None, is_ahead: Callable[[Manifest | None], bool]
     ) -> None:
-        """Name our snapshot if it is newer than the one there, and note that our load has ended."""
+        """Name our snapshot if it is newer than the present one, and note that our load has ended."""
         await self._documents.change(
             self._key, lambda there: moved(there, ours, noted, since=since, ahead=is_ahead(there))
         )
 
     async def _renote(self, new: Callable[[Notes], Notes]) -> bool:
-        """Change the notes, and nothing else there; False if there is no document."""
+        """Change only the notes; False if there is no document."""
         if await self._documents.read(self._key) is None:
             return False
 

@@ -1,6 +1,6 @@
-"""What is known of snapshots beside their bytes: manifests, rejects, and the newest finished one.
+"""What is stored about snapshots, beside their bytes: manifests, rejects, and the newest finished one.
 
-One rule: a manifest is written after the data it speaks for, and only for a snapshot in the archive.
+One rule: a manifest is written after the data that it describes, and only for a snapshot in the archive.
 """
 
 import asyncio
@@ -52,12 +52,12 @@ CONCURRENT_READS = 16
 class ManifestStore:
     """The manifests of one table in one archive.
 
-    A manifest also tells (`table_id`, `receipt`) which table it speaks of: one that was deleted and made
-    anew, or put back to an earlier state, is to be filled again; and, where records expire, after how many
-    seconds (`ttl`).
+    A manifest also names its table (`table_id`, `receipt`), since a table that was deleted and made again, or
+    put back to an earlier state, must be filled again. If records expire, it says after how many seconds
+    (`ttl`).
 
-    A snapshot whose name is ahead of `now` (epoch seconds) counts for nothing: it is not the newest one.
-    `latest_json` names that.
+    A snapshot whose name is ahead of `now` (epoch seconds) counts for nothing: it is never the newest one.
+    `latest_json` names the newest.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ManifestStore:
         self._now = now
 
     async def manifest(self, name: str) -> Manifest | None:
-        """Read a snapshot's manifest; None when there is none that can be read."""
+        """Read a snapshot's manifest; None if there is none that can be read."""
         return await self._readable(manifest_key(self._table, name))
 
     async def _readable(self, key: str) -> Manifest | None:
@@ -89,35 +89,35 @@ class ManifestStore:
         return (await self.latest_json.read())[0]
 
     async def data_time(self) -> int | None:
-        """Return how old the table's data is (epoch seconds), for what only reads by that."""
+        """Return the time of the table's data (epoch seconds), for work that only reads."""
         return data_time(await self.latest())
 
     async def witness(self) -> int | None:
-        """Return the time (epoch seconds) that nearly all records of a load vouch for, to delete by."""
+        """Return the time (epoch seconds) that nearly all records of a load confirm, for deleting."""
         found = witness_of(await self.latest())
         return None if found is None else found.time
 
     def is_ahead(self, manifest: Manifest | None) -> bool:
-        """Tell whether the snapshot that a manifest speaks of is named ahead of the clock."""
+        """Tell whether a manifest's snapshot is named ahead of the clock."""
         named = parse_name(str(manifest.get("snapshot"))) if manifest else None
         return named is not None and is_ahead(named[1], self._now())
 
     async def finished(self, name: str, scale: str, ttl: int | None = 0) -> bool:
-        """Tell whether the snapshot is certainly in this table, as created, as a whole and on this scale."""
+        """Tell whether the whole snapshot is certainly in this creation of the table, on this scale."""
         try:
             return name in await self.finished_of((name,), scale, ttl)
         except Unavailable:  # a table that does not answer must not cost the snapshot that is coming
             return False
 
     async def finished_of(self, names: Sequence[str], scale: str, ttl: int | None = 0) -> frozenset[str]:
-        """Tell which of the snapshots are finished: their manifest says so, and the table bears it out."""
+        """Return which snapshots are finished: their manifest says so, and the table confirms it."""
         return await self.borne_out(await self.claims(names, scale, ttl))
 
     async def claims(self, names: Sequence[str], scale: str, ttl: int | None = 0) -> dict[str, Claim]:
-        """Return the claims of the manifests that say that their snapshot is complete on this scale.
+        """Return the claims of the manifests whose snapshot is complete on this scale.
 
-        With a `ttl` (seconds, or None for ever) those are left out whose load left records out, as expired,
-        that live with this one. CONCURRENT_READS manifests are read at a time.
+        With a `ttl` (seconds, or None for ever), claims are left out if their load left out expired records
+        that would live with this `ttl`. CONCURRENT_READS manifests are read at a time.
         """
         found: dict[str, Claim] = {}
         for start in range(0, len(names), CONCURRENT_READS):
@@ -134,7 +134,7 @@ class ManifestStore:
         return found
 
     async def borne_out(self, claims: Mapping[str, Claim]) -> frozenset[str]:
-        """Tell which of the snapshots this table has, as it is now."""
+        """Return which of the snapshots the table has in its present state."""
         if not claims:
             return frozenset()
         identity = await self._store.identity()
@@ -143,7 +143,7 @@ class ManifestStore:
         return frozenset(name for name, receipt in ours.items() if receipt in known)
 
     async def known(self, names: Sequence[str], scale: str) -> SnapshotInfo | None:
-        """Return what is kept beside the newest of the snapshots, if that one is certainly finished."""
+        """Return the metadata of the newest of the snapshots, if it is certainly finished."""
         newest = newest_name(current(names, self._now()))
         if newest is None or not await self.finished(newest, scale):
             return None
@@ -152,9 +152,9 @@ class ManifestStore:
     async def same(
         self, names: Sequence[str], snapshot_time: int, digest: str, noted: str | None = None
     ) -> str | None:
-        """Name the newest of the snapshots, one of that minute or `noted`, if its content has this sha256.
+        """Return the newest snapshot, one of that minute, or `noted`, if its content has this sha256.
 
-        Where the newest is named a little ahead, it is also the newest of those that are not.
+        If the newest is named a little ahead, the newest of the others counts too.
         """
         now = self._now()
         counting = current(names, now)
@@ -171,10 +171,10 @@ class ManifestStore:
     async def write(self, report: LoadReport, rejects: bytes, noted: Noted) -> None:
         """Write rejects, move `latest.json` forward if this snapshot is newer, and write the manifest.
 
-        There, a load that is complete has ended; a day of daily files is no snapshot, and moves nothing. The
-        manifest comes last: once it says that a snapshot is finished, nobody looks at it again. One that says
-        so stays, whatever a later load of that snapshot came to. `rejects` are the rejected records, a JSON
-        object a line; none are not written.
+        There, a complete load is noted as ended; a day of daily files is no snapshot, and moves nothing. The
+        manifest comes last: after it says that a snapshot is finished, nobody looks at that again. Such a
+        manifest stays, whatever a later load of the snapshot gives. `rejects` are the rejected records, one
+        JSON object a line; an empty list is not written.
         """
         if report.snapshot is None:
             raise ValueError("a load that archived nothing has no manifest")
@@ -197,9 +197,9 @@ class ManifestStore:
         await self._documents.change(key, lambda there: None if outranks(there, ours) else ours)
 
     async def check_scale(self, scale: str) -> None:
-        """Raise ConfigError when the table is scored on another scale.
+        """Raise ConfigError if the table is scored on another scale.
 
-        Its newest finished snapshot tells; where there is none, the last day of daily files.
+        The newest finished snapshot tells the scale; if there is none, the last day of daily files.
         """
         told = await self.latest()
         if told is None or (told.get("scale") != scale and not await self.is_of_this_table(told)):
@@ -211,7 +211,7 @@ class ManifestStore:
             )
 
     async def _table_id(self, status: Status) -> str | None:
-        """Name this creation of the table; None if it does not tell, and the load is not finished anyway."""
+        """Return the id of this creation of the table; None if unknown and the load is not finished."""
         try:
             return await self._store.identity()
         except (Unavailable, MissingResource):  # it may have been deleted while the load ran
@@ -220,11 +220,11 @@ class ManifestStore:
             return None
 
     async def is_of_this_table(self, manifest: Manifest) -> bool:
-        """Tell whether the manifest speaks of the table as it was created last."""
+        """Tell whether a manifest is of the latest creation of the table."""
         return manifest.get("table_id") == await self._store.identity()
 
     async def _digest(self, name: str) -> str | None:
-        """Compute the sha256 of a snapshot that has no manifest of this table; None if it cannot be read."""
+        """Compute the sha256 of a snapshot without a manifest of this table; None if it cannot be read."""
         sha = hashlib.sha256()
         try:
             async with aclosing(self._archive.read(name)) as chunks:

@@ -1,6 +1,6 @@
-"""Snapshots that are named ahead of the clock: told of in the log.
+"""Logs snapshots that are named ahead of the clock.
 
-One rule: they count for nothing, and nothing of them is deleted.
+One rule: such snapshots count for nothing, and nothing of them is deleted.
 """
 
 import logging
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 log = logging.getLogger("aqi_service")
 
 MOST_NAMES = 5
-"""How many names one line has."""
+"""Most names in one line."""
 
 
 def tell_ahead(names: Sequence[str]) -> None:
-    """Name in the log snapshots that count for nothing, since a wrong clock named them; of many a few."""
+    """Log the names of snapshots that count for nothing, since a wrong clock named them; at most a few."""
     if not names:
         return
     some = ",".join(names[:MOST_NAMES]) + (",..." if len(names) > MOST_NAMES else "")

@@ -1,6 +1,6 @@
-"""What blocks, such as reading a file or a pipe, done ahead in a thread of its own.
+"""Does blocking reads, such as of a file or a pipe, ahead in a thread of its own.
 
-One rule: nobody waits for that thread: a pipe may stall for ever.
+One rule: nobody waits for the end of that thread: a pipe may stall for ever.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Piece = TypeVar("Piece")
 
 
 class _News(Generic[Piece]):
-    """A piece, or why there is none: the end, or an error."""
+    """A piece, or the reason for none: the end, or an error."""
 
     __slots__ = ("error", "pieces")
 
@@ -43,10 +43,10 @@ async def read_ahead(opened: Callable[[], IO[bytes]], what: str) -> AsyncGenerat
 
 
 async def ahead(begun: Callable[[], Iterator[Piece]], what: str) -> AsyncGenerator[Piece, None]:
-    """Give what an iterator gives that blocks, which runs in a thread of its own, a few pieces ahead.
+    """Give the pieces of a blocking iterator, which runs in a thread of its own, a few pieces ahead.
 
-    Not in the loop's executor, which the end of the process waits for: a pipe may stall for ever. An OSError
-    becomes a FetchFailed that says that `what`, or the file that it names, cannot be read.
+    It does not run in the loop's executor, for which the end of the process waits: a pipe may stall for ever.
+    An OSError becomes a FetchFailed that says that `what`, or the file that the error names, cannot be read.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[_News[Piece]] = asyncio.Queue()

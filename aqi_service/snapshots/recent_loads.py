@@ -1,6 +1,6 @@
-"""The last loads of a table, as readers are shown them.
+"""The last loads of a table, in the form for readers.
 
-One rule: however many ask, the archive is asked once in KEPT_SECONDS.
+One rule: however many readers ask, the archive is asked once in KEPT_SECONDS.
 """
 
 import asyncio
@@ -21,23 +21,23 @@ from aqi_service.storage.ports import Storage
 log = logging.getLogger("aqi_service")
 
 KEPT_SECONDS = 60.0
-"""How long what was read is answered."""
+"""How many seconds a result is used again."""
 
 DEADLINE = 5.0
-"""Seconds that reading may take."""
+"""Most seconds that reading may take."""
 
 SLICE = 50
-"""Rejected records that are read in a turn of the event loop: some 200 kB at most."""
+"""Rejected records that are read in one turn of the event loop: some 200 kB at most."""
 
 Kept = TypeVar("Kept")
 
 
 class RecentLoads:
-    """Answers with what an archive has of the last loads of a table; `now` gives epoch seconds.
+    """Answers from an archive about the last loads of a table; `now` gives epoch seconds.
 
-    Of a sensor that is `excluded` no record is shown, whatever an earlier load wrote down of it.
+    No record of a sensor in `excluded` is shown, even if an earlier load wrote one down.
 
-    Both methods raise NoAnswer where the archive does not answer.
+    Both methods raise NoAnswer if the archive does not answer.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class RecentLoads:
         return [public_report(manifest) for manifest in await self._loads.get()]
 
     async def rejects(self) -> Sequence[Reject]:
-        """Return the rejected records of the newest of them."""
+        """Return the rejected records of the newest of these snapshots."""
         rejects = await self._rejects.get()
         return [each for each in rejects if is_shown(each, self._excluded)]
 
     async def _read_loads(self) -> list[Manifest]:
-        """Read the newest manifests; of snapshots that have none, as many more are looked at."""
+        """Read the newest manifests; for each snapshot without one, one more is looked at."""
         names = sorted(current(await self._archive.names(), self._now()), key=order_of, reverse=True)
         asked = names[: 2 * MOST_LOADS]
         found = await asyncio.gather(*map(self._manifests.manifest, asked))
@@ -83,7 +83,7 @@ class RecentLoads:
 
 
 class _Once(Generic[Kept]):
-    """Reads something once for all who ask within KEPT_SECONDS."""
+    """Reads something once for all callers within KEPT_SECONDS."""
 
     def __init__(self, read: Callable[[], Awaitable[Kept]]) -> None:
         self._read = read

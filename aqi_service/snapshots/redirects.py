@@ -1,6 +1,6 @@
-"""Where a request goes: through which proxy, to which address, and where the answer sends it on to.
+"""Where a request goes: through which proxy, to which address, and where a redirect leads.
 
-One rule: the address that is judged is the one that is connected to; nothing is resolved a second time.
+One rule: the connection goes to the very address that was judged; no name is resolved a second time.
 """
 
 import socket
@@ -18,7 +18,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def public_url(url: str) -> str:
-    """Return the URL without user, password, query and fragment: fit for logs, metadata and reports."""
+    """Return the URL without user, password, query and fragment, for logs, metadata and reports."""
     try:
         return str(URL(url).with_user(None).with_query(None).with_fragment(None))
     except ValueError:
@@ -26,13 +26,13 @@ def public_url(url: str) -> str:
 
 
 class _InternalAddressError(Exception):
-    """A name leads to an address that is not public."""
+    """A name has an address that is not public."""
 
 
 class VettingResolver(AbstractResolver):
-    """Finds names' addresses as `inner` does, and refuses names with an internal one while `vets` says so.
+    """Finds addresses of names as `inner` does, and while `vets` is true refuses names with internal ones.
 
-    `internal` keeps the names that led to one.
+    `internal` collects the names that had one.
     """
 
     def __init__(self, inner: AbstractResolver) -> None:
@@ -43,7 +43,7 @@ class VettingResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the addresses of `host`, all of which may be connected to."""
+        """Return the addresses of `host`; it is allowed to connect to each of them."""
         found = await self._inner.resolve(host, port, family)
         if any(is_internal(each["host"]) for each in found):
             self.internal.add(host)
@@ -57,7 +57,7 @@ class VettingResolver(AbstractResolver):
 
 
 class Requests:
-    """Sends one download's requests; `session` has to connect by `resolver`, and to keep no addresses."""
+    """Sends one download's requests; `session` must use `resolver`, and must not cache addresses."""
 
     def __init__(self, session: aiohttp.ClientSession, resolver: VettingResolver, configured: URL) -> None:
         self._session = session
@@ -66,7 +66,7 @@ class Requests:
         self._shown = public_url(str(configured))
 
     async def get(self) -> aiohttp.ClientResponse:
-        """GET, following at most MAX_HOPS redirects to places that the operator may be led to."""
+        """GET, following at most MAX_HOPS redirects, only to addresses that are allowed."""
         url = self._configured
         response = await self._ask(url, vets=False)
         for _ in range(MAX_HOPS):
@@ -86,12 +86,12 @@ class Requests:
         return target
 
     def _is_configured(self, url: URL) -> bool:
-        """Tell whether the operator named this internal host; a public one is not internal the next time."""
+        """Tell whether the operator named this internal host; a public one must not turn internal later."""
         host = self._configured.raw_host or ""
         return url.raw_host == host and (is_internal(host) or host in self._resolver.internal)
 
     async def _ask(self, url: URL, *, vets: bool) -> aiohttp.ClientResponse:
-        """Send one request; if it `vets`, only to what is public, by way of whatever proxy."""
+        """Send one request; if it `vets`, only to public addresses, through whatever proxy."""
         proxy = proxy_for(url)
         self._resolver.vets = vets and proxy is None
         if vets and is_internal(url.raw_host or ""):
@@ -115,10 +115,10 @@ def _named(proxy: URL | None) -> str:
 
 
 def proxy_for(url: URL) -> URL | None:
-    """Return the proxy that the environment names for a URL, as AWS's SDK finds it: None for no proxy.
+    """Return the proxy that the environment names for a URL, found as AWS's SDK does; None for no proxy.
 
-    HTTPS_PROXY and HTTP_PROXY by the URL's scheme, else ALL_PROXY, unless NO_PROXY has the host; small
-    letters do as well. Raises FetchFailed for what is no proxy of HTTP.
+    HTTPS_PROXY or HTTP_PROXY by the URL's scheme, else ALL_PROXY, unless NO_PROXY has the host; names in
+    small letters count too. Raises FetchFailed if it is no HTTP proxy.
     """
     proxies = getproxies()
     named = proxies.get(url.scheme) or proxies.get("all")

@@ -1,7 +1,7 @@
-"""Which snapshots a `--load-only` loads: all that `--from` names, in the order of their time.
+"""Which snapshots a `--load-only` loads: all those that `--from` names, in the order of their time.
 
-One rule: nothing is loaded before everything that was named has been looked for. (A URL is asked when it is
-its turn: what a web server does not have now it may have later.)
+One rule: nothing is loaded before all named sources have been found. (A URL is asked only at its turn: a web
+server may have later what it does not have now.)
 """
 
 import asyncio
@@ -35,21 +35,22 @@ from aqi_service.storage.backend import SnapshotLocations
 from aqi_service.storage.ports import ObjectEntry, Objects
 
 LOOKS = 16
-"""How many sources are looked for at the same time."""
+"""How many sources are searched for at the same time."""
 
 TOLD = 5
-"""Of how many that are not there a sentence tells."""
+"""An error names at most this many missing sources."""
 
 
 async def choose(
     texts: Sequence[str], locations: SnapshotLocations, selection: Selection, others: int, clock: float
 ) -> list[Source]:
-    """Return the sources to load, oldest first, of one minute in the order of their suffixes.
+    """Return the sources to load, oldest first, and in one minute in the order of their suffixes.
 
-    Those without a time in their name count as of `others`. What is named ahead of `clock` (epoch seconds) is
-    left out of an archive, a folder or a prefix, and named in the log.
+    Sources without a time in their name have the time `others`. Snapshots of an archive, a folder or a prefix
+    that are named ahead of `clock` (epoch seconds) are left out and logged.
 
-    Raises ConfigError for what is not there or may not be read, and for a folder or prefix with none in it.
+    Raises ConfigError for a source that does not exist or may not be read, and for a folder or prefix without
+    any.
     """
     named: list[list[SourceOrFolder] | BaseException] = []
     for start in range(0, len(texts), LOOKS):
@@ -63,7 +64,7 @@ async def choose(
 
 
 def look_here(texts: Sequence[str], locations: SnapshotLocations) -> None:
-    """See that the files and folders among them are there, before anything is made or asked for their sake.
+    """Check that the named files and folders exist, before anything is made or asked for them.
 
     Raises ConfigError as `choose` does.
     """
@@ -82,7 +83,7 @@ def _is_here(text: str, locations: SnapshotLocations) -> bool:
 
 
 def _all_of(named: Sequence[list[SourceOrFolder] | BaseException]) -> list[SourceOrFolder]:
-    """Return the sources; raises the first error, and of ConfigErrors all that are told, as one."""
+    """Return the sources; raises the first error, and ConfigErrors (at most TOLD) as one."""
     wrong = [each for each in named if isinstance(each, BaseException)]
     mine = [error for error in wrong if isinstance(error, ConfigError)]
     if len(mine) > 1 and len(mine) == len(wrong):
@@ -94,7 +95,7 @@ def _all_of(named: Sequence[list[SourceOrFolder] | BaseException]) -> list[Sourc
 
 
 async def _named(text: str, locations: SnapshotLocations, clock: float) -> list[SourceOrFolder]:
-    """Return what one `--from` stands for."""
+    """Return the sources of one `--from`."""
     if text == ARCHIVE:
         parsed_names = map(parse_name, await locations.archive.names())
         archived = [archived_source(locations.archive, *named) for named in parsed_names if named]
@@ -125,7 +126,7 @@ async def _named(text: str, locations: SnapshotLocations, clock: float) -> list[
 async def _one_object(
     text: str, locations: SnapshotLocations, objects: Objects, bucket: str, key: str
 ) -> SourceOrFolder:
-    """Return what one object is. Raises ConfigError for what is loaded from a disk alone."""
+    """Return the source of one object. Raises ConfigError for a form that is loaded only from a disk."""
     folder = object_folder(objects, bucket, key)
     if folder is None and key.lower().endswith((*CSV_ENDINGS, *PACK_ENDINGS)):
         raise _not_from_there(text)
@@ -142,7 +143,7 @@ def _not_from_there(text: str) -> ConfigError:
 
 
 def _here(text: str, locations: SnapshotLocations, clock: float) -> list[SourceOrFolder]:
-    """Return what a text stands for that names nothing of S3's."""
+    """Return the sources of a text that names nothing in S3."""
     found = _sources_here(text, locations)
     if not any(isinstance(each, Source) or each.days for each in found):  # here tars and zips are listed
         raise empty_folder(text) if is_folder(text) else MissingResource(f"{text}: there is {NO_DAYS} in it")
@@ -161,7 +162,7 @@ def _sources_here(text: str, locations: SnapshotLocations) -> list[SourceOrFolde
 
 
 def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:
-    """Leave out what a wrong clock named."""
+    """Leave out snapshots that a wrong clock named."""
     wrong = {source.label for source in found if source.named and is_ahead(source.named[1], clock)}
     tell_ahead(sorted(wrong))
     return [source for source in found if source.label not in wrong]
@@ -170,7 +171,7 @@ def _not_ahead(found: Sequence[Source], clock: float) -> list[Source]:
 def _object(
     locations: SnapshotLocations, objects: Objects, bucket: str, key: str, entry: ObjectEntry | None
 ) -> Source:
-    """Return the source of one object; what lies in the archive's own bucket is not archived again."""
+    """Return the source of one object; one in the archive's own bucket is not archived again."""
     named = parse_file_name(key.rpartition("/")[2])
     inside = bucket == locations.bucket
     if inside and named and named[0] == key:
@@ -182,7 +183,7 @@ def _object(
 
 
 def _seen(bucket: str, entry: ObjectEntry | None) -> Seen | None:
-    """Return what an object is; None where its ETag does not tell it from another."""
+    """Return the state of an object; None if its ETag does not identify it."""
     if entry is None or not entry.etag:
         return None
     return Seen(f"s3://{bucket}/{entry.key}", entry.size, entry.etag)

@@ -1,6 +1,6 @@
 """Where a snapshot is read from: the live feed, a URL, a file, stdin, or the archive itself.
 
-One rule: whatever the source, a load sees an OpenSnapshot: decoded bytes that are whole or end in an error.
+One rule: every source gives a load an OpenSnapshot: decoded bytes that are whole or end in an error.
 """
 
 import errno
@@ -31,9 +31,9 @@ class FetchOptions:
     """How to ask a source.
 
     Attributes:
-        agent: the User-Agent, for those that want one.
-        max_bytes: largest decoded size.
-        known: what is kept beside the newest snapshot; if that is from this source, the request says so.
+        agent: the User-Agent, for sources that take one.
+        max_bytes: the largest decoded size.
+        known: the metadata of the newest snapshot; if that is from this source, the request is conditional.
     """
 
     agent: str
@@ -43,16 +43,16 @@ class FetchOptions:
 
 @dataclass(frozen=True, slots=True)
 class OpenSnapshot:
-    """A snapshot on its way in.
+    """A snapshot that is being read.
 
     Attributes:
         chunks: the JSON text, decoded.
         etag: of an HTTP source.
         last_modified: of an HTTP source.
-        total: how many decoded bytes will come, if that is known.
-        not_modified: True when the source says that nothing is newer than what the condition named.
-        clock: what the source's own clock says (epoch seconds), None where it tells nothing.
-        day: what the files of a day turn out to be while they are read; None of what is no such day.
+        total: how many decoded bytes will come, if known.
+        not_modified: True if the source says that it has nothing newer than the condition named.
+        clock: the time of the source's own clock (epoch seconds), None if not given.
+        day: counts of a day's files while they are read; None unless it is such a day.
     """
 
     chunks: AsyncIterator[bytes]
@@ -68,11 +68,11 @@ Opener = Callable[[FetchOptions], AbstractAsyncContextManager[OpenSnapshot]]
 
 
 class Seen(NamedTuple):
-    """What a source is while it is not read: it is another one once this has changed.
+    """The state of a source: if it changes, the source counts as another one.
 
     Attributes:
         location: the whole path or URL.
-        size: in bytes, as it is stored.
+        size: in bytes, as stored.
         state: an object's ETag, or the time of a file's last change in nanoseconds.
     """
 
@@ -86,22 +86,22 @@ class Source:
     """Something that gives one snapshot.
 
     Attributes:
-        label: where it comes from, without credentials or query.
+        label: where the snapshot comes from, without credentials or query.
         open: opens it. Raises FetchFailed or CutShort, then or from the chunks.
         named: its name and time (epoch seconds) if the source is named like a snapshot.
-        can_wait: True when the table may hold it back as long as it likes (a file; not a peer that sends).
-        can_reread: True when it can be read a second time.
-        archived: True when it is the archive's own snapshot `named`.
-        to_archive: False for what is not to be archived.
-        identity: tells a URL from every other one, in its query alone as well; empty for what is no URL.
-        seen: what it was when it was chosen; None where only reading tells.
-        look: tells what it is now.
-        noted: the archived snapshot that it was when it was loaded before, if it has not changed since.
-        day: what is known of a day of daily files before it is read; None of what is no such day.
-        exported_as: what an export calls a day, by its files' names alone: files that were touched, or have
-            more rows by now, replace what was exported of them, and files of other sensors do not.
-        is_other_mean: whether its name says that its values are of 5 minutes or of an hour.
-        prepare: gives the source to load in place of this one, where something has to be looked at first.
+        can_wait: True if the table may hold it back without limit (a file, but not a sending peer).
+        can_reread: True if it can be read a second time.
+        archived: True if it is the archive's own snapshot `named`.
+        to_archive: False if it must not be archived.
+        identity: identifies a URL, also by its query; empty if the source is no URL.
+        seen: its state when it was chosen; None if only reading can tell.
+        look: returns its state now.
+        noted: the archived snapshot that an earlier load of it made, if it has not changed since.
+        day: what is known of a day of daily files before it is read; None unless it is such a day.
+        exported_as: the name of a day in an export, made only from its files' names: so files that were
+            touched, or have more rows now, replace their export, and files of other sensors do not.
+        is_other_mean: whether its name says that its values are means of 5 minutes or of an hour.
+        prepare: gives the source to load instead of this one, if something must be read first.
     """
 
     label: str
@@ -122,12 +122,12 @@ class Source:
 
     @property
     def has_manifest(self) -> bool:
-        """Tell whether it has a manifest by its own name, as it stays where it is and can be read again."""
+        """Tell whether its manifest has its own name, since it stays where it is and can be read again."""
         return self.archived or self.day is not None
 
 
 def source_of(text: str) -> Source:
-    """Return the source that a text stands for: a file's path, `-` (stdin) or an http(s) URL."""
+    """Return the source for a text: a file's path, `-` (stdin) or an http(s) URL."""
     if text == "-":
         return Source("stdin", partial(_opened, _stdin, "stdin", None), can_wait=False, can_reread=False)
     if is_url(text):
@@ -141,7 +141,7 @@ def source_of(text: str) -> Source:
 
 
 def live_feed(url: str) -> Source:
-    """Return the live feed, which is named by the time of its reading, whatever its URL."""
+    """Return the live feed, whose snapshots are named by the time of reading, whatever its URL."""
     label = public_url(url)
     return Source(
         label,
@@ -153,12 +153,12 @@ def live_feed(url: str) -> Source:
 
 
 def identity_of(url: str) -> str:
-    """Return what a URL is known by: a hash of all of it, since the label leaves out query and password."""
+    """Return a URL's identity: a hash of the whole URL, since the label leaves out query and password."""
     return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def archived_source(archive: Archive, name: str, snapshot_time: int) -> Source:
-    """Return a snapshot that is in the archive already, to load it again."""
+    """Return the source of a snapshot that is already in the archive, to load it again."""
     source = stored_source(f"archive:{name}", partial(archive.read, name), (name, snapshot_time))
     return replace(source, archived=True, to_archive=False)
 
@@ -169,7 +169,7 @@ def stored_source(
     named: tuple[str, int] | None = None,
     size: int | None = None,
 ) -> Source:
-    """Return a source that `read` gives the bytes of, as often as it is called; `size` in bytes, if known."""
+    """Return a source whose bytes `read` gives, as often as it is called; `size` in bytes, if known."""
 
     @asynccontextmanager
     async def opened(asking: FetchOptions) -> AsyncIterator[OpenSnapshot]:
@@ -180,7 +180,7 @@ def stored_source(
 
 
 async def from_offset(source: Source, asking: FetchOptions, offset: int) -> AsyncGenerator[bytes, None]:
-    """Yield the source's decoded bytes from `offset` on; what comes before is read, too."""
+    """Yield the source's decoded bytes from `offset` on; the bytes before are read, too."""
     async with source.open(asking) as incoming:
         async for chunk in incoming.chunks:
             yield chunk[offset:]
@@ -188,7 +188,7 @@ async def from_offset(source: Source, asking: FetchOptions, offset: int) -> Asyn
 
 
 def info_of(source: Source, incoming: OpenSnapshot) -> SnapshotInfo:
-    """Return what is kept beside a snapshot of the source, with an id of its own for this load."""
+    """Return the metadata for a snapshot of the source, with a new id for this load."""
     return SnapshotInfo(
         source.label, uuid.uuid4().hex, incoming.etag, incoming.last_modified, source.identity
     )
@@ -222,7 +222,7 @@ async def _opened(
 
 
 def _size(path: Path) -> int | None:
-    """Return the size of a plain file that is not packed, going by its name."""
+    """Return the size of a plain file that by its name is not packed."""
     try:
         return path.stat().st_size or None if path.suffix != ".gz" and path.is_file() else None
     except OSError:

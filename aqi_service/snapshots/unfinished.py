@@ -1,7 +1,7 @@
-"""What earlier loads left unfinished in the archive, because they were killed or their time was over.
+"""Snapshots that earlier loads left unfinished in the archive, because they were killed or out of time.
 
-One rule: the newest first; a manifest that says that a snapshot is complete is read once, but the table is
-asked each time whether that is still so: it may have been made anew, or put back to an earlier state.
+One rule: the newest come first. A manifest that says that a snapshot is complete is read once, but the table
+is asked each time whether that is still so: it may have been made again, or put back to an earlier state.
 """
 
 import math
@@ -18,14 +18,14 @@ from aqi_service.snapshots.sources import Source, archived_source
 from aqi_service.storage.ports import Archive
 
 RECENT_SECONDS = 48 * 3600
-"""How old a snapshot may be to be loaded again without being asked for."""
+"""A snapshot of at most this age is loaded again without a request."""
 
 MOST_OLD = 1000
-"""How many manifests of older snapshots are looked at, at most: what is left there is only counted."""
+"""At most this many manifests of older snapshots are read: unfinished ones are only counted."""
 
 
 class OlderUnfinished(NamedTuple):
-    """How many of the newest `among` snapshots past RECENT_SECONDS are not finished."""
+    """How many of the newest `among` snapshots older than RECENT_SECONDS are not finished."""
 
     unfinished: int
     among: int
@@ -52,12 +52,12 @@ class UnfinishedSnapshots:
         return [archived_source(self._archive, *named) for name in names if (named := parse_name(name))]
 
     async def older(self) -> OlderUnfinished:
-        """Count the unfinished ones before that."""
+        """Count the unfinished snapshots before that."""
         names = (await self._named(-math.inf, self._now() - RECENT_SECONDS))[:MOST_OLD]
         return OlderUnfinished(len(await self._unfinished(names)), len(names))
 
     def note_load(self, source: Source, report: LoadReport) -> None:
-        """Note how a load ended, so that what is no snapshot, or in Glacier, is not tried for ever."""
+        """Note how a load ended, so a source that is no snapshot, or in Glacier, is not tried for ever."""
         if source.named and (report.status is Status.REJECTED or report.in_glacier):
             self._passed_over.add(source.named[0])
 
@@ -68,7 +68,7 @@ class UnfinishedSnapshots:
         return [name for name in ordered if after < order_of(name)[0] <= until]
 
     def _tell_ahead(self, names: Sequence[str]) -> None:
-        """Name in the log, once, the snapshots that count for nothing, since a wrong clock named them."""
+        """Log once the snapshots that count for nothing, since a wrong clock named them."""
         new = [name for name in ahead(names, self._now()) if name not in self._named_ahead]
         self._named_ahead.update(new)
         tell_ahead(new)
