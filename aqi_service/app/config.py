@@ -5,6 +5,7 @@ One rule: only app/ sees a Config; shells take plain values.
 
 import resource
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aqi_service.app import commands
@@ -20,6 +21,9 @@ from aqi_service.errors import ConfigError
 from aqi_service.server.sockets import default_max_connections
 
 DEFAULT_PORT, DEFAULT_HTTP_PORT = 12_000, 8080
+
+SCALE = "daqi"
+"""The scale that nobody has to name."""
 
 MAX_BYTES = 2**31
 """Largest decoded size of a snapshot, unless another is asked for (the default of --max-bytes)."""
@@ -82,8 +86,13 @@ class Config(OptionValues):
     @property
     def create_command(self) -> str:
         """The command that adds what is missing of bucket and table, and loads the feed."""
-        left_out = "" if self.exclude_sensors is None else f" --exclude-sensors {self._typed_exclusions}"
-        return f"{commands.service()} --load-only --create {self._place}{left_out}"
+        options = {
+            "scale": None if self.scale_name == SCALE else self.scale_name,
+            "bucket-owner": self.bucket_owner,
+            "ttl-days": self.ttl_days,
+            "exclude-sensors": self._typed_exclusions,
+        }
+        return f"{commands.service()} --load-only --create {self._place}{_typed(options)}"
 
     @property
     def archive_command(self) -> str:
@@ -95,9 +104,8 @@ class Config(OptionValues):
             "max-records": None if self.max_records == MAX_RECORDS else self.max_records,
             "exclude-sensors": self._typed_exclusions,
         }
-        options = "".join(f" --{name} {value}" for name, value in others.items() if value is not None)
         load = f"{commands.service()} --load-only --from archive {self._place} --scale {self.scale_name}"
-        return load + options
+        return load + _typed(others)
 
     @property
     def _typed_exclusions(self) -> str | None:
@@ -117,3 +125,8 @@ class Config(OptionValues):
     def connections_per_address(self) -> int:
         """How many of them one address may have; 0 is as many as it likes."""
         return max(1, self.connections // 2) if self.max_per_address is None else self.max_per_address
+
+
+def _typed(options: Mapping[str, object]) -> str:
+    """Write out those that are set, as a command has them."""
+    return "".join(f" --{name} {value}" for name, value in options.items() if value is not None)

@@ -13,6 +13,7 @@ from aqi_service.app.advice import adding, fitting_advice
 from aqi_service.app.config import Config
 from aqi_service.app.logs import say
 from aqi_service.app.open import first_line
+from aqi_service.core.times import DAY
 from aqi_service.errors import AqiError, ConfigError, MissingResource, NotReady, Unavailable
 from aqi_service.snapshots.manifests import ManifestStore
 from aqi_service.storage.backend import Backend
@@ -101,9 +102,8 @@ async def check(
         await _in_time(backend, _usable(config, backend))
         if not config.serve_only:
             await _sweep(backend)
-        if not (config.rescore or config.serve_only):  # a replica scores nothing: it serves what is there
-            manifests = ManifestStore(backend.storage, config.table)
-            await _in_time(backend, manifests.check_scale(config.scale_name))
+        if not config.serve_only:  # a replica scores nothing: it serves what is there
+            await _in_time(backend, _compare_with_newest(config, backend))
         if not config.serve_only and (config.create or not config.load_only):
             await _name_what_is_not_right(config, backend)
 
@@ -128,6 +128,20 @@ async def _authenticate(backend: Backend, seconds: float) -> None:
             await backend.authenticate()
     except TimeoutError as error:
         raise _NoAnswer("waiting for AWS credentials: their source does not answer") from error
+
+
+async def _compare_with_newest(config: Config, backend: Backend) -> None:
+    """Raise ConfigError where the newest load scored on another scale; warn where what it wrote expires.
+
+    The latter if what is written now never would.
+    """
+    manifests = ManifestStore(backend.storage, config.table)
+    newest = await manifests.check_scale(None if config.rescore else config.scale_name)
+    lasts = config.load_only and config.ttl is None and not config.dry_run
+    if lasts and newest and (ttl := newest.get("ttl")) and await manifests.is_of_this_table(newest):
+        days = ttl // DAY
+        hint = f"those of the newest load expire after {days} days: stop this, and add --ttl-days {days}"
+        log.warning("never_expires", extra={"days": days, "hint": hint})
 
 
 async def _name_what_is_not_right(config: Config, backend: Backend) -> None:

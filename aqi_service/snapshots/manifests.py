@@ -196,19 +196,20 @@ class ManifestStore:
         key = manifest_key(self._table, report.snapshot)
         await self._documents.change(key, lambda there: None if outranks(there, ours) else ours)
 
-    async def check_scale(self, scale: str) -> None:
-        """Raise ConfigError if the table is scored on another scale.
+    async def check_scale(self, scale: str | None) -> Manifest | None:
+        """Return what tells the table's scale; raise ConfigError if it is another one (None: any will do).
 
         The newest finished snapshot tells the scale; if there is none, the last day of daily files.
         """
         told = await self.latest()
         if told is None or (told.get("scale") != scale and not await self.is_of_this_table(told)):
             told = await self._readable(days_scale_key(self._table))
-        if told is not None and told.get("scale") != scale and await self.is_of_this_table(told):
+        if told and scale not in (None, told.get("scale")) and await self.is_of_this_table(told):
             raise ConfigError(
                 f"table {self._table} is scored on {told.get('scale')}, not {scale}: "
                 f"add --rescore to load on {scale} all the same, or --scale {told.get('scale')}"
             )
+        return told
 
     async def _table_id(self, status: Status) -> str | None:
         """Return the id of this creation of the table; None if unknown and the load is not finished."""

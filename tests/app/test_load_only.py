@@ -162,6 +162,14 @@ def test_a_daemon_says_in_one_line_what_it_keeps_for_ever(
     assert len(lines(caplog)) == (told is not None)
 
 
+async def test_a_load_that_never_expires_is_warned_of_where_the_newest_load_does(tmp_path: Path) -> None:
+    load = (*ON_D, "--from", str(CAPTURE))
+    options = (("--ttl-days", "9000"), ("--rescore", "--scale", "us-epa"))
+    daily, bare = [await ran(*load, *each, cwd=tmp_path) for each in options]
+    assert (daily.code, bare.code, "never_expires" in daily.err) == (0, 0, False)
+    assert "never_expires days=9000 hint='those of the newest load expire after 9000 days: stop" in bare.err
+
+
 async def test_a_source_that_does_not_answer_is_exit_1_and_one_sentence(tmp_path: Path) -> None:
     async with feed_server((answer(status="404 Not Found"),)) as feed:
         done = await ran(*ON_D, "--from", feed.url("/nothing"), cwd=tmp_path)

@@ -152,6 +152,17 @@ def test_the_command_for_older_ones_carries_what_decides_how_they_are_loaded() -
     )
 
 
+def test_the_command_that_makes_the_table_carries_what_decides_how_it_is_filled() -> None:
+    settings = config(
+        bucket="b-b", table=TABLE, bucket_owner="123456789012", ttl_days=30, scale_name="us-epa"
+    )
+    assert settings.create_command == (
+        f"{service()} --load-only --create --bucket b-b --table {TABLE} --scale us-epa "
+        "--bucket-owner 123456789012 --ttl-days 30"
+    )
+    assert config(bucket="b-b", table=TABLE).create_command.endswith(f" --table {TABLE}")
+
+
 async def test_what_is_left_is_caught_up_until_the_next_load_is_due() -> None:
     archive = archive_of(name_at(1, TODAY), body=document(1))
     found = opened(archive)
