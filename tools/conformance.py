@@ -6,7 +6,6 @@ One rule: what is installed lies in .conformance, at the versions named here, an
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]  # moto brings it along
 
 from tests.doubles.certificates import certificate
+from tests.doubles.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / ".conformance"
@@ -198,17 +198,13 @@ def as_options(values: Mapping[str, object]) -> list[str]:
 
 @contextmanager
 def running(command: Sequence[str], log: Path, more: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Run a server, with more environment, and end it."""
+    """Run a server, with more environment, and kill it: nothing that it has is kept."""
     env = os.environ | (more or {})
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env=env) as process:
         try:
             yield
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.kill()
 
 
 def wait_for(address: str, log: Path) -> None:
@@ -223,13 +219,6 @@ def wait_for(address: str, log: Path) -> None:
         except OSError:
             time.sleep(0.2)
     raise MissingError(f"a server does not answer within {STARTING_SECONDS} s: {log.read_text()[-300:]!r}")
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from tests.doubles.faults.rules import Rule
 from tests.doubles.faults.shim import Shim
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.moto_names import Moto
+from tests.doubles.ports import free_port
 from tests.doubles.program import CAPTURE, RECORD, ran, running, typed
 from tests.doubles.refusing_aws import absent_aws, refusing_aws, silent_aws
 
@@ -207,9 +208,7 @@ async def test_it_names_what_create_would_add_and_the_whole_command(moto: Moto, 
 
 async def test_without_a_network_it_serves_what_its_folder_has_and_goes_on_trying(tmp_path: Path) -> None:
     loaded = await ran("--load-only", "--local", "d", "--from", str(CAPTURE), cwd=tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        url = f"http://127.0.0.1:{gone.getsockname()[1]}/"
-    options = ("--local", "d", "--port", "0", "--no-http", "--feed-url", url)
+    options = ("--local", "d", "--port", "0", "--no-http", "--feed-url", f"http://127.0.0.1:{free_port()}/")
     async with running(*options, cwd=tmp_path) as program:
         assert loaded.code == 0
         assert (await program.ask(RECORD.encode()))[0].startswith(b"id,")

@@ -58,10 +58,20 @@ async def s3_archive(_folder: Path) -> AsyncIterator[S3Archive]:
         yield archive
 
 
+LOOKS: Any = {"Delay": 0.05, "MaxAttempts": 2400}
+"""How long the waiter waits between two looks (seconds), and how many there are: by itself it waits for 20 s
+where a table is not there at once, as none is on dynalite."""
+
+
+async def _active(clients: Clients, table: str) -> None:
+    """Wait until a table can be used."""
+    await clients.writes.get_waiter("table_exists").wait(TableName=table, WaiterConfig=LOOKS)
+
+
 async def plain_table(clients: Clients, table: str, kind: Literal["S", "N"]) -> None:
     """Make a table without index and TTL, and wait until it can be used."""
     await make_table(clients.writes, table, kind)
-    await clients.writes.get_waiter("table_exists").wait(TableName=table)
+    await _active(clients, table)
 
 
 @asynccontextmanager
@@ -101,7 +111,7 @@ async def indexed_table(clients: Clients, table: str, kind: Literal["S", "N"]) -
             }
         ],
     )
-    await clients.writes.get_waiter("table_exists").wait(TableName=table)
+    await _active(clients, table)
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shlex
-import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests import ROOT
 from tests.doubles.patience import patience
+from tests.doubles.ports import free_port
 from tests.doubles.program import environment
 from tools.setup import commands, write_command
 
@@ -31,8 +31,7 @@ def installed(tmp_path: Path) -> dict[str, str]:
     python.chmod(0o755)
     for name, target in commands().items():
         write_command(tmp_path / "bin" / name, target)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     return environment(PATH=path, PYTHONPATH=str(ROOT), AQI_PORT=port, AQI_SERVER_PORT=port)
 

@@ -1,10 +1,9 @@
-"""What the page's tests share: asking a service past the browser, ports that are free, axe's verdict.
+"""What the page's tests share: asking a service past the browser, axe's verdict.
 
 One rule: what a page must show is read from the API, never written down.
 """
 
 import json
-import socket
 import urllib.request
 from typing import Any
 
@@ -35,12 +34,6 @@ def text(origin: str, path: str) -> str:
 
 def api(origin: str, path: str) -> Any:
     return json.loads(text(origin, f"/api/v1/{path}"))
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 async def grave(found: Opened) -> list[tuple[str, list[Any]]]:

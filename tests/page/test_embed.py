@@ -13,7 +13,8 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Route, expect
 
 from tests.doubles.integrations_page import EXAMPLES
-from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE, api, free_port
+from tests.doubles.ports import free_port
+from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE, api
 from tests.page.conftest import PHONE, Open, Opened, loaded, origin_of, serving
 from tests.page.feeds import HOUR, of_now, written
 

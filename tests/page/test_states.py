@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from tests.doubles.ports import free_port
 from tests.doubles.program import running
-from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE, free_port
+from tests.page.asking import FIVE_MINUTES_AND_MORE, UNREACHABLE
 from tests.page.conftest import Open, Opened, loaded, opening, origin_of, serving
 from tests.page.feeds import HOSTILE, HOUR, hostile, of_now, written
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
+from tests.doubles.ports import free_port
 from tests.doubles.program import running
-from tests.page.asking import UNREACHABLE, api, free_port
+from tests.page.asking import UNREACHABLE, api
 from tests.page.conftest import PHONE, Open, loaded, origin_of, serving
 from tests.page.feeds import HOUR, of_now, written
 

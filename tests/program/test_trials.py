@@ -3,6 +3,7 @@
 One rule: what is run is the trial's own code; `make trials` runs each of them whole.
 """
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.doubles.faults.clients import through
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
+from tests.doubles.ports import OUTGOING, free_port
 from tests.doubles.wire_fixtures import by_jumps
 from trials.conformance.probes import PROBES, all_answers
 from trials.crash.crashes import KILLED
@@ -61,3 +63,10 @@ async def test_a_load_that_was_killed_costs_nothing_that_the_next_start_does_not
 async def test_the_shim_answers_each_probe_as_aws_does(moto_endpoint: str) -> None:
     async with Shim(moto_endpoint) as shim, through(shim) as world:
         assert await all_answers(world.clients) == {probe.name: probe.aws for probe in PROBES}
+
+
+def test_a_port_for_a_server_that_is_started_later_is_free_and_none_that_a_connection_could_get() -> None:
+    ports = {free_port() for _ in range(20)}
+    assert max(ports) < int(OUTGOING.read_text(encoding="ascii").split()[0])
+    for port in ports:
+        socket.create_server(("127.0.0.1", port)).close()

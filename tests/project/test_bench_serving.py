@@ -20,6 +20,7 @@ from bench.lib.paced_lookups import Paced, TimedLookup
 from bench.lib.relay import relayed
 from bench.lib.servers import redis_server
 from tests.doubles.patience import PATIENCE
+from tests.doubles.ports import free_port
 
 TRUTH = {str(number): f"row {number}".encode() for number in range(100)}
 
@@ -159,9 +160,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 async def talk_to_two_servers_of_which_one_is_dead() -> None:
     """Each of four clients gets its line back, and sees the server's end."""
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        dead = closed.getsockname()[1]
-    living = server.sockets[0].getsockname()[1]
+    dead, living = free_port(), server.sockets[0].getsockname()[1]
     async with asyncio.timeout(PATIENCE), relayed([dead, living]) as relay:
         for number in range(4):
             reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)

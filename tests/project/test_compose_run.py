@@ -15,8 +15,8 @@ from tests.doubles.documents import GENERATED
 from tests.doubles.feed_server import answer, feed_server
 from tests.doubles.image import DAC_READ_SEARCH, IS_ROOT, NOBODY, Image, image, who, with_setpriv
 from tests.doubles.moto_names import Moto
+from tests.doubles.ports import free_port
 from tests.doubles.program import Running
-from tools.conformance import free_port
 
 pytestmark = [needs_compose, with_setpriv]
 

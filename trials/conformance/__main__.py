@@ -25,13 +25,14 @@ async def answers(endpoint: str, **more: str) -> dict[str, str]:
 
 async def main() -> int:
     """Print a row for each probe that some server answers otherwise than AWS; 1 if the shim does."""
-    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)  # moto's own tracebacks
-    plain = await answers(moto_endpoint())
-    async with Shim(moto_endpoint()) as shim:
+    endpoint = moto_endpoint()
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)  # moto's own tracebacks; its start sets another
+    plain = await answers(endpoint)
+    async with Shim(endpoint) as shim:
         shimmed = await answers(shim.endpoint)
     columns = {"AWS": {probe.name: probe.aws for probe in PROBES}, "moto": plain, "moto, shim": shimmed}
     if others():
-        columns["dynalite, SeaweedFS"] = await answers(moto_endpoint(), **others())
+        columns["dynalite, SeaweedFS"] = await answers(endpoint, **others())
     print("|".join(("", "asked", *columns, "")))
     print("|".join(("", *["---"] * (len(columns) + 1), "")))
     for probe in PROBES:
