@@ -6,7 +6,7 @@ from aqi_service.client.interrupt import hold_hangup, leave_at_signals, run_and_
 
 
 def main() -> int:
-    """Run the command; Ctrl-C and SIGTERM end it without a word also while it is still being imported."""
+    """Run the command; Ctrl-C and SIGTERM end it silently, also while it is still being imported."""
     leave_at_signals()
     hold_hangup()  # whether it is to end the command is known when the command line is read
     from aqi_service.client.old_python import EXIT_CODE, too_old  # noqa: PLC0415 - after the signals' handlers
@@ -23,7 +23,7 @@ def main() -> int:
 
 
 def _lacks(error: ModuleNotFoundError) -> int:
-    """Say what is not installed, and give the exit code; raises what is no such thing."""
+    """Name a missing package, and return the exit code; raises any other error again."""
     import logging  # noqa: PLC0415 - only here
 
     from aqi_service.app.logs import say  # noqa: PLC0415 - only here

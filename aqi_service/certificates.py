@@ -1,6 +1,6 @@
-"""Certificates out of files: the server's, as often as they change, and the client's.
+"""Certificates from files: the server's, read again when they change, and the client's.
 
-Rule: a file that cannot be used is a ConfigError that names the option; what was loaded before stays in use.
+Rule: a file that cannot be used raises ConfigError, which names the option; earlier certificates stay in use.
 """
 
 import re
@@ -15,11 +15,11 @@ from aqi_service.errors import ConfigError
 
 
 class Certificates:
-    """What handshakes use: `context` is that of the next one, and `reload` puts a new one in its place.
+    """What handshakes use: `context` is for the next one, and `reload` replaces it.
 
-    `expires` is when the certificate ends (epoch seconds; None: that cannot be read). The files are PEM: the
-    certificate with its chain, its key (None: it is in the file of the certificate), and the authorities
-    who may sign the certificates of clients (None: clients need none).
+    `expires` is when the certificate ends (epoch seconds; None if that cannot be read). The files are PEM:
+    the certificate with its chain, its key (None: it is in the certificate's file), and the authorities that
+    may sign clients' certificates (None: clients need none).
     """
 
     context: ssl.SSLContext
@@ -33,12 +33,12 @@ class Certificates:
         self.reload()
 
     def reload(self) -> None:
-        """Read the files again; raises ConfigError, and then changes nothing."""
+        """Read the files again; if it raises ConfigError, nothing has changed."""
         context = self._load()
         self.context, self.expires = context, _end_of(self._cert)
 
     def _load(self) -> ssl.SSLContext:
-        """Make a new context, as authorities can only be added to one; connections keep the one they have."""
+        """Make a new context, since authorities can only be added to one; connections keep theirs."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION
@@ -50,7 +50,7 @@ class Certificates:
 
 
 def client_context(ca: Path | None, cert: Path | None, key: Path | None) -> ssl.SSLContext:
-    """Make a client's side: trust `ca`, or the system's authorities, and show `cert` if it is asked for.
+    """Make a client's context: trust `ca`, or the system's authorities, and show `cert` if asked.
 
     Raises ConfigError for a file that cannot be used.
     """
@@ -81,7 +81,7 @@ def _load_certificate(context: ssl.SSLContext, cert: Path, key_file: Path | None
 
 
 def _end_of(cert: Path) -> int | None:
-    """Return when the first certificate of a file ends: the server's own, whose chain follows it."""
+    """Return when the first certificate of a file ends: it is the server's own, its chain follows."""
     try:
         found = _CERTIFICATE.search(cert.read_text(encoding="ascii", errors="replace"))
         return not_after(ssl.PEM_cert_to_DER_cert(_PEM.format(found[1]))) if found else None
@@ -91,11 +91,11 @@ def _end_of(cert: Path) -> int | None:
 
 _PEM = "-----BEGIN CERTIFICATE-----{}-----END CERTIFICATE-----"
 _CERTIFICATE = re.compile("-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END ", re.DOTALL)
-"""The labels that OpenSSL takes for a certificate's."""
+"""The labels that OpenSSL accepts for a certificate."""
 
 
 def _why(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
-    """Say which of the two files cannot be used; OpenSSL does not tell them apart."""
+    """Say which of the two files cannot be used; OpenSSL does not say it."""
     of_key = f"--tls-key {key}" if key else f"--tls-cert {cert}"
     if error.reason == "KEY_VALUES_MISMATCH":
         return f"{of_key}: the key is not that of the certificate --tls-cert {cert}"
@@ -107,7 +107,7 @@ def _why(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
 
 
 def _holds(path: Path, what: str) -> bool:
-    """Tell whether a PEM file has a block that ends so: `PRIVATE KEY` is also that of `EC PRIVATE KEY`."""
+    """Tell whether a PEM file has a block whose label ends so: `PRIVATE KEY` also fits `EC PRIVATE KEY`."""
     return f"{what}-----\n".encode() in path.read_bytes().replace(b"\r", b"")
 
 
@@ -121,7 +121,7 @@ def _load_authorities(context: ssl.SSLContext, option: str, path: Path) -> None:
 
 
 def _readable(option: str, path: Path) -> None:
-    """Raise ConfigError for what is no file, too: who opens a pipe waits for one who writes into it."""
+    """Raise ConfigError also if it is no plain file: opening a pipe would wait for its writer."""
     with _at_hand(f"{option} {path}"):
         if not stat.S_ISREG(path.stat().st_mode):
             raise ConfigError(f"{option} {path} is no file")
@@ -130,7 +130,7 @@ def _readable(option: str, path: Path) -> None:
 
 @contextmanager
 def _at_hand(files: str) -> Iterator[None]:
-    """Raise ConfigError for a file that cannot be read, or no more: a renewal may take it away meanwhile."""
+    """Raise ConfigError for a file that cannot be read (a renewal may also remove it meanwhile)."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
-"""The command line: read, run, and what ended it.
+"""The command line: reads it, runs it, and says what ended it.
 
-One rule: `--help` and `--version` answer at once, so nothing heavy is imported before a command runs.
+One rule: `--help` and `--version` answer immediately, so nothing heavy is imported before a command runs.
 """
 
 import difflib
@@ -21,7 +21,7 @@ from aqi_service.errors import AqiError, ConfigError
 
 CLIENT_ENV = ("HOST", "PORT", "TLS", "TLS_CA", "TLS_CERT", "TLS_KEY")
 OTHER_ENV = (*(f"AQI_SERVER_{name}" for name in CLIENT_ENV), SHARD_COUNT)
-"""Variables of the client, and of array jobs, which are no mistake here."""
+"""Variables of the client and of array jobs, for which there is no warning."""
 
 EXIT_TRY_AGAIN, EXIT_CONFIG = 1, 2
 
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _ended(arguments: list[str]) -> int:
-    """Run the program, and say what ended it."""
+    """Run the program, and print what ended it."""
     use_form(_log_format(arguments))
     for warning in unknown_variables(os.environ):
         say("variable_unknown", warning, level=logging.WARNING)
@@ -95,13 +95,13 @@ def _ended(arguments: list[str]) -> int:
 
 
 def _log_format(arguments: list[str]) -> str:
-    """Return the log's form as far as it can be told before anything is checked."""
+    """Return the log's form, as far as it is known before anything is checked."""
     context = _COMMAND.make_context("aqi-service", list(arguments), resilient_parsing=True)
     return context.params.get("log_format") or "text"
 
 
 def _main(argv: list[str]) -> int:
-    """Read the command line, which prints what --help and --version ask for, and run what it says."""
+    """Read the command line (--help and --version print then), and run it."""
     try:
         context = _COMMAND.make_context("aqi-service", list(argv))
     except click.exceptions.Exit as end:
@@ -117,7 +117,7 @@ def _main(argv: list[str]) -> int:
 
 
 def _drop_stdout() -> None:
-    """Send what could not be printed nowhere, or the interpreter would try, and complain, once more."""
+    """Drop text that could not be printed: otherwise the interpreter would try again, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -127,7 +127,7 @@ def option_names() -> dict[str, click.Option]:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Return a warning for every AQI_ variable that no option reads, with the nearest that one does."""
+    """Return a warning for every AQI_ variable that no option reads, with the nearest known one."""
     known = {str(option.envvar) for option in option_names().values() if option.envvar} | set(OTHER_ENV)
     warnings = []
     for name in sorted(environ):

@@ -1,6 +1,6 @@
-"""`make demo`: the main job on the bundled real capture, on this machine, without a network.
+"""`make demo`: the main job with the bundled real capture, on this machine, without a network.
 
-One rule: it uses the program's own commands as a user would; nothing here is done for show.
+One rule: it uses the program's own commands as a user would; nothing here is only for show.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ QUESTIONS = (
 )
 START_SECONDS = 60.0
 HINT = b" records, for instance: "
-"""In the line by which a load says how to look it up: on the default port, where the demo does not serve."""
+"""Part of a load's line about looking a record up; it names the default port, which the demo does not use."""
 
 PR_SET_PDEATHSIG = 1
-"""Of prctl(2): the signal that a process gets when its parent is gone."""
+"""An option of prctl(2): the signal that a process gets when its parent is gone."""
 
 CAVEAT = """\
 These are values of 5 minutes of 10 August 2017, and the DAQI wants 24-hour means: an index on them only
@@ -50,7 +50,7 @@ see it on a map: {python} -m aqi_service.demo --serve"""
 
 
 def what_next(tree: Path) -> str:
-    """Say what to type next: to whom has the project's tree, or to whom has installed the program alone."""
+    """Say what to type next: to a user with the project's tree, or with only the installed program."""
     if (tree / "Makefile").exists():
         return IN_TREE
     return INSTALLED.format(service=service(), python=shlex.quote(sys.executable))
@@ -59,7 +59,7 @@ def what_next(tree: Path) -> str:
 async def demo(folder: Path, *, serve: bool) -> int:
     """Load the capture into a local store under `folder`, serve it, look RECORDS up, and ask QUESTIONS.
 
-    With `serve` it goes on serving until the process is told to stop. Returns the exit code.
+    With `serve` it serves on until the process is told to stop. Returns the exit code.
     """
     with as_file(files("aqi_service") / "data" / CAPTURE) as capture:
         print(f"1. Load {CAPTURE}, the network's real file of 10 August 2017, into {folder}\n", flush=True)
@@ -108,13 +108,13 @@ async def _program(*options: str, errors: bool = False) -> AsyncIterator[asyncio
 
 
 def _end_with_the_demo() -> None:
-    """Ask Linux to end the program also when the demo is killed outright; other systems cannot."""
+    """Ask Linux to end the program if the demo is killed; other systems cannot do that."""
     with suppress(AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _pass_on(process: asyncio.subprocess.Process, but: bytes | None = None) -> None:
-    """Print what the program says on stderr, to its end, without lines with `but`; unread, it holds it up."""
+    """Print the program's stderr to its end, without lines with `but`; unread it would block the program."""
     while process.stderr is not None and (line := await process.stderr.readline()):
         if but is None or but not in line:
             print(line.decode(errors="replace"), end="", file=sys.stderr, flush=True)
@@ -158,7 +158,7 @@ async def _ask(port: int) -> None:
 
 
 async def _until_in_memory(server: asyncio.subprocess.Process) -> None:
-    """Read the server's lines until it has the capture in memory, which it answers by place from."""
+    """Read the server's lines until it has the capture in memory, from which it answers by place."""
     async with asyncio.timeout(START_SECONDS):
         while server.stderr is not None and (line := await server.stderr.readline()):
             if b" memory_replaced " in line:
@@ -167,7 +167,7 @@ async def _until_in_memory(server: asyncio.subprocess.Process) -> None:
 
 
 async def _until_told(*, serve: bool) -> int:
-    """Run the demo in a temporary folder; a signal ends it, its programs and the folder."""
+    """Run the demo in a temporary folder; a signal ends it and its programs, and removes the folder."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -11,7 +11,7 @@
      |    +-- PortInUse           a socket that was asked for cannot be opened
      +-- Unavailable              an outside service does not answer: exit code 1
      |    +-- NotReady            credentials that are not there yet, or a clock that is not set
-     |    +-- NoAnswer            a request that cannot be answered now; its text is for whoever asked
+     |    +-- NoAnswer            a request that cannot be answered now; its text is for the reader
      |    +-- LeaseLost           the lease is another's, or ran out
      |    +-- LeaseHeld           another holds the lease, and did not give it back in time (carries `holder`)
      +-- ItemRefused              the table will never take this item
@@ -55,11 +55,12 @@ class AccessDenied(ConfigError):
 
 CREATE_MAKES_IT = "--create makes it, "
 OR_A_NEW_ONE = ", or one that is not there yet, with --create"
-"""How the text of a MissingResource advises --create; whoever gave the flag is told the text without them."""
+"""The advice to use --create in a MissingResource's text; it is left out if the flag was given."""
 
 LOCAL_DOES_WITHOUT = "; --local DIR does without AWS"
 OR_LOCALLY = ", or use --local DIR"
-"""How an error about credentials advises --local; beside that flag they are for `s3://` sources."""
+"""The advice to use --local in an error about credentials; with that flag, credentials are for `s3://`
+sources."""
 
 
 class MissingResource(ConfigError):
@@ -67,7 +68,7 @@ class MissingResource(ConfigError):
 
 
 class NoTableYet(MissingResource):
-    """A local table that nothing was stored in yet: the first load makes it."""
+    """A local table in which nothing was stored yet: the first load makes it."""
 
 
 class MissingIndex(ConfigError):
@@ -75,16 +76,16 @@ class MissingIndex(ConfigError):
 
 
 class TableRefused(ConfigError):
-    """The table refuses every item, or most, in the same words, so that it is the table that is at fault."""
+    """The table refuses every item, or most, in the same words: so the table is at fault."""
 
     def __init__(self, words: str, stored: int = 0, refused: int = 0) -> None:
-        """`stored` is how many items it took all the same, `refused` how many it did not."""
+        """`stored` is how many items it still took, `refused` how many it refused."""
         which = f"{refused} of {refused + stored} items are" if stored else "every item is"
         super().__init__(f"{which} refused in the same words: {words}")
 
 
 class RequestRefused(ConfigError):
-    """The service does not know a request (501, 405), or takes it for wrong (400), now and later."""
+    """The service does not know a request (501, 405), or says that it is wrong (400), now and later."""
 
 
 class PortInUse(ConfigError):
@@ -96,11 +97,11 @@ class Unavailable(AqiError):
 
 
 class NotReady(Unavailable):
-    """What this machine needs to ask AWS at all is not there yet: credentials, or a clock that is right."""
+    """The machine cannot ask AWS yet: it lacks credentials, or a clock that is right."""
 
 
 class NoAnswer(Unavailable):
-    """A request that cannot be answered now; unlike that of others, its text is for whoever asked."""
+    """A request that cannot be answered now; unlike others' text, this one is for the reader."""
 
 
 class LeaseLost(Unavailable):
@@ -108,7 +109,7 @@ class LeaseLost(Unavailable):
 
 
 class LeaseHeld(Unavailable):
-    """Another holds the lease, and did not give it back for as long as was waited; `holder` is its name."""
+    """Another process holds the lease, and did not give it back within the wait; `holder` is its name."""
 
     def __init__(self, message: str, holder: str) -> None:
         super().__init__(message)
@@ -130,8 +131,8 @@ class SnapshotFailed(AqiError):
 class FetchFailed(SnapshotFailed):
     """The source cannot be read: no connection, an HTTP status, no such file.
 
-    `retry_after` is the number of seconds the source asked to be left alone, or None; `for_good` tells that
-    waiting cannot mend it.
+    `retry_after` is how many seconds the source asks to be left alone, or None; `for_good` tells that waiting
+    cannot mend it.
     """
 
     def __init__(self, message: str, retry_after: float | None = None, *, for_good: bool = False) -> None:
@@ -156,7 +157,7 @@ class ExportFailed(SnapshotFailed):
 
 
 class ClockOff(SnapshotFailed):
-    """The clock, or a snapshot's name, says a time that cannot be: nothing is loaded by it."""
+    """The clock, or a snapshot's name, says an impossible time: nothing is loaded."""
 
 
 class ArchiveFailed(SnapshotFailed):
@@ -168,9 +169,9 @@ class NameInUse(ArchiveFailed):
 
 
 class SnapshotRejected(AqiError):
-    """What arrived is no snapshot: empty, not a JSON array, too large, or followed by other bytes.
+    """The bytes that arrived are no snapshot: empty, not a JSON array, too large, or followed by other bytes.
 
-    `offset` is the byte at which that showed, counted from the start of the decoded document.
+    `offset` is the byte at which that was found, counted from the start of the decoded document.
     """
 
     def __init__(self, message: str, offset: int = 0) -> None:
@@ -179,15 +180,15 @@ class SnapshotRejected(AqiError):
 
 
 class NotFound(AqiError):
-    """What was asked for by name is not there; its text is for whoever asked."""
+    """The named thing does not exist; the text is for the reader."""
 
 
 class BadRequest(AqiError):
-    """A request that cannot be read, or asks for more than one may; its text is for whoever asked."""
+    """A request that cannot be read, or asks for too much; its text is for the reader."""
 
 
 class Busy(AqiError):
-    """A request that cannot be answered now, since others ask for so much; its text is for whoever asked."""
+    """A request that cannot be answered now, since others ask for so much; its text is for the reader."""
 
 
 class FrameError(AqiError):
@@ -215,7 +216,7 @@ class BadId(ClientError):
 
 
 class BadQuestion(ClientError):
-    """A question that cannot be asked, such as a time that is none; nothing was sent."""
+    """A question that cannot be sent, such as one with a bad time; nothing was sent."""
 
 
 class ServerGone(ClientError):

@@ -1,7 +1,7 @@
-"""The first signal asks to stop in order, the second stops at once.
+"""The first signal asks for a stop in order, the second stops immediately.
 
-One rule: whoever waits for something long waits for it through a Stop. That the process ends does not depend
-on it: neither signal needs the event loop for that.
+One rule: code with a long wait waits through a Stop. But the end of the process does not depend on that:
+neither signal needs the event loop for it.
 """
 
 import _thread
@@ -20,10 +20,10 @@ log = logging.getLogger("aqi_service")
 T = TypeVar("T")
 
 GRACE_SECONDS = 6.0
-"""How long work that is cancelled may take to end in order; then it is cancelled once more."""
+"""How many seconds cancelled work may take to end in order; then it is cancelled once more."""
 
 LAST_SECONDS = 9.5
-"""How long after the first signal the process ends in any case: a name lookup or a disk may hang."""
+"""This many seconds after the first signal the process ends in any case: a name lookup or a disk may hang."""
 
 
 class Stop:
@@ -35,7 +35,7 @@ class Stop:
         self._signals = 0
 
     def install(self, at_once: int) -> None:
-        """Listen to the signals, to the process's end; the second one ends it with exit code `at_once`."""
+        """Listen to the signals until the process ends; the second one ends it with exit code `at_once`."""
         loop, context = asyncio.get_running_loop(), copy_context()
 
         def signalled(number: int, _: object) -> None:
@@ -57,15 +57,15 @@ class Stop:
         log.info("stopping", extra={"signal": signal.Signals(number).name})
 
     def set(self) -> None:
-        """Ask to stop."""
+        """Ask for a stop."""
         self._event.set()
 
     def is_set(self) -> bool:
-        """Tell whether it was asked."""
+        """Tell whether a stop was asked for."""
         return self._event.is_set()
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Wait until it is asked, at most so long; tell whether it was."""
+        """Wait until a stop is asked for, within a time limit; tell whether it was."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
@@ -74,7 +74,7 @@ class Stop:
         return True
 
     async def wait_or(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait until it is asked, until the event, or so long."""
+        """Wait until a stop is asked for, for the event, or until the time limit."""
         waits = {asyncio.ensure_future(self.wait(seconds)), asyncio.ensure_future(event.wait())}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -84,7 +84,7 @@ class Stop:
             await asyncio.gather(*waits, return_exceptions=True)
 
     async def guard(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Run `work`, cancelling it when it is asked to stop; return its result, or raise what it raised.
+        """Run `work`, and cancel it at a stop; return its result, or raise its error.
 
         None if it was cancelled and ended without a result.
         """
@@ -102,6 +102,6 @@ class Stop:
 
 
 def _end_later(at_once: int) -> None:
-    """End the process once LAST_SECONDS are over."""
+    """End the process when LAST_SECONDS are over."""
     time.sleep(LAST_SECONDS)
     os._exit(at_once)

@@ -1,6 +1,6 @@
-"""What a person is told to do, beside the command line as it was given.
+"""Advice in error sentences, fitted to the command line as it was given.
 
-One rule: an advice never names a flag that was given.
+One rule: no advice names a flag that was already given.
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ from aqi_service.errors import (
 
 
 def fitting(config: Config, error: AqiError) -> str:
-    """Return an error's text without the advice to give --create or --local, if that was given.
+    """Return an error's text without the advice to give --create or --local, if it was given.
 
-    Nor is --create advised to who deletes: what is not there has nothing to be deleted; nor --local to who
-    exports to S3, which takes an account all the same.
+    --create is also not advised for a deletion, since a missing table has nothing to delete, nor --local for
+    an export to S3, which needs an account in any case.
     """
     text = str(error)
     given = (CREATE_MAKES_IT, OR_A_NEW_ONE) if config.create or config.delete_excluded else ()
@@ -35,7 +35,7 @@ def fitting(config: Config, error: AqiError) -> str:
 
 @contextmanager
 def fitting_advice(config: Config) -> Iterator[None]:
-    """Raise a ConfigError of the block with the text that fits the command line."""
+    """Raise the block's ConfigError with the text that fits the command line."""
     try:
         yield
     except ConfigError as error:
@@ -45,5 +45,5 @@ def fitting_advice(config: Config) -> Iterator[None]:
 
 
 def adding(config: Config) -> str:
-    """Say what adds what the table lacks."""
+    """Say which command adds what the table lacks."""
     return "start again" if config.create else f"add it with {config.create_command}"

@@ -1,6 +1,6 @@
-"""What `--from` names, loaded one snapshot after the other.
+"""Loads what `--from` names, one snapshot after the other.
 
-One rule: what is finished is not read again, so that a backfill that was cut off goes on where it was.
+One rule: a finished snapshot is not read again, so a stopped backfill goes on where it was.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ log = logging.getLogger("aqi_service")
 async def replays(
     config: Config, backend: Backend, loads: Loads, summary: RunSummary
 ) -> AsyncGenerator[LoadReport, None]:
-    """Load what `--from` names, one snapshot after the other, and give the report of each."""
+    """Load what `--from` names, one snapshot after the other, and yield the report of each."""
     others, now = _time_of_others(config), time.time()
     sources = await choose(config.sources, backend.snapshot_locations, config.selection, others, now)
     if not sources:
@@ -61,7 +61,7 @@ async def replays(
 
 
 def _warn_of_expiry(sources: Sequence[Source], config: Config, now: float) -> None:
-    """Say before the first of them which days of daily files would only be read to expire."""
+    """Warn before the first load of days of daily files whose records would expire at once."""
     ends = [source.named[1] for source in sources if source.day is not None and source.named]
     old = sum(1 for end in ends if config.ttl and end + config.ttl <= now)
     if old:
@@ -70,10 +70,10 @@ def _warn_of_expiry(sources: Sequence[Source], config: Config, now: float) -> No
 
 
 def _is_named(source: Source, config: Config) -> bool:
-    """Tell whether `--from` names this very snapshot of the archive, not only the place where it is."""
+    """Tell whether `--from` names this very snapshot of the archive, and not only its folder or prefix."""
     return source.named is not None and f"s3://{config.bucket}/{source.named[0]}" in config.sources
 
 
 def _time_of_others(config: Config) -> int:
-    """Return what a source counts as whose name tells no time."""
+    """Return the time of sources whose names have none."""
     return int(time.time()) if config.snapshot_time is None else config.snapshot_time

@@ -1,6 +1,6 @@
-"""`--cloudwatch`: after each load of the live feed CloudWatch is told how it ended, and how old the data is.
+"""`--cloudwatch`: tells CloudWatch after each load of the live feed how it ended, and how old the data is.
 
-One rule: nobody waits for it, and what it could not be told is a line in the log.
+One rule: no load waits for it, and a failure is a line in the log.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from aqi_service.storage.ports import MetricSink
 log = logging.getLogger("aqi_service")
 
 READ_SECONDS = 5.0
-"""How long it may take to read how old the data is."""
+"""How many seconds it may take to read how old the data is."""
 
 SEND_SECONDS = 10.0
-"""How long all of it may take."""
+"""How many seconds all of it may take."""
 
 QUIET_SECONDS = 3600.0
-"""There is at most one line in so long of what could not be told."""
+"""Failures get at most one log line in this many seconds."""
 
 Tell = Callable[[LoadReport | None], None]
-"""Is called with a load's report, or None where archive or table refused it; waits for nothing."""
+"""Called with a load's report, or None if archive or table refused the load; waits for nothing."""
 
 
 class LoadMetricsSender:
-    """Sends the metrics of each load on a task of its own; `failures` counts what could not be sent."""
+    """Sends the metrics of each load in a task of its own; `failures` counts failed sends."""
 
     def __init__(self, sink: MetricSink, manifests: ManifestStore, now: Callable[[], float]) -> None:
         self.failures = 0
@@ -45,13 +45,13 @@ class LoadMetricsSender:
         self._lines = LogLimiter(1, QUIET_SECONDS)
 
     def tell(self, report: LoadReport | None) -> None:
-        """Begin to send the metrics of a load, as `Tell` says."""
+        """Begin to send the metrics of a load, as `Tell` describes."""
         task = asyncio.create_task(self._send(report))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self, seconds: float) -> None:
-        """Wait so long for what is on its way, and give up the rest."""
+        """Wait `patience` seconds for sends under way, and give up the rest."""
         tasks = tuple(self._tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
@@ -72,14 +72,14 @@ class LoadMetricsSender:
                 log.exception("cloudwatch_not_told", extra={"error": str(error)})
 
     def _failed(self) -> bool:
-        """Count it; tell whether it is worth a line."""
+        """Count a failure; tell whether it gets a log line."""
         self.failures += 1
         return self._lines.allow("", asyncio.get_running_loop().time()) is not None
 
     async def _newest_record(self) -> int | None:
-        """Return when the newest record was measured that a finished load brought (epoch seconds).
+        """Return when the newest record of the finished loads was measured (epoch seconds).
 
-        While that cannot be read it is what was read last, so that the age grows.
+        While that cannot be read, the last value stays, so the age grows.
         """
         try:
             async with asyncio.timeout(READ_SECONDS):
@@ -94,9 +94,9 @@ class LoadMetricsSender:
 async def cloudwatch(
     config: Config, backend: Backend, now: Callable[[], float], patience: float
 ) -> AsyncIterator[LoadMetricsSender | None]:
-    """Open what `--cloudwatch` names; None without it. Raises ConfigError when AWS's settings cannot be used.
+    """Open what `--cloudwatch` names; None without it. Raises ConfigError if AWS's settings cannot be used.
 
-    At the end of the block what is on its way is waited for, at most `patience` seconds.
+    At its end the block waits at most `patience` seconds for sends under way.
     """
     async with open_metric_sink(config) as sink:
         if sink is None:

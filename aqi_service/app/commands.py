@@ -1,6 +1,6 @@
-"""What a person types to run this program again, from where they stand: for hints that can be copied.
+"""What a person types to run this program again from the current folder: for hints that can be copied.
 
-One rule: a hint is called as the program itself was: as the script that was installed, or by its interpreter.
+One rule: a hint calls the program as it was called itself: as the installed script, or by its interpreter.
 """
 
 import os
@@ -14,7 +14,7 @@ SERVICE, CLIENT = "aqi-service", "aqi-client"
 """The scripts that an installation makes."""
 
 MODULES = {SERVICE: "aqi_service", CLIENT: "aqi_service.client"}
-"""What `python -m` calls them."""
+"""Their module names for `python -m`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Start:
     """How the program was started.
 
     Attributes:
-        script: what was run (`sys.argv[0]`).
+        script: the script that was run (`sys.argv[0]`).
         python: the interpreter's path.
         folder: the current folder.
         path: where a shell looks for commands (`PATH`).
@@ -41,7 +41,7 @@ class Start:
         return f"{self._typed(Path(self.python))} -m {MODULES[name]}"
 
     def _typed(self, program: Path) -> str:
-        """Return the shortest that means this program: its bare name, its path from here, its whole path."""
+        """Return the shortest text that starts this program: its name, its path from here, or in full."""
         if shutil.which(program.name, path=self.path) == str(program):
             return shlex.quote(program.name)
         from_here = program.is_relative_to(self.folder) and self.folder not in (program.parent, Path("/"))

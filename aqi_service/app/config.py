@@ -1,6 +1,6 @@
-"""What the command line decided, validated and frozen, and what follows from it.
+"""The command line's decisions, validated and frozen, and what follows from them.
 
-One rule: only app/ sees a Config; shells take plain values.
+One rule: only app/ sees a Config; other folders take plain values.
 """
 
 import resource
@@ -23,46 +23,46 @@ from aqi_service.server.sockets import default_max_connections
 DEFAULT_PORT, DEFAULT_HTTP_PORT = 12_000, 8080
 
 SCALE = "daqi"
-"""The scale that nobody has to name."""
+"""The scale that a command need not name."""
 
 MAX_BYTES = 2**31
-"""Largest decoded size of a snapshot, unless another is asked for (the default of --max-bytes)."""
+"""Largest decoded size of a snapshot by default (the default of --max-bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config(OptionValues):
-    """The options' values, none of which breaks a rule, and what the program makes of them."""
+    """The options' values, which keep all rules, and what the program derives from them."""
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for a value that cannot be used, and for options that do not go together."""
+        """Raise ConfigError for an unusable value, and for options that do not go together."""
         for sentence in broken(self):
             raise ConfigError(sentence)
 
     @property
     def scale(self) -> Scale:
-        """The index table to score on."""
+        """The index to score on."""
         return SCALES[self.scale_name]
 
     @property
     def street_tiles(self) -> Tiles | None:
-        """The map's street tiles, if any were asked for."""
+        """The map's street tiles, if there are any."""
         return Tiles(self.tiles, self.tiles_attribution or "") if self.tiles else None
 
     @property
     def export_form(self) -> ExportForm | None:
-        """What `--export` asks for; None without it."""
+        """The form that `--export` asks for; None without it."""
         return None if self.export is None else form_of(self.export)
 
     @property
     def export_path(self) -> str | None:
-        """Where `--export` writes to; of a shard a file of its own."""
+        """Where `--export` writes; each shard has its own file."""
         if self.export is None or self.export_form is not ExportForm.ROWS:
             return self.export
         return file_of_shard(self.export, self.selection.shard)
 
     @property
     def reads_all(self) -> bool:
-        """Whether snapshots are read although they are finished."""
+        """Whether finished snapshots are read again."""
         return self.force or self.export is not None
 
     @property
@@ -72,20 +72,20 @@ class Config(OptionValues):
 
     @property
     def deadline(self) -> float | None:
-        """Seconds for one load: what was asked for, 3/4 of the interval for the daemon, none otherwise."""
+        """Seconds for one load: the given ones; else 3/4 of the interval for the daemon, none otherwise."""
         if self.load_deadline is not None or self.load_only:
             return self.load_deadline
         return self.interval * 0.75
 
     @property
     def connections(self) -> int:
-        """How many TCP connections to serve together: what was asked for, if there are descriptors enough."""
+        """How many TCP connections to serve at one time: the given number, if there are descriptors."""
         fit = default_max_connections(self.descriptors)
         return fit if self.max_connections is None else min(self.max_connections, fit)
 
     @property
     def create_command(self) -> str:
-        """The command that adds what is missing of bucket and table, and loads the feed."""
+        """The command that creates bucket and table, or what they lack, and loads the feed."""
         options = {
             "scale": None if self.scale_name == SCALE else self.scale_name,
             "bucket-owner": self.bucket_owner,
@@ -96,7 +96,7 @@ class Config(OptionValues):
 
     @property
     def archive_command(self) -> str:
-        """The command that loads what is in the archive and not finished."""
+        """The command that loads unfinished snapshots of the archive."""
         others = {
             "bucket-owner": self.bucket_owner,
             "ttl-days": self.ttl_days,
@@ -118,15 +118,15 @@ class Config(OptionValues):
 
     @property
     def descriptors(self) -> int:
-        """How many files and sockets this process may have open; -1 is as many as it likes."""
+        """How many files and sockets this process may have open; -1 is no limit."""
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     @property
     def connections_per_address(self) -> int:
-        """How many of them one address may have; 0 is as many as it likes."""
+        """How many connections one address may have; 0 is no limit."""
         return max(1, self.connections // 2) if self.max_per_address is None else self.max_per_address
 
 
 def _typed(options: Mapping[str, object]) -> str:
-    """Write out those that are set, as a command has them."""
+    """Write the options that are set in the form of a command line."""
     return "".join(f" --{name} {value}" for name, value in options.items() if value is not None)

@@ -1,7 +1,7 @@
-"""What a person sees of a load on a terminal.
+"""The progress of a load, for a person at a terminal.
 
-One rule: it goes to stderr, and only where that is a terminal; a log or a pipe stays line-wise. A terminal
-that is held up (Ctrl-S) gets none until it goes on.
+One rule: it goes to stderr, and only if that is a terminal; a log or a pipe gets only whole lines. A stopped
+terminal (Ctrl-S) gets none until it goes on.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from aqi_service.core.run_progress import RunProgress
 
 EVERY_SECONDS = 0.2
 BAR = 20
-"""Characters of the bar."""
+"""The bar's length in characters."""
 
 
 class ProgressLine:
-    """One line that is rewritten in place: a bar where the total is known, bytes, records and their rate.
+    """One line that is rewritten in place: a bar if the total is known, bytes, records and their rate.
 
-    Before it stands how far `run` has come, where it is one of several snapshots.
+    If there are several snapshots, it begins with how far `run` has come.
     """
 
     def __init__(self, stream: TextIO, now: Callable[[], float], run: RunProgress | None = None) -> None:
@@ -32,7 +32,7 @@ class ProgressLine:
         self._width = 0
 
     def __call__(self, size: int, records: int, total: int | None = None) -> None:
-        """Show how far the load has come; `size` in bytes, of `total` where that is known."""
+        """Show how far the load has come: `size` bytes, of `total` if that is known."""
         now = self._now()
         if not self._on or now - self._shown < EVERY_SECONDS or is_behind(self._stream):
             return
@@ -46,7 +46,7 @@ class ProgressLine:
         self._width = len(line)
 
     def done(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if self._width:
             self._write(f"\r{'':<{self._width}}\r")
             self._width = 0
@@ -58,7 +58,7 @@ class ProgressLine:
 
 
 def _bar(size: int, total: int | None) -> str:
-    """Draw how much of the total is there; nothing where that is not known, or was wrong."""
+    """Draw the share of the total; nothing if the total is not known, or was wrong."""
     if not total or size > total:
         return ""
     return f"[{'#' * (BAR * size // total):<{BAR}}] {100 * size // total:3} %  "

@@ -1,6 +1,6 @@
-"""Load on a schedule and serve, until told to stop.
+"""The daemon: loads on a schedule and serves, until it is told to stop.
 
-One rule: serving never waits for a load, and whatever ends a load, the next one comes.
+One rule: serving never waits for a load, and after any end of a load the next one comes.
 """
 
 import asyncio
@@ -51,15 +51,16 @@ log = logging.getLogger("aqi_service")
 
 READY_SECONDS = 3.0
 SWITCH_SECONDS = 0.0001
-"""How long a thread waits for the interpreter's lock (Python's default is 0.005); a lookup in SQLite takes it
-some eight times, and with a hundred a second and a load beside them 1 ms each was all there is."""
+"""Seconds that a thread waits for the interpreter's lock (Python's default is 0.005). A lookup in SQLite
+takes the lock some eight times; with a hundred lookups a second beside a load, 1 ms for each used up all the
+time."""
 
 FEW_CONNECTIONS = 500
-"""Places below which the limit of open files is worth a warning."""
+"""With room for fewer connections than this, the limit of open files gets a warning."""
 
 
 async def run(config: Config, stop: Stop) -> int:
-    """Serve, and load unless the Config says serve only, until `stop`; return 0."""
+    """Serve until `stop`, and load unless the Config says serve only; return 0."""
     files, systemd = read_files(config, time.time), Systemd(os.environ)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, systemd.reloading, files.reload)
     heed_hangup()
@@ -77,9 +78,9 @@ async def _serve(
     files: ReloadedFiles | None = None,
     systemd: Systemd | None = None,
 ) -> None:
-    """Listen, serve and load until `stop`; then end both at once, answering what was asked.
+    """Listen, serve and load until `stop`; then end both together, but answer open requests.
 
-    Sockets accept first: to make and check archive and table may take minutes, and lookups are told so.
+    Sockets accept first: making and checking archive and table may take minutes, and lookups are told so.
     """
     files = files or read_files(config, time.time)
     tls = files.tls
@@ -119,7 +120,7 @@ async def _serve(
 
 
 async def _prepare(preparation: Preparation, server: Server, stop: Stop) -> None:
-    """Make and check archive and table once; what waiting cannot mend ends the server, and is raised."""
+    """Make and check archive and table once; a fault that waiting cannot mend ends the server and raises."""
     try:
         await stop.guard(preparation.first())
     except AqiError:
@@ -128,7 +129,7 @@ async def _prepare(preparation: Preparation, server: Server, stop: Stop) -> None
 
 
 def _limits(config: Config) -> Limits:
-    """Return what the server bears."""
+    """Return the server's limits."""
     return Limits(
         max_connections=config.connections,
         max_per_address=config.connections_per_address,
@@ -140,7 +141,7 @@ def _limits(config: Config) -> Limits:
 def _telling(
     systemd: Systemd, config: Config, status: ServiceStatus, stop: Stop
 ) -> AbstractAsyncContextManager[None]:
-    """Have systemd told of the service and of its loads."""
+    """Keep systemd informed about the service and its loads."""
     loads = "loads nothing" if config.serve_only else "no load yet"
     health = Health(lambda: status.newest, time.time, loads)
     status.watchers.append(health.note)
@@ -150,7 +151,7 @@ def _telling(
 async def _watch_loads(
     stack: AsyncExitStack, config: Config, backend: Backend, status: ServiceStatus
 ) -> None:
-    """Have CloudWatch told of loads, if that is asked for."""
+    """Keep CloudWatch informed about loads, if that is wanted."""
     sender = await stack.enter_async_context(cloudwatch(config, backend, time.time, 0.0))
     if sender:
         status.watchers.append(sender.tell)
@@ -158,9 +159,9 @@ async def _watch_loads(
 
 
 def _put_lookups_first() -> None:
-    """Let lookups wait less while a load computes: for the interpreter's lock, and for garbage collections.
+    """Make lookups wait less while a load computes: for the interpreter's lock, and for garbage collections.
 
-    What was imported is left out of the full ones, each of which took 0.1 s.
+    Imported modules are left out of full collections, which took 0.1 s each.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
@@ -186,7 +187,7 @@ def _closing(stack: AsyncExitStack, sockets: list[socket]) -> list[socket]:
 
 
 def _http_sockets(config: Config) -> list[socket]:
-    """Open the HTTP port; a default port that is taken is only a warning."""
+    """Open the HTTP port; if the default port is in use, that is only a warning."""
     if config.no_http:
         return []
     try:
@@ -207,7 +208,7 @@ def _tell_listening(sockets: Sequence[socket], kind: str) -> None:
 
 
 def _warn(config: Config) -> None:
-    """Log what an operator should know of the settings, and of the clock."""
+    """Log what an operator should know about the settings and the clock."""
     if trouble := clock_trouble(time.time()):
         log.warning("clock_off", extra={"error": trouble})
     if not config.serve_only:
@@ -233,7 +234,7 @@ def _is_loopback(host: str) -> bool:
 
 
 async def _ready(backend: Backend, stop: Stop) -> str | None:
-    """Tell what keeps lookups from being answered; old data does not."""
+    """Return what keeps lookups from being answered (old data does not), or None."""
     if stop.is_set():
         return "stopping"
     try:

@@ -1,6 +1,6 @@
-"""`--delete-excluded`: delete what the table has of the sensors that are left out, and end.
+"""`--delete-excluded`: deletes the table's records of sensors that are left out, then ends.
 
-One rule: running it again is always safe; with --dry-run it counts, and deletes nothing.
+One rule: it can always be run again; with --dry-run it only counts.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ from aqi_service.storage.sensor_reads import PAGE_LIMIT, SensorPage, SensorRange
 
 ALL_TIME = (0, 2**53)
 BEFORE_ALL = -1.0
-"""No item has expired by then: what has is still in the table."""
+"""No item has expired at this time, so expired items that are still in the table are deleted too."""
 
 TRIES, FIRST_WAIT = 7, 0.5
-"""How often a page is asked for, and the upper edge in seconds of the first wait; doubled with each."""
+"""How often a page is asked for, and the upper edge of the first wait in seconds, which doubles each time."""
 
 
 async def run(config: Config, stop: Stop) -> int:
-    """Print for each sensor how many items there are, and are deleted; return 0, or 1 when interrupted.
+    """Print for each sensor how many items it has and how many are deleted; return 0, or 1 if interrupted.
 
-    Raises Unavailable where the table does not answer: what was not reached is deleted by the next run.
+    Raises Unavailable if the table does not answer: the next run deletes the rest.
     """
     code = await stop.guard(_run(config))
     if code is None:
@@ -54,7 +54,7 @@ async def _run(config: Config) -> int:
 
 @contextmanager
 def _naming_the_command(config: Config) -> Iterator[None]:
-    """Say of a table without the index which command adds it: this one makes nothing, be it told --create."""
+    """Name the command that adds a missing index: this one makes nothing, even with --create."""
     try:
         yield
     except MissingIndex as error:
@@ -82,9 +82,9 @@ async def items_of_sensor(
     page_limit: int = PAGE_LIMIT,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> tuple[int, int]:
-    """Return how many items the index has of a sensor, and how many of them were deleted.
+    """Return how many items of a sensor the index has, and how many of them were deleted.
 
-    `page_limit` is how many are read together (smaller only to test it).
+    `page_limit` is how many are read together (tests use a smaller one).
     """
     found = deleted = 0
     asked, position = SensorRange(sensor_id, *ALL_TIME, fields=(), limit=page_limit), None
@@ -104,7 +104,7 @@ async def items_of_sensor(
 async def _page(
     store: Store, asked: SensorRange, position: Any, sleep: Callable[[float], Awaitable[None]]
 ) -> SensorPage:
-    """Read a page, and again, as nobody waits for it, while that may pass: deletes keep the index busy."""
+    """Read a page, with many tries while errors may pass, since nobody waits: deletes keep the index busy."""
     for attempt in range(1, TRIES):
         try:
             return await store.sensor_page(asked, BEFORE_ALL, position)

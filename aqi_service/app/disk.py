@@ -1,6 +1,6 @@
-"""How much room is left where the service stores, looked up now and then.
+"""Measures now and then how much room is left on the service's disk.
 
-One rule: it measures and tells; nobody decides anything by it.
+One rule: it only measures and reports; nothing is decided by it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,11 +9,11 @@ from aqi_service.app.metrics import ServiceStatus
 from aqi_service.shutdown import Stop
 
 EVERY_SECONDS = 30.0
-"""Time between two looks; Prometheus asks about as often."""
+"""Seconds between two looks; Prometheus asks about as often."""
 
 
 async def watch_disk(free: Callable[[], Awaitable[int | None]], status: ServiceStatus, stop: Stop) -> None:
-    """Note what is free until `stop`."""
+    """Note the free bytes now and then until `stop`."""
     while not stop.is_set():
         status.disk_free = await free()
         await stop.wait(EVERY_SECONDS)

@@ -1,6 +1,6 @@
-"""The list of sensors that are left out (`--exclude-sensors`), read.
+"""Reads the list of sensors that are left out (`--exclude-sensors`).
 
-One rule: a list that cannot be used is a ConfigError that names the file, and the line.
+One rule: a list that cannot be used raises ConfigError, which names the file and the line.
 """
 
 import logging
@@ -18,22 +18,22 @@ from aqi_service.storage.ports import Objects
 log = logging.getLogger("aqi_service")
 
 MOST_BYTES = 1024 * 1024
-"""Largest list of sensors: a hundred thousand of them, which hold the event loop for less than 0.1 s."""
+"""Largest list in bytes: a hundred thousand sensors, which hold the event loop for less than 0.1 s."""
 
 
 def excluded_sensors(config: Config, now: float = 0.0) -> ExcludedSensors:
-    """Read which sensors a Config leaves out by a file; raises ConfigError for a list that cannot be used.
+    """Read the list of sensors from a Config's file; raises ConfigError if it cannot be used.
 
-    `now` is in epoch seconds, for who serves: loads before it may have gone by another list.
+    A server gives `now` (epoch seconds): loads before that may have used another list.
     """
     path = config.exclude_sensors
     return ExcludedSensors(read_list(path) if isinstance(path, Path) else NO_SENSORS, now)
 
 
 async def read_list_in_s3(config: Config, objects: Objects | None, excluded: ExcludedSensors) -> None:
-    """Read the list into `excluded`, where a Config names an object.
+    """Read the list into `excluded`, if a Config names an object of S3.
 
-    Raises ConfigError for one that is not there or cannot be used, FetchFailed where S3 does not answer.
+    Raises ConfigError if it does not exist or cannot be used, FetchFailed if S3 does not answer.
     """
     url = config.exclude_sensors
     place = parse_s3(url) if isinstance(url, str) else None
@@ -50,13 +50,13 @@ async def read_list_in_s3(config: Config, objects: Objects | None, excluded: Exc
 
 
 def tell_excluded(config: Config, excluded: ExcludedSensors) -> None:
-    """Log how many sensors are left out, as the program begins, where a list is named."""
+    """Log at the start how many sensors are left out, if a list is named."""
     if config.exclude_sensors is not None:
         log.info("exclusions_read", extra={"sensors": len(excluded.ids)})
 
 
 def read_list(path: Path) -> frozenset[int]:
-    """Read a list of sensors; raises ConfigError that names the file, and the line."""
+    """Read a list of sensors; raises ConfigError, which names the file and the line."""
     named = f"--exclude-sensors {path}"
     try:
         with open(path, "rb", opener=_at_once) as file:
@@ -80,5 +80,5 @@ def _ids_in(text: bytes, named: str) -> frozenset[int]:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open without waiting for whoever writes into a pipe: the event loop would wait as well."""
+    """Open a file without waiting for the writer of a pipe: the event loop would wait as well."""
     return os.open(path, flags | os.O_NONBLOCK)

@@ -1,7 +1,7 @@
 """Scored records as CSV on stdout, for a pipe: `--export -`.
 
-One rule: a reader that is slow is waited for, and one that goes away ends the run. What it has read is read:
-the rows of a snapshot that turns out bad are out by then, and the exit code says so.
+One rule: the run waits for a slow reader, and ends if the reader goes away. Rows cannot be taken back: those
+of a snapshot that turns out bad are already out, and the exit code says so.
 """
 
 import errno
@@ -37,7 +37,7 @@ class StdoutExport(ExportCounts):
         yield _StdoutSnapshot(self)
 
     async def write(self, rows: bytes) -> None:
-        """Print rows, and wait until they are taken."""
+        """Print rows, and wait until the reader has taken them."""
         header, self._is_begun = b"" if self._is_begun else CSV_HEADER, True
         with self.noting_failure():
             try:
@@ -47,7 +47,7 @@ class StdoutExport(ExportCounts):
                 raise ExportFailed(f"The export cannot be written to stdout: {why}.") from error
 
     async def finish(self) -> None:
-        """Print the header where there was no row to follow it."""
+        """Print the header if there was no row."""
         if not self._is_begun:
             await self.write(b"")
 
@@ -65,7 +65,7 @@ class _StdoutSnapshot:
             await self._export.write(csv_rows(items))
 
     async def complete(self, snapshot: ExportedSnapshot) -> int:
-        """Count them; every number is written as it is."""
+        """Count the rows; every number is written as it is."""
         del snapshot
         self._export.count(self._count)
         return 0

@@ -1,6 +1,6 @@
-"""What the HTTP port shows of a daemon.
+"""Connects the HTTP port with the daemon.
 
-One rule: web/ is handed functions; here they are put together, and imported with an HTTP port alone.
+One rule: web/ gets functions; they are put together here, and imported only if there is an HTTP port.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What there is to show.
+    """What the port needs from the daemon.
 
     Attributes:
         ready: tells whether lookups can be answered.
-        tiles: street tiles of the page; None is that it has none.
+        tiles: street tiles of the page; None if there are none.
     """
 
     status: ServiceStatus
@@ -60,7 +60,7 @@ async def serve_http(
 
 
 def api_answers(shown: Shown) -> "ApiAnswers":
-    """Put together what the API is made of."""
+    """Put together the functions of the API."""
     from aqi_service.web.api import ApiAnswers  # noqa: PLC0415  # not with --no-http
 
     memory = shown.status.memory

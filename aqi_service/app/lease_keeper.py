@@ -1,6 +1,6 @@
-"""Get the lease, keep it while the work lasts, and give it back.
+"""Gets the lease, keeps it during the work, and gives it back.
 
-One rule: whoever relies on the lease asks `Lease.check` before each request; the keeper only renews, and
+One rule: code that relies on the lease calls `Lease.check` before each request; the keeper only renews, and
 stops nothing.
 """
 
@@ -19,16 +19,16 @@ from aqi_service.storage.process_name import described
 log = logging.getLogger("aqi_service")
 
 POLL_SECONDS = 3.0
-"""Time between two looks at a lease that another holds, by up to a half more or less."""
+"""Seconds between two looks at another's lease, up to a half more or less."""
 
 AGAIN_SECONDS = 1.0
-"""Time between a renewal that failed and the next."""
+"""Seconds between a failed renewal and the next try."""
 
 RELEASE_SECONDS = 3.0
-"""Longest time for giving the lease back; then it runs out by itself."""
+"""Most seconds for giving the lease back; after that it runs out by itself."""
 
 _NUMBERS = re.compile("[0-9]+")
-"""What differs between two errors of one kind: seconds, ports, ids."""
+"""The parts in which two errors of one kind differ: seconds, ports, ids."""
 
 
 async def acquire(
@@ -40,8 +40,8 @@ async def acquire(
 ) -> None:
     """Wait until the lease is ours, at most `patience` seconds (None: for ever).
 
-    Raises LeaseHeld, which names the holder, when the time is over; Unavailable if the table did not answer
-    then. ConfigError passes through at once. Whatever ends it, no half taken lease is left behind.
+    Raises LeaseHeld, which names the holder, when the time is over, or Unavailable if the table did not
+    answer then. ConfigError passes through immediately. It never leaves a half-taken lease behind.
     """
     begun, told = clock(), _Told()
     end = float("inf") if patience is None else begun + patience
@@ -58,14 +58,14 @@ async def acquire(
 
 
 class _Told:
-    """What the log has of a lease that is another's, or of a table that does not answer: a line a kind."""
+    """Which lines the log has about another's lease, or a table that does not answer: one of each kind."""
 
     def __init__(self) -> None:
         self._holder = ""
         self._kinds: set[str] = set()
 
     def is_new(self, problem: AqiError) -> bool:
-        """Tell whether this is new: another holder, or another reason since the table last answered."""
+        """Tell whether this is news: another holder, or another reason since the table last answered."""
         if isinstance(problem, LeaseHeld):
             self._kinds.clear()
             before, self._holder = self._holder, problem.holder
@@ -78,10 +78,10 @@ class _Told:
 
 @asynccontextmanager
 async def keep_renewed(lease: Lease) -> AsyncIterator[asyncio.Event]:
-    """Renew the lease, which is ours, while the block runs; then give it back.
+    """Renew our lease while the block runs; then give it back.
 
-    When it is lost or runs out, that is logged once, the renewing ends and the event that the block was given
-    is set; the block runs on, and `Lease.check` raises in it.
+    If the lease is lost or runs out, that is logged once, the renewing ends, and the block's event is set.
+    The block runs on, and `Lease.check` raises in it.
     """
     lost = asyncio.Event()
     renewing = asyncio.create_task(_renewing(lease))
@@ -99,7 +99,7 @@ async def keep_renewed(lease: Lease) -> AsyncIterator[asyncio.Event]:
 
 
 async def _problem(lease: Lease, *, last: bool) -> Unavailable | None:
-    """Try once to take the lease; return why it is not ours, or raise that if it is the last try."""
+    """Try once to take the lease; return why it is not ours, or raise that at the last try."""
     try:
         await _take(lease)
     except Unavailable as error:
@@ -120,7 +120,7 @@ async def _take(lease: Lease) -> None:
 
 
 async def _renewing(lease: Lease) -> None:
-    """Renew until the lease is lost; while the table does not answer, until it has run out."""
+    """Renew until the lease is lost, or, if the table does not answer, until it has run out."""
     try:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
@@ -130,7 +130,7 @@ async def _renewing(lease: Lease) -> None:
 
 
 async def _renew(lease: Lease) -> None:
-    """Renew, as often as it takes. Raises LeaseLost when it is another's, or has run out."""
+    """Renew, with as many tries as needed. Raises LeaseLost if it is another's, or has run out."""
     told = _Told()
     while True:
         try:
@@ -145,7 +145,7 @@ async def _renew(lease: Lease) -> None:
 
 
 async def _give_back(lease: Lease) -> None:
-    """Release the lease, in RELEASE_SECONDS; what fails is only logged."""
+    """Release the lease within RELEASE_SECONDS; a failure is only logged."""
     try:
         async with asyncio.timeout(RELEASE_SECONDS):
             await lease.release()

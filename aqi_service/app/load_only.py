@@ -1,6 +1,6 @@
-"""`--load-only`: load what was asked for, print a report for each, and end.
+"""`--load-only`: loads the given sources, prints a report for each, and ends.
 
-One rule: running it again is always safe.
+One rule: it can always be run again.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ async def _run(config: Config, stop: Stop) -> int:
 
 
 def _tell_error(report: LoadReport) -> None:
-    """Say why a load is not finished, if it says so."""
+    """Print why a load is not finished, if its report says so."""
     if report.error is None:
         return
     which = "" if report.source in report.error else f"{report.source}: "
@@ -93,7 +93,7 @@ def _tell_error(report: LoadReport) -> None:
 
 
 def _teller(sender: LoadMetricsSender | None, stop: Stop) -> Tell:
-    """Return what tells CloudWatch of a load, if it is to be told, unless the load was interrupted."""
+    """Return the function that tells CloudWatch about a load, if wanted, but not about an interrupted one."""
 
     def tell(report: LoadReport | None) -> None:
         if sender and not stop.is_set():
@@ -103,14 +103,14 @@ def _teller(sender: LoadMetricsSender | None, stop: Stop) -> Tell:
 
 
 def _code(report: LoadReport) -> int:
-    """Return the exit code that a load asks for."""
+    """Return the exit code for a load."""
     if report.for_good:
         return 2
     return 0 if report.status.is_finished else 1
 
 
 async def _live(config: Config, loads: Loads, tell: Tell) -> AsyncGenerator[LoadReport, None]:
-    """Load the live feed, then what earlier loads left unfinished, unless the table takes nothing now."""
+    """Load the live feed, then unfinished snapshots of earlier loads, unless the table takes nothing now."""
     if wait := await loads.seconds_until_feed_may_be_asked():
         told = f"aqi-service: waiting {wait:.0f} s: the feed is not asked again within 5 minutes"
         say("feed_wait", told, {"seconds": round(wait)})
@@ -138,7 +138,7 @@ async def holding_lease(
 ) -> AsyncIterator[None]:
     """Hold the table's lease while the live feed is loaded; a replay needs none.
 
-    Raises LeaseHeld, which names the holder, if it is not to be had within `patience` seconds.
+    Raises LeaseHeld, which names the holder, if it is not free within `patience` seconds.
     """
     if config.sources or config.dry_run:
         yield

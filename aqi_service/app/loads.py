@@ -1,4 +1,4 @@
-"""What a round of loading is made of, for `--load-only` and the daemon alike: load, catch up, prune.
+"""The steps of a round of loading, for both `--load-only` and the daemon: load, catch up, prune.
 
 One rule: nothing here decides when.
 """
@@ -37,11 +37,11 @@ from aqi_service.storage.lease import no_guard, still_held
 log = logging.getLogger("aqi_service")
 
 LEAST_SECONDS = 1.0
-"""Less time than this is not worth beginning to catch up a snapshot."""
+"""With fewer seconds left than this, no catching up begins."""
 
 
 class LoadKind(Enum):
-    """What is loaded: all but a replay, which runs beside anything, ends when the lease is lost."""
+    """What is loaded. A replay may run beside anything; the other kinds end when the lease is lost."""
 
     LIVE = auto()
     CAUGHT_UP = auto()
@@ -51,9 +51,9 @@ class LoadKind(Enum):
 class Loads:
     """The loads of one configuration, one after the other.
 
-    `memory` is told which records move on in the table; None where nobody looks anything up. A load goes by
-    the sensors that are `excluded` as it begins: by memory's, unless others are given. What is scored goes to
-    `export` as well.
+    `memory` is told which records change in the table; None if there are no lookups. A load leaves out the
+    sensors in `excluded` at its beginning: memory's, unless others are given. Scored records also go to
+    `export`.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class Loads:
     async def load(
         self, source: Source, kind: LoadKind, at_most: float = math.inf, run: RunProgress | None = None
     ) -> LoadReport:
-        """Load one snapshot and return its report, showing on a terminal how far it, and the run, has come.
+        """Load one snapshot and return its report; show on a terminal how far it, and the run, has come.
 
-        The load ends after `at_most` seconds, or --load-deadline if that is less.
+        The load ends after `at_most` seconds, or after --load-deadline if that is less.
         """
         line = ProgressLine(sys.stderr, time.monotonic, run)
         try:
@@ -109,7 +109,7 @@ class Loads:
         )
 
     async def seconds_until_feed_may_be_asked(self) -> float:
-        """Return seconds until the feed may be asked again: not within 5 minutes of the last snapshot."""
+        """Return the seconds until the feed may be asked again: 5 minutes after the last snapshot."""
         if not self._config.is_official_feed:
             return 0.0
         try:
@@ -121,10 +121,10 @@ class Loads:
         return max(0.0, min(due, LEAST_INTERVAL))  # a name may lie an hour ahead
 
     async def catch_up(self, ends: float = math.inf) -> AsyncGenerator[LoadReport, None]:
-        """Load what earlier loads left unfinished in the last 48 hours, newest first, and give the reports.
+        """Load unfinished snapshots of the last 48 hours, newest first, and yield the reports.
 
-        It ends at `ends` (on the loop's clock), when the lease is lost, or with the first one that the table
-        does not take all of.
+        It ends at `ends` (on the loop's clock), when the lease is lost, or with the first snapshot that the
+        table does not take completely.
         """
         clock = asyncio.get_running_loop().time
         for source in await self._unfinished.recent():
@@ -145,9 +145,9 @@ class Loads:
         _log_older(await self._unfinished.older(), self._config.archive_command)
 
     async def prune(self) -> None:
-        """Delete finished snapshots --keep-days older than nearly all of the newest data, but for the last.
+        """Delete finished snapshots --keep-days older than nearly all of the newest data, but keep the last.
 
-        One without a finished manifest is kept; all are where nothing tells how old the data is.
+        Snapshots without a finished manifest are kept; if the data's age is not known, all are kept.
         """
         now = time.time()
         if self._config.keep_days is None:
@@ -162,7 +162,7 @@ class Loads:
             await self._backend.prune(done - {await self._last_finished(names)})
 
     async def _last_finished(self, names: Sequence[str]) -> str | None:
-        """Name the newest of the snapshots that is finished."""
+        """Return the newest finished one of the snapshots."""
         ordered = sorted(names, key=order_of, reverse=True)
         for start in range(0, len(ordered), CONCURRENT_READS):
             if done := await self.finished_of(ordered[start : start + CONCURRENT_READS]):
@@ -170,9 +170,9 @@ class Loads:
         return None
 
     async def finished_sources(self, sources: Sequence[Source]) -> dict[Source, str]:
-        """Return those sources that need not be read, with the name of the finished snapshot that each is.
+        """Return the sources that need not be read, each with the name of its finished snapshot.
 
-        One outside the archive is always read where what it holds is asked for once more, or under a name.
+        A source outside the archive is always read if its contents are wanted again, or under a given name.
         """
         config = self._config
         if config.reads_all:
@@ -186,7 +186,7 @@ class Loads:
         return found | await self._known.finished_of(others, config.scale_name, config.ttl)
 
     async def finished_day(self, source: Source) -> str | None:
-        """Return a day of daily files by its name, if it need not be read, as its files are those of then."""
+        """Return a day of daily files by its name, if it need not be read, since its files are unchanged."""
         config = self._config
         if source.day is None or source.named is None or config.reads_all or config.rescore or config.dry_run:
             return None
@@ -194,21 +194,21 @@ class Loads:
         return name if await self._loaded_of((name,)) else None
 
     async def noted(self, source: Source) -> Source:
-        """Return a source that is to be read, with the snapshot that it was before, if that is to stay so."""
+        """Return a source that must be read, with the snapshot of its earlier load if that must stay."""
         renamed = self._config.snapshot_time is not None
         return source if renamed or self._config.dry_run else await self._known.noted(source)
 
     async def note_source(self, source: Source, report: LoadReport) -> None:
-        """Note what a source outside the archive was when it was loaded, so that it is not read again."""
+        """Note a source outside the archive as it was when it was loaded, so that it is not read again."""
         if not self._config.dry_run:
             await self._known.note(source, report)
 
     async def finished_of(self, names: Sequence[str]) -> frozenset[str]:
-        """Tell which of the snapshots are finished, on the configuration's scale."""
+        """Return which of the snapshots are finished, on the configuration's scale."""
         return await self._manifests.finished_of(names, self._config.scale_name)
 
     async def _loaded_of(self, names: Sequence[str]) -> frozenset[str]:
-        """Tell which of them are finished, and left out no records as expired that live now."""
+        """Return which are finished, and left out no records as expired that would live now."""
         return await self._manifests.finished_of(names, self._config.scale_name, self._config.ttl)
 
 
@@ -219,18 +219,18 @@ def _log_older(older: OlderUnfinished, command: str) -> None:
 
 
 def log_in_glacier(report: LoadReport) -> None:
-    """Log that a snapshot of the archive is passed over, since a person has to restore it first."""
+    """Log that a snapshot of the archive is skipped, since a person must restore it first."""
     hint = "restore it and load it by --load-only --from archive"
     log.warning("snapshot_in_glacier", extra={"source": report.source, "hint": hint})
 
 
 def user_agent(config: Config) -> str:
-    """Return the User-Agent to ask with."""
+    """Return the User-Agent for requests."""
     return f"aqi_service/{__version__} ({f'+{config.contact}' if config.contact else 'no contact given'})"
 
 
 def warn_without_contact(config: Config) -> None:
-    """Log a warning if the feed's operators will not learn whom to ask about this program."""
+    """Log a warning if the User-Agent names no contact for the feed's operators."""
     if config.asks_official_feed and not config.contact:
         hint = (
             "the feed's operators ask for one in the User-Agent: set AQI_CONTACT, or --contact, "
@@ -240,7 +240,7 @@ def warn_without_contact(config: Config) -> None:
 
 
 def tell_what_stays(config: Config) -> None:
-    """Log what a daemon keeps for ever: on AWS items without a TTL, locally snapshots without a limit."""
+    """Log what a daemon keeps for ever: on AWS items without TTL, with --local snapshots without limit."""
     what, option = ("items", "--ttl-days N") if config.local is None else ("snapshots", "--keep-days N")
     if (config.ttl_days if config.local is None else config.keep_days) is None:
         hint = f"{option} ends that; docs/scaling.md says what it costs"

@@ -1,8 +1,8 @@
-"""All that goes to stderr: the log, as text or JSON lines, times in UTC, and sentences for a person.
+"""Everything on stderr: the log, as text or JSON lines with times in UTC, and sentences for a person.
 
-One rule: a line is an event, which is a constant word, and facts as fields. Whatever is written here goes
-through `_fit` first: what a peer sent cannot look like a line or a field of its own, nor move a terminal's
-cursor, and no secret is shown, in a traceback neither.
+One rule: a line is an event, which is a constant word, and facts as fields. All text goes through `_fit`
+first: so a peer's text cannot look like a line or a field, or move a terminal's cursor, and no secret is
+shown, not even in a traceback.
 """
 
 import json
@@ -24,18 +24,18 @@ log = logging.getLogger("aqi_service")
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 ERASE_LINE = "\r\033[K"
-"""Takes away what a terminal shows of the current line, such as a ProgressLine."""
+"""Erases the current line of a terminal, such as a ProgressLine."""
 
 NOT_FACTS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "sentence"}
-"""Attributes of a record that are none of its facts; `sentence` is what `say` was given."""
+"""Attributes of a record that are not facts; `sentence` is the text of `say`."""
 
 _EVENT = re.compile("[a-z_]+")
 _PLAIN = re.compile(r"[^\s\"'=]+")
-"""A value that needs no quotes to be told from what stands beside it."""
+"""A value that needs no quotes to be separated from its neighbours."""
 
 
 def _fit(text: str) -> str:
-    """Return a text as it may be seen."""
+    """Return a text that is fit to be shown."""
     return printable(_redacted(text))
 
 
@@ -53,12 +53,12 @@ def _facts(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _is_event(record: logging.LogRecord) -> bool:
-    """Tell our own lines from a library's, also where it was given our logger."""
+    """Tell our own lines from a library's, even if the library uses our logger."""
     return record.name == "aqi_service" and not record.args and _EVENT.fullmatch(str(record.msg)) is not None
 
 
 def _shown(value: object) -> str:
-    """Write a fact's value for a line of text: so that it ends where it ends."""
+    """Write a fact's value for a text line, so that its end can be seen."""
     if value is None:
         return "none"
     text = _redacted(str(value))
@@ -76,10 +76,10 @@ def _as_json(value: object) -> object:
 
 
 class _Text(logging.Formatter):
-    """One line, and below it, indented, the traceback where there is one."""
+    """One line, and below it, indented, the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write time, level, logger, event, facts and traceback; of what `say` was given, the sentence."""
+        """Write time, level, logger, event, facts and traceback; for `say`, only the sentence."""
         if sentence := getattr(record, "sentence", None):
             return _fit(sentence)
         head = f"{self.formatTime(record, TIME)} {record.levelname:<7} {record.name} {line_of(record)}"
@@ -106,10 +106,10 @@ class _Json(logging.Formatter):
 
 
 class _Stderr(logging.Handler):
-    """Writes lines to what stderr is now; that nobody reads them costs nothing else.
+    """Writes lines to the current stderr; if nobody reads them, nothing else suffers.
 
-    On a terminal over what a ProgressLine left there, and the next progress shows below; what `say` is given
-    comes where there is none.
+    On a terminal a line overwrites a ProgressLine, and the next progress shows below; sentences of `say` come
+    without one.
     """
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class _Stderr(logging.Handler):
         self._told = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, with the id of the load that it was logged in."""
+        """Write a record, with the id of its load."""
         if sys.stderr is None:  # closed before the program began
             return
         if LOAD_ID.get():
@@ -133,7 +133,7 @@ class _Stderr(logging.Handler):
             output.put(f"{erase}{line}\n", _whatever_came_of_it, to="stderr")
 
     def _lost(self) -> int:
-        """Return how many lines were dropped that no line tells of yet; 0 while there is no ample room."""
+        """Return how many dropped lines are not reported yet; 0 while there is not much room."""
         dropped = output.dropped()
         if dropped <= self._told or not output.has_room(sys.stderr):
             return 0
@@ -142,7 +142,7 @@ class _Stderr(logging.Handler):
 
 
 def _whatever_came_of_it(_error: OSError | None) -> None:
-    """Take that nobody reads the log."""
+    """Accept that nobody reads the log."""
 
 
 _STDERR = _Stderr()
@@ -150,16 +150,16 @@ _FORMS = {"text": _Text(), "json": _Json()}
 
 
 def use_form(form: str) -> None:
-    """Write in this form from now on, text or json."""
+    """Write in this form (text or json) from now on."""
     formatter = _FORMS[form]
     formatter.converter = time.gmtime
     _STDERR.setFormatter(formatter)
 
 
 def configure(form: str, level: str) -> None:
-    """Send this program's log to stderr; libraries only speak up from warnings on.
+    """Send this program's log to stderr; from libraries only warnings and errors.
 
-    At every level: what they write below that holds headers, signatures and bodies.
+    That holds at every level: their lower lines contain headers, signatures and bodies.
     """
     use_form(form)
     logging.basicConfig(handlers=[_STDERR], level=logging.WARNING, force=True)
@@ -167,7 +167,7 @@ def configure(form: str, level: str) -> None:
 
 
 def log_what_nobody_caught() -> None:
-    """Log what would end the process or a thread as a bare traceback, and what an object's end raises."""
+    """Log uncaught errors of the process, of threads, and of objects' destructors."""
 
     def died(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         log.critical("died", exc_info=(kind, error, trace))
@@ -185,7 +185,7 @@ def log_what_nobody_caught() -> None:
 def say(
     event: str, sentence: str, facts: Mapping[str, object] | None = None, *, level: int = logging.INFO
 ) -> None:
-    """Write a sentence for a person to stderr whatever the log's level; as JSON, with its event and facts."""
+    """Write a sentence for a person to stderr, at any log level; in JSON with its event and facts."""
     extra = {**(facts or {}), "sentence": sentence}
     _STDERR.handle(log.makeRecord(log.name, level, "", 0, event, (), None, extra=extra))
 

@@ -1,6 +1,6 @@
-"""How late the event loop is: the time of a wake-up, against the one at which it was due.
+"""How late the event loop is: the time of a wake-up, compared with the time at which it was due.
 
-One rule: it measures and tells; nobody decides anything by it.
+One rule: it only measures and reports; nothing is decided by it.
 """
 
 import logging
@@ -14,20 +14,20 @@ from aqi_service.shutdown import Stop
 log = logging.getLogger("aqi_service")
 
 EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds by which wake-ups are sorted; a lookup waits as long as the loop is late."""
+"""The edges, in seconds, by which wake-ups are counted; a lookup waits as long as the loop is late."""
 
 EVERY_SECONDS = 0.1
-"""Time between two wake-ups. What blocks the loop for longer is always seen, what is shorter often."""
+"""Seconds between two wake-ups. A longer block of the loop is always seen, a shorter one often."""
 
 LATE_SECONDS = 1.0
-"""From here on it is worth a line in the log."""
+"""From this lateness (seconds) on there is a line in the log."""
 
 QUIET_SECONDS = 60.0
-"""There is at most one such line in so long."""
+"""There is at most one such line in this many seconds."""
 
 
 class LoopLag(Histogram):
-    """How late the wake-ups came, in seconds; `worst` is the latest."""
+    """How late the wake-ups came, in seconds; `worst` is the greatest lateness."""
 
     __slots__ = ("worst",)
 
@@ -42,7 +42,7 @@ class LoopLag(Histogram):
 
 
 async def watch(lag: LoopLag, stop: Stop, clock: Callable[[], float] = time.monotonic) -> None:
-    """Measure until `stop`; warn, once a minute, of a loop that is more than LATE_SECONDS late."""
+    """Measure until `stop`; warn once a minute if the loop is more than LATE_SECONDS late."""
     lines = LogLimiter(1, QUIET_SECONDS)
     due = clock() + EVERY_SECONDS
     while not await stop.wait(EVERY_SECONDS):

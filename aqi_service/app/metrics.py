@@ -1,6 +1,6 @@
-"""What the daemon knows of itself, and its form as Prometheus metrics.
+"""What the daemon knows about itself, and its form as Prometheus metrics.
 
-One rule: the daemon writes it, the page reads it; nobody decides anything by it.
+One rule: the daemon writes it, the metrics page reads it; nothing is decided by it.
 """
 
 import time
@@ -24,10 +24,10 @@ from aqi_service.lookup.memory import MemoryIndex
 from aqi_service.server.limits import ServerCounts
 
 REFUSED = "refused"
-"""How a load is counted that archive or table refused, so that there is no report."""
+"""The outcome of a load that archive or table refused, so that there is no report."""
 
 HTTP_REFUSALS = ("connections", "silent", "body", "head")
-"""As in `web.limits`, which is not imported with --no-http."""
+"""As in `web.limits`, which is not imported if there is --no-http."""
 
 _ENDS = (*Status, REFUSED)
 _FAILED = (Status.FAILED, Status.REJECTED)
@@ -61,7 +61,7 @@ class ServiceStatus:
     cloudwatch_failures: Callable[[], int] = lambda: 0
 
     def clock_trouble(self, now: float) -> str | None:
-        """Return why this machine's clock, which says `now` (epoch seconds), is taken for wrong, or None."""
+        """Return why this machine's clock, which says `now` (epoch seconds), counts as wrong, or None."""
         return clock_trouble(now) or self.clock_off
 
     def caught_up(self, report: LoadReport) -> None:
@@ -88,19 +88,19 @@ class ServiceStatus:
         self.failures += 1
 
     def ended(self, report: LoadReport | None) -> None:
-        """Tell the watchers that a load of the live feed has ended; None is one that was refused."""
+        """Tell the watchers that a load of the live feed has ended; None means that it was refused."""
         for watcher in self.watchers:
             watcher(report)
 
     def seen(self, timestamp: object) -> None:
-        """Note the timestamp of a record that is in the table; the newest counts."""
+        """Note the timestamp of a record in the table; the newest counts."""
         newest = feed_time(timestamp)
         if newest is not None:
             self.newest = max(newest, self.newest or 0)
 
 
 class _Metrics(Collector):
-    """Reads a ServiceStatus whenever metrics are asked for."""
+    """Reads a ServiceStatus at each request for metrics."""
 
     def __init__(self, status: ServiceStatus) -> None:
         self._status = status
@@ -114,7 +114,7 @@ class _Metrics(Collector):
         yield from _requests(self._status.requests, self._status.lookups.memory)
 
     def _by_label(self) -> Iterable[Metric]:
-        """Yield what is counted by a label."""
+        """Yield the counters with a label."""
         status, server = self._status, self._status.server
         for name, text, label, counts in (
             ("aqi_loads", "Loads by how they ended.", "status", status.loads),
@@ -141,7 +141,7 @@ class _Metrics(Collector):
             yield family
 
     def _counters(self) -> Iterable[Metric]:
-        """Yield what is counted by itself."""
+        """Yield the counters without a label."""
         status = self._status
         yield CounterMetricFamily(
             "aqi_records_careful", "Records of no ordinary form, which take longer.", status.careful
@@ -154,7 +154,7 @@ class _Metrics(Collector):
         )
 
     def _gauges(self) -> Iterable[Metric]:
-        """Yield what is one number; most of what a load tells is not known before the first."""
+        """Yield the gauges; most values of a load are not known before the first one."""
         status, last, index = self._status, self._status.last, self._status.memory.index
         rows: tuple[tuple[str, str, float | None], ...] = (
             ("aqi_tcp_connections", "Connections open.", status.server.open),
@@ -200,7 +200,7 @@ def _sources(lookups: LookupCounts) -> dict[str, int]:
 
 
 def _untold(status: ServiceStatus) -> Iterable[Metric]:
-    """Yield how much of what was to be told found nobody to take it."""
+    """Yield how many lines, reports and messages nobody took."""
     for name, text, count in (
         ("aqi_log_lines_dropped", "Lines of stdout and stderr that nobody read.", output.dropped()),
         ("aqi_cloudwatch_failures", "Loads of which CloudWatch was not told.", status.cloudwatch_failures()),
@@ -215,7 +215,7 @@ def _lag(lag: LoopLag) -> Iterable[Metric]:
 
 
 def _requests(requests: RequestCounts, memory: int) -> Iterable[Metric]:
-    """Yield what became of requests; nobody waits for what memory answers at once, which is counted apart."""
+    """Yield the outcomes of requests; answers from memory need no wait, and are counted separately."""
     ended = requests.ended | {(RECORD, FOUND): requests.ended[RECORD, FOUND] + memory}
     text = "Requests of the wire and the API, by what was asked and how it ended."
     counts = CounterMetricFamily("aqi_requests", text, labels=["kind", "outcome"])

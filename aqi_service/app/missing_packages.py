@@ -1,6 +1,6 @@
-"""What is said where a package that the program needs is missing: one sentence, with the command to run.
+"""The sentence for a missing package that the program needs, with the command to run.
 
-One rule: the standard library alone, since nothing else may be there.
+One rule: only the standard library is used, since nothing else may be installed.
 """
 
 import importlib.util
@@ -15,14 +15,14 @@ PACKAGES = {
     "orjson": "orjson",
     "prometheus_client": "prometheus-client",
 }
-"""The modules that the program cannot do without, and what pip calls the package of each."""
+"""The modules that the program needs, each with its package's name for pip."""
 
 ROOT = Path(__file__).resolve().parents[2]
 EXIT_CODE = 2
 
 
 def missing(error: ModuleNotFoundError) -> str | None:
-    """Return the sentence for a module that is not there; None if it is one of our own."""
+    """Return the sentence for a missing module; None if it is one of our own."""
     name = (error.name or "aqi_service").partition(".")[0]
     if name == "aqi_service":
         return None
@@ -37,7 +37,7 @@ def _is_there(module: str) -> bool:
 
 
 def _advice(absent: list[str]) -> str:
-    """Say what to run: make's environment, an installation of this source, or pip for what is absent."""
+    """Say what to run: make's environment, an installation of this source, or pip for the missing package."""
     environment = ROOT / ".venv"
     python = environment / "bin" / "python"
     if not (ROOT / "pyproject.toml").exists() or Path(sys.prefix).resolve() == environment.resolve():

@@ -1,6 +1,6 @@
-"""Open what a Config names: on AWS, on this machine, or for a dry run.
+"""Opens what a Config names: on AWS, on this machine, or for a dry run.
 
-One rule: this file chooses; what is opened is what `storage.*.open` opens, and closes.
+One rule: this file only chooses; `storage.*.open` opens and closes.
 """
 
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ NO_PYARROW = (
 
 
 def open_backend(config: Config) -> AbstractAsyncContextManager[Backend]:
-    """Open archive, store and lease; raises ConfigError when the settings cannot be used."""
+    """Open archive, store and lease; raises ConfigError if the settings cannot be used."""
     if config.dry_run and config.load_only:
         return _dry_over(_opened(config)) if config.rescore else _dry(config.local, config)
     return _opened(config)
@@ -53,7 +53,7 @@ async def _dry(folder: Path | None, config: Config) -> AsyncIterator[Backend]:
 
 @asynccontextmanager
 async def _dry_over(opened: AbstractAsyncContextManager[Backend]) -> AsyncIterator[Backend]:
-    """Read a table, and whatever sources there are, and write nothing."""
+    """Open a table for reading, with all sources, and write nothing."""
     async with opened as backend:
         yield DryBackend(over=backend)
 
@@ -70,7 +70,7 @@ async def _local(folder: Path, config: Config) -> AsyncIterator[Backend]:
 
 
 def _objects(config: Config) -> AbstractAsyncContextManager[Objects | None]:
-    """Open what reads `s3://` sources, or such a list of sensors, if one was named."""
+    """Open the reader of `s3://` sources and of a list of sensors in S3, if one was named."""
     if not (any(map(parse_s3, config.sources)) or isinstance(config.exclude_sensors, str)):
         return nullcontext()
     from aqi_service.storage.aws.open import open_objects  # noqa: PLC0415  # a second of imports, only for s3://
@@ -79,7 +79,7 @@ def _objects(config: Config) -> AbstractAsyncContextManager[Objects | None]:
 
 
 def open_metric_sink(config: Config) -> AbstractAsyncContextManager[MetricSink | None]:
-    """Open what is told of loads, if it was named; raises ConfigError when AWS's settings cannot be used."""
+    """Open the receiver of metrics, if one was named; raises ConfigError if AWS's settings cannot be used."""
     if config.cloudwatch is None:
         return nullcontext()
     from aqi_service.storage.aws.cloudwatch import open_cloudwatch  # noqa: PLC0415  # only with --cloudwatch
@@ -88,7 +88,7 @@ def open_metric_sink(config: Config) -> AbstractAsyncContextManager[MetricSink |
 
 
 def open_export(config: Config) -> AbstractAsyncContextManager[Export]:
-    """Open where scored records are exported to; raises ConfigError where that cannot be used."""
+    """Open the place for exported records; raises ConfigError if it cannot be used."""
     path = config.export_path
     if path is None:
         return nullcontext(NO_EXPORT)
@@ -131,7 +131,7 @@ async def _parquet(config: Config, where: str) -> AsyncIterator[Export]:
 
 
 def first_line(config: Config, backend: Backend) -> str:
-    """Name version, place, scale and interval."""
+    """Return the first line: version, location, scale and interval."""
     scale = "the table's" if config.serve_only or config.delete_excluded else config.scale_name
     apart = ", but the export to" if config.dry_run else ", export to"
     export = "" if config.export is None else f"{apart} {config.export_path}"

@@ -1,6 +1,6 @@
 """What values an option may have, and which options go together.
 
-One rule: each rule is a row of two: what would be wrong, and the sentence that says what to do.
+One rule: each rule is a row of two: the condition that breaks it, and the sentence that says what to do.
 """
 
 import math
@@ -33,7 +33,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9_.-]{3,63}")
 
 
 def broken(asked: OptionValues) -> Iterator[str]:
-    """Give the sentence of each rule that is broken; the values first."""
+    """Give the sentence of each broken rule, those about values first."""
     rules = (*_values(asked), *_commands(asked), *_sources(asked), *_storage(asked))
     return (sentence for wrong, sentence in rules if wrong)
 
@@ -42,7 +42,7 @@ Rules = tuple[tuple[bool, str], ...]
 
 
 def _values(asked: OptionValues) -> Rules:
-    """Rules of one option each."""
+    """Return the rules about single options."""
     return (
         (
             host_of(asked.feed_url) is None,
@@ -93,7 +93,7 @@ def _values(asked: OptionValues) -> Rules:
 
 
 def _commands(asked: OptionValues) -> Rules:
-    """Rules of what the program is to do, and to serve."""
+    """Return the rules about what the program does and serves."""
     return (
         (asked.load_only and asked.serve_only, "--load-only and --serve-only exclude each other"),
         (
@@ -132,7 +132,7 @@ def _commands(asked: OptionValues) -> Rules:
 
 
 def _sources(asked: OptionValues) -> Rules:
-    """Rules of which snapshots to load."""
+    """Return the rules about which snapshots to load."""
     return (
         (
             asked.snapshot_time is not None and (len(asked.sources) != 1 or any(map(_many, asked.sources))),
@@ -155,7 +155,7 @@ def _sources(asked: OptionValues) -> Rules:
 
 
 def _storage(asked: OptionValues) -> Rules:
-    """Rules of where things are kept."""
+    """Return the rules about where things are kept."""
     return (
         (
             asked.dry_run
@@ -187,11 +187,11 @@ def _storage(asked: OptionValues) -> Rules:
 
 
 def _exports_to_s3(asked: OptionValues) -> bool:
-    """Tell whether AWS is asked for an export's sake, whatever else is not to be asked."""
+    """Tell whether the export needs AWS, even if nothing else does."""
     return asked.export is not None and form_of(asked.export) is ExportForm.BUCKET
 
 
 def _many(source: str) -> bool:
-    """Tell whether a source stands for any number of snapshots."""
+    """Tell whether a source may be several snapshots."""
     place = parse_s3(source)
     return source == ARCHIVE or (is_prefix(place[1]) if place else is_folder(source) or is_pack(source))

@@ -1,4 +1,4 @@
-"""What the values of options look like, and what is said of one that does not.
+"""The forms of options' values, and the errors for other forms.
 
 One rule: a type reads text and knows no option.
 """
@@ -50,24 +50,24 @@ class Switch(click.types.BoolParamType):
 
 
 class Whole(click.IntRange):
-    """A whole number, called so where click says what is wrong with it."""
+    """A whole number, under a name that fits click's error sentences."""
 
     name = "whole number"
 
 
 class Number(click.FloatRange):
-    """A number, called so where click says what is wrong with it."""
+    """A number, under a name that fits click's error sentences."""
 
     name = "number"
 
 
 class Folder(click.Path):
-    """A folder's path; an empty text, such as a variable that was never set, is none."""
+    """A folder's path; an empty text, such as a variable without a value, is none."""
 
     what = "folder"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse the empty text, which a Path would take for the current folder."""
+        """Refuse an empty text, which Path would take for the current folder."""
         if value == "":
             self.fail(f"an empty text names no {self.what}", param, ctx)
         return super().convert(value, param, ctx)

@@ -1,6 +1,6 @@
-"""What was asked for on the command line: the value of every option, and whom it makes the program ask.
+"""The values of all options of a command line, and which hosts they make the program ask.
 
-One rule: a field an option, in the order of their declarations in `options`; what each means stands there.
+One rule: one field for each option, in the order of `options`, where the meanings are.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ FEED_HOST = "data.sensor.community"
 
 @dataclass(frozen=True, slots=True)
 class OptionValues:
-    """One field an option."""
+    """One field for each option."""
 
     load_only: bool
     serve_only: bool
@@ -66,7 +66,7 @@ class OptionValues:
 
     @property
     def loads_on_schedule(self) -> bool:
-        """Whether it is a daemon that loads."""
+        """Whether the program is a daemon that loads."""
         return not (self.load_only or self.serve_only or self.delete_excluded)
 
     @property
@@ -76,17 +76,17 @@ class OptionValues:
 
     @property
     def is_official_feed(self) -> bool:
-        """Whether the live feed is Sensor.Community's own, which is not to be asked too often."""
+        """Whether the live feed is Sensor.Community's own, which must not be asked too often."""
         return host_of(self.feed_url) == FEED_HOST
 
     @property
     def asks_official_feed(self) -> bool:
-        """Whether Sensor.Community's own host is asked for anything: by the daemon, or as a source."""
+        """Whether anything is asked of Sensor.Community's own host: by the daemon, or as a source."""
         return FEED_HOST in map(host_of, self.sources or (self.feed_url,))
 
 
 def form_of(path: str) -> ExportForm | None:
-    """Return what a path of `--export` asks for; None for what is neither rows nor a place of Parquet."""
+    """Return the form that a path of `--export` asks for; None if it is neither rows nor Parquet."""
     return export_form(path, is_folder=bool(path) and is_folder(path))
 
 

@@ -1,6 +1,6 @@
 """Every option, declared once: flag, environment variable, type, default and help.
 
-One rule: an option is a row here, a field in `option_values`, and, where it may not have any value, a row in
+One rule: an option is a row here, a field in `option_values`, and, if not every value is allowed, a row in
 `option_rules`.
 """
 

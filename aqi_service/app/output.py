@@ -1,7 +1,7 @@
-"""stdout and stderr while the program runs: a thread writes them, out of a queue with an end.
+"""stdout and stderr while the program runs: a thread writes them from a bounded queue.
 
-One rule: whoever writes never waits for whoever reads. What does not fit is dropped and counted; who cannot
-do without a line says that it must fit, and waits to be told that it is out.
+One rule: a writer never waits for the reader. Lines that do not fit are dropped and counted; a caller that
+needs a line says that it must fit, and waits until it is out.
 """
 
 import io
@@ -15,15 +15,16 @@ from collections.abc import Callable
 from typing import NamedTuple, TextIO
 
 MOST_QUEUED = 2**20
-"""Characters that wait for a reader: some 8,000 lines of the log, far more than any pipe holds (64 KiB)."""
+"""Most characters that wait for a reader: some 8,000 log lines, far more than any pipe holds (64 KiB)."""
 
 LAST_SECONDS = 2.0
-"""How long the end of the process waits for the last lines to be read: with a stop's 6 s, under 10."""
+"""How many seconds the end of the process waits for a reader of the last lines: with a stop's 6 s, under
+10."""
 
 STREAMS = ("stdout", "stderr")
 
 OnWritten = Callable[[OSError | None], object]
-"""Told that a text was written, or why it could not be; called on the thread that writes."""
+"""Called with None after a text was written, or with the error; on the thread that writes."""
 
 
 class _Text(NamedTuple):
@@ -38,8 +39,9 @@ class OutputQueue:
     """Texts for one file, in order, and the thread that writes them.
 
     Attributes:
-        dropped: lines for which there was no room.
-        lock: guards all of it; a thread may take it again, as a destructor that logs may run anywhere.
+        dropped: how many lines had no room.
+        lock: guards everything here; a thread may take it again, since a destructor that logs may run
+            anywhere.
     """
 
     def __init__(self, most: int = MOST_QUEUED) -> None:
@@ -63,11 +65,11 @@ class OutputQueue:
 
     @property
     def is_half_empty(self) -> bool:
-        """True while there is ample room."""
+        """True while there is much room."""
         return self._size * 2 < self._most
 
     def put(self, text: _Text, *, must_fit: bool = False) -> bool:
-        """Take a text if there is room for it, or if it must fit; tell whether it was taken."""
+        """Take a text if there is room, or if it must fit; tell whether it was taken."""
         with self.lock:
             if self._size and self._size + len(text.text) > self._most and not must_fit:
                 self.dropped += max(1, text.text.count("\n"))
@@ -78,7 +80,7 @@ class OutputQueue:
             return True
 
     def stop(self, until: float) -> bool:
-        """End the thread once all is written, if that is before `until` (monotonic); tell whether it was."""
+        """End the thread when all is written, if before `until` (monotonic); tell whether all was."""
         with self.lock:
             self._ends = True
             self._news.notify_all()
@@ -101,7 +103,7 @@ class OutputQueue:
 
 
 def _written(text: _Text) -> OSError | None:
-    """Write a text, for as long as that takes; return what kept it from being written."""
+    """Write a text, however long that takes; return the error that stopped it, or None."""
     try:
         _write(text.stream, text.text)
     except OSError as error:
@@ -112,7 +114,7 @@ def _written(text: _Text) -> OSError | None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Write past the stream's own buffer, whose lock would hold up the interpreter's end."""
+    """Write without the stream's own buffer, whose lock would hold up the interpreter's end."""
     try:
         number = stream.fileno()
     except (OSError, ValueError):  # it has none: a test's
@@ -130,7 +132,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 class QueuedStream(io.TextIOBase):
-    """Stands in for a stream: takes texts for it, and never waits."""
+    """Replaces a stream: takes texts for it, and never waits."""
 
     def __init__(self, inner: TextIO, queue: OutputQueue) -> None:
         self.inner = inner
@@ -138,7 +140,7 @@ class QueuedStream(io.TextIOBase):
         self._begun = ""
 
     def write(self, text: str) -> int:
-        """Take a text; a line that it begins waits for its end, or for `flush`."""
+        """Take a text; an unfinished line waits for its end, or for `flush`."""
         with self.queue.lock:
             lines, newline, self._begun = (self._begun + text).rpartition("\n")
             if newline:
@@ -146,22 +148,22 @@ class QueuedStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Take what was begun as it is."""
+        """Take an unfinished line as it is."""
         with self.queue.lock:
             begun, self._begun = self._begun, ""
             if begun:
                 self.queue.put(_Text(self.inner, begun))
 
     def send(self, text: str, on_written: OnWritten, *, must_fit: bool) -> None:
-        """Take a text, and tell what became of it unless it is dropped."""
+        """Take a text, and report when it is written unless it is dropped."""
         self.queue.put(_Text(self.inner, text, on_written), must_fit=must_fit)
 
     def isatty(self) -> bool:
-        """Tell whether it is a terminal."""
+        """Tell whether the stream is a terminal."""
         return self.inner.isatty()
 
     def fileno(self) -> int:
-        """Return the descriptor that is written to."""
+        """Return the descriptor of the stream."""
         return self.inner.fileno()
 
 
@@ -169,9 +171,9 @@ _queues: list[OutputQueue] = []
 
 
 def begin() -> None:
-    """Have threads write what goes to stdout and stderr: one for both where they are one file, for the order.
+    """Let threads write stdout and stderr; one for both if they are one file, to keep the order.
 
-    Each begun stream is ended by `end`.
+    `end` ends each begun stream.
     """
     streams: list[TextIO] = [getattr(sys, name) for name in STREAMS]
     queues = [OutputQueue()] * 2 if _are_one_file(*streams) else [OutputQueue(), OutputQueue()]
@@ -191,7 +193,7 @@ def _are_one_file(one: TextIO, other: TextIO) -> bool:
 
 
 def end(seconds: float = LAST_SECONDS) -> None:
-    """Wait, not for long, until the last lines are out; what nobody reads then is lost with the process."""
+    """Wait a short time until the last lines are out; lines that nobody reads then are lost."""
     until = time.monotonic() + seconds
     streams = {name: stream for name in STREAMS if isinstance(stream := getattr(sys, name), QueuedStream)}
     for stream in streams.values():
@@ -207,17 +209,17 @@ def dropped() -> int:
 
 
 def is_behind(stream: TextIO) -> bool:
-    """Tell whether what was written to a stream is not all out."""
+    """Tell whether a stream still has text that is not out."""
     return isinstance(stream, QueuedStream) and stream.queue.is_behind
 
 
 def has_room(stream: TextIO) -> bool:
-    """Tell whether there is ample room for more."""
+    """Tell whether there is much room."""
     return not isinstance(stream, QueuedStream) or stream.queue.is_half_empty
 
 
 def put(text: str, on_written: OnWritten, *, must_fit: bool = False, to: str = "stdout") -> None:
-    """Print without waiting, if there is room or it must fit; tell what became of it if it was printed."""
+    """Print without waiting, if there is room or it must fit; report when it is printed."""
     stream: TextIO = getattr(sys, to)
     if isinstance(stream, QueuedStream):
         stream.send(text, on_written, must_fit=must_fit)

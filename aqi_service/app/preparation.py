@@ -1,6 +1,6 @@
-"""Archive and table made ready before anything is loaded: tried until it is done once.
+"""Makes archive and table ready before anything is loaded: tries until that succeeds once.
 
-One rule: what waiting cannot mend ends the program at its start alone; later it is a line in the log.
+One rule: a fault that waiting cannot mend ends the program only at its start; later it is a log line.
 """
 
 import logging
@@ -18,11 +18,11 @@ from aqi_service.storage.backend import Backend
 log = logging.getLogger("aqi_service")
 
 FIRST_SECONDS, CAP_SECONDS = 1.0, 60.0
-"""Edges of the wait before it is tried again: 1, 2, 4 ... 60 s, with full jitter."""
+"""Edges of the wait before the next try: 1, 2, 4 ... 60 s, with full jitter."""
 
 
 class Preparation:
-    """Makes, if that is asked for, and checks what a Config names; needs no lease, which is in the table."""
+    """Makes (if wanted) and checks what a Config names; it needs no lease, since that is in the table."""
 
     def __init__(self, config: Config, backend: Backend, status: ServiceStatus) -> None:
         self._config, self._backend, self._status = config, backend, status
@@ -32,14 +32,14 @@ class Preparation:
         self._lacks: set[str] = set()
 
     async def first(self) -> None:
-        """Try once. Raises ConfigError for what waiting cannot mend; what may pass is logged."""
+        """Try once. Raises ConfigError for a fault that waiting cannot mend; others are logged."""
         try:
             await self._try()
         except Unavailable as error:
             self._failed(error)
 
     async def until_done(self, stop: Stop) -> None:
-        """Try until it is done, or `stop`; what is in the way is logged once for as long as it stays."""
+        """Try until it is done, or until `stop`; a reason that stays is logged once."""
         while not (self._is_done or stop.is_set()):
             if self._failures and await stop.wait(self._pause()):
                 return

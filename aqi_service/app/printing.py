@@ -1,6 +1,6 @@
-"""Print what somebody reads as data: records, reports.
+"""Prints data for a reader: records, reports.
 
-One rule: a reader that is slow is waited for, and the event loop goes on meanwhile.
+One rule: printing waits for a slow reader, while the event loop goes on.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from aqi_service.app import output
 
 
 async def printed(text: str, to: str = "stdout") -> None:
-    """Print, and wait until it is taken. Raises the OSError that kept it from being printed.
+    """Print, and wait until the text is taken. Raises the OSError that prevented it.
 
-    Cancelled, it leaves the text on its way.
+    If cancelled, the text stays on its way.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[OSError | None] = loop.create_future()

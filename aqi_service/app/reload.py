@@ -1,4 +1,4 @@
-"""The files that SIGHUP reads again: those of TLS, and the list of sensors that are left out.
+"""Reads the files again at SIGHUP: those of TLS, and the list of sensors that are left out.
 
 One rule: a file that cannot be used changes nothing, and one line of the log says why.
 """
@@ -22,13 +22,13 @@ _REMOVED = "what was removed is served again; was the file whole when it was rea
 
 @dataclass(slots=True)
 class ReloadedFiles:
-    """What was read, and is read again.
+    """What was read, and can be read again.
 
     Attributes:
-        tls: what TLS is served with; None is plain TCP.
+        tls: the certificates of TLS; None is plain TCP.
         excluded: the sensors that are left out.
         now: the wall clock, in epoch seconds.
-        on_excluded: called when other sensors are left out than before.
+        on_excluded: called when the set of left-out sensors changes.
     """
 
     tls: Certificates | None
@@ -38,7 +38,7 @@ class ReloadedFiles:
     on_excluded: Callable[[], None]
 
     def reload(self) -> None:
-        """Read all of them again, each whatever becomes of the others."""
+        """Read all files again, each independently of the others."""
         if self.tls is None and self._list is None:
             hint = "SIGHUP reads the files of TLS and --exclude-sensors again, and neither was given"
             log.info("reload_ignored", extra={"hint": hint})
@@ -72,7 +72,7 @@ class ReloadedFiles:
 def read_files(
     config: Config, now: Callable[[], float], on_excluded: Callable[[], None] = lambda: None
 ) -> ReloadedFiles:
-    """Read what a Config names for the first time; raises ConfigError for what cannot be used."""
+    """Read a Config's files for the first time; raises ConfigError if one cannot be used."""
     tls = None
     if config.tls_cert is not None:
         tls = Certificates(config.tls_cert, config.tls_key, config.tls_client_ca)
@@ -81,7 +81,7 @@ def read_files(
 
 
 def _reload_certificates(tls: Certificates) -> None:
-    """Take up new certificates; those of now stay in use where the new ones are no good."""
+    """Use new certificates; the present ones stay in use if the new ones are unusable."""
     try:
         tls.reload()
     except ConfigError as error:

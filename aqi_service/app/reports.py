@@ -1,6 +1,6 @@
-"""A load's report, printed: a line of JSON on stdout, and on stderr how to look at what was loaded.
+"""Prints a load's report: a line of JSON on stdout, and on stderr how to look up what was loaded.
 
-One rule: what is loaded is loaded, even if nobody can read of it.
+One rule: a load counts as done even if nobody can read its report.
 """
 
 import logging
@@ -18,13 +18,13 @@ from aqi_service.core.report import LoadReport
 from aqi_service.storage.exports import Export
 
 USUAL_HOSTS = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::", ""})  # noqa: S104  # to be told from others
-"""Addresses of a server that a client on the same machine reaches without being told."""
+"""Addresses of a server that a client on the same machine reaches without options."""
 
 
 async def print_report(report: LoadReport, config: Config) -> bool:
-    """Print the report and, on stderr, how to look at it; False if stdout takes nothing.
+    """Print the report and, on stderr, how to look up a record; False if stdout takes nothing.
 
-    A reader that is slow is waited for: the report is data. Where stdout has records, it goes to stderr.
+    It waits for a slow reader, since the report is data. If stdout has records, it goes to stderr.
     """
     to = "stderr" if config.export_form is ExportForm.STDOUT else "stdout"
     error = await _failure(printed(_line(report), to))
@@ -33,7 +33,7 @@ async def print_report(report: LoadReport, config: Config) -> bool:
 
 
 async def finish_export(config: Config, export: Export, *, failed: bool) -> None:
-    """Make what was exported appear, unless nothing of a run that failed was whole, and say what it is."""
+    """Make the export appear, unless the run failed and no snapshot was whole, and say what it has."""
     path = config.export_path
     if path is None or (failed and not export.snapshots):
         return
@@ -48,12 +48,12 @@ def _place(path: str) -> str:
 
 
 async def print_facts(facts: Mapping[str, object]) -> bool:
-    """Print a line of JSON as a report is printed; False if stdout takes nothing."""
+    """Print a line of JSON like a report; False if stdout takes nothing."""
     return not _told(await _failure(printed(orjson.dumps(facts).decode() + "\n")))
 
 
 async def _failure(printing: Awaitable[None]) -> OSError | None:
-    """Return what kept a line from being printed; None if nothing did."""
+    """Return the error that kept a line from being printed; None if there is none."""
     try:
         await printing
     except OSError as error:
@@ -62,9 +62,9 @@ async def _failure(printing: Awaitable[None]) -> OSError | None:
 
 
 def put_report(report: LoadReport, config: Config, port: int) -> None:
-    """Print the report as a daemon does, whose loads wait for nobody: it is dropped if nobody reads.
+    """Print the report as a daemon does, whose loads wait for no reader: it is dropped if nobody reads.
 
-    `port` is that of the server, unless it has none.
+    `port` is the server's port, if there is a server.
     """
     output.put(_line(report), _told)
     _tell_example(report, config, port or config.port or DEFAULT_PORT)
@@ -75,7 +75,7 @@ def _line(report: LoadReport) -> str:
 
 
 def _told(error: OSError | None) -> bool:
-    """Say why a report cannot be printed; tell whether there was anything to say."""
+    """Print why a report cannot be printed; tell whether there was a reason."""
     if error is None or isinstance(error, BrokenPipeError):  # whoever read the reports wants no more of them
         return False
     why = error.strerror or str(error)
@@ -85,7 +85,7 @@ def _told(error: OSError | None) -> bool:
 
 
 def _tell_example(report: LoadReport, config: Config, port: int) -> None:
-    """Say how to look at what was loaded, at the server on `port`."""
+    """Print how to look up a loaded record, at the server on `port`."""
     count = report.fates.stored + report.fates.unchanged + report.fates.superseded
     if report.example and not report.dry_run:
         told = f"{count} records, for instance: {commands.client()} {report.example}{reach(config, port)}"
@@ -97,6 +97,6 @@ def _tell_example(report: LoadReport, config: Config, port: int) -> None:
 
 
 def reach(config: Config, port: int) -> str:
-    """Return the options by which a client reaches the server of this configuration, which has this port."""
+    """Return the options with which a client reaches the server of this configuration, on this port."""
     host = "" if config.host in USUAL_HOSTS else f" --host {shlex.quote(config.host)}"
     return host + ("" if port == DEFAULT_PORT else f" --port {port}") + (" --tls" if config.tls_cert else "")

@@ -1,4 +1,4 @@
-"""Run what a Config asks for, on the fastest event loop there is.
+"""Runs what a Config asks for, on the fastest event loop there is.
 
 One rule: the exit code is decided here and in `cli`, nowhere deeper.
 """
@@ -20,12 +20,12 @@ Job = Callable[[Config, Stop], Coroutine[Any, Any, int]]
 
 
 def run_options(options: Mapping[str, Any]) -> int:
-    """Run what these options ask for; return the exit code. Raises ConfigError for what cannot be used."""
+    """Run what these options ask for; return the exit code. Raises ConfigError if they cannot be used."""
     return run(Config(**options))
 
 
 def run(config: Config) -> int:
-    """Run what is asked for and return the exit code; what it printed may yet be on its way."""
+    """Run what is asked for and return the exit code; printed text may still be on its way."""
     if config.load_only or config.delete_excluded:
         heed_hangup()  # it ends them; a daemon listens to it
     open_streams(has_data=config.export_form is ExportForm.STDOUT)
@@ -37,7 +37,7 @@ def run(config: Config) -> int:
 
 
 def _job(config: Config) -> Job:
-    """Return the one of the ways to run that is asked for; a tenth of a second of imports is the daemon's."""
+    """Return the way to run that is asked for; the daemon's imports take a tenth of a second."""
     if config.delete_excluded:
         from aqi_service.app.delete_excluded import run  # noqa: PLC0415  # the others would wait for it
     elif config.load_only:
@@ -48,11 +48,11 @@ def _job(config: Config) -> Job:
 
 
 def open_streams(*, has_data: bool = False) -> None:
-    """Give the process the standard streams that it was started without (`<&-`, some supervisors).
+    """Open standard streams that the process was started without (`<&-`, some supervisors).
 
-    Without them sockets would get their descriptors, and what is printed would go to a peer. Where stdout
-    `has_data`, one that was not there takes nothing, so that whoever writes to it learns of it. What is
-    printed there, reports or rows, is UTF-8 whatever the locale is.
+    Otherwise sockets would get their descriptors, and printed text would go to a peer. If stdout `has_data`,
+    a missing stdout takes nothing, so that the writer learns of it. Reports and rows on stdout are UTF-8 in
+    any locale.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
@@ -68,7 +68,7 @@ def open_streams(*, has_data: bool = False) -> None:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's factory; None, asyncio's own, where uvloop does not exist."""
+    """Return uvloop's factory; None, which is asyncio's own, if uvloop does not exist."""
     try:
         import uvloop  # noqa: PLC0415  # not on every platform
     except ImportError:

@@ -1,6 +1,6 @@
-"""The daemon's loads: of the live feed, on schedule, by one process at a time.
+"""The daemon's loads: the live feed, on schedule, in one process at a time.
 
-One rule: whatever ends a load, the next one comes.
+One rule: after any end of a load the next one comes.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from aqi_service.storage.lease import still_held
 log = logging.getLogger("aqi_service")
 
 RESTART_FIRST, RESTART_CAP = 1.0, 60.0
-"""Seconds: edges of the wait before a loader that died is started again."""
+"""Seconds: the edges of the wait before a loader that died is started again."""
 
 AGAIN = "tried again after the next load"
 
 
 async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, stop: Stop) -> None:
-    """Run `job` until it returns; one that raises is logged, counted and started again after a wait."""
+    """Run `job` until it returns; if it raises, log and count that, and start it again after a wait."""
     deaths = 0
     while not stop.is_set():
         try:
@@ -52,7 +52,7 @@ async def supervise(job: Callable[[], Awaitable[None]], status: ServiceStatus, s
 
 
 class Serving(NamedTuple):
-    """Where lookups are served, and what they see in memory."""
+    """The server of lookups, and the memory that it reads."""
 
     port: int
     memory: MemoryIndex
@@ -69,7 +69,7 @@ class Scheduler:
         serving: Serving | None = None,
         preparation: Preparation | None = None,
     ) -> None:
-        """`preparation` is waited for before the lease is taken, if there is one."""
+        """The lease is taken only after `preparation`, if there is one."""
         self._config = config
         self._backend = backend
         self._status = status
@@ -84,8 +84,8 @@ class Scheduler:
     async def run(self, stop: Stop) -> None:
         """Take the lease, then load, wait, load again, until `stop`; a load under way is aborted in order.
 
-        The lease is an item of the table, so archive and table are made and checked before. While another
-        process has the lease this one stands by; one that loses it stands by again.
+        The lease is an item of the table, so archive and table are made and checked first. While another
+        process has the lease this one stands by; if it loses the lease, it stands by again.
         """
         if self._preparation:
             await self._preparation.until_done(stop)
@@ -96,7 +96,7 @@ class Scheduler:
                 self._status.failures = 0  # from now on another process loads
 
     async def _acquired(self) -> bool:
-        """Wait for the lease; False, after a while, when the table refuses."""
+        """Wait for the lease; False, after a while, if the table refuses."""
         try:
             await acquire(self._backend.lease, None)
         except ConfigError as error:
@@ -132,7 +132,7 @@ class Scheduler:
         log.error("load_refused", extra={"error": fitting(self._config, error)})
 
     async def _load(self, stop: Stop) -> LoadReport | None:
-        """Load once, and tell who watches; None when archive or table refused, or a stop left no report."""
+        """Load once, and tell the watchers; None if archive or table refused, or a stop left no report."""
         report = await self._loaded(stop)
         if not stop.is_set():
             self._status.ended(report)
@@ -155,7 +155,7 @@ class Scheduler:
         return report
 
     def _judge_clock(self, report: LoadReport) -> None:
-        """Note whether the clock is off: until a load that does not fail has heard otherwise."""
+        """Note whether the clock is off; that stays until a load that does not fail finds it right."""
         self._clock_off = report.clock_off or (self._clock_off and report.status is Status.FAILED)
         if report.clock_off or not self._clock_off:
             self._status.clock_off = report.error if report.clock_off else None
@@ -180,7 +180,7 @@ class Scheduler:
         )
 
     async def _catch_up(self, stop: Stop, lost: asyncio.Event, due: float) -> None:
-        """Load what earlier loads left unfinished, until the next load is due."""
+        """Load unfinished snapshots of earlier loads, until the next load is due."""
         try:
             await stop.guard(self._caught_up(stop, lost, due))
         except AqiError as error:

@@ -1,6 +1,6 @@
-"""Whether archive and table can be used, seen before the first load; makes what is missing if that is asked.
+"""Checks before the first load that archive and table can be used; makes what is missing if wanted.
 
-One rule: what waiting cannot mend is one sentence, and all of it is named at once.
+One rule: all faults that waiting cannot mend are named together, in one sentence.
 """
 
 import asyncio
@@ -23,30 +23,31 @@ log = logging.getLogger("aqi_service")
 Result = TypeVar("Result")
 
 START_SECONDS = 10.0
-"""How long AWS may take to answer at the start."""
+"""How many seconds AWS may take to answer at the start."""
 
 READY_SECONDS = 60.0
-"""How long `--load-only` waits for credentials and for the clock."""
+"""How many seconds `--load-only` waits for credentials and for the clock."""
 
 CREDENTIAL_SECONDS = 30.0
-"""How long a source of credentials may take for one answer; a process or a person's device may be slow."""
+"""How many seconds a source of credentials may take for one answer; a process or a person's device may be
+slow."""
 
 LEAST_SECONDS = 1.0
-"""What it is given at least, at the end of the waiting."""
+"""The least that such a source gets, at the end of the wait."""
 
 AGAIN_SECONDS = 2.0
-"""Time between two looks at what is not ready."""
+"""Seconds between two looks at what is not ready."""
 
 CREATE_SECONDS = 360.0
-"""How long `--create` may take: a table with an index takes minutes to make."""
+"""How many seconds `--create` may take: a table with an index takes minutes to make."""
 
 
 class _NoAnswer(NotReady):
-    """Nothing was heard of credentials for as long as was waited."""
+    """No answer about credentials came within the wait."""
 
 
 def tell_start(config: Config, backend: Backend) -> None:
-    """Say what runs where: the first line on stderr."""
+    """Print the first line on stderr: what runs where."""
     scale = None if config.serve_only or config.delete_excluded else config.scale_name
     interval = config.interval if config.loads_on_schedule else None
     say(
@@ -62,10 +63,10 @@ async def check_when_ready(
     patience: float = READY_SECONDS,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Check; while credentials or the clock are not there yet, say for what is waited, and check again.
+    """Check; while credentials or the clock are not ready, say what is missing, wait, and check again.
 
-    Raises NotReady after `patience` seconds, on the event loop's clock; a last look that was cut off tells
-    nothing, so the reason of the one before stands.
+    Raises NotReady after `patience` seconds on the event loop's clock; if the last look was cut off, with the
+    reason of the look before.
     """
     clock = asyncio.get_running_loop().time
     end, told = clock() + patience, ""
@@ -90,10 +91,10 @@ async def check(
     credential_seconds: float = CREDENTIAL_SECONDS,
     told: set[str] | None = None,
 ) -> None:
-    """See that archive and table can be used and are scored on this scale; raises what is wrong.
+    """Check that archive and table can be used and have this scale; raises what is wrong.
 
-    With `--create` makes what is missing first; what it cannot make is logged, unless it was `told` before.
-    Raises NotReady where there are no credentials yet, at the latest after `credential_seconds`.
+    With `--create` it first makes what is missing; what it cannot make is logged, unless it was `told`
+    before. Raises NotReady if there are no credentials yet, at the latest after `credential_seconds`.
     """
     await _authenticate(backend, credential_seconds)
     with fitting_advice(config):
@@ -109,7 +110,7 @@ async def check(
 
 
 async def check_table(config: Config, backend: Backend) -> None:
-    """See that the table alone can be used; raises what is wrong."""
+    """Check only that the table can be used; raises what is wrong."""
     await _authenticate(backend, CREDENTIAL_SECONDS)
     with fitting_advice(config):
         await _in_time(backend, backend.storage.store.check())
@@ -145,9 +146,10 @@ async def _compare_with_newest(config: Config, backend: Backend) -> None:
 
 
 async def _name_what_is_not_right(config: Config, backend: Backend) -> None:
-    """Log what `--create` would add to the table, and what it leaves although it makes it otherwise.
+    """Log what `--create` would add to the table, and what has another form than it makes.
 
-    A loader does without, so nothing here is an error. What is lacking after `--create` was named by it.
+    A loader can do without, so nothing here is an error. What is still missing after `--create` was named by
+    that.
     """
     try:
         for thing in () if config.create else await backend.missing():
@@ -159,7 +161,7 @@ async def _name_what_is_not_right(config: Config, backend: Backend) -> None:
 
 
 async def _sweep(backend: Backend) -> None:
-    """Take away what dead loads left half done; that it cannot be done now keeps nobody from loading."""
+    """Remove what dead loads left half done; if that fails, loading goes on."""
     try:
         async with asyncio.timeout(START_SECONDS):
             swept = await backend.storage.archive.sweep()
@@ -172,7 +174,7 @@ async def _sweep(backend: Backend) -> None:
 
 
 async def _usable(config: Config, backend: Backend) -> None:
-    """Check both together. Raises Unavailable if one does not answer, else all that is wrong as one error."""
+    """Check both together. Raises Unavailable if one does not answer, else all faults as one error."""
     checks = (backend.storage.archive.check(), backend.storage.store.check())
     wrong = [e for e in await asyncio.gather(*checks, return_exceptions=True) if e is not None]
     for error in wrong:

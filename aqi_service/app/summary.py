@@ -1,6 +1,6 @@
-"""What a `--load-only` says at its end, on stderr: what the run came to, and what it would cost.
+"""What `--load-only` says at its end, on stderr: the run's result, and what it would cost.
 
-One rule: a lone load says by its report all that there is to say.
+One rule: for a single load its report says everything.
 """
 
 from aqi_service.app.config import Config
@@ -11,7 +11,7 @@ from aqi_service.core.run_summary import RunSummary
 
 
 def tell_run(config: Config, summary: RunSummary, seconds: float) -> None:
-    """Say what a run came to that took so many seconds."""
+    """Print the result of a run that took this many seconds."""
     if summary.of > 1:
         _tell_loads(config, summary, seconds)
     if summary.changes is not None:
@@ -49,7 +49,7 @@ def _tell_loads(config: Config, summary: RunSummary, seconds: float) -> None:
 
 
 def _tell_estimate(config: Config, summary: RunSummary) -> None:
-    """Say what it takes to write to DynamoDB what was read."""
+    """Print what it takes to write the records to DynamoDB."""
     price, most = config.price_per_million, config.max_write_units
     found = estimate(summary.stored, price, most)
     dated = f" (the price of {PRICE_SINCE})" if price == PRICE_PER_MILLION else ""

@@ -1,7 +1,7 @@
-"""What systemd is told of the service, by datagrams: ready, reloading, stopping, alive, and how it is.
+"""Tells systemd about the service, by datagrams: ready, reloading, stopping, alive, and its state in words.
 
-One rule: whoever is not started by systemd tells nobody; what cannot be told is a line in the log, and a
-state that could not be told is told again with what comes next.
+One rule: a service that systemd did not start sends nothing; a datagram that cannot be sent is a line in the
+log, and a state that could not be sent is sent again with the next one.
 
 Source: sd_notify(3), sd_watchdog_enabled(3), systemd.service(5).
 """
@@ -24,23 +24,24 @@ from aqi_service.shutdown import Stop
 log = logging.getLogger("aqi_service")
 
 STATUS_SECONDS = 60.0
-"""How often it is told how the service is, and at the least, where it watches, that it is alive."""
+"""How often (seconds) the service's state is sent; with a watchdog, a sign of life comes at least as
+often."""
 
 BEATS = 3
-"""So many signs of life fit into the time after which the service would be taken for dead."""
+"""This many signs of life come within the time after which the service would count as dead."""
 
 LEAST_SECONDS = 0.05
-"""There are no more of them, however short that time is: the event loop has other work."""
+"""At least this many seconds lie between two, however short that time is: the event loop has other work."""
 
 QUIET_SECONDS = 3600.0
-"""There is at most one line in so long of what could not be told."""
+"""Failures get at most one log line in this many seconds."""
 
 
 class Systemd:
     """The supervisor, as the environment names it: NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
 
     Attributes:
-        watchdog: seconds without a sign of life after which it ends the service; infinite where it does not.
+        watchdog: seconds without a sign of life after which it ends the service; infinite if it never does.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -52,9 +53,9 @@ class Systemd:
         self.watchdog = _watchdog(environ) if named else math.inf
 
     def tell(self, *facts: str) -> None:
-        """Send `NAME=value` lines as one datagram, without waiting: what finds no room is lost.
+        """Send `NAME=value` lines as one datagram, without waiting: if there is no room, it is lost.
 
-        The state that is owed goes before them, until it has found room.
+        A state that could not be sent goes before them, until there was room for it.
         """
         if not self._address:
             return
@@ -68,17 +69,17 @@ class Systemd:
             self._owed = ()
 
     def ready(self, *facts: str) -> None:
-        """Tell that the service is ready, and these facts."""
+        """Send that the service is ready, and these facts."""
         self._is_ready, self._owed = True, ("READY=1",)
         self.tell(*facts)
 
     def stopping(self, *facts: str) -> None:
-        """Tell that the service ends, and these facts: it is not ready any more."""
+        """Send that the service ends, and these facts: it is no longer ready."""
         self._is_ready, self._owed = False, ("STOPPING=1",)
         self.tell(*facts)
 
     def reloading(self, reload: Callable[[], None]) -> None:
-        """Reload, with word before, by the kernel's monotonic clock, and after; none unless it is ready."""
+        """Reload; if ready, with messages before (by the kernel's monotonic clock) and after."""
         if not self._is_ready:
             reload()
             return
@@ -90,42 +91,42 @@ class Systemd:
 
 
 def _watchdog(environ: Mapping[str, str]) -> float:
-    """Return the seconds of WATCHDOG_USEC; infinite where they are none, or are meant for another process."""
+    """Return the seconds of WATCHDOG_USEC; infinite if there are none, or for another process."""
     mine = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     usec = environ.get("WATCHDOG_USEC", "")
     return int(usec) / 1e6 if mine and _USEC.fullmatch(usec) and int(usec) else math.inf
 
 
 _USEC = re.compile("[0-9]{1,20}")
-"""As many digits as its 64 bits have; of more Python would make no number."""
+"""As many digits as 64 bits have; Python makes no number of very many more."""
 
 
 class Health:
-    """How the service is: the last load, and how old the data is.
+    """The service's state: the last load, and how old the data is.
 
-    `newest` gives when the newest record was measured (epoch seconds), if that is known; `load` is what is
-    said of loads before one has ended.
+    `newest` gives the time of the newest record (epoch seconds), if known; `load` is the text about loads
+    before one has ended.
     """
 
     def __init__(self, newest: Callable[[], int | None], now: Callable[[], float], load: str) -> None:
         self._newest, self._now, self._load = newest, now, load
 
     def note(self, report: LoadReport | None) -> None:
-        """Note how a load of the live feed ended; None is one that archive or table refused."""
+        """Note how a load of the live feed ended; None means that archive or table refused it."""
         ended = time.strftime("%H:%M UTC", time.gmtime(self._now()))
         self._load = f"last load {'refused' if report is None else report.status} at {ended}"
 
     def line(self) -> str:
-        """Say how the service is."""
+        """Return the service's state in one line."""
         return status_line(self._load, self._newest(), self._now())
 
 
 async def beat(
     systemd: Systemd, health: Health, stop: Stop, clock: Callable[[], float] = time.monotonic
 ) -> None:
-    """Tell that the service is ready, how it is and that it lives, until `stop`; then that it ends.
+    """Send that the service is ready, its state and signs of life until `stop`; then that it ends.
 
-    A turn of the event loop that comes later than the watchdog allows is no sign of life.
+    If the event loop's turn comes later than the watchdog allows, no sign of life is sent.
     """
     systemd.ready(f"STATUS={health.line()}")
     every = max(LEAST_SECONDS, min(STATUS_SECONDS, systemd.watchdog / BEATS))
@@ -139,7 +140,7 @@ async def beat(
 
 @asynccontextmanager
 async def told(systemd: Systemd, health: Health, stop: Stop) -> AsyncIterator[None]:
-    """Have systemd told inside the block, which begins when the service is ready."""
+    """Keep systemd informed inside the block, which begins when the service is ready."""
     beating = asyncio.create_task(beat(systemd, health, stop))
     try:
         yield
