@@ -3,6 +3,7 @@
 One rule: everything here blocks, and runs on a worker thread of `store`.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -182,6 +183,8 @@ class SqliteConnection:
                 raise self._missing()
             additions.complete_for_reading(connection)
             return
+        if not os.access(self._file, os.W_OK):  # SQLite opens it all the same, and says so at the first write
+            raise ConfigError(f"{self._file} cannot be written; {_GIVE_ACCESS}.")
         if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise ConfigError(
                 f"The file system of {self._file} lacks what SQLite needs: name a folder on a local disk."

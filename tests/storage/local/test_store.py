@@ -1,6 +1,7 @@
 """The store in SQLite: what is in the file, who may have it open at a time, and how it is refused."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -288,6 +289,19 @@ class TestRefusal:
         async with opened(tmp_path / "local") as store:
             with pytest.raises(ConfigError, match=r"air_quality\.db cannot be opened: .* mounted read-only"):
                 await store.check()
+
+    async def test_a_table_that_this_user_may_not_write_is_told_before_anything_is_loaded(
+        self, store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await store.put([FULL], conditional=False)
+        monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)  # as of another user's file
+        async with opened(tmp_path) as late:
+            with pytest.raises(
+                ConfigError, match=r"air_quality\.db cannot be written; let this user write it"
+            ):
+                await late.check()
+        async with opened(tmp_path, read_only=True) as replica:
+            assert await replica.get(FULL.id) == FULL
 
     async def test_closing_releases_every_thread_and_file(self, tmp_path: Path) -> None:
         before = set(threading.enumerate())
