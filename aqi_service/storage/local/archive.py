@@ -33,7 +33,7 @@ from aqi_service.storage.ports import SnapshotInfo
 BEHIND_LIMIT = 4 * 1024 * 1024
 """Most bytes of a snapshot that wait for compression and the disk; past it, `write` waits."""
 
-DOCUMENTS = ("manifests", "rejects", "uploads")
+DOCUMENTS = ("manifests", "rejects")
 """The folders that keys of documents begin with."""
 
 _THREADS = 4

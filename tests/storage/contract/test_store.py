@@ -238,7 +238,7 @@ class TestArchive:
         assert await archive.get(MANIFEST) in bodies
 
     async def test_documents_are_no_snapshots(self, archive: Archive) -> None:
-        for folder in ("manifests/air_quality_data", "rejects/air_quality_data", "uploads"):
+        for folder in ("manifests/air_quality_data", "rejects/air_quality_data"):
             await archive.put(f"{folder}/{NAME}", b"{}")
         assert list(await archive.names()) == []
 

@@ -24,6 +24,13 @@ async def archive(tmp_path: Path) -> AsyncIterator[LocalArchive]:
         yield opened
 
 
+def test_a_new_folder_has_the_folders_that_something_is_written_into(
+    archive: LocalArchive, tmp_path: Path
+) -> None:
+    assert archive.folder.parent == tmp_path
+    assert {path.name for path in tmp_path.iterdir()} == {"snapshots", "manifests", "rejects"}
+
+
 class TestSnapshotsOnDisk:
     async def test_a_snapshot_is_gzip_that_any_tool_reads(
         self, archive: LocalArchive, tmp_path: Path

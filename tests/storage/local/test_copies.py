@@ -155,7 +155,7 @@ async def test_folders_alone_that_cannot_be_synced_are_named_before_the_first_lo
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         fsync(descriptor)
 
-    for name in ("snapshots", "manifests", "rejects", "uploads"):
+    for name in ("snapshots", "manifests", "rejects"):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(os, "fsync", refuse)
     archive = LocalArchive(tmp_path)
