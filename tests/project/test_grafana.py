@@ -1,4 +1,4 @@
-"""deploy/grafana/: what the dashboard asks for is PromQL, and a running daemon has it; so for the rules."""
+"""deploy/grafana/: what the dashboard asks for is PromQL, and a daemon has it; so for rules and manual."""
 
 import json
 import re
@@ -60,6 +60,14 @@ def test_a_query_that_is_no_promql_would_be_noticed(tmp_path: Path) -> None:
     assert (code, "parse error" in said) == (1, True)
 
 
+def in_the_manual() -> list[str]:
+    """Give the metrics of the manual's table."""
+    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = manual.partition("## Health and metrics")[2].partition("\n## ")[0]
+    named = "".join(re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE))
+    return re.findall(r"`(aqi_\w+)", named)
+
+
 async def shown(folder: Path) -> dict[str, set[str]]:
     """Give the samples that a daemon shows after a load, with their labels: in a folder, over TLS."""
     tls = ("--tls-cert", str(certificate(folder)))
@@ -80,7 +88,7 @@ async def shown(folder: Path) -> dict[str, set[str]]:
     return found
 
 
-async def test_a_running_daemon_has_what_dashboard_and_rules_ask_for_and_no_metric_that_neither_does(
+async def test_a_running_daemon_has_the_metrics_that_dashboard_rules_and_manual_name_and_no_other(
     tmp_path: Path,
 ) -> None:
     found = await shown(tmp_path)
@@ -94,6 +102,7 @@ async def test_a_running_daemon_has_what_dashboard_and_rules_ask_for_and_no_metr
     looked_at = set(METRIC.findall(" ".join((*queries(), *rules()))))
     own = {name for name in found if name.startswith("aqi_") and not name.endswith(("_sum", "_count"))}
     assert own - looked_at == set()  # else nobody sees it
+    assert {name.removesuffix("_bucket") for name in own} == set(in_the_manual())
 
 
 def test_what_rules_record_is_recorded_before_it_is_asked_for() -> None:
