@@ -180,8 +180,11 @@ async def _usable(config: Config, backend: Backend) -> None:
     for error in wrong:
         if not isinstance(error, ConfigError):
             raise error
-    if len(wrong) > 1 and all(isinstance(error, MissingResource) for error in wrong):
-        how = "" if config.local or config.create else f"; both at once: {config.create_command}"
+    both = (
+        len(wrong) > 1 and not config.local
+    )  # a folder that is not there has no table either: one is enough
+    if both and all(isinstance(error, MissingResource) for error in wrong):
+        how = "" if config.create else f"; both at once: {config.create_command}"
         raise MissingResource("; ".join(map(str, wrong)) + how)
     for error in wrong:
         raise error

@@ -121,7 +121,9 @@ async def test_how_new_the_tables_data_is_is_known_without_a_load_of_ones_own(
 async def test_serve_only_without_anything_to_serve_is_exit_2(tmp_path: Path) -> None:
     done = await ran("--serve-only", "--local", "nothing", cwd=tmp_path)
     assert (done.code, done.out) == (2, "")
-    assert "start a loader with that --local first" in done.last
+    assert re.fullmatch(
+        r"aqi-service: There is no folder \S+: start a loader with that --local first\.", done.last
+    )
 
 
 async def test_a_signal_ends_it_within_10_s_with_idle_clients_and_a_running_load(tmp_path: Path) -> None:
