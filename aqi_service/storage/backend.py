@@ -1,6 +1,6 @@
-"""What a configuration names, open: its storage, and what is done to that as a whole.
+"""An opened configuration: its storage, and the operations on the whole of it.
 
-One rule: whoever uses it does not know whether it is AWS or a folder.
+One rule: its users do not know whether it is AWS or a folder.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from aqi_service.storage.ports import Archive, Objects, Storage
 
 @dataclass(frozen=True, slots=True)
 class SnapshotLocations:
-    """Where snapshots are looked for: the archive, its bucket or folder, other buckets if one is named."""
+    """Where snapshots are searched: the archive, its bucket or folder, and other buckets if one is named."""
 
     archive: Archive
     bucket: str | None = None
@@ -35,48 +35,48 @@ class Backend(Protocol):
 
     @property
     def lease(self) -> Lease:
-        """Who may load the live feed; nobody has taken it yet."""
+        """The right to load the live feed; not taken yet."""
 
     @property
     def snapshot_locations(self) -> SnapshotLocations:
-        """Where `--from` looks for snapshots."""
+        """Where `--from` searches for snapshots."""
 
     async def authenticate(self) -> None:
-        """Return once there are credentials, where some are needed; NotReady while they are only expected."""
+        """Return when any needed credentials are there; raise NotReady while they are only expected."""
 
     async def create(self) -> Sequence[str]:
-        """Make what is missing; return what could not be made, but can be done without, one sentence each."""
+        """Make what is missing; return what could not be made but is not needed, one sentence each."""
 
     async def check_writable(self) -> None:
-        """Return if the table takes what a load writes; raise ConfigError for what keeps it from it."""
+        """Return if the table takes a load's items; raise ConfigError if something prevents that."""
 
     async def missing(self) -> Sequence[str]:
-        """Name what `create` would add to what is there."""
+        """Name what `create` would add."""
 
     async def wrong(self) -> Sequence[str]:
-        """Say what is there in another form than `create` makes it, one sentence each."""
+        """Say what has another form than `create` makes, one sentence each."""
 
     async def free_bytes(self) -> int | None:
-        """Return how much room is left on the disk that this stores on; None: there is none to run full."""
+        """Return how many bytes are left on the disk; None if there is no disk to run full."""
 
     async def prune(self, names: Iterable[str]) -> int:
-        """Delete snapshots by name, where this program does that itself; return how many there were."""
+        """Delete snapshots by name, if this program does that itself; return how many there were."""
 
 
 class NothingToCreate:
-    """The part of a Backend that one has whose parts are made when they are first written, or never."""
+    """The part of a Backend for backends whose parts are made at the first write, or never."""
 
     async def create(self) -> Sequence[str]:
         """Make nothing."""
         return ()
 
     async def check_writable(self) -> None:
-        """Return at once: the checks of archive and store have written already, where anything is."""
+        """Return immediately: the checks of archive and store have already tried to write."""
 
     async def missing(self) -> Sequence[str]:
         """Return nothing."""
         return ()
 
     async def wrong(self) -> Sequence[str]:
-        """Return nothing: the store's own check raises for a table of another form."""
+        """Return nothing: the store's own check raises if the table has another form."""
         return ()

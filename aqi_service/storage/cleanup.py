@@ -1,6 +1,6 @@
-"""End in order though cancelled: what must not be left half done when the task that began it is cancelled.
+"""Ends work in order although its task is cancelled, so that nothing is left half done.
 
-One rule: nothing here changes how the work ended, and whoever calls it sees to it that each wait has a limit.
+One rule: nothing here changes how the work ended, and the caller gives each wait a limit.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ Result = TypeVar("Result")
 
 
 def undo_cancel() -> None:
-    """Take back that this task is cancelled, so that it can end in order."""
+    """Take back this task's cancellation, so that it can end in order."""
     if task := asyncio.current_task():
         task.uncancel()
 
 
 async def gather_or_cancel(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run the jobs side by side; when one fails, cancel the others and raise its error."""
+    """Run the jobs at the same time; if one fails, cancel the others and raise its error."""
     try:
         async with asyncio.TaskGroup() as group:
             for job in jobs:
@@ -34,9 +34,9 @@ async def gather_or_cancel(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 async def afterwards(work: Awaitable[object], seconds: float, event: str) -> None:
-    """Do what may be left to the next load, within so many seconds; else log `event`.
+    """Do work that the next load could also do, within a time limit; else log `event`.
 
-    A cancellation ends it, and is taken back: the task has its report to return.
+    A cancellation ends it and is taken back: the task must still return its report.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -50,13 +50,13 @@ async def afterwards(work: Awaitable[object], seconds: float, event: str) -> Non
 
 
 async def wait_result(task: asyncio.Task[Result]) -> Result:
-    """Return what the task returns; this wait may be cancelled, and the task then goes on."""
+    """Return the task's result; this wait may be cancelled, and then the task goes on."""
     await asyncio.wait({task})
     return task.result()
 
 
 async def cancel_after(task: asyncio.Task[Any], seconds: float) -> None:
-    """Give a task so long to end, and cancel it then; whatever it raises is dropped."""
+    """Give a task this time to end, then cancel it; its error is dropped."""
     try:
         await asyncio.wait({task}, timeout=seconds)
     finally:
@@ -65,9 +65,10 @@ async def cancel_after(task: asyncio.Task[Any], seconds: float) -> None:
 
 
 async def run_despite_cancel(job: Coroutine[Any, Any, None], seconds: float) -> None:
-    """Run a clean-up to its end, at most so long, however often this task is cancelled meanwhile.
+    """Run a clean-up to its end, within a time limit, even if this task is cancelled meanwhile.
 
-    A cancellation is raised afterwards. That the clean-up fails is no error: what it leaves is for a sweep.
+    A cancellation is raised afterwards. A failure of the clean-up is no error: a sweep removes what it
+    leaves.
     """
 
     async def bounded() -> None:
@@ -85,7 +86,7 @@ async def wait_despite_cancel(
     wait: Callable[[], Awaitable[object]],
     at_cancel: Callable[[], object] | None = None,
 ) -> None:
-    """Call `wait` until `done`, however often this task is cancelled; a cancellation is raised afterwards.
+    """Call `wait` until `done`, even if this task is cancelled; a cancellation is raised afterwards.
 
     `at_cancel` is called at each cancellation.
     """

@@ -1,7 +1,7 @@
 """The ports for a dry run: nothing is called, nothing is kept.
 
-One rule: the loads over these tell what they would do, one after the other, with an empty table; or with the
-one that is to be scored anew, which is read for that, and not written.
+One rule: loads over these report what they would do, one after the other, with an empty table; or with the
+table that would be scored again, which is then read but not written.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ from aqi_service.storage.sensor_reads import SensorPage, SensorRange
 
 
 class DryArchive:
-    """An archive that is empty and stays so."""
+    """An archive that is empty and stays empty."""
 
     async def check(self) -> None:
         """Return at once."""
@@ -81,7 +81,7 @@ class _DryUpload:
 
 
 class DryStore:
-    """A table that is empty and stays so, or is read from `table`; it knows the ids that it was given."""
+    """A table that stays empty, or is read from `table`; it remembers the ids that it was given."""
 
     items_per_second: float | None = None
 
@@ -90,7 +90,7 @@ class DryStore:
         self._given = IdSet()
 
     async def check(self) -> None:
-        """See that the table can be read, if there is one."""
+        """Check that the table can be read, if there is one."""
         if self._table:
             await self._table.check()
 
@@ -159,7 +159,7 @@ class DryStore:
 
 
 class DryLease:
-    """A lease that is everybody's: where nothing is written, nobody stands in another's way."""
+    """A lease that everybody has: if nothing is written, nobody disturbs another."""
 
     async def take(self) -> str | None:
         """Return None: it is ours."""
@@ -176,9 +176,9 @@ class DryLease:
 
 
 class DryBackend(NothingToCreate):
-    """All of these together, as `ports.Backend` says; `archive` is where `--from archive` looks, to read.
+    """All of these together as a `Backend`; `archive` is the one that `--from archive` reads.
 
-    `over` is a backend whose table is read as well, `objects` reads `s3://` sources, if one may be named.
+    `over` is a backend whose table is read too, `objects` reads `s3://` sources, if there are any.
     """
 
     location = "dry run, nothing is written"
@@ -195,7 +195,7 @@ class DryBackend(NothingToCreate):
             self.location = f"{over.location}, {DryBackend.location}"
 
     async def authenticate(self) -> None:
-        """Ask for credentials, where something is read by them."""
+        """Ask for credentials, if a read needs them."""
         if self._reads:
             await self._reads.authenticate()
 

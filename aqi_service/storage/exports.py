@@ -1,6 +1,7 @@
-"""What `--export` promises: scored records go to a place of somebody's, whole snapshots or nothing.
+"""What `--export` promises: scored records go to the user's place, as whole snapshots or not at all.
 
-One rule: a load gives each scored record once, in the document's order, and then says that it was whole.
+One rule: a load gives each scored record once, in the document's order, and then says that the snapshot was
+whole.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -21,15 +22,15 @@ class SnapshotExport(Protocol):
         """Take the next records; wait while the place takes no more."""
 
     async def complete(self, snapshot: ExportedSnapshot) -> int:
-        """Keep what was given, since all of the snapshot was; return how many numbers are kept as text."""
+        """Keep the records, since the snapshot was whole; return how many numbers are kept as text."""
 
 
 class Export(Protocol):
-    """Where records go in one run.
+    """The place of the records of one run.
 
     Attributes:
-        takes_back: False where what was given cannot be taken away again, so that no load may begin anew.
-        error: what ended it; nothing further can be exported then.
+        takes_back: False if records cannot be taken back, so that no load may begin again.
+        error: the error that ended the export; nothing more can be exported then.
         records, snapshots: how many were kept so far.
     """
 
@@ -39,36 +40,36 @@ class Export(Protocol):
     snapshots: int
 
     def snapshot(self) -> AbstractAsyncContextManager[SnapshotExport]:
-        """Begin a snapshot; leaving the block without `complete` takes it away, where that can be done."""
+        """Begin a snapshot; if the block ends without `complete`, it is removed, if that is possible."""
 
     async def finish(self) -> None:
-        """Make the whole of the run appear, where that is one thing. Raises ExportFailed."""
+        """Make the run's file appear, if there is one for the whole run. Raises ExportFailed."""
 
 
 class RunOnThread(Protocol):
-    """Does what may block."""
+    """Does work that may block."""
 
     async def __call__(self, work: Callable[[], Result]) -> Result:
-        """Return what the work returns."""
+        """Return the work's result."""
 
 
 class ParquetTarget(Protocol):
-    """Where Parquet files come to be, which `what` names to a person."""
+    """The place of Parquet files, which `what` names for a person."""
 
     what: str
 
     def begin(self) -> None:
-        """See that it can be used, as far as that shows beforehand; on a thread."""
+        """Check that the place can be used, as far as possible beforehand; on a thread."""
 
     def draft(self, held: ExitStack) -> BinaryIO:
-        """Make a file that nobody sees, to be written, on a thread; `held` ends it."""
+        """Make a hidden file for writing, on a thread; `held` ends it."""
 
     async def publish(self, file: BinaryIO, name: str, run: RunOnThread) -> None:
-        """Make what was written appear under its name, all at once, in the place of an older one."""
+        """Make the file appear under its name in one step, replacing an older one."""
 
 
 class ExportCounts:
-    """The part of an Export that all have."""
+    """The part that all Exports have."""
 
     takes_back = True
 
@@ -83,7 +84,7 @@ class ExportCounts:
 
     @contextmanager
     def noting_failure(self) -> Iterator[None]:
-        """Note what ends the export."""
+        """Note the error that ends the export."""
         try:
             yield
         except ExportFailed as error:
@@ -91,11 +92,11 @@ class ExportCounts:
             raise
 
     async def finish(self) -> None:
-        """Return at once: each snapshot has appeared by itself."""
+        """Return immediately: each snapshot has already appeared."""
 
 
 class NoExport(ExportCounts):
-    """Where nobody asked for records."""
+    """The export if nobody asked for records."""
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SnapshotExport]:

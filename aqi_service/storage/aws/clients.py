@@ -1,4 +1,4 @@
-"""AWS clients as this program wants them.
+"""AWS clients with this program's settings.
 
 One rule: every setting that matters is set here; credentials, region, profile and endpoint come from AWS's
 own variables and files.
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 DEFAULT_REGION = "us-east-1"
 WRITE_CONCURRENCY = 8
-"""Requests to the table under way together during a load."""
+"""Requests to the table that are under way at the same time during a load."""
 LOOKUP_CONCURRENCY = 64
 """Lookups at the table at the same time; more wait for a connection."""
 LOOKUP_TIMEOUTS = (2.0, 2.0)
-"""Seconds in which a lookup has to connect, and to be answered: both fit into its deadline."""
+"""Seconds in which a lookup must connect, and be answered: both fit into its deadline."""
 
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
@@ -56,9 +56,9 @@ class Clients:
 
 @asynccontextmanager
 async def open_clients(dmi: Path = DMI) -> AsyncIterator[Clients]:
-    """Open the clients; raises ConfigError when AWS's own settings cannot be used.
+    """Open the clients; raises ConfigError if AWS's own settings cannot be used.
 
-    `dmi` is where it stands whether this machine is one of EC2.
+    `dmi` is the folder that tells whether this machine is one of EC2.
     """
     session, credentials = _session(dmi)
     async with AsyncExitStack() as stack:
@@ -73,7 +73,7 @@ async def open_clients(dmi: Path = DMI) -> AsyncIterator[Clients]:
 
 @asynccontextmanager
 async def open_s3(dmi: Path = DMI) -> AsyncIterator[tuple["S3Client", LateCredentials]]:
-    """Open a client of S3 alone, to read sources; raises ConfigError as `open_clients` does."""
+    """Open only a client of S3, to read sources; raises ConfigError as `open_clients` does."""
     session, credentials = _session(dmi)
     async with AsyncExitStack() as stack:
         with translated("AWS"):
@@ -84,7 +84,7 @@ async def open_s3(dmi: Path = DMI) -> AsyncIterator[tuple["S3Client", LateCreden
 
 @asynccontextmanager
 async def open_cloudwatch_client(dmi: Path = DMI) -> AsyncIterator[Any]:
-    """Open a client of CloudWatch alone; raises ConfigError as `open_clients` does."""
+    """Open only a client of CloudWatch; raises ConfigError as `open_clients` does."""
     session, _ = _session(dmi)
     client: Any = session.client  # its stubs know the services that archive and table are
     async with AsyncExitStack() as stack:
@@ -107,7 +107,7 @@ async def _open_table(
 
 
 def _ask_for_a_region_once(s3: "S3Client") -> None:
-    """Have botocore ask in which region a bucket is, and not in which region to ask that, without an end."""
+    """Let botocore ask once in which region a bucket is: otherwise it asks about that question, endlessly."""
 
     def note(context: dict[str, Any], **_: object) -> None:
         context.setdefault("s3_redirect", {})["redirected"] = True
@@ -116,10 +116,10 @@ def _ask_for_a_region_once(s3: "S3Client") -> None:
 
 
 def _honour_checksums(s3: "S3Client") -> None:
-    """Have an upload bring no checksums where AWS's settings ask for those alone that S3 requires.
+    """Send no checksums with an upload if AWS's settings ask only for those that S3 requires.
 
-    What an upload asks for by itself would outweigh AWS_REQUEST_CHECKSUM_CALCULATION, which is set for stores
-    that do not know them.
+    An upload's own request for them would override AWS_REQUEST_CHECKSUM_CALCULATION, which people set for
+    stores without checksums.
     """
     meta: Any = s3.meta
     if meta.config.request_checksum_calculation == "when_required":
@@ -132,7 +132,7 @@ def _without_checksum(params: Mapping[str, Any], **_: object) -> dict[str, Any]:
 
 
 def _session(dmi: Path) -> tuple[aioboto3.Session, LateCredentials]:
-    """Return a session whose clients ask for credentials when they need them, and those."""
+    """Return a session whose clients ask for credentials when they need them, and these credentials."""
     for warns_with_tracebacks in (
         logging.getLogger("aiobotocore.credentials"),
         logging.getLogger("aiobotocore.tokens"),
@@ -156,7 +156,7 @@ def _session(dmi: Path) -> tuple[aioboto3.Session, LateCredentials]:
 def region() -> str:
     """Return the region to use: AWS_REGION, AWS_DEFAULT_REGION, the profile's, or DEFAULT_REGION.
 
-    boto reads AWS_DEFAULT_REGION only, every other SDK AWS_REGION; here both count.
+    boto reads only AWS_DEFAULT_REGION, every other SDK AWS_REGION; here both count.
     """
     named = os.environ.get("AWS_REGION") or aioboto3.Session().region_name
     return str(named) if named else DEFAULT_REGION
@@ -179,9 +179,9 @@ def described(clients: Clients) -> str:
 def _config(
     connections: int, connect_timeout: float, read_timeout: float, pool: HttpPool | None = None
 ) -> AioConfig:
-    """Make a client's settings; all set here, because botocore's defaults move.
+    """Make a client's settings; all are set here, because botocore's defaults change.
 
-    botocore repeats nothing: `storage.aws.retry` does, where each wait and its limit can be seen and tested.
+    botocore repeats nothing; `storage.aws.retry` does, where each wait and its limit can be seen and tested.
     """
     sessions: Any = pool or HttpPool()  # what makes one is called, whatever it is
     return AioConfig(

@@ -1,6 +1,6 @@
-"""CloudWatch's custom metrics, as `ports.MetricSink` says.
+"""CloudWatch's custom metrics, as a `ports.MetricSink`.
 
-One rule: a request is sent once: CloudWatch counts a repeated one twice, and the next load tells again.
+One rule: a request is sent only once: CloudWatch counts a repeated one twice, and the next load sends again.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +19,7 @@ class CloudWatch:
         self._client, self._namespace = client, namespace
 
     async def put(self, metrics: Sequence[LoadMetric]) -> None:
-        """Send them as one PutMetricData, dated by CloudWatch when they arrive."""
+        """Send metrics as one PutMetricData; CloudWatch dates them when they arrive."""
         with translated(f"CloudWatch namespace {self._namespace}"):
             await self._client.put_metric_data(
                 Namespace=self._namespace, MetricData=[_datum(metric) for metric in metrics]
@@ -38,6 +38,6 @@ def _datum(metric: LoadMetric) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_cloudwatch(namespace: str) -> AsyncIterator[CloudWatch]:
-    """Open it; raises ConfigError when AWS's own settings cannot be used."""
+    """Open a namespace; raises ConfigError if AWS's own settings cannot be used."""
     async with open_cloudwatch_client() as client:
         yield CloudWatch(client, namespace)

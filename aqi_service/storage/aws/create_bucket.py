@@ -1,9 +1,10 @@
-"""Make the bucket, private and encrypted; or finish one that `--create` made and was cut off at.
+"""Makes the bucket, private and encrypted, or finishes one that an interrupted `--create` began.
 
-One rule: a bucket that `--create` did not make keeps its access and its encryption, whatever they are.
+One rule: a bucket that `--create` did not make keeps its access and its encryption.
 
-Ours carries a tag (TAG), put on it before anything else. A later start adds only what is not set at all: what
-an owner set otherwise stays. What a store does not take is a lack: one sentence, and the rest goes on.
+Our buckets have a tag (TAG), which is set before anything else. A later start adds only settings that are not
+set at all; an owner's other settings stay. A setting that a store does not take gives one sentence, and the
+rest goes on.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
 TAG = "aqi-service"
-"""The key of the tag that says who made the bucket."""
+"""The key of the tag that says that `--create` made the bucket."""
 
 _TAGS = [{"Key": TAG, "Value": "made-by-create"}]
 _PRIVATE = {
@@ -33,9 +34,9 @@ _ENCRYPTED = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": 
 
 
 class _Setting(NamedTuple):
-    """One setting of a bucket: what is lacking without it, how it is asked for, and how it is made.
+    """One setting of a bucket: what is missing without it, how to ask for it, and how to make it.
 
-    `absent` is the code by which S3 says that it is not set.
+    `absent` is the code with which S3 says that it is not set.
     """
 
     lacks: str
@@ -64,7 +65,7 @@ _SETTINGS = (
 
 
 class BucketMaker:
-    """Makes one bucket, in as many attempts as it takes; `owner` is the account that must own it."""
+    """Makes one bucket, in as many attempts as needed; `owner` is the account that must own it."""
 
     def __init__(
         self, client: "S3Client", name: str, owner: str | None, sleep: Sleep = asyncio.sleep
@@ -74,9 +75,9 @@ class BucketMaker:
         self._made = False  # by this process, which knows it without the tag
 
     async def make(self) -> list[str]:
-        """Make the bucket, or what it lacks; return what it has to do without, one sentence each.
+        """Make the bucket, or what it lacks; return what could not be made, one sentence each.
 
-        Another account's is left alone: `Archive.check` says so.
+        Another account's bucket is left alone; `Archive.check` reports it.
         """
         try:
             async with answering(self._bucket.what):
@@ -90,7 +91,7 @@ class BucketMaker:
         return await self._harden()
 
     async def _create(self) -> None:
-        """Make the bucket; one that an earlier request made, whose answer was lost, is ours too."""
+        """Make the bucket; one made by an earlier request of ours whose answer was lost is fine too."""
         where = _region(self._client.meta.region_name)
         try:
             await self._bucket.repeat(lambda: self._client.create_bucket(Bucket=self._name, **where))
@@ -100,7 +101,7 @@ class BucketMaker:
         self._made = True
 
     async def _harden(self) -> list[str]:
-        """Make a bucket of ours private and encrypted; of another's say what it has not."""
+        """Make our bucket private and encrypted; for another's only say what it lacks."""
         if self._made:
             lacks = [await self._tag(), *[await self._put(setting) for setting in _SETTINGS]]
         elif await self._is_ours():
@@ -110,7 +111,7 @@ class BucketMaker:
         return [lack for lack in lacks if lack]
 
     async def _is_ours(self) -> bool:
-        """Tell whether `--create` made it; one whose tags cannot be seen is another's."""
+        """Tell whether `--create` made the bucket; False if its tags cannot be read."""
         try:
             answer = await self._ask("get_bucket_tagging")
         except AqiError as error:
@@ -120,7 +121,7 @@ class BucketMaker:
         return TAG in {tag["Key"] for tag in answer.get("TagSet", [])}
 
     async def _tag(self) -> str:
-        """Put our tag on a bucket that we have made just now; return why it cannot be done."""
+        """Put our tag on a bucket that we have just made; return the reason if that fails."""
         try:
             await self._ask("put_bucket_tagging", Tagging={"TagSet": _TAGS})
         except AqiError as error:
@@ -130,7 +131,7 @@ class BucketMaker:
         return ""
 
     async def _put(self, setting: _Setting) -> str:
-        """Make a setting; return why the store does not take it. Raises AccessDenied."""
+        """Make a setting; return the reason if the store does not take it. Raises AccessDenied."""
         try:
             await self._ask(setting.make, **setting.values)
         except AqiError as error:
@@ -140,14 +141,14 @@ class BucketMaker:
         return ""
 
     async def _add(self, setting: _Setting) -> str:
-        """Make a setting that is not there; return why it is not to be had, or not to be seen."""
+        """Make a missing setting; return the reason if it cannot be made or checked."""
         seen = await self._look(setting)
         if isinstance(seen, AqiError):
             return f"{setting.lacks}: {seen}"
         return "" if seen else await self._put(setting)
 
     async def _look(self, setting: _Setting) -> bool | AqiError:
-        """Tell whether a setting is there, in whatever form; or return why that is not to be seen."""
+        """Tell whether a setting exists, in any form; or return why that cannot be checked."""
         try:
             await self._ask(setting.look)
         except AqiError as error:
@@ -157,14 +158,14 @@ class BucketMaker:
         return True
 
     async def _left_alone(self) -> str:
-        """Say in one sentence what a bucket has not that is not ours."""
+        """Say in one sentence what a bucket that is not ours lacks."""
         lacks = [setting.lacks for setting in _SETTINGS if await self._look(setting) is False]
         if not lacks:
             return ""
         return f"{' and '.join(lacks)}: {self._bucket.what} was there before, and stays as its owner has it"
 
     async def _ask(self, operation: str, **values: Any) -> Any:
-        """Call an operation; that a bucket is not there which was just there, or just made, may pass."""
+        """Call an operation; a bucket that is missing although it was just made, or there, may come back."""
         try:
             return await self._bucket.call(operation, **values)
         except MissingResource:
@@ -172,10 +173,10 @@ class BucketMaker:
 
 
 def _refused(error: AqiError) -> bool:
-    """Tell whether a store will not take this request the next time either, for whatever reason."""
+    """Tell whether a store will refuse this request the next time too, for whatever reason."""
     return not (isinstance(error, NotReady) or may_pass(error))
 
 
 def _region(name: str) -> dict[str, Any]:
-    """Return where to make a bucket; us-east-1 is S3's default, and it refuses to have it named."""
+    """Return where to make a bucket; nothing for us-east-1, S3's default, which it refuses by name."""
     return {} if name == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": name}}

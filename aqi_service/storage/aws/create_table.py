@@ -1,6 +1,6 @@
-"""Make the table, or add what one that is there lacks.
+"""Makes the table, or adds what an existing one lacks.
 
-One rule: it adds; it never changes or deletes what is there.
+One rule: it only adds; it never changes or deletes anything.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ SENSOR_INDEX = "sensor_id-measured_at-index"
 TTL_ATTRIBUTE = "expires_at"
 _INDEX_LACKS, _TTL_LACKS = f"index {SENSOR_INDEX}", f"TTL on {TTL_ATTRIBUTE}"
 POLL_SECONDS, POLLS = 2.0, 150
-"""How often, and how many times, a table that is being made is looked at."""
+"""How often (seconds), and how many times, a table that is being made is checked."""
 
 _INDEX_KEYS: Any = [
     {"AttributeName": "sensor_id", "AttributeType": "N"},
@@ -45,11 +45,11 @@ _INDEX: Any = {
 
 
 _TTL_LATER = (RequestRefused, ItemRefused)
-"""Refusals of TTL that keep nobody from loading: it is unknown, or was switched within the last hour."""
+"""Refusals of TTL that stop no load: it is unknown, or was switched within the last hour."""
 
 _TTL_ON = ("ENABLED", "ENABLING")
 _TIMES = ("measured_at", "snapshot_at")
-"""Attributes that DynamoDB takes for a time of expiry, where TTL is on them, and that is past at once."""
+"""If TTL is on one of these attributes, DynamoDB takes it for the expiry time, which has already passed."""
 
 Seen = TypeVar("Seen")
 
@@ -57,7 +57,7 @@ Seen = TypeVar("Seen")
 async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
     """Make the table on demand with key `id` (text), index by sensor and TTL, or add what it lacks.
 
-    Return what it has to do without because the service does not know it, one sentence each.
+    Return what could not be made because the service does not know it, one sentence each.
     """
     maker = _Table(client, table, sleep)
     with refused_as(ConfigError):
@@ -74,12 +74,12 @@ async def create_table(client: "DynamoDBClient", table: str, sleep: Sleep = asyn
 
 
 async def check_writable(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> None:
-    """Return if no index would have the table refuse every item; raises ConfigError otherwise."""
+    """Return if no index makes the table refuse every item; raises ConfigError otherwise."""
     check_indexes(f"table {table}", await _Table(client, table, sleep).describe())
 
 
 async def missing(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
-    """Name what the table lacks of what `--create` makes; what may not be seen is not named."""
+    """Name what the table lacks of what `--create` makes, as far as it may be read."""
     maker = _Table(client, table, sleep)
     lacks = []
     with suppress(MissingResource):
@@ -91,9 +91,9 @@ async def missing(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.s
 
 
 async def wrong(client: "DynamoDBClient", table: str, sleep: Sleep = asyncio.sleep) -> list[str]:
-    """Say what is there in another form than `--create` makes it, and how to take it away; change nothing.
+    """Say what has another form than `--create` makes, and how to remove it; change nothing.
 
-    What may not be seen is not named.
+    What may not be read is not named.
     """
     maker = _Table(client, table, sleep)
     with suppress(MissingResource):
@@ -114,7 +114,7 @@ class _Table:
         return described_table(f"table {self._table}", await self._ask("describe_table"))
 
     async def there(self) -> Any:
-        """Return the table's description, once it has been made if it was not there."""
+        """Return the table's description; make the table first if there is none."""
         try:
             async with answering(f"table {self._table}"):
                 return await self.describe()
@@ -123,7 +123,7 @@ class _Table:
             return await self.until_active()
 
     async def create(self) -> None:
-        """Make the table; that another process makes it at the same time is as good."""
+        """Make the table; it is fine if another process makes it at the same time."""
         try:
             await self._ask(
                 "create_table",
@@ -137,7 +137,7 @@ class _Table:
                 raise
 
     async def until_active(self) -> Any:
-        """Wait until the table can be changed; one that is not there yet is on its way."""
+        """Wait until the table can be changed; a missing one will appear."""
         for _ in range(POLLS):
             with suppress(MissingResource):
                 described = await self.describe()
@@ -156,14 +156,14 @@ class _Table:
         return (await self._ask("describe_time_to_live")).get("TimeToLiveDescription", {})
 
     async def wrong_index(self) -> str:
-        """Say what is other about an index of the right name; nothing if it is the right one, or none."""
+        """Say how an index of the right name differs; nothing if it is right, or if there is none."""
         for index in indexes(await self.describe()):
             if index["IndexName"] == SENSOR_INDEX and (found := _form(index)) != _form(_INDEX):
                 return f"the index {SENSOR_INDEX} has {found}, expected is {_form(_INDEX)}: delete it"
         return ""
 
     async def wrong_ttl(self) -> str:
-        """Say which other attribute TTL is on; nothing if it is the right one, or none."""
+        """Say on which wrong attribute TTL is; nothing if it is right, or if there is none."""
         ttl = await self._ttl()
         name = ttl.get("AttributeName", TTL_ATTRIBUTE)
         if ttl.get("TimeToLiveStatus") not in _TTL_ON or name == TTL_ATTRIBUTE:
@@ -187,7 +187,7 @@ class _Table:
         await self._ask("update_time_to_live", TimeToLiveSpecification=ttl)
 
     async def _add_index(self, described: Any) -> None:
-        """Add the index; of a provisioned table it takes the table's own figures."""
+        """Add the index; with a provisioned table it gets the table's own capacity."""
         there = described["AttributeDefinitions"]
         names = {definition["AttributeName"] for definition in there}
         index = dict(_INDEX)
@@ -209,7 +209,7 @@ class _Table:
 
 
 async def _lack(what: str, work: Awaitable[None], why: tuple[type[AqiError], ...] = (RequestRefused,)) -> str:
-    """Return that `what` is lacking where the service does not do the work for one of these reasons."""
+    """Do the work; return that `what` is missing if the service refuses for one of these reasons."""
     try:
         await work
     except why as error:
@@ -218,7 +218,7 @@ async def _lack(what: str, work: Awaitable[None], why: tuple[type[AqiError], ...
 
 
 async def _unless_there(work: Awaitable[None], lacks: Callable[[], Awaitable[bool]]) -> None:
-    """Add something; that AWS calls it invalid, since another has added it meanwhile, is as good."""
+    """Add something; it is fine if AWS calls it invalid because another has added it meanwhile."""
     try:
         await work
     except ItemRefused:
@@ -227,7 +227,7 @@ async def _unless_there(work: Awaitable[None], lacks: Callable[[], Awaitable[boo
 
 
 async def _seen(look: Awaitable[Seen], *, no: Seen) -> Seen:
-    """Return what is to be seen; `no` where these credentials, or this endpoint, cannot tell."""
+    """Return what a request shows; `no` if these credentials, or this endpoint, cannot tell."""
     try:
         return await look
     except MissingResource:
@@ -241,7 +241,7 @@ def _lacks_index(described: Any) -> bool:
 
 
 def _form(index: Any) -> str:
-    """Say what keys an index has and which attributes are in it."""
+    """Say which keys an index has and which attributes are in it."""
     keys = " and ".join(f"`{key['AttributeName']}` ({key['KeyType']})" for key in index["KeySchema"])
     projected = index.get("Projection", {}).get("ProjectionType", "ALL")
     return f"keys {keys} and the attributes {projected}"

@@ -1,7 +1,7 @@
-"""Why a source gives no credentials: what passes by itself, and what a person has to mend.
+"""Why a source gives no credentials: faults that pass by themselves, and faults that a person must mend.
 
-One rule: what the services that give credentials answer is judged here; the same codes of S3 and DynamoDB say
-other things.
+One rule: this file judges answers of the services that give credentials; the same codes mean other things for
+S3 and DynamoDB.
 """
 
 import re
@@ -19,16 +19,16 @@ from aqi_service.storage.aws.refusals import code_of, denied, one_line, said, st
 
 _STATUS = re.compile(r"non 200 response (\d{3})")
 _FOR_GOOD = frozenset({"400", "401", "403"})
-"""Statuses by which a container's agent refuses: it is there, and what it was asked is wrong."""
+"""Statuses with which a container's agent refuses: it is there, but the request is wrong."""
 
 _UNFIT = re.compile(r"Unsupported version|Missing required key")
-"""What botocore says of a process that ended well and printed something else than credentials."""
+"""botocore's words about a process that ended well but printed no credentials."""
 
 _SET_FROM_OUTSIDE = frozenset({"Environment", "EcsContainer"})
-"""Sources of a role's own credentials that are variables, which do not come while a process runs."""
+"""Sources of a role's own credentials that are variables: these cannot appear while a process runs."""
 
 _PASSING = frozenset({408, 425, 429})
-"""Of the statuses that blame whoever asks, those of a moment."""
+"""Statuses that blame the client but may pass."""
 
 _STALE = "its credentials have expired already: this machine's clock, or the source's, is wrong"
 _NONE = f"it gives no valid credentials: mend it{OR_LOCALLY}"
@@ -37,9 +37,9 @@ _NO_VARIABLES = f"the variables that it names are not set: set them{OR_LOCALLY}"
 
 @contextmanager
 def explained(source: str, token_files: Collection[str]) -> Iterator[None]:
-    """Raise NotReady for what passes by itself, and ConfigError for what a person has to mend.
+    """Raise NotReady for faults that pass by themselves, and ConfigError for those that a person must mend.
 
-    `source` begins the sentence; any of `token_files` may be written, or filled, later.
+    `source` begins the sentence; each of `token_files` may be written, or filled, later.
     """
     what = f"AWS credentials from {source}"
     try:
@@ -53,7 +53,7 @@ def explained(source: str, token_files: Collection[str]) -> Iterator[None]:
 
 @contextmanager
 def _judged(what: str, token_files: Collection[str]) -> Iterator[None]:
-    """Judge what the chain of sources raises; what is judged alike everywhere goes on as it is."""
+    """Judge an error of the chain of sources; one that means the same everywhere goes on unchanged."""
     try:
         yield
     except Exception as error:
@@ -74,9 +74,9 @@ def _refused(error: Any, what: str, _token_files: Collection[str]) -> Exception:
 
 
 def _refused_for_good(error: aws.ClientError) -> str:
-    """Say why a service that gives credentials refuses them for good; empty for what may pass.
+    """Say why a service refuses credentials for good; empty if the refusal may pass.
 
-    What their codes mean to S3 and DynamoDB counts only where it is about credentials as well.
+    The meaning of its codes for S3 and DynamoDB counts only if that is about credentials too.
     """
     code, status = code_of(error), status_of(error)
     words = one_line(said(error))
@@ -91,7 +91,7 @@ def _refused_for_good(error: aws.ClientError) -> str:
 
 
 def _not_given(error: Any, what: str, _token_files: Collection[str]) -> Exception:
-    """Return what is wrong where a source was asked, and gave nothing."""
+    """Return what is wrong if a source was asked and gave nothing."""
     status = _STATUS.search(str(error))
     if status and status[1] in _FOR_GOOD:
         return error  # type: ignore[no-any-return]  # one of botocore's
@@ -142,7 +142,7 @@ def _not_ready(what: str, why: str) -> NotReady:
 
 
 def nobody_types(_prompt: str) -> str:
-    """Refuse to ask for a code: a service has nobody at a terminal, and its event loop would stand still."""
+    """Refuse to ask for a code: a service has no user at a terminal, and its event loop would stop."""
     raise ConfigError(
         "AWS: the profile asks for an MFA code, which nobody can type into a service: name a profile with "
         f"credentials of a session (aws sts get-session-token){OR_LOCALLY}"

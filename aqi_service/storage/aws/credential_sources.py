@@ -1,25 +1,25 @@
-"""Where credentials are expected to come from, which is where waiting for them makes sense.
+"""Where credentials are expected to come from: only then it makes sense to wait for them.
 
-One rule: what is expected is told by variables, the profile and the machine itself, without asking anybody.
+One rule: only variables, the profile and the machine tell what is expected; no service is asked.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
 DMI = Path("/sys/class/dmi/id")
-"""What the firmware says of the machine (Linux)."""
+"""What the firmware says about the machine (Linux)."""
 
 _VENDORS = ("sys_vendor", "board_vendor", "bios_vendor", "chassis_vendor")
 _VERSIONS = ("bios_version", "product_version")
 _SERIALS = ("product_uuid", "product_serial")
-"""Nitro machines name EC2 as their vendor; Xen ones have `4.11.amazon` as version and `ec2...` as serial."""
+"""Nitro machines name EC2 as their vendor; Xen ones have version `4.11.amazon` and serial `ec2...`."""
 
 _SSO_NAMES = ("sso_account_id", "sso_role_name")
 _IN_PROFILE = ("role_arn", "credential_source", "sso_session", "sso_start_url", "credential_process")
-"""Keys of a profile that name what gives credentials, instead of the credentials themselves."""
+"""Keys of a profile that name a source of credentials, instead of credentials themselves."""
 
 _ALONE_NOTHING = {"sso_session": _SSO_NAMES, "sso_start_url": _SSO_NAMES}
-"""Of these keys, those that botocore passes over where the profile has none of some others."""
+"""Keys that botocore ignores unless the profile also has one of certain others."""
 
 WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -30,9 +30,9 @@ _IMDS = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 def expected_source(
     environ: Mapping[str, str], profile: Mapping[str, object], name: str, dmi: Path = DMI
 ) -> str:
-    """Name what is expected to give credentials, in the order in which AWS's SDKs ask; empty for nothing.
+    """Name the expected source of credentials, in the order of AWS's SDKs; empty if there is none.
 
-    `profile` are the settings of the profile `name`.
+    `profile` has the settings of the profile `name`.
     """
     has_metadata = environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"
     first = (
@@ -48,18 +48,18 @@ def expected_source(
 
 
 def token_files(environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the files in which orchestrators write tokens, as far as variables name them."""
+    """Return the files, named by variables, into which orchestrators write tokens."""
     return frozenset(filter(None, map(environ.get, (WEB_IDENTITY, _CONTAINER_TOKEN))))
 
 
 def _counts(profile: Mapping[str, object], key: str) -> bool:
-    """Tell whether a profile's key names what gives credentials."""
+    """Tell whether a profile's key names a source of credentials."""
     with_it = _ALONE_NOTHING.get(key, (key,))
     return bool(profile.get(key)) and any(profile.get(each) for each in with_it)
 
 
 def is_ec2(dmi: Path) -> bool:
-    """Tell whether this machine is one of EC2, by what its firmware says."""
+    """Tell from the firmware whether this machine is one of EC2."""
     return (
         any("amazon ec2" in _said(dmi / name) for name in _VENDORS)
         or any("amazon" in _said(dmi / name) for name in _VERSIONS)
@@ -68,7 +68,7 @@ def is_ec2(dmi: Path) -> bool:
 
 
 def _said(path: Path) -> str:
-    """Return what a file says, in small letters; nothing if it cannot be read (serials are root's)."""
+    """Return a file's text in small letters; nothing if it cannot be read (only root reads serials)."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip().lower()
     except OSError:

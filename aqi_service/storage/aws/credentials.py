@@ -1,7 +1,7 @@
-"""Credentials that may come late: asked for with the first request, and again until there are some.
+"""Credentials that may come late: requested with the first request, and again until there are some.
 
-One rule: where something is expected to give them, that there are none yet passes by itself (NotReady);
-elsewhere a person has to do something (AccessDenied, ConfigError).
+One rule: if a source is expected to give them, their absence passes by itself (NotReady); otherwise a person
+must do something (AccessDenied, ConfigError).
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from aqi_service.storage.aws.credential_faults import explained
 from aqi_service.storage.aws.errors import translated
 
 AGAIN_SECONDS = 1.0
-"""So long after an answer that was none the source is left alone: many requests ask at once."""
+"""After an answer without credentials the source is left alone for this many seconds: many requests ask at
+the same time."""
 
 
 _NOT_OF_A_KEY = (
@@ -27,10 +28,10 @@ _NOT_OF_A_KEY = (
 
 
 class LateCredentials:
-    """What botocore's clients take for credentials; it asks `chain` until that gives some.
+    """The credentials of botocore's clients; it asks `chain` until that gives some.
 
-    `source` names what is expected to give them, for a person; empty where nothing is. `token_files` are
-    where an orchestrator writes tokens.
+    `source` names the expected source for a person; empty if there is none. `token_files` are files into
+    which an orchestrator writes tokens.
     """
 
     method = "late"
@@ -45,21 +46,21 @@ class LateCredentials:
         self._again = 0.0
 
     async def load_credentials(self) -> "LateCredentials":
-        """Return itself: as the session's `credential_provider` it is asked when a client is opened.
+        """Return itself: a session asks its `credential_provider` when a client is opened.
 
-        Where nothing has to come, it looks then, and once: what is there is there.
+        If no source is expected, it looks only once, then.
         """
         if not self._source:
             self._found = await self._chain()
         return self
 
     async def ready(self) -> None:
-        """Return once there are credentials; raise why there are none."""
+        """Return when there are credentials; raise the reason if there are none."""
         with translated("AWS"):
             await self.get_frozen_credentials()
 
     async def get_frozen_credentials(self) -> Any:
-        """Return key, secret and token of now. Raises NotReady while they are only expected."""
+        """Return the current key, secret and token. Raises NotReady while they are only expected."""
         found = await self._loaded()
         with self._explained():
             frozen = await found.get_frozen_credentials()
@@ -69,12 +70,12 @@ class LateCredentials:
         return frozen
 
     def get_deferred_property(self, name: str) -> Callable[[], Awaitable[str | None]]:
-        """Return what botocore calls for the one property that it asks for: the account's id."""
+        """Return the function for the one property that botocore asks for: the account's id."""
         del name
         return self.get_account_id
 
     async def get_account_id(self) -> str | None:
-        """Return the account that the credentials are of, where the source says so."""
+        """Return the account of the credentials, if the source names it."""
         found = await self._loaded()
         with self._explained():
             account: Any = found.get_account_id()
@@ -82,7 +83,7 @@ class LateCredentials:
             return known
 
     async def _loaded(self) -> Any:
-        """Ask the source, one at a time; a refusal stands for AGAIN_SECONDS."""
+        """Ask the source, one caller at a time; a refusal counts for AGAIN_SECONDS."""
         clock = asyncio.get_running_loop().time
         async with self._lock:
             if self._found is None:
@@ -103,5 +104,5 @@ class LateCredentials:
         return found
 
     def _explained(self) -> AbstractContextManager[None]:
-        """Raise NotReady for what passes by itself, where a source is expected; else leave all as it is."""
+        """Raise NotReady for a fault that passes by itself, if a source is expected; else change no error."""
         return explained(self._source, self._token_files) if self._source else nullcontext()

@@ -1,8 +1,8 @@
-"""What BatchGetItem answers, decoded straight into items where all of it has the form that is written here.
+"""Decodes answers of BatchGetItem directly into items, if the whole answer has the form below.
 
-One rule: an item read here is the one that `from_attributes` reads; any other answer is left to that.
+One rule: an item read here equals that of `from_attributes`; any other answer is left to that function.
 
-So the types are closed, no text is empty, and every number is checked to be plain, all of an answer together.
+So the types are closed, no text is empty, and all numbers of an answer are checked together to be plain.
 """
 
 import re
@@ -67,14 +67,14 @@ _TEXTS: Callable[[Any], tuple[str | None, ...]] = attrgetter(
     "id.N", "id.S", *(f"{field}.{kind}" for field, _, kind in ATTRIBUTES[1:])
 )
 _NUMBERS = [at for at, (_, _, kind) in enumerate(ATTRIBUTES[1:], 2) if kind == "N"]
-"""Places of the numbers among these texts: the two of the id, of which one is there, come first."""
+"""Places of the numbers among these texts: the two forms of the id, of which one is there, come first."""
 
 _TIMESTAMP = Item._fields.index("timestamp") + 1
 _PLAIN = re.compile(rf"(?:{PLAIN_NUMBER}\n)*")
 
 
 def read_answer(body: bytes) -> tuple[dict[str, Item], list[AttributeValues]] | None:
-    """Return the items that an answer has, by id, and the unprocessed keys; None if it has another form."""
+    """Return an answer's items, by id, and the unprocessed keys; None if it has another form."""
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, RecursionError):
@@ -91,7 +91,7 @@ def read_answer(body: bytes) -> tuple[dict[str, Item], list[AttributeValues]] | 
 
 
 def _are_plain(rows: Sequence[tuple[str | None, ...]]) -> bool:
-    """Tell whether all numbers are written as they should be, and all ids are there."""
+    """Tell whether all numbers have the right form, and all ids are there."""
     columns = list(zip(*rows, strict=True))
     if not all(map(or_, map(bool, columns[0]), map(bool, columns[1]))):
         return False

@@ -1,6 +1,6 @@
 """An item as DynamoDB's attribute values, and back.
 
-One rule: both directions stand here, side by side, and share one round-trip test.
+One rule: both directions are here, side by side, and share one round-trip test.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _DESCRIBED = ("TableStatus", "KeySchema", "AttributeDefinitions")
 
 
 def described_table(what: str, answer: Any) -> Any:
-    """Return the table of an answer to DescribeTable. Raises Unavailable if that is no description of one."""
+    """Return the table of an answer to DescribeTable. Raises Unavailable if it describes none."""
     table = answer.get("Table") or {}
     if not all(table.get(part) for part in _DESCRIBED):
         raise Unavailable(f"{what}: the endpoint describes no table: check the endpoint")
@@ -42,9 +42,9 @@ def key_kind(what: str, described: Any) -> str:
 
 
 def check_indexes(what: str, described: Any) -> None:
-    """Raise ConfigError if an index of a described table is on an attribute of another type than is written.
+    """Raise ConfigError if an index of a table is on an attribute whose type differs from the written one.
 
-    DynamoDB refuses every item then that has the attribute, whoever made the index, and for what.
+    DynamoDB then refuses every item that has the attribute, whoever made the index.
     """
     types = _types(described)
     written = {name: kind for _, name, kind in ATTRIBUTES[1:]}  # the key has the type that the table gives it
@@ -106,10 +106,10 @@ def put_request(item: Item, key_kind: str) -> bytes:
 
 
 def from_attributes(values: Mapping[str, Mapping[str, Any]]) -> Item:
-    """Return the item that the attributes stand for.
+    """Return the item of these attributes.
 
-    Reads what other programs wrote as well: numbers stored as text, attributes that are missing or of
-    another type. What is no usable number is None; a missing `measured_at` follows from the timestamp.
+    It also reads items of other programs: numbers stored as text, attributes that are missing or of another
+    type. An unusable number becomes None; a missing `measured_at` follows from the timestamp.
     """
     fields = {field: _read(values.get(name), field, kind) for field, name, kind in ATTRIBUTES}
     if fields["measured_at"] is None:
@@ -132,7 +132,7 @@ def _read(value: Mapping[str, Any] | None, field: str, kind: str) -> Any:
 
 
 def _without_exponent(text: str) -> str | None:
-    """Write a number `1E+2` as `100`: boto3 sends such, and not every endpoint gives them back plain."""
+    """Write a number `1E+2` as `100`: boto3 sends such numbers, and not every endpoint returns them plain."""
     try:
         number = Decimal(text)
     except InvalidOperation:

@@ -1,12 +1,11 @@
-"""Requests whose JSON is made, and of many items read, here: botocore signs, and does not walk it.
+"""Requests whose JSON is made and read here: botocore only signs, and does not walk through it.
 
-One rule: botocore's events alone are used (`provide-client-params`, `before-call`, `before-parse`); what is
-sent and what came back is the same as without them, at a fraction of the time.
+One rule: only botocore's events are used (`provide-client-params`, `before-call`, `before-parse`); requests
+and answers are the same as without them, in a fraction of the time.
 
-A client that was prepared takes a batch call's `RequestItems` as `{table: JSON}`, the JSON as bytes, and a
-PutItem as ever, without binary values; `answer_of` gives what came back of a batch call, and of a Query, as
-orjson reads it. Errors come as ever. `read_batch` and `write_batch` are one request each, and tell what it
-left.
+A prepared client takes a batch call's `RequestItems` as `{table: JSON}` with the JSON as bytes, and a PutItem
+as usual, but without binary values. `answer_of` gives the answer of a batch call, and of a Query, as orjson
+reads it. Errors come as usual. `read_batch` and `write_batch` make one request each, and return what it left.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -31,7 +30,7 @@ _ANSWER = "Answer"
 
 
 def prepare(client: "DynamoDBClient") -> None:
-    """Make a client take and give JSON in batch calls, give it in queries, and send it in puts."""
+    """Prepare a client: it takes and gives JSON in batch calls, gives it in queries, and sends it in puts."""
     for event, handler, operations in (
         ("provide-client-params", _take, OPERATIONS),
         ("provide-client-params", _take_put, ("PutItem",)),
@@ -43,19 +42,19 @@ def prepare(client: "DynamoDBClient") -> None:
 
 
 def answer_of(answered: Any) -> dict[str, Any]:
-    """Return the JSON that came back. Raises Unavailable if it was none: then nobody knows what was done."""
+    """Return the JSON of an answer. Raises Unavailable if it was none: then nobody knows what was done."""
     return json_of(answered.get(_ANSWER))
 
 
 def tables_of(answer: Mapping[str, Any], part: str) -> list[Any]:
-    """Return what a part of an answer says of each table; one was asked, by whatever name it calls that."""
+    """Return the tables of a part of an answer; only one was asked, whatever name the answer gives it."""
     return [said for said in (answer.get(part) or {}).values() if said]
 
 
 async def read_batch(
     client: "DynamoDBClient", table: str, keys: Sequence[AttributeValues], **how: bool
 ) -> tuple[dict[str, Item], list[AttributeValues]]:
-    """Ask once for these keys; return the items that are there, by id, and the unprocessed keys."""
+    """Ask once for these keys; return the existing items, by id, and the unprocessed keys."""
     asked: Any = {table: orjson.dumps({"Keys": keys, **how})}
     answered: Any = await client.batch_get_item(RequestItems=asked)
     body = answered.get(_ANSWER)
@@ -70,7 +69,7 @@ async def read_batch(
 async def write_batch(client: "DynamoDBClient", table: str, puts: Mapping[str, bytes]) -> Set[str]:
     """Ask once to write these puts, by id; return the ids that are not written yet.
 
-    Those are all of them, if an id among what was left is in a form that was not sent.
+    All ids are returned if an unprocessed one has a form that was not sent.
     """
     asked: Any = {table: b"[%s]" % b",".join(puts.values())}
     answer = answer_of(await client.batch_write_item(RequestItems=asked))
@@ -80,25 +79,25 @@ async def write_batch(client: "DynamoDBClient", table: str, puts: Mapping[str, b
 
 
 def _take(params: Any, context: dict[str, Any], **_: object) -> Any:
-    """Put the body aside; leave the table's name, which botocore chooses an endpoint by."""
+    """Put the body aside; leave the table's name, by which botocore chooses an endpoint."""
     [(table, body)] = params["RequestItems"].items()
     context[_BODY] = b'{"RequestItems":{%s:%s}}' % (orjson.dumps(table), body)
     return {"RequestItems": {table: {}}}
 
 
 def _take_put(params: Any, context: dict[str, Any], **_: object) -> Any:
-    """Put the body of a put aside, likewise."""
+    """Put the body of a put aside in the same way."""
     context[_BODY] = orjson.dumps(params)
     return {"TableName": params["TableName"], "Item": {}}
 
 
 def _put(params: Any, context: dict[str, Any], **_: object) -> None:
-    """Have the body signed and sent."""
+    """Let the body be signed and sent."""
     params["body"] = context.pop(_BODY)
 
 
 def _keep(response_dict: Any, customized_response_dict: Any, **_: object) -> None:
-    """Keep the answer, unless it is an error; leave botocore nothing to walk through."""
+    """Keep the answer, unless it is an error, and leave botocore an empty one."""
     if response_dict["status_code"] == HTTPStatus.OK:
         customized_response_dict[_ANSWER] = response_dict["body"]
         response_dict["body"] = b"{}"

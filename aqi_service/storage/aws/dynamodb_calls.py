@@ -1,9 +1,9 @@
-"""Calls of DynamoDB on a short way: botocore names, signs and reads each, and its own pool sends it.
+"""Calls of DynamoDB by a short way: botocore names, signs and reads each call, and its own pool sends it.
 
-One rule: documented events alone are used. `before-call` is answered here, by what it hands over, and
-`before-parse` may keep an answer; left out of botocore's way are its tries, of which there is one, and notes.
+One rule: only documented events are used. `before-call` is answered here, with the objects that it gives, and
+`before-parse` may keep an answer. So botocore's retries (it has one try) and its notes are left out.
 
-An answer is bounded, and is the one that was sent (`x-amz-crc32`).
+An answer has a limited size, and is checked to be the one that was sent (`x-amz-crc32`).
 """
 
 import zlib
@@ -24,9 +24,9 @@ from aqi_service.storage.aws.http_pool import HttpPool, read_answer
 
 
 class _Request(AWSRequest):
-    """A request whose body is bytes: botocore's own prepares one anew whenever it is looked at.
+    """A request whose body is bytes: botocore's own prepares the body again at each look.
 
-    Its headers are aiohttp's kind: botocore's are those of an e-mail, and take a thirtieth of a request.
+    Its headers are of aiohttp's kind: botocore's are those of an e-mail, and cost a thirtieth of a request.
     """
 
     def __init__(self, params: Mapping[str, Any]) -> None:
@@ -38,14 +38,14 @@ class _Request(AWSRequest):
 
     @property
     def body(self) -> Any:
-        """What is signed and sent: bytes."""
+        """The signed and sent bytes."""
         return self.data
 
 
 def shorten(client: Any, pool: HttpPool) -> None:
-    """Have all requests of a client go the short way; `pool` is where it sends them.
+    """Make all requests of a client go the short way; `pool` sends them.
 
-    No operation of its service may stream, or ask for a checksum. Other handlers of these events come first.
+    No operation of its service may stream, or need a checksum. Other handlers of these events run first.
     """
     meta = client.meta
     parser: Any = create_parser(meta.service_model.resolved_protocol)
@@ -77,7 +77,7 @@ def shorten(client: Any, pool: HttpPool) -> None:
 
 
 def json_of(body: object) -> dict[str, Any]:
-    """Return the JSON object that came back. Raises Unavailable if it is none: nobody knows what was done."""
+    """Return the JSON object of an answer. Raises Unavailable if it is none: nobody knows what was done."""
     if isinstance(body, bytes):
         with suppress(orjson.JSONDecodeError):
             body = orjson.loads(body)

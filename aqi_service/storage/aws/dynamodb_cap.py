@@ -1,6 +1,6 @@
 """How many write units a second the owner lets this process use: a token bucket.
 
-One rule: no ten seconds in a row have more than ten times the cap, the first ones included.
+One rule: no ten seconds in a row, not even the first, use more than ten times the cap.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from aqi_service.core.costs import bucket
 class WriteCap:
     """Says when a write may go out under a cap of `per_second` write units: arithmetic only.
 
-    The bucket holds what one request uses, and fills so much slower than the cap that it and ten seconds of
-    filling are just the cap's. `now` is in seconds, on any clock.
+    The bucket holds what one request uses, and fills a little slower than the cap: bucket and ten seconds of
+    filling together are ten times the cap. `now` is in seconds, on any clock.
     """
 
     def __init__(self, per_second: int) -> None:
@@ -22,11 +22,11 @@ class WriteCap:
         self._at = float("-inf")
 
     def fitting(self, units: Sequence[int]) -> int:
-        """Return how many of the items, from the first on, go into one request: at least one."""
+        """Return how many of the items, from the first on, fit into one request: at least one."""
         return max(1, sum(total <= self._holds for total in accumulate(units)))
 
     def due(self, units: int, now: float) -> float:
-        """Give a request of so many units its turn; return the seconds until it."""
+        """Give a request of this many units its turn; return the seconds until then."""
         self._units = min(self._holds, self._units + (now - self._at) * self._a_second)
         self._at = now
         self._units -= units

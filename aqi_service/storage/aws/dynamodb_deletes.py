@@ -1,6 +1,6 @@
-"""Deletes of a sensor's items, one by one, as BatchWriteItem knows no condition.
+"""Deletes a sensor's items one by one, since BatchWriteItem takes no condition.
 
-One rule: an item is deleted only if it is of that sensor at that moment; one that is not there is no error.
+One rule: an item is deleted only if it belongs to that sensor at that moment; a missing one is no error.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 PATIENT = RetryPolicy(attempts=ATTEMPTS)
-"""All of a sensor's items lie in one part of the index, which takes 1,000 deletes a second, and no more."""
+"""All of a sensor's items are in one part of the index, which takes at most 1,000 deletes a second."""
 
 
 async def delete_of_sensor(
     client: "DynamoDBClient", table: str, sensor_id: int, keys: Sequence[AttributeValues], sleep: Sleep
 ) -> int:
-    """Delete the items of these keys; return how many there were."""
+    """Delete the items with these keys; return how many there were."""
     deleted, slots = 0, asyncio.Semaphore(WRITE_CONCURRENCY)
 
     async def delete(key: AttributeValues) -> None:

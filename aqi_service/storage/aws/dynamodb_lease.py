@@ -1,11 +1,11 @@
-"""The lease of a DynamoDB table: one item that says who holds it, changed by conditional writes alone.
+"""The lease of a DynamoDB table: one item that names its holder, changed only by conditional writes.
 
-One rule: no two clocks are compared. Each write gives the item a new random `term`. A holder counts from
-before it sent its last write that came through; a contender counts from after it first read the term that is
-still there. The contender waits LEASE_SECONDS, the holder stops SPARE_SECONDS earlier.
+One rule: no two clocks are compared. Each write gives the item a new random `term`. A holder counts from the
+moment before it sent its last successful write; a contender counts from the moment after it first read the
+present term. The contender waits LEASE_SECONDS, the holder stops SPARE_SECONDS earlier.
 
-A term begins with its lease's own nonce: what a lost answer or a late request of ours left in the table is
-known as ours. Whoever deletes the item by hand lets a second holder in until the first one renews.
+A term begins with its lease's own nonce, so a write of ours with a lost answer, or a late one, is recognised
+as ours. If a person deletes the item by hand, a second holder can come in until the first one renews.
 """
 
 import asyncio
@@ -27,29 +27,30 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
 
 SPARE_SECONDS = 5.0
-"""The last part of a lease, which its holder does not use: requests on their way, and clocks that drift."""
+"""The last part of a lease, which its holder does not use: for requests on their way, and clocks that
+drift."""
 
 ANSWER_SECONDS = 9.0
-"""Longest time of one `take`, `renew` or `release`: far under LEASE_SECONDS."""
+"""Most seconds for one `take`, `renew` or `release`: far under LEASE_SECONDS."""
 
 QUICK = RetryPolicy(attempts=3, base=0.1, seconds=2.5)
 """How often a single request is tried."""
 
 CHANGES = 5
-"""Writes in a row that another's, or an earlier one of ours, may come before."""
+"""Most writes in a row that may come too late, after another's or an earlier one of ours."""
 
 Keyed = Callable[[], AbstractAsyncContextManager[str]]
 
 
 def awake_or_not() -> float:
-    """Return seconds on a clock that nobody sets; on Linux it goes on while the machine sleeps."""
+    """Return seconds of a monotonic clock; on Linux it goes on while the machine sleeps."""
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
 
 
 class Means(NamedTuple):
-    """What a lease needs of the machine: who is dead, what time it is, and how to wait."""
+    """What a lease needs from the machine: who is dead, what time it is, and how to wait."""
 
     dead: Callable[[str], bool] = is_dead
     clock: Callable[[], float] = awake_or_not
@@ -57,7 +58,7 @@ class Means(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """What a read found: the holder's name, and the term as the table has it (None: no lease is there)."""
+    """The result of a read: the holder's name, and the term as the table has it (None: there is no lease)."""
 
     holder: str = ""
     term: Mapping[str, Any] | None = None
@@ -71,8 +72,8 @@ _NEVER = float("-inf")
 class DynamoLease:
     """The lease of one table; keeps the port `storage.Lease`.
 
-    Several may be in one process. `client` is a client for writes, `keyed` gives the type of the table's key
-    (DynamoStore.keyed), `name` is this process's.
+    One process may have several. `client` is a client for writes, `keyed` gives the type of the table's key
+    (DynamoStore.keyed), `name` is this process's name.
     """
 
     def __init__(
@@ -91,10 +92,10 @@ class DynamoLease:
         self._tried = False  # to write; something of ours may be there even after an error
 
     async def take(self) -> str | None:
-        """Take the lease where there is none, or it is ours, or its holder is dead or silent for too long.
+        """Take the lease if there is none, or it is ours, or its holder is dead or silent for too long.
 
-        Returns None when it is ours now, else its holder's name. Raises Unavailable when the table does not
-        answer; the lease may be ours all the same, which the next call finds out.
+        Returns None if it is ours now, else its holder's name. Raises Unavailable if the table does not
+        answer; the lease may still be ours, which the next call finds out.
         """
         async with self._request() as kind:
             await self._read(kind)
@@ -102,9 +103,9 @@ class DynamoLease:
             return None if taken else self._seen.holder
 
     async def renew(self) -> None:
-        """Prolong the lease. Raises LeaseLost when another holds it or it vanished.
+        """Renew the lease. Raises LeaseLost if another holds it or it vanished.
 
-        One that ran out, and that nobody has taken meanwhile, is ours again.
+        A lease that ran out, and that nobody has taken meanwhile, is ours again.
         """
         async with self._request() as kind:
             if not await self._change(kind, self._write, self._is_ours):
@@ -112,7 +113,7 @@ class DynamoLease:
                 raise LeaseLost(f"{self._what} is held by {whose} now")
 
     async def release(self) -> None:
-        """Delete the item if it is ours, one that a lost or late request left included."""
+        """Delete the item if it is ours, also one that a lost or late request left."""
         self._until = _NEVER
         if not self._tried:
             return
@@ -129,7 +130,7 @@ class DynamoLease:
 
     @asynccontextmanager
     async def _request(self) -> AsyncIterator[str]:
-        """Give the type of the key; limit what is done inside to ANSWER_SECONDS."""
+        """Give the type of the key; limit the work inside to ANSWER_SECONDS."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._keyed() as kind:
                 yield kind
@@ -139,7 +140,7 @@ class DynamoLease:
     async def _change(
         self, kind: str, write: Callable[[str], Awaitable[bool]], may: Callable[[], bool]
     ) -> bool:
-        """Write over what was last seen, for as long as we may; tell whether that was done."""
+        """Replace the item that was last read, as long as we may; tell whether that was done."""
         for _ in range(CHANGES):
             if not may():
                 return False
@@ -162,7 +163,7 @@ class DynamoLease:
         return self._seen.term is not None and self._seen.term.get("S", "").startswith(self._nonce)
 
     async def _read(self, kind: str) -> None:
-        """Look who holds it, and note since when that is the same."""
+        """Read who holds it, and note since when that is unchanged."""
         answer = await call_with_retry(
             self._what,
             lambda: self._client.get_item(TableName=self._table, Key=_key(kind), ConsistentRead=True),
@@ -178,7 +179,7 @@ class DynamoLease:
             self._until = _NEVER
 
     async def _write(self, kind: str) -> bool:
-        """Write our name and a new term if what was last seen is still there; tell whether it was."""
+        """Write our name and a new term if the item is as last read; tell whether it was."""
         term = {"S": f"{self._nonce}.{secrets.token_hex(8)}"}
         values: Any = _key(kind) | {"holder": {"S": self._name}, "term": term}
         still = self._still()
@@ -191,7 +192,7 @@ class DynamoLease:
         return done
 
     async def _delete(self, kind: str) -> bool:
-        """Delete the item if what was last seen is still there; tell whether it was."""
+        """Delete the item if it is as last read; tell whether it was."""
         still = self._still()
         done = await self._call(
             lambda: self._client.delete_item(TableName=self._table, Key=_key(kind), **still)
@@ -201,9 +202,9 @@ class DynamoLease:
         return done
 
     def _still(self) -> Any:
-        """Return the condition that what was last seen is still there, by its exact term.
+        """Return the condition that the item is as last read, by its exact term.
 
-        So a request that was given up, and that arrives late, changes nothing that came after it.
+        So a request that was given up, and arrives late, changes nothing that came after it.
         """
         condition: dict[str, Any] = {"ExpressionAttributeNames": {"#term": "term"}}
         if self._seen.term is None:

@@ -1,8 +1,8 @@
-"""How many items a second a table takes, or gives, learned from what it refuses; who asks waits for that.
+"""How many items a second a table takes, or gives, learned from its refusals; requests wait for that rate.
 
 One rule: nothing is held back before the table refuses something. From then on requests go out at the rate
-that it took between two refusals, when it had nothing left, and a little faster after many taken whole,
-as long as something waits for it.
+that it took between two refusals, when it had nothing left. After many whole successes the rate grows a
+little, as long as requests wait for it.
 
 So a steady load uses its table's limit, and about one request in 25 is refused.
 """
@@ -17,35 +17,38 @@ from aqi_service.storage.aws.errors import is_throttled
 from aqi_service.storage.aws.retry import Sleep
 
 SHARE = 0.97
-"""The share of what the table took that is asked for after a refusal."""
+"""After a refusal this share of what the table took is asked for."""
 
 FIRST_RATE_LEAST = 25.0
-"""Items a second that are tried after the first refusal, if not more: it says little."""
+"""At least this many items a second are tried after the first refusal, which says little."""
 
 MIN_SAMPLE_SECONDS, MIN_SAMPLE_ITEMS, LONG_SAMPLE_SECONDS = 1.0, 100, 4.0
-"""So long after a refusal, and so many items, the next one tells the limit; or after LONG_SAMPLE_SECONDS."""
+"""A refusal tells the limit if at least this many seconds and items came since the last one; or after
+LONG_SAMPLE_SECONDS."""
 
 SUCCESSES_BEFORE_GROWTH = 100
-"""Requests taken whole in a row, while the next had to wait for its turn, until the rate begins to grow."""
+"""After this many whole successes in a row, while the next request had to wait, the rate begins to grow."""
 
 UNSURE_SUCCESSES_BEFORE_GROWTH = 10
-"""So many after a refusal before which nothing was taken, so that it says little."""
+"""The same, after a refusal that gave no usable measurement."""
 
 GROWTH, MAX_GROWTH = 0.0025, 0.05
-"""By which share it grows with a request then; twice that after each further so many, up to the most."""
+"""The share by which it then grows with each request; after each further row of successes it doubles, up to
+the most."""
 
 PAUSE_SECONDS = 1.0
-"""So long without a request is no time in which the table took nothing."""
+"""A pause of this many seconds without a request does not count as time in which the table took nothing."""
 
 LATE_SECONDS = 0.1
-"""So much of what passed after a turn, as a busy loop wakes who waits for it late, is made up for."""
+"""At most this many seconds of lateness of a turn are made up for: a busy loop wakes waiting requests
+late."""
 
 FORGET_SECONDS = 60.0
-"""After so long without a request nothing is known: the table's limit may be another by then."""
+"""After this many seconds without a request everything is forgotten: the table's limit may have changed."""
 
 
 class AdaptiveRate:
-    """Says when a request may go out, and is told what became of it: arithmetic only.
+    """Says when a request may go out, and is told its result: arithmetic only.
 
     `now` is in seconds, on any clock.
     """
@@ -60,12 +63,12 @@ class AdaptiveRate:
         self._hold = SUCCESSES_BEFORE_GROWTH
 
     def most(self, limit: int) -> int:
-        """Return how many items a request should have, at most `limit`: no more than it takes in a second."""
+        """Return how many items a request should have, at most `limit`: what the table takes in a second."""
         rate = self.items_per_second
         return limit if rate is None else max(1, min(limit, int(rate)))
 
     def due(self, items: int, now: float) -> float:
-        """Give a request of so many items its turn; return the seconds until it."""
+        """Give a request of this many items its turn; return the seconds until then."""
         pause = now - max(self._used, self._next)
         if pause > FORGET_SECONDS:
             self.items_per_second, self._taken, self._since = None, 0, now
@@ -94,7 +97,7 @@ class AdaptiveRate:
                 self._since, self._taken = now, 0  # when less was asked for says no limit
 
     def _refused(self, now: float) -> None:
-        """Learn the rate; then let the table save up for one request before the next."""
+        """Learn the rate; then let the table recover for one request before the next."""
         self._in_a_row = 0
         since = now - self._since
         if self.items_per_second is None:
@@ -114,7 +117,7 @@ class Throttle:
     """Requests of one kind to one table, by the loop's clock: each waits until the table takes it.
 
     Attributes:
-        cap: what the owner lets all of them use; None where there is no such limit.
+        cap: the owner's limit for all of them; None if there is none.
     """
 
     def __init__(self, sleep: Sleep, cap: WriteCap | None = None) -> None:
@@ -125,14 +128,14 @@ class Throttle:
 
     @property
     def items_per_second(self) -> float | None:
-        """What the table takes, as far as refusals told."""
+        """What the table takes, as far as refusals have shown."""
         return self._rate.items_per_second
 
     async def turn(self, most: int, units: Sequence[int] = ()) -> int:
         """Wait for a turn; return how many items the request should have, at most `most`.
 
-        `units` are the write units of each of them, where there is a cap. One waits for a time, the others
-        for that one: what an answer tells holds for all turns after it.
+        `units` are the write units of each item, if there is a cap. One request waits for a time, the others
+        wait for that request: what an answer tells counts for all later turns.
         """
         async with self._turn:
             items = self._rate.most(most)
@@ -154,7 +157,7 @@ class Throttle:
 
     @contextmanager
     def noting_refusal(self, items: int) -> Iterator[None]:
-        """Note that the table left all items of the request inside the block, if its error says so."""
+        """Note that the table left all items of the request in the block, if the block's error says so."""
         try:
             yield
         except Unavailable as error:

@@ -1,6 +1,6 @@
-"""A sensor's records over time out of DynamoDB: one Query of the index by sensor is one page.
+"""A sensor's records over time from DynamoDB: one Query of the index by sensor is one page.
 
-One rule: what a page cost is what the table says that it cost.
+One rule: the cost of a page is the one that the table reports.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ SLICE = 100
 """Items that are read in one turn of the event loop: about 2 ms."""
 
 _ABSENT = ("does not have the specified index", "Invalid index")
-"""What AWS's sentence has in it where there is no such index, and what moto's (a ResourceNotFound) has."""
+"""Parts of AWS's sentence for a missing index, and of moto's (a ResourceNotFound)."""
 
 _BEING_MADE = "backfilling global secondary index"
-"""The same where it is not filled yet."""
+"""A part of the sentence for an index that is not filled yet."""
 
 
 async def query_page(
     client: "DynamoDBClient", table: str, asked: SensorRange, ages: float, position: Any
 ) -> SensorPage:
-    """Ask once for a page; what can be no record, as other programs may write it, is left out."""
+    """Ask once for a page; items that cannot be records (other programs may write them) are left out."""
     if asked.is_empty:
         return SensorPage(())
     answer = answer_of(await client.query(TableName=table, **_request(asked, position)))
@@ -48,7 +48,7 @@ async def query_page(
 
 @contextmanager
 def usable_index(what: str) -> Iterator[None]:
-    """Say of a request that AWS calls invalid what is wrong with the index: our own requests are valid."""
+    """Say what is wrong with the index if AWS calls a request invalid: our own requests are valid."""
     try:
         yield
     except (ItemRefused, MissingResource) as error:
@@ -66,7 +66,7 @@ def usable_index(what: str) -> Iterator[None]:
 
 
 async def _read(found: Sequence[Any], counts: Callable[[Item], bool]) -> list[Item]:
-    """Return the items that count; after each SLICE others have their turn."""
+    """Return the items that count; after each SLICE others get their turn."""
     items: list[Item] = []
     for start in range(0, len(found), SLICE):
         items += filter(counts, map(from_attributes, found[start : start + SLICE]))

@@ -1,7 +1,7 @@
 """The Store over DynamoDB: bounded concurrency, typed values, nothing lost on the way.
 
-One rule: a request is repeated until each of its items is in the table, refused for good, or an error says
-that the table cannot be reached.
+One rule: a request is repeated until each of its items is in the table or refused for good, or until an error
+says that the table cannot be reached.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ _FOR_GOOD = {
     "ARCHIVING": _KEY_GONE,
     "ARCHIVED": "AWS has put it into a backup, as its KMS key was gone for a week: restore that",
 }
-"""States of a table that only a person ends, and how."""
+"""States of a table that only a person can end, and how."""
 
 LOOKUP = RetryPolicy(attempts=3, base=0.05, seconds=5.0)
-"""A lookup is tried quickly: a client is waiting."""
+"""A lookup is tried only for a short time: a client is waiting."""
 
 
 class DynamoStore:
-    """Items in one table; `writes` and `lookups` are clients of their own."""
+    """Items in one table; `writes` and `lookups` are separate clients."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class DynamoStore:
         self._key_kind: str | None = None
 
     def cap_writes(self, units: int) -> None:
-        """Write no more than so many write units a second from now on."""
+        """Use at most this many write units a second from now on."""
         self._writer.throttle.cap = WriteCap(units)
 
     @property
@@ -96,7 +96,7 @@ class DynamoStore:
         return None if found is None else from_attributes(found)
 
     async def get_many(self, ids: Sequence[str]) -> dict[str, Item | None]:
-        """Look several up in one request, and again what it left unprocessed, as often as a lone one."""
+        """Look several up in one request; ask again for unprocessed ones, as often as for a single one."""
         found: dict[str, Item] = {}
         left: Sequence[Any] = []
 
@@ -138,7 +138,7 @@ class DynamoStore:
         return found
 
     async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
-        """Query the index by sensor (eventually consistent, and an index is no other way)."""
+        """Query the index by sensor (eventually consistent, as an index always is)."""
         with usable_index(self._what):
             return await call_with_retry(
                 self._what,
@@ -155,26 +155,26 @@ class DynamoStore:
         guard: Callable[[], None] = no_guard,
         judged: Judged | None = None,
     ) -> PutResult:
-        """Write items of distinct ids, in batches or one by one under a condition."""
+        """Write items with distinct ids, in batches, or one by one under a condition."""
         put = Put(await self._key(), guard, conditional, judged)
         await self._writer.write(items, put)
         return put.result
 
     async def delete_of_sensor(self, sensor_id: int, ids: Sequence[str]) -> int:
-        """Delete one by one, each under the condition that it is still of that sensor."""
+        """Delete items one by one, each only if it still belongs to that sensor."""
         async with self.keyed() as kind:
             keys = [key(i, kind) for i in ids if integer(i) == i]
             return await delete_of_sensor(self._writes, self._table, sensor_id, keys, self._sleep)
 
     async def settle(self) -> None:
-        """Return at once: what DynamoDB acknowledged is on three disks."""
+        """Return immediately: what DynamoDB acknowledged is on three disks."""
 
     async def receipt(self) -> str | None:
-        """Return None: a table is restored under another id."""
+        """Return None: a restored table has another id."""
         return None
 
     async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
-        """Return None, if that is one of them."""
+        """Return only None, if it is among them."""
         return frozenset({None}.intersection(receipts))
 
     async def expire(self, now: int) -> int:
@@ -183,7 +183,7 @@ class DynamoStore:
         return 0
 
     async def close(self) -> None:
-        """Return at once: whoever opened the clients closes them."""
+        """Return immediately: the code that opened the clients closes them."""
 
     async def _describe(self) -> Any:
         with refused_as(ConfigError):
@@ -214,7 +214,7 @@ class DynamoStore:
 
     @asynccontextmanager
     async def _keyed(self) -> AsyncIterator[str]:
-        """Give the type of the key; forget it when the table is gone, or was made anew with another."""
+        """Give the type of the key; forget it if the table is gone, or was made again with another."""
         try:
             yield await self._key()
         except (MissingResource, ItemRefused):

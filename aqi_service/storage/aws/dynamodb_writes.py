@@ -1,6 +1,6 @@
 """Writes to a DynamoDB table: a batch, or one item under a condition; each is repeated until it is settled.
 
-One rule: what has to be written again is read and judged again first, and so is what was read a while ago.
+One rule: an item that must be written again, or was read some time ago, is read and judged again first.
 """
 
 import asyncio
@@ -31,22 +31,23 @@ WRITE_LIMIT = 25
 """Most items of one BatchWriteItem."""
 
 WRITE_SECONDS = 4.0
-"""Longest time of one try of a write, from before its guard is asked.
-
-Shorter than the last part of a lease, which its holder does not use (`lease.SPARE_SECONDS`): what the guard
-let go has been answered, or given up and its connection closed, before another may hold the lease.
+"""Most seconds for one try of a write, counted from before its guard is asked. This is shorter than the last
+part of a lease, which its holder does not use (`lease.SPARE_SECONDS`): so each request that the guard let go
+is answered, or given up with its connection closed, before another can hold the lease.
 """
 
 FRESH_SECONDS = 2.0
-"""So long after the table was asked what it has, a write may still go out by that, unless it is repeated."""
+"""For this many seconds after a read of the table, a write may still go out based on it, unless it is a
+repetition."""
 
 NOT_NEWER = (
     "attribute_not_exists(measured_at) OR measured_at < :measured OR "
     "(measured_at = :measured AND "
     "(attribute_not_exists(snapshot_at) OR snapshot_at <= :taken OR snapshot_at > :until))"
 )
-"""The condition of a write that the table itself is to judge: what is there is not newer (an item without
-`measured_at` was judged by its timestamp when it was read), as `core.items.judge` and `dated` have it."""
+"""The condition of a write that the table itself must judge: its item is not newer (an item without
+`measured_at` was judged by its timestamp when it was read), in the sense of `core.items.judge` and
+`dated`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ class Put:
     Attributes:
         key_type: of the table's key, `S` or `N`.
         guard: is called right before each request.
-        conditional: each item is written by itself, under NOT_NEWER.
-        judged: how the items were judged, where they are not conditional.
-        superseded: ids that were found outdated.
+        conditional: each item is written alone, under NOT_NEWER.
+        judged: how the items were judged, if they are not conditional.
+        superseded: ids that turned out to be outdated.
         refused: id -> why.
     """
 
@@ -70,17 +71,17 @@ class Put:
     refused: dict[str, str] = field(default_factory=dict)
 
     def units(self, item: Item) -> int:
-        """Return the write units of one of the items."""
+        """Return the write units of one item."""
         return write_units(item, self.judged.old.get(item.id) if self.judged else None)
 
     @property
     def result(self) -> PutResult:
-        """What became of it."""
+        """The result so far."""
         return PutResult(frozenset(self.superseded), self.refused)
 
 
 class Writer:
-    """Writes to one table: `slots` bound its requests under way, `throttle` knows how much it takes."""
+    """Writes to one table: `slots` limit its requests under way, `throttle` knows how much it takes."""
 
     def __init__(self, client: "DynamoDBClient", table: str, sleep: Sleep, turn: Sleep) -> None:
         self._client = client
@@ -91,7 +92,7 @@ class Writer:
         self.throttle = Throttle(turn)
 
     async def write(self, items: Sequence[Item], put: Put) -> None:
-        """Write items of distinct ids."""
+        """Write items with distinct ids."""
         if put.conditional:
             await gather_or_cancel(self._put_one(item, put) for item in items)
         else:
@@ -99,7 +100,7 @@ class Writer:
             await gather_or_cancel(self._put_batch(group, put) for group in groups)
 
     async def _put_batch(self, items: Sequence[Item], put: Put) -> None:
-        """Write one batch; if AWS calls it invalid, write its items one by one to find which is."""
+        """Write one batch; if AWS calls it invalid, write its items one by one to find the bad one."""
         rest: Mapping[str, Item] = {item.id: item for item in items}
         is_repeated = False
 
@@ -120,12 +121,12 @@ class Writer:
             await gather_or_cancel(self._put_one(item, put) for item in rest.values())
 
     async def _turn(self, items: Collection[Item], put: Put) -> int:
-        """Wait for a turn; return how many of the items it is for, from the first on."""
+        """Wait for a turn; return for how many of the items it is, from the first on."""
         units = [put.units(item) for item in items] if self.throttle.cap else ()
         return await self.throttle.turn(len(items), units)
 
     async def _send(self, some: Mapping[str, Item], put: Put) -> Set[str]:
-        """Write some items in one request; return the ids of those that are not written yet."""
+        """Write some items in one request; return the ids that are not written yet."""
         if not some:
             return frozenset()
         puts = {i: put_request(item, put.key_type) for i, item in some.items()}
@@ -135,16 +136,16 @@ class Writer:
         return again
 
     def _is_stale(self, judged: Judged) -> bool:
-        """Tell whether what the items were judged by was read too long ago."""
+        """Tell whether the items were judged by a read that is too old."""
         return asyncio.get_running_loop().time() - judged.asked_at > FRESH_SECONDS
 
     async def _judge_again(
         self, some: Mapping[str, Item], judged: Judged, key_type: str
     ) -> tuple[Set[str], dict[str, Item]]:
-        """Read what the table has of these by now; return the settled ids, and what is to be written.
+        """Read what the table now has for these; return the settled ids, and the items to write.
 
-        One that the table did not give is in neither: it is read with the next try. The reading has no turn
-        of its own: it belongs to a request that has one.
+        An item that the table did not give is in neither: it is read with the next try. The read has no turn
+        of its own, since it belongs to a request that has one.
         """
         keys = [key(i, key_type) for i in some]
         with refused_as(Unavailable), translated(self._what):
@@ -158,7 +159,7 @@ class Writer:
         return read.keys() - wanted.keys(), wanted
 
     async def _put_one(self, item: Item, put: Put) -> None:
-        """Write one item, under the condition that what is there is not newer, unless nobody judges."""
+        """Write one item, under the condition that the table's is not newer, unless nobody judges."""
         unjudged = put.judged is None and not put.conditional
         values: Any = to_attributes(item, put.key_type)
 
@@ -184,7 +185,7 @@ class Writer:
 
     @asynccontextmanager
     async def _try(self, items: int, guard: Callable[[], None]) -> AsyncIterator[None]:
-        """Let a write of so many items go, if the guard does; give it up after WRITE_SECONDS."""
+        """Let a write of this many items go if the guard allows it; give it up after WRITE_SECONDS."""
         with self.throttle.noting_refusal(items), translated(self._what):
             async with asyncio.timeout(WRITE_SECONDS):
                 guard()

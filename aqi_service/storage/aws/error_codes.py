@@ -1,6 +1,7 @@
-"""What each of AWS's error codes is for us, and what a person can do about it.
+"""What each of AWS's error codes means for us, and what a person can do about it.
 
-One rule: a code that is not here may pass (Unavailable), unless its status says that the request is unknown.
+One rule: a code that is not listed here may pass (Unavailable), unless its status says that the request is
+unknown.
 """
 
 import re
@@ -46,10 +47,10 @@ UNKNOWN = "the service does not know this request, and waiting does not change t
 _WRONG = "the service says that this request is wrong, and waiting does not change that"
 
 UNKNOWN_STATUS = frozenset({405, 501})
-"""Statuses that say the same whatever the code."""
+"""Statuses that mean the same with any code."""
 
 IN_ITS_WORDS = (ItemRefused, RequestRefused, InGlacier)
-"""Errors that say what the service says; the words of others may name accounts, users and keys."""
+"""Errors that repeat the service's words; those of other errors may name accounts, users and keys."""
 
 CODES: dict[str, tuple[type[AqiError], str]] = {
     **dict.fromkeys(
@@ -134,7 +135,7 @@ CODES: dict[str, tuple[type[AqiError], str]] = {
 """AWS's error code (of a HEAD, the status) -> our error and what to do; the others may pass (Unavailable)."""
 
 SIGNED_OFF = re.compile(r"Signature (expired|not yet current)")
-"""What the words of a code that stands for a wrong signature say where only the clock is wrong."""
+"""The words that come with the code for a wrong signature if only the clock is wrong."""
 
 THROTTLED = frozenset(
     {
@@ -153,6 +154,6 @@ BUSY = THROTTLED | {
     "RequestTimeout",
     "TransactionInProgressException",
 }
-"""Codes that ask for a repetition, whatever the HTTP status (DynamoDB throttles with 400)."""
+"""Codes that ask for a repetition, with any HTTP status (DynamoDB throttles with 400)."""
 GIVERS_BUSY = BUSY | {"IDPCommunicationError"}
-"""The same of the services that give credentials."""
+"""The same for the services that give credentials."""

@@ -1,6 +1,6 @@
-"""AWS's errors as ours, and what to do about each.
+"""Translates AWS's errors into ours, and says what to do about each.
 
-One rule: above the storage shells nobody names botocore; what it raises is translated here, once.
+One rule: above the storage folders nothing names botocore; its errors are translated here, once.
 """
 
 import ssl
@@ -54,7 +54,7 @@ _CONFIG_ERRORS = (
     PermissionError,
     ValueError,
 )
-"""Raised by what AWS's variables and files say, a file with a web identity's token among them."""
+"""Errors that come from AWS's variables and files (also from a file with a web identity's token)."""
 
 _SSO_ERRORS = (aws.TokenRetrievalError, aws.NoAuthTokenError, aws.SSOError)
 _CREDENTIAL_ERRORS = (
@@ -67,12 +67,12 @@ _CREDENTIAL_ERRORS = (
 _AUTHORITIES = "the authorities that AWS_CA_BUNDLE or a profile's ca_bundle names cannot be read"
 
 _TOO_EARLY = "certificate is not yet valid"
-"""How a clock that was never set shows before AWS is even asked."""
+"""The sign of a clock that was never set, before AWS is even asked."""
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn what botocore raises inside the block into our errors; `what` begins the sentence."""
+    """Turn botocore's errors in the block into ours; `what` begins the sentence."""
     try:
         yield
     except aws.ClientError as error:
@@ -92,7 +92,7 @@ def translated(what: str) -> Iterator[None]:
 
 @contextmanager
 def refused_as(kind: type[AqiError]) -> Iterator[None]:
-    """Raise `kind` where AWS calls a request invalid that carries no item."""
+    """Raise `kind` if AWS calls a request without items invalid."""
     try:
         yield
     except ItemRefused as error:
@@ -100,7 +100,7 @@ def refused_as(kind: type[AqiError]) -> Iterator[None]:
 
 
 def may_pass(error: AqiError) -> bool:
-    """Tell whether the request that ended in this error is worth repeating within seconds."""
+    """Tell whether it makes sense to repeat the request of this error within seconds."""
     if not isinstance(error, Unavailable) or isinstance(error, NotReady):
         return False
     cause = error.__cause__
@@ -111,12 +111,12 @@ def may_pass(error: AqiError) -> bool:
 
 
 def is_throttled(error: AqiError) -> bool:
-    """Tell whether AWS refused the request because it was asked for too much."""
+    """Tell whether AWS refused the request because there were too many."""
     return isinstance(error.__cause__, aws.ClientError) and code_of(error.__cause__) in THROTTLED
 
 
 def translate(error: aws.ClientError, what: str) -> AqiError:
-    """Return our error for a code of AWS's."""
+    """Return our error for one of AWS's codes."""
     code = code_of(error)
     words = one_line(said(error))  # botocore's own text of it repeats the code
     kind, advice = _judged(error, words)
@@ -131,7 +131,7 @@ def translate(error: aws.ClientError, what: str) -> AqiError:
 
 
 def _no_answer(error: Exception, what: str) -> AqiError:
-    """Return our error where nothing came back; what a client could not even begin with is a setting."""
+    """Return our error if no answer came; if a client could not even begin, a setting is wrong."""
     begun = error.kwargs.get("error") if type(error) is aws.HTTPClientError else None
     if isinstance(begun, ssl.SSLError | FileNotFoundError | IsADirectoryError | PermissionError):
         return ConfigError(f"{what}: {_AUTHORITIES} ({one_line(begun)})")
@@ -147,7 +147,7 @@ def _no_credentials(error: Exception) -> str:
 
 
 def _judged(error: aws.ClientError, words: str) -> tuple[type[AqiError], str]:
-    """Return our error, and what to do; `words` are AWS's sentence."""
+    """Return our error, and what to do; `words` is AWS's sentence."""
     if SIGNED_OFF.search(words):
         return NotReady, CLOCK
     if _is_wordless(error):
@@ -156,9 +156,9 @@ def _judged(error: aws.ClientError, words: str) -> tuple[type[AqiError], str]:
 
 
 def _is_wordless(error: aws.ClientError) -> bool:
-    """Tell whether an answer that should have a code of AWS's blames the request, and has none.
+    """Tell whether an answer blames the request but lacks the code that AWS would give.
 
-    A HEAD has none; 301 and 403 say enough, and from 500 on it passes.
+    A HEAD never has a code; 301 and 403 say enough, and from 500 on it may pass.
     """
     status = status_of(error)
     told = status in (301, 403) or status in UNKNOWN_STATUS or status >= 500 or status == 429
@@ -166,7 +166,7 @@ def _is_wordless(error: aws.ClientError) -> bool:
 
 
 def _by_status(error: aws.ClientError) -> tuple[type[AqiError], str]:
-    """Return our error, and what to do, for a code that nobody knows."""
+    """Return our error, and what to do, for an unknown code."""
     if status_of(error) in UNKNOWN_STATUS:
         return RequestRefused, UNKNOWN
     return Unavailable, "AWS cannot do it now"

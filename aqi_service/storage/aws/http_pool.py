@@ -1,7 +1,7 @@
-"""The HTTP connections of one client of AWS's: botocore makes them, by its own settings, and they send.
+"""The HTTP connections of one AWS client: botocore makes them with its own settings; they send.
 
-One rule: what leads a request elsewhere than to its endpoint is not followed, and an answer that is read as a
-whole, as all are but an object's bytes, is bounded.
+One rule: no redirect to another endpoint is followed, and every answer that is read as a whole (all but an
+object's bytes) has a size limit.
 """
 
 from functools import partial
@@ -13,28 +13,29 @@ from aiohttp import ClientError, ClientResponse
 from aqi_service.errors import Unavailable
 
 MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of an answer. The longest are DynamoDB's, of 16 MB of items; JSON adds the types of attributes."""
+"""Most bytes of an answer. The longest are DynamoDB's, with 16 MB of items; JSON adds the attributes'
+types."""
 
 MAX_HEADER = 64 * 1024
-"""Bytes of an answer's longest header, as of a feed's: a store may stand behind the same proxies."""
+"""Most bytes of one header, as for a feed: a store may stand behind the same proxies."""
 
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 REGION = "x-amz-bucket-region"
-"""What S3 says beside a redirect of its own, which botocore knows how to answer."""
+"""The header of S3's own redirects, to which botocore knows the answer."""
 
 
 class HttpPool:
-    """What a client's settings name as the class of its HTTP session; it keeps the one that is made.
+    """Stands for the class of the HTTP session in a client's settings; it keeps the session that is made.
 
     Attributes:
-        session: with the client's proxies, certificates, time-outs and number of connections.
+        session: the session, with the client's proxies, certificates, time-outs and number of connections.
     """
 
     session: AIOHTTPSession
 
     def __call__(self, **settings: Any) -> AIOHTTPSession:
-        """Make the session, as botocore asks for it."""
+        """Make the session when botocore asks for it."""
         self.session = _Session(**settings)
         return self.session
 
@@ -45,13 +46,13 @@ class _Session(AIOHTTPSession):
 
 
 class _OneWay:
-    """A session of aiohttp's as far as a request is sent."""
+    """The part of aiohttp's session that sends a request."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
 
     async def request(self, method: str, **how: Any) -> ClientResponse:
-        """Send one request and return the answer, whose body is yet to be read."""
+        """Send one request and return the answer; its body must still be read."""
         answer: ClientResponse = await self._session.request(
             method, allow_redirects=False, max_line_size=MAX_HEADER, max_field_size=MAX_HEADER, **how
         )
@@ -64,7 +65,7 @@ class _OneWay:
 
 
 async def read_answer(answer: ClientResponse) -> bytes:
-    """Return what an answer says. Raises Unavailable if it is longer than any that AWS gives."""
+    """Return an answer's body. Raises Unavailable if it is longer than any of AWS's."""
     pieces, left = [], MAX_ANSWER
     async with answer:
         async for piece in answer.content.iter_any():

@@ -1,6 +1,6 @@
 """The backend on AWS: an S3 bucket, a DynamoDB table and its lease, over one set of clients.
 
-One rule: what is opened here is closed here; the bucket deletes by its own rules, so nothing is pruned.
+One rule: everything opened here is closed here; the bucket deletes by its own rules, so nothing is pruned.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from aqi_service.storage.process_name import holder_name
 
 
 class AwsBackend:
-    """A bucket and a table, as `ports.Backend` says; `owner` is the account that must own the bucket.
+    """A bucket and a table as a `Backend`; `owner` is the account that must own the bucket.
 
-    `max_write_units` is what all items may use a second, None if that is not limited.
+    `max_write_units` is the limit a second for all items, or None.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class AwsBackend:
         await self._clients.credentials.ready()
 
     async def create(self) -> Sequence[str]:
-        """Make bucket and table, each whatever becomes of the other; return what they have to do without."""
+        """Make bucket and table, each even if the other fails; return what could not be made."""
         table = create_table.create_table(self._clients.writes, self._table)
         done = await asyncio.gather(self._create_bucket(), table, return_exceptions=True)
         _raise_worst([error for error in done if isinstance(error, BaseException)])
@@ -65,7 +65,7 @@ class AwsBackend:
         return [*lacks, lack] if lack else lacks
 
     async def check_writable(self) -> None:
-        """Return if no index keeps the table from taking items."""
+        """Return if no index stops the table from taking items."""
         await create_table.check_writable(self._clients.writes, self._table)
 
     async def missing(self) -> Sequence[str]:
@@ -77,17 +77,17 @@ class AwsBackend:
         return await create_table.wrong(self._clients.writes, self._table)
 
     async def free_bytes(self) -> int | None:
-        """Return None: S3 and DynamoDB have no end."""
+        """Return None: S3 and DynamoDB never run full."""
         return None
 
     async def prune(self, names: Iterable[str]) -> int:
-        """Delete nothing: that is for the bucket's lifecycle rules."""
+        """Delete nothing: the bucket's lifecycle rules do that."""
         del names
         return 0
 
 
 def _raise_worst(errors: Sequence[BaseException]) -> None:
-    """Raise what may pass if there is such an error; else all that waiting cannot mend, as one."""
+    """Raise an error that may pass, if there is one; else all errors that waiting cannot mend, as one."""
     for error in errors:
         if not isinstance(error, ConfigError):
             raise error
@@ -101,7 +101,7 @@ def _raise_worst(errors: Sequence[BaseException]) -> None:
 async def open_aws(
     table: str, bucket: str, owner: str | None, max_write_units: int | None = None
 ) -> AsyncIterator[AwsBackend]:
-    """Open the backend; raises ConfigError when AWS's own settings cannot be used."""
+    """Open the backend; raises ConfigError if AWS's own settings cannot be used."""
     async with open_clients() as clients:
         backend = AwsBackend(clients, table, bucket, owner, max_write_units)
         try:
@@ -113,14 +113,14 @@ async def open_aws(
 
 @asynccontextmanager
 async def open_objects() -> AsyncIterator[S3Objects]:
-    """Open what reads `s3://` sources for a backend that is not on AWS; raises ConfigError as `open_aws`."""
+    """Open the reader of `s3://` sources for a backend not on AWS; raises ConfigError as `open_aws`."""
     async with open_s3() as (client, credentials):
         yield S3Objects(client, credentials=credentials)
 
 
 @asynccontextmanager
 async def open_s3_target(bucket: str, prefix: str) -> AsyncIterator[S3Target]:
-    """Open where `--export` brings files; raises ConfigError as `open_aws`, NotReady without credentials."""
+    """Open the place of `--export`; raises ConfigError as `open_aws`, NotReady without credentials."""
     async with open_s3() as (client, credentials):
         await credentials.ready()
         yield S3Target(client, bucket, prefix)

@@ -1,6 +1,6 @@
-"""A refusal of AWS's, taken apart: its code, its status, its own words, where it was asked, and who denies.
+"""The parts of AWS's refusals: code, status, words, region, and who denies.
 
-One rule: what is repeated of it stands on one line, without secrets.
+One rule: everything repeated from it is on one line, without secrets.
 """
 
 import os
@@ -13,26 +13,26 @@ from aqi_service.core.redaction import redact, secrets_of
 from aqi_service.errors import AqiError
 
 _REGION = "Region"
-"""Where our clients' handler notes it, beside what botocore notes of an answer."""
+"""The key under which our clients' handler notes the region in botocore's notes on an answer."""
 
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")  # the rest names account and user
 _DENY = re.compile(r"with an explicit deny(?: in ((?:an?|the) [A-Za-z -]*?(?:policy|boundary)))?")
 
 
 def error_code(error: AqiError) -> str:
-    """Return AWS's code of a translated error, of a HEAD the status as text; empty if AWS gave none."""
+    """Return AWS's code of a translated error (for a HEAD, the status as text); empty if AWS gave none."""
     return code_of(error.__cause__) if isinstance(error.__cause__, aws.ClientError) else ""
 
 
 def said(error: Exception) -> str:
-    """Return AWS's own sentence of an error, translated or not; empty if it is none of AWS's."""
+    """Return AWS's own sentence of an error, translated or not; empty if the error is not AWS's."""
     cause = error if isinstance(error, aws.ClientError) else error.__cause__
     response = cause.response if isinstance(cause, aws.ClientError) else {}
     return str(response.get("Error", {}).get("Message", ""))
 
 
 def denied(error: Exception, usual: str) -> str:
-    """Say why access is denied: by an explicit deny, where AWS says so, else what is `usual`."""
+    """Say why access is denied: an explicit deny, if AWS says so, else the `usual` reason."""
     words = said(error)
     named = _ACTION.search(words)
     if deny := _DENY.search(words):
@@ -45,7 +45,7 @@ def denied(error: Exception, usual: str) -> str:
 
 
 def name_region(client: Any) -> None:
-    """Have a client's errors say in which region it asked; `translate` tells of a table that is not there."""
+    """Make a client's errors name the region; `translate` uses it for a missing table."""
     region = client.meta.region_name
 
     def note(parsed: dict[str, Any], **_: object) -> None:
@@ -55,22 +55,22 @@ def name_region(client: Any) -> None:
 
 
 def asked_region(error: aws.ClientError) -> str:
-    """Say in which region something was looked for, if that is known."""
+    """Say in which region something was searched, if known."""
     region = dict(error.response.get("ResponseMetadata", {})).get(_REGION)
     return f"; it was looked for in {region}, and AWS_REGION names another region" if region else ""
 
 
 def status_of(error: aws.ClientError) -> int:
-    """Return the status of HTTP; 500 where there was none."""
+    """Return the HTTP status; 500 if there was none."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
 
 
 def code_of(error: aws.ClientError) -> str:
-    """Return AWS's code; the status as text where AWS gave none."""
+    """Return AWS's code; the status as text if AWS gave none."""
     code = error.response.get("Error", {}).get("Code", "?")
     return str(code or status_of(error))  # a page that is well-formed XML gives an empty one
 
 
 def one_line(error: object) -> str:
-    """Return the text of an error on one line, without secrets, and not too long for one."""
+    """Return an error's text on one line, without secrets, and not too long."""
     return redact(" ".join(str(error).split()), secrets_of(os.environ))[:300]

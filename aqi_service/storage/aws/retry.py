@@ -1,7 +1,6 @@
-"""Repeat what may pass by itself: a single call to AWS, and a request to the table until all of it is done.
+"""Repeats what may pass by itself: a single call to AWS, and a request to the table until all of it is done.
 
-One rule: every wait is full jitter by a `sleep` that is handed in; when the limit is reached, the last real
-error is raised.
+One rule: every wait has full jitter and uses a `sleep` argument; at the limit the last real error is raised.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ class RetryPolicy(NamedTuple):
     Attributes:
         attempts: how often.
         base: seconds, the upper edge of the first wait between two tries; doubled with each.
-        seconds: of one try, sending included; the client's time-outs do not cover a peer that reads nothing.
+        seconds: for one try, with sending; the client's time-outs do not cover a peer that reads nothing.
     """
 
     attempts: int = 5
@@ -32,16 +31,16 @@ class RetryPolicy(NamedTuple):
 
 CALL = RetryPolicy()
 ANSWER_SECONDS = 10.0
-"""How long a service may take to answer for the first time; then it counts as away."""
+"""A service that takes longer than this many seconds for its first answer counts as away."""
 
 ATTEMPTS = 10
-"""Requests in a row without progress until the table counts as unavailable (25 s of waiting on average)."""
+"""After this many requests in a row without progress the table counts as unavailable (25 s on average)."""
 
 Answer = TypeVar("Answer")
 
 
 class Sized(Protocol):
-    """What is left to do: any collection."""
+    """The remaining work: any collection."""
 
     def __len__(self) -> int:
         """Return how much is left."""
@@ -53,7 +52,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @asynccontextmanager
 async def answering(what: str) -> AsyncIterator[None]:
-    """Raise Unavailable when the block, a first question, takes over ANSWER_SECONDS, repetitions included."""
+    """Raise Unavailable if the block (a first request) takes over ANSWER_SECONDS, with repetitions."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             yield
@@ -67,7 +66,7 @@ async def call_with_retry(
     sleep: Sleep = asyncio.sleep,
     tries: RetryPolicy = CALL,
 ) -> Answer:
-    """Call AWS once, and again while the error may pass; AWS's errors come out as ours."""
+    """Call AWS once, and again while the error may pass; AWS's errors become ours."""
     attempt = 1
     while True:
         try:
@@ -82,13 +81,13 @@ async def call_with_retry(
 
 
 class Slots:
-    """Slots for requests to the table, `most` at the same time, in order of asking.
+    """Slots for requests to the table, `most` at the same time, in order of request.
 
-    In one turn of the event loop one begins: to write a request takes milliseconds, for which lookups wait.
+    Only one begins in a turn of the event loop: to write a request takes milliseconds, and lookups wait.
 
     Attributes:
-        alone: is held by a request of which the table did nothing, until it does something: the others that
-            it left wait meanwhile, so that a table or a link that takes little is asked by few.
+        alone: held by a request of which the table did nothing, until it does something; other such requests
+            wait meanwhile, so that only few ask a table or link that takes little.
     """
 
     def __init__(self, most: int) -> None:
@@ -98,7 +97,7 @@ class Slots:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Wait for a slot, and have it inside the block."""
+        """Wait for a slot, and hold it inside the block."""
         async with self._free:
             async with self._begins:
                 await let_lookups_pass()
@@ -108,10 +107,10 @@ class Slots:
 async def retry_unprocessed(
     left: Left, request: Callable[[Left], Awaitable[Left]], what: str, slots: Slots, sleep: Sleep
 ) -> None:
-    """Call `request` with what is left, which returns what is left then, until nothing is.
+    """Call `request` with the remaining work, which returns what then remains, until nothing does.
 
-    Waits with full jitter between calls that leave something. Raises Unavailable after ATTEMPTS calls without
-    progress; LeaseLost and other errors of `request` pass through at once.
+    It waits with full jitter between calls that leave something. Raises Unavailable after ATTEMPTS calls
+    without progress; LeaseLost and other errors of `request` pass through immediately.
     """
     if not left:
         return
@@ -131,7 +130,7 @@ async def retry_unprocessed(
 async def _until_progress(
     left: Left, request: Callable[[Left], Awaitable[Left]], what: str, sleep: Sleep, attempt: int
 ) -> Left:
-    """Repeat a call until it leaves less, and return what; raise its last error after ATTEMPTS waits."""
+    """Repeat a call until it leaves less, and return that; raise its last error after ATTEMPTS waits."""
     while True:
         attempt += 1
         await sleep(full_jitter(attempt, random()))  # noqa: S311  # spreads load, guards nothing

@@ -1,6 +1,6 @@
 """The Archive over S3: snapshots by multipart upload, complete or absent.
 
-One rule: whoever leaves an upload without completing it leaves nothing behind.
+One rule: an upload block that ends without `complete` leaves nothing behind.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
 ABANDONED_SECONDS = DAY
-"""Age of an upload under a snapshot's name at which its load counts as dead."""
+"""At this age (seconds) of an upload under a snapshot's name its load counts as dead."""
 
 _FORBIDDEN = (
     "access is denied: bucket names are global, so it may be another account's; name your own with --bucket, "
@@ -43,7 +43,7 @@ class S3Archive:
         self._bucket = Bucket(client, bucket, owner, sleep)
 
     async def check(self) -> None:
-        """Ask for a name in the bucket: unlike HEAD, a list says why it is refused."""
+        """List one name of the bucket: unlike HEAD, a list says why it is refused."""
         try:
             await self._bucket.call("list_objects_v2", Prefix=SNAPSHOT_PREFIX, MaxKeys=1)
         except AccessDenied as error:
@@ -52,7 +52,7 @@ class S3Archive:
             raise AccessDenied(f"{self._bucket.what}: {denied(error, _FORBIDDEN)}") from error
 
     async def names(self) -> Sequence[str]:
-        """List the snapshots of the bucket; keys that only resemble theirs (`.json.gz`) are passed over."""
+        """List the snapshots of the bucket; similar keys (`.json.gz`) are passed over."""
         pages = self._bucket.pages("list_objects_v2", Prefix=SNAPSHOT_PREFIX, Delimiter="/")
         keys = [entry["Key"] async for page in pages for entry in page.get("Contents", [])]
         return [key for key in keys if _is_snapshot(key)]
@@ -70,7 +70,7 @@ class S3Archive:
     async def sweep(self) -> int:
         """Abort the uploads under snapshots' names that began over ABANDONED_SECONDS ago; return how many.
 
-        How old one is, S3 alone tells: this machine's clock may be wrong, and the upload another's.
+        Only S3 tells the age: this machine's clock may be wrong, and the upload another's.
         """
         pages = self._bucket.pages("list_multipart_uploads", Prefix=SNAPSHOT_PREFIX)
         abandoned = [upload async for page in pages for upload in _abandoned(page)]
@@ -119,11 +119,11 @@ class S3Archive:
         return None if document is None else document.body
 
     async def close(self) -> None:
-        """Return at once: whoever opened the client closes it."""
+        """Return immediately: the code that opened the client closes it."""
 
 
 def _abandoned(page: Any) -> list[tuple[str, str]]:
-    """Return key and id of each abandoned upload of a page; none if S3 does not say what time it is."""
+    """Return key and id of each abandoned upload of a page; none if S3 does not tell the time."""
     now = http_time(page["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
     if now is None:
         return []

@@ -1,6 +1,6 @@
-"""One bucket: its calls, each repeated while that may help, and small objects in it.
+"""One bucket: its calls, each repeated while that may help, and its small objects.
 
-One rule: each call names the bucket and its owner, and fails as ours.
+One rule: each call names the bucket and its owner, and raises our errors.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("aqi_service")
 
 SLOW = RetryPolicy(seconds=300.0)
-"""For what may take long: to send a part or a document, and to complete an upload."""
+"""For calls that may take long: sending a part or a document, and completing an upload."""
 
 NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
 TAKEN = frozenset({"412", "PreconditionFailed"})
@@ -31,8 +31,8 @@ CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 
 CHANGES = 20
 CHANGE_BASE, CHANGE_CAP = 0.1, 2.0
-"""How often in a row another may be before us with changing a document, and the upper edges, in seconds, of
-the first and the longest wait in between: many shards of a backfill note themselves in one `latest.json`."""
+"""How often in a row another may change a document before us, and the upper edges, in seconds, of the first
+and the longest wait in between: many shards of a backfill note themselves in one `latest.json`."""
 
 UNCONDITIONAL = (
     "each write is checked by a look right before it, and not by the store: let one process at a time load"
@@ -44,13 +44,13 @@ _NEXT = {
     "list_objects_v2": {"ContinuationToken": "NextContinuationToken"},
     "list_multipart_uploads": {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"},
 }
-"""Of a list: what its next page is asked with -> where this page says it."""
+"""For each list: the parameter of the next page -> the field of this page that has it."""
 
 Answer = TypeVar("Answer")
 
 
 class Document(NamedTuple):
-    """A small object: its bytes, and the version of it by which it can be written over."""
+    """A small object: its bytes, and its version, which allows it to be replaced."""
 
     body: bytes
     etag: str
@@ -73,13 +73,13 @@ class Bucket:
         return await getattr(self._client, operation)(**self._place, **parameters)
 
     async def repeat(self, request: Callable[[], Awaitable[Answer]], tries: RetryPolicy = CALL) -> Answer:
-        """Make a request, and again while its error may pass."""
+        """Make a request, and repeat it while its error may pass."""
         return await call_with_retry(self.what, request, self.sleep, tries)
 
     async def call(
         self, operation: str, tries: RetryPolicy = CALL, needs: str = "", **parameters: Any
     ) -> Any:
-        """Call an operation and return its answer; one that lacks the field `needs` confirms nothing."""
+        """Call an operation and return its answer; an answer without the field `needs` confirms nothing."""
 
         async def request() -> Any:
             answer = await self.once(operation, **parameters)
@@ -102,7 +102,7 @@ class Bucket:
                 return
 
     async def document(self, key: str) -> Document | None:
-        """Read an object, of one over DOCUMENT_LIMIT a byte more than that; None if there is none."""
+        """Read an object (of one over DOCUMENT_LIMIT, one byte more than that); None if there is none."""
 
         async def read() -> Document:
             answer = await self.once("get_object", Key=key)
@@ -124,14 +124,14 @@ class Bucket:
             raise in_glacier(self.what, key) from error
 
     async def put(self, key: str, body: bytes, **parameters: Any) -> None:
-        """Write a whole object over an older one of that key."""
+        """Write a whole object, replacing an older one of that key."""
         kind = "application/x-ndjson" if key.endswith(".ndjson") else "application/json"
         await self.call("put_object", SLOW, "ETag", Key=key, Body=body, **{"ContentType": kind} | parameters)
 
     async def change(self, key: str, new: Callable[[Document | None], bytes | None]) -> None:
-        """Write over an object what `new` makes of it, None for nothing; ask again if another changed it.
+        """Replace an object by what `new` makes of it (None: leave it); ask again if another changed it.
 
-        Whoever was second waits a random while, so that of many each comes through.
+        The later one waits for a random time, so that each of many succeeds.
         """
         for attempt in range(CHANGES):
             if attempt:
@@ -150,7 +150,7 @@ class Bucket:
         raise Unavailable(f"{self.what}: others change {key} all the time")
 
     async def _put_over(self, there: Document | None, key: str, body: bytes) -> None:
-        """Write over what was just read, under that condition where the store knows it."""
+        """Replace what was just read, under that condition if the store knows it."""
         if self.takes_conditions:
             try:
                 await self.put(key, body, **{"IfMatch": there.etag} if there else {"IfNoneMatch": "*"})
@@ -161,7 +161,7 @@ class Bucket:
             await self.put(key, body)
 
     def goes_without_conditions(self, error: RequestRefused) -> None:
-        """Note that the store took a write without the condition with which it refused it; say so once."""
+        """Note that the store takes a write only without the condition; log that once."""
         self.takes_conditions = False
         log.warning("writes_unconditional", extra={"error": str(error), "hint": UNCONDITIONAL})
 
@@ -184,12 +184,12 @@ class Bucket:
 
 
 def in_glacier(what: str, key: str) -> InGlacier:
-    """Return the error that names an object which is to be restored."""
+    """Return the error for an object that must be restored first."""
     return InGlacier(f"{what}: {key} lies in Glacier: restore it first (InvalidObjectState)")
 
 
 def metadata(info: SnapshotInfo) -> dict[str, str]:
-    """Return what `Bucket.head` reads back; percent-encoded, because S3 takes ASCII only."""
+    """Return the metadata that `Bucket.head` reads back; percent-encoded, because S3 takes only ASCII."""
     kept = {
         "source": info.source,
         "load-id": info.load_id,

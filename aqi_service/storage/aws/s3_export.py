@@ -1,7 +1,7 @@
 """Exported files as objects of any bucket, each complete or absent.
 
-One rule: an object takes the place of an older one of its key, for whoever exports a snapshot again. A file
-of at most PART_SIZE goes out in one request, so that who is killed in the middle leaves no upload either.
+One rule: an object replaces an older one of its key, so a snapshot can be exported again. A file of at most
+PART_SIZE goes out in one request, so a process that is killed meanwhile leaves no upload.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
 MOST_IN_MEMORY = 32 * 1024 * 1024
-"""Bytes of a file that wait in memory until it is whole, over ten times what the feed's have; more go to a
-temporary file."""
+"""Most bytes of a file that wait in memory until it is whole, over ten times as many as the feed needs;
+larger files are temporary files on disk."""
 
 _DENIED = "access is denied: it is another account's, or these credentials lack s3:PutObject there"
 
@@ -33,7 +33,7 @@ _CONTENT_TYPE = "application/vnd.apache.parquet"
 
 
 class _Replacement(S3Upload):
-    """An upload that asks for no condition."""
+    """An upload without a condition."""
 
     content_type = _CONTENT_TYPE
 
@@ -53,14 +53,14 @@ class S3Target:
         self.what = f"s3://{bucket}/{prefix}"
 
     def begin(self) -> None:
-        """Return at once: the first snapshot shows whether the bucket takes it."""
+        """Return immediately: the first snapshot shows whether the bucket takes it."""
 
     def draft(self, held: ExitStack) -> BinaryIO:
         """Make a file in memory, or in a temporary one if it is large."""
         return cast("BinaryIO", held.enter_context(SpooledTemporaryFile(MOST_IN_MEMORY)))
 
     async def publish(self, file: BinaryIO, name: str, run: RunOnThread) -> None:
-        """Send it. Raises ConfigError for what waiting cannot mend, else ExportFailed."""
+        """Send the file. Raises ConfigError if waiting cannot mend the fault, else ExportFailed."""
         info = SnapshotInfo(source="--export", load_id=uuid.uuid4().hex)
         size = await run(lambda: file.seek(0, os.SEEK_END))
         send = self._put if size <= PART_SIZE else self._upload

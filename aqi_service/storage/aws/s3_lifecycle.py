@@ -1,9 +1,9 @@
-"""The lifecycle rule by which S3 itself ends uploads that nobody completes.
+"""The lifecycle rule with which S3 itself ends uploads that nobody completes.
 
-One rule: S3 takes the rules of a bucket all at once, so an owner's go back as they came, byte for byte.
+One rule: S3 takes all rules of a bucket together, so the owner's rules go back unchanged, byte for byte.
 
-botocore drops what its model does not know, and an owner's rule that lost a condition so would delete more
-than it was to: the XML is kept (`before-parse`) and sent (`before-call`) past the model.
+botocore drops what its model does not know, and a rule of the owner without one of its conditions would
+delete too much. So the XML is kept (`before-parse`) and sent (`before-call`) without the model.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 RULE_ID = "aqi-service-incomplete-uploads"
 DAYS = 1
-"""S3 counts from the midnight after the upload began (UTC), so none is ended that is younger than a day."""
+"""S3 counts from the midnight after the upload began (UTC), so no upload younger than a day is ended."""
 
 _GET, _PUT = "GetBucketLifecycleConfiguration", "PutBucketLifecycleConfiguration"
 _XML = "Xml"
 _SENT = "aqi_service.lifecycle"
 _SIZE = "TransitionDefaultMinimumObjectSize"
-"""Stands beside the rules, in a header: without it S3 sets its own default."""
+"""A header beside the rules: without it S3 sets its own default."""
 
 _OPEN = b'<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
 _CLOSE = b"</LifecycleConfiguration>"
@@ -42,9 +42,9 @@ _PREFIX = f"<Prefix>{SNAPSHOT_PREFIX}</Prefix>"
 async def end_incomplete_uploads(
     client: "S3Client", bucket: str, owner: str | None, sleep: Sleep = asyncio.sleep
 ) -> str | None:
-    """Add the rule to a bucket, unless one is there that does as much; return why it cannot be done.
+    """Add the rule to a bucket, unless another one does the same; return the reason if that fails.
 
-    Between reading and writing another's change can be lost: S3 writes rules under no condition.
+    A change by another between our read and write can be lost: S3 writes rules without a condition.
     """
     _prepare(client)
     place = Bucket(client, bucket, owner, sleep)
@@ -70,7 +70,7 @@ async def _add(bucket: Bucket) -> None:
 
 
 async def _there(bucket: Bucket) -> Mapping[str, Any]:
-    """Return what S3 says of the bucket's rules, and its words themselves; nothing if it has none."""
+    """Return the bucket's rules, parsed and as S3's own text; nothing if it has none."""
     try:
         answer: Mapping[str, Any] = await bucket.call("get_bucket_lifecycle_configuration")
     except Unavailable as error:
@@ -81,9 +81,9 @@ async def _there(bucket: Bucket) -> Mapping[str, Any]:
 
 
 def _does_as_much(rule: Mapping[str, Any]) -> bool:
-    """Tell whether a rule ends all uploads of ours within as many days.
+    """Tell whether a rule ends all our uploads within the same time.
 
-    Of one without a prefix nobody knows: it may be filtered by what botocore's model does not know.
+    For a rule without a prefix this is unknown: it may have a filter that botocore's model does not know.
     """
     prefix = rule.get("Filter", rule).get("Prefix")
     days = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", DAYS + 1)
@@ -92,22 +92,22 @@ def _does_as_much(rule: Mapping[str, Any]) -> bool:
 
 
 def _with_ours(xml: bytes, rules: Sequence[Mapping[str, Any]]) -> bytes | None:
-    """Return the XML with our rule as its last; None where its end is not found."""
+    """Return the XML with our rule as its last; None if its end is not found."""
     before, close, after = xml.rpartition(_CLOSE)
     return before + _ours(rules) + close + after if close else None
 
 
 def _ours(rules: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return our rule in the form that the others have: S3 refuses a mixture.
+    """Return our rule in the form of the others: S3 refuses a mixture.
 
-    The older form has the prefix in the rule itself ("Filter element can only be used in Lifecycle V2").
+    The older form has the prefix directly in the rule ("Filter element can only be used in Lifecycle V2").
     """
     is_old = any("Prefix" in rule for rule in rules)
     return _RULE.format(RULE_ID, _PREFIX if is_old else f"<Filter>{_PREFIX}</Filter>", DAYS).encode()
 
 
 def _prepare(client: "S3Client") -> None:
-    """Have a client take and give rules as XML; to do so twice is to do it once."""
+    """Make a client take and give rules as XML; a second call changes nothing."""
     for event, operation, handler in (
         ("before-parse", _GET, _keep), ("provide-client-params", _PUT, _take), ("before-call", _PUT, _put),
     ):  # fmt: skip

@@ -1,6 +1,6 @@
-"""Objects of any bucket: listed, and read to their end.
+"""Lists objects of any bucket, and reads them to their end.
 
-One rule: a reading is whole, and of one version of its object, or it ends in an error.
+One rule: a read is whole, and of one version of its object, or it ends in an error.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 READ_SIZE = 64 * 1024
 
 BREAKS = 4
-"""How often in a row a connection may break; one that brought PROGRESS bytes begins a new row."""
+"""How often in a row a connection may break; after PROGRESS bytes the count starts again."""
 
 PROGRESS = 1024 * 1024
 
@@ -56,7 +56,7 @@ class S3Objects:
         self._credentials = credentials
 
     async def authenticate(self) -> None:
-        """Ask for credentials, where those of the client are known."""
+        """Ask for credentials, if the client's are known."""
         if self._credentials:
             await self._credentials.ready()
 
@@ -75,10 +75,10 @@ class S3Objects:
         return [entry async for entry in self.each(bucket, prefix)]
 
     async def look(self, bucket: str, key: str) -> ObjectEntry | None:
-        """Return the object; None where it cannot be seen now, or is empty.
+        """Return the object; None if it cannot be seen now, or is empty.
 
-        Raises MissingResource without the object or its bucket, AccessDenied if it may not be read. What may
-        pass, and what only some readings meet, is left to the reading.
+        Raises MissingResource without the object or its bucket, AccessDenied if it may not be read. Errors
+        that may pass, or that only some reads meet, are left to the read.
         """
         place, absent = f"s3://{bucket}/{key}", False
         with suppress(FetchFailed), _as_source(place):
@@ -95,8 +95,8 @@ class S3Objects:
     async def read(self, bucket: str, key: str) -> AsyncGenerator[bytes, None]:
         """Yield an object's bytes as they are stored, up to READ_SIZE at a time.
 
-        Raises MissingResource without the bucket, FetchFailed without the object, or if it may not be read,
-        or not to its end; AccessDenied when the credentials are no good at all.
+        Raises MissingResource without the bucket; FetchFailed without the object, or if it cannot be read to
+        its end; AccessDenied if the credentials are no good at all.
         """
         with _as_source(f"s3://{bucket}/{key}", one=True):
             async with aclosing(read_object(self._bucket(bucket), key)) as chunks:
@@ -108,7 +108,7 @@ class S3Objects:
 
 
 def _time_of(listed: Any) -> int:
-    """Return when a listed object was last modified (epoch seconds); 0 where that is not told."""
+    """Return when a listed object was last modified (epoch seconds); 0 if not given."""
     changed = listed.get("LastModified")
     return int(changed.timestamp()) if changed else 0
 
@@ -116,7 +116,7 @@ def _time_of(listed: Any) -> int:
 async def read_object(bucket: Bucket, key: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of an object from `offset` on; nothing if it ends before.
 
-    A connection that breaks is continued from where it broke. Raises Unavailable with AWS's code.
+    After a broken connection it continues at that byte. Raises Unavailable with AWS's code.
     """
     reading = _Reading(bucket, key, offset)
     breaks = 0
@@ -147,11 +147,11 @@ class _Reading:
 
     @property
     def can_continue(self) -> bool:
-        """Tell whether bytes are missing, and S3 has said of which version."""
+        """Tell whether bytes are missing, and the version is known."""
         return self._end is not None and self.at < self._end and bool(self._version)
 
     async def open(self) -> Any:
-        """Ask for the bytes from `at` on, and return them as a stream; None where nothing lies there."""
+        """Ask for the bytes from `at` on, and return them as a stream; None if there are none."""
         wanted: dict[str, Any] = {"Range": f"bytes={self.at}-"} if self.at else {}
         try:
             answer = await self._bucket.call("get_object", Key=self._key, **wanted, **self._version)
@@ -170,7 +170,7 @@ class _Reading:
         return answer["Body"]
 
     async def take(self, body: Any) -> AsyncGenerator[bytes, None]:
-        """Yield what the stream brings. Raises Unavailable if that is not all."""
+        """Yield the stream's bytes. Raises Unavailable if some are missing."""
         with translated(self._bucket.what):
             async with body:
                 while chunk := await body.read(READ_SIZE):
@@ -181,14 +181,14 @@ class _Reading:
 
 
 def _entry(key: str, answer: Any) -> ObjectEntry | None:
-    """Read what the first byte of an object came with; None where that says nothing of its size."""
+    """Read the headers of an object's first byte; None if they do not tell its size."""
     size = str(answer.get("ContentRange", "")).rpartition("/")[2]
     return ObjectEntry(key, int(size), answer.get("ETag", "")) if size.isdecimal() else None
 
 
 @contextmanager
 def _as_source(place: str, *, one: bool = False) -> Iterator[None]:
-    """Raise what is wrong with a source, in a sentence that names it; of one object, it is that one's."""
+    """Raise what is wrong with a source, in a sentence that names it; for one object, that object."""
     try:
         yield
     except Unavailable as error:

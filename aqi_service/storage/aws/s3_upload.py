@@ -1,6 +1,6 @@
 """A snapshot on its way into S3: one multipart upload, complete or absent.
 
-One rule: whoever leaves an upload without completing it leaves nothing behind.
+One rule: an upload block that ends without `complete` leaves nothing behind.
 """
 
 import asyncio
@@ -16,18 +16,18 @@ from aqi_service.storage.ports import SnapshotInfo
 from aqi_service.storage.turns import between_lookups
 
 PART_SIZE = 5 * 1024 * 1024
-"""Bytes of a part: the least that S3 takes for all but the last; 10,000 parts are 48 GiB."""
+"""Bytes of a part: the least that S3 takes, except for the last; 10,000 parts are 48 GiB."""
 
 PARTS_IN_FLIGHT = 3
-"""Parts on their way together; with the one being filled they are the upload's memory."""
+"""Parts under way at the same time; with the one being filled they are the upload's memory."""
 
 ABORT_SECONDS = 3.0
 CREATE_SECONDS = 1.5
-"""Of ABORT_SECONDS, what a Create that is on its way has to name the upload that is to be aborted."""
+"""The part of ABORT_SECONDS for a Create under way: it must first name the upload to abort."""
 
 
 class S3Upload:
-    """One multipart upload: parts of PART_SIZE, at most PARTS_IN_FLIGHT on their way."""
+    """One multipart upload: parts of PART_SIZE, at most PARTS_IN_FLIGHT under way."""
 
     content_type = "application/json"
 
@@ -43,12 +43,12 @@ class S3Upload:
         self._done = False
 
     async def begin(self) -> None:
-        """Create the upload; cancelled meanwhile, `close` learns its name all the same."""
+        """Create the upload; even if this is cancelled, `close` learns its name."""
         self._creating = asyncio.create_task(self._create())
         await wait_result(self._creating)
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes; wait while PARTS_IN_FLIGHT parts are on their way."""
+        """Take the next bytes; wait while PARTS_IN_FLIGHT parts are under way."""
         rest = memoryview(chunk)
         while len(rest) >= (room := PART_SIZE - self._buffer.tell()):
             self._buffer.write(rest[:room])
@@ -59,8 +59,8 @@ class S3Upload:
     async def complete(self) -> None:
         """Send the last part and make the object appear.
 
-        Raises NameInUse if another load's object stands there, or S3 sees a conflict; ArchiveFailed if it
-        cannot be done, or it cannot be told whether it was.
+        Raises NameInUse if there is another load's object, or S3 finds a conflict; ArchiveFailed if it fails,
+        or if its result is not known.
         """
         if self._buffer.tell() or not self._parts:
             await self._send()
@@ -79,7 +79,7 @@ class S3Upload:
     async def _create(self) -> None:
         """Begin the upload.
 
-        One whose answer is lost stays, empty, for the sweep: nothing tells it from another load's.
+        If the answer is lost, an empty upload stays for the sweep: it looks like another load's.
         """
         begun = await self._bucket.call(
             "create_multipart_upload",
@@ -93,9 +93,9 @@ class S3Upload:
         self._id = {"Key": self._name, "UploadId": begun["UploadId"]}
 
     async def _send(self) -> None:
-        """Start the next part, all that is there; raise what an earlier one failed with.
+        """Start the next part with all waiting bytes; raise an earlier part's error.
 
-        It is not copied: that takes some 3 ms, for which lookups wait.
+        The bytes are not copied: that takes some 3 ms, for which lookups would wait.
         """
         await self._slots.acquire()
         for task in self._parts:
@@ -117,7 +117,7 @@ class S3Upload:
         return part | {k: answer[k] for k in ("ChecksumCRC32",) if k in answer}
 
     async def _complete(self, parts: list[dict[str, Any]]) -> None:
-        """Ask once for the object, under the condition that there is none; look first where S3 knows none."""
+        """Complete once, under the condition that no object exists; if S3 knows no conditions, look first."""
         if self._bucket.takes_conditions:
             try:
                 return await self._ask(parts, IfNoneMatch="*")
@@ -154,7 +154,7 @@ class S3Upload:
             raise Unavailable(f"{self._bucket.what}: S3 confirmed an upload without doing it")
 
     async def _decide(self, error: Unavailable) -> None:
-        """Return if the object is there although S3 did not say so, or raise why it is not."""
+        """Return if the object exists although S3 did not say so, else raise the reason."""
         owner = await self._owner()
         if owner == self._info.load_id:
             return
@@ -163,7 +163,7 @@ class S3Upload:
         raise ArchiveFailed(str(error)) from error
 
     async def _owner(self) -> str | None:
-        """Return the load id of the object under the name; None if there is none, or that cannot be told."""
+        """Return the load id of the object under the name; None if there is none, or if it is not known."""
         try:
             info = await self._bucket.head(self._name)
         except (ConfigError, Unavailable):
