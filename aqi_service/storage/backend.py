@@ -23,7 +23,7 @@ class SnapshotLocations:
 
 
 class Backend(Protocol):
-    """What a configuration names, open: its storage, and what is done to that as a whole."""
+    """An opened configuration: its storage, and the operations on the whole of it."""
 
     @property
     def location(self) -> str:

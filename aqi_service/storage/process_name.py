@@ -1,6 +1,7 @@
-"""The name of a process, by which others tell who holds a lease, and whether that process is dead.
+"""The name of a process, which tells others who holds a lease, and whether that process is dead.
 
-One rule: dead is only what certainly is; whoever cannot be judged from here counts as alive.
+One rule: only a process that is certainly dead counts as dead; one that cannot be judged from here counts as
+alive.
 """
 
 import os
@@ -20,7 +21,7 @@ _GONE = frozenset("ZX")  # states of a process that has ended and that nobody ha
 
 
 class _Process(NamedTuple):
-    """Where a process runs, and which it is there; what the system does not tell is `0`."""
+    """Where a process runs, and which one it is there; `0` for what the system does not tell."""
 
     host: str
     boot: str
@@ -30,9 +31,9 @@ class _Process(NamedTuple):
 
 
 def holder_name(proc: Path = PROC) -> str:
-    """Name this process: host, boot, namespace of process ids, id and start (clock ticks after the boot).
+    """Return this process's name: host, boot, namespace of process ids, id, start (clock ticks after boot).
 
-    At most 200 printable ASCII characters on one line.
+    It has at most 200 printable ASCII characters on one line.
     """
     host = _NOT_IN_A_NAME.sub("-", socket.gethostname())[:64] or _UNKNOWN
     _, start = _state(proc / "self") or ("", _UNKNOWN)
@@ -41,10 +42,10 @@ def holder_name(proc: Path = PROC) -> str:
 
 
 def is_dead(name: str, proc: Path = PROC) -> bool:
-    """Tell whether the process of this name has certainly ended.
+    """Tell whether the process with this name has certainly ended.
 
-    Only of one that ran on this host since it was booted and whose process ids mean the same here (another
-    container's do not); False for every name that `holder_name` did not make.
+    That can be true only for a process of this host since its boot, and of the same namespace of process ids
+    (another container has another); False for every name that `holder_name` did not make.
     """
     it = _parsed(name)
     we = _parsed(holder_name(proc))
@@ -57,7 +58,7 @@ def is_dead(name: str, proc: Path = PROC) -> bool:
 
 
 def described(name: str) -> str:
-    """Return the name as a person wants it: host and process id."""
+    """Return the name in a form for people: host and process id."""
     process = _parsed(name)
     if process:
         return f"{process.host} pid {process.pid}"
@@ -70,7 +71,7 @@ def _parsed(name: str) -> _Process | None:
 
 
 def _boot(proc: Path) -> str:
-    """Return the id that Linux draws at each boot."""
+    """Return the random id that Linux makes at each boot."""
     try:
         text = (proc / "sys/kernel/random/boot_id").read_text("ascii").strip()
     except (OSError, ValueError):
@@ -89,7 +90,7 @@ def _namespace(proc: Path) -> str:
 def _state(folder: Path) -> tuple[str, str] | None:
     """Return state and start of a process (fields 3 and 22 of proc_pid_stat(5)), None if they are hidden.
 
-    The second field is the program's name in parentheses, which may itself hold blanks and parentheses.
+    The second field is the program's name in parentheses; it may contain blanks and parentheses.
     """
     try:
         fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()

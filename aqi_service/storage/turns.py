@@ -1,7 +1,7 @@
-"""Whose turn it is on the event loop: lookups by id have theirs between two slices of what takes long.
+"""Turns on the event loop: lookups by id have theirs between two slices of long work.
 
-One rule: however many requests are worked on, a turn of the loop has one slice of one of them, in the order
-in which they came; a slice each would make a turn as long as there are requests.
+One rule: a turn of the loop has one slice of one request, in the order in which they came, however many there
+are; a slice of each would make a turn longer with every request.
 """
 
 import asyncio
@@ -11,18 +11,20 @@ from weakref import WeakKeyDictionary
 from aqi_service.core.slices import Result, Slices
 
 TURNS_BETWEEN = 8
-"""Turns between two slices while a lookup is on its way to the table and back: with its task, its batch, the
-request and the answer it takes as many steps, and after each it would wait for a slice."""
+"""Turns between two slices while a lookup is on its way to the table and back: its task, batch, request and
+answer take that many steps, and after each it would otherwise wait for a slice."""
 
 
 GAP_SECONDS = 0.02
-"""How long what is long and cannot be cut waits for a moment without a lookup: some lookups' time."""
+"""Seconds that long work which cannot be cut waits for a moment without a lookup: the time of some
+lookups."""
 
 
 class _Order:
-    """What comes first on one event loop: `line` is held by whoever has the next turn.
+    """The order of work on one event loop: the holder of `line` has the next turn.
 
-    It is a block as well: inside it a lookup is on its way to the table and back. Without any, `gap` is set.
+    It is also a block: inside, a lookup is on its way to the table and back. `gap` is set while there is
+    none.
     """
 
     def __init__(self) -> None:
@@ -50,12 +52,12 @@ def _order() -> _Order:
 
 
 def going_first() -> AbstractContextManager[None]:
-    """Have what takes long leave TURNS_BETWEEN turns to the lookup that is under way inside."""
+    """Make long work leave TURNS_BETWEEN turns to the lookup inside the block."""
     return _order()
 
 
 async def let_lookups_pass() -> None:
-    """Let lookups have their turn, and those on their way to the table and back some more."""
+    """Give lookups their turn, and those on their way to the table and back some more."""
     order = _order()
     await asyncio.sleep(0)
     for _ in range(TURNS_BETWEEN - 1):
@@ -65,20 +67,20 @@ async def let_lookups_pass() -> None:
 
 
 async def between_lookups(most: float = GAP_SECONDS) -> None:
-    """Return when no lookup is on its way to the table and back, after `most` seconds at the latest."""
+    """Return when no lookup is on its way to the table and back, or after `most` seconds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(most):
             await _order().gap.wait()
 
 
 async def give_way() -> None:
-    """Let others have their turn, and come back in one in which nobody else works on a slice."""
+    """Give others their turn, and return in a turn in which nobody else works on a slice."""
     async with _order().line:
         await let_lookups_pass()
 
 
 async def in_turns(slices: Slices[Result]) -> Result:
-    """Do work slice by slice, each in a turn of the event loop of its own, and return its result."""
+    """Do work slice by slice, each in its own turn of the event loop, and return its result."""
     while True:
         await give_way()
         try:

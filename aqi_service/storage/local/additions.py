@@ -1,7 +1,7 @@
-"""What the SQLite file has beside schema 1: numbers that compare, the view `air`, receipts, hours of days.
+"""Additions of the SQLite file to schema 1: numbers that compare, the view `air`, receipts, hours of days.
 
-One rule: nothing here changes the schema number, or what a program that knows schema 1 alone reads and
-writes: it goes on using the file, before and after.
+One rule: nothing here changes the schema number, or what a program that knows only schema 1 reads and writes:
+it can use the file before and after.
 """
 
 import sqlite3
@@ -48,7 +48,7 @@ ADDITIONS = (
         f"CREATE VIEW IF NOT EXISTS {_FIRST_VIEW}",
     ),
 )
-"""What makes N + 1 additions of N. Of those that were ever released none is changed."""
+"""The statements from N additions to N + 1. Released ones are never changed."""
 
 
 def add(connection: sqlite3.Connection) -> None:
@@ -65,9 +65,9 @@ def add(connection: sqlite3.Connection) -> None:
 
 
 def complete_for_reading(connection: sqlite3.Connection) -> None:
-    """Let a reader see a file that lacks columns as if it had them, empty: for this connection alone.
+    """Show a file that lacks columns as if it had them, but empty; only for this connection.
 
-    Once another process has added them they are read: of two columns of a name the first has it.
+    When another process has added them, they are read: of two columns with one name the first counts.
     """
     if lacking := _lacking(connection):
         empty = ", ".join(f"NULL AS {field}" for field in lacking)
@@ -75,7 +75,7 @@ def complete_for_reading(connection: sqlite3.Connection) -> None:
 
 
 def is_whole(connection: sqlite3.Connection) -> bool:
-    """Tell whether the file, of schema 1, has every addition that this SQLite can make."""
+    """Tell whether the file (schema 1) has every addition that this SQLite can make."""
     return _present(connection) >= _wanted() and not _lacking(connection)
 
 
@@ -83,7 +83,7 @@ _HAS_FIRST_VIEW = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = 'a
 
 
 def _lacking(connection: sqlite3.Connection) -> list[str]:
-    """Name the columns of days that the table lacks."""
+    """Return the columns of days that the table lacks."""
     there = {column[1] for column in connection.execute("PRAGMA main.table_info(items)")}
     return [field for field in OF_DAYS if field not in there]
 

@@ -1,6 +1,6 @@
 """The archive on one machine: snapshots and documents as files under one folder.
 
-One rule: nothing here touches a file; that is done on worker threads, by `snapshot_files` and `files`.
+One rule: nothing here touches a file; `snapshot_files` and `files` do that, on worker threads.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ from aqi_service.storage.local.threads import Threads
 from aqi_service.storage.ports import SnapshotInfo
 
 BEHIND_LIMIT = 4 * 1024 * 1024
-"""Most bytes of a snapshot that wait for compression and the disk; past it, `write` waits."""
+"""Most bytes of a snapshot that wait for compression and the disk; beyond that, `write` waits."""
 
 DOCUMENTS = ("manifests", "rejects")
-"""The folders that keys of documents begin with."""
+"""The folders with which keys of documents begin."""
 
 _THREADS = 4
 _KEY = re.compile(rf"({'|'.join(DOCUMENTS)})(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")  # no part is `..` or hidden
@@ -55,26 +55,26 @@ class LocalArchive:
 
     @property
     def folder(self) -> Path:
-        """Where the snapshots lie."""
+        """The folder of the snapshots."""
         return self._snapshots.folder
 
     async def check(self) -> None:
-        """Create the folders and see that files can be written there.
+        """Create the folders and check that files can be written there.
 
-        Raises ConfigError for a folder that cannot be used, MissingResource for a missing one when read-only,
+        Raises ConfigError for a folder that cannot be used, MissingResource for a missing one if read-only,
         Unavailable for a full disk.
         """
         with disk(f"The folder {self._folder} cannot be used"):
             await self._threads.run(self._prepare)
 
     async def free_bytes(self) -> int | None:
-        """Return how many bytes may still be written; None where the folder is not there, or not readable."""
+        """Return how many bytes may still be written; None if the folder is missing, or cannot be read."""
         with suppress(OSError):
             return await self._threads.run(free_bytes, self._folder)
         return None
 
     async def names(self) -> tuple[str, ...]:
-        """Return the names of all whole snapshots; a plain `.json` that was put there counts as one."""
+        """Return the names of all whole snapshots; a plain `.json` that a person put there counts too."""
         with self._reading():
             return await self._threads.run(self._snapshots.names)
 
@@ -93,7 +93,7 @@ class LocalArchive:
                 await threads.close()
 
     async def info(self, name: str) -> SnapshotInfo | None:
-        """Return what is kept beside the snapshot, blank where it was lost; None without the snapshot."""
+        """Return the snapshot's metadata, blank if it was lost; None without the snapshot."""
         with self._reading():
             return await self._threads.run(self._snapshots.info, name)
 
@@ -107,24 +107,24 @@ class LocalArchive:
                 yield piece
 
     async def delete(self, names: Iterable[str]) -> int:
-        """Delete the snapshots of these names and what is beside them; return how many there were."""
+        """Delete the snapshots with these names and their other files; return how many there were."""
         with disk(f"Snapshots in {self._snapshots.folder} cannot be deleted"):
             return await self._threads.run(self._delete, tuple(names))
 
     def _delete(self, names: tuple[str, ...]) -> int:
-        """Delete snapshots, and their rejects: those hold whole records. The manifests stay."""
+        """Delete snapshots, and their rejects, which hold whole records. The manifests stay."""
         for name in names:
             for rejects in self._folder.glob(f"rejects/*/{name.removesuffix('.json')}.ndjson"):
                 rejects.unlink(missing_ok=True)
         return self._snapshots.delete(names)
 
     async def sweep(self) -> int:
-        """Remove what dead processes left half written, and nothing of live ones; return how many files."""
+        """Remove half-written files of dead processes, and none of live ones; return how many."""
         with disk(f"The folder {self._folder} cannot be swept"):
             return await self._threads.run(self._sweep)
 
     async def put(self, key: str, body: bytes) -> None:
-        """Write a document, whole and on the disk when this returns.
+        """Write a document; when this returns it is whole and on the disk.
 
         Raises ConfigError for a key outside DOCUMENTS, Unavailable for a full disk.
         """
@@ -133,7 +133,7 @@ class LocalArchive:
             await self._threads.run(write_whole, path, body)
 
     async def change(self, key: str, new: Callable[[bytes | None], bytes | None]) -> None:
-        """Change a document under a lock of its folder. Raises as `put` does."""
+        """Change a document under a lock on its folder. Raises as `put` does."""
         path = self._document(key)
         with disk(f"{path} cannot be written"):
             await self._threads.run(change_whole, path, new)
@@ -148,7 +148,7 @@ class LocalArchive:
                 return None
 
     async def close(self) -> None:
-        """Let what was begun end, then release the threads; may be called again."""
+        """Let work that has begun end, then release the threads; may be called again."""
         await self._threads.close()
 
     def _prepare(self) -> None:
@@ -187,7 +187,7 @@ class LocalUpload:
         self._failure: BaseException | None = None
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes, waiting while BEHIND_LIMIT would be passed; cancelled, it has taken none."""
+        """Take the next bytes; wait while they would exceed BEHIND_LIMIT. If cancelled, it has taken none."""
         while self._jobs and self._behind + len(chunk) > BEHIND_LIMIT:
             await asyncio.wait(self._jobs, return_when=asyncio.FIRST_COMPLETED)
         self._raise_failure()
@@ -196,9 +196,9 @@ class LocalUpload:
             self._send()
 
     async def complete(self) -> None:
-        """Make the snapshot appear; cancelled meanwhile, it has appeared whole or not at all.
+        """Make the snapshot appear; if cancelled, it has appeared whole or not at all.
 
-        Raises ArchiveFailed if the disk did not take it all, NameInUse if the name is taken by now.
+        Raises ArchiveFailed if the disk did not take everything, NameInUse if the name is now used.
         """
         self._send()
         while self._jobs:

@@ -1,7 +1,7 @@
 """Scored records in one file, CSV or NDJSON, packed if its name ends in `.gz`.
 
-One rule: the file has whole snapshots, and appears under its name when the run is over; until then there is
-none, or an older one.
+One rule: the file has only whole snapshots, and appears under its name when the run is over; until then there
+is none, or an older one.
 """
 
 import zlib
@@ -31,7 +31,7 @@ _GZIP_BITS = 16 + zlib.MAX_WBITS  # zlib's way to ask for a gzip frame
 
 
 class _Rows:
-    """Bytes on their way into a file, packed or not, that can go back to a place in it."""
+    """Bytes on their way into a file, packed or not; it can go back to an earlier place."""
 
     def __init__(self, file: BinaryIO, *, packed: bool) -> None:
         self._file = file
@@ -42,21 +42,21 @@ class _Rows:
         self._file.write(self._gzip.compress(rows) if self._gzip else rows)
 
     def mark(self) -> None:
-        """Note that this is the place to go back to."""
+        """Note this place for `back`."""
         if self._gzip:
             self._file.write(self._gzip.flush(zlib.Z_SYNC_FLUSH))
             self._state = self._gzip.copy()
         self._at = self._file.tell()
 
     def back(self) -> None:
-        """Take away all behind that place."""
+        """Remove everything behind that place."""
         self._file.seek(self._at)
         self._file.truncate()
         if self._gzip:
             self._gzip = self._state
 
     def end(self) -> None:
-        """Bring all of it onto the disk."""
+        """Bring everything onto the disk."""
         if self._gzip:
             self._file.write(self._gzip.flush())
         sync_file(self._file)
@@ -73,9 +73,9 @@ class FileExport(ExportCounts):
         self._held = ExitStack()
 
     def begin(self) -> None:
-        """Begin the file, in a folder that is made if it is missing.
+        """Begin the file; make its folder if it is missing.
 
-        Raises ConfigError where none can be made, Unavailable where there is no room.
+        Raises ConfigError if no file can be made, Unavailable if there is no room.
         """
         with disk(self._doing):
             make_folder(self._path.parent)
@@ -86,7 +86,7 @@ class FileExport(ExportCounts):
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SnapshotExport]:
-        """Begin a snapshot; its rows go again unless it is completed."""
+        """Begin a snapshot; its rows are removed again unless it is completed."""
         await self.run(self._rows.mark)
         snapshot = _FileSnapshot(self)
         try:
@@ -104,7 +104,7 @@ class FileExport(ExportCounts):
         await self.run(self._publish)
 
     def discard(self) -> None:
-        """Take every trace away, unless it was published."""
+        """Remove every trace, unless it was published."""
         self._held.close()
 
     def _publish(self) -> None:
@@ -113,7 +113,7 @@ class FileExport(ExportCounts):
         sync_folder(self._path.parent)
 
     async def run(self, work: Callable[[], None]) -> None:
-        """Do what the disk may refuse. Raises ExportFailed, and notes it."""
+        """Do work that the disk may refuse. Raises ExportFailed, and notes it."""
 
         def guarded() -> None:
             with disk(self._doing, ExportFailed):
@@ -136,7 +136,7 @@ class _FileSnapshot:
         await self._export.run(partial(self._export.write, items))
 
     async def complete(self, snapshot: ExportedSnapshot) -> int:
-        """Let them stay; every number is written as it is."""
+        """Keep the rows; every number is written as it is."""
         del snapshot
         self.is_complete = True
         self._export.count(self._count)
@@ -145,7 +145,7 @@ class _FileSnapshot:
 
 @asynccontextmanager
 async def open_file_export(path: Path) -> AsyncIterator[FileExport]:
-    """Open the file; it appears if the run is finished."""
+    """Open the file; it appears if the run finishes."""
     threads = Threads(1, "export")
     export = FileExport(path, threads)
     try:

@@ -1,6 +1,6 @@
-"""Scored records as Parquet, a file a snapshot, in a folder or wherever else files can be brought.
+"""Scored records as Parquet, one file for each snapshot, in a folder or another place for files.
 
-One rule: a file is whole before it gets the name of its snapshot, and takes the place of an older one.
+One rule: a file is whole before it gets its snapshot's name, and then replaces an older one.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -27,33 +27,33 @@ from aqi_service.storage.local.parquet_file import ParquetFile
 from aqi_service.storage.local.threads import Threads
 
 BATCH_ROWS = 2_000
-"""Rows that are made columns together."""
+"""Rows that are turned into columns together."""
 
 _DRAFT = "export"
-"""What a file is called, with more to it, until it has its name."""
+"""The beginning of a file's hidden name, until it has its own."""
 
 Result = TypeVar("Result")
 
 
 class FolderTarget:
-    """A folder, with one for each day in it."""
+    """A folder that contains one folder for each day."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.what = str(folder)
 
     def begin(self) -> None:
-        """Make the folder, and take away what dead processes left in it. Raises ConfigError, Unavailable."""
+        """Make the folder; remove files that dead processes left in it. Raises ConfigError, Unavailable."""
         with disk(f"The export cannot be written to {self._folder}"):
             make_usable(self._folder)
             remove_dead_of(self._folder / _DRAFT)
 
     def draft(self, held: ExitStack) -> BinaryIO:
-        """Make a file beside the days' folders: no engine reads what begins with a dot."""
+        """Make a file beside the days' folders: no engine reads a name that begins with a dot."""
         return held.enter_context(hold(partial_of(self._folder / _DRAFT)))
 
     async def publish(self, file: BinaryIO, name: str, run: RunOnThread) -> None:
-        """Give it its name."""
+        """Give the file its name."""
 
         def rename() -> None:
             final = self._folder / name
@@ -66,7 +66,7 @@ class FolderTarget:
 
 
 class ParquetExport(ExportCounts):
-    """The records of a run as Parquet files; `facts` go into the metadata of each."""
+    """The records of a run as Parquet files; each has `facts` in its metadata."""
 
     def __init__(self, place: ParquetTarget, facts: Mapping[str, str], threads: Threads) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class ParquetExport(ExportCounts):
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SnapshotExport]:
-        """Begin a file; it goes again unless it is completed."""
+        """Begin a file; it is removed again unless it is completed."""
         held = ExitStack()
         try:
             yield await self.run(partial(self._begin, held))
@@ -108,7 +108,7 @@ class _ParquetSnapshot:
         self._count = 0
 
     async def add(self, items: Sequence[Item]) -> None:
-        """Take rows; every BATCH_ROWS they are written, on a thread."""
+        """Take rows; after every BATCH_ROWS they are written, on a thread."""
         self._waiting += items
         if len(self._waiting) >= BATCH_ROWS:
             await self._write()

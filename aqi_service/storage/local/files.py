@@ -1,7 +1,7 @@
-"""Files that are whole or absent, for all that is kept on one machine.
+"""Files that are whole or absent, for everything that is kept on one machine.
 
-One rule: a file gets its final name only once its bytes are on the disk. Until then it is called as `PARTIAL`
-says and locked by the process that writes it, so that one that can be locked is a dead process's.
+One rule: a file gets its final name only when its bytes are on the disk. Until then it has a name of the form
+`PARTIAL`, and its writer locks it: so one that can be locked belongs to a dead process.
 """
 
 import errno
@@ -22,7 +22,7 @@ MIN_FREE = 10**9
 """Bytes that must be free on the disk for a load to begin."""
 
 PARTIAL = ".{name}.partial"
-"""What a file is called while it is being written, beside its final place."""
+"""The name of a file while it is being written, beside its final place."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -45,14 +45,15 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})  # exFAT, some
 
 
 _UNKNOWN = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK, errno.EBADF})
-"""What file systems say that do not know a call (network, FUSE): of a descriptor that is open, EBADF too."""
+"""Errors of file systems that do not know a call (network, FUSE): for an open descriptor also EBADF."""
 
 
 @contextmanager
 def disk(doing: str, kind: type[AqiError] | None = None) -> Iterator[None]:
-    """Translate what the operating system says about files into one sentence that begins with `doing`.
+    """Translate the system's errors about files into one sentence that begins with `doing`.
 
-    Raises `kind` if given; else ConfigError for what only a person can change, Unavailable for the rest.
+    Raises `kind` if given; else ConfigError for faults that only a person can change, Unavailable for the
+    rest.
     """
     try:
         yield
@@ -64,7 +65,7 @@ def disk(doing: str, kind: type[AqiError] | None = None) -> Iterator[None]:
 
 @contextmanager
 def _known_to(path: Path, what: str) -> Iterator[None]:
-    """Raise ConfigError where the file system of `path` does not know how to do `what`."""
+    """Raise ConfigError if the file system of `path` does not know how to do `what`."""
     try:
         yield
     except OSError as error:
@@ -76,18 +77,18 @@ def _known_to(path: Path, what: str) -> Iterator[None]:
 
 
 def lock(file: BinaryIO | int, path: Path, *, wait: bool) -> None:
-    """Lock what is open as `path`; without `wait` raises BlockingIOError where another has it."""
+    """Lock the open file `path`; without `wait` raise BlockingIOError if another process has it."""
     with _known_to(path, "lock files"):
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how many bytes this user may still write on the disk that holds `folder`."""
+    """Return how many bytes this user may still write on the disk of `folder`."""
     return shutil.disk_usage(folder).free
 
 
 def require_free(folder: Path, minimum: int = MIN_FREE) -> None:
-    """Raise ArchiveFailed if under `minimum` bytes are free on the disk that holds `folder`."""
+    """Raise ArchiveFailed if under `minimum` bytes are free on the disk of `folder`."""
     free = free_bytes(folder)
     if free < minimum:
         raise ArchiveFailed(
@@ -113,14 +114,14 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes waiting that want to be in here for `folder`; only for what takes milliseconds."""
+    """Let only one process at a time into this block for `folder`; only for work of milliseconds."""
     with _opened(folder) as descriptor:
         lock(descriptor, folder, wait=True)
         yield
 
 
 def make_folder(folder: Path) -> None:
-    """Create `folder` and what is missing above it, so that they survive a power cut."""
+    """Create `folder` and missing folders above it, so that they survive a power cut."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -128,9 +129,9 @@ def make_folder(folder: Path) -> None:
 
 
 def make_usable(folder: Path) -> None:
-    """Create `folder` if it is missing, and raise OSError if no file can be made, or kept, in it.
+    """Create `folder` if it is missing; raise OSError if no file can be made, or kept, in it.
 
-    Raises ConfigError for a file system that lacks what is needed.
+    Raises ConfigError if the file system lacks a needed function.
     """
     make_folder(folder)
     probe = folder / "probe"
@@ -142,7 +143,7 @@ def make_usable(folder: Path) -> None:
 
 
 def write_whole(path: Path, body: bytes) -> None:
-    """Write a file over an older one of that name, whole or not at all, and return once it is on the disk."""
+    """Write a file whole or not at all, replacing an older one; return when it is on the disk."""
     make_folder(path.parent)
     partial = partial_of(path)
     with hold(partial) as file:
@@ -153,13 +154,13 @@ def write_whole(path: Path, body: bytes) -> None:
 
 
 def read_document(path: Path) -> bytes:
-    """Return a file's bytes; of one over DOCUMENT_LIMIT a byte more than that."""
+    """Return a file's bytes; of one over DOCUMENT_LIMIT, one byte more than that."""
     with path.open("rb") as file:
         return file.read(DOCUMENT_LIMIT + 1)
 
 
 def change_whole(path: Path, new: Callable[[bytes | None], bytes | None]) -> None:
-    """Write over a file what `new` makes of its bytes, None for nothing; one process at a time."""
+    """Replace a file by what `new` makes of its bytes (None: leave it); one process at a time."""
     make_folder(path.parent)
     with locked(path.parent):
         body = new(read_document(path) if path.exists() else None)
@@ -168,19 +169,19 @@ def change_whole(path: Path, new: Callable[[bytes | None], bytes | None]) -> Non
 
 
 def partial_of(path: Path) -> Path:
-    """Return what a file is called while it is written by this process and no other."""
+    """Return a file's name while this process, and no other, writes it."""
     # Two processes may write one document at a time; each has a file of its own, and the last to finish wins.
     return path.with_name(PARTIAL.format(name=f"{path.name}.{secrets.token_hex(4)}"))
 
 
 def remove_dead_of(path: Path) -> None:
-    """Remove what dead processes left half written of a file, as `partial_of` calls it."""
+    """Remove half-written versions of a file (names as of `partial_of`) that dead processes left."""
     for partial in path.parent.glob(PARTIAL.format(name=f"{glob.escape(path.name)}.*")):
         remove_dead(partial)
 
 
 def sync_file(file: BinaryIO) -> None:
-    """Bring what was written to `file` onto the disk."""
+    """Bring everything written to `file` onto the disk."""
     file.flush()
     with _known_to(Path(file.name).parent, "make files survive a power cut"):
         os.fsync(file.fileno())
@@ -188,9 +189,9 @@ def sync_file(file: BinaryIO) -> None:
 
 @contextmanager
 def hold(partial: Path) -> Iterator[BinaryIO]:
-    """Create a file that is this process's alone to write; its name here is gone at the end.
+    """Create a file that only this process writes; at the end this name is gone.
 
-    Raises FileExistsError if a live process holds it; what a dead one left is replaced.
+    Raises FileExistsError if a live process holds it; a dead process's file is replaced.
     """
     file = _create_locked(partial)
     try:
@@ -228,7 +229,7 @@ def remove_dead(partial: Path) -> bool:
 
 
 def place(partial: Path, final: Path) -> None:
-    """Give a partial file its final name, at once. Raises FileExistsError if there is one of that name."""
+    """Give a partial file its final name in one step. Raises FileExistsError if that name exists."""
     try:
         os.link(partial, final)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""A database that nobody writes, in a place where SQLite can make no file beside it.
+"""A database that nobody writes, in a folder where SQLite can make no files.
 
-One rule: SQLite is told that the file never changes (`immutable`), so whoever reads it compares its `state`.
+One rule: SQLite is told that the file never changes (`immutable`), so readers must compare its `state`.
 """
 
 import sqlite3
@@ -11,19 +11,19 @@ from aqi_service.errors import ConfigError
 State = tuple[int, ...]
 
 _REFUSALS = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
-"""What SQLite says where it needs `-wal` and `-shm` beside a file, and can make neither."""
+"""SQLite's errors if it needs `-wal` and `-shm` beside a file and can make neither."""
 
 
 def is_refused(error: sqlite3.Error) -> bool:
-    """Tell whether the error may be that no file can be made beside the database."""
+    """Tell whether the error may mean that no file can be made beside the database."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
 
 
 def require_whole(file: Path) -> None:
-    """Return if all records are in the file itself, and no process writes it.
+    """Return if all records are in the file itself and no process writes it.
 
-    A process that writes has `-wal` and `-shm` open, and takes both away when it ends. What is in a `-wal`
-    that was left cannot be read without a `-shm`. Raises ConfigError then.
+    A writing process has `-wal` and `-shm` open, and removes both when it ends. A `-wal` that was left cannot
+    be read without a `-shm`: then this raises ConfigError.
     """
     log = _beside(file, "-wal")
     size = _size(log)
@@ -36,7 +36,7 @@ def require_whole(file: Path) -> None:
 
 
 def state(file: Path) -> State:
-    """Return what changes when a process begins to write the file, or another takes its place."""
+    """Return a value that changes when a process begins to write the file, or replaces it."""
     try:
         found = file.stat()
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The lease on one machine: a lock on a file, which the kernel frees when its process ends, however it does.
+"""The lease on one machine: a lock on a file, which the kernel frees when its process ends in any way.
 
-One rule: who holds the lock holds the lease; the name in the file is only for who waits.
+One rule: the holder of the lock holds the lease; the name in the file is only for processes that wait.
 """
 
 import os
@@ -13,7 +13,7 @@ from aqi_service.storage.local.files import disk, lock, make_folder
 from aqi_service.storage.local.threads import Threads
 
 FILE = "lease.lock"
-"""The file's name in the folder; it stays there, since a name that comes and goes could be locked twice."""
+"""The file's name in the folder; the file stays, since one that comes and goes could be locked twice."""
 
 _NAME_BYTES = 400
 
@@ -21,8 +21,8 @@ _NAME_BYTES = 400
 class LocalLease:
     """The lease of the table in a folder; keeps the port `storage.Lease`.
 
-    Several may be in one process. It needs no renewal: a process that is paused holds it on, and whoever
-    waits waits. A child process does not inherit it (the file is closed when it starts a program).
+    One process may have several. It needs no renewal: a paused process keeps it, and the others wait. A child
+    process does not inherit it (the file is closed when it starts a program).
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -32,14 +32,14 @@ class LocalLease:
         self._threads = Threads(1, "lease", at_end=self._release)
 
     async def take(self) -> str | None:
-        """Lock the file if nobody else has; None when it is ours now, else its holder's name.
+        """Lock the file if nobody else has; return None if it is ours now, else its holder's name.
 
-        Raises ConfigError or Unavailable when the file cannot be used.
+        Raises ConfigError or Unavailable if the file cannot be used.
         """
         return await self._threads.run(self._take)
 
     async def renew(self) -> None:
-        """Return if the file that we locked is still in its place; raise LeaseLost if not."""
+        """Return if our locked file is still in its place; raise LeaseLost if not."""
         await self._threads.run(self._renew)
 
     async def release(self) -> None:
@@ -77,7 +77,7 @@ class LocalLease:
         file.flush()
 
     def _in_place(self, file: BinaryIO) -> bool:
-        """Tell whether it is still this file that others would lock."""
+        """Tell whether others would still lock this very file."""
         with suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
         return False

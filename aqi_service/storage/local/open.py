@@ -1,6 +1,6 @@
 """The backend on one machine: a folder of snapshots, an SQLite table and a lock, all below one folder.
 
-One rule: what is opened here is closed here; each part makes what it needs when it is first written.
+One rule: everything opened here is closed here; each part makes what it needs at its first write.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -17,7 +17,7 @@ from aqi_service.storage.process_name import holder_name
 
 
 class LocalBackend(NothingToCreate):
-    """What is below one folder, as `ports.Backend` says; `objects` reads `s3://` sources, if one is named."""
+    """Everything below one folder as a `Backend`; `objects` reads `s3://` sources, if one is named."""
 
     def __init__(self, folder: Path, objects: Objects | None = None, *, read_only: bool = False) -> None:
         self.location, folder = f"folder {folder}", _absolute(folder)
@@ -29,12 +29,12 @@ class LocalBackend(NothingToCreate):
         )
 
     async def authenticate(self) -> None:
-        """See that `s3://` sources can be asked for."""
+        """Check that there are credentials for `s3://` sources."""
         if self.snapshot_locations.objects:
             await self.snapshot_locations.objects.authenticate()
 
     async def free_bytes(self) -> int | None:
-        """Return how much room is left on the folder's disk; None while the disk does not tell."""
+        """Return how many bytes are left on the folder's disk; None while the disk does not tell."""
         return await self._archive.free_bytes()
 
     async def prune(self, names: Iterable[str]) -> int:
@@ -42,7 +42,7 @@ class LocalBackend(NothingToCreate):
         return await self._archive.delete(names)
 
     async def close(self) -> None:
-        """Let go of files and of the lease."""
+        """Release the files and the lease."""
         try:
             await self.storage.archive.close()
             await self.storage.store.close()
@@ -64,7 +64,7 @@ async def open_local(
 
 @asynccontextmanager
 async def open_archive(folder: Path) -> AsyncIterator[LocalArchive]:
-    """Open just the archive, to read it."""
+    """Open only the archive, to read it."""
     archive = LocalArchive(_absolute(folder), read_only=True)
     try:
         yield archive
@@ -73,7 +73,7 @@ async def open_archive(folder: Path) -> AsyncIterator[LocalArchive]:
 
 
 def _absolute(folder: Path) -> Path:
-    """Return a folder's whole path. Raises ConfigError where it counts from a folder that is gone."""
+    """Return a folder's whole path. Raises ConfigError if it is relative to a folder that is gone."""
     try:
         return folder.absolute()
     except FileNotFoundError as error:

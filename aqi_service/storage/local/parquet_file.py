@@ -1,7 +1,7 @@
 """One snapshot's records as a Parquet file.
 
-One rule: no number is changed: a decimal that its type cannot hold is null there, and stands as text in a
-column of its own. (The one file that needs pyarrow, which is imported with it.)
+One rule: no number is changed: a decimal that its type cannot hold is null, and is text in a column of its
+own. (Only this file needs pyarrow, which is imported with it.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from aqi_service.core.export_rows import (
 from aqi_service.core.items import Item
 
 GROUP_ROWS = 65_536
-"""Rows of a row group, which wait in memory as Arrow has them: some 200 bytes each."""
+"""Rows of a row group, which wait in memory in Arrow's form: some 200 bytes each."""
 
 _TYPES = {
     ColumnType.TEXT: pa.string(),
@@ -43,9 +43,9 @@ _FIELDS = (
 
 
 class ParquetFile:
-    """A Parquet file that is being written, with these facts in its metadata; errors are the file's own.
+    """A Parquet file that is being written, with these facts in its metadata; errors are those of the file.
 
-    `group_rows` is how many rows wait in memory (fewer only to test it).
+    `group_rows` is how many rows wait in memory (tests use fewer).
     """
 
     def __init__(self, file: BinaryIO, facts: Mapping[str, str], group_rows: int = GROUP_ROWS) -> None:
@@ -64,13 +64,13 @@ class ParquetFile:
             self._write()
 
     def close(self, facts: Mapping[str, str]) -> None:
-        """Write the rest, and what is known of the file as a whole."""
+        """Write the rest, and the metadata of the whole file."""
         self._write()
         self._writer.add_key_value_metadata(dict(facts))
         self._writer.close()
 
     def discard(self) -> None:
-        """End what was not closed while its file is there; else it would try to when it is forgotten."""
+        """End an unclosed writer while its file exists; otherwise it would try that when it is collected."""
         with suppress(OSError):
             self._writer.close()
         self._writer.is_open = False

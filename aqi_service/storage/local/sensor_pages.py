@@ -1,6 +1,6 @@
-"""A sensor's records over time out of the SQLite file: the statement of a page, and its rows.
+"""A sensor's records over time from the SQLite file: the statement of a page, and its rows.
 
-One rule: a page walks the index by sensor, and reads no row that it does not give or leave out as expired.
+One rule: a page walks the index by sensor, and reads only rows that it gives or leaves out as expired.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from aqi_service.storage.sensor_reads import SensorRange
 def of_sensor(asked: SensorRange, ages: float, position: Any) -> tuple[str, tuple[Any, ...]]:
     """Return the statement, and its values, for the rows after a position (time and id) of a range.
 
-    It walks the index by sensor in its own order, in which rows of the same time stand by id.
+    It walks the index by sensor in the index's order: by time, and rows of the same time by id.
     """
     if asked.newest_first:
         start, beyond, bound, order = (asked.until, -1), "<", "measured_at >= ?", "DESC"
@@ -34,5 +34,5 @@ def of_sensor(asked: SensorRange, ages: float, position: Any) -> tuple[str, tupl
 
 
 def from_some(fields: tuple[str, ...], row: tuple[Any, ...]) -> Item:
-    """Return a row of these fields, `id` first, as an item."""
+    """Return a row with these fields, `id` first, as an item."""
     return Item(str(row[0]), **dict(zip(fields[1:], row[1:], strict=True)))

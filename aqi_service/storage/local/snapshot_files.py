@@ -1,4 +1,4 @@
-"""Snapshots as files of one folder: their names, what is kept beside them, how they are written and read.
+"""Snapshots as files of one folder: their names, their metadata, how they are written and read.
 
 One rule: everything here blocks, and runs on a worker thread of `archive`.
 
@@ -50,7 +50,7 @@ class SnapshotFolder:
         self.folder = folder
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of all whole snapshots, without `.gz`; other files are passed over."""
+        """Return the names of all whole snapshots, without `.gz`; other files are ignored."""
         if not self.folder.exists():
             return ()
         with os.scandir(self.folder) as entries:
@@ -58,27 +58,27 @@ class SnapshotFolder:
         return tuple(filter(_NAME.fullmatch, found))
 
     def find(self, name: str) -> Path | None:
-        """Return the file of a snapshot, or None if there is none; ours goes before a plain one."""
+        """Return the file of a snapshot, or None if there is none; ours is preferred to a plain one."""
         if not _NAME.fullmatch(name):
             return None
         return next(filter(Path.is_file, (self.file(name), self.folder / name)), None)
 
     def file(self, name: str) -> Path:
-        """Return where a snapshot belongs. Raises ArchiveFailed for what is no snapshot's name."""
+        """Return the file for a snapshot. Raises ArchiveFailed if that is no snapshot's name."""
         if not _NAME.fullmatch(name):
             raise ArchiveFailed(f"{name!r} is no name of a snapshot, such as data_10_08_17_11_23.json.")
         return self.folder / f"{name}.gz"
 
     def sidecar(self, name: str) -> Path:
-        """Return where the facts about a snapshot belong."""
+        """Return the file for the facts about a snapshot."""
         return self.folder / f"{name.removesuffix('.json')}{META_ENDING}"
 
     def info(self, name: str) -> SnapshotInfo | None:
-        """Return the facts about a snapshot, blank where they are lost; None without the snapshot."""
+        """Return the facts about a snapshot, blank if they are lost; None without the snapshot."""
         return None if self.find(name) is None else _read_info(self.sidecar(name))
 
     def delete(self, names: Iterable[str]) -> int:
-        """Delete those of the snapshots that exist, and what is beside them; return how many."""
+        """Delete those of the snapshots that exist, with their other files; return how many."""
         files = {name: file for name in names if (file := self.find(name))}
         for name, file in files.items():
             # The facts go first: killed in between, a snapshot without them is left, which is none the worse.
@@ -107,7 +107,7 @@ class SnapshotFolder:
         return False
 
     def partial(self, name: str) -> Path:
-        """Return the file of a snapshot that is being written; its lock also guards the sidecar."""
+        """Return the file of a snapshot that is being written; its lock also protects the sidecar."""
         return self.folder / PARTIAL.format(name=name)
 
 
@@ -123,12 +123,12 @@ def _read_info(sidecar: Path) -> SnapshotInfo:
 
 
 def sweep(folder: Path) -> int:
-    """Remove from `folder` and those below what dead processes left half written; return how many files."""
+    """Remove half-written files of dead processes from `folder` and below; return how many."""
     return sum(remove_dead(path) for path in folder.rglob(PARTIAL.format(name="*")))
 
 
 class SnapshotFile:
-    """One snapshot that is being written; no two processes have the draft of one name."""
+    """One snapshot that is being written; only one process can have the draft of a name."""
 
     def __init__(self, snapshots: SnapshotFolder, name: str, info: SnapshotInfo) -> None:
         self._snapshots = snapshots
@@ -138,7 +138,7 @@ class SnapshotFile:
         self._held = ExitStack()
 
     def begin(self, min_free: int) -> None:
-        """Take the name. Raises NameInUse, or ArchiveFailed if under `min_free` bytes are free."""
+        """Claim the name. Raises NameInUse, or ArchiveFailed if under `min_free` bytes are free."""
         with self._writing():
             self._refuse_taken()
             make_folder(self._snapshots.folder)  # somebody may have moved it away since the start
@@ -152,7 +152,7 @@ class SnapshotFile:
             self._file.write(self._gzip.compress(piece))
 
     def publish(self) -> None:
-        """Make the snapshot appear, on the disk and all at once; or raise ArchiveFailed, and it does not."""
+        """Make the snapshot appear on the disk in one step; if this raises ArchiveFailed, it does not."""
         with self._writing():
             self._file.write(self._gzip.flush())
             sync_file(self._file)
@@ -163,7 +163,7 @@ class SnapshotFile:
             self._held.close()
 
     def discard(self) -> None:
-        """Take every trace away, unless it was published; may be called again."""
+        """Remove every trace, unless it was published; may be called again."""
         self._held.close()
 
     def _hold(self) -> BinaryIO:
@@ -195,7 +195,7 @@ class SnapshotFile:
 
 
 class SnapshotReader:
-    """One snapshot that is being read, opened with the first piece."""
+    """One snapshot that is being read; the first piece opens it."""
 
     def __init__(self, snapshots: SnapshotFolder, name: str, offset: int) -> None:
         self._snapshots = snapshots

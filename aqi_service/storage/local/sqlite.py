@@ -1,4 +1,4 @@
-"""The SQLite file of the local store: its connections and transactions, and rows out of it.
+"""The SQLite file of the local store: its connections, transactions and rows.
 
 One rule: everything here blocks, and runs on a worker thread of `store`.
 """
@@ -40,7 +40,7 @@ _TROUBLE: dict[int, tuple[type[AqiError], str]] = {
 
 @contextmanager
 def durable(connection: sqlite3.Connection) -> Iterator[None]:
-    """Do what is inside in one transaction, which survives a power cut with all those before it."""
+    """Run the block in one transaction, which survives a power cut with all earlier ones."""
     connection.execute("PRAGMA synchronous = FULL")
     with transaction(connection):
         yield
@@ -49,7 +49,7 @@ def durable(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Keep all that is done inside, or nothing; waits for another process's transaction to end first."""
+    """Keep everything done in the block, or nothing; first wait for another process's transaction to end."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -62,11 +62,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def rows(
     connection: sqlite3.Connection, statement: str, values: Sequence[Any], fields: Iterable[str]
 ) -> Iterator[tuple[Any, ...]]:
-    """Return the rows, of these fields, that a statement selects, in its order.
+    """Return the rows (these fields) that a statement selects, in its order.
 
-    SQLite hands them over as one JSON text: for each row by itself Python's module would give the
-    interpreter's lock away and wait for it again, a millisecond a row beside a loop that computes. Texts stay
-    the texts that they are, decimals among them.
+    SQLite gives them as one JSON text: for single rows Python's module would release the interpreter's lock
+    each time and wait for it, a millisecond a row beside a busy loop. Texts stay unchanged, also decimals.
     """
     as_one = f"SELECT json_group_array(json_array({', '.join(fields)})) FROM ({statement})"  # noqa: S608
     (text,) = connection.execute(as_one, values).fetchone()
@@ -74,9 +73,9 @@ def rows(
 
 
 class SqliteConnection:
-    """One connection to the file: opened at its first use, and again when another file is in its place.
+    """One connection to the file: opened at its first use, and again when the file was replaced.
 
-    It belongs to one thread at a time, not always the same. It waits `busy_seconds` for another writer.
+    One thread at a time uses it, not always the same. It waits `busy_seconds` for another writer.
     """
 
     def __init__(self, file: Path, *, read_only: bool, busy_seconds: float) -> None:
@@ -89,10 +88,10 @@ class SqliteConnection:
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection. After an error of SQLite, which is translated, the next use opens a new one.
+        """Give the block the connection. After an error of SQLite, translated, the next use opens a new one.
 
-        Raises Unavailable for what may pass, ConfigError for what only a person can change, NoTableYet where
-        nothing was stored yet.
+        Raises Unavailable for faults that may pass, ConfigError for those that only a person can change,
+        NoTableYet if nothing was stored yet.
         """
         try:
             yield self._current()
@@ -122,7 +121,7 @@ class SqliteConnection:
             return self._copy is not None and immutable.state(self._file) != self._copy
 
     def _require_same_copy(self) -> None:
-        """Raise Unavailable if what was read as a copy that never changes has changed meanwhile."""
+        """Raise Unavailable if a file that was read as one that never changes has changed meanwhile."""
         if self._copy_changed():
             self.close()
             raise Unavailable(f"{self._file} was changed while it was read.")

@@ -1,6 +1,6 @@
 """The table in SQLite: its columns, its schema number, its statements, and an item as a row.
 
-One rule: columns and statements follow from `core.items`; a field more there is a schema more here.
+One rule: columns and statements follow from `core.items`; a new field there needs a new schema here.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from aqi_service.core.items import ATTRIBUTES, OF_DAYS, TIMES, Item
 
 APPLICATION_ID = 0x41514931
-"""`AQI1`: tells `file` and us whose database it is."""
+"""`AQI1`: tells us, and the command `file`, whose database it is."""
 
 _FIELDS = tuple(attribute.field for attribute in ATTRIBUTES)
 
@@ -30,9 +30,8 @@ SCHEMAS = (
         "INSERT INTO about VALUES (lower(hex(randomblob(8))), 0)",
     ),
 )
-"""What makes schema N + 1 of schema N (0: an empty file). One that was ever released is never changed.
-
-A program refuses a file with a number that it does not know; what it need not know is in `additions`.
+"""The statements from schema N to N + 1 (0: an empty file). Released ones are never changed. A program
+refuses a file with an unknown number; changes that it need not know are in `additions`.
 """
 
 GET = f"SELECT {_COLUMNS} FROM items WHERE id = ?"  # noqa: S608 (our own field names only, here and below)
@@ -47,8 +46,9 @@ PUT_UNLESS_NEWER = PUT + (
     "coalesce(items.measured_at, -1),"
     " CASE WHEN items.snapshot_at > ? THEN -1 ELSE coalesce(items.snapshot_at, -1) END)"
 )
-"""As `core.items.judge` and `dated` have it: a missing time is older than any, equal both ways the later
-loaded wins, and a `snapshot_at` past `core.clocks.counts_until`, the last parameter, is a missing one."""
+"""The rule of `core.items.judge` and `dated`: a missing time is older than any; if both times are equal, the
+item loaded later wins; and a `snapshot_at` beyond `core.clocks.counts_until` (the last parameter) counts as
+missing."""
 
 EXPIRE = "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE expires_at <= ? LIMIT ?)"
 

@@ -1,4 +1,4 @@
-"""The store on one machine: items by id in SQLite, one writer, and readers that never wait for it.
+"""The store on one machine: items by id in SQLite, with one writer, and readers that never wait for it.
 
 One rule: the event loop never waits for SQLite; every statement runs on a worker thread, over `sqlite`.
 """
@@ -47,8 +47,9 @@ _EXPIRE_BATCH = 1000  # rows of one transaction, some milliseconds, so that writ
 class LocalStore:
     """Items in FOLDER/air_quality.db; keeps the port `storage.Store`.
 
-    Several processes may have it open at a time. `read_only` creates and changes nothing. `busy_seconds` is
-    how long a statement waits for another process's transaction before Unavailable.
+    Several processes may have it open at the same time. With `read_only` it creates and changes nothing.
+    `busy_seconds` is how long a statement waits for another process's transaction before it raises
+    Unavailable.
     """
 
     items_per_second: float | None = None
@@ -71,11 +72,11 @@ class LocalStore:
         await self._reading.run(self._get, 0)
 
     async def identity(self) -> str:
-        """Return the random text that the table was given when it was made; a copied file keeps it."""
+        """Return the random text that the table got when it was made; a copied file keeps it."""
         return await self._writing.run(self._identity)
 
     async def get(self, record_id: str) -> Item | None:
-        """Return one item as the last finished `put` left it, without waiting for one that is under way."""
+        """Return one item as the last finished `put` left it, without waiting for a current one."""
         number = row_id(record_id)
         return None if number is None else await self._reading.run(self._get, number)
 
@@ -85,7 +86,7 @@ class LocalStore:
         return {each: found.get(each) for each in ids}
 
     async def read(self, ids: Sequence[str]) -> Mapping[str, Item]:
-        """Return the items of up to READ_LIMIT ids, after all earlier writes; absent ones are left out."""
+        """Return the items with up to READ_LIMIT ids, after all earlier writes; absent ones are left out."""
         return await self._writing.run(self._read, _row_ids(ids))
 
     async def sensor_page(self, asked: SensorRange, ages: float, position: Any = None) -> SensorPage:
@@ -100,21 +101,21 @@ class LocalStore:
         guard: Callable[[], None] = no_guard,
         judged: Judged | None = None,
     ) -> PutResult:
-        """Write up to READ_LIMIT items in one transaction; cancelled, it has written all or nothing.
+        """Write up to READ_LIMIT items in one transaction; if cancelled, it has written all or nothing.
 
-        `conditional`, or `judged`, leaves newer ones as they are: another process may have written them while
-        the transaction waited for its own. Raises Unavailable, having written nothing, if another process
-        writes for longer than `busy_seconds` or the disk is full.
+        With `conditional`, or `judged`, newer items stay: another process may have written them while this
+        transaction waited. Raises Unavailable, and has written nothing, if another process writes for longer
+        than `busy_seconds` or the disk is full.
         """
         compares = conditional or judged is not None
         return await self._writing.run(self._put, items, guard, compares)
 
     async def delete_of_sensor(self, sensor_id: int, ids: Sequence[str]) -> int:
-        """Delete in one transaction; zeros are written over what the rows held, as over all that goes."""
+        """Delete in one transaction; zeros overwrite the rows' bytes, as with every deletion."""
         return await self._writing.run(self._delete_of_sensor, sensor_id, _row_ids(ids))
 
     async def settle(self) -> None:
-        """Return once all that was put survives a power cut.
+        """Return when everything that was put survives a power cut.
 
         While loading, `synchronous = NORMAL` lets a commit return before its pages in the write-ahead log are
         on the disk. One commit under FULL ends with an fsync of the whole log, and so brings every commit
@@ -126,11 +127,11 @@ class LocalStore:
         await self._writing.run(self._settle)
 
     async def receipt(self) -> str | None:
-        """Store a new random text and return it, once it survives a power cut."""
+        """Store a new random text, and return it when it survives a power cut."""
         return await self._writing.run(self._receipt)
 
     async def known_receipts(self, receipts: Collection[str | None]) -> frozenset[str | None]:
-        """Tell which of the texts the file has; a load that left none may be missing in it."""
+        """Return which of the texts the file has; a load without a text may be missing from the file."""
         return await self._writing.run(self._known_receipts, receipts)
 
     async def expire(self, now: int) -> int:
@@ -142,7 +143,7 @@ class LocalStore:
         return deleted
 
     async def close(self) -> None:
-        """Let what was begun end, then release connections and threads; may be called again."""
+        """Let work that has begun end, then release connections and threads; may be called again."""
         try:
             await self._reading.close()
         finally:

@@ -1,6 +1,6 @@
-"""Worker threads for what would block the event loop: files, and SQLite.
+"""Worker threads for work that would block the event loop: files, and SQLite.
 
-One rule: nothing that was begun runs on behind the back of whoever asked for it.
+One rule: no work that has begun runs on after its caller was told that it is over.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class Threads:
-    """A few worker threads for what would block the event loop.
+    """A few worker threads for work that would block the event loop.
 
     The threads start with the first work. `name` stands in messages and thread names; `at_end` is called when
     the last work is done.
@@ -36,15 +36,15 @@ class Threads:
         return self._executor.submit(work, *args)
 
     async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Return what `work` returns; cancelled, it has not begun or has run to its end when this raises."""
+        """Return the result of `work`; if cancelled, it never begins, or ends before this raises."""
         return await _result(self.start(work, *args), give_up=True)
 
     async def ensure(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns; cancelled, it has run to its end all the same. For cleaning up."""
+        """Return the result of `work`; even if cancelled, it has run to its end. For cleaning up."""
         return await _result(self.start(work), give_up=False)
 
     async def close(self) -> None:
-        """Let the work that was begun end, and the threads with it; may be called again."""
+        """Let work that has begun end, and then the threads; may be called again."""
         self._closed = True
         self._executor.shutdown(wait=False)
         # Not the loop's own executor: a name lookup that hangs there must not hold up the end.
@@ -57,14 +57,14 @@ class Threads:
 
 
 async def _result(job: Future[T], *, give_up: bool) -> T:
-    """Return a work's result; with `give_up`, one that has not begun is dropped when this is cancelled."""
+    """Return the work's result; with `give_up`, a cancellation drops work that has not begun."""
     # A thread cannot be stopped half way: a cancelled wait goes on until nothing runs behind its back.
     await wait_despite_cancel(job.done, partial(_ended, job), job.cancel if give_up else None)
     return job.result()
 
 
 async def _ended(job: Future[Any]) -> None:
-    """Wait for the end of a thread's work. `asyncio.wait` takes a turn of the loop more."""
+    """Wait for the end of a thread's work (`asyncio.wait` would take one more turn of the loop)."""
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
 
