@@ -70,14 +70,16 @@ class DayFacts:
 class LoadReport:
     """One load, as it is printed, and kept as the snapshot's manifest.
 
-    `snapshot` is the archived snapshot's name, or what a day of daily files is called, None when there is no
-    manifest; `day` what is said of such a day alone; `newest` the newest
-    timestamp; `started` epoch seconds; `mostly_since` (epoch seconds) a time that nine in ten usable records
-    are not older than, `retry_after` what a failed source asked for, `for_good` that waiting cannot mend what
-    failed, `in_glacier` that it has to be restored first, `clock_off` that the clock is wrong, `example` an
-    id that the table has, `careful` how many records were no ordinary ones, `load_id` what the log's lines of
-    this load carry, and `kept_as` the archived snapshot that has this content, be it an earlier one (none of
-    the nine is printed). `indices` is printed where the table was to be scored anew.
+    `snapshot` is the archived snapshot's name, or the name of a day of daily files; None without a manifest.
+    `day` has what only such a day adds, `newest` the newest timestamp, `started` epoch seconds. `indices` is
+    printed if the table was scored again.
+
+    The nine fields from `mostly_since` to `kept_as` are not printed. Nine in ten usable records are of time
+    `mostly_since` (epoch seconds) or later; `retry_after` is what a failed source asked for; `for_good` tells
+    that waiting cannot mend the failure; `in_glacier` that the snapshot must be restored first; `clock_off`
+    that the clock is wrong; `example` is an id that the table has; `careful` counts the records that were no
+    ordinary ones; `load_id` is the id in this load's log lines; `kept_as` is the archived snapshot, maybe an
+    earlier one, with this content.
     """
 
     status: Status
