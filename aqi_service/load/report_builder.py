@@ -212,7 +212,7 @@ class ReportBuilder:
 
 
 def builder_of(source: Source, plan: LoadPlan, started: float, snapshot_time: int) -> ReportBuilder:
-    """Begin the counts of a load: it `started` at, and its snapshot is of, these times (epoch seconds)."""
+    """Begin the counts of a load; `started` and `snapshot_time` are in epoch seconds."""
     return ReportBuilder(
         source.label,
         plan.table,
