@@ -107,7 +107,7 @@ def _main(argv: list[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # whoever read it wants no more
+        if not isinstance(error, BrokenPipeError):  # the reader wants no more
             told = f"aqi-service: the output cannot be written: {error.strerror or error}"
             say("output_not_written", told, {"error": str(error)}, level=logging.ERROR)
         _drop_stdout()

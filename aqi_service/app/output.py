@@ -125,7 +125,7 @@ def _write(stream: TextIO, text: str) -> None:
     while rest:
         try:
             rest = rest[os.write(number, rest) :]
-        except BlockingIOError:  # whoever started the program has made it so
+        except BlockingIOError:  # the process that started us made it so
             room = select.poll()
             room.register(number, select.POLLOUT)
             room.poll()

@@ -76,7 +76,7 @@ def _line(report: LoadReport) -> str:
 
 def _told(error: OSError | None) -> bool:
     """Print why a report cannot be printed; tell whether there was a reason."""
-    if error is None or isinstance(error, BrokenPipeError):  # whoever read the reports wants no more of them
+    if error is None or isinstance(error, BrokenPipeError):  # the reader of the reports wants no more
         return False
     why = error.strerror or str(error)
     told = f"aqi-service: the report cannot be printed: {why}"

@@ -73,5 +73,5 @@ def _leave(number: int, _frame: object) -> None:
     if number == signal.SIGINT:
         os._exit(EXIT_CODE)
     signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)  # as whoever waits for the process expects it to end by SIGTERM
+    os.kill(os.getpid(), number)  # as a parent process expects an end by SIGTERM
     os._exit(128 + number)  # but to the first process of a container that does nothing

@@ -58,7 +58,7 @@ class PointTree:
     def nearest(
         self, middle: Point, count: int, wanted: Callable[[int], bool], most: float = inf
     ) -> Slices[list[Nearby]]:
-        """Return the nearest wanted points, at most so many, nearest first, then by position.
+        """Return at most `count` nearest wanted points, nearest first, then by position.
 
         `wanted` is called with a position; no point farther away than `most` metres is returned.
         """

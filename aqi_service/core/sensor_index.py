@@ -79,7 +79,7 @@ class SensorIndex:
         return (yield from _marked(there))
 
     def nearest(self, middle: Point, count: int, wanted: Callable[[int], bool]) -> Slices[list[Nearby]]:
-        """Return the nearest wanted sensors, at most so many, nearest first, then by id.
+        """Return at most `count` nearest wanted sensors, nearest first, then by id.
 
         `wanted` is called with a position.
         """

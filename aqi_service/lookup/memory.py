@@ -109,7 +109,7 @@ class MemoryIndex:
     def mark(self) -> tuple[object, ...]:
         """Return a value that changes whenever the answers may change (but not because time passes)."""
         due = self.index is not None and self.index.is_due(self.now())
-        index = None if self.index is None else ref(self.index)  # whoever keeps a mark keeps no index
+        index = None if self.index is None else ref(self.index)  # a kept mark keeps no index alive
         return index, self.excluded.ids, self._doubt, due, self._moved.mark()
 
     @property

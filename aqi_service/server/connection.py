@@ -236,7 +236,7 @@ class Connection:
             self._raise_if_cut()
             raise ConnectionResetError("the peer reset the connection")
 
-    # The one timer. It is never put off: when it fires too early, it is set anew for what is waited for now.
+    # The one timer. It is never put off: if it fires too early, it is set again for the present wait.
 
     def _begin(self, wait: Wait) -> None:
         """Start to wait for something; the deadline counts from the begin of this kind of wait."""

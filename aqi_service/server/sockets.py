@@ -33,7 +33,8 @@ the kernel's queue for one processor holds 1,000 packets, and a peer whose probe
 given up."""
 
 HIGHEST, ROOM = 16_000, 16
-"""Listening sockets have descriptors from here on, above all others, or so many under the limit of files."""
+"""Listening sockets have descriptors from HIGHEST on, above all others, or ROOM under the limit of open
+files."""
 
 _WHY = {
     errno.EADDRINUSE: "another program listens there; stop it, or choose another port",
@@ -138,10 +139,10 @@ def _open(family: int, address: tuple[Any, ...]) -> socket.socket:
 
 
 def _above_others(sock: socket.socket) -> socket.socket:
-    """Return a listening socket under a descriptor above those of connections, where there is room.
+    """Move a listening socket to a descriptor above those of connections, if there is room; return it.
 
-    Of a process that is killed Linux closes the highest first. The port then refuses before connections end,
-    and whoever connects once more comes to another process behind the same address; else many would get into
+    Linux closes a killed process's highest descriptors first. So the port refuses before connections end, and
+    clients that connect again reach another process behind the same address; otherwise many would get into
     the queue of this one, and be cut off again.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

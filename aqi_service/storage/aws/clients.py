@@ -191,6 +191,6 @@ def _config(
         retries={"mode": "standard", "total_max_attempts": 1},
         tcp_keepalive=True,
         http_session_cls=sessions,
-        user_agent=f"aqi-service/{__version__}",  # botocore's own is put together anew for each request
+        user_agent=f"aqi-service/{__version__}",  # botocore's own is built again for each request
         parameter_validation=False,  # half of the time that a batch takes; what is sent is ours
     )

@@ -82,7 +82,7 @@ class AdaptiveRate:
         return max(0.0, turn - now)
 
     def took(self, items: int, left: int, now: float) -> None:
-        """Note that the table took so many items of a request, and left some."""
+        """Note how many items of a request the table took, when it left some."""
         self._taken += items
         self._used = now
         if left:
@@ -152,7 +152,7 @@ class Throttle:
         return max(seconds, self.cap.due(units, now)) if self.cap else seconds
 
     def took(self, items: int, left: int) -> None:
-        """Note that the table took so many items of a request, and left some."""
+        """Note how many items of a request the table took, when it left some."""
         self._rate.took(items, left, asyncio.get_running_loop().time())
 
     @contextmanager
