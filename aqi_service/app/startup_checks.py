@@ -141,7 +141,7 @@ async def _compare_with_newest(config: Config, backend: Backend) -> None:
     lasts = config.load_only and config.ttl is None and not config.dry_run
     if lasts and newest and (ttl := newest.get("ttl")) and await manifests.is_of_this_table(newest):
         days = ttl // DAY
-        hint = f"those of the newest load expire after {days} days: stop this, and add --ttl-days {days}"
+        hint = f"the newest load's expire after {days} days; --ttl-days {days} does so, and stores none older"
         log.warning("never_expires", extra={"days": days, "hint": hint})
 
 

@@ -167,7 +167,10 @@ async def test_a_load_that_never_expires_is_warned_of_where_the_newest_load_does
     options = (("--ttl-days", "9000"), ("--rescore", "--scale", "us-epa"))
     daily, bare = [await ran(*load, *each, cwd=tmp_path) for each in options]
     assert (daily.code, bare.code, "never_expires" in daily.err) == (0, 0, False)
-    assert "never_expires days=9000 hint='those of the newest load expire after 9000 days: stop" in bare.err
+    assert (
+        "never_expires days=9000 hint=\"the newest load's expire after 9000 days; --ttl-days 9000 "
+        in bare.err
+    )
 
 
 async def test_a_source_that_does_not_answer_is_exit_1_and_one_sentence(tmp_path: Path) -> None:
