@@ -46,7 +46,7 @@ IMAGE_ARGUMENTS = ("-master.volumePreallocate", "-master.volumeSizeLimitMB=1024"
 TLS_CLOSING = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning")
 """aiohttp closes a TLS connection in the background: a test's loop may end before, on Python 3.11."""
 
-CONTRACT = ("tests/storage/contract/test_store.py", "-k")
+CONTRACT = ("tests/storage/contract", "-k")
 
 
 class MissingError(Exception):
