@@ -64,6 +64,19 @@ def test_whether_a_record_has_expired_is_judged_when_it_is_asked_for(expires_at:
     assert index(item).reply(7, NOW) == (csv_reply(item) if found else None)
 
 
+@pytest.mark.parametrize(
+    ("measured_at", "doubt", "found"),
+    [(20, 19, True), (20, 20, False), (20, 21, False), (None, -1, True), (None, 0, False)],
+)
+def test_a_record_that_was_not_measured_after_what_is_in_doubt_is_left_to_the_table(
+    measured_at: int | None, doubt: float, found: bool
+) -> None:
+    made = index(PLAIN._replace(measured_at=measured_at))
+    told = made.reply(7, NOW, doubt), made.frames([7], NOW, doubt), made.packed_record(7, NOW, doubt)
+    assert [each is not None for each in told] == [found] * 3
+    assert made.numbers(doubt) == ([] if found else [7])
+
+
 def test_an_index_answers_for_a_day_whatever_the_age_of_its_data() -> None:
     made = index(PLAIN._replace(measured_at=5))
     assert made.reply(7, NOW + KEPT_SECONDS - 1)
