@@ -62,6 +62,9 @@ def test_an_id_that_the_snapshot_does_not_have_is_left_to_the_table() -> None:
 def test_whether_a_record_has_expired_is_judged_when_it_is_asked_for(expires_at: float, found: bool) -> None:
     item = PLAIN._replace(expires_at=int(expires_at))
     assert index(item).reply(7, NOW) == (csv_reply(item) if found else None)
+    assert index(item).frames([7], NOW) == (encode(csv_reply(item)) if found else None)
+    assert index(item).item(7, NOW) == (item if found else None)
+    assert index(item).item(7, NOW - 2, ages=NOW) == (item if found else None)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,16 @@ def test_an_index_answers_for_a_day_whatever_the_age_of_its_data() -> None:
     assert made.reply(7, NOW + KEPT_SECONDS) is None
     assert made.frames([7], NOW + KEPT_SECONDS - 1)
     assert made.frames([7], NOW + KEPT_SECONDS) is None
+    assert made.item(7, NOW + KEPT_SECONDS - 1)
+    assert made.item(7, NOW + KEPT_SECONDS) is None
+    assert not made.is_due(NOW + KEPT_SECONDS - 1)
+    assert made.is_due(NOW + KEPT_SECONDS)
+
+
+def test_an_index_all_of_which_was_compared_with_the_table_answers_for_a_day_from_then_on() -> None:
+    some, whole = (index(PLAIN).confirmed({7: PLAIN}, built) for built in (None, NOW + 100))
+    assert not whole.is_due(NOW + 100 + KEPT_SECONDS - 1)
+    assert some.is_due(NOW + KEPT_SECONDS)
 
 
 def test_of_two_records_with_one_id_the_newer_is_kept_and_of_equally_new_ones_the_later() -> None:
