@@ -134,6 +134,8 @@ class _Load:
         check_clock(self._builder.started, self.plan.released)
         check_time(self._builder.snapshot_time, self._builder.started)
         await self._note.look()
+        if not self.plan.rescore:  # another load may have changed the table's scale since this process began
+            await self._manifests.check_scale(self.plan.scale.name)
         if self.plan.ttl is not None:
             self._group_writer.data_time = await self._manifests.data_time()
         async with self.plan.export.snapshot() as self._export:

@@ -11,6 +11,7 @@ import pytest
 from aqi_service.app.metrics import ServiceStatus, metrics
 from aqi_service.app.option_values import FEED_HOST
 from aqi_service.app.scheduler import Scheduler, Serving, supervise
+from aqi_service.core.scales import SCALES
 from aqi_service.core.snapshot_names import snapshot_name
 from aqi_service.errors import AccessDenied, Unavailable
 from aqi_service.lookup.memory import MemoryIndex
@@ -21,7 +22,7 @@ from aqi_service.snapshots.sources import FetchOptions
 from tests.doubles.backend import GivenBackend, opened
 from tests.doubles.config import config
 from tests.doubles.feed_server import FeedServer, answer, feed_server
-from tests.doubles.load_helpers import document
+from tests.doubles.load_helpers import document, run
 from tests.doubles.log_lines import lines
 from tests.doubles.storage_doubles import Before, MemoryArchive, MemoryStore, failing
 from tests.doubles.waits import Waits, spread
@@ -68,6 +69,21 @@ async def test_after_failed_loads_it_waits_1_2_4_minutes_and_after_a_good_one_th
         waits, counted = await waits_of(5, feed, interval=3600)
     assert all(map(spread, waits, (60, 120, 240, 3600, 60))), waits
     assert (counted.loads["failed"], counted.loads["rejected"], counted.loads["complete"]) == (3, 1, 1)
+
+
+async def test_a_daemon_loads_nothing_into_a_table_that_was_scored_anew_on_another_scale_beside_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    backend = opened()
+    async with feed_server((answer(document(1, 2, 3)),), (answer(document(1, 2, 4)),)) as feed:
+        await run(feed.url(), backend.storage, table="table", scale=SCALES["us-epa"], now=time.time())
+        before = await backend.storage.store.get("1")
+        _, counted = await waits_of(1, feed, backend, interval=3600)
+        assert len(feed.requests) == 1
+    assert (counted.loads["refused"], counted.loads["complete"]) == (1, 0)
+    assert (await backend.storage.store.get("1"), await backend.storage.store.get("4")) == (before, None)
+    [refused] = [line for line in lines(caplog) if line.startswith("load_refused ")]
+    assert "is scored on us-epa, not daqi: add --rescore" in refused
 
 
 async def test_a_failed_load_is_never_put_off_beyond_the_interval() -> None:

@@ -168,7 +168,7 @@ async def test_after_a_load_that_archived_nothing_the_feed_is_asked_for_all() ->
 
 async def test_when_the_table_is_to_be_scored_on_another_scale_the_feed_is_asked_for_all() -> None:
     storage = in_memory()
-    assert await second_request(storage, storage, scale=SCALES["us-epa"]) == {}
+    assert await second_request(storage, storage, scale=SCALES["us-epa"], rescore=True) == {}
 
 
 async def test_for_another_table_the_feed_is_asked_for_all() -> None:
@@ -195,7 +195,7 @@ async def test_the_same_content_on_another_scale_is_recorded_as_that_snapshot_on
 ) -> None:
     source, manifests = written(tmp_path, BODY), ManifestStore(place.storage, place.table)
     await run(source, place.storage, table=place.table)
-    again = await run(source, place.storage, table=place.table, scale=SCALES["us-epa"])
+    again = await run(source, place.storage, table=place.table, scale=SCALES["us-epa"], rescore=True)
     assert (again.status, again.snapshot) == (Status.COMPLETE, NAME)
     await manifests.check_scale("us-epa")
     with pytest.raises(ConfigError, match="is scored on us-epa, not daqi"):

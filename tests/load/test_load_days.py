@@ -128,7 +128,8 @@ async def test_a_table_of_days_alone_is_on_their_scale_until_it_is_scored_anew_o
     await ManifestStore(place.storage, "another").check_scale("us-epa")
     with pytest.raises(ConfigError, match="is scored on daqi, not us-epa: add --rescore"):
         await manifests.check_scale("us-epa")
-    assert (await into(place, await day(folder), scale=SCALES["us-epa"])).status is Status.COMPLETE
+    again = await into(place, await day(folder), scale=SCALES["us-epa"], rescore=True)
+    assert again.status is Status.COMPLETE
     await manifests.check_scale("us-epa")
     with pytest.raises(ConfigError, match="is scored on us-epa, not daqi"):
         await manifests.check_scale("daqi")
@@ -143,7 +144,7 @@ async def test_a_finished_snapshot_says_the_tables_scale_whatever_days_are_loade
     await run(
         written(tmp_path, document(1), "data_18_12_23_18_00.json"), storage, now=NOW, snapshot_time=None
     )
-    await run(await day(folder), storage, now=NOW, scale=SCALES["us-epa"])
+    await run(await day(folder), storage, now=NOW, scale=SCALES["us-epa"], rescore=True)
     with pytest.raises(ConfigError, match="is scored on daqi, not us-epa"):
         await manifests.check_scale("us-epa")
     await manifests.check_scale("daqi")

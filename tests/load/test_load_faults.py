@@ -10,6 +10,7 @@ import pytest
 
 from aqi_service.core.rejects import LINES_LIMIT
 from aqi_service.core.report import Status
+from aqi_service.core.scales import SCALES
 from aqi_service.core.snapshot_names import newest_name
 from aqi_service.errors import (
     AccessDenied,
@@ -221,6 +222,10 @@ async def test_another_scale_than_the_tables_is_refused_with_what_to_do(tmp_path
     await manifests.check_scale("daqi")
     with pytest.raises(ConfigError, match="is scored on daqi, not us-epa: add --rescore"):
         await manifests.check_scale("us-epa")
+    with pytest.raises(ConfigError, match="is scored on daqi, not us-epa: add --rescore"):
+        await run(written(tmp_path, document(9001)), storage, scale=SCALES["us-epa"])
+    assert await storage.store.get("9001") is None
+    assert await storage.archive.names() == [NAME]
     assert await manifests.finished(NAME, "daqi")
     assert not await manifests.finished(NAME, "us-epa")
 
