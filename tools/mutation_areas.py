@@ -37,7 +37,7 @@ AREAS = (
     Area(
         "writer",
         ("load/comparison.py", "load/group.py", "load/group_writer.py", "load/table_writer.py"),
-        ("load/test_table_writer*.py",),
+        ("load/test_table_writer*.py", "load/test_judged_again.py", "load/test_load_tells.py"),
     ),
     Area(
         "local",

@@ -9,7 +9,7 @@ from aqi_service.core.items import Item
 from aqi_service.errors import Unavailable
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
 from tests.doubles.watch import Told
-from tests.doubles.writer_world import add, item, writer_to
+from tests.doubles.writer_world import SNAPSHOT_AT, add, item, writer_to
 
 
 async def told(store: Any, items: Iterable[Item], **how: Any) -> Told:
@@ -59,3 +59,15 @@ async def test_what_is_written_is_told_before_the_table_is_asked_to_take_it() ->
 async def test_what_the_table_did_not_acknowledge_was_told_as_well() -> None:
     store = Before(MemoryStore(), after_put=failing(Unavailable("the answer was lost")))
     assert await told(store, [item(1)]) == Told(["1"])
+
+
+async def test_an_index_that_is_written_over_another_of_the_same_measurement_is_counted_as_changed() -> None:
+    later = item(6, snapshot_at=SNAPSHOT_AT + 1, aqi="5")
+    store = MemoryStore(
+        item(1, snapshot_at=1, aqi="2"), item(2, snapshot_at=1), item(3, measured_at=50, aqi="2"),
+        item(4, measured_at=900, aqi="2"), later,
+    )  # fmt: skip
+    writer = writer_to(store)
+    await add(writer, [item(2), *(item(number, aqi="3") for number in (1, 3, 4, 5, 6))])
+    await writer.flush()
+    assert writer.group_writer.changes.commonest == {"2 → 3": 1}
