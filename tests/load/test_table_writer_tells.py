@@ -1,15 +1,18 @@
 """Which ids a writer tells: those it is about to write, and those of which the table has something else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
 from aqi_service.core.items import Item
 from aqi_service.errors import Unavailable
+from aqi_service.load.group_writer import GroupWriter
+from aqi_service.load.table_writer import TableWriter
+from aqi_service.storage.ports import Judged, PutResult
 from tests.doubles.storage_doubles import Before, MemoryStore, failing
 from tests.doubles.watch import Told
-from tests.doubles.writer_world import SNAPSHOT_AT, add, item, writer_to
+from tests.doubles.writer_world import NOW, SNAPSHOT_AT, add, item, writer_to
 
 
 async def told(store: Any, items: Iterable[Item], **how: Any) -> Told:
@@ -71,3 +74,17 @@ async def test_an_index_that_is_written_over_another_of_the_same_measurement_is_
     await add(writer, [item(2), *(item(number, aqi="3") for number in (1, 3, 4, 5, 6))])
     await writer.flush()
     assert writer.group_writer.changes.commonest == {"2 → 3": 1}
+
+
+async def test_who_writes_items_is_told_what_the_table_had_of_them() -> None:
+    there = item(1, measured_at=50)
+    store, had = MemoryStore(there), dict[str, Item | None]()
+
+    async def put(items: Sequence[Item], *, judged: Judged) -> PutResult:
+        had.update(judged.old)
+        return await store.put(items, judged=judged, conditional=False)
+
+    writer = TableWriter(GroupWriter(store, put, now=lambda: NOW))
+    await add(writer, [item(1), item(2)])
+    await writer.flush()
+    assert had == {"1": there, "2": None}
