@@ -156,7 +156,7 @@ class MemoryWorld:
 
         archive: Any = Before(self.archive, **dict.fromkeys(("get", "put", "change", "complete"), die))
         store: Any = Before(self.store, after_put=written)
-        how = plan(**{"live": True, "ttl": self.ttl} | changes)
+        how = plan(**{"live": True, "ttl": self.ttl, "rescore": True} | changes)
         work = asyncio.ensure_future(load(feed(body), Storage(archive, store), how, now=self.time))
         reached = asyncio.ensure_future(written.reached.wait())
         await asyncio.wait((work, reached), return_when=asyncio.FIRST_COMPLETED)
@@ -177,7 +177,7 @@ class MemoryWorld:
         return report
 
     async def _loaded(self, source: Source, store: Any, **changes: Any) -> LoadReport:
-        how = plan(**{"live": True, "ttl": self.ttl} | changes)
+        how = plan(**{"live": True, "ttl": self.ttl, "rescore": True} | changes)
         report = await load(source, Storage(self.archive, store), how, now=self.time)
         self._done(report)
         return report
