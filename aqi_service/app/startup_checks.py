@@ -180,9 +180,8 @@ async def _usable(config: Config, backend: Backend) -> None:
     for error in wrong:
         if not isinstance(error, ConfigError):
             raise error
-    both = (
-        len(wrong) > 1 and not config.local
-    )  # a folder that is not there has no table either: one is enough
+    # A folder that is not there has no table either, and one sentence is enough.
+    both = len(wrong) > 1 and not config.local
     if both and all(isinstance(error, MissingResource) for error in wrong):
         how = "" if config.create else f"; both at once: {config.create_command}"
         raise MissingResource("; ".join(map(str, wrong)) + how)

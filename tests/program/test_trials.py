@@ -11,7 +11,7 @@ import pytest
 from tests.doubles.faults.clients import through
 from tests.doubles.faults.shim import Shim
 from tests.doubles.moto_names import Moto
-from tests.doubles.ports import OUTGOING, free_port
+from tests.doubles.ports import OUTGOING, apart_from, free_port
 from tests.doubles.wire_fixtures import by_jumps
 from trials.conformance.probes import PROBES, all_answers
 from trials.crash.crashes import KILLED
@@ -67,6 +67,10 @@ async def test_the_shim_answers_each_probe_as_aws_does(moto_endpoint: str) -> No
 
 def test_a_port_for_a_server_that_is_started_later_is_free_and_none_that_a_connection_could_get() -> None:
     ports = {free_port() for _ in range(20)}
-    assert max(ports) < int(OUTGOING.read_text(encoding="ascii").split()[0])
+    assert ports <= set(apart_from(int(OUTGOING.read_text(encoding="ascii").split()[0])))
     for port in ports:
         socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_where_connections_get_all_ports_a_later_server_gets_any_of_them() -> None:
+    assert (apart_from(32_768), apart_from(1_024)) == (range(15_000, 32_768), range(15_000, 65_536))
